@@ -1,0 +1,231 @@
+"""What is sealed opens only with its own key, in its own place; the root secret is shared, kept private and rotated."""
+
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triage.people import sealing
+from triage.people.sealing import KeyUnknown, Purpose, RootFault, Unreadable
+
+REF = UUID("0193a000-0000-7000-8000-0000000000f1")
+KEY = bytes(range(32))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "root.json"
+
+
+# --- sealed bytes
+
+
+@pytest.mark.parametrize("at", [0, 1, 12, 13, -1], ids=["format", "nonce", "nonce end", "text", "tag"])
+def test_altered_bytes_do_not_open(at: int) -> None:
+    sealed = bytearray(sealing.seal(KEY, b"calm after talking", b"note"))
+    sealed[at] ^= 1
+    with pytest.raises(Unreadable):
+        sealing.open_sealed(KEY, bytes(sealed), b"note")
+
+
+def test_bytes_moved_to_another_place_do_not_open() -> None:
+    with pytest.raises(Unreadable):
+        sealing.open_sealed(KEY, sealing.seal(KEY, b"calm", b"note 1"), b"note 2")
+
+
+def test_another_key_does_not_open() -> None:
+    with pytest.raises(Unreadable):
+        sealing.open_sealed(bytes(32), sealing.seal(KEY, b"calm", b""), b"")
+
+
+@given(st.binary(max_size=40))
+def test_rubbish_is_unreadable_and_nothing_worse(rubbish: bytes) -> None:
+    with pytest.raises(Unreadable):
+        sealing.open_sealed(KEY, rubbish, b"")
+
+
+@given(st.binary(max_size=2000), st.binary(max_size=40))
+def test_what_was_sealed_opens(text: bytes, aad: bytes) -> None:
+    assert sealing.open_sealed(KEY, sealing.seal(KEY, text, aad), aad) == text
+
+
+def test_the_same_text_never_looks_the_same() -> None:
+    assert len({sealing.seal(KEY, b"calm", b"") for _ in range(50)}) == 50
+
+
+# --- data keys
+
+
+def test_a_wrapped_key_moved_to_another_row_does_not_open(path: Path) -> None:
+    root = sealing.load_or_create_root(path)
+    with pytest.raises(Unreadable):
+        root.unwrap(root.wrap(KEY, REF), uuid4())
+
+
+def test_another_installation_cannot_unwrap(path: Path, tmp_path: Path) -> None:
+    wrapped = sealing.load_or_create_root(path).wrap(KEY, REF)
+    with pytest.raises(Unreadable):
+        sealing.load_or_create_root(tmp_path / "other.json").unwrap(wrapped, REF)
+
+
+def test_the_key_encryption_key_id_cannot_be_exchanged(path: Path) -> None:
+    sealing.load_or_create_root(path)
+    root = sealing.add_wrapping_key(path)
+    wrapped = bytearray(root.wrap(KEY, REF))
+    wrapped[4] = 1
+    with pytest.raises(Unreadable):
+        root.unwrap(bytes(wrapped), REF)
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"\x01", b"\x01\x00\x00\x00\x01", b"\x02" + bytes(60)])
+def test_a_wrapped_key_that_is_none_is_unreadable(path: Path, rubbish: bytes) -> None:
+    with pytest.raises(Unreadable):
+        sealing.load_or_create_root(path).unwrap(rubbish, REF)
+
+
+def test_a_data_key_is_its_own_and_shows_nothing_when_printed(path: Path) -> None:
+    root = sealing.load_or_create_root(path)
+    one, two = sealing.new_data_key(), sealing.new_data_key()
+    assert one.key != two.key and one.ref != two.ref
+    assert root.unwrap(root.wrap(one.key, one.ref), one.ref) == one.key
+    assert str(one.key) not in repr(one)
+    assert str(root.derivation) not in repr(root)
+
+
+# --- rotation
+
+
+def test_rotation_opens_old_and_new_and_derives_the_same(path: Path) -> None:
+    before = sealing.load_or_create_root(path)
+    old = before.wrap(KEY, REF)
+
+    after = sealing.add_wrapping_key(path)
+    new = after.rewrap(old, REF)
+
+    assert (sealing.wrapped_under(old), sealing.wrapped_under(new)) == (1, 2)
+    assert after.unwrap(old, REF) == after.unwrap(new, REF) == KEY
+    assert [before.derive(purpose) for purpose in Purpose] == [after.derive(purpose) for purpose in Purpose]
+
+
+def test_a_process_with_the_file_as_it_was_says_that_the_key_is_unknown(path: Path) -> None:
+    before = sealing.load_or_create_root(path)
+    with pytest.raises(KeyUnknown):
+        before.unwrap(sealing.add_wrapping_key(path).wrap(KEY, REF), REF)
+
+
+def test_a_dropped_key_opens_nothing_and_a_used_or_newest_one_is_never_dropped(path: Path) -> None:
+    old = sealing.load_or_create_root(path).wrap(KEY, REF)
+    sealing.add_wrapping_key(path)
+    assert set(sealing.drop_wrapping_keys(path, still_used=[1]).wrapping) == {1, 2}
+    ended = sealing.drop_wrapping_keys(path, still_used=[])
+    assert set(ended.wrapping) == {2}
+    with pytest.raises(KeyUnknown):
+        ended.unwrap(old, REF)
+
+
+# --- derived keys
+
+
+def test_every_purpose_has_a_key_of_its_own(path: Path) -> None:
+    root = sealing.load_or_create_root(path)
+    assert len({root.derive(purpose) for purpose in Purpose}) == len(Purpose)
+    assert {len(root.derive(purpose)) for purpose in Purpose} == {32}
+
+
+# --- the file
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o602])
+def test_a_file_others_may_read_or_write_is_refused(path: Path, mode: int) -> None:
+    sealing.load_or_create_root(path)
+    path.chmod(mode)
+    with pytest.raises(RootFault, match="chmod 600"):
+        sealing.load_or_create_root(path)
+
+
+KEY_TEXT = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b'{"format": "triage-root-2", "derivation": "%s", "wrapping": {"1": "%s"}}',
+        b'{"format": "triage-root-1", "derivation": "%s", "wrapping": {}}',
+        b'{"format": "triage-root-1", "derivation": "AAEC", "wrapping": {"1": "%s"}}',
+        b'{"format": "triage-root-1", "derivation": "%s", "wrapping": {"1": "AAEC"}}',
+        b'{"format": "triage-root-1", "derivation": "%s", "wrapping": {"0": "%s"}}',
+        b'{"format": "triage-root-1", "derivation": "%s", "wrapping": {"4294967296": "%s"}}',
+    ],
+)
+def test_a_damaged_file_is_refused_and_left_alone(path: Path, content: bytes) -> None:
+    content = content.replace(b"%s", KEY_TEXT.encode())
+    path.write_bytes(content)
+    path.chmod(0o600)
+    with pytest.raises(RootFault) as fault:
+        sealing.load_or_create_root(path)
+    assert str(path) in str(fault.value) and KEY_TEXT not in str(fault.value)
+    assert path.read_bytes() == content
+
+
+def test_a_missing_directory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RootFault, match="directory"):
+        sealing.load_or_create_root(tmp_path / "absent" / "root.json")
+
+
+def test_loading_without_creating_leaves_nothing_behind(path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        sealing.load_root(path)
+    assert not path.exists()
+
+
+def test_a_new_file_is_private_and_says_the_same_again(path: Path) -> None:
+    first = sealing.load_or_create_root(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    again = sealing.load_or_create_root(path)
+    assert again.derivation == first.derivation
+    assert again.unwrap(first.wrap(KEY, REF), REF) == KEY
+
+
+def test_processes_that_start_at_once_agree(path: Path) -> None:
+    script = "import sys; from pathlib import Path; from triage.people import sealing; sys.stdin.read(1)\n"
+    script += "print(sealing.load_or_create_root(Path(sys.argv[1])).derivation.hex())"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
+    ]
+    for process in started:
+        assert process.stdin
+        process.stdin.write("x")
+        process.stdin.flush()
+    seen = {process.communicate()[0].strip() for process in started}
+    assert [process.returncode for process in started] == [0] * 4
+    assert seen == {sealing.load_root(path).derivation.hex()}
+
+
+def test_the_file_is_plain_json_with_keys_by_id(path: Path) -> None:
+    sealing.load_or_create_root(path)
+    sealing.add_wrapping_key(path)
+    content = msgspec.json.decode(path.read_bytes())
+    assert set(content) == {"format", "derivation", "wrapping"}
+    assert set(content["wrapping"]) == {"1", "2"}
+
+
+def test_a_new_version_derives_what_the_old_one_did(path: Path) -> None:
+    # A changed purpose or derivation would unmatch every index and change published numbers; nothing else would notice.
+    path.write_text('{"format":"triage-root-1","derivation":"%s","wrapping":{"1":"%s"}}' % (KEY_TEXT, KEY_TEXT))
+    path.chmod(0o600)
+    root = sealing.load_root(path)
+    derived = b"".join(root.derive(purpose) for purpose in sorted(Purpose))
+    assert sha256(derived).hexdigest() == "6539531088cce8db78ba67fb2a3a36a242032f276ca136542cf746515c963248"
