@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from hashlib import sha256
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -222,10 +221,25 @@ def test_the_file_is_plain_json_with_keys_by_id(path: Path) -> None:
     assert set(content["wrapping"]) == {"1", "2"}
 
 
+DERIVED = {
+    Purpose.FINGERPRINT: "885521d78929ceee",
+    Purpose.INDEX_NHS_NUMBER: "e1ae1aa1ded49878",
+    Purpose.INDEX_POLICE_REF: "e5e9f8ed45925687",
+    Purpose.INDEX_NAME_AND_BIRTH: "10ad155a5b787d38",
+    Purpose.DISCLOSURE_TABLES: "1088f41711007b8e",
+    Purpose.DISCLOSURE_RECORDS: "ed0fe654178c533e",
+    Purpose.DISCLOSURE_REFERENCES: "d2c7e11008ca63b1",
+    Purpose.CURSORS: "2d1f324e9b3cda28",
+    Purpose.SESSIONS: "cbd5e6663e933265",
+    Purpose.LIMITS: "5512b6437a0e4172",
+}
+
+
 def test_a_new_version_derives_what_the_old_one_did(path: Path) -> None:
-    # A changed purpose or derivation would unmatch every index and change published numbers; nothing else would notice.
-    path.write_text('{"format":"triage-root-1","derivation":"%s","wrapping":{"1":"%s"}}' % (KEY_TEXT, KEY_TEXT))
+    # A changed purpose would unmatch every index and change published numbers, and nothing else would notice.
+    path.write_text(
+        '{"format": "triage-root-1", "derivation": "KEY", "wrapping": {"1": "KEY"}}'.replace("KEY", KEY_TEXT)
+    )
     path.chmod(0o600)
     root = sealing.load_root(path)
-    derived = b"".join(root.derive(purpose) for purpose in sorted(Purpose))
-    assert sha256(derived).hexdigest() == "6539531088cce8db78ba67fb2a3a36a242032f276ca136542cf746515c963248"
+    assert {purpose: root.derive(purpose).hex()[:16] for purpose in Purpose} == DERIVED
