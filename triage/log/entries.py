@@ -1,14 +1,14 @@
 """What phones send: one tagged union, one Struct a kind.
 
-Codes are plain strings here. Which codes exist, and when, is dated data (`triage.codes`), so an unknown code is a fault of
-the content (422), not of the shape (400). `Meta.extra["codes"]` names the list a field draws on; lengths and ranges stand
-in the types so that they reach the OpenAPI document, and are faults of the content as well.
+Codes are plain strings here. Which codes exist, and when, is dated data (`triage.codes`), so an unknown code is a
+fault of the content (422), not of the shape (400). `Meta.extra["codes"]` names the list a field draws on; lengths and
+ranges stand in the types so that they reach the OpenAPI document, and are faults of the content as well.
 
 Only structure is mandatory: everything that has a default may be absent, which means "not recorded".
 """
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_type_hints
 from uuid import UUID
 
 from msgspec import Meta, Struct, defstruct, structs
@@ -78,7 +78,7 @@ class Part(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_d
     """A coded part of an entry."""
 
 
-class Tests(Part):
+class Tests(Part, kw_only=True, frozen=True):
     """The three tests of s136(1) Mental Health Act 1983, as they stood when the intent was formed."""
 
     mental_disorder: bool | None = None
@@ -86,7 +86,7 @@ class Tests(Part):
     necessary: bool | None = None
 
 
-class IntentPart(Part):
+class IntentPart(Part, kw_only=True, frozen=True):
     """Which power somebody had under consideration, when, and how sure."""
 
     power: IntentPower
@@ -100,14 +100,14 @@ class IntentPart(Part):
     evidence: Evidence | None = None
 
 
-class Consulted(Part):
+class Consulted(Part, kw_only=True, frozen=True):
     """Consultation before using s136, s136(1C) Mental Health Act 1983."""
 
     role: ConsultedRole | None = None
     at: Time | None = None
 
 
-class StationTests(Part):
+class StationTests(Part, kw_only=True, frozen=True):
     """The three tests for an adult at a police station (regulations of 2017 under s136A)."""
 
     imminent_risk: bool | None = None
@@ -129,7 +129,7 @@ class Entry(
     car: ShortText | None = None
 
 
-class Contact(Entry):
+class Contact(Entry, kw_only=True, frozen=True):
     """What the three professions record in common."""
 
     log_ref: ShortText | None = None
@@ -158,7 +158,7 @@ class Contact(Entry):
     note: Note | None = None
 
 
-class Officer(Contact, tag="officer"):
+class Officer(Contact, tag="officer", kw_only=True, frozen=True):
     """A police contact."""
 
     intent: IntentPart | None = None
@@ -171,7 +171,7 @@ class Officer(Contact, tag="officer"):
     referrals: Annotated[list[PoliceReferral], Meta(max_length=7)] | None = None
 
 
-class Nurse(Contact, tag="nurse"):
+class Nurse(Contact, tag="nurse", kw_only=True, frozen=True):
     """A contact of a mental health nurse or other mental health practitioner."""
 
     known_to_services: KnownToServices | None = None
@@ -189,7 +189,7 @@ class Nurse(Contact, tag="nurse"):
     parent_or_carer_informed: bool | None = None
 
 
-class Paramedic(Contact, tag="paramedic"):
+class Paramedic(Contact, tag="paramedic", kw_only=True, frozen=True):
     """A contact of a paramedic."""
 
     physical_need: PhysicalNeed | None = None
@@ -200,13 +200,13 @@ class Paramedic(Contact, tag="paramedic"):
     capacity_to_decide_care: Capacity | None = None
 
 
-class Intent(Entry, tag="intent"):
+class Intent(Entry, tag="intent", kw_only=True, frozen=True):
     """An officer's intent, sent the moment it is formed and before anybody is consulted."""
 
     intent: IntentPart
 
 
-class Outcome(Entry, tag="outcome"):
+class Outcome(Entry, tag="outcome", kw_only=True, frozen=True):
     """Stage 1: what was decided."""
 
     disposal: Disposal
@@ -219,7 +219,7 @@ class Outcome(Entry, tag="outcome"):
     reason: NotAttendedReason | None = None
 
 
-class Detention(Entry, tag="detention"):
+class Detention(Entry, tag="detention", kw_only=True, frozen=True):
     """Stage 2: an event of a detention under s136 or s135."""
 
     event: DetentionEvent
@@ -237,7 +237,7 @@ class Detention(Entry, tag="detention"):
     result: DetentionResult | None = None
 
 
-class FollowUp(Entry, tag="follow_up"):
+class FollowUp(Entry, tag="follow_up", kw_only=True, frozen=True):
     """Stage 3: what followed."""
 
     event: FollowUpEvent
@@ -250,10 +250,9 @@ class FollowUp(Entry, tag="follow_up"):
 def replacement(kind: type[Entry]) -> type[Struct]:
     """The same kind without what an amendment inherits: a replacement is content only."""
     inherited = set(Entry.__struct_fields__)
+    annotations = get_type_hints(kind, include_extras=True)
     fields: list[Any] = [
-        (field.name, kind.__annotations__.get(field.name) or _annotation(kind, field.name))
-        if field.required
-        else (field.name, _annotation(kind, field.name), None)
+        (field.name, annotations[field.name]) if field.required else (field.name, annotations[field.name], None)
         for field in structs.fields(kind)
         if field.name not in inherited
     ]
@@ -270,21 +269,17 @@ def replacement(kind: type[Entry]) -> type[Struct]:
     )
 
 
-def _annotation(kind: type[Entry], name: str) -> Any:
-    return next(base.__annotations__[name] for base in kind.__mro__ if name in base.__dict__.get("__annotations__", {}))
-
-
 AMENDABLE: tuple[type[Entry], ...] = (Officer, Nurse, Paramedic, Intent, Outcome, Detention, FollowUp)
 
 if TYPE_CHECKING:
     Amendable = Officer | Nurse | Paramedic | Intent | Outcome | Detention | FollowUp
     Replacement = Amendable
 else:
-    Amendable = Union[AMENDABLE]
-    Replacement = Union[tuple(replacement(kind) for kind in AMENDABLE)]
+    Amendable = Union[AMENDABLE]  # noqa: UP007
+    Replacement = Union[tuple(replacement(kind) for kind in AMENDABLE)]  # noqa: UP007
 
 
-class Amendment(Entry, tag="amendment"):
+class Amendment(Entry, tag="amendment", kw_only=True, frozen=True):
     """Replaces the whole content of an earlier entry; the original stays readable."""
 
     amends: UUID
@@ -292,35 +287,35 @@ class Amendment(Entry, tag="amendment"):
     entry: Replacement
 
 
-class Withdrawal(Entry, tag="withdrawal"):
+class Withdrawal(Entry, tag="withdrawal", kw_only=True, frozen=True):
     """Takes an earlier entry, or a withdrawal, out of force."""
 
     withdraws: UUID
     reason: Reason
 
 
-class SameIncident(Entry, tag="same_incident"):
+class SameIncident(Entry, tag="same_incident", kw_only=True, frozen=True):
     """Two incident ids concern one person's crisis at one place and time."""
 
     other_incident_id: UUID
     reason: Reason
 
 
-class NotSameIncident(Entry, tag="not_same_incident"):
+class NotSameIncident(Entry, tag="not_same_incident", kw_only=True, frozen=True):
     """Takes back, or forbids, that two incident ids are one."""
 
     other_incident_id: UUID
     reason: Reason
 
 
-class PersonLink(Entry, tag="person_link"):
+class PersonLink(Entry, tag="person_link", kw_only=True, frozen=True):
     """This incident concerns that person."""
 
     person_id: UUID
     reason: Reason
 
 
-class PersonUnlink(Entry, tag="person_unlink"):
+class PersonUnlink(Entry, tag="person_unlink", kw_only=True, frozen=True):
     """This incident does not concern that person."""
 
     person_id: UUID
