@@ -1,0 +1,116 @@
+"""A real PostgreSQL for every test that needs one: one cluster per pytest process, one migrated template, clones of it.
+
+TRIAGE_TEST_DATABASE_URL, the address of the `postgres` database of a server, is used instead of an embedded server
+where it is set; TRIAGE_PG_BIN chooses the binaries of the embedded one.
+"""
+
+import contextlib
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import hypothesis
+import pytest
+import pytest_asyncio
+
+from triage.embedded import EmbeddedPostgres
+from triage.migrate import LOCK, migrate
+from triage.resources import folder
+
+hypothesis.settings.register_profile("triage", deadline=None)  # the machine is shared; time is measured elsewhere
+hypothesis.settings.load_profile("triage")
+
+_numbers = itertools.count(1)
+
+
+@contextlib.contextmanager
+def _open_directory() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="triage-test-"))
+    path.chmod(0o755)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+@contextlib.asynccontextmanager
+async def _database(server: str, template: str) -> AsyncIterator[str]:
+    """The address of a new database, dropped afterwards even while somebody is connected."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    admin = await asyncpg.connect(server)
+    try:
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        yield urlsplit(server)._replace(path=f"/{name}").geturl()
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await admin.close()
+
+
+@pytest.fixture
+def open_dir() -> Iterator[Path]:
+    """A directory that the account `nobody` can reach, which pytest's own cannot be when root runs the tests."""
+    with _open_directory() as path:
+        yield path
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The address of the `postgres` database of a server where databases may be created."""
+    if given := os.environ.get("TRIAGE_TEST_DATABASE_URL"):
+        yield given
+        return
+    with _open_directory() as data_dir:
+        embedded = EmbeddedPostgres(data_dir, durable=False)
+        try:
+            yield embedded.start()
+        finally:
+            embedded.stop()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def template(server: str) -> AsyncIterator[str]:
+    """The name of a database with both sets of migrations: the main one, and the key store's in `keystore`."""
+    async with _database(server, "template0") as url:
+        admin, conn = await asyncpg.connect(server), await asyncpg.connect(url)
+        await admin.execute("SELECT pg_advisory_lock($1)", LOCK)  # roles belong to the server all test processes share
+        await migrate(conn, folder("sql") / "migrations")
+        await migrate(conn, folder("sql") / "keys", "keystore")
+        await conn.close()  # nobody may be connected to a template
+        await admin.close()
+        yield urlsplit(url).path[1:]
+
+
+@pytest_asyncio.fixture
+async def db_url(server: str, template: str) -> AsyncIterator[str]:
+    """The address of a private migrated database, for what commits or connects more than once."""
+    async with _database(server, template) as url:
+        yield url
+
+
+@pytest_asyncio.fixture
+async def empty_db_url(server: str) -> AsyncIterator[str]:
+    """The address of a private database with nothing in it."""
+    async with _database(server, "template0") as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="session")
+async def _shared_url(server: str, template: str) -> AsyncIterator[str]:
+    async with _database(server, template) as url:
+        yield url
+
+
+@pytest_asyncio.fixture
+async def conn(_shared_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to a migrated database, in a transaction that is rolled back afterwards."""
+    connection = await asyncpg.connect(_shared_url)
+    transaction = connection.transaction()
+    await transaction.start()
+    yield connection
+    await transaction.rollback()
+    await connection.close()

@@ -1,0 +1,112 @@
+"""Forward-only migrations: numbered SQL files, each applied once, all pending ones in a single transaction.
+
+A folder of files `0001_slug.sql`, `0002_slug.sql`, … belongs to one schema, whose table `schema_migration` remembers
+what was applied. Any number of replicas may start at once: one applies, the others wait and find nothing left to do.
+"""
+
+import hashlib
+import re
+from importlib.resources.abc import Traversable
+
+import asyncpg
+from msgspec import Struct
+
+LOCK = 0x7472_6961_6765  # "triage": the key of the advisory lock
+LOCK_TIMEOUT = "10s"  # for tables: an ALTER must not queue all traffic behind one long query
+
+_NAME = re.compile(r"([0-9]{4})_[a-z0-9_]+\.sql")
+_FUNCTION_BODY = re.compile(r"(\$\w*\$).*?\1", re.DOTALL)
+_TRANSACTION_CONTROL = re.compile(
+    r"(?:^|;)\s*(begin|start transaction|commit|end|rollback|abort)( work| transaction)?( and chain)?\s*;",
+    re.IGNORECASE | re.MULTILINE,
+)
+_TABLE = """CREATE TABLE IF NOT EXISTS schema_migration (
+  version int PRIMARY KEY,
+  name text NOT NULL,
+  sha256 bytea NOT NULL,
+  applied_at timestamptz NOT NULL DEFAULT now(),
+  applied_by text NOT NULL DEFAULT current_user
+)"""
+
+
+class MigrationError(Exception):
+    """The files and the database do not fit together, or a file failed; nothing was applied."""
+
+
+class Migration(Struct, frozen=True):
+    version: int
+    name: str
+    sql: str
+    sha256: bytes
+
+
+def load(folder: Traversable) -> list[Migration]:
+    """The migrations of a folder in order, numbered from 1 without gaps. Raises MigrationError."""
+    migrations = [_read(file) for file in sorted(folder.iterdir(), key=lambda file: file.name)]
+    if [each.version for each in migrations] != list(range(1, len(migrations) + 1)):
+        raise MigrationError("migrations are numbered 0001, 0002, … without gaps or repeats")
+    return migrations
+
+
+async def migrate(conn: asyncpg.Connection, folder: Traversable, schema: str = "public") -> list[str]:
+    """Bring `schema` up to the files of `folder` and return the names of those applied now.
+
+    Names without a schema in the files mean `schema`, which is created where it is missing. Raises MigrationError when
+    an applied file was changed, renamed or removed, when the database is newer than this program, or when a file fails.
+    """
+    migrations = load(folder)
+    async with conn.transaction():
+        await conn.execute(
+            """SELECT set_config('idle_in_transaction_session_timeout', '0', true),
+                      set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true)"""
+        )
+        # held by the transaction, not the session: gone with it even behind a connection pooler
+        await conn.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+        await conn.execute("SELECT set_config('lock_timeout', $1, true)", LOCK_TIMEOUT)
+        if not await conn.fetchval("SELECT to_regnamespace(quote_ident($1)) IS NOT NULL", schema):
+            await conn.execute(await conn.fetchval("SELECT format('CREATE SCHEMA %I', $1::text)", schema))
+        await conn.execute("SELECT set_config('search_path', quote_ident($1), true)", schema)
+        await conn.execute(_TABLE)
+        remaining = _remaining(migrations, await conn.fetch("SELECT * FROM schema_migration ORDER BY version"))
+        for migration in remaining:
+            await _apply(conn, migration)
+    return [migration.name for migration in remaining]
+
+
+async def pending(conn: asyncpg.Connection, folder: Traversable, schema: str = "public") -> list[str]:
+    """Names of the files not applied yet, without applying them. Raises MigrationError as `migrate` does."""
+    table = await conn.fetchval("SELECT to_regclass(format('%I.schema_migration', $1::text))::text", schema)
+    applied = await conn.fetch(f"SELECT * FROM {table} ORDER BY version") if table else []
+    return [migration.name for migration in _remaining(load(folder), applied)]
+
+
+def _read(file: Traversable) -> Migration:
+    name = _NAME.fullmatch(file.name)
+    if not name:
+        raise MigrationError(f"{file.name}: a migration is named like 0001_what_it_does.sql")
+    sql = file.read_text("utf-8").replace("\r\n", "\n")
+    if _TRANSACTION_CONTROL.search(_FUNCTION_BODY.sub("", sql)):
+        raise MigrationError(f"{file.name}: BEGIN, COMMIT and ROLLBACK would end the one transaction half-way")
+    return Migration(int(name[1]), file.name, sql, hashlib.sha256(sql.encode()).digest())
+
+
+def _remaining(migrations: list[Migration], applied: list[asyncpg.Record]) -> list[Migration]:
+    for migration, row in zip(migrations, applied, strict=False):
+        if (migration.version, migration.name, migration.sha256) != (row["version"], row["name"], row["sha256"]):
+            raise MigrationError(f"{migration.name} differs from the file applied as {row['name']}")
+    if newer := applied[len(migrations) :]:
+        raise MigrationError(f"the database is newer than this program: it has {newer[0]['name']}")
+    return migrations[len(applied) :]
+
+
+async def _apply(conn: asyncpg.Connection, migration: Migration) -> None:
+    try:
+        await conn.execute(migration.sql)
+    except asyncpg.PostgresError as error:
+        raise MigrationError(f"{migration.name}: {error}") from error
+    await conn.execute(
+        "INSERT INTO schema_migration (version, name, sha256) VALUES ($1, $2, $3)",
+        migration.version,
+        migration.name,
+        migration.sha256,
+    )
