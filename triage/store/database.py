@@ -1,0 +1,80 @@
+"""Connections: a pool whose sessions act as the service's role and see one team at a time.
+
+Row-level security reads the session setting `triage.team`. It is set when a connection is taken for a team that is not
+the one it last served, so that a query that forgets its `where` still sees one team only.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+from uuid import UUID
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+SERVICE_ROLE = "triage_service"
+NO_TEAM = ""
+
+Connection = asyncpg.Connection | PoolConnectionProxy
+
+
+class TeamConnection(asyncpg.Connection):
+    """A connection that remembers which team its session is set to."""
+
+    team: str = NO_TEAM
+
+    async def serve(self, team: str) -> None:
+        """Set the session to the team, or to none."""
+        if self.team != team:
+            self.team = "unknown"  # should the statement fail half-way, the next user sets it again
+            await self.execute("SELECT set_config('triage.team', $1, false)", team)
+            self.team = team
+
+
+async def _keep(connection: asyncpg.Connection) -> None:
+    """asyncpg's reset on release costs more than a statement, and sessions here hold nothing that it would clear."""
+
+
+class Database:
+    """The service's pool. `team` gives a connection that sees that team's rows, `anyone` one that sees no team's."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def team(self, team_id: UUID) -> AsyncIterator[Connection]:
+        """A connection set to the team."""
+        async with self._pool.acquire() as connection:
+            await cast(TeamConnection, connection).serve(str(team_id))
+            yield connection
+
+    @asynccontextmanager
+    async def anyone(self) -> AsyncIterator[Connection]:
+        """A connection set to no team: tables of a team look empty to it."""
+        async with self._pool.acquire() as connection:
+            await cast(TeamConnection, connection).serve(NO_TEAM)
+            yield connection
+
+
+@asynccontextmanager
+async def connect(
+    url: str, size: int, command_timeout_s: float, role: str | None = SERVICE_ROLE
+) -> AsyncIterator[Database]:
+    """Open the pool for the time of the block. Raises OSError or asyncpg.PostgresError when there is no server."""
+    settings = {
+        "application_name": "triage",
+        "jit": "off",
+        # a lost replica must free its locks
+        "idle_in_transaction_session_timeout": "60s",
+        "tcp_keepalives_idle": "10",
+    }
+    async with asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=size,
+        command_timeout=command_timeout_s,
+        connection_class=TeamConnection,
+        reset=_keep,
+        server_settings=settings | ({"role": role} if role else {}),
+    ) as pool:
+        yield Database(pool)
