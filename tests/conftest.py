@@ -39,16 +39,24 @@ def _open_directory() -> Iterator[Path]:
 
 
 @contextlib.asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@contextlib.asynccontextmanager
 async def _database(server: str, template: str) -> AsyncIterator[str]:
     """The address of a new database, dropped afterwards even while somebody is connected."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    admin = await asyncpg.connect(server)
-    try:
+    async with _connected(server) as admin:
         await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-        yield urlsplit(server)._replace(path=f"/{name}").geturl()
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await admin.close()
+        try:
+            yield urlsplit(server)._replace(path=f"/{name}").geturl()
+        finally:
+            await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -76,13 +84,11 @@ def server() -> Iterator[str]:
 async def template(server: str) -> AsyncIterator[str]:
     """The name of a database with both sets of migrations: the main one, and the key store's in `keystore`."""
     async with _database(server, "template0") as url:
-        admin, conn = await asyncpg.connect(server), await asyncpg.connect(url)
-        await admin.execute("SELECT pg_advisory_lock($1)", LOCK)  # roles belong to the server all test processes share
-        await migrate(conn, folder("sql") / "migrations")
-        await migrate(conn, folder("sql") / "keys", "keystore")
-        await conn.close()  # nobody may be connected to a template
-        await admin.close()
-        yield urlsplit(url).path[1:]
+        async with _connected(server) as admin, _connected(url) as conn:
+            await admin.execute("SELECT pg_advisory_lock($1)", LOCK)  # roles belong to the server all processes share
+            await migrate(conn, folder("sql") / "migrations")
+            await migrate(conn, folder("sql") / "keys", "keystore")
+        yield urlsplit(url).path[1:]  # nobody may be connected to a template
 
 
 @pytest_asyncio.fixture
@@ -108,9 +114,8 @@ async def _shared_url(server: str, template: str) -> AsyncIterator[str]:
 @pytest_asyncio.fixture
 async def conn(_shared_url: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection to a migrated database, in a transaction that is rolled back afterwards."""
-    connection = await asyncpg.connect(_shared_url)
-    transaction = connection.transaction()
-    await transaction.start()
-    yield connection
-    await transaction.rollback()
-    await connection.close()
+    async with _connected(_shared_url) as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        yield connection
+        await transaction.rollback()
