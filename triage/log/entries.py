@@ -50,6 +50,7 @@ Advice = Annotated[str, Meta(extra={"codes": "advice"})]
 S136Justified = Annotated[str, Meta(extra={"codes": "s136_justified"})]
 SafetyPlan = Annotated[str, Meta(extra={"codes": "safety_plan"})]
 HealthReferral = Annotated[str, Meta(extra={"codes": "health_referral"})]
+Referral = Annotated[str, Meta(extra={"codes": "referral"})]
 PhysicalNeed = Annotated[str, Meta(extra={"codes": "physical_need"})]
 InitialPlan = Annotated[str, Meta(extra={"codes": "initial_plan"})]
 EdReason = Annotated[str, Meta(extra={"codes": "ed_reason"})]
@@ -242,7 +243,7 @@ class FollowUp(Entry, tag="follow_up", kw_only=True, frozen=True):
 
     event: FollowUpEvent
     at: Time
-    referral: HealthReferral | None = None
+    referral: Referral | None = None
     section: LaterSection | None = None
     sources: Annotated[list[WindowSource], Meta(max_length=3)] | None = None
 

@@ -1,0 +1,381 @@
+"""The one catalogue of problems: everything the service answers that is not success.
+
+Every refusal is `application/problem+json` (RFC 9457) built from a line of this catalogue, so that a client can act on
+`code` and `retry` without reading prose. `type` is a relative reference into the documentation, `/problems/<code>`.
+A detail names fields and rules, never a value that somebody sent: values may be personal data.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+Retry = Literal["never", "later", "after_fix"]
+"""What a client should do with the same request: drop it, send it again after a pause, or put it right first."""
+
+
+class FieldError(Struct, frozen=True, gc=False):
+    """One fault of a body: `field` is a dotted path (`intent.power`, `presenting.1`), empty for the body itself."""
+
+    field: str
+    code: str
+    message: str
+
+
+class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A problem document (RFC 9457) with this service's extension members.
+
+    `wipe` tells a phone to delete what it holds; `resync` to send the same entries again with `cursor: null`;
+    `fields` names, to the author of a held entry only, where another content under the same id differs.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    retry: Retry
+    errors: tuple[FieldError, ...] = ()
+    fields: tuple[str, ...] = ()
+    wipe: bool = False
+    resync: bool = False
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """A line of the catalogue; `explanation` is the detail where a caller has nothing closer to say."""
+
+    code: str
+    status: int
+    title: str
+    retry: Retry
+    explanation: str
+    wipe: bool = False
+    resync: bool = False
+
+    def problem(
+        self, detail: str | None = None, *, errors: tuple[FieldError, ...] = (), fields: tuple[str, ...] = ()
+    ) -> Problem:
+        """The document to send; a `detail` never holds a value somebody sent."""
+        return Problem(
+            type=f"/problems/{self.code}",
+            title=self.title,
+            status=self.status,
+            detail=detail or self.explanation,
+            code=self.code,
+            retry=self.retry,
+            errors=errors,
+            fields=fields,
+            wipe=self.wipe,
+            resync=self.resync,
+        )
+
+
+class Refused(Exception):
+    """Ends a request, or one item of a sync, with a problem. `retry_after` is in whole seconds (RFC 9110, 10.2.3)."""
+
+    def __init__(
+        self,
+        listed: Listed,
+        detail: str | None = None,
+        *,
+        errors: tuple[FieldError, ...] = (),
+        fields: tuple[str, ...] = (),
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(listed.code)
+        self.problem = listed.problem(detail, errors=errors, fields=fields)
+        self.retry_after = retry_after
+
+
+MALFORMED = Listed(
+    code="malformed",
+    status=400,
+    title="The body cannot be read",
+    retry="after_fix",
+    explanation="The body is not JSON, or its shape is wrong: a field is missing, unknown or of the wrong type. "
+    "`errors` lists every fault.",
+)
+UNKNOWN_PARAMETER = Listed(
+    code="unknown_parameter",
+    status=400,
+    title="A query parameter is not known here",
+    retry="after_fix",
+    explanation="This address takes no parameter of that name. Published data cannot be filtered further: every extra "
+    "choice would be another question about a few people.",
+)
+INVALID_PARAMETER = Listed(
+    code="invalid_parameter",
+    status=400,
+    title="A query parameter or header cannot be read",
+    retry="after_fix",
+    explanation="A query parameter, a header or a part of the path has a form that is not allowed.",
+)
+CURSOR_MALFORMED = Listed(
+    code="cursor_malformed",
+    status=400,
+    title="That is no cursor",
+    retry="after_fix",
+    explanation="Send the cursor exactly as the last answer gave it, or null to start afresh.",
+)
+TOKEN_MISSING = Listed(
+    code="token_missing",
+    status=401,
+    title="Sign-in is required",
+    retry="after_fix",
+    explanation="Send `Authorization: Bearer <token>`.",
+)
+TOKEN_INVALID = Listed(
+    code="token_invalid",
+    status=401,
+    title="The token is not valid",
+    retry="after_fix",
+    explanation="The token is unknown, damaged, or not meant for this service. Enrol the device or sign in again.",
+)
+TOKEN_EXPIRED = Listed(
+    code="token_expired",
+    status=401,
+    title="The token has expired",
+    retry="after_fix",
+    explanation="The token has run out, or was not used for 30 days. Enrol the device or sign in again.",
+)
+ACCOUNT_DISABLED = Listed(
+    code="account_disabled",
+    status=401,
+    title="The account is disabled",
+    retry="never",
+    explanation="The account behind this token is disabled. What it sent earlier is kept.",
+)
+DEVICE_REVOKED = Listed(
+    code="device_revoked",
+    status=401,
+    title="The device is revoked",
+    retry="never",
+    explanation="The device was revoked. It sends what it has not sent yet once, to `POST /v1/sync`, where it is kept "
+    "in quarantine, and then wipes itself.",
+    wipe=True,
+)
+FORBIDDEN = Listed(
+    code="forbidden",
+    status=403,
+    title="Not allowed for this role",
+    retry="never",
+    explanation="The actor's role does not hold the verb that this call needs.",
+)
+WRONG_PROFESSION = Listed(
+    code="wrong_profession",
+    status=403,
+    title="Not an entry of this profession",
+    retry="never",
+    explanation="`officer` and `intent` are sent by police, `nurse` by nurses, `paramedic` by paramedics.",
+)
+NOT_YOURS = Listed(
+    code="not_yours",
+    status=403,
+    title="Only its author or the lead may change this",
+    retry="never",
+    explanation="An entry is amended or withdrawn by its author or by the lead of the author's profession; "
+    "`s136_justified` by nobody but its author.",
+)
+AGREEMENT_EXPIRED = Listed(
+    code="agreement_expired",
+    status=403,
+    title="The data-sharing agreement has ended",
+    retry="never",
+    explanation="The partner's agreement for this dataset has expired or was revoked.",
+)
+NOT_FOUND = Listed(
+    code="not_found",
+    status=404,
+    title="Not found",
+    retry="never",
+    explanation="There is nothing at this address for this actor. What belongs to another team is not found either.",
+)
+PERIOD_NOT_FOUND = Listed(
+    code="period_not_found",
+    status=404,
+    title="Nothing is published for this period",
+    retry="later",
+    explanation="The period does not exist, has not ended, or has not been published yet.",
+)
+EDITION_NOT_FOUND = Listed(
+    code="edition_not_found",
+    status=404,
+    title="There is no such edition",
+    retry="never",
+    explanation="The period is published, but not in an edition of this number.",
+)
+METHOD_NOT_ALLOWED = Listed(
+    code="method_not_allowed",
+    status=405,
+    title="The method is not allowed here",
+    retry="never",
+    explanation="`Allow` lists the methods of this address.",
+)
+NOT_ACCEPTABLE = Listed(
+    code="not_acceptable",
+    status=406,
+    title="No form of the answer is acceptable",
+    retry="after_fix",
+    explanation="The address offers none of the media types that `Accept` names.",
+)
+ENTRY_CONFLICT = Listed(
+    code="entry_conflict",
+    status=409,
+    title="The id is held with other content",
+    retry="never",
+    explanation="An entry with this id and other content is in the log. The content sent now is kept in quarantine. "
+    "To correct an entry, send an amendment under an id of its own.",
+)
+INCIDENT_FULL = Listed(
+    code="incident_full",
+    status=409,
+    title="The incident takes no more entries",
+    retry="never",
+    explanation="An incident holds at most 500 entries. The entry is kept in quarantine.",
+)
+QUARANTINE_DECIDED = Listed(
+    code="quarantine_decided",
+    status=409,
+    title="Somebody has already decided on this item",
+    retry="never",
+    explanation="The item of the quarantine was released or discarded before.",
+)
+QUARANTINE_FULL = Listed(
+    code="quarantine_full",
+    status=409,
+    title="The quarantine of this device is full",
+    retry="later",
+    explanation="A device may have 2,000 items in quarantine. The entry was not stored; keep it.",
+)
+ENTRY_ERASED = Listed(
+    code="entry_erased",
+    status=410,
+    title="The entry was erased",
+    retry="never",
+    explanation="An entry with this id was erased. Delete it from the device.",
+)
+CODE_USED = Listed(
+    code="code_used",
+    status=410,
+    title="The enrolment code was used before",
+    retry="never",
+    explanation="An enrolment code works once. Ask for a new one.",
+)
+CODE_EXPIRED = Listed(
+    code="code_expired",
+    status=410,
+    title="The enrolment code has expired",
+    retry="never",
+    explanation="An enrolment code is valid for 15 minutes. Ask for a new one.",
+)
+CURSOR_UNKNOWN = Listed(
+    code="cursor_unknown",
+    status=410,
+    title="The cursor belongs to another history",
+    retry="after_fix",
+    explanation="The log was restored from a backup and no longer holds the place this cursor names. Nothing of this "
+    "request was taken. Send the same entries again with `cursor: null`.",
+    resync=True,
+)
+TOO_LARGE = Listed(
+    code="too_large",
+    status=413,
+    title="The body is too large",
+    retry="after_fix",
+    explanation="A body is at most 2 MiB as sent and 16 MiB when decompressed.",
+)
+TOO_MANY_ITEMS = Listed(
+    code="too_many_items",
+    status=413,
+    title="Too many items in one request",
+    retry="after_fix",
+    explanation="A sync takes at most 500 entries. Send the rest in another request.",
+)
+UNSUPPORTED_MEDIA_TYPE = Listed(
+    code="unsupported_media_type",
+    status=415,
+    title="The media type or encoding is not supported",
+    retry="after_fix",
+    explanation="Send `Content-Type: application/json`; a sync may be compressed with gzip or zstd.",
+)
+RANGE_NOT_SATISFIABLE = Listed(
+    code="range_not_satisfiable",
+    status=416,
+    title="The file has no such range",
+    retry="after_fix",
+    explanation="`Content-Range` gives the length of the file.",
+)
+INVALID = Listed(
+    code="invalid",
+    status=422,
+    title="The content is impossible",
+    retry="after_fix",
+    explanation="The shape is right, but a value cannot be: a code in no version of its list, a time outside the years "
+    "2000 to 2100, ids that do not agree, too long or out of range. `errors` lists every fault.",
+)
+RATE_LIMITED = Listed(
+    code="rate_limited",
+    status=429,
+    title="Too many requests",
+    retry="later",
+    explanation="Wait for as many seconds as `Retry-After` says.",
+)
+INTERNAL = Listed(
+    code="internal",
+    status=500,
+    title="The service failed",
+    retry="later",
+    explanation="The fault is recorded under the request id. Nothing of this request was stored.",
+)
+BUSY = Listed(
+    code="busy",
+    status=503,
+    title="The service is busy",
+    retry="later",
+    explanation="Send the same request again after as many seconds as `Retry-After` says.",
+)
+NOT_READY = Listed(
+    code="not_ready",
+    status=503,
+    title="The service is not ready",
+    retry="later",
+    explanation="The database cannot be reached, or its migrations are not applied.",
+)
+
+CATALOGUE: dict[str, Listed] = {
+    listed.code: listed
+    for listed in sorted(
+        (value for value in list(globals().values()) if isinstance(value, Listed)),
+        key=lambda each: (each.status, each.code),
+    )
+}
+"""Every problem by its code, in order of status."""
+
+_INTRODUCTION = """\
+# Problems
+
+Every answer that is not success is a problem document, `application/problem+json` (RFC 9457), and its `code` is one of
+those below: the list is closed. Act on `code` and `retry`; `title` and `detail` are for people and may be reworded.
+
+- `retry`: `never`, the same request will be refused again; `later`, send the same again after a pause (`Retry-After`
+  gives the seconds where it is sent); `after_fix`, put the request right first.
+- `errors`: every fault of a body, each with `field` (a dotted path such as `intent.power` or `presenting.1`), `code`
+  and `message`. A body with faults of shape and of content is 400 and lists both.
+- `fields`: only in `entry_conflict`, and only for the author of the held entry: the names of the fields that differ.
+- `wipe: true`: delete what this service gave the device. `resync: true`: send the same entries with `cursor: null`.
+
+No problem document ever repeats a value that was sent.
+
+In a sync every refused item carries the same document as `problem`.
+
+| code | status | retry | title |
+|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """The catalogue as a page in Markdown, for `docs/problems.md`."""
+    rows = "".join(
+        f"| `{each.code}` | {each.status} | `{each.retry}` | {each.title} |\n" for each in CATALOGUE.values()
+    )
+    parts = "".join(f"\n## {each.code}\n\n{each.explanation}\n" for each in CATALOGUE.values())
+    return _INTRODUCTION + rows + parts
