@@ -1,0 +1,217 @@
+"""Settings: the environment variables `TRIAGE_*`, read once into one frozen struct.
+
+A setting is one field below: name, type, default, meaning. `load` and `table` know no setting by name.
+"""
+
+import os
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct
+from msgspec.structs import FieldInfo, fields, force_setattr
+
+PREFIX = "TRIAGE_"
+TESTS_PREFIX = "TRIAGE_TEST_"  # read by the tests only
+READ_ELSEWHERE = {
+    "TRIAGE_PG_BIN": "Directory of the PostgreSQL programs for the embedded database, in place of the wheel's."
+}
+
+_DERIVED: Any = None  # the default follows from other settings, see __post_init__
+
+
+class SettingsError(Exception):
+    """Settings that are wrong or unknown, each named, one a line; the message holds no secret."""
+
+
+class Secret(str):
+    """Text that does not show itself in a repr."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+class DatabaseUrl(Secret):
+    """The address of a PostgreSQL database, which may hold a password. Raises ValueError for another scheme."""
+
+    __slots__ = ()
+
+    def __new__(cls, url: str) -> "DatabaseUrl":
+        if urlsplit(url).scheme not in ("postgresql", "postgres"):
+            raise ValueError("Expected an address that starts with postgresql://")
+        return super().__new__(cls, url)
+
+    def beside(self, suffix: str) -> "DatabaseUrl":
+        """The address of the database on the same server whose name has `suffix` appended."""
+        parts = urlsplit(self)
+        return DatabaseUrl(parts._replace(path=parts.path + suffix).geturl())
+
+
+def default_data_dir() -> Path:
+    """`/var/lib/triage` for root, else `triage` in the XDG data directory of the user."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/triage")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share", "triage")
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Every setting of the service. Units are in the names."""
+
+    database_url: Annotated[
+        DatabaseUrl | None,
+        Meta(
+            description="The service's own login to its database. Several hosts may be named.",
+            extra={"default": "the embedded database, for development and demos"},
+        ),
+    ] = None
+    owner_database_url: Annotated[
+        DatabaseUrl | None,
+        Meta(
+            description="The login that owns the tables: migrations, erasure, key rotation, restore.",
+            extra={"default": "as `TRIAGE_DATABASE_URL`"},
+        ),
+    ] = _DERIVED
+    keys_database_url: Annotated[
+        DatabaseUrl | None,
+        Meta(
+            description="The key store: in production another cluster, with backups of its own kept 14 days at most.",
+            extra={"default": "`TRIAGE_DATABASE_URL` with `_keys` appended to the database's name"},
+        ),
+    ] = _DERIVED
+    data_dir: Annotated[
+        Path,
+        Meta(
+            description="Directory of the embedded database and of files that have no setting of their own.",
+            extra={"default": "`/var/lib/triage` for root, else `~/.local/share/triage`"},
+        ),
+    ] = msgspec.field(default_factory=default_data_dir)
+    root_key_file: Annotated[
+        Path,
+        Meta(
+            description="File of the root secret, from which all keys derive. Keep a copy, away from backups.",
+            extra={"default": "`root.key` in the data directory"},
+        ),
+    ] = _DERIVED
+    journal: Annotated[
+        Path,
+        Meta(
+            description="File outside the database that remembers revocations, erasures, editions and releases, "
+            "for a restore to replay.",
+            extra={"default": "`journal` in the data directory"},
+        ),
+    ] = _DERIVED
+
+    host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")] = 8000
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="The least level that is logged.")
+    ] = "info"
+    metrics_token: Annotated[
+        Secret | None,
+        Meta(description="Bearer token for `/metrics`.", extra={"default": "none: `/metrics` is not served"}),
+    ] = None
+
+    pool_size: Annotated[int, Meta(ge=2, description="Database connections of one process.")] = 10
+    command_timeout_s: Annotated[float, Meta(gt=0, description="Seconds until a statement is given up.")] = 10.0
+    queue_limit: Annotated[
+        int, Meta(ge=1, description="Entries that may wait for the log in one process; more are asked to come later.")
+    ] = 5000
+
+    max_body_bytes: Annotated[int, Meta(ge=1024, description="Longest request body, as sent.")] = 2 * 1024**2
+    max_decoded_bytes: Annotated[int, Meta(ge=1024, description="Longest request body, decompressed.")] = 16 * 1024**2
+    sync_limit: Annotated[int, Meta(ge=1, description="Entries in one sync.")] = 500
+    incident_entries_limit: Annotated[int, Meta(ge=1, description="Entries of one incident.")] = 500
+    quarantine_limit: Annotated[int, Meta(ge=0, description="Entries of one device held in quarantine.")] = 2000
+    quarantine_days: Annotated[int, Meta(ge=1, description="Days an entry stays in quarantine.")] = 30
+
+    enrol_attempts_per_hour: Annotated[
+        int, Meta(ge=1, description="Attempts to enrol an hour, for one address and for one code.")
+    ] = 10
+    match_per_hour: Annotated[int, Meta(ge=1, description="Searches for a person an hour, for one actor.")] = 30
+    token_idle_days: Annotated[int, Meta(ge=1, description="Days without use after which a token expires.")] = 30
+
+    def __post_init__(self) -> None:
+        if self.owner_database_url is None:
+            force_setattr(self, "owner_database_url", self.database_url)
+        if self.keys_database_url is None and self.database_url is not None:
+            force_setattr(self, "keys_database_url", self.database_url.beside("_keys"))
+        if self.root_key_file is None:
+            force_setattr(self, "root_key_file", self.data_dir / "root.key")
+        if self.journal is None:
+            force_setattr(self, "journal", self.data_dir / "journal")
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """The settings in `environ`. Raises SettingsError naming every wrong and every unknown setting."""
+    by_name = {_variable(field): field for field in fields(Settings)}
+    values: dict[str, Any] = {}
+    faults = []
+    for name, text in sorted(environ.items()):
+        if not name.startswith(PREFIX) or name.startswith(TESTS_PREFIX) or name in READ_ELSEWHERE:
+            continue
+        if name not in by_name:
+            faults.append(f"{name}: there is no such setting")
+        elif not text:
+            faults.append(f"{name}: is empty; give it a value or remove it")
+        else:
+            try:
+                values[by_name[name].name] = msgspec.convert(text, by_name[name].type, strict=False, dec_hook=_decode)
+            except msgspec.ValidationError as error:
+                faults.append(f"{name}: {error}")
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return Settings(**values)
+
+
+def table() -> str:
+    """All settings as a Markdown table."""
+    rows = [
+        f"| `{_variable(field)}` | {_type(field)} | {_default(field)} | {_meta(field).description} |"
+        for field in fields(Settings)
+    ]
+    rows += [f"| `{name}` | path | none | {description} |" for name, description in READ_ELSEWHERE.items()]
+    return "\n".join(["| setting | type | default | meaning |", "| --- | --- | --- | --- |", *rows, ""])
+
+
+def _decode(kind: type, text: str) -> object:
+    return kind(text)
+
+
+def _variable(field: FieldInfo) -> str:
+    return PREFIX + field.name.upper()
+
+
+def _meta(field: FieldInfo) -> Meta:
+    meta = get_args(field.type)[1]
+    assert isinstance(meta, Meta)
+    return meta
+
+
+def _default(field: FieldInfo) -> str:
+    return (_meta(field).extra or {}).get("default") or f"`{field.default}`"
+
+
+def _type(field: FieldInfo) -> str:
+    kind, meta = get_args(field.type)
+    if typing.get_origin(kind) is Literal:
+        return ", ".join(f"`{value}`" for value in get_args(kind))
+    names: dict[object, str] = {
+        int: "whole number",
+        float: "number",
+        bool: "`true` or `false`",
+        str: "text",
+        Path: "path",
+        Secret | None: "secret",
+        DatabaseUrl | None: "database address",
+    }
+    limits = [
+        f"{word} {limit}"
+        for word, limit in (("from", meta.ge), ("over", meta.gt), ("to", meta.le))
+        if limit is not None
+    ]
+    return " ".join([names[kind], *limits])
