@@ -1,0 +1,355 @@
+"""The disclosure statement: what was done to a release, what that achieved, and what it cost, beside every file.
+
+Whoever holds a file can check it: everything under `achieved` follows from the file alone (`recompute`), but for the
+number of people in a group, which follows from the stored members (`people_per_group`). The number of late rows that
+still wait is not stated, since it would count single people.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from triage.disclosure import members as m
+from triage.disclosure.records import GROUP_COLUMNS, SHUFFLED, Release
+from triage.disclosure.scope import Extract
+from triage.disclosure.tables import RULES, Edition, Rules, nearest
+from triage.disclosure.tree import CONFIG, Config, ages_in
+
+SCHEMA: Final = "disclosure-statement/1"
+SENSITIVE: Final = ("power", "disposal")
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Multiple = Annotated[int, Meta(ge=0, multiple_of=5)]
+
+READ_ME_RECORDS: Final = (
+    "Every group of rows that look alike is at least ten different people.",
+    "A detail is shown only where ten people share it and they had different outcomes.",
+    "Some details are hidden at random, so a gap means nothing.",
+    "How the call came in and how somebody travelled are shuffled among the people of a group.",
+    "A period is released once and never changes; what was reported late comes in a separate file, once ten people can "
+    "share it.",
+    "This is a controlled file for the purpose above: do not publish rows of it or join it with other records of "
+    "people.",
+)
+READ_ME_TABLES: Final = (
+    "Every number is rounded up or down to a multiple of five by a fixed secret die, so it is at most four away.",
+    "c means fewer than ten, possibly none; in a row of fewer than thirty people every breakdown is c.",
+    "A total is rounded by itself and need not equal the sum of its parts.",
+    "A published number changes only in a new edition, and only when at least ten people in that very cell changed.",
+    "Hospital Episode Statistics hide 1 to 7 and round the rest to the nearest five; these tables hide more, zero "
+    "included, and round at random.",
+)
+
+
+class FileDigest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The SHA-256 of one file of the release, in hex."""
+
+    name: str
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the statement says of the agreement and of time, from whoever cuts the release."""
+
+    agreement: str
+    purpose: str
+    cut_off: datetime
+    supersedes: str | None = None
+
+
+class RecordRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The parameters of record files that were in force."""
+
+    k_people: Annotated[int, Meta(ge=10)]
+    l_distinct: Annotated[int, Meta(ge=2)]
+    alpha_max_share: Annotated[float, Meta(gt=0, le=0.8)]
+    harmful_values: tuple[str, ...]
+    rows_per_person_max: Annotated[int, Meta(ge=1)]
+    decoy_rate: Share
+    attribute_order: tuple[str, ...]
+    sensitive_views: tuple[str, ...]
+    shuffled_within_group: tuple[str, ...]
+
+
+class FromFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What anybody can recompute from the rows alone. Maps are by sensitive column; an absent column has no figure."""
+
+    rows: int
+    groups: int
+    k_rows: int
+    l: dict[str, int]  # noqa: E741 - the name of the measure
+    """Fewest different values in a group."""
+    alpha: dict[str, Share]
+    """Largest share of a harmful value in a group."""
+    t: dict[str, Share]
+    """Largest distance of a group's distribution from the whole file's (total variation)."""
+    largest_chance_of_the_right_row: Share
+    mean_chance_of_the_right_row: Share
+
+
+class RecordsAchieved(FromFile, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """With the figures that need the stored members."""
+
+    k_people: int
+    largest_chance_of_the_right_person: Share
+
+
+class RecordsWithheld(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is missing, in shares of rows by column, and the rows over the limit of one person to the nearest five."""
+
+    rows_by_repeat_cap: Multiple
+    values_pooled: dict[str, Share]
+    values_not_shown: dict[str, Share]
+    rows_waiting: Literal["not stated"] = "not stated"
+
+
+class RecordsUtility(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What protection cost: 0 is exact, 1 is nothing left."""
+
+    information_lost: dict[str, Share]
+    mean_group_rows: float
+
+
+class TablesAchieved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What anybody can recompute from the cells alone. `smallest_shown` is None where everything is hidden."""
+
+    cells: int
+    cells_shown: int
+    smallest_shown: int | None
+
+
+class TablesUtility(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The error of a shown count: at most, and on average over all remainders."""
+
+    max_cell_error: int
+    expected_cell_error: float
+
+
+class _Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="dataset"):
+    schema: Literal["disclosure-statement/1"] = SCHEMA
+    release: str
+    policy: str
+    unit_protected: Literal["person"] = "person"
+    terms: Terms
+    files: tuple[FileDigest, ...]
+    read_me: tuple[str, ...]
+
+
+class RecordsStatement(_Statement, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="records"):
+    """Of a record file, main or late."""
+
+    late: bool
+    rules: RecordRules
+    achieved: RecordsAchieved
+    withheld: RecordsWithheld
+    utility: RecordsUtility
+
+
+class TablesStatement(_Statement, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="tables"):
+    """Of the protected tables of a period."""
+
+    rules: Rules
+    achieved: TablesAchieved
+    utility: TablesUtility
+
+
+Statement = RecordsStatement | TablesStatement
+
+
+def schema() -> bytes:
+    """The JSON Schema (2020-12) of a statement, as committed in openapi/disclosure-statement.schema.json."""
+    described = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Disclosure statement",
+        "description": "Shipped with every release of protected records or tables.",
+        **msgspec.json.schema(Statement),
+    }
+    return msgspec.json.format(msgspec.json.encode(described), indent=2) + b"\n"
+
+
+def records_statement(
+    release: Release,
+    extract: Extract,
+    people: Mapping[UUID, UUID | None],
+    terms: Terms,
+    files: Iterable[FileDigest],
+    config: Config = CONFIG,
+) -> RecordsStatement:
+    """The statement of one agreement's record file. `people` tells the person of every released incident."""
+    achieved = recompute(extract.columns, extract.rows, config.harmful)
+    k_people = min(people_per_group(release, extract, people), default=0)
+    return RecordsStatement(
+        release=release.name,
+        policy=release.policy,
+        terms=terms,
+        files=tuple(files),
+        read_me=READ_ME_RECORDS,
+        late=not release.months,
+        rules=_record_rules(config),
+        achieved=RecordsAchieved(
+            **msgspec.structs.asdict(achieved),
+            k_people=k_people,
+            largest_chance_of_the_right_person=_share(1, k_people),
+        ),
+        withheld=_withheld(release, extract),
+        utility=RecordsUtility(_lost(release, extract), round(achieved.rows / (achieved.groups or 1), 1)),
+    )
+
+
+def tables_statement(
+    edition: Edition, terms: Terms, files: Iterable[FileDigest], rules: Rules = RULES
+) -> TablesStatement:
+    """The statement of the protected tables of a period."""
+    errors = [2 * rest * (rules.base - rest) / rules.base for rest in range(rules.base)]
+    return TablesStatement(
+        release=f"tables/{edition.period}/{edition.edition}",
+        policy=edition.policy,
+        terms=terms,
+        files=tuple(files),
+        read_me=READ_ME_TABLES,
+        rules=rules,
+        achieved=recompute_cells(cell.count for cell in edition.cells),
+        utility=TablesUtility(rules.base - 1, round(sum(errors) / rules.base, 2)),
+    )
+
+
+def recompute(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], harmful: Iterable[str] = CONFIG.harmful
+) -> FromFile:
+    """The figures of a record file from its rows alone, as its reader would compute them."""
+    groups = _by_label(columns, rows)
+    sizes = [len(group) for group in groups.values()]
+    sensitive = [column for column in SENSITIVE if column in columns]
+    return FromFile(
+        rows=len(rows),
+        groups=len(groups),
+        k_rows=min(sizes, default=0),
+        l={c: min((len(v) for v in _values(columns, c, groups)), default=0) for c in sensitive},
+        alpha={c: max((_worst_share(v, harmful) for v in _values(columns, c, groups)), default=0) for c in sensitive},
+        t={c: _distance(_values(columns, c, groups)) for c in sensitive},
+        largest_chance_of_the_right_row=_share(1, min(sizes, default=0)),
+        mean_chance_of_the_right_row=_share(len(groups), len(rows)),
+    )
+
+
+def recompute_cells(counts: Iterable[int | None]) -> TablesAchieved:
+    """The figures of published tables from their counts alone; None is `c`."""
+    cells = list(counts)
+    shown = [count for count in cells if count is not None]
+    return TablesAchieved(len(cells), len(shown), min(shown, default=None))
+
+
+def people_per_group(release: Release, extract: Extract, people: Mapping[UUID, UUID | None]) -> list[int]:
+    """Known people in every group as the extract shows groups."""
+    known: dict[tuple[str, ...], set[UUID]] = {}
+    at = _label_at(extract.columns)
+    for row, number in zip(extract.rows, extract.numbers, strict=True):
+        group = known.setdefault(tuple(row[i] for i in at), set())
+        person = people[release.rows[number].incident_id]
+        if person is not None:
+            group.add(person)
+    return [len(group) for group in known.values()]
+
+
+# --- from rows to figures
+
+
+def _label_at(columns: Sequence[str]) -> list[int]:
+    return [columns.index(column) for column in GROUP_COLUMNS if column in columns]
+
+
+def _by_label(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> dict[tuple[str, ...], list[Sequence[str]]]:
+    at = _label_at(columns)
+    groups: dict[tuple[str, ...], list[Sequence[str]]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[i] for i in at), []).append(row)
+    return groups
+
+
+def _values(
+    columns: Sequence[str], column: str, groups: Mapping[tuple[str, ...], list[Sequence[str]]]
+) -> list[Counter[str]]:
+    at = columns.index(column)
+    return [Counter(row[at] for row in group) for group in groups.values()]
+
+
+def _worst_share(values: Counter[str], harmful: Iterable[str]) -> float:
+    return _share(max(values[value] for value in harmful), values.total())
+
+
+def _distance(groups: list[Counter[str]]) -> float:
+    whole: Counter[str] = sum(groups, Counter())
+    return round(
+        max(
+            (sum(abs(g[v] / g.total() - whole[v] / whole.total()) for v in whole) / 2 for g in groups),
+            default=0,
+        ),
+        4,
+    )
+
+
+def _share(part: float, whole: float) -> float:
+    return round(part / whole, 4) if whole else 0.0
+
+
+def _record_rules(config: Config) -> RecordRules:
+    return RecordRules(
+        k_people=config.k,
+        l_distinct=config.l,
+        alpha_max_share=config.alpha,
+        harmful_values=config.harmful,
+        rows_per_person_max=config.rows_per_person,
+        decoy_rate=config.decoy_rate,
+        attribute_order=config.order,
+        sensitive_views=tuple(view.name for view in config.views),
+        shuffled_within_group=SHUFFLED if config.shuffle else (),
+    )
+
+
+def _withheld(release: Release, extract: Extract) -> RecordsWithheld:
+    labels = _labels(extract)
+    n = len(extract.rows)
+    return RecordsWithheld(
+        nearest(len(release.capped), 5),
+        {c: _share(sum(k for label, k in found.items() if m.POOLED in label), n) for c, found in labels.items()},
+        {c: _share(found[m.NOT_SHOWN], n) for c, found in labels.items()},
+    )
+
+
+def _lost(release: Release, extract: Extract) -> dict[str, float]:
+    """For every group column: how many classes a label leaves open, of all but one; the mean over rows."""
+    lost = {}
+    for column, found in _labels(extract).items():
+        classes = _CLASSES.get(column, release.months)
+        wide = {label: _open(column, label, len(classes)) for label in found}
+        lost[column] = _share(sum(wide[label] * n for label, n in found.items()), found.total())
+    return lost
+
+
+_CLASSES: Final = {
+    "area": m.AREA.classes,
+    "age": m.AGE.classes,
+    "sex": m.SEX.classes,
+    "ethnic_group": m.ETHNIC_GROUP.classes,
+    "shift": m.SHIFTS,
+}
+
+
+def _open(column: str, label: str, classes: int) -> float:
+    if label == m.NOT_SHOWN:
+        return 1.0
+    named = len(ages_in(label)) if column == "age" else len(label.split(m.POOLED))
+    return (named - 1) / (classes - 1) if classes > 1 else 0.0
+
+
+def _labels(extract: Extract) -> dict[str, Counter[str]]:
+    return {
+        column: Counter(row[extract.columns.index(column)] for row in extract.rows)
+        for column in GROUP_COLUMNS
+        if column in extract.columns
+    }
