@@ -10,8 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from triage.people import identifiers
-from triage.people.identifiers import BlindIndex, Fault, Identifier, Identity, IdentityRefused, Kind
+from triage.people.identifiers import BlindIndex, Identifier, Identity, Kind
 from triage.people.sealing import load_or_create_root
+from triage.problems import Refused
 
 TODAY = date(2026, 11, 23)
 TEAM = UUID("0193a000-0000-7000-8000-00000000000a")
@@ -20,9 +21,10 @@ NHS = "999 123 4519"  # 999 is the range for tests, given to nobody
 
 
 def faults(identity: Identity) -> list[tuple[str, str]]:
-    with pytest.raises(IdentityRefused) as refused:
+    with pytest.raises(Refused) as refused:
         identifiers.normalise(identity, TODAY)
-    return [(fault.field, fault.code) for fault in refused.value.faults]
+    assert refused.value.problem.status == 422
+    return [(error.field, error.code) for error in refused.value.problem.errors]
 
 
 def kinds(identity: Identity) -> list[Kind]:
@@ -234,4 +236,9 @@ def test_nothing_of_a_person_shows_when_printed(index: BlindIndex) -> None:
     assert repr(identity) == "Identity(…)"
     assert repr(identifiers.normalise(identity, TODAY)[0]) == "Identifier(kind=<Kind.NHS_NUMBER: 'nhs_number'>)"
     assert all(str(key) not in repr(index) for key in index.keys.values())
-    assert "Sample" not in str(IdentityRefused([Fault("family_name", "invalid")]))
+
+
+def test_a_refusal_shows_nothing_of_what_was_sent() -> None:
+    with pytest.raises(Refused) as refused:
+        identifiers.normalise(Identity(nhs_number="9991234518", police_ref="AB1", family_name="Unknown"), TODAY)
+    assert not any(sent in repr(refused.value.problem) for sent in ("9991234518", "AB1", "Unknown"))

@@ -22,6 +22,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from triage.people.sealing import Purpose, Root
+from triage.problems import INVALID, FieldError, Refused
 
 
 class Kind(StrEnum):
@@ -53,21 +54,6 @@ class Identifier:
     value: str = field(repr=False)
 
 
-class Fault(Struct, frozen=True):
-    """What is wrong with a field, without its content."""
-
-    field: str
-    code: str
-
-
-class IdentityRefused(Exception):
-    """Nobody can be recognised by this; `faults` names every field and why."""
-
-    def __init__(self, faults: list[Fault]) -> None:
-        super().__init__("identity refused")
-        self.faults = faults
-
-
 PLACEHOLDERS: Final = frozenset({"unknown", "notknown", "unnamed", "none", "nk", "na", "anon", "anonymous"})
 """Names typed when there is none: two people called so are not the same person."""
 
@@ -83,36 +69,34 @@ _UNDECOMPOSED: Final = str.maketrans(
 
 
 def normalise(identity: Identity, today: date) -> list[Identifier]:
-    """The identifiers that count, one of a kind. Raises IdentityRefused with every fault.
+    """The identifiers that count, one of a kind. Raises Refused (422) with every fault.
 
     A name without a birth date (or the other way round) is kept with the rest, and matches nobody.
     """
-    faults: list[Fault] = []
+    errors: list[FieldError] = []
     found: list[Identifier] = []
     if identity.nhs_number is not None:
         number = normalise_nhs_number(identity.nhs_number)
-        if nhs_number_holds(number):
-            found.append(Identifier(Kind.NHS_NUMBER, number))
-        else:
-            faults.append(Fault("nhs_number", "invalid"))
+        found.append(Identifier(Kind.NHS_NUMBER, number))
+        if not nhs_number_holds(number):
+            errors.append(FieldError("nhs_number", "invalid", "Ten digits, of which the last checks the others."))
     if identity.police_ref is not None:
         reference = normalise_police_ref(identity.police_ref)
-        if _police_ref_holds(reference):
-            found.append(Identifier(Kind.POLICE_REF, reference))
-        else:
-            faults.append(Fault("police_ref", "invalid"))
-    if identity.nhs_number is not None and identity.police_ref is not None:
-        faults.append(Fault("police_ref", "with_nhs_number"))
-    family = _check_name("family_name", identity.family_name, faults)
-    given = _check_name("given_name", identity.given_name, faults)
+        found.append(Identifier(Kind.POLICE_REF, reference))
+        if not police_ref_holds(reference):
+            errors.append(FieldError("police_ref", "invalid", "4 to 32 letters and digits, with a digit above 0."))
+    if not joinable(identifier.kind for identifier in found):
+        errors.append(FieldError("police_ref", "with_nhs_number", "Never together with an NHS number."))
+    family = _check_name("family_name", identity.family_name, errors)
+    given = _check_name("given_name", identity.given_name, errors)
     if identity.born is not None and not _EARLIEST_BIRTH <= identity.born <= today:
-        faults.append(Fault("born", "out_of_range"))
+        errors.append(FieldError("born", "out_of_range", "From 2 January 1900 until today."))
     if family and given and identity.born:
         found.append(Identifier(Kind.NAME_AND_BIRTH, f"{family}\0{given}\0{identity.born.isoformat()}"))
-    if not found and not faults:
-        faults.append(Fault("", "nothing_to_match"))
-    if faults:
-        raise IdentityRefused(faults)
+    if not found and not errors:
+        errors.append(FieldError("", "nothing_to_match", "A number, a reference, or both names with the birth date."))
+    if errors:
+        raise Refused(INVALID, errors=tuple(errors))
     return found
 
 
@@ -141,7 +125,8 @@ def normalise_police_ref(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKC", text).upper() if c.isalnum())
 
 
-def _police_ref_holds(reference: str) -> bool:
+def police_ref_holds(reference: str) -> bool:
+    """Whether a normalised reference is long enough, and no placeholder such as `UNKNOWN` or `0000`."""
     return 4 <= len(reference) <= 32 and reference.isascii() and any(c in reference for c in "123456789")
 
 
@@ -151,14 +136,14 @@ def normalise_name(text: str) -> str:
     return "".join(c for c in folded if unicodedata.category(c)[0] in "LNM" and not unicodedata.combining(c))
 
 
-def _check_name(name: str, text: str | None, faults: list[Fault]) -> str:
+def _check_name(field: str, text: str | None, errors: list[FieldError]) -> str:
     if text is None:
         return ""
     normalised = normalise_name(text)
     if not normalised or len(text) > _LONGEST:
-        faults.append(Fault(name, "invalid"))
+        errors.append(FieldError(field, "invalid", f"At least one letter, at most {_LONGEST} characters."))
     elif normalised in PLACEHOLDERS:
-        faults.append(Fault(name, "placeholder"))
+        errors.append(FieldError(field, "placeholder", "Leave a name out that is not known."))
     return normalised
 
 
