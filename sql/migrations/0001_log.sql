@@ -355,11 +355,12 @@ GRANT SELECT ON audit TO triage_auditor;
 -- Tokens and enrolment codes are looked up before a team is known, by these functions alone.
 CREATE FUNCTION authenticate(token_hash bytea)
     RETURNS TABLE (team_id uuid, staff_id uuid, partner_id uuid, device_id uuid, role text, profession text, side text,
-                   level text, verbs text[], stamp bigint, idle_since timestamptz, revoked boolean, replaced boolean)
+                   level text, verbs text[], stamp bigint, used_at timestamptz, created_at timestamptz,
+                   device_revoked boolean, disabled boolean, replaced boolean)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT t.team_id, d.staff_id, t.partner_id, t.device_id, coalesce(s.role, 'partner'), s.profession, r.side, r.level,
-           r.verbs, coalesce(s.stamp, 0), coalesce(t.used_at, t.created_at),
-           coalesce(d.revoked_at, s.disabled_at, p.revoked_at) IS NOT NULL, t.revoked_at IS NOT NULL
+           r.verbs, coalesce(s.stamp, 0), t.used_at, t.created_at, d.revoked_at IS NOT NULL,
+           coalesce(s.disabled_at, p.revoked_at) IS NOT NULL, t.revoked_at IS NOT NULL
     FROM token t
     LEFT JOIN device d USING (team_id, device_id)
     LEFT JOIN staff s ON s.team_id = t.team_id AND s.staff_id = d.staff_id

@@ -1,1 +1,1 @@
-
+"""Who is asking: actors, verbs, tokens, sign-in."""

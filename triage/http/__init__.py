@@ -1,1 +1,1 @@
-
+"""Routes, thin: decode, sign in, call, answer."""

@@ -1,0 +1,123 @@
+-- name: read
+-- why: everything one append decides on, in one round trip; unnest with lateral keeps the indexes in use on a fresh table
+WITH touched AS (
+    SELECT DISTINCT coalesce(i.root, x) AS root
+    FROM unnest($3::uuid[]) x
+    LEFT JOIN LATERAL (SELECT root FROM incident WHERE team_id = $1 AND id = x AND NOT blind OFFSET 0) i ON true
+), member AS (
+    SELECT root AS id FROM touched
+    UNION
+    SELECT i.id FROM touched t
+    JOIN LATERAL (SELECT id FROM incident WHERE team_id = $1 AND root = t.root AND root <> id AND NOT blind OFFSET 0) i ON true
+)
+SELECT h.seq, h.link, clock_timestamp() AS now,
+    (SELECT array_agg(row(e.seq, e.id, e.incident_id, e.kind, e.author, e.profession, e.device, e.received_at, e.skew_ms,
+                          e.body, e.sealed, e.key_ref, e.notices, e.erased_at IS NOT NULL))
+     FROM unnest($2::uuid[]) x
+     JOIN LATERAL (SELECT * FROM entry WHERE team_id = $1 AND id = x OFFSET 0) e ON true) AS held,
+    (SELECT array_agg(row(e.seq, e.id, e.incident_id, e.received_at, e.author, e.profession, e.role, e.device, e.skew_ms,
+                          e.blind, e.released_by, e.body))
+     FROM member m
+     JOIN LATERAL (SELECT * FROM entry WHERE team_id = $1 AND incident_id = m.id OFFSET 0) e ON true) AS entries,
+    (SELECT array_agg(row(i.id, i.blind, i.root, i.seq, i.duplicates, i.people, i.related, i.log_ref, i.occurred_at, i.area,
+                          i.age_band, i.sex))
+     FROM member m
+     JOIN LATERAL (SELECT * FROM incident WHERE team_id = $1 AND id = m.id OFFSET 0) i ON true) AS incidents,
+    (SELECT array_agg(row(d.incident_id, d.staff_id, d.device_id))
+     FROM member m JOIN intent_disclosure d ON d.team_id = $1 AND d.incident_id = m.id) AS told,
+    (SELECT array_agg(x.n)
+     FROM unnest($4::uuid[], $5::uuid[], $6::bigint[]) WITH ORDINALITY x (device, staff, stamp, n)
+     LEFT JOIN staff s ON s.team_id = $1 AND s.staff_id = x.staff
+     LEFT JOIN device d ON d.team_id = $1 AND d.device_id = x.device
+     WHERE s.stamp IS DISTINCT FROM x.stamp OR s.disabled_at IS NOT NULL OR d.revoked_at IS NOT NULL) AS stale
+FROM log_head h WHERE h.team_id = $1
+
+-- name: lock_head
+-- why: after a lost race the next appends queue for the head fairly instead of racing again
+SELECT seq FROM log_head WHERE team_id = $1 FOR UPDATE
+
+-- name: append
+-- why: the one compare-and-swap: the head moves only from where it was read, and with it every entry and incident row
+WITH head AS (
+    UPDATE log_head SET seq = $2, link = $3 WHERE team_id = $1 AND seq = $4 AND link = $5 RETURNING 1
+), added AS (
+    INSERT INTO entry (team_id, seq, id, incident_id, kind, author, profession, role, device, received_at, skew_ms, blind,
+                       released_by, body, sealed, sealed_digest, key_ref, salt, link, notices)
+    SELECT $1, e.* FROM head, unnest($6::bigint[], $7::uuid[], $8::uuid[], $9::text[], $10::uuid[], $11::text[], $12::text[],
+        $13::uuid[], $14::timestamptz[], $15::bigint[], $16::boolean[], $17::uuid[], $18::bytea[], $19::bytea[], $20::bytea[],
+        $21::uuid[], $22::bytea[], $23::bytea[], $24::text[]) e
+), folded AS (
+    INSERT INTO incident (team_id, id, blind, root, seq, status, occurred_at, changed_at, scope_until, turns, turns_last, area,
+                          log_ref, age_band, sex, contact, test, restricted, flags, judged_by, duplicates, apart, people, related)
+    SELECT $1, i.id, i.blind, i.root, i.seq, i.status, i.occurred_at, i.changed_at, i.scope_until, i.turns::timestamptz[],
+           i.turns_last, i.area, i.log_ref, i.age_band, i.sex, i.contact, i.test, i.restricted, i.flags::text[],
+           i.judged_by::uuid[], i.duplicates::uuid[], i.apart::uuid[], i.people::uuid[], i.related
+    FROM head, unnest($25::uuid[], $26::boolean[], $27::uuid[], $28::bigint[], $29::text[], $30::timestamptz[],
+        $31::timestamptz[], $32::timestamptz[], $33::text[], $34::timestamptz[], $35::text[], $36::text[], $37::text[],
+        $38::text[], $39::boolean[], $40::boolean[], $41::boolean[], $42::text[], $43::text[], $44::text[], $45::text[],
+        $46::text[], $47::bytea[])
+        i (id, blind, root, seq, status, occurred_at, changed_at, scope_until, turns, turns_last, area, log_ref, age_band, sex,
+           contact, test, restricted, flags, judged_by, duplicates, apart, people, related)
+    ON CONFLICT (team_id, id, blind) DO UPDATE SET
+        root = excluded.root, seq = excluded.seq, status = excluded.status, occurred_at = excluded.occurred_at,
+        changed_at = excluded.changed_at, scope_until = excluded.scope_until, turns = excluded.turns,
+        turns_last = excluded.turns_last, area = excluded.area, log_ref = excluded.log_ref, age_band = excluded.age_band,
+        sex = excluded.sex, contact = excluded.contact, test = excluded.test, restricted = excluded.restricted,
+        flags = excluded.flags, judged_by = excluded.judged_by, duplicates = excluded.duplicates, apart = excluded.apart,
+        people = excluded.people, related = excluded.related
+)
+SELECT count(*) FROM head
+
+-- name: pair
+-- why: likely duplicates are a suggestion on both sides, so the other side's rows change with this append as well
+UPDATE incident SET seq = $2, duplicates = p.duplicates::uuid[],
+    flags = CASE WHEN p.duplicates = '{}' THEN array_remove(flags, 'possible_duplicate')
+                 WHEN 'possible_duplicate' = ANY (flags) THEN flags
+                 ELSE flags || 'possible_duplicate' END
+FROM unnest($3::uuid[], $4::text[]) p (id, duplicates)
+WHERE incident.team_id = $1 AND incident.id = p.id
+
+-- name: alike
+-- why: likely duplicates of an incident: the same log reference on the day, or near in time and area; bounded, newest first
+SELECT x.n::int AS n, c.id, c.root_duplicates, c.age_band, c.sex, c.apart, c.same_log
+FROM unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::text[]) WITH ORDINALITY x (root, log_ref, occurred_at, area, n)
+JOIN LATERAL (
+    (SELECT i.id, i.duplicates AS root_duplicates, i.age_band, i.sex, i.apart, true AS same_log FROM incident i
+     WHERE i.team_id = $1 AND i.blind AND i.log_ref = x.log_ref AND i.root = i.id AND i.id <> x.root
+       AND i.contact AND NOT i.test AND i.status <> 'withdrawn'
+       AND i.occurred_at BETWEEN x.occurred_at - interval '24 hours' AND x.occurred_at + interval '24 hours'
+     LIMIT 4)
+    UNION ALL
+    (SELECT i.id, i.duplicates, i.age_band, i.sex, i.apart, false FROM incident i
+     WHERE i.team_id = $1 AND i.blind AND i.root = i.id AND i.id <> x.root AND i.area = x.area AND x.area <> 'unknown'
+       AND i.contact AND NOT i.test AND i.status <> 'withdrawn'
+       AND i.occurred_at BETWEEN x.occurred_at - interval '30 minutes' AND x.occurred_at + interval '30 minutes'
+     ORDER BY i.occurred_at DESC LIMIT 8)
+) c ON true
+
+-- name: of_people
+-- why: the other incidents of the same people, whose grades this append may move
+SELECT DISTINCT i.root FROM incident_person p
+JOIN incident i ON i.team_id = p.team_id AND i.id = p.incident_id AND NOT i.blind
+WHERE p.team_id = $1 AND p.person_id = ANY ($2::uuid[])
+
+-- name: set_people
+-- why: which incidents concern a person, kept beside the incidents so that regrading finds them
+WITH gone AS (
+    DELETE FROM incident_person WHERE team_id = $1 AND incident_id = ANY ($2::uuid[])
+      AND NOT EXISTS (SELECT FROM unnest($3::uuid[], $4::uuid[]) k (person, incident)
+                      WHERE k.person = person_id AND k.incident = incident_id)
+)
+INSERT INTO incident_person (team_id, person_id, incident_id)
+SELECT $1, k.person, k.incident FROM unnest($3::uuid[], $4::uuid[]) k (person, incident)
+ON CONFLICT DO NOTHING
+
+-- name: walk
+-- why: verification recomputes every link in order
+SELECT seq, id, incident_id, kind, author, profession, role, device, received_at, skew_ms, blind, released_by, body, sealed,
+       sealed_digest, salt, link, erased_at
+FROM entry WHERE team_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
+
+-- name: head
+-- why: where the log stands
+SELECT seq, link FROM log_head WHERE team_id = $1

@@ -1,0 +1,50 @@
+"""An actor is whoever a token stands for: a member of staff on a device, or a partner organisation."""
+
+from hashlib import sha256
+from secrets import token_urlsafe
+from typing import Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+from triage.problems import FORBIDDEN, Refused
+
+Side = Literal["police", "health"]
+Level = Literal["field", "lead", "office"]
+
+
+class Actor(Struct, kw_only=True, frozen=True):
+    """Staff or partner, with the role's verbs. `stamp` moves on when role or standing change."""
+
+    team_id: UUID
+    role: str
+    level: Level
+    verbs: frozenset[str]
+    staff_id: UUID | None = None
+    partner_id: UUID | None = None
+    device_id: UUID | None = None
+    profession: str | None = None
+    side: Side | None = None
+    stamp: int = 0
+
+    @property
+    def account(self) -> UUID:
+        """The staff or partner id: who stands in logs."""
+        account = self.staff_id or self.partner_id
+        assert account, "an actor is staff or partner"
+        return account
+
+    def require(self, verb: str) -> None:
+        """Raises Refused (403) without the verb."""
+        if verb not in self.verbs:
+            raise Refused(FORBIDDEN)
+
+
+def new_token() -> str:
+    """256 random bits; shown once, stored only as `token_hash`."""
+    return token_urlsafe(32)
+
+
+def token_hash(token: str) -> bytes:
+    """What is stored of a token. 256 random bits need no slow hash, and a look-up by digest tells nothing by its timing."""
+    return sha256(token.encode()).digest()

@@ -1,0 +1,66 @@
+"""The hash chain: each entry's link covers the one before it, so nothing can be altered, dropped or moved unseen.
+
+link = H(previous ‖ envelope ‖ H(salt ‖ canonical coded body) ‖ H(sealed text)), H being SHA-256. The envelope is what the
+service keeps beside the content. Free text is covered by a digest of its sealed bytes, so it can be destroyed without
+breaking the chain; the salt keeps a guessed body from being confirmed by its digest alone.
+"""
+
+import struct
+from datetime import UTC, datetime
+from hashlib import sha256
+from uuid import UUID
+
+from msgspec import Struct
+
+GENESIS = bytes(32)
+"""What the first entry of a log is chained to."""
+
+SALT_BYTES = 16
+_NOBODY = bytes(16)
+_NO_TEXT = bytes(32)
+_FIXED = struct.Struct(">16sQ16s16s16s16s16sqq??").pack
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Envelope(Struct, kw_only=True, frozen=True, gc=False):
+    """What is chained beside the content of an entry."""
+
+    team: UUID
+    seq: int
+    id: UUID
+    incident_id: UUID
+    kind: str
+    author: UUID
+    profession: str
+    role: str
+    device: UUID | None
+    received_at: datetime
+    skew_ms: int | None
+    blind: bool
+    released_by: UUID | None
+
+
+def link(previous: bytes, envelope: Envelope, salt: bytes, body: bytes, sealed_digest: bytes | None) -> bytes:
+    """The link of one entry, 32 bytes. `sealed_digest` is `digest(sealed text)`, None where there is none."""
+    e = envelope
+    since_epoch = e.received_at - _EPOCH
+    fixed = _FIXED(
+        e.team.bytes,
+        e.seq,
+        e.id.bytes,
+        e.incident_id.bytes,
+        e.author.bytes,
+        e.device.bytes if e.device else _NOBODY,
+        e.released_by.bytes if e.released_by else _NOBODY,
+        (since_epoch.days * 86_400 + since_epoch.seconds) * 1_000_000 + since_epoch.microseconds,
+        e.skew_ms or 0,
+        e.skew_ms is not None,
+        e.blind,
+    )
+    words = f"{e.kind}\0{e.profession}\0{e.role}\0".encode()
+    return sha256(previous + fixed + words + sha256(salt + body).digest() + (sealed_digest or _NO_TEXT)).digest()
+
+
+def digest(sealed: bytes) -> bytes:
+    """What stands for sealed text in the chain."""
+    return sha256(sealed).digest()
