@@ -1,0 +1,12 @@
+"""Synthetic months of a street triage team: for the demo, the benches and the tests.
+
+Nobody in it exists. Everything follows from a seed, so a run can be repeated entry for entry; nothing here reads a
+clock or writes anywhere. `generate` tells a team's entries in order of receipt, `bulk` copies them by the million.
+"""
+
+from triage.demo.cast import CAST, Cast, Member, Person, people
+from triage.demo.copies import Copy, bulk
+from triage.demo.months import generate
+from triage.demo.script import Sent
+
+__all__ = ["CAST", "Cast", "Copy", "Member", "Person", "Sent", "bulk", "generate", "people"]

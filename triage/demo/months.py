@@ -1,0 +1,117 @@
+"""A team's log over any stretch of time: ordinary days, the set pieces of a month, and what is running at the end."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from math import sqrt
+from random import Random
+from uuid import UUID
+
+from triage import times
+from triage.demo.afterwards import tidy
+from triage.demo.cast import Cast, Person, people
+from triage.demo.pieces import AT_THE_END, PIECES, Part, Piece, stage
+from triage.demo.scene import Scene, draw
+from triage.demo.script import Crew, Pen, Sent, tell
+
+DAYS_OF_PIECES = 28
+"""Every stretch of so many days, counted from the first day, holds each set piece once."""
+
+SHIFT_STARTS = time(14)
+SHIFT_MINUTES = 13 * 60
+
+
+def generate(team: Cast, starts: date, ends_at: datetime, per_day: float = 4, seed: int = 1) -> Iterator[Sent]:
+    """What the team's phones sent from the operational day `starts` on, received by `ends_at`, in order of receipt.
+
+    `per_day` is the mean number of incidents a day; the set pieces are part of it, and come on top where it is lower
+    than two. The same arguments give the same entries. Another `ends_at` changes nothing that began a day and a half
+    before it. `ends_at` needs an offset.
+    """
+    known = people(seed)
+    days = (times.operational_day(ends_at) - starts).days + 1
+    sent = [one for told in incidents(team, starts, days, per_day, seed) for one in told]
+    for hours, piece in AT_THE_END:
+        begins = (ends_at - timedelta(hours=hours)).replace(microsecond=0)
+        if times.operational_day(begins) >= starts:
+            for pen in _piece(Random(f"{seed}/end/{hours}"), team, begins, piece, known):
+                sent += pen.sent
+    yield from sorted((one for one in sent if one.sent_at <= ends_at), key=received)
+
+
+def incidents(team: Cast, starts: date, days: int, per_day: float = 4, seed: int = 1) -> Iterator[list[Sent]]:
+    """The same days without an end: every incident that begins in them, each with its entries to the last."""
+    known = people(seed)
+    pieces = tuple(PIECES.values())
+    for n in range(days):
+        day = starts + timedelta(days=n)
+        todays = [pieces[i] for i in range(len(pieces)) if i * DAYS_OF_PIECES // len(pieces) == n % DAYS_OF_PIECES]
+        for pen in _day(team, day, Random(f"{seed}/{day}"), known, todays, per_day):
+            yield pen.sent
+
+
+def received(sent: Sent) -> tuple[datetime, UUID]:
+    """What entries are put in order of receipt by."""
+    assert sent.entry.id
+    return sent.sent_at, sent.entry.id
+
+
+def _day(
+    team: Cast, day: date, rng: Random, known: tuple[Person, ...], pieces: list[Piece], per_day: float
+) -> Iterator[Pen]:
+    for piece in pieces:
+        yield from _piece(rng, team, _moment(rng, day), piece, known)
+    ordinary = round(rng.gauss(per_day, sqrt(per_day) / 2)) - sum(map(len, pieces))
+    for _ in range(ordinary):
+        begins = _moment(rng, day)
+        scene = draw(rng, known, day)
+        scene.log_ref = _log_ref(rng, begins) if rng.random() < 0.86 else None
+        scene.test = True if rng.random() < 0.008 else None
+        yield _incident(rng, scene, team, begins, None, known)
+
+
+def _piece(rng: Random, team: Cast, begins: datetime, piece: Piece, known: tuple[Person, ...]) -> Iterator[Pen]:
+    before: UUID | None = None
+    shared = _log_ref(rng, begins)
+    for part in piece:
+        starts = begins + timedelta(hours=part.after_hours)
+        scene = stage(rng, part, known, times.operational_day(starts))
+        scene.log_ref = shared if _is_shared(part) else _log_ref(rng, starts)
+        pen = _incident(rng, scene, team, starts, before, known)
+        before = pen.incident
+        yield pen
+
+
+def _is_shared(part: Part) -> bool:
+    return part.facts.get("log_ref") == "shared"
+
+
+def _incident(
+    rng: Random, scene: Scene, team: Cast, begins: datetime, before: UUID | None, known: tuple[Person, ...]
+) -> Pen:
+    pen = Pen(rng, scene, _crew(team, times.operational_day(begins), rng), begins)
+    tell(pen)
+    tidy(pen, before, known)
+    return pen
+
+
+def _moment(rng: Random, day: date) -> datetime:
+    """An instant in the shift of this day, which crosses midnight; most calls come in the evening."""
+    minutes = rng.triangular(0, SHIFT_MINUTES, 6.5 * 60)
+    return times.due_at(day, SHIFT_STARTS) + timedelta(seconds=int(60 * minutes))
+
+
+def _log_ref(rng: Random, begins: datetime) -> str:
+    return f"BP-{begins.astimezone(times.LONDON):%Y%m%d}-{rng.randrange(1, 1_000):04}"
+
+
+def _crew(team: Cast, day: date, rng: Random) -> Crew:
+    """The rota: each works in turn, and now and then the sergeant goes out."""
+    turn = day.toordinal()
+    officer = team.sergeant if rng.random() < 0.06 else team.officers[turn % len(team.officers)]
+    nurse, day_nurse = (team.nurses[(turn + n) % len(team.nurses)] for n in (0, 1))
+    return Crew(
+        {"police": officer, "nurse": nurse, "paramedic": team.paramedics[turn % len(team.paramedics)]},
+        team.sergeant,
+        day_nurse,
+        team.clinical_lead,
+    )
