@@ -13,11 +13,12 @@ from msgspec import Struct, structs
 from triage.demo.cast import CAST
 from triage.demo.months import incidents
 from triage.demo.script import Sent, uuid7_number
-from triage.log.entries import SEALED, Contact, IntentPart
+from triage.log.entries import SEALED, AnyEntry
 
 WINDOW_DAYS = 30
 _WINDOW = timedelta(days=WINDOW_DAYS)
 _WINDOW_MS = _WINDOW // timedelta(milliseconds=1)
+_FREE_TEXT = ("note", "referrer")
 _SLOT = re.compile(
     rb"(?P<id>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
     rb'|BP-(?P<day>[0-9]{8})-(?P<number>[0-9]{4})|(?<=")(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})(?=[T"])'
@@ -25,7 +26,7 @@ _SLOT = re.compile(
 
 
 class Copy(Struct, frozen=True, gc=False):
-    """An entry as it came in; `body` is its coded JSON as stored, free text sealed away (`triage.log.entries.SEALED`)."""
+    """An entry as it came in; `body` is its coded JSON, with SEALED of `triage.log.entries` for free text."""
 
     author: str
     device: int
@@ -37,12 +38,28 @@ class Copy(Struct, frozen=True, gc=False):
     body: bytes
 
 
+class Dates(dict[int, bytes]):
+    """Days by their ordinal, as they are written."""
+
+    def __init__(self, form: str) -> None:
+        super().__init__()
+        self._form = form
+
+    def __missing__(self, ordinal: int) -> bytes:
+        self[ordinal] = date.fromordinal(ordinal).strftime(self._form).encode()
+        return self[ordinal]
+
+
+_DATES = Dates("%Y-%m-%d")
+_DAYS = Dates("%Y%m%d")
+
+
 class Template(Struct, frozen=True):
     """An entry with holes: `text` is a %-format, `holes` says what each hole is filled with."""
 
     sent: Sent
     rank: int
-    """The place of its incident in the window: a window that is not full leaves out the last ones."""
+    """The place of its incident among those told."""
     late: bool
     """Received after the window's end, so between the entries of the next one."""
     kind: str
@@ -63,7 +80,8 @@ class Ids:
     def number(self, index: int) -> int:
         """The id's 128 bits."""
         if not self._numbers[index]:
-            self._numbers[index] = uuid7_number(self._rng, (self._originals[index].int >> 80) + self._later_ms)
+            made = (self._originals[index].int >> 80) + self._later_ms
+            self._numbers[index] = uuid7_number(self._rng, made % (1 << 48))
         return self._numbers[index]
 
     def text(self, index: int) -> bytes:
@@ -72,6 +90,21 @@ class Ids:
             hex32 = b"%032x" % self.number(index)
             self._texts[index] = b"-".join((hex32[:8], hex32[8:12], hex32[12:16], hex32[16:20], hex32[20:]))
         return self._texts[index]
+
+
+class Window(Struct, frozen=True, kw_only=True):
+    """Copies of the `told` incidents; the last copy holds only some, going on where the window before left off."""
+
+    number: int
+    first: int
+    wanted: int
+    told: int
+    ids: list[Ids]
+
+    def copies(self, rank: int) -> list[Ids]:
+        """The copies that hold the incident of this rank."""
+        whole, rest = divmod(self.wanted, self.told)
+        return self.ids[: whole + ((rank - self.first) % self.told < rest)]
 
 
 def bulk(n_incidents: int, years: float, seed: int = 1, starts: date = date(2024, 1, 1)) -> Iterator[Copy]:
@@ -88,18 +121,17 @@ def bulk(n_incidents: int, years: float, seed: int = 1, starts: date = date(2024
     ends = datetime.combine(starts, datetime.min.time(), UTC) + _WINDOW
     templates = [_template(one, rank, ends, originals) for rank, of_one in enumerate(told) for one in of_one]
     templates.sort(key=lambda template: template.sent.sent_at - template.late * _WINDOW)
-    windows = max(1, round(years * 365.25 / WINDOW_DAYS))
-    upto = [n_incidents * n // windows for n in range(windows + 1)]
-    ids = list(originals)
-    before: list[Ids] = []
-    for window in range(windows + 1):
-        wanted = upto[window + 1] - upto[window] if window < windows else 0
-        now = [Ids(rng, ids, window * _WINDOW_MS) for _ in range(-(-wanted // len(told)))]
-        wanted_before = upto[window] - upto[window - 1] if window else 0
+    n_windows = max(1, round(years * 365.25 / WINDOW_DAYS))
+    before = Window(number=-1, first=0, wanted=0, told=len(told), ids=[])
+    for number in range(n_windows + 1):
+        first, last = (min(n_incidents, n_incidents * n // n_windows) for n in (number, number + 1))
+        n_copies = -(-(last - first) // len(told))
+        ids = [Ids(rng, list(originals), number * _WINDOW_MS) for _ in range(n_copies)]
+        now = Window(number=number, first=first, wanted=last - first, told=len(told), ids=ids)
         for template in templates:
-            of, full = (before, wanted_before) if template.late else (now, wanted)
-            for n in range(full // len(told) + (template.rank < full % len(told))):
-                yield _filled(template, of[n], n, window - template.late)
+            window = before if template.late else now
+            for n, copy in enumerate(window.copies(template.rank)):
+                yield _filled(template, copy, n, window.number)
         before = now
 
 
@@ -118,11 +150,29 @@ def _template(sent: Sent, rank: int, ends: datetime, originals: dict[UUID, int])
         holes.append(("date", date.fromisoformat(found["date"].decode()).toordinal()))
         return b"%b"
 
-    entry = _sealed(sent.entry)
+    entry: AnyEntry = _sealed(sent.entry)
     text = _SLOT.sub(dig, msgspec.json.encode(entry).replace(b"%", b"%%"))
+    assert entry.id
     return Template(
-        sent, rank, sent.sent_at >= ends, str(entry.__struct_config__.tag), text, tuple(holes), originals[entry.id], originals[entry.incident_id]
+        sent=sent,
+        rank=rank,
+        late=sent.sent_at >= ends,
+        kind=str(entry.__struct_config__.tag),
+        text=text,
+        holes=tuple(holes),
+        id=originals[entry.id],
+        incident_id=originals[entry.incident_id],
     )
+
+
+def _sealed(part: Any) -> Any:
+    """The same entry, or part of one, with free text gone."""
+    changes: dict[str, Any] = {
+        name: SEALED if name in _FREE_TEXT else _sealed(value)
+        for name in part.__struct_fields__
+        if (value := getattr(part, name)) is not None and (name in _FREE_TEXT or isinstance(value, Struct))
+    }
+    return structs.replace(part, **changes) if changes else part
 
 
 def _filled(template: Template, ids: Ids, copy: int, window: int) -> Copy:

@@ -35,7 +35,6 @@ def stage(rng: Random, part: Part, people: tuple[Person, ...], day: date) -> Sce
 CHECKED = ((29.0, "window_checked"),)
 CONSIDERED: dict[str, Any] = {
     "power": "s136",
-    "place": "street_or_park",
     "advice": "s136_not_recommended",
     "disposal": "community_follow_up",
     "justified": "cannot_say",
@@ -44,7 +43,6 @@ CONSIDERED: dict[str, Any] = {
 CORROBORATED = CONSIDERED | {"justified": "yes", "told": False}
 USED: dict[str, Any] = {
     "power": "s136",
-    "place": "street_or_park",
     "advice": "s136_recommended",
     "justified": "yes",
     "disposal": "s136_removed",
@@ -78,18 +76,20 @@ PIECES: dict[str, Piece] = {
     # s136 considered, and how sure we are that it was not needed
     "corroborated": _one(CORROBORATED),
     "contemporaneous": _one(CONSIDERED, {"wrong_clock": {"police": 47.0}}),
-    "claimed": _one(CONSIDERED, {"confidence": 1, "offline": {"police": 6.0, "nurse": 6.5}}),
-    "refuted_by_law": _one(CORROBORATED, {"place": "own_home"}),
-    "refuted_by_nurse": _one(CORROBORATED, {"justified": "no"}),
+    "claimed": _one(CONSIDERED, {"disposal": "signposted", "confidence": 1, "offline": {"police": 6.0, "nurse": 6.5}}),
+    "refuted_by_law": _one(CORROBORATED, {"place": "own_home", "disposal": "carer_or_home"}),
+    "refuted_by_nurse": _one(CORROBORATED, {"justified": "no", "disposal": "carer_or_home"}),
     "reversed_by_s136": _one(CORROBORATED, {"follow_ups": ((9.0, "later_s136"), *CHECKED)}),
-    "reversed_by_harm": _one(CORROBORATED, {"follow_ups": ((15.0, "serious_harm"),)}),
+    "reversed_by_harm": _one(CORROBORATED, {"disposal": "signposted", "follow_ups": ((15.0, "serious_harm"),)}),
     "reversed_elsewhere": (
         Part(CORROBORATED, caller=1),
         Part(USED | {"course": "ed_then_suite"}, after_hours=8.0, caller=1),
     ),
-    "undetermined": _one(CORROBORATED, {"tests": Tests(mental_disorder=True)}),
-    "intent_withdrawn": _one(CONSIDERED, {"happens": "intent_withdrawn", "repeats": False}),
-    "corrected": _one(CONSIDERED, {"happens": "corrected", "repeats": False}),
+    "undetermined": _one(CORROBORATED, {"tests": Tests(mental_disorder=True), "disposal": "ed_voluntary"}),
+    "intent_withdrawn": _one(
+        CONSIDERED, {"disposal": "carer_or_home", "happens": "intent_withdrawn", "repeats": False}
+    ),
+    "corrected": _one(CONSIDERED, {"disposal": "ed_voluntary", "happens": "corrected", "repeats": False}),
     "left": _one(CONSIDERED, {"disposal": "left_before_assessment", "follow_ups": ()}),
     "stood_down": _one({"power": "s136", "source": "control_room", "disposal": "stood_down"}),
     "one_compulsion_for_another": _one(CONSIDERED, ARRESTED, {"disposal": "arrest_custody", "follow_ups": ()}),
@@ -99,12 +99,12 @@ PIECES: dict[str, Piece] = {
     "no_decision_yet": _one(CONSIDERED, {"disposal": None, "follow_ups": ()}),
     "under_two_ids": _one(CORROBORATED, {"follow_ups": ((30.0, "not_traceable"),), "happens": "split"}),
     # an arrest considered
-    "custody_corroborated": _one(OFFENCE, {"intent_source": "referring_officer"}),
+    "custody_corroborated": _one(OFFENCE, {"disposal": "voluntary_interview", "intent_source": "referring_officer"}),
     "custody_contemporaneous": _one(BREACH),
     "custody_claimed": _one(BREACH, {"confidence": 1}),
-    "custody_refuted": _one(OFFENCE, {"offence": "none"}),
+    "custody_refuted": _one(OFFENCE, {"disposal": "ed_voluntary", "offence": "none"}),
     "custody_reversed": _one(BREACH, {"follow_ups": ((6.0, "later_arrest"),)}),
-    "custody_undetermined": _one(OFFENCE, {"necessity": None}),
+    "custody_undetermined": _one(OFFENCE, {"disposal": "carer_or_home", "necessity": None}),
     "custody_missing": _one(OFFENCE, {"disposal": "missing_after_contact", "follow_ups": ()}),
     "custody_not_attended": _one(OFFENCE, {"disposal": "not_attended", "reason": "committed", "follow_ups": ()}),
     "custody_then_s136": _one(OFFENCE, USED, {"power": "arrest_offence", "course": "queue"}),
@@ -132,9 +132,9 @@ PIECES: dict[str, Piece] = {
     "training": _one(USED, {"test": True}),
     # somebody who calls five times in a month
     "calls_1": _one({"disposal": "signposted"}, caller=0),
-    "calls_2": _one({"disposal": "community_follow_up", "wrong_clock": {"paramedic": -3_700_000.0}}, caller=0),
+    "calls_2": _one({"disposal": "no_mental_health_need", "wrong_clock": {"paramedic": -3_700_000.0}}, caller=0),
     "calls_3": _one({"disposal": "carer_or_home", "happens": "wrong_person"}, caller=0),
-    "calls_4": _one({"disposal": "signposted", "offline": {"paramedic": 5.0}, "happens": "amended_early"}, caller=0),
+    "calls_4": _one({"disposal": "ed_voluntary", "offline": {"paramedic": 5.0}, "happens": "amended_early"}, caller=0),
     "calls_5": _one({"disposal": "ed_voluntary"}, caller=0),
     "old_codes": _one({"disposal": "carer_or_home", "ethnicity": "O1", "codes_version": 1}),
 }

@@ -110,6 +110,15 @@ PUBLIC_PLACES = Mix(
         "vehicle_boat_tent_caravan": 2, "gp_or_health_premises": 1, "police_station": 1, "other": 1,
     }
 )  # fmt: skip
+OPEN_PLACES = Mix(
+    {
+        "street_or_park": 45,
+        "rail_bridge_roof": 20,
+        "shop_pub_station_airport": 17,
+        "communal_area_of_homes": 10,
+        "hospital_or_ed": 8,
+    }
+)
 SOURCES = Mix(
     {
         "police_999": 38, "ambulance_999": 13, "nhs_111_mental_health": 8, "control_room": 11, "officer_on_scene": 11,
@@ -163,6 +172,9 @@ MANDATORY = (
     "presenting",
     "legal_status",
 )
+HARMLESS = ("area", "referral_source", "sex", "ethnicity", "presenting")
+"""What no grade, clock or link depends on."""
+
 MISSING_SHARE = 0.07
 
 
@@ -187,18 +199,26 @@ def draw(rng: Random, people: tuple[Person, ...], day: date) -> Scene:
             )
         case _:
             scene.disposal = "child_care_pathway" if scene.age < 16 and rng.random() < 0.5 else DISPOSALS.draw(rng)
-    scene.missing = frozenset(name for name in MANDATORY if rng.random() < MISSING_SHARE)
+    scene.missing = _missing(rng, MANDATORY)
     scene.gaps = MISSING_SHARE
     _trouble(rng, scene)
     return scene
 
 
 def drawn_in_full(rng: Random) -> Scene:
-    """A scene of an adult whom all three professions met and recorded without a gap, for a set piece to change."""
+    """A scene to make a set piece of: an adult in a public place, met by all three professions.
+
+    Nothing is missing that a rule asks for.
+    """
     scene = _drawn(rng, rng.randint(19, 70))
     scene.crew, scene.mode, scene.assessment = ("police", "nurse", "paramedic"), "attended", "face_to_face"
-    scene.by_app, scene.evidence = True, "app"
+    scene.by_app, scene.evidence, scene.place = True, "app", OPEN_PLACES.draw(rng)
+    scene.missing = _missing(rng, HARMLESS)
     return scene
+
+
+def _missing(rng: Random, names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(name for name in names if rng.random() < MISSING_SHARE)
 
 
 def concern(scene: Scene, person: Person, day: date) -> Scene:

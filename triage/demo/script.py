@@ -24,6 +24,7 @@ from triage.log.entries import (
     Paramedic,
     PersonLink,
 )
+from triage.times import LONDON
 
 E = TypeVar("E", bound=AnyEntry)
 
@@ -195,6 +196,7 @@ def _stand_down(pen: Pen) -> None:
         "referral_source": scene.source,
         "log_ref": scene.log_ref,
     }
+    told = {name: value for name, value in told.items() if name not in scene.missing}
     author = pen.by("police")
     if author.profession == "police":
         pen.write(author, Officer, minute, **told)
@@ -413,6 +415,8 @@ def _detention(pen: Pen, name: str) -> None:
 def _follow_up(pen: Pen, hours: float, event: str) -> None:
     rng = pen.rng
     minute = pen.times.decided + 60 * hours
+    if not event.startswith(("later_", "serious_harm")):
+        minute += _until_office_hours(pen.at(minute))
     fields: dict[str, Any] = {"event": event, "at": pen.at(minute)}
     if event in ("offered", "accepted", "kept", "missed", "declined_by_service"):
         fields["referral"] = "crisis_team"
@@ -420,6 +424,14 @@ def _follow_up(pen: Pen, hours: float, event: str) -> None:
         fields["sources"] = ["trust_record", "police_s136_list"] if rng.random() < 0.7 else ["trust_record", "ed"]
     author = pen.crew.clinical_lead if event == "window_checked" else pen.crew.day_nurse
     pen.write(author, FollowUp, minute + rng.uniform(5, 120), **fields)
+
+
+def _until_office_hours(at: datetime) -> float:
+    """Minutes by which to put off what happens in office hours, 9 to 17; what was earlier stays earlier."""
+    local = at.astimezone(LONDON)
+    since_closing = (60 * local.hour + local.minute - 17 * 60) % 1_440
+    # the 16 hours of the night go into the first 20 minutes of the day, its 8 hours into the rest of it
+    return 960 - since_closing * 47 / 48 if since_closing < 960 else 20 - (since_closing - 960) / 24
 
 
 def _link(pen: Pen) -> None:
