@@ -28,6 +28,12 @@ hypothesis.settings.load_profile("triage")
 _numbers = itertools.count(1)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests that use a server carry the mark `database`, so that CI can run them on another PostgreSQL too."""
+    if "server" in getattr(item, "fixturenames", ()):
+        item.add_marker("database")
+
+
 @contextlib.contextmanager
 def _open_directory() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="triage-test-"))

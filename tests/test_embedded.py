@@ -14,6 +14,8 @@ import pytest
 
 from triage.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
+pytestmark = pytest.mark.database
+
 
 async def ask(url: str, query: str) -> object:
     conn = await asyncpg.connect(url)

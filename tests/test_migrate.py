@@ -46,7 +46,17 @@ def test_a_gap_or_a_repeat_is_refused(files: Path, name: str) -> None:
         load(files)
 
 
-@pytest.mark.parametrize("sql", ["COMMIT;", "SELECT 1; rollback;", "begin;", "SELECT 1;\n  END TRANSACTION;", "abort;"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "COMMIT",
+        "-- why\nbegin;",
+        "SELECT 1; /* why */ rollback;",
+        "SELECT 'it''s';\n  END TRANSACTION;",
+        "DO $$ BEGIN END $$; Start\nTransaction;",
+        "abort and chain;",
+    ],
+)
 def test_a_file_that_would_end_the_transaction_is_refused(files: Path, sql: str) -> None:
     (files / "0003_half.sql").write_text(sql)
     with pytest.raises(MigrationError, match="0003_half"):
@@ -101,12 +111,14 @@ async def test_pending_files_are_applied_once_and_in_order(files: Path, empty: a
     assert await empty.fetchval("SELECT array_agg(id) FROM one") == [1]
 
 
-async def test_functions_may_hold_begin_and_end(files: Path, empty: asyncpg.Connection) -> None:
+async def test_begin_and_end_may_stand_inside_a_statement(files: Path, empty: asyncpg.Connection) -> None:
     (files / "0003_function.sql").write_text(
-        "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $body$\nBEGIN\n  RETURN 1;\nEND;\n$body$;"
+        "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $body$\nBEGIN\n  RETURN 1;\nEND;\n$body$;\n"
+        "-- not a\n-- commit;\n"
+        "CREATE FUNCTION g() RETURNS text RETURN CASE WHEN f() = 1\nTHEN 'a; commit; b'\nEND;"
     )
     await migrate(empty, files)
-    assert await empty.fetchval("SELECT f()") == 1
+    assert await empty.fetchval("SELECT g()") == "a; commit; b"
 
 
 async def test_two_sets_in_one_database_stay_apart(files: Path, empty: asyncpg.Connection) -> None:

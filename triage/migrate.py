@@ -15,10 +15,9 @@ LOCK = 0x7472_6961_6765  # "triage": the key of the advisory lock
 LOCK_TIMEOUT = "10s"  # for tables: an ALTER must not queue all traffic behind one long query
 
 _NAME = re.compile(r"([0-9]{4})_[a-z0-9_]+\.sql")
-_FUNCTION_BODY = re.compile(r"(\$\w*\$).*?\1", re.DOTALL)
+_OPAQUE = re.compile(r"(\$\w*\$).*?\1|'[^']*'|--[^\n]*|/\*.*?\*/", re.DOTALL)  # function bodies, texts, comments
 _TRANSACTION_CONTROL = re.compile(
-    r"(?:^|;)\s*(begin|start transaction|commit|end|rollback|abort)( work| transaction)?( and chain)?\s*;",
-    re.IGNORECASE | re.MULTILINE,
+    r"\s*(begin|start\s+transaction|commit|end|rollback|abort|prepare\s+transaction)\b", re.IGNORECASE
 )
 _TABLE = """CREATE TABLE IF NOT EXISTS schema_migration (
   version int PRIMARY KEY,
@@ -85,7 +84,7 @@ def _read(file: Traversable) -> Migration:
     if not name:
         raise MigrationError(f"{file.name}: a migration is named like 0001_what_it_does.sql")
     sql = file.read_text("utf-8").replace("\r\n", "\n")
-    if _TRANSACTION_CONTROL.search(_FUNCTION_BODY.sub("", sql)):
+    if any(map(_TRANSACTION_CONTROL.match, _OPAQUE.sub(" ", sql).split(";"))):
         raise MigrationError(f"{file.name}: BEGIN, COMMIT and ROLLBACK would end the one transaction half-way")
     return Migration(int(name[1]), file.name, sql, hashlib.sha256(sql.encode()).digest())
 
