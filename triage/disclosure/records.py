@@ -115,12 +115,16 @@ def freeze(
 ) -> Release:
     """Protect the members that no release has decided yet. `name` is dataset, period and edition: it seeds all choices.
 
-    `months` are those of the period by operational day; a late file has none. Raises UnmappedCode.
+    `months` are those of the period by operational day; a late file has none. Raises UnmappedCode, and
+    ValueError for a member outside the months.
     """
     secret = Secret(key, name)
     undecided = [member for member in members if member.incident_id not in decided]
     kept, capped = _cap([_project(member, secret, zone, day_start) for member in undecided], config)
-    leaves = list(Tree(config, secret, months).leaves(_finest(kept, config)))
+    finest = _finest(kept, config)
+    if "month" in config.order and any(group.classes[-1] not in months for group in finest):
+        raise ValueError(f"a member of {name} lies outside its months")
+    leaves = list(Tree(config, secret, months).leaves(finest))
     if not leaves:
         return Release(name, config.policy, config.order, months, (), (), (), _digest(()))
     groups = tuple(_group(number, leaf, kept) for number, leaf in enumerate(leaves))
