@@ -16,13 +16,14 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
     {
       client_id: 'device',
       client_secret: 'device-secret',
+      id_token_signed_response_alg: alg,
       grant_types: ['client_credentials'],
       redirect_uris: [],
       response_types: [],
     },
     {
       client_id: 'pages',
-      client_secret: 'pages-secret: ä&=',
+      client_secret: 'pages-secret: +&=',
       id_token_signed_response_alg: alg,
       grant_types: ['authorization_code'],
       redirect_uris: ['https://triage.example/sign-in/callback'],

@@ -45,7 +45,7 @@ def issuer(installed: Path, request: pytest.FixtureRequest) -> Iterator[Issuer]:
     with subprocess.Popen(command, cwd=installed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         assert process.stdout
         assert any(line == b"ready\n" for line in process.stdout), "the provider did not start"
-        login = Login(client_id="pages", client_secret="pages-secret: ä&=")
+        login = Login(client_id="pages", client_secret="pages-secret: +&=")
         yield Issuer(url=f"http://127.0.0.1:{port}", audience=AUDIENCE, login=login)
         process.terminate()
 
