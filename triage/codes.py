@@ -121,6 +121,7 @@ populations: tuple[Population, ...]
 """Denominators of rates; an authority without a row has no rate."""
 
 _lists: dict[str, CodeList] = {}
+_changed: dict[str, CodeList] = {}
 _shipped: dict[str, frozenset[str]] = {}
 _served: bytes
 
@@ -136,6 +137,8 @@ def load(path: Path = SHIPPED) -> None:
     _refuse_lost_codes(document)
     for name, rows in document.lists.items():
         _lists.setdefault(name, CodeList(name)).fill({row.code: row for row in rows})
+    _changed.clear()
+    _changed.update((name, rows) for name, rows in _lists.items() if rows.ending)
     version, versions, populations = document.version, document.versions, document.populations
     _served = msgspec.json.encode(document, order="sorted")
 
@@ -148,6 +151,11 @@ def list(name: str) -> CodeList:
 def names() -> tuple[str, ...]:
     """The names of all lists."""
     return tuple(_lists)
+
+
+def changed() -> Mapping[str, CodeList]:
+    """The lists in which a code has ended or was replaced."""
+    return _changed
 
 
 def current(name: str, code: str) -> str:

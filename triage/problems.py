@@ -24,8 +24,7 @@ class FieldError(Struct, frozen=True, gc=False):
 class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A problem document (RFC 9457) with this service's extension members.
 
-    `wipe` tells a phone to delete what it holds; `resync` to send the same entries again with `cursor: null`;
-    `fields` names, to the author of a held entry only, where another content under the same id differs.
+    `wipe` tells a phone to delete what it holds; `resync` to send the same entries again with `cursor: null`.
     """
 
     type: str
@@ -35,7 +34,6 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: str
     retry: Retry
     errors: tuple[FieldError, ...] = ()
-    fields: tuple[str, ...] = ()
     wipe: bool = False
     resync: bool = False
 
@@ -51,9 +49,7 @@ class Listed(Struct, frozen=True, kw_only=True):
     wipe: bool = False
     resync: bool = False
 
-    def problem(
-        self, detail: str | None = None, *, errors: tuple[FieldError, ...] = (), fields: tuple[str, ...] = ()
-    ) -> Problem:
+    def problem(self, detail: str | None = None, *, errors: tuple[FieldError, ...] = ()) -> Problem:
         """The document to send; a `detail` never holds a value somebody sent."""
         return Problem(
             type=f"/problems/{self.code}",
@@ -63,7 +59,6 @@ class Listed(Struct, frozen=True, kw_only=True):
             code=self.code,
             retry=self.retry,
             errors=errors,
-            fields=fields,
             wipe=self.wipe,
             resync=self.resync,
         )
@@ -78,11 +73,10 @@ class Refused(Exception):
         detail: str | None = None,
         *,
         errors: tuple[FieldError, ...] = (),
-        fields: tuple[str, ...] = (),
         retry_after: int | None = None,
     ) -> None:
         super().__init__(listed.code)
-        self.problem = listed.problem(detail, errors=errors, fields=fields)
+        self.problem = listed.problem(detail, errors=errors)
         self.retry_after = retry_after
 
 
@@ -360,7 +354,7 @@ those below: the list is closed. Act on `code` and `retry`; `title` and `detail`
   gives the seconds where it is sent); `after_fix`, put the request right first.
 - `errors`: every fault of a body, each with `field` (a dotted path such as `intent.power` or `presenting.1`), `code`
   and `message`. A body with faults of shape and of content is 400 and lists both.
-- `fields`: only in `entry_conflict`, and only for the author of the held entry: the names of the fields that differ.
+  In `entry_conflict` it names the fields that differ, and only to the author of the held entry.
 - `wipe: true`: delete what this service gave the device. `resync: true`: send the same entries with `cursor: null`.
 
 No problem document ever repeats a value that was sent.
