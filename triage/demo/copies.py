@@ -4,21 +4,18 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from random import Random
-from typing import Any
 from uuid import UUID
 
-import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from triage.demo.cast import CAST
 from triage.demo.months import incidents
 from triage.demo.script import Sent, uuid7_number
-from triage.log.entries import SEALED, AnyEntry
+from triage.log.canonical import canonical
 
 WINDOW_DAYS = 30
 _WINDOW = timedelta(days=WINDOW_DAYS)
 _WINDOW_MS = _WINDOW // timedelta(milliseconds=1)
-_FREE_TEXT = ("note", "referrer")
 _SLOT = re.compile(
     rb"(?P<id>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
     rb'|BP-(?P<day>[0-9]{8})-(?P<number>[0-9]{4})|(?<=")(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})(?=[T"])'
@@ -26,7 +23,7 @@ _SLOT = re.compile(
 
 
 class Copy(Struct, frozen=True, gc=False):
-    """An entry as it came in; `body` is its coded JSON, with SEALED of `triage.log.entries` for free text."""
+    """An entry as it came in; `body` is its canonical coded body as it is stored, without the id."""
 
     author: str
     device: int
@@ -150,9 +147,9 @@ def _template(sent: Sent, rank: int, ends: datetime, originals: dict[UUID, int])
         holes.append(("date", date.fromisoformat(found["date"].decode()).toordinal()))
         return b"%b"
 
-    entry: AnyEntry = _sealed(sent.entry)
-    text = _SLOT.sub(dig, msgspec.json.encode(entry).replace(b"%", b"%%"))
+    entry = sent.entry
     assert entry.id
+    text = _SLOT.sub(dig, canonical(entry).body.replace(b"%", b"%%"))
     return Template(
         sent=sent,
         rank=rank,
@@ -160,19 +157,9 @@ def _template(sent: Sent, rank: int, ends: datetime, originals: dict[UUID, int])
         kind=str(entry.__struct_config__.tag),
         text=text,
         holes=tuple(holes),
-        id=originals[entry.id],
+        id=originals.setdefault(entry.id, len(originals)),
         incident_id=originals[entry.incident_id],
     )
-
-
-def _sealed(part: Any) -> Any:
-    """The same entry, or part of one, with free text gone."""
-    changes: dict[str, Any] = {
-        name: SEALED if name in _FREE_TEXT else _sealed(value)
-        for name in part.__struct_fields__
-        if (value := getattr(part, name)) is not None and (name in _FREE_TEXT or isinstance(value, Struct))
-    }
-    return structs.replace(part, **changes) if changes else part
 
 
 def _filled(template: Template, ids: Ids, copy: int, window: int) -> Copy:
