@@ -4,17 +4,21 @@ from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import pairwise
-from typing import TypeVar
+from typing import TypeVar, get_args
 from uuid import UUID
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from triage import codes, times
 from triage.demo import CAST, Sent, bulk, generate, people
 from triage.log import entries as e
 from triage.log import validation
-from triage.log.canonical import canonical
+from triage.log.canonical import canonical, modernise
+from triage.log.incident import at, fold, person_events
+from triage.log.links import components
+from triage.log.view import FULL, Grade, Status, View
 from triage.people.identifiers import normalise
 from triage.people.notes import likely_identifiers
 
@@ -153,6 +157,82 @@ def test_something_is_still_running_at_the_end() -> None:
     assert any(time_left < timedelta(0) for time_left in left)
     lately = {sent.entry.incident_id for sent in log if sent.sent_at > ENDS - timedelta(hours=3)}
     assert lately - {outcome.incident_id for outcome in of(e.Outcome, log)}
+
+
+def held(log: tuple[Sent, ...]) -> list[e.Held]:
+    """The log as the service holds it. Nobody was shown an intent, so every judgement counts as blind."""
+    keys = list(MEMBERS)
+    return [
+        e.Held(
+            seq=seq,
+            id=sent.entry.id or UUID(int=0),
+            entry=modernise(sent.entry),
+            received_at=sent.sent_at,
+            author=UUID(int=keys.index(sent.author) + 1),
+            profession=MEMBERS[sent.author].profession,
+            role=MEMBERS[sent.author].role,
+            skew_ms=sent.skew_ms,
+            blind=isinstance(sent.entry, e.Nurse),
+        )
+        for seq, sent in enumerate(log, 1)
+    ]
+
+
+@cache
+def views(seed: int) -> tuple[View, ...]:
+    """Every incident of the month, links followed, as it stands at its end for somebody who sees everything."""
+    entries = held(a_month(seed))
+    statements = [one for one in entries if isinstance(one.entry, e.SameIncident | e.NotSameIncident)]
+    root = {id_: component.id for component in components(statements) for id_ in component.incident_ids}
+    groups: dict[UUID, list[e.Held]] = {}
+    for one in entries:
+        groups.setdefault(root.get(one.entry.incident_id, one.entry.incident_id), []).append(one)
+    alone = {id_: fold(group) for id_, group in groups.items()}
+    related = {
+        id_: [
+            event
+            for other in alone.values()
+            if other is not own and set(own.people) & set(other.people)
+            for event in person_events(other)
+        ]
+        for id_, own in alone.items()
+    }
+    return tuple(at(fold(group, related[id_]), ENDS, FULL) for id_, group in groups.items())
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_month_reaches_every_grade_and_every_reason_for_none(seed: int) -> None:
+    diversions = [view.diversion for view in views(seed) if view.diversion is not UNSET]
+    s136 = {graded.s136.grade or graded.s136.reason for graded in diversions}
+    custody = {graded.custody.grade or graded.custody.reason for graded in diversions}
+    grades, reasons = set(get_args(Grade)), {"none", "used", "substituted", "not_safe", "not_seen"}
+    assert s136 == grades | reasons | {"corrected"}
+    assert custody == grades | reasons
+    assert {graded.s136.window for graded in diversions} >= {None, "checked", "not_traceable"}
+    assert {graded.custody.sub_type for graded in diversions} == {None, "pre_arrest", "post_arrest"}
+    assert {graded.ed_avoided for graded in diversions} == {None, True, False}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_month_raises_what_somebody_must_look_at(seed: int) -> None:
+    assert {view.status for view in views(seed)} == set(get_args(Status))
+    assert {flag for view in views(seed) for flag in view.flags} >= {
+        "clock_running",
+        "clock_skew",
+        "conflict:disposal",
+        "conflict:presenting",
+        "expiry_passed_no_end",
+        "intent_withdrawn",
+        "invalid_extension",
+        "late",
+        "mca_by_police",
+        "outcome_overdue",
+        "power_location_conflict",
+        "power_not_held",
+        "under_18",
+        "under_18_police_station",
+    }
+    assert any(len(view.linked_ids) == 2 for view in views(seed))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -7,6 +7,6 @@ clock or writes anywhere. `generate` tells a team's entries in order of receipt,
 from triage.demo.cast import CAST, Cast, Member, Person, people
 from triage.demo.copies import Copy, bulk
 from triage.demo.months import generate
-from triage.demo.script import Sent
+from triage.demo.pen import Sent
 
 __all__ = ["CAST", "Cast", "Copy", "Member", "Person", "Sent", "bulk", "generate", "people"]

@@ -5,8 +5,8 @@ from typing import Any, get_args
 from uuid import UUID
 
 from triage.demo.cast import Member, Person
+from triage.demo.pen import Pen, Sent
 from triage.demo.scene import ETHNICITIES
-from triage.demo.script import Pen, Sent
 from triage.log.entries import (
     Amendment,
     Entry,

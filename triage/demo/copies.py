@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from triage.demo.cast import CAST
 from triage.demo.months import incidents
-from triage.demo.script import Sent, uuid7_number
+from triage.demo.pen import Sent, uuid7_number
 from triage.log.canonical import canonical
 
 WINDOW_DAYS = 30
