@@ -23,6 +23,7 @@ Interval = tuple[float, float]
 
 EXACT = msgspec.structs.replace(RULES, base=1)
 """No rounding: shown numbers are true, and only small ones are hidden."""
+AREA_AGE_POWER = Table("area_age_power", "Area and age by power considered", ("area", "age"), "power")
 QUARTERS = [f"2025-Q{q}" for q in range(1, 5)]
 MONTHS = [f"2025-{month:02}" for month in range(4, 13)] + [f"2026-{month:02}" for month in range(1, 4)]
 
@@ -180,7 +181,7 @@ def rows(found: t.Edition) -> Iterable[tuple[t.Cell, list[t.Cell]]]:
 
 @pytest.mark.parametrize(("rules", "safe"), [(RULES, True), (EXACT, False)])
 def test_nobody_can_prove_that_everybody_in_a_row_was_detained(rules: Rules, safe: bool) -> None:
-    found = edition("yearly", "2025", LARGE, rules)
+    found = t.freeze("yearly", "2025", [AREA_AGE_POWER], placed("yearly", "2025", LARGE), KEY, rules)
     proved = [
         cell
         for total, parts in rows(found)
@@ -196,8 +197,9 @@ NO_ROW_RULE = msgspec.structs.replace(RULES, row_minimum_people=0)
 
 @pytest.mark.parametrize(("rules", "safe"), [(RULES, True), (NO_ROW_RULE, False)])
 def test_a_small_row_does_not_show_that_it_has_one_outcome(rules: Rules, safe: bool) -> None:
-    form = Table("area_age_power", "", ("area", "age"), "power")
-    months = [t.freeze("monthly", name, [form], placed("monthly", name, LARGE), KEY, rules) for name in MONTHS]
+    months = [
+        t.freeze("monthly", name, [AREA_AGE_POWER], placed("monthly", name, LARGE), KEY, rules) for name in MONTHS
+    ]
     alike = [
         cell
         for month in months
@@ -225,7 +227,8 @@ LARGEST = msgspec.structs.replace(RULES, largest_share=1.0)
 @pytest.mark.parametrize(("rules", "safe"), [(RULES, True), (LARGEST, False)])
 def test_a_cell_is_not_about_one_frequent_attender(rules: Rules, safe: bool) -> None:
     members = [t.place(a.member, KEY) for a in population(SMALL, linked=0.5, seed=7)]
-    found = t.freeze("yearly", "2025", edition("yearly", "2025", SMALL, rules).tables, members, KEY, rules)
+    form = Table("ethnicity", "Self-defined ethnicity", ("ethnicity",))
+    found = t.freeze("yearly", "2025", [form], members, KEY, rules)
     dominated = [cell for _, cell, key in cells(found) if cell.count is not None and one_person_fills(key, members)]
     assert not dominated if safe else dominated
 

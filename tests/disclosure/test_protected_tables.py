@@ -117,8 +117,8 @@ def test_another_key_is_another_die() -> None:
     assert [c.count for c in one.cells] != [c.count for c in two.cells]
 
 
-@settings(max_examples=10)
-@given(st.integers(0, 2**32), st.integers(50, 300), st.sampled_from([0.2, 0.5, 0.88]))
+@settings(max_examples=8)
+@given(st.integers(0, 2**32), st.integers(50, 250), st.sampled_from([0.2, 0.5, 0.88]))
 def test_no_cell_breaks_a_rule_and_overlapping_tables_agree(seed: int, n: int, linked: float) -> None:
     members = [t.place(a.member, KEY) for a in population(n, linked, seed)]
     forms = [form for ladder in ladders("quarterly") for form in ladder]

@@ -8,7 +8,7 @@ import json
 import msgspec
 import pyarrow.parquet
 import pytest
-from cuts import KEY, LARGE, MEDIUM, SMALL, known, placed, record_file
+from cuts import KEY, LARGE, MEDIUM, SMALL, placed, quarter_file
 
 from triage.disclosure import files, parquet
 from triage.disclosure import tables as t
@@ -23,7 +23,7 @@ def content(file: File) -> bytes:
 
 
 def quarter(incidents: int) -> Extract:
-    return extract(record_file(known("quarterly", "2025-Q1", incidents)), Scope("p", "other"), KEY)
+    return extract(quarter_file(incidents), Scope("p", "other"), KEY)
 
 
 @pytest.mark.parametrize("value", ["=1+1", "+44", "-1", "@SUM(A1)", "\t=1", "\r=1", "a,b", 'a"b', "a\nb", "", "ä"])

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 import pytest
 from checker import smallest
-from cuts import KEY, LARGE, MEDIUM, SMALL, by_volume, known, late, months, people, record_file, year_file
+from cuts import KEY, LARGE, MEDIUM, SMALL, by_volume, known, late, months, people, quarter_file, record_file, year_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from population import HEAVY, population
@@ -112,7 +112,7 @@ def assert_disjoint_and_complete(release: Release) -> None:
 
 
 def test_groups_are_disjoint_and_cover_every_combination_of_classes() -> None:
-    assert_disjoint_and_complete(record_file(known("quarterly", "2025-Q1", SMALL)))
+    assert_disjoint_and_complete(quarter_file(SMALL))
 
 
 @settings(max_examples=20)
@@ -178,7 +178,7 @@ def test_shuffling_keeps_every_group_s_own_bundle_values() -> None:
 
 
 def test_rows_are_in_the_order_of_what_is_published_and_numbered() -> None:
-    rows = record_file(known("quarterly", "2025-Q1", MEDIUM)).rows
+    rows = quarter_file(MEDIUM).rows
     assert [row.values for row in rows] == sorted(row.values for row in rows)
     assert [row.number for row in rows] == list(range(len(rows)))
 
@@ -198,7 +198,7 @@ def test_another_release_of_the_same_members_makes_other_choices() -> None:
 
 
 def test_a_late_file_holds_what_no_release_decided_and_nothing_else() -> None:
-    release = record_file(known("quarterly", "2025-Q1", LARGE))
+    release = quarter_file(LARGE)
     decided = frozenset(row.incident_id for row in release.rows) | frozenset(release.capped)
     found = late_file(known("quarterly", "2025-Q1", LARGE) + late("quarterly", "2025-Q1", LARGE), decided)
     assert {row.incident_id for row in found.rows} | {*found.capped} == {

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from checker import smallest
-from cuts import KEY, LARGE, MEDIUM, SMALL, by_volume, known, people, placed, record_file, year_file
+from cuts import KEY, LARGE, MEDIUM, SMALL, by_volume, known, people, placed, quarter_file, year_file
 
 from triage.disclosure import statement as s
 from triage.disclosure import tables as t
@@ -124,7 +124,7 @@ def test_what_was_withheld_is_stated_in_shares_and_fives() -> None:
 
 
 def test_information_lost_is_nothing_where_all_is_shown_and_all_where_nothing_is() -> None:
-    release = record_file(known("quarterly", "2025-Q1", LARGE))
+    release = quarter_file(LARGE)
     lost = s.records_statement(
         release,
         extract(release, Scope("p", "other"), KEY),
