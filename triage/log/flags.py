@@ -1,0 +1,123 @@
+"""What is raised about an incident as a whole, for as long as its entries say so.
+
+Disagreements are in `triage.log.consensus`; what time alone raises in `triage.log.incident.at`.
+"""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from triage import codes
+from triage.log.consensus import available, known
+from triage.log.course import USES
+from triage.log.detention import Clock
+from triage.log.diversion import Facts
+from triage.log.entries import Detention
+from triage.log.standing import Standing, captured, correction
+from triage.times import DAY_START_HOUR, LONDON, operational_day
+
+LATE = timedelta(hours=1)
+"""A day's summary is due an hour after the day ends: what takes longer to arrive may miss it."""
+
+_LOCATIONS = codes.list("location_type").codes
+_RANKS = codes.list("authorised_rank").codes
+_PHYSICAL_NEEDS = ("treat_on_scene", "ed_needed", "ed_immediate")
+
+
+class Terms(Struct, frozen=True):
+    """What an owner sets and a fold depends on, beside the code lists.
+
+    A police station is no place of safety for anybody after `police_station_allowed_until` (its last day); the Mental
+    Health Act 2025 s48 has no commencement order yet.
+    """
+
+    zone: ZoneInfo = LONDON
+    day_start_hour: int = DAY_START_HOUR
+    police_station_allowed_until: date | None = None
+
+
+def of(facts: Facts, clock: Clock | None, child: bool, terms: Terms) -> Iterator[str]:
+    """The flags of an incident."""
+    record = facts.record
+    if any(correction(one) is not None for one in record.held):
+        yield "clock_skew"
+    if any(one.received_at - captured(one) > LATE for one in record.held):
+        yield "late"
+    if record.training:
+        yield "test"
+    if record.pending:
+        yield "target_not_held"
+    if child:
+        yield "under_18"
+    if any(claim.state == "withdrawn" for claim in facts.claims):
+        yield "intent_withdrawn"
+    if any(map(_disputed, _places(facts))):
+        yield "place_disputed"
+    if facts.decided:
+        yield from _of_decisions(facts)
+    if "s136" in facts.used and available(*_place_of_use(facts)) is False:
+        yield "power_location_conflict"
+    if clock:
+        yield from _of_detention(facts.record.detentions, clock, child, terms)
+
+
+def _places(facts: Facts) -> Iterator[str | None]:
+    yield facts.location_type
+    for claim in facts.claims:
+        yield claim.part.location_type
+    for one in facts.decided:
+        yield one.standing.entry.location_type
+
+
+def _disputed(place: str | None) -> bool:
+    row = _LOCATIONS.get(place or "")
+    return row is not None and row.available == "disputed"
+
+
+def _place_of_use(facts: Facts) -> tuple[str | None, bool | None]:
+    """Where s136 was used: as the outcome says, else where the contacts were."""
+    for one in facts.decided:
+        if USES.get(one.disposal) == "s136" and one.standing.entry.location_type:
+            return one.standing.entry.location_type, facts.someone_lives_there
+    return facts.location_type, facts.someone_lives_there
+
+
+def _of_decisions(facts: Facts) -> Iterator[str]:
+    """Only a constable holds s136; ss5-6 Mental Capacity Act do not stand in for it (Sessay [2011] EWHC 2617)."""
+    for one in facts.decided:
+        by = one.standing.entry.decided_by
+        if USES.get(one.disposal) == "s136" and by is not None and by != "officer":
+            yield "power_not_held"
+        if one.disposal == "ed_capacity_act" and by == "officer" and not _physical_need(facts):
+            yield "mca_by_police"
+
+
+def _physical_need(facts: Facts) -> bool:
+    return known(facts.record.paramedics, "physical_need") in _PHYSICAL_NEEDS
+
+
+def _of_detention(steps: list[Standing[Detention]], clock: Clock, child: bool, terms: Terms) -> Iterator[str]:
+    if clock.running:
+        yield "clock_running" if clock.expires_at else "clock_unknown"
+    if clock.invalid_extension:
+        yield "invalid_extension"
+    at_station = [one for one in steps if one.entry.place_of_safety == "police_station"]
+    if at_station and child:
+        yield "under_18_police_station"
+    elif at_station and not _authorised(at_station, terms):
+        yield "station_not_authorised"
+
+
+def _authorised(at_station: list[Standing[Detention]], terms: Terms) -> bool:
+    """Whether an adult may be there: three tests and an inspector (regulations of 2017 under s136A), while allowed."""
+    last_day = terms.police_station_allowed_until
+    first = min(one.corrected(one.entry.at) for one in at_station)
+    if last_day and operational_day(first, terms.zone, 0) > last_day:
+        return False
+    tests = [one.entry.station_tests for one in at_station if one.entry.station_tests]
+    ranks = [_RANKS[one.entry.authorised_rank] for one in at_station if one.entry.authorised_rank in _RANKS]
+    return any(test.imminent_risk and test.no_other_place and test.healthcare_available for test in tests) and any(
+        rank.authorises_station for rank in ranks
+    )

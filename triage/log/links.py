@@ -1,0 +1,74 @@
+"""Which incident ids are one incident, and whom an incident concerns.
+
+The latest statement about a pair is in force, by corrected capture, ties by entry id; so is the latest about a person.
+Incidents are the connected components of the pairs said to be the same.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from msgspec import Struct
+
+from triage.log.entries import Held, NotSameIncident, PersonLink, PersonUnlink, SameIncident
+from triage.log.standing import captured, out_of_force
+
+
+class Component(Struct, frozen=True, gc=False):
+    """Incident ids that are one incident. `id` is the smallest; `conflict`: two of them were declared apart."""
+
+    id: UUID
+    incident_ids: tuple[UUID, ...]
+    conflict: bool
+
+
+def components(statements: Iterable[Held]) -> tuple[Component, ...]:
+    """The components of every incident id that a statement names, by id; an id joined to none is one of its own.
+
+    Takes `same_incident` and `not_same_incident` entries, and the withdrawals of them; other kinds are passed over.
+    """
+    held = list(statements)
+    out = out_of_force(held)
+    latest = _latest(one for one in held if one.id not in out)
+    groups = _joined(latest)
+    apart = [pair for pair, one in latest.items() if isinstance(one.entry, NotSameIncident)]
+    found = []
+    for group in {id(group): group for group in groups.values()}.values():
+        ids = tuple(sorted(group))
+        found.append(Component(ids[0], ids, any(a in group and b in group for a, b in apart)))
+    return tuple(sorted(found, key=lambda component: component.id))
+
+
+def component_of(incident_id: UUID, statements: Iterable[Held]) -> Component:
+    """The component that holds this incident id."""
+    for component in components(statements):
+        if incident_id in component.incident_ids:
+            return component
+    return Component(incident_id, (incident_id,), False)
+
+
+def people(statements: Iterable[Held]) -> tuple[UUID, ...]:
+    """The people an incident concerns, from its `person_link` and `person_unlink` entries in force."""
+    latest: dict[UUID, Held] = {}
+    for one in sorted(statements, key=lambda one: (captured(one), one.id)):
+        assert isinstance(one.entry, PersonLink | PersonUnlink)
+        latest[one.entry.person_id] = one
+    return tuple(sorted(person for person, one in latest.items() if isinstance(one.entry, PersonLink)))
+
+
+def _latest(statements: Iterable[Held]) -> dict[tuple[UUID, UUID], Held]:
+    latest: dict[tuple[UUID, UUID], Held] = {}
+    about = [one for one in statements if isinstance(one.entry, SameIncident | NotSameIncident)]
+    for one in sorted(about, key=lambda one: (captured(one), one.id)):
+        assert isinstance(one.entry, SameIncident | NotSameIncident)
+        a, b = one.entry.incident_id, one.entry.other_incident_id
+        latest[(a, b) if a < b else (b, a)] = one
+    return latest
+
+
+def _joined(latest: dict[tuple[UUID, UUID], Held]) -> dict[UUID, set[UUID]]:
+    groups = {incident: {incident} for pair in latest for incident in pair}
+    for (a, b), one in latest.items():
+        if isinstance(one.entry, SameIncident) and groups[a] is not groups[b]:
+            merged = groups[a] | groups[b]
+            groups.update(dict.fromkeys(merged, merged))
+    return groups

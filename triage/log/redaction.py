@@ -1,0 +1,294 @@
+"""Who sees what: fields and entries are removed before entries are added up, so that no sum tells what is hidden.
+
+Blind means computed as if it did not exist: until a nurse has given her own judgement (`s136_justified`), nothing that
+reaches her tells of an intent, its tests, a consultation, an offence or a necessity, nor that there is any. A paramedic
+never judges. The clinical lead is blind until some nurse has judged.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct, structs
+
+from triage.log.course import PersonEvent
+from triage.log.entries import (
+    Amendment,
+    Contact,
+    Detention,
+    Held,
+    Nurse,
+    Outcome,
+    Paramedic,
+    Withdrawal,
+    replacement,
+)
+from triage.log.flags import Terms
+from triage.log.incident import TERMS, Incident, at, blind, fold
+from triage.log.standing import judges, kind, original, out_of_force, permitted, without_training
+from triage.log.view import Audience, Side, View
+
+BLIND = Audience("health", "field")
+"""A health audience before any judgement of its own."""
+
+KNOWN_TO_POLICE = frozenset(("later_s136", "later_arrest", "died", "window_checked", "not_traceable"))
+"""The follow-ups that police see whoever wrote them; of the others only their own."""
+
+_OWN_TO_HEALTH = {"presenting": None, "note": None, "disability": None}
+_SHARED_ADVICE = ("advice", "advice_given_at")
+
+
+def _added(contact: type[Contact]) -> dict[str, None]:
+    fields = set(contact.__struct_fields__) - set(Contact.__struct_fields__) - set(_SHARED_ADVICE)
+    return dict.fromkeys(sorted(fields)) | _OWN_TO_HEALTH
+
+
+_FROM_POLICE = {"nurse": _added(Nurse), "paramedic": _added(Paramedic)}
+_FROM_HEALTH: dict[str, None] = dict.fromkeys(("referrals", "note", "domestic_abuse", "arrest_necessity"))
+_FROM_BLIND = _FROM_HEALTH | dict.fromkeys(("intent", "consulted", "not_consulted_reason", "offence"))
+_PARTLY_HIDDEN: dict[Side, frozenset[str]] = {
+    "police": frozenset(("nurse", "paramedic", "detention", "follow_up")),
+    "health": frozenset(("officer", "intent", "follow_up")),
+}
+
+
+class Sight(Struct, frozen=True):
+    """What an audience may see of one incident: all that its entries are removed by."""
+
+    side: Side
+    blind: bool
+
+
+def sight(entries: Iterable[Held], audience: Audience) -> Sight:
+    """What this audience may see, given what has been judged in the incident."""
+    if audience.side == "police":
+        return Sight("police", False)
+    return Sight("health", blind(audience, judges(without_training(list(entries)))))
+
+
+def redact(entries: Sequence[Held], audience: Audience) -> list[Held]:
+    """The entries of one incident as this audience may add them up, in the log's order.
+
+    Whether an extension moves the expiry is kept, its ground is not: for police a valid one stays as it is, every other
+    one becomes `other`. `visible_entries` removes both.
+    """
+    held = sorted({one.id: one for one in entries}.values(), key=lambda one: one.seq)
+    if audience.full:
+        return held
+    return _Redaction(held, sight(held, audience)).visible()
+
+
+def visible_entries(entries: Sequence[Held], audience: Audience) -> list[Held]:
+    """The entries of one incident as this audience may read them, in the log's order; none if it may not reach it."""
+    if not may_reach(entries, audience):
+        return []
+    visible = redact(entries, audience)
+    return [_without_ground(one) for one in visible] if audience.side == "police" and not audience.full else visible
+
+
+def view(
+    entries: Sequence[Held],
+    others: Sequence[PersonEvent],
+    audience: Audience,
+    now: datetime,
+    *,
+    extra_flags: Iterable[str] = (),
+    terms: Terms = TERMS,
+    full: Incident | None = None,
+) -> View | None:
+    """What this audience is served of an incident at an instant; None where it sees nothing of it.
+
+    `others` as in `fold`. `full` is the incident folded of all entries and `others`, where it is at hand.
+    """
+    if not may_reach(entries, audience):
+        return None
+    visible = redact(entries, audience)
+    if not visible:
+        return None
+    if full and len(visible) == len(full.record.held) and all(map(_is, visible, full.record.held)):
+        return at(full, now, audience, extra_flags)
+    incident = fold(visible, others, terms)
+    graded = None
+    if audience.level == "lead" and not blind(audience, incident.judged_by):
+        graded = (full or fold(entries, others, terms)).diversion
+    return at(incident, now, audience, extra_flags, graded)
+
+
+def may_reach(entries: Sequence[Held], audience: Audience) -> bool:
+    """Whether the incident is open to this audience at all: after a death only sergeant and clinical lead reach it."""
+    if audience.full or audience.level == "lead" or not any(map(_tells_of_death, entries)):
+        return True
+    return not fold(entries).restricted
+
+
+class _Redaction:
+    """One pass over the entries of an incident: contents first, then what changes them, then what withdraws either."""
+
+    def __init__(self, held: list[Held], sight: Sight) -> None:
+        self.held = held
+        self.sight = sight
+        self.by_id = {one.id: one for one in held}
+        self.shown: dict[UUID, Held] = {}
+
+    def visible(self) -> list[Held]:
+        amendments = [one for one in self.held if isinstance(one.entry, Amendment)]
+        withdrawals = [one for one in self.held if isinstance(one.entry, Withdrawal)]
+        for one in self.held:
+            if not isinstance(one.entry, Amendment | Withdrawal):
+                self._show(one, self._blanked(one.entry, one.profession))
+        if amendments:
+            self._show_amendments(amendments)
+        self._show_withdrawals(withdrawals)
+        return [self.shown[one.id] for one in self.held if one.id in self.shown]
+
+    def _show(self, one: Held, entry: Any) -> None:
+        if entry is not None:
+            self.shown[one.id] = one if entry is one.entry else structs.replace(one, entry=entry)
+
+    def _blanked(self, entry: Any, profession: str) -> Any:
+        """The content without what this audience may not see; None where that is all of it."""
+        if self.sight.side == "police":
+            return _for_police(entry, profession)
+        return _for_health(entry, profession, self.sight.blind)
+
+    def _show_amendments(self, amendments: list[Held]) -> None:
+        chains: dict[UUID, list[Held]] = {}
+        for one in amendments:
+            root = original(one, self.by_id)
+            if root is None:
+                self._show_pending(one)
+            elif root.id in self.shown:
+                chains.setdefault(root.id, []).append(one)
+        out = out_of_force(self.held)
+        for root_id, chain in chains.items():
+            self._show_chain(self.by_id[root_id], chain, out)
+
+    def _show_pending(self, one: Held) -> None:
+        """What an amendment of the other side changes cannot be told without the original: it stays hidden."""
+        assert isinstance(one.entry, Amendment)
+        if _side(one) == self.sight.side:
+            content = self._blanked(one.entry.entry, one.profession)
+            self._show(one, content and _amendment(one.entry, content, one.entry.amends))
+
+    def _show_chain(self, root: Held, chain: list[Held], out: dict[UUID, Held]) -> None:
+        """The amendments of one content that change something this audience sees."""
+        contents = [(one, self._blanked(one.entry.entry, root.profession)) for one in chain]  # type: ignore[union-attr]
+        if any(content is None for one, content in contents if one.id not in out):
+            del self.shown[root.id]
+            return
+        partly = kind(root.entry) in _PARTLY_HIDDEN[self.sight.side]
+        effective = self.shown[root.id].entry
+        for one, content in contents:
+            if content is None or (partly and (not permitted(one, root) or _same(content, effective))):
+                continue
+            if one.id not in out:
+                effective = content
+            assert isinstance(one.entry, Amendment)
+            named = one.entry.amends if one.entry.amends in self.shown else root.id
+            self._show(one, _amendment(one.entry, content, named))
+
+    def _show_withdrawals(self, withdrawals: list[Held]) -> None:
+        """A withdrawal shows where what it withdraws shows; of what is not held, only one's own side's."""
+        waiting = withdrawals
+        while waiting:
+            still = [one for one in waiting if not self._show_withdrawal(one)]
+            if len(still) == len(waiting):
+                return
+            waiting = still
+
+    def _show_withdrawal(self, one: Held) -> bool:
+        assert isinstance(one.entry, Withdrawal)
+        name = one.entry.withdraws
+        if name in self.shown or (name not in self.by_id and _side(one) == self.sight.side):
+            self.shown[one.id] = one
+            return True
+        return False
+
+
+def _for_police(entry: Any, profession: str) -> Any:
+    name = kind(entry)
+    if name in _FROM_POLICE:
+        return structs.replace(entry, **_FROM_POLICE[name])
+    if name == "follow_up":
+        return entry if profession == "police" or entry.event in KNOWN_TO_POLICE else None
+    if name == "detention":
+        return _detention_for_police(entry)
+    return entry
+
+
+def _detention_for_police(entry: Any) -> Any:
+    if entry.result not in (None, "custody"):
+        entry = structs.replace(entry, result=None)
+    if entry.event == "extended" and (entry.ground, entry.authorised_by) != ("condition", "responsible_doctor"):
+        return structs.replace(entry, ground="other", authorised_by="other")
+    if entry.event != "extended" and (entry.ground or entry.authorised_by):
+        return structs.replace(entry, ground=None, authorised_by=None)
+    return entry
+
+
+def _for_health(entry: Any, profession: str, blind: bool) -> Any:
+    name = kind(entry)
+    if name == "officer":
+        return _officer_for_health(entry, blind)
+    if name == "intent":
+        return None if blind else structs.replace(entry, intent=_part_for_health(entry.intent))
+    if name == "follow_up":
+        return None if profession == "police" and entry.event == "later_arrest" else entry
+    return entry
+
+
+def _officer_for_health(entry: Any, blind: bool) -> Any:
+    if blind:
+        return structs.replace(entry, **_FROM_BLIND)
+    offence = entry.offence if entry.offence in (None, "none") else "alleged"
+    return structs.replace(entry, **_FROM_HEALTH, offence=offence, intent=_part_for_health(entry.intent))
+
+
+def _part_for_health(part: Any) -> Any:
+    return part and structs.replace(part, evidence=None, referrer=None)
+
+
+def _amendment(entry: Amendment, content: Any, amends: UUID) -> Amendment:
+    if content is entry.entry and amends == entry.amends:
+        return entry
+    return structs.replace(entry, entry=content, amends=amends)
+
+
+def _same(one: Struct, other: Struct) -> bool:
+    """Whether two contents of a kind say the same; one may be an original, which has more than content."""
+    shared = set(one.__struct_fields__) & set(other.__struct_fields__) - _ENVELOPE
+    return all(getattr(one, name) == getattr(other, name) for name in shared)
+
+
+_ENVELOPE = set(Outcome.__struct_fields__) - set(replacement(Outcome).__struct_fields__)
+
+
+def _side(one: Held) -> Side:
+    return "police" if one.profession == "police" else "health"
+
+
+def _without_ground(one: Held) -> Held:
+    entry = one.entry
+    if isinstance(entry, Detention) and entry.ground:
+        return structs.replace(one, entry=structs.replace(entry, ground=None, authorised_by=None))
+    if isinstance(entry, Amendment) and getattr(entry.entry, "ground", None):
+        content = structs.replace(entry.entry, ground=None, authorised_by=None)
+        return structs.replace(one, entry=structs.replace(entry, entry=content))
+    return one
+
+
+def _tells_of_death(one: Held) -> bool:
+    entry: Any = one.entry.entry if isinstance(one.entry, Amendment) else one.entry
+    match kind(entry):
+        case "outcome":
+            return bool(entry.disposal == "deceased")
+        case "detention":
+            return bool(entry.result == "died")
+        case "follow_up":
+            return bool(entry.event == "died")
+    return False
+
+
+def _is(one: object, other: object) -> bool:
+    return one is other

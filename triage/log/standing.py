@@ -1,0 +1,306 @@
+"""What stands: entries after amendments and withdrawals, with the phone's times corrected for its skew.
+
+Nothing here depends on the order in which entries are given. Where an order is needed it is the log's (`seq`), which
+belongs to each entry. A change counts when its author wrote the original or leads that side: a sergeant for police, a
+clinical lead for health. What it names may arrive later; then it takes effect later.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from msgspec import Struct, structs
+
+from triage.log.entries import (
+    AMENDABLE,
+    Amendment,
+    Contact,
+    Detention,
+    Entry,
+    FollowUp,
+    Held,
+    Intent,
+    NotSameIncident,
+    Nurse,
+    Officer,
+    Outcome,
+    Paramedic,
+    PersonLink,
+    PersonUnlink,
+    SameIncident,
+    Withdrawal,
+)
+
+SKEW_TOLERATED_MS = 120_000
+"""A phone's clock may be this far off before its times are corrected where they are ordered or compared."""
+
+LEADS = {"police": "sergeant", "nurse": "clinical_lead", "paramedic": "clinical_lead"}
+"""Whose role may change entries of a profession, beside their authors."""
+
+E = TypeVar("E", bound=Entry, covariant=True)
+
+
+class Version(Struct, Generic[E], frozen=True, gc=False):
+    """A content that an entry had or has, and when it was given (corrected)."""
+
+    entry: E
+    captured: datetime
+    correction: timedelta | None
+    seq: int
+    author: UUID
+
+
+class Standing(Struct, Generic[E], frozen=True, gc=False):
+    """An entry and the content it has now.
+
+    `captured` is the original's, corrected; an amendment inherits it. `versions` is empty for an entry never amended,
+    else the original and every amendment in force, in the log's order. `withdrawn` is the withdrawal in force.
+    """
+
+    held: Held
+    entry: E
+    captured: datetime
+    correction: timedelta | None
+    versions: tuple[Version[E], ...] = ()
+    withdrawn: Held | None = None
+
+    @property
+    def id(self) -> UUID:
+        return self.held.id
+
+    def corrected(self, time: datetime) -> datetime:
+        """A time in the content, as the service's clock would have shown it."""
+        return time if self.correction is None else time - self.correction
+
+
+class Record(Struct, frozen=True, gc=False):
+    """The entries of one incident, sorted out. Lists are in capture order, ties by entry id; `held` in the log's.
+
+    `withdrawn` holds what is out of force. `pending` says that an amendment or withdrawal names what is not held.
+    `training` says that training entries were given; they are left out where there is a real one.
+    """
+
+    held: list[Held]
+    contacts: list[Standing[Contact]]
+    officers: list[Standing[Officer]]
+    nurses: list[Standing[Nurse]]
+    paramedics: list[Standing[Paramedic]]
+    intents: list[Standing[Intent]]
+    outcomes: list[Standing[Outcome]]
+    detentions: list[Standing[Detention]]
+    follow_ups: list[Standing[FollowUp]]
+    withdrawn: list[Standing[Any]]
+    links: list[Held]
+    people: list[Held]
+    pending: bool
+    training: bool
+
+
+def correction(held: Held) -> timedelta | None:
+    """How far ahead the phone's clock was, where that is more than tolerated."""
+    skew = held.skew_ms
+    if skew is None or -SKEW_TOLERATED_MS <= skew <= SKEW_TOLERATED_MS:
+        return None
+    return timedelta(milliseconds=skew)
+
+
+def captured(held: Held) -> datetime:
+    """When the entry was captured, as the service's clock would have shown it."""
+    shift = correction(held)
+    return held.entry.captured_at if shift is None else held.entry.captured_at - shift
+
+
+def read(entries: Iterable[Held]) -> Record:
+    """Sort out the entries of one incident. Duplicates by id are tolerated."""
+    held = sorted({one.id: one for one in entries}.values(), key=_log_order)
+    training = any(one.entry.test for one in held)
+    if training:
+        held = without_training(held)
+    kinds: dict[type[Entry], list[Held]] = {}
+    for one in held:
+        kinds.setdefault(type(one.entry), []).append(one)
+    if Amendment in kinds or Withdrawal in kinds:
+        return _changed(held, kinds, training)
+    return _record(held, kinds, {kind: _unchanged(kinds.get(kind, ())) for kind in AMENDABLE}, [], False, training)
+
+
+def without_training(held: list[Held]) -> list[Held]:
+    """The real entries, where there is a real content; else all. What changes a training entry goes with it."""
+    if all(one.entry.test for one in held if isinstance(one.entry, AMENDABLE)):
+        return held
+    gone = {one.id for one in held if one.entry.test}
+    before = -1
+    while len(gone) != before:
+        before = len(gone)
+        gone |= {one.id for one in held if _named(one) in gone}
+    return [one for one in held if one.id not in gone]
+
+
+def judges(held: Iterable[Held]) -> tuple[UUID, ...]:
+    """The accounts that have stored an `s136_justified`, in a contact or an amendment, in force or not."""
+    found = set()
+    for one in held:
+        entry = one.entry.entry if type(one.entry) is Amendment else one.entry
+        if getattr(entry, "s136_justified", None) is not None:
+            found.add(one.author)
+    return tuple(sorted(found))
+
+
+def permitted(change: Held, target: Held) -> bool:
+    """Whether the author of a change may make it: she wrote the original, or leads its side."""
+    return change.author == target.author or change.role == LEADS.get(target.profession)
+
+
+def out_of_force(held: Iterable[Held]) -> dict[UUID, Held]:
+    """What is withdrawn, by the earliest captured of its withdrawals that are permitted and in force.
+
+    A withdrawal may be withdrawn in turn. Withdrawals in a circle do nothing.
+    """
+    by_id = {one.id: one for one in held}
+    named = {one.id: one.entry.withdraws for one in by_id.values() if isinstance(one.entry, Withdrawal)}
+    named = {key: name for key, name in named.items() if name in by_id and permitted(by_id[key], by_id[name])}
+    against = Counter(named.values())
+    ready = [by_id[key] for key in named if key not in against]
+    out: dict[UUID, Held] = {}
+    while ready:
+        one = ready.pop()
+        name = named[one.id]
+        if one.id not in out and (name not in out or _capture_order(one) < _capture_order(out[name])):
+            out[name] = one
+        against[name] -= 1
+        if not against[name] and name in named:
+            ready.append(by_id[name])
+    return out
+
+
+def original(amendment: Held, by_id: dict[UUID, Held]) -> Held | None:
+    """The content that an amendment, or an amendment of an amendment, replaces. None: not held, or of another kind."""
+    passed = set()
+    one: Held | None = amendment
+    while one is not None and isinstance(one.entry, Amendment):
+        if one.id in passed:
+            return None
+        passed.add(one.id)
+        one = by_id.get(one.entry.amends)
+    if one is None or not isinstance(amendment.entry, Amendment):
+        return None
+    return one if kind(one.entry) == kind(amendment.entry.entry) else None
+
+
+def amendments_in_force(held: Sequence[Held], out: dict[UUID, Held]) -> dict[UUID, list[Held]]:
+    """The permitted amendments in force of each content, in the log's order."""
+    by_id = {one.id: one for one in held}
+    chains: dict[UUID, list[Held]] = {}
+    for one in sorted(held, key=_log_order):
+        if isinstance(one.entry, Amendment) and one.id not in out:
+            target = original(one, by_id)
+            if target is not None and permitted(one, target):
+                chains.setdefault(target.id, []).append(one)
+    return chains
+
+
+def kind(entry: Struct) -> str:
+    """The kind of an entry, also of the replacement in an amendment."""
+    return str(entry.__struct_config__.tag)
+
+
+_log_order = attrgetter("seq")
+
+
+def _capture_order(one: Held) -> tuple[datetime, UUID]:
+    return captured(one), one.id
+
+
+def _standing_order(one: Standing[Any]) -> tuple[datetime, UUID]:
+    return one.captured, one.held.id
+
+
+def _unchanged(held: Sequence[Held]) -> list[Standing[Any]]:
+    found = []
+    for one in held:
+        shift = correction(one)
+        found.append(Standing(one, one.entry, captured(one) if shift else one.entry.captured_at, shift))
+    if len(found) > 1:
+        found.sort(key=_standing_order)
+    return found
+
+
+def _changed(held: list[Held], kinds: dict[type[Entry], list[Held]], training: bool) -> Record:
+    out = out_of_force(held)
+    chains = amendments_in_force(held, out)
+    standing: dict[type[Entry], list[Standing[Any]]] = {}
+    withdrawn = []
+    for kind_ in AMENDABLE:
+        changed = [_with_changes(one, chains.get(one.id, ()), out.get(one.id)) for one in kinds.get(kind_, ())]
+        standing[kind_] = sorted((one for one in changed if one.withdrawn is None), key=_standing_order)
+        withdrawn += [one for one in changed if one.withdrawn is not None]
+    kinds = {name: [one for one in those if one.id not in out] for name, those in kinds.items()}
+    return _record(held, kinds, standing, sorted(withdrawn, key=_standing_order), _names_unheld(held), training)
+
+
+def _with_changes(held: Held, chain: Sequence[Held], withdrawn: Held | None) -> Standing[Any]:
+    shift = correction(held)
+    if not chain:
+        return Standing(held, held.entry, captured(held), shift, (), withdrawn)
+    versions = [Version(held.entry, captured(held), shift, held.seq, held.author)]
+    for one in chain:
+        assert isinstance(one.entry, Amendment)
+        content = _with_own_judgement(one.entry.entry, one.author, held.author, versions[-1].entry)
+        versions.append(Version(content, captured(one), correction(one), one.seq, one.author))
+    last = versions[-1]
+    return Standing(held, last.entry, captured(held), last.correction, tuple(versions), withdrawn)
+
+
+def _with_own_judgement(content: Any, author: UUID, judge: UUID, before: Any) -> Any:
+    """Nobody but its author changes `s136_justified`: in another's amendment it stays what it was."""
+    if kind(content) != "nurse" or author == judge:
+        return content
+    return structs.replace(content, s136_justified=before.s136_justified)
+
+
+def _names_unheld(held: Sequence[Held]) -> bool:
+    ids = {one.id for one in held}
+    return any(
+        (isinstance(one.entry, Withdrawal) and one.entry.withdraws not in ids)
+        or (isinstance(one.entry, Amendment) and one.entry.amends not in ids)
+        for one in held
+    )
+
+
+def _record(
+    held: list[Held],
+    kinds: dict[type[Entry], list[Held]],
+    standing: dict[type[Entry], list[Standing[Any]]],
+    withdrawn: list[Standing[Any]],
+    pending: bool,
+    training: bool,
+) -> Record:
+    officers, nurses, paramedics = standing[Officer], standing[Nurse], standing[Paramedic]
+    contacts = officers + nurses + paramedics
+    if len(contacts) > 1:
+        contacts.sort(key=_standing_order)
+    return Record(
+        held,
+        contacts,
+        officers,
+        nurses,
+        paramedics,
+        standing[Intent],
+        standing[Outcome],
+        standing[Detention],
+        standing[FollowUp],
+        withdrawn,
+        kinds.get(SameIncident, []) + kinds.get(NotSameIncident, []),
+        kinds.get(PersonLink, []) + kinds.get(PersonUnlink, []),
+        pending,
+        training,
+    )
+
+
+def _named(one: Held) -> UUID | None:
+    if isinstance(one.entry, Amendment):
+        return one.entry.amends
+    return one.entry.withdraws if isinstance(one.entry, Withdrawal) else None

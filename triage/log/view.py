@@ -1,0 +1,197 @@
+"""What is served of an incident. A field that the audience may not see is absent; one that is not known is null.
+
+Times are as the phones gave them, except `expires_at`, `expires_if_entered_counts` and `operational_day`, which are
+computed from times corrected for skew. No field says how long something still takes: a view changes with its entries,
+and by time alone only at the incident's `turns`.
+"""
+
+from datetime import date, datetime
+from typing import Literal
+from uuid import UUID
+
+from msgspec import UNSET, Struct, UnsetType
+
+from triage.log.entries import Tests
+
+Side = Literal["police", "health"]
+Level = Literal["field", "lead"]
+Status = Literal["open", "awaiting_outcome", "closed", "withdrawn"]
+Grade = Literal["A", "B", "C", "X", "R", "U", "P"]
+
+
+class Audience(Struct, frozen=True):
+    """Who looks: a side, the field or its lead (sergeant, clinical lead), and the account.
+
+    `full` is the service itself (storage, measures): nothing is hidden from it, and nothing it makes is served.
+    """
+
+    side: Side
+    level: Level
+    account: UUID | None = None
+    full: bool = False
+
+
+FULL = Audience("police", "lead", None, True)
+
+
+class Part(Struct, frozen=True, kw_only=True, gc=False):
+    """A part of a view."""
+
+
+class Decision(Part, frozen=True, kw_only=True):
+    """What was decided, when, and by which profession (`decided_by` of the entry)."""
+
+    disposal: str
+    decided_at: datetime | None
+    by: str | None
+
+
+class OutcomeView(Decision, frozen=True, kw_only=True):
+    """The latest decision, and the first."""
+
+    first: Decision
+
+
+class Place(Part, frozen=True, kw_only=True):
+    """A stay at a place of safety. `handover_minutes` counts from arrival at the site to the end of the handover."""
+
+    place_of_safety: str | None
+    arrived_at: datetime | None
+    entered_at: datetime | None
+    handover_at: datetime | None
+    handover_minutes: int | None
+
+
+class DetentionView(Part, frozen=True, kw_only=True):
+    """A detention under s136 or s135 and its clock. `result` is absent where only `ended_at` may be known."""
+
+    power: str
+    began_at: datetime
+    kept_from: datetime | None
+    arrived_at: datetime | None
+    entered_at: datetime | None
+    expires_at: datetime | None
+    expires_if_entered_counts: datetime | None
+    extended_minutes: int
+    places: tuple[Place, ...]
+    ended_at: datetime | None
+    result: str | UnsetType | None
+
+
+class Because(Part, frozen=True, kw_only=True):
+    """A reason for a grade, and the entry it rests on; none where something is missing."""
+
+    code: str
+    entry: UUID | None = None
+
+
+class S136View(Part, frozen=True, kw_only=True):
+    """Diversion from s136, by the rule set named."""
+
+    grade: Grade | None
+    reason: str | None
+    window: str | None
+    rule: str
+    because: tuple[Because, ...]
+
+
+class CustodyView(Part, frozen=True, kw_only=True):
+    """Diversion from custody, by the rule set named."""
+
+    grade: Grade | None
+    reason: str | None
+    sub_type: str | None
+    rule: str
+    because: tuple[Because, ...]
+
+
+class DiversionView(Part, frozen=True, kw_only=True):
+    """The derived grades; `ed_avoided` is null when not in question, or pending."""
+
+    s136: S136View
+    custody: CustodyView
+    ed_avoided: bool | None
+
+
+class AdviceView(Part, frozen=True, kw_only=True):
+    """One piece of a nurse's advice; several are a series."""
+
+    advice: str
+    at: datetime | None
+
+
+class IntentView(Part, frozen=True, kw_only=True):
+    """An intent in force, from an intent entry or a police contact."""
+
+    entry: UUID
+    power: str
+    confidence: int | None
+    formed_at: datetime | None
+    source: str | None
+    tests: Tests | None
+
+
+class FollowUpView(Part, frozen=True, kw_only=True):
+    """Something that followed."""
+
+    event: str
+    at: datetime
+    referral: str | None
+    section: str | None
+
+
+class Contribution(Part, frozen=True, kw_only=True):
+    """Who of a profession wrote, and when last (as captured)."""
+
+    profession: str
+    author: UUID
+    at: datetime
+
+
+class View(Part, frozen=True, kw_only=True):
+    """An incident as one audience may see it."""
+
+    id: UUID
+    linked_ids: tuple[UUID, ...]
+    status: Status
+    test: bool
+    revision: int
+    seq: int
+    changed_at: datetime
+    occurred_at: datetime
+    arrived_at: datetime | None
+    left_at: datetime | None
+    operational_day: date
+    area: str
+    location_type: str | None
+    log_ref: str | None
+    car: str | None
+    contact_mode: str | None
+    referral_source: str | None
+    age: int | None
+    age_band: str | None
+    under_18: bool
+    sex: str | None
+    ethnicity: str | None
+    interpreter_needed: bool | None
+    disability: str | None
+    presenting: tuple[str, ...] | None
+    legal_status: str | None
+    immediate_danger: str | None
+    force_type: str | None
+    advice: tuple[AdviceView, ...]
+    outcome: OutcomeView | None
+    detention: DetentionView | None
+    follow_ups: tuple[FollowUpView, ...]
+    flags: tuple[str, ...]
+    contributions: tuple[Contribution, ...]
+    intents: tuple[IntentView, ...] | UnsetType = UNSET
+    offence: str | UnsetType | None = UNSET
+    physical_need: str | UnsetType | None = UNSET
+    conveyed: str | UnsetType | None = UNSET
+    known_to_services: str | UnsetType | None = UNSET
+    crisis_plan: str | UnsetType | None = UNSET
+    safety_plan: str | UnsetType | None = UNSET
+    follow_up_owner: str | UnsetType | None = UNSET
+    follow_up_due: date | UnsetType | None = UNSET
+    diversion: DiversionView | UnsetType = UNSET
