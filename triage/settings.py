@@ -125,6 +125,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_body_bytes: Annotated[int, Meta(ge=1024, description="Longest request body, as sent.")] = 2 * 1024**2
     max_decoded_bytes: Annotated[int, Meta(ge=1024, description="Longest request body, decompressed.")] = 16 * 1024**2
     sync_limit: Annotated[int, Meta(ge=1, description="Entries in one sync.")] = 500
+    sync_at_once: Annotated[
+        int, Meta(ge=1, description="Syncs taken at once by one process; more are asked to come later.")
+    ] = 64
+    held_limit: Annotated[int, Meta(ge=1, description="Entry ids in one question about what is held.")] = 5000
     incident_entries_limit: Annotated[int, Meta(ge=1, description="Entries of one incident.")] = 500
     quarantine_limit: Annotated[int, Meta(ge=0, description="Entries of one device held in quarantine.")] = 2000
     quarantine_days: Annotated[int, Meta(ge=1, description="Days an entry stays in quarantine.")] = 30

@@ -252,11 +252,22 @@ CREATE TABLE incident (
     PRIMARY KEY (team_id, id, blind),
     CHECK ((status = 'absorbed') = (root <> id))
 );
-CREATE INDEX incident_seq ON incident (team_id, blind, seq, id);
+CREATE INDEX incident_seq ON incident (team_id, seq, id);
 CREATE INDEX incident_root ON incident (team_id, root) WHERE root <> id AND NOT blind;
-CREATE INDEX incident_occurred ON incident (team_id, blind, occurred_at, id);
-CREATE INDEX incident_scope ON incident (team_id, blind, scope_until);
-CREATE INDEX incident_turns ON incident (team_id, blind, turns_last) WHERE turns_last IS NOT NULL;
+CREATE INDEX incident_occurred ON incident (team_id, occurred_at, id);
+CREATE INDEX incident_scope ON incident (team_id, scope_until);
+CREATE INDEX incident_turns ON incident (team_id, turns_last) WHERE turns_last IS NOT NULL;
+
+-- Which of the two rows of an incident an actor reads: police the full one; a nurse or paramedic the blind one until that
+-- very account has judged; the clinical lead the blind one until any nurse has.
+CREATE FUNCTION shown(blind boolean, judged_by uuid[], eyes text, account uuid) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE eyes
+        WHEN 'police' THEN NOT blind
+        WHEN 'health_field' THEN blind <> (account = ANY (judged_by))
+        WHEN 'health_lead' THEN blind = (judged_by = '{}')
+        ELSE false
+    END;
 CREATE INDEX incident_log_ref ON incident (team_id, log_ref) WHERE blind AND log_ref IS NOT NULL;
 
 CREATE TABLE incident_person (
@@ -286,6 +297,8 @@ CREATE TABLE quarantine (
     staff_id uuid NOT NULL,
     device_id uuid,
     side text NOT NULL CHECK (side IN ('police', 'health')),
+    role text NOT NULL,
+    profession text NOT NULL,
     sealed bytea,
     key_ref uuid,
     problem text NOT NULL,

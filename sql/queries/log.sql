@@ -69,30 +69,30 @@ WITH head AS (
 SELECT count(*) FROM head
 
 -- name: pair
--- why: likely duplicates are a suggestion on both sides, so the other side's rows change with this append as well
-UPDATE incident SET seq = $2, duplicates = p.duplicates::uuid[],
-    flags = CASE WHEN p.duplicates = '{}' THEN array_remove(flags, 'possible_duplicate')
+-- why: a likely duplicate is a suggestion on both sides, so the other side's rows change with this append as well
+UPDATE incident SET seq = $2,
+    duplicates = CASE WHEN $5 THEN array_append(array_remove(duplicates, $4), $4) ELSE array_remove(duplicates, $4) END,
+    flags = CASE WHEN NOT $5 AND cardinality(array_remove(duplicates, $4)) = 0 THEN array_remove(flags, 'possible_duplicate')
                  WHEN 'possible_duplicate' = ANY (flags) THEN flags
-                 ELSE flags || 'possible_duplicate' END
-FROM unnest($3::uuid[], $4::text[]) p (id, duplicates)
-WHERE incident.team_id = $1 AND incident.id = p.id
+                 ELSE array_append(flags, 'possible_duplicate') END
+WHERE team_id = $1 AND id = $3
 
 -- name: alike
--- why: likely duplicates of an incident: the same log reference on the day, or near in time and area; bounded, newest first
-SELECT x.n::int AS n, c.id, c.root_duplicates, c.age_band, c.sex, c.apart, c.same_log
+-- why: likely duplicates of an incident: the same log reference on the day, or near in time and area; bounded
+SELECT x.n::int AS n, c.id, c.age_band, c.sex, c.apart, c.same_log
 FROM unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::text[]) WITH ORDINALITY x (root, log_ref, occurred_at, area, n)
 JOIN LATERAL (
-    (SELECT i.id, i.duplicates AS root_duplicates, i.age_band, i.sex, i.apart, true AS same_log FROM incident i
+    (SELECT i.id, i.age_band, i.sex, i.apart, true AS same_log FROM incident i
      WHERE i.team_id = $1 AND i.blind AND i.log_ref = x.log_ref AND i.root = i.id AND i.id <> x.root
        AND i.contact AND NOT i.test AND i.status <> 'withdrawn'
        AND i.occurred_at BETWEEN x.occurred_at - interval '24 hours' AND x.occurred_at + interval '24 hours'
      LIMIT 4)
     UNION ALL
-    (SELECT i.id, i.duplicates, i.age_band, i.sex, i.apart, false FROM incident i
+    (SELECT i.id, i.age_band, i.sex, i.apart, false FROM incident i
      WHERE i.team_id = $1 AND i.blind AND i.root = i.id AND i.id <> x.root AND i.area = x.area AND x.area <> 'unknown'
        AND i.contact AND NOT i.test AND i.status <> 'withdrawn'
        AND i.occurred_at BETWEEN x.occurred_at - interval '30 minutes' AND x.occurred_at + interval '30 minutes'
-     ORDER BY i.occurred_at DESC LIMIT 8)
+     ORDER BY i.occurred_at LIMIT 8)
 ) c ON true
 
 -- name: of_people

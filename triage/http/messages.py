@@ -2,22 +2,28 @@
 
 import random
 import zlib
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from collections.abc import AsyncIterator, Iterable, Mapping
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, Final
+from urllib.parse import parse_qsl
+from uuid import UUID
 
 import msgspec
 import zstandard
 from litestar.types import Receive, Scope, Send
 from msgspec import Struct
 
+from triage.log.entries import Time
 from triage.problems import (
     INVALID_PARAMETER,
     METHOD_NOT_ALLOWED,
     NOT_ACCEPTABLE,
+    NOT_FOUND,
     TOKEN_MISSING,
     TOO_LARGE,
+    UNKNOWN_PARAMETER,
     UNSUPPORTED_MEDIA_TYPE,
-    Problem,
     Refused,
 )
 
@@ -54,12 +60,6 @@ def bearer(scope: Scope) -> str:
     if value is None or value[:7].lower() != "bearer " or not value[7:].strip():
         raise Refused(TOKEN_MISSING)
     return value[7:].strip()
-
-
-def require_method(scope: Scope, *methods: str) -> None:
-    """Raises Refused (405) for another method than these."""
-    if str(scope["method"]) not in methods:  # type: ignore[typeddict-item]
-        raise MethodRefused(methods)
 
 
 class MethodRefused(Refused):
@@ -158,49 +158,119 @@ def decompress(body: bytes, coding: str, most: int) -> bytes:
     return decoded
 
 
-async def answer(
-    send: Send, status: int, body: bytes, media_type: bytes = JSON, headers: Iterable[tuple[bytes, bytes]] = ()
-) -> None:
-    """Send a whole answer."""
-    all_headers: HeaderList = [(b"content-length", str(len(body)).encode()), *headers]
-    if body or status not in (204, 304):
-        all_headers.append((b"content-type", media_type))
-    await send({"type": "http.response.start", "status": status, "headers": all_headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+class Answer(Struct, frozen=True):
+    """What a route answers. `pieces`, where given, is streamed after `body`."""
+
+    status: int
+    body: bytes = b""
+    media_type: bytes = JSON
+    headers: HeaderList = []
+    pieces: AsyncIterator[bytes] | None = None
 
 
-async def answer_json(send: Send, status: int, content: Struct | Mapping[str, Any]) -> None:
-    """Send a Struct as JSON; whatever it holds may be personal, so nothing on the way keeps it."""
-    await answer(send, status, _encode(content), headers=[(b"cache-control", b"no-store")])
+NO_STORE: Final = (b"cache-control", b"no-store")
+"""Answers may hold personal data: nothing on the way keeps them."""
 
 
-def problem_parts(refused: Refused) -> tuple[int, bytes, HeaderList]:
-    """Status, body and headers of a refusal."""
+def in_json(content: object, status: int = 200, headers: Iterable[tuple[bytes, bytes]] = ()) -> Answer:
+    """A Struct, or mapping, as JSON."""
+    return Answer(status, _encode(content), JSON, [NO_STORE, *headers])
+
+
+def in_problem(refused: Refused) -> Answer:
+    """A refusal as `application/problem+json` (RFC 9457)."""
     problem = refused.problem
-    headers: HeaderList = [(b"cache-control", b"no-store")]
+    headers: HeaderList = [NO_STORE]
     if problem.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     if isinstance(refused, MethodRefused):
         headers.append((b"allow", refused.allowed.encode()))
     if refused.retry_after is not None or problem.status in (429, 503):
         headers.append((b"retry-after", str(jittered(refused.retry_after or 1)).encode()))
-    return problem.status, encode_problem(problem), headers
-
-
-def encode_problem(problem: Problem) -> bytes:
-    """A problem document (RFC 9457)."""
-    return _encode(problem)
+    return Answer(problem.status, _encode(problem), PROBLEM_JSON, headers)
 
 
 def jittered(seconds: int) -> int:
     """Whole seconds, spread out so that many phones do not come back at the same moment."""
-    return seconds + random.randrange(0, max(2, seconds // 2 + 1))
+    return seconds + random.randrange(max(2, seconds // 2 + 1))
 
 
-async def answer_problem(send: Send, refused: Refused) -> None:
-    """Send a refusal as `application/problem+json`."""
-    status, body, headers = problem_parts(refused)
-    await answer(send, status, body, PROBLEM_JSON, headers)
+async def send_answer(send: Send, answer: Answer, head_only: bool) -> None:
+    """Send an answer; of one to HEAD the header fields only (RFC 9110, 9.3.2)."""
+    headers = list(answer.headers)
+    if answer.pieces is None and answer.status not in (204, 304):
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+    if answer.status not in (204, 304):
+        headers.append((b"content-type", answer.media_type))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    if answer.pieces is not None and not head_only:
+        async for piece in answer.pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b"" if head_only else answer.body, "more_body": False})
 
 
-Method = Literal["GET", "PUT", "POST", "DELETE"]
+def strong_etag(body: bytes) -> str:
+    """A strong entity tag over the served bytes (RFC 9110, 8.8.3)."""
+    return f'"{blake2b(body, digest_size=16).hexdigest()}"'
+
+
+def is_unchanged(scope: Scope, etag: str) -> bool:
+    """Whether `If-None-Match` names this entity tag (RFC 9110, 13.1.2: compared weakly)."""
+    sent = header(scope, b"if-none-match")
+    if sent is None:
+        return False
+    return sent.strip() == "*" or etag in (one.strip().removeprefix("W/") for one in sent.split(","))
+
+
+def query(scope: Scope, *allowed: str) -> dict[str, str]:
+    """The query parameters. Raises Refused (400) for one that is not taken here, or given twice."""
+    found: dict[str, str] = {}
+    try:
+        pairs = parse_qsl(
+            scope["query_string"].decode("ascii"), keep_blank_values=True, strict_parsing=False, max_num_fields=50
+        )
+    except ValueError as error:
+        raise Refused(INVALID_PARAMETER, "The query cannot be read.") from error
+    for name, value in pairs:
+        if name not in allowed:
+            raise Refused(UNKNOWN_PARAMETER)
+        if name in found:
+            raise Refused(INVALID_PARAMETER, "A query parameter is given twice.")
+        found[name] = value
+    return found
+
+
+def a_time(values: Mapping[str, str], name: str) -> datetime | None:
+    """A query parameter that is a time with an offset. Raises Refused (400)."""
+    if name not in values:
+        return None
+    time: datetime = _parameter(values[name].replace(" ", "+"), Time, name)
+    return time
+
+
+def a_number(values: Mapping[str, str], name: str, default: int, most: int) -> int:
+    """A query parameter from 1 to `most`. Raises Refused (400)."""
+    if name not in values:
+        return default
+    number: int = _parameter(values[name], int, name)
+    if not 1 <= number <= most:
+        raise Refused(INVALID_PARAMETER, f"{name} is a whole number from 1 to {most}.")
+    return number
+
+
+def an_id(text: str, name: str) -> UUID:
+    """A UUID from the path. Raises Refused (404): what is no id names nothing."""
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise Refused(NOT_FOUND) from error
+
+
+def _parameter(text: str, kind: Any, name: str) -> Any:
+    try:
+        value = msgspec.convert(text, kind, strict=False)
+    except (msgspec.ValidationError, OverflowError) as error:
+        raise Refused(INVALID_PARAMETER, f"{name} cannot be read.") from error
+    if isinstance(value, datetime) and not 2000 <= value.year <= 2100:
+        raise Refused(INVALID_PARAMETER, f"{name} lies outside the years 2000 to 2100.")
+    return value

@@ -46,6 +46,15 @@ def component_of(incident_id: UUID, statements: Iterable[Held]) -> Component:
     return Component(incident_id, (incident_id,), False)
 
 
+def declared_apart(statements: Iterable[Held]) -> frozenset[UUID]:
+    """The incident ids of every pair that is declared to be two incidents, in force."""
+    held = list(statements)
+    out = out_of_force(held)
+    latest = _latest(one for one in held if one.id not in out)
+    pairs = (pair for pair, one in latest.items() if isinstance(one.entry, NotSameIncident))
+    return frozenset(incident for pair in pairs for incident in pair)
+
+
 def people(statements: Iterable[Held]) -> tuple[UUID, ...]:
     """The people an incident concerns, from its `person_link` and `person_unlink` entries in force."""
     latest: dict[UUID, Held] = {}

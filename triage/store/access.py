@@ -178,7 +178,7 @@ async def staff(database: Database, actor: Actor) -> Staff:
 async def issue_code(database: Database, actor: Actor, staff_id: UUID) -> Enrolment:
     """A one-time code for a member of staff of the actor's team.
 
-    Raises Refused: 404 for nobody of this team, 403 for the other side, or for an account holding a verb the actor lacks.
+    Raises Refused: 404 for nobody of this team; 403 for the other side, or for an account with a verb the actor lacks.
     """
     async with database.team(actor.team_id) as connection:
         row = await connection.fetchrow(SQL.staff, actor.team_id, staff_id)

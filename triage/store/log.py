@@ -1,0 +1,313 @@
+"""The one way into the log: `Log.append`.
+
+One writer for each team in a process gathers whatever is waiting, without a timer, into the next append. An append
+reads, decides, and swaps the head from where it was read; when another process was faster it reads again. After a lost
+race the next appends queue for the head's row lock, so that several processes share a log fairly.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from itertools import chain as concatenate
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from triage.people.sealing import Unreadable, open_sealed
+from triage.problems import BUSY, INTERNAL, Refused
+from triage.store import appending, rows
+from triage.store.appending import Addition, Group, HeldRow, IncidentRow, Item, Read, Result, Told, held_of
+from triage.store.database import Connection, Database
+from triage.store.keys import KeyStore
+from triage.store.statements import load
+
+SQL = load("log")
+log = structlog.get_logger(__name__)
+
+SINGLES: Final = 256
+"""Entries sent one by one that go into one append at most."""
+CHUNK: Final = 100
+"""Entries of a sync that go into one append: between two chunks, others pass."""
+_REFUSED: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
+"""What the database says to content that it cannot take, as against a fault of its own."""
+CONTENDED: Final = 64
+"""Appends that queue for the head after a lost race."""
+
+
+@dataclass(slots=True)
+class Appended:
+    """The result of one item, with the incident as it stands after its append (None for a refusal)."""
+
+    result: Result
+    group: Group | None
+
+
+@dataclass(slots=True)
+class _Waiting:
+    items: Sequence[Item]
+    done: asyncio.Future[list[Appended]]
+
+
+@dataclass(slots=True)
+class _Queue:
+    """What waits for one team's log: entries sent one by one, and chunks of syncs."""
+
+    singles: deque[_Waiting] = field(default_factory=deque)
+    chunks: deque[_Waiting] = field(default_factory=deque)
+    writer: asyncio.Task[None] | None = None
+    contended: int = 0
+
+    def take(self) -> list[_Waiting]:
+        batch = [self.singles.popleft() for _ in range(min(SINGLES, len(self.singles)))]
+        if self.chunks:
+            batch.append(self.chunks.popleft())
+        return batch
+
+
+class Log:
+    """The logs of all teams, as one process appends to them."""
+
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyStore,
+        *,
+        incident_limit: int,
+        queue_limit: int,
+        notices: appending.GiveNotices,
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._incident_limit = incident_limit
+        self._queue_limit = queue_limit
+        self._notices = notices
+        self._queues: dict[UUID, _Queue] = {}
+        self.waiting = 0
+        self.observe: Any = None
+
+    async def append(self, team_id: UUID, items: Sequence[Item]) -> list[Appended]:
+        """Append what is new and answer each item. All of it is durable when this returns.
+
+        A chunk of more than `CHUNK` items is appended piece by piece. Raises Refused (503) when too much waits already.
+        """
+        answers: list[Appended] = []
+        for start in range(0, len(items), CHUNK):
+            answers += await self._enqueue(team_id, items[start : start + CHUNK])
+        return answers
+
+    async def _enqueue(self, team_id: UUID, items: Sequence[Item]) -> list[Appended]:
+        if self.waiting + len(items) > self._queue_limit:
+            raise Refused(BUSY, retry_after=2)
+        queue = self._queues.setdefault(team_id, _Queue())
+        waiting = _Waiting(items, asyncio.get_running_loop().create_future())
+        (queue.singles if len(items) == 1 else queue.chunks).append(waiting)
+        self.waiting += len(items)
+        if queue.writer is None:
+            queue.writer = asyncio.create_task(self._write(team_id, queue))
+        # a client that hangs up does not take its entry back: it is decided with the others
+        return await asyncio.shield(waiting.done)
+
+    async def close(self) -> None:
+        """Wait until nothing is waiting."""
+        await asyncio.gather(*(queue.writer for queue in self._queues.values() if queue.writer))
+
+    async def _write(self, team_id: UUID, queue: _Queue) -> None:
+        try:
+            while batch := queue.take():
+                await self._settle(team_id, queue, batch)
+                self.waiting -= sum(len(waiting.items) for waiting in batch)
+        finally:
+            queue.writer = None
+
+    async def _settle(self, team_id: UUID, queue: _Queue, batch: list[_Waiting]) -> None:
+        """Append the batch; should the database refuse it, each request alone, then each item: one poisons no other."""
+        items = list(concatenate.from_iterable(waiting.items for waiting in batch))
+        try:
+            answers = await self._append(team_id, queue, items)
+        except _REFUSED:
+            answers = await self._one_by_one(team_id, queue, items)
+        except Exception as error:
+            for waiting in batch:
+                if not waiting.done.done():
+                    waiting.done.set_exception(error)
+            return
+        start = 0
+        for waiting in batch:
+            end = start + len(waiting.items)
+            if not waiting.done.done():
+                waiting.done.set_result(answers[start:end])
+            start = end
+
+    async def _one_by_one(self, team_id: UUID, queue: _Queue, items: Sequence[Item]) -> list[Appended]:
+        answers = []
+        for item in items:
+            try:
+                answers += await self._append(team_id, queue, [item])
+            except _REFUSED as error:
+                log.error("entry_poisoned", exc_info=error)
+                answers.append(Appended(INTERNAL.problem(), None))
+        return answers
+
+    async def _append(self, team_id: UUID, queue: _Queue, items: Sequence[Item]) -> list[Appended]:
+        while True:
+            async with self._database.team(team_id) as connection, AsyncExitStack() as stack:
+                if queue.contended:
+                    queue.contended -= 1
+                    await stack.enter_async_context(connection.transaction())
+                    await connection.execute(SQL.lock_head, team_id)
+                read = await self._read(connection, team_id, items)
+                decision = appending.decide(read, items, self._incident_limit, self._notices)
+                groups = appending.regroup(read, decision.added, items)
+                if not decision.added or await self._store(connection, team_id, read, decision.added, groups):
+                    return _answers(decision.results, groups)
+            queue.contended = CONTENDED
+
+    async def _read(self, connection: Connection, team_id: UUID, items: Sequence[Item]) -> Read:
+        ids = [item.id for item in items]
+        ids += [name for item in items if (name := appending.named(item.entry)) is not None]
+        incidents = {i for item in items for i in appending.names_incidents(item.entry)}
+        # an entry released from quarantine keeps the account and device it came from, which may be gone by now
+        actors = [None if item.released_by else item.actor for item in items]
+        record = await connection.fetchrow(
+            SQL.read,
+            team_id,
+            ids,
+            list(incidents),
+            [actor and actor.device_id for actor in actors],
+            [actor and actor.staff_id for actor in actors],
+            [actor and actor.stamp for actor in actors],
+        )
+        assert record, "a team has a log"
+        read = _read_of(record)
+        await self._open_texts(team_id, read, items)
+        return read
+
+    async def _open_texts(self, team_id: UUID, read: Read, items: Sequence[Item]) -> None:
+        """Unseal what is stored under ids sent again, to compare it."""
+        again = [read.held[item.id] for item in items if item.id in read.held]
+        sealed = {row.key_ref: row for row in again if row.key_ref and row.sealed}
+        if not sealed:
+            return
+        keys = await self._keys.fetch(ref for ref in sealed if ref)
+        for ref, row in sealed.items():
+            assert ref and row.sealed
+            try:
+                read.texts[row.id] = open_sealed(keys[ref], row.sealed, team_id.bytes + row.id.bytes)
+            except (KeyError, Unreadable):
+                read.held[row.id] = row._replace(erased=True)
+
+    async def _store(
+        self, connection: Connection, team_id: UUID, read: Read, added: list[Addition], groups: list[Group]
+    ) -> bool:
+        """Swap the head and write; False when another process was faster."""
+        await self._assign_keys(added)
+        entries, head = rows.of_entries(team_id, read, added)
+        relatives = await self._relatives(connection, team_id, read, groups)
+        folded = rows.of_incidents(read, groups, relatives, added)
+        seq = added[-1].held.seq
+        swap = (SQL.append, team_id, seq, head, read.seq, read.link, *entries, *folded)
+        looking = [group for group in groups if rows.may_have_duplicates_anew(group, read, added)]
+        people = [group for group in groups if appending.names_people(group)]
+        if not looking and not people:
+            return bool(await connection.fetchval(*swap))
+        async with connection.transaction():
+            if not await connection.fetchval(*swap):
+                return False
+            if people:
+                await self._set_people(connection, team_id, people)
+            await self._pair(connection, team_id, seq, read, looking)
+        return True
+
+    async def _assign_keys(self, added: list[Addition]) -> None:
+        texts = [addition.item for addition in added if addition.item.content.secrets and not addition.item.data_key]
+        if texts:
+            for item, key in zip(texts, await self._keys.take(len(texts)), strict=True):
+                item.data_key = key
+
+    async def _relatives(self, connection: Connection, team_id: UUID, read: Read, groups: list[Group]) -> list[Group]:
+        """Other incidents of the people concerned now or before, with every incident's grade related to the others'."""
+        people = {person for group in groups for person in group.full.people}
+        people |= {person for row in read.rows.values() for person in row.people}
+        if not people:
+            return []
+        relatives: list[Group] = []
+        known = {i for group in groups for i in group.ids}
+        asked: set[UUID] = set()
+        while new := people - asked:
+            asked |= new
+            roots = {row["root"] for row in await connection.fetch(SQL.of_people, team_id, list(new))} - known
+            if roots:
+                record = await connection.fetchrow(SQL.read, team_id, [], list(roots), [], [], [])
+                assert record
+                more = _read_of(record)
+                read.rows |= more.rows
+                found = appending.regroup(more, ())
+                known |= {i for group in found for i in group.ids}
+                relatives += found
+                people |= {person for group in found for person in group.full.people}
+        for group in groups + relatives:
+            appending.relate(group, groups + relatives)
+        return relatives
+
+    async def _set_people(self, connection: Connection, team_id: UUID, groups: list[Group]) -> None:
+        pairs = [(person, i) for group in groups for i in group.ids for person in group.full.people]
+        await connection.execute(
+            SQL.set_people, team_id, [i for g in groups for i in g.ids], [p for p, _ in pairs], [i for _, i in pairs]
+        )
+
+    async def _pair(self, connection: Connection, team_id: UUID, seq: int, read: Read, groups: list[Group]) -> None:
+        """Suggest, or no longer suggest, likely duplicates on both sides."""
+        asking = [group for group in groups if rows.is_comparable(group)]
+        found: dict[UUID, list[UUID]] = {}
+        if asking:
+            blind = [group.blind for group in asking if group.blind]
+            for row in await connection.fetch(
+                SQL.alike,
+                team_id,
+                [group.root for group in asking],
+                [b.view.log_ref for b in blind],
+                [b.happened_at for b in blind],
+                [b.view.area for b in blind],
+            ):
+                group = asking[row["n"] - 1]
+                if rows.is_alike(group, row):
+                    found.setdefault(group.root, []).append(row["id"])
+        changes = []
+        for group in groups:
+            group.duplicates = tuple(dict.fromkeys(found.get(group.root, ())))[: appending.DUPLICATES_SHOWN]
+            for i in group.ids:
+                row_before = read.rows.get((i, False))
+                before = set(row_before.duplicates) if row_before else set()
+                now = set(group.duplicates) if i == group.root else set()
+                changes += [(i, other, True) for other in now - before] + [(i, other, False) for other in before - now]
+        both = changes + [(other, i, joins) for i, other, joins in changes]
+        if both:
+            await connection.executemany(SQL.pair, [(team_id, seq, *change) for change in both])
+
+
+def _read_of(record: asyncpg.Record) -> Read:
+    held = [HeldRow(*row) for row in record["held"] or ()]
+    entries = [held_of(*row) for row in record["entries"] or ()]
+    incidents = [IncidentRow(*row) for row in record["incidents"] or ()]
+    return Read(
+        seq=record["seq"],
+        link=record["link"],
+        now=record["now"],
+        held={row.id: row for row in held},
+        entries={one.id: one for one in entries},
+        rows={(row.id, row.blind): row for row in incidents},
+        told=[Told(*row) for row in record["told"] or ()],
+        stale=frozenset(n - 1 for n in record["stale"] or ()),
+    )
+
+
+def _answers(results: Sequence[Result], groups: Sequence[Group]) -> list[Appended]:
+    group_of = {i: group for group in groups for i in group.ids}
+    return [
+        Appended(result, group_of.get(result.incident_id) if isinstance(result, appending.Receipt) else None)
+        for result in results
+    ]

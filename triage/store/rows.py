@@ -1,0 +1,202 @@
+"""Rows of the log and of incidents, as columns for one statement."""
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from triage import codes
+from triage.log import chain, links
+from triage.log.incident import Incident, turns
+from triage.log.standing import kind
+from triage.people.sealing import seal
+from triage.store.appending import CHANGED_FOR, LINKS, OPEN_FOR, Addition, Group, Read
+
+_encode = msgspec.json.encode
+POSSIBLE_DUPLICATE = "possible_duplicate"
+
+
+def of_entries(team_id: UUID, read: Read, added: Sequence[Addition]) -> tuple[list[list[Any]], bytes]:
+    """The columns of `append` from `seq` to `notices`, chained, and the link of the last."""
+    link = read.link
+    rows = []
+    for addition in added:
+        held, item = addition.held, addition.item
+        salt = os.urandom(chain.SALT_BYTES)
+        sealed = digest = key_ref = None
+        if item.content.secrets is not None:
+            assert item.data_key
+            key_ref = item.data_key.ref
+            sealed = seal(item.data_key.key, item.content.secrets, team_id.bytes + held.id.bytes)
+            digest = chain.digest(sealed)
+        envelope = chain.Envelope(
+            team=team_id,
+            seq=held.seq,
+            id=held.id,
+            incident_id=held.entry.incident_id,
+            kind=kind(held.entry),
+            author=held.author,
+            profession=held.profession,
+            role=held.role,
+            device=held.device,
+            received_at=held.received_at,
+            skew_ms=held.skew_ms,
+            blind=held.blind,
+            released_by=held.released_by,
+        )
+        link = chain.link(link, envelope, salt, item.content.body, digest)
+        rows.append(
+            (
+                held.seq,
+                held.id,
+                held.entry.incident_id,
+                envelope.kind,
+                held.author,
+                held.profession,
+                held.role,
+                held.device,
+                held.received_at,
+                held.skew_ms,
+                held.blind,
+                held.released_by,
+                item.content.body,
+                sealed,
+                digest,
+                key_ref,
+                salt,
+                link,
+                _encode(addition.notices).decode() if addition.notices else "[]",
+            )
+        )
+    return _columns(rows), link
+
+
+def of_incidents(
+    read: Read, groups: Iterable[Group], relatives: Iterable[Group], added: Sequence[Addition]
+) -> list[list[Any]]:
+    """The columns of `append` from `id` to `related`: what changed, for those who see all and for the blind.
+
+    What a blind health device sees keeps its place in the log when only something hidden was added.
+    """
+    head = added[-1].held.seq
+    rows: list[tuple[Any, ...]] = []
+    for group in groups:
+        moved = any(read.root(i) != group.root for i in group.ids)
+        rows += _both(group, read, head if moved else None)
+        if moved:
+            rows += [_absorbed(row, i) for i in group.ids if i != group.root for row in _both(group, read, head)]
+    for group in relatives:
+        before = read.rows.get((group.root, False))
+        if before is not None and before.related != _encode(group.related):
+            rows += _both(group, read, head)
+    return _columns(rows)
+
+
+def _both(group: Group, read: Read, seq: int | None) -> list[tuple[Any, ...]]:
+    """The rows of an incident, at `seq`; None: where each last changed, left alone if that was before this append."""
+    shared = (_duplicates_before(group, read), _array(declared_apart(group)), _encode(group.related))
+    rows = []
+    for blind, incident in ((False, group.full), (True, group.blind)):
+        if incident and (seq or incident.view.seq > read.seq):
+            rows.append(_row(group.root, incident, blind, seq or incident.view.seq, *shared))
+    return rows
+
+
+def _row(
+    root: UUID, incident: Incident, blind: bool, seq: int, duplicates: Sequence[UUID], apart: str, related: bytes
+) -> tuple[Any, ...]:
+    turning = turns(incident, grades=not blind)
+    open_until = incident.happened_at + OPEN_FOR if incident.view.status in ("open", "awaiting_outcome") else None
+    changed_until = incident.view.changed_at + CHANGED_FOR
+    seen = incident.view
+    flags = [*seen.flags, *incident.conflicts] + ([POSSIBLE_DUPLICATE] if duplicates else [])
+    return (
+        root,
+        blind,
+        root,
+        seq,
+        seen.status,
+        incident.happened_at,
+        seen.changed_at,
+        max(changed_until, open_until) if open_until else changed_until,
+        _array(turn.isoformat() for turn in turning),
+        max(turning, default=None),
+        seen.area,
+        seen.log_ref,
+        seen.age_band,
+        seen.sex,
+        bool(incident.record.contacts),
+        seen.test,
+        incident.restricted,
+        _array(flags),
+        _array(incident.judged_by),
+        _array(duplicates),
+        apart,
+        _array(incident.people),
+        related,
+    )
+
+
+def _absorbed(row: tuple[Any, ...], incident_id: UUID) -> tuple[Any, ...]:
+    _, blind, root, seq, _, *rest = row
+    return (incident_id, blind, root, seq, "absorbed", *rest)
+
+
+def _duplicates_before(group: Group, read: Read) -> list[UUID]:
+    row = read.rows.get((group.root, False))
+    return row.duplicates if row else []
+
+
+def declared_apart(group: Group) -> frozenset[UUID]:
+    """The incident ids that somebody declared to be another incident, in force."""
+    return links.declared_apart(held for held in group.entries if isinstance(held.entry, LINKS)).difference(group.ids)
+
+
+def may_have_duplicates_anew(group: Group, read: Read, added: Sequence[Addition]) -> bool:
+    """Whether what likely duplicates are judged by has changed."""
+    before = read.rows.get((group.root, True))
+    if before is None or any(isinstance(a.held.entry, LINKS) and a.held.entry.incident_id in group.ids for a in added):
+        return True
+    now = group.blind
+    return now is None or (before.log_ref, before.occurred_at, before.area, before.age_band, before.sex) != (
+        now.view.log_ref,
+        now.happened_at,
+        now.view.area,
+        now.view.age_band,
+        now.view.sex,
+    )
+
+
+def is_comparable(group: Group) -> bool:
+    """Whether likely duplicates are looked for: a contact in force, seen by all, and no training."""
+    blind = group.blind
+    return (
+        blind is not None and bool(blind.record.contacts) and not blind.view.test and blind.view.status != "withdrawn"
+    )
+
+
+def is_alike(group: Group, row: asyncpg.Record) -> bool:
+    """The same log reference, or near in time and area with compatible age and sex; never what was declared apart."""
+    assert group.blind
+    if row["id"] in declared_apart(group) or not set(group.ids).isdisjoint(row["apart"]):
+        return False
+    return bool(row["same_log"]) or (
+        _compatible("age_band", group.blind.view.age_band, row["age_band"])
+        and _compatible("sex", group.blind.view.sex, row["sex"])
+    )
+
+
+def _compatible(name: str, a: str | None, b: str | None) -> bool:
+    return a == b or codes.is_missing(name, a) or codes.is_missing(name, b)
+
+
+def _array(values: Iterable[object]) -> str:
+    """A PostgreSQL array of ids, codes or times, none of which needs quoting; unnest cannot take arrays of arrays."""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
