@@ -105,20 +105,17 @@ async def batched(url: str, seconds: float = 5, rows: int = 500) -> Figures:
     async with _peer_tables(url) as conn:
         server = await postmaster(conn)
         statement = await conn.prepare(BATCH)
-        statements = 0
-        server_before, client_before, started = cpu_seconds(server), time.process_time(), time.perf_counter()
-        while (elapsed := time.perf_counter() - started) < seconds:
+        records, elapsed, client = 0, 0.0, 0.0
+        server_before = cpu_seconds(server)
+        while elapsed < seconds:
             fresh = [UUID(int=next(ids)) for _ in range(rows)]
             incidents = [UUID(int=each.int // ENTRIES_AN_INCIDENT) for each in fresh]
+            started, used = time.perf_counter(), time.process_time()
             await statement.fetch(fresh, incidents, body, salt, digest)
-            statements += 1
-        client_after, server_after = time.process_time(), cpu_seconds(server)
-    records = statements * rows
-    return Figures(
-        records / elapsed,
-        (server_after - server_before) * 1e6 / records,
-        (client_after - client_before) * 1e6 / records,
-    )
+            elapsed, client = elapsed + time.perf_counter() - started, client + time.process_time() - used
+            records += rows
+        server_after = cpu_seconds(server)
+    return Figures(records / elapsed, (server_after - server_before) * 1e6 / records, client * 1e6 / records)
 
 
 @asynccontextmanager
