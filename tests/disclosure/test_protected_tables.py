@@ -110,6 +110,10 @@ def test_the_same_records_give_the_same_number_in_every_table_and_period() -> No
     assert len(totals) == 1
 
 
+def test_other_records_of_the_same_number_throw_the_die_again() -> None:
+    assert {t.rounded(KEY, x, 12) for x in range(50)} == {10, 15}
+
+
 def test_another_key_is_another_die() -> None:
     members = placed("monthly", "2025-04", MEDIUM)
     one, two = (frozen(members, POWER, key=key * 32) for key in (b"1", b"2"))
@@ -269,19 +273,19 @@ def test_a_cell_with_nine_changes_stays_while_its_total_moves() -> None:
     }
 
 
-def test_a_held_cell_counts_its_changes_since_the_set_it_shows() -> None:
+@pytest.mark.parametrize(("women_later", "edition"), [(0, 1), (1, 3)])
+def test_a_held_cell_counts_its_changes_since_the_set_it_shows(women_later: int, edition: int) -> None:
     members = placed("quarterly", "2025-Q1", MEDIUM)
-    more = people_of(members, 26)
-    nine = [*members, *(msgspec.structs.replace(p, sex="female" if i < 9 else "male") for i, p in enumerate(more[:20]))]
-    sixteen = [*nine, *(msgspec.structs.replace(p, sex="female") for p in more[20:])]
-    twice = [*sixteen, *(msgspec.structs.replace(p, incident_id=UUID(int=99 + i)) for i, p in enumerate(more[:9]))]
-    second = t.revise(first(members), {1: members}, nine, KEY)
+    sexes = ["female"] * 9 + ["male"] * 11 + ["female"] * women_later + ["male"] * 12
+    more = [msgspec.structs.replace(p, sex=sex) for p, sex in zip(people_of(members, len(sexes)), sexes, strict=True)]
+    early, everybody = [*members, *more[:20]], [*members, *more]
+    second = t.revise(first(members), {1: members}, early, KEY)
     assert second is not None
-    third = t.revise(second, {1: members, 2: nine}, twice, KEY)
+    third = t.revise(second, {1: members, 2: early}, everybody, KEY)
     assert third is not None
     women = next(c for c in third.cells if c.row == ("female",) and c.column == t.ALL)
-    assert women.edition == 3
-    assert women.n == sum(p.sex == "female" for p in twice)
+    assert women.edition == edition
+    assert women.n == sum(p.sex == "female" for p in (members if edition == 1 else everybody))
 
 
 def test_erasing_and_moving_follow_the_same_rule() -> None:

@@ -19,7 +19,12 @@ from triage.disclosure.records import COLUMNS, Release
 from triage.disclosure.scope import ROW_REF, Body, Extract, Scope, extract
 from triage.disclosure.tree import CONFIG
 
-TERMS = s.Terms("agreement 1", "Scrutiny of the use of Section 136", datetime(2025, 7, 29, tzinfo=UTC))
+
+def terms(file: File) -> s.Terms:
+    cut_off = datetime(2025, 7, 29, tzinfo=UTC)
+    return s.Terms("agreement 1", "Scrutiny of the use of Section 136", cut_off, file.name, file.sha256)
+
+
 COMMITTED = Path(__file__).parents[2] / "openapi" / "disclosure-statement.schema.json"
 PEOPLE = {
     size: people(known("yearly", "2025", *size) + known("quarterly", "2025-Q1", *size))
@@ -35,8 +40,13 @@ def read(file: File) -> tuple[list[str], list[list[str]]]:
 
 def stated(release: Release, found: Extract, size: tuple[int, float]) -> tuple[s.RecordsStatement, File]:
     file = records_csv(found)
-    digest = s.FileDigest(file.name, file.sha256)
-    return s.records_statement(release, found, PEOPLE[size], TERMS, [digest]), file
+    return s.records_statement(release, found, PEOPLE[size], terms(file)), file
+
+
+def tables_of_april(rules: t.Rules = t.RULES) -> s.TablesStatement:
+    forms = [form for ladder in ladders("monthly") for form in ladder]
+    edition = t.freeze("monthly", "2025-04", forms, placed("monthly", "2025-04", MEDIUM), KEY, rules)
+    return s.tables_statement(edition, terms(tables_csv(edition)), rules)
 
 
 def test_the_committed_schema_is_the_generated_one() -> None:
@@ -58,6 +68,22 @@ def test_a_statement_of_weaker_rules_is_none(rule: tuple[str], weaker: float) ->
     document["rules"][rule[0]] = weaker
     with pytest.raises(msgspec.ValidationError, match=rule[0]):
         msgspec.convert(document, s.Statement)
+
+
+@pytest.mark.parametrize(
+    "weaker",
+    [
+        {"minimum_people": 9},
+        {"row_minimum_people": 29},
+        {"largest_share": 0.6},
+        {"base": 1},
+        {"hold_people": 9},
+    ],
+)
+def test_a_statement_of_weaker_table_rules_is_none(weaker: dict[str, float]) -> None:
+    found = tables_of_april(msgspec.structs.replace(t.RULES, **weaker))
+    with pytest.raises(msgspec.ValidationError, match="rules"):
+        msgspec.json.decode(msgspec.json.encode(found), type=s.Statement)
 
 
 @pytest.mark.parametrize("body", ["police", "health", "other"])
@@ -82,7 +108,9 @@ def test_people_in_the_smallest_group_follow_from_the_members(size: tuple[int, f
     k, values = smallest([(row.values, PEOPLE[size][row.incident_id]) for row in release.rows], [6, 7])
     assert found.achieved.k_people == k >= 10
     assert min(found.achieved.l.values()) == values
-    assert found.achieved.largest_chance_of_the_right_person == round(1 / k, 4)
+    assert found.achieved.largest_chance_of_naming_the_right_person == round(1 / k, 4)
+    chances = sum(group.rows / group.people for group in release.groups)
+    assert found.achieved.mean_chance_of_naming_the_right_person == round(chances / len(release.rows), 4)
 
 
 def test_figures_of_a_file_worked_out_by_hand() -> None:
@@ -120,18 +148,14 @@ def test_what_was_withheld_is_stated_in_shares_and_fives() -> None:
     _, rows = read(file)
     hidden = sum(row[4] == "*" for row in rows) / len(rows)
     assert found.withheld.values_not_shown["ethnic_group"] == round(hidden, 4)
-    assert found.withheld.rows_waiting == "not stated"
+    assert found.withheld.rows_held_for_next_late_file == "not stated"
 
 
 def test_information_lost_is_nothing_where_all_is_shown_and_all_where_nothing_is() -> None:
     release = quarter_file(LARGE)
-    lost = s.records_statement(
-        release,
-        extract(release, Scope("p", "other"), KEY),
-        people(known("quarterly", "2025-Q1", LARGE)),
-        TERMS,
-        [],
-    ).utility.information_lost
+    found = extract(release, Scope("p", "other"), KEY)
+    who = people(known("quarterly", "2025-Q1", LARGE))
+    lost = s.records_statement(release, found, who, terms(records_csv(found))).utility.information_lost
     assert lost["area"] == 0
     assert 0 < lost["sex"] < lost["ethnic_group"] < lost["month"] < 1
 
@@ -139,14 +163,14 @@ def test_information_lost_is_nothing_where_all_is_shown_and_all_where_nothing_is
 def test_a_late_file_says_that_it_is_one() -> None:
     release = msgspec.structs.replace(by_volume(SMALL, 0.5), months=())
     found, _ = stated(release, extract(release, Scope("p", "other"), KEY), (SMALL, 0.5))
-    assert found.late
+    assert found.kind == "records-late"
 
 
 def test_table_figures_follow_from_the_file() -> None:
     forms = t.admit("quarterly", [placed("quarterly", "2025-Q1", MEDIUM)], KEY)
     edition = t.freeze("quarterly", "2025-Q2", forms, placed("quarterly", "2025-Q2", MEDIUM), KEY)
     file = tables_csv(edition)
-    found = s.tables_statement(edition, TERMS, [s.FileDigest(file.name, file.sha256)])
+    found = s.tables_statement(edition, terms(file))
     _, rows = read(file)
     assert found.achieved == s.recompute_cells(None if row[3] == "c" else int(row[3]) for row in rows)
     assert found.achieved.smallest_shown is not None and found.achieved.smallest_shown >= 10
@@ -160,10 +184,7 @@ def test_a_statement_reads_back_by_its_schema_and_speaks_plainly(kind: str) -> N
         release = by_volume(SMALL, 0.5)
         found, _ = stated(release, extract(release, Scope("p", "other"), KEY), (SMALL, 0.5))
     else:
-        forms = [form for ladder in ladders("monthly") for form in ladder]
-        found = s.tables_statement(
-            t.freeze("monthly", "2025-04", forms, placed("monthly", "2025-04", MEDIUM), KEY), TERMS, []
-        )
+        found = tables_of_april()
     assert msgspec.json.decode(msgspec.json.encode(found), type=s.Statement) == found
     assert json.loads(msgspec.json.encode(found))["dataset"] == kind
     assert any("ten" in sentence for sentence in found.read_me)

@@ -46,19 +46,14 @@ READ_ME_TABLES: Final = (
 )
 
 
-class FileDigest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The SHA-256 of one file of the release, in hex."""
-
-    name: str
-    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-
-
-class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the statement says of the agreement and of time, from whoever cuts the release."""
+class Terms(msgspec.Struct, frozen=True):
+    """What whoever cuts the release knows of it: the agreement, the cut-off, and the CSV file all figures are of."""
 
     agreement: str
     purpose: str
     cut_off: datetime
+    file: str
+    sha256: str
     supersedes: str | None = None
 
 
@@ -74,6 +69,18 @@ class RecordRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attribute_order: tuple[str, ...]
     sensitive_views: tuple[str, ...]
     shuffled_within_group: tuple[str, ...]
+
+
+class TableRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The parameters of protected tables that were in force."""
+
+    minimum_people_in_cell: Annotated[int, Meta(ge=10)]
+    row_breakdown_minimum_people: Annotated[int, Meta(ge=30)]
+    largest_person_share: Annotated[float, Meta(gt=0, le=0.5)]
+    rounding_base: Annotated[int, Meta(ge=5)]
+    revision_moves_a_cell_only_if_people_changed: Annotated[int, Meta(ge=10)]
+    admission_share: Share
+    zero_looks_like_small: bool
 
 
 class FromFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -96,7 +103,8 @@ class RecordsAchieved(FromFile, frozen=True, forbid_unknown_fields=True, kw_only
     """With the figures that need the stored members."""
 
     k_people: int
-    largest_chance_of_the_right_person: Share
+    largest_chance_of_naming_the_right_person: Share
+    mean_chance_of_naming_the_right_person: Share
 
 
 class RecordsWithheld(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,14 +113,14 @@ class RecordsWithheld(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows_by_repeat_cap: Multiple
     values_pooled: dict[str, Share]
     values_not_shown: dict[str, Share]
-    rows_waiting: Literal["not stated"] = "not stated"
+    rows_held_for_next_late_file: Literal["not stated"] = "not stated"
 
 
 class RecordsUtility(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What protection cost: 0 is exact, 1 is nothing left."""
 
     information_lost: dict[str, Share]
-    mean_group_rows: float
+    average_group_size: float
 
 
 class TablesAchieved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -121,6 +129,12 @@ class TablesAchieved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cells: int
     cells_shown: int
     smallest_shown: int | None
+
+
+class TablesWithheld(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Cells published as `c`."""
+
+    cells_withheld: int
 
 
 class TablesUtility(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,15 +149,19 @@ class _Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     release: str
     policy: str
     unit_protected: Literal["person"] = "person"
-    terms: Terms
-    files: tuple[FileDigest, ...]
+    cut_off: datetime
+    supersedes: str | None
+    agreement: str
+    purpose: str
+    file: str
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
     read_me: tuple[str, ...]
 
 
 class RecordsStatement(_Statement, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="records"):
-    """Of a record file, main or late."""
+    """Of a record file, main or late. `file` and `sha256` are those of the CSV that the figures are of."""
 
-    late: bool
+    kind: Literal["records", "records-late"]
     rules: RecordRules
     achieved: RecordsAchieved
     withheld: RecordsWithheld
@@ -153,8 +171,10 @@ class RecordsStatement(_Statement, frozen=True, forbid_unknown_fields=True, kw_o
 class TablesStatement(_Statement, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="tables"):
     """Of the protected tables of a period."""
 
-    rules: Rules
+    kind: Literal["tables"] = "tables"
+    rules: TableRules
     achieved: TablesAchieved
+    withheld: TablesWithheld
     utility: TablesUtility
 
 
@@ -177,43 +197,51 @@ def records_statement(
     extract: Extract,
     people: Mapping[UUID, UUID | None],
     terms: Terms,
-    files: Iterable[FileDigest],
     config: Config = CONFIG,
 ) -> RecordsStatement:
     """The statement of one agreement's record file. `people` tells the person of every released incident."""
-    achieved = recompute(extract.columns, extract.rows, config.harmful)
-    k_people = min(people_per_group(release, extract, people), default=0)
+    from_file = recompute(extract.columns, extract.rows, config.harmful)
+    groups = people_per_group(release, extract, people)
+    k_people = min((group.people for group in groups), default=0)
+    chances = sum(group.rows / group.people for group in groups)
     return RecordsStatement(
         release=release.name,
         policy=release.policy,
-        terms=terms,
-        files=tuple(files),
+        **msgspec.structs.asdict(terms),
         read_me=READ_ME_RECORDS,
-        late=not release.months,
+        kind="records" if release.months else "records-late",
         rules=_record_rules(config),
         achieved=RecordsAchieved(
-            **msgspec.structs.asdict(achieved),
+            **msgspec.structs.asdict(from_file),
             k_people=k_people,
-            largest_chance_of_the_right_person=_share(1, k_people),
+            largest_chance_of_naming_the_right_person=_share(1, k_people),
+            mean_chance_of_naming_the_right_person=_share(chances, len(extract.rows)),
         ),
         withheld=_withheld(release, extract),
-        utility=RecordsUtility(_lost(release, extract), round(achieved.rows / (achieved.groups or 1), 1)),
+        utility=RecordsUtility(_lost(release, extract), round(from_file.rows / (from_file.groups or 1), 1)),
     )
 
 
-def tables_statement(
-    edition: Edition, terms: Terms, files: Iterable[FileDigest], rules: Rules = RULES
-) -> TablesStatement:
+def tables_statement(edition: Edition, terms: Terms, rules: Rules = RULES) -> TablesStatement:
     """The statement of the protected tables of a period."""
     errors = [2 * rest * (rules.base - rest) / rules.base for rest in range(rules.base)]
+    achieved = recompute_cells(cell.count for cell in edition.cells)
     return TablesStatement(
         release=f"tables/{edition.period}/{edition.edition}",
         policy=edition.policy,
-        terms=terms,
-        files=tuple(files),
+        **msgspec.structs.asdict(terms),
         read_me=READ_ME_TABLES,
-        rules=rules,
-        achieved=recompute_cells(cell.count for cell in edition.cells),
+        rules=TableRules(
+            minimum_people_in_cell=rules.minimum_people,
+            row_breakdown_minimum_people=rules.row_minimum_people,
+            largest_person_share=rules.largest_share,
+            rounding_base=rules.base,
+            revision_moves_a_cell_only_if_people_changed=rules.hold_people,
+            admission_share=rules.admission,
+            zero_looks_like_small=rules.hide_zero,
+        ),
+        achieved=achieved,
+        withheld=TablesWithheld(achieved.cells - achieved.cells_shown),
         utility=TablesUtility(rules.base - 1, round(sum(errors) / rules.base, 2)),
     )
 
@@ -244,16 +272,20 @@ def recompute_cells(counts: Iterable[int | None]) -> TablesAchieved:
     return TablesAchieved(len(cells), len(shown), min(shown, default=None))
 
 
-def people_per_group(release: Release, extract: Extract, people: Mapping[UUID, UUID | None]) -> list[int]:
-    """Known people in every group as the extract shows groups."""
-    known: dict[tuple[str, ...], set[UUID]] = {}
+class ShownGroup(msgspec.Struct, frozen=True):
+    """A group as an extract shows it: its rows, and the known people behind them."""
+
+    rows: int
+    people: int
+
+
+def people_per_group(release: Release, extract: Extract, people: Mapping[UUID, UUID | None]) -> tuple[ShownGroup, ...]:
+    """Every group of a file with its people, from the stored members."""
     at = _label_at(extract.columns)
+    behind: dict[tuple[str, ...], list[UUID | None]] = {}
     for row, number in zip(extract.rows, extract.numbers, strict=True):
-        group = known.setdefault(tuple(row[i] for i in at), set())
-        person = people[release.rows[number].incident_id]
-        if person is not None:
-            group.add(person)
-    return [len(group) for group in known.values()]
+        behind.setdefault(tuple(row[i] for i in at), []).append(people[release.rows[number].incident_id])
+    return tuple(ShownGroup(len(group), len({*group} - {None})) for group in behind.values())
 
 
 # --- from rows to figures
