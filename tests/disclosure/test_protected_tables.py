@@ -301,6 +301,18 @@ def test_erasing_and_moving_follow_the_same_rule() -> None:
     assert {c.edition for c in second.cells if c.row == (t.ALL,) and c.column == t.ALL} == {1}
 
 
+def test_ten_people_erased_are_ten_people_changed() -> None:
+    members = placed("quarterly", "2025-Q1", MEDIUM)
+    women = {p.person_id for p in members if p.person_id and p.sex == "female"}
+    ten = set(sorted(women)[:10])
+    left = [p for p in members if p.person_id not in ten]
+    second = t.revise(first(members), {1: members}, left, KEY)
+    assert second is not None
+    assert {c.n for c in second.cells if c.column == t.ALL and c.row == ("female",)} == {
+        sum(p.sex == "female" for p in left)
+    }
+
+
 def test_a_revision_keeps_the_tables_of_its_period() -> None:
     members = placed("quarterly", "2025-Q1", MEDIUM)
     second = t.revise(first(members), {1: members}, [*members, *people_of(members, 30)], KEY)
