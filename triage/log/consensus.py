@@ -143,42 +143,37 @@ def _child(one: Age) -> bool:
 
 
 def _contacts_differ(record: Record, known_ages: Sequence[Age]) -> Iterator[str]:
-    contacts = record.contacts
-    if _several(one.entry.area for one in contacts if one.entry.area not in _AREAS):
+    said = [one.entry for one in record.contacts]
+    if _several([entry.area for entry in said if entry.area not in _AREAS]):
         yield "area"
-    if _several(one.entry.sex for one in contacts if one.entry.sex not in _SEXES):
+    if _several([entry.sex for entry in said if entry.sex not in _SEXES]):
         yield "sex"
-    if _several(one.band for one in known_ages):
+    if _several([one.band for one in known_ages]):
         yield "age_band"
-    if _several(map(_ethnic_group, contacts)):
+    if _several([_ETHNICITIES[entry.ethnicity or ""].group for entry in said if _states_ethnicity(entry)]):
         yield "ethnicity"
-    if _several(one.entry.presenting[0] for one in contacts if one.entry.presenting):
+    if _several([entry.presenting[0] for entry in said if entry.presenting]):
         yield "presenting"
-    if _several(map(_availability, contacts)):
+    if _several([available(entry.location_type, entry.someone_lives_there) for entry in said]):
         yield "location_type"
-    if len(record.officers) > 1 and _several(one.entry.offence for one in record.officers):
+    if _several([one.entry.offence for one in record.officers]):
         yield "offence"
-    if len(record.paramedics) > 1:
-        if _several(one.entry.physical_need for one in record.paramedics):
-            yield "physical_need"
-        if _several(one.entry.conveyed for one in record.paramedics):
-            yield "conveyed"
-    times = [one.corrected(one.entry.occurred_at) for one in contacts if one.entry.occurred_at]
+    if _several([one.entry.physical_need for one in record.paramedics]):
+        yield "physical_need"
+    if _several([one.entry.conveyed for one in record.paramedics]):
+        yield "conveyed"
+    times = [one.corrected(one.entry.occurred_at) for one in record.contacts if one.entry.occurred_at]
     if times and max(times) - min(times) > OCCURRED_APART:
         yield "occurred_at"
 
 
-def _several(values: Iterable[object]) -> bool:
-    return len({value for value in values if value is not None}) > 1
+def _several(values: Sequence[object]) -> bool:
+    """Whether two of the values, leaving None aside, differ."""
+    return len(values) > 1 and len({value for value in values if value is not None}) > 1
 
 
-def _ethnic_group(one: Standing[Contact]) -> str | None:
-    code = one.entry.ethnicity
-    return None if code is None or code in _ETHNICITIES.missing else _ETHNICITIES[code].group
-
-
-def _availability(one: Standing[Contact]) -> bool | None:
-    return available(one.entry.location_type, one.entry.someone_lives_there)
+def _states_ethnicity(entry: Contact) -> bool:
+    return entry.ethnicity is not None and entry.ethnicity not in _ETHNICITIES.missing
 
 
 def available(location_type: str | None, someone_lives_there: bool | None) -> bool | None:

@@ -92,15 +92,12 @@ class Facts(Struct, frozen=True, kw_only=True, gc=False):
     claims: list[Claim]
     decided: Sequence[Decided]
     first: Decided | None
+    decided_at: datetime | None
     used: dict[str, Use]
     events: Sequence[PersonEvent]
     location_type: str | None
     someone_lives_there: bool | None
     disposal_conflict: bool
-
-    @property
-    def decided_at(self) -> datetime | None:
-        return self.first.at if self.first else None
 
     def already(self, at: datetime) -> bool:
         """Whether it was so at or before the first disposal, or there is none to come after."""
@@ -109,8 +106,10 @@ class Facts(Struct, frozen=True, kw_only=True, gc=False):
     def after(self) -> list[PersonEvent]:
         """What befell the person in the 24 hours after the first disposal."""
         at = self.decided_at
-        found = [] if at is None else [event for event in self.events if at < event.at <= at + WINDOW]
-        return sorted(found, key=lambda event: (event.at, event.entry))
+        if at is None or not self.events:
+            return []
+        found = [event for event in self.events if at < event.at <= at + WINDOW]
+        return sorted(found, key=lambda event: (event.at, event.entry, event.code))
 
 
 class Question(Struct, frozen=True, gc=False):

@@ -97,11 +97,13 @@ def fold(entries: Sequence[Held], others: Sequence[PersonEvent] = (), terms: Ter
     used = course.uses(record, decided)
     befell = course.events(record, decided, used, incident_ids[0])
     conflicts = consensus.conflicts(record, ages, decided, claims)
+    first = course.first(decided)
     facts = Facts(
         record=record,
         claims=claims,
         decided=decided,
-        first=course.first(decided),
+        first=first,
+        decided_at=first.at if first else None,
         used=used,
         events=(*befell, *others) if others else befell,
         location_type=place,
@@ -179,10 +181,12 @@ def turns(incident: Incident, grades: bool) -> tuple[datetime, ...]:
 
 
 def person_events(incident: Incident) -> tuple[PersonEvent, ...]:
-    """What this incident contributes to the others of the same person; a contact counts when the incident happened."""
-    record = incident.record
-    seen = [PersonEvent("contact", incident.happened_at, one.held.id, incident.id) for one in record.contacts[:1]]
-    return (*incident.events, *seen)
+    """What this incident contributes to the others of the same person: nothing, if it is training."""
+    if incident.view.test:
+        return ()
+    if not incident.counts:
+        return incident.events
+    return (*incident.events, PersonEvent("contact", incident.happened_at, incident.record.held[0].id, incident.id))
 
 
 _NOTHING: frozenset[str] = frozenset()

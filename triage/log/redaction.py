@@ -5,6 +5,7 @@ reaches her tells of an intent, its tests, a consultation, an offence or a neces
 never judges. The clinical lead is blind until some nurse has judged.
 """
 
+import operator
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from uuid import UUID
 from msgspec import Struct, structs
 
 from triage.log.course import PersonEvent
+from triage.log.diversion import Result
 from triage.log.entries import (
     Amendment,
     Contact,
@@ -25,7 +27,7 @@ from triage.log.entries import (
     replacement,
 )
 from triage.log.flags import Terms
-from triage.log.incident import TERMS, Incident, at, blind, fold
+from triage.log.incident import TERMS, Incident, at, blind, fold, turns
 from triage.log.standing import judges, kind, original, out_of_force, permitted, without_training
 from triage.log.view import Audience, Side, View
 
@@ -87,6 +89,52 @@ def visible_entries(entries: Sequence[Held], audience: Audience) -> list[Held]:
     return [_without_ground(one) for one in visible] if audience.side == "police" and not audience.full else visible
 
 
+class Seen(Struct, frozen=True, gc=False):
+    """An incident as an audience sees it, before the time of reading is known.
+
+    `graded` is what a lead's grades come from: all entries, unless she is blind. `turns` are the instants at which the
+    view changes by time alone.
+    """
+
+    incident: Incident
+    audience: Audience
+    graded: Result
+
+    @property
+    def turns(self) -> tuple[datetime, ...]:
+        pending = self.graded.pending_until if self.audience.level == "lead" else None
+        return tuple(sorted({*turns(self.incident, grades=False), *([pending] if pending else ())}))
+
+    def at(self, now: datetime, extra_flags: Iterable[str] = ()) -> View:
+        """What is served at an instant."""
+        return at(self.incident, now, self.audience, extra_flags, self.graded)
+
+
+def see(
+    entries: Sequence[Held],
+    others: Sequence[PersonEvent],
+    audience: Audience,
+    *,
+    terms: Terms = TERMS,
+    full: Incident | None = None,
+) -> Seen | None:
+    """The incident as this audience sees it; None where it sees nothing of it.
+
+    `others` as in `fold`. `full` is the incident folded of all entries and `others`, where it is at hand.
+    """
+    if not may_reach(entries, audience):
+        return None
+    visible = redact(entries, audience)
+    if not visible:
+        return None
+    if full and len(visible) == len(full.record.held) and all(map(operator.is_, visible, full.record.held)):
+        return Seen(full, audience, full.diversion)
+    incident = fold(visible, others, terms)
+    if audience.level == "field" or blind(audience, incident.judged_by):
+        return Seen(incident, audience, incident.diversion)
+    return Seen(incident, audience, (full or fold(entries, others, terms)).diversion)
+
+
 def view(
     entries: Sequence[Held],
     others: Sequence[PersonEvent],
@@ -97,22 +145,9 @@ def view(
     terms: Terms = TERMS,
     full: Incident | None = None,
 ) -> View | None:
-    """What this audience is served of an incident at an instant; None where it sees nothing of it.
-
-    `others` as in `fold`. `full` is the incident folded of all entries and `others`, where it is at hand.
-    """
-    if not may_reach(entries, audience):
-        return None
-    visible = redact(entries, audience)
-    if not visible:
-        return None
-    if full and len(visible) == len(full.record.held) and all(map(_is, visible, full.record.held)):
-        return at(full, now, audience, extra_flags)
-    incident = fold(visible, others, terms)
-    graded = None
-    if audience.level == "lead" and not blind(audience, incident.judged_by):
-        graded = (full or fold(entries, others, terms)).diversion
-    return at(incident, now, audience, extra_flags, graded)
+    """What this audience is served of an incident at an instant; None where it sees nothing of it. See `see`."""
+    seen = see(entries, others, audience, terms=terms, full=full)
+    return None if seen is None else seen.at(now, extra_flags)
 
 
 def may_reach(entries: Sequence[Held], audience: Audience) -> bool:
@@ -288,7 +323,3 @@ def _tells_of_death(one: Held) -> bool:
         case "follow_up":
             return bool(entry.event == "died")
     return False
-
-
-def _is(one: object, other: object) -> bool:
-    return one is other
