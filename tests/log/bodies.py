@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct, inspect
 
 from triage import codes
-from triage.log.entries import KINDS, AnyEntry
+from triage.log.entries import KINDS, AnyEntry, Entry
 from triage.log.faults import without_null
 
 INCIDENT = "01930000-0000-7000-8000-00000000000a"
@@ -118,6 +118,11 @@ PLAUSIBLE: dict[str, dict[str, Any]] = {
 def plausible(kind: str, /, **changes: Any) -> dict[str, Any]:
     """A plausible body of this kind, with these fields changed."""
     return copy.deepcopy(PLAUSIBLE[kind]) | changes
+
+
+def replacement(body: dict[str, Any]) -> dict[str, Any]:
+    """The content of a body as an amendment carries it."""
+    return {name: value for name, value in body.items() if name not in Entry.__struct_fields__}
 
 
 def full(kind: str) -> dict[str, Any]:
