@@ -1,1 +1,35 @@
-def main() -> None: ...
+"""The command line. Commands are loaded when they are called: importing the whole service takes half a second."""
+
+from importlib import import_module
+
+import rich_click as click
+
+COMMANDS = {
+    "demo": ("serving", "Serve synthetic months of a team, ending today, and print a token for every role."),
+    "serve": ("serving", "Serve until stopped by SIGINT or SIGTERM."),
+}
+"""Command → the module of `triage.commands` that holds it, and its line in the help."""
+
+
+class LazyGroup(click.RichGroup):
+    """Finds a command's module only when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[name]
+        command: click.Command = getattr(import_module(f"triage.commands.{module}"), name.replace("-", "_"))
+        return command
+
+
+@click.group(cls=LazyGroup)
+@click.version_option(package_name="triage")
+def main() -> None:
+    """Street Triage Log: incident records, graded diversion, scheduled summaries, anonymised exports."""
+
+
+if __name__ == "__main__":
+    main()

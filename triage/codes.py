@@ -100,7 +100,7 @@ class CodeList:
         self.replaced.update({code: _last(codes, row) for code, row in codes.items() if row.replaced_by})
 
 
-class _Document(Struct, frozen=True, forbid_unknown_fields=True):
+class Document(Struct, frozen=True, forbid_unknown_fields=True):
     """The file, and what `GET /v1/codes` answers."""
 
     versions: tuple[Version, ...]
@@ -179,7 +179,75 @@ def document() -> bytes:
     return _served
 
 
-def _read(path: Path) -> _Document:
+def page() -> str:
+    """The lists as a page in Markdown, for `docs/codes.md`."""
+    parts = [_INTRODUCTION]
+    parts += [f"| {row.version} | {row.valid_from} | {row.note} |\n" for row in versions]
+    parts += [_list_page(rows) for rows in _lists.values()]
+    parts += ["\n## populations\n\n| local authority | year | persons | source |\n|---|---|---|---|\n"]
+    parts += [
+        f"| `{row.local_authority}` | {row.year} | {row.persons:,} | {row.source}{_CHECK if row.check else ''} |\n"
+        for row in populations
+    ]
+    return "".join(parts)
+
+
+_CHECK = " **[check]**"
+_INTRODUCTION = """\
+# Code lists
+
+Everything that is counted is a code from a list. The lists are data (`triage/codes.toml`), dated and numbered as a
+whole; `GET /v1/codes` serves them with a strong `ETag`, and an owner may put a file of the same form in their place.
+
+- A code in no version of its list is refused (422, `unknown_code`). A code of any version is accepted, whatever
+  `codes_version` the phone sends: a phone that was offline for a week has done nothing wrong.
+- A code is never removed. It is *retired*: `valid_to` is its last day, `replaced_by` the code it is read as from then
+  on. An entry that uses a replaced code, or one captured after its last day, is stored as sent, read as the
+  replacement, and its author gets the notice `retired_code`.
+- *missing* marks a coded missing value: somebody answered that it is not known. It counts as an answer for
+  completeness, but it never beats, nor conflicts with, a known value. A field that is absent or null is not recorded,
+  which is a category of its own. `cannot_say`, `not_checked` and `not_assessed` are missing values: nobody knows more
+  than before. `none`, `other`, `unclear`, `unsure` and `deferred` are answers.
+- **[check]** marks a fact that was not confirmed in a primary source. It is for the owner to confirm or change, and is
+  said wherever it is published.
+
+| version | in force from | what changed |
+|---|---|---|
+"""
+
+
+def _list_page(rows: CodeList) -> str:
+    lines = [f"\n## {rows.name}\n\n| code | meaning | |\n|---|---|---|\n"]
+    lines += [
+        f"| `{row.code}` | {row.label}{_CHECK if row.check else ''} | {'; '.join(_remarks(row))} |\n" for row in rows
+    ]
+    return "".join(lines)
+
+
+def _remarks(row: Code) -> Iterator[str]:
+    if row.valid_from > versions[0].valid_from:
+        yield f"from {row.valid_from}"
+    if row.valid_to is not None:
+        yield f"until {row.valid_to}"
+    if row.replaced_by is not None:
+        yield f"read as `{row.replaced_by}`"
+    if row.missing:
+        yield "missing"
+    if row.available is not None:
+        yield f"section 136: {row.available}"
+    if row.youngest is not None:
+        yield f"{row.youngest} to {row.oldest} years" if row.oldest is not None else f"{row.youngest} years and over"
+    if row.group is not None:
+        yield f"group {row.group}"
+    if row.nhs is not None:
+        yield f"NHS {row.nhs}"
+    if row.local_authority is not None:
+        yield f"in `{row.local_authority}`"
+    if row.authorises_station:
+        yield "may authorise a police station"
+
+
+def _read(path: Path) -> Document:
     try:
         raw: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         first = min(row["valid_from"] for row in raw["versions"])
@@ -189,7 +257,7 @@ def _read(path: Path) -> _Document:
             for name, rows in raw["lists"].items()
         }
         raw["version"] = max(row["version"] for row in raw["versions"])
-        found = msgspec.convert(raw, _Document)
+        found = msgspec.convert(raw, Document)
     except (KeyError, TypeError, AttributeError, ValueError) as fault:
         raise ValueError(f"code lists in {path}: {fault}") from fault
     for name, rows in found.lists.items():
@@ -210,7 +278,7 @@ def _last(codes: Mapping[str, Code], row: Code, name: str = "") -> str:
     return row.code
 
 
-def _refuse_lost_codes(document: _Document) -> None:
+def _refuse_lost_codes(document: Document) -> None:
     for name, shipped in _shipped.items():
         lost = shipped - {row.code for row in document.lists.get(name, ())}
         if lost:

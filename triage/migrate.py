@@ -9,6 +9,7 @@ import re
 from importlib.resources.abc import Traversable
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 from msgspec import Struct
 
 LOCK = 0x7472_6961_6765  # "triage": the key of the advisory lock
@@ -72,7 +73,9 @@ async def migrate(conn: asyncpg.Connection, folder: Traversable, schema: str = "
     return [migration.name for migration in remaining]
 
 
-async def pending(conn: asyncpg.Connection, folder: Traversable, schema: str = "public") -> list[str]:
+async def pending(
+    conn: asyncpg.Connection | PoolConnectionProxy, folder: Traversable, schema: str = "public"
+) -> list[str]:
     """Names of the files not applied yet, without applying them. Raises MigrationError as `migrate` does."""
     table = await conn.fetchval("SELECT to_regclass(format('%I.schema_migration', $1::text))::text", schema)
     applied = await conn.fetch(f"SELECT * FROM {table} ORDER BY version") if table else []

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from litestar.types import Receive, Scope
@@ -24,6 +23,7 @@ class Service:
     """The open service of one process."""
 
     settings: Settings
+    owner_url: str
     root: Root
     database: Database
     keys: KeyStore
@@ -32,7 +32,6 @@ class Service:
     incidents: Incidents
     quarantine: Quarantine
     limits: BodyLimits
-    migrations: Path | None = None
     syncing: int = 0
 
 

@@ -170,7 +170,7 @@ def _result(entry_id: UUID | None, outcome: Receipt | Problem | Stale, lost: boo
 async def _hand_over(
     service: Service, actor: Actor, entries: Sequence[Raw], skew_ms: int | None, now: datetime
 ) -> Answer:
-    """A revoked phone hands over its outbox once, then wipes: nothing enters the log, nothing is lost, nothing is told."""
+    """A revoked phone hands over its outbox once, then wipes: nothing enters the log, is lost, or is told."""
     problem = DEVICE_REVOKED.problem()
     kept = await service.quarantine.keep(actor, [Refusal(_id_of(e), bytes(e), problem, skew_ms) for e in entries])
     results = [

@@ -57,7 +57,10 @@ DUPLICATES_SHOWN: Final = 4
 
 @dataclass(slots=True, kw_only=True)
 class Item:
-    """An entry on its way into the log. `data_key` seals its text, where it has any."""
+    """An entry on its way into the log. `data_key` seals its text, where it has any.
+
+    `received_at` is given only by the demo, whose month lies in the past; else the database's clock says it.
+    """
 
     id: UUID
     entry: AnyEntry
@@ -66,6 +69,7 @@ class Item:
     skew_ms: int | None
     released_by: UUID | None = None
     data_key: DataKey | None = None
+    received_at: datetime | None = None
 
 
 class Receipt(Struct, frozen=True, kw_only=True):
@@ -290,13 +294,14 @@ class _Deciding:
     def add(self, item: Item, incident: Sequence[Held], target: Held | None) -> Addition:
         entry, actor, read = item.entry, item.actor, self.read
         assert actor.staff_id and actor.profession
-        if item.skew_ms is None and entry.captured_at > read.now:
-            item = replace(item, skew_ms=(entry.captured_at - read.now) // timedelta(milliseconds=1))
+        received_at = item.received_at or read.now
+        if item.skew_ms is None and entry.captured_at > received_at:
+            item = replace(item, skew_ms=(entry.captured_at - received_at) // timedelta(milliseconds=1))
         held = Held(
             seq=read.seq + len(self.fresh) + 1,
             id=item.id,
             entry=entry,
-            received_at=read.now,
+            received_at=received_at,
             author=actor.staff_id,
             profession=actor.profession,
             role=actor.role,
@@ -306,7 +311,7 @@ class _Deciding:
             released_by=item.released_by,
         )
         target_held = None if named(entry) is None else target is not None
-        return Addition(item, held, self.give_notices(item, read.now, target_held, incident))
+        return Addition(item, held, self.give_notices(item, received_at, target_held, incident))
 
 
 def named(entry: AnyEntry) -> UUID | None:

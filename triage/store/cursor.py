@@ -28,8 +28,8 @@ ANYWHERE_AFTER = UUID(int=2**128 - 1)
 
 
 class Cursor(Struct, frozen=True):
-    """`position` and the first bytes of the `link` there; `since`, from which time counts, and `until`, to which it does
-    where a `time` stage takes several pages; `place`, the last incident of the page."""
+    """`position` and the first bytes of the `link` there; `since`, from which time counts, and `until`, to which it
+    does where a `time` stage takes several pages; `place`, the last incident of the page."""
 
     stage: Stage
     position: int

@@ -44,8 +44,9 @@ class Released(Struct, frozen=True):
     """An item about to be released: the entry as sent, and the actor it came from."""
 
     id: UUID
+    entry_id: UUID | None
     sent: bytes
-    actor: Actor
+    author: Actor
     problem: Problem
     received_at: datetime
     skew_ms: int | None
@@ -129,6 +130,7 @@ class Quarantine:
         )
         return Released(
             row["id"],
+            row["entry_id"],
             open_sealed(keys[row["key_ref"]], row["sealed"], row["id"].bytes),
             author,
             msgspec.json.decode(row["problem"], type=Problem),

@@ -1,0 +1,201 @@
+"""The composition root: settings → databases → service → application; the one module that puts all of it together."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import structlog
+from litestar import Litestar, Request, Response
+from litestar.exceptions import HTTPException, NotFoundException
+from litestar.types import ASGIApp
+
+from triage.embedded import EmbeddedPostgres
+from triage.http import metrics
+from triage.http.edge import Edge
+from triage.http.messages import BodyLimits, in_problem
+from triage.http.operations import routes
+from triage.http.service import Service
+from triage.http.table import OPERATIONS
+from triage.log.entries import Held
+from triage.log.notices import Notice, notices
+from triage.log.redaction import redact
+from triage.migrate import migrate
+from triage.people.notes import likely_identifiers
+from triage.people.sealing import load_or_create_root
+from triage.problems import INTERNAL, NOT_FOUND, Refused
+from triage.resources import folder
+from triage.settings import DatabaseUrl, Settings
+from triage.store.access import SignIn
+from triage.store.appending import Item
+from triage.store.database import connect
+from triage.store.incidents import Incidents, audience
+from triage.store.keys import KeyStore
+from triage.store.log import Log
+from triage.store.quarantine import Quarantine
+
+log = structlog.get_logger(__name__)
+
+KEYS_SCHEMA = "keystore"
+AnyRequest = Request[Any, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the databases are: the service's login, the owner's, and the key store."""
+
+    service: str
+    owner: str
+    keys: str
+
+
+@asynccontextmanager
+async def databases(settings: Settings) -> AsyncIterator[Addresses]:
+    """The databases of the settings, migrated; the embedded server runs for the time of the block."""
+    if settings.database_url is not None:
+        assert settings.owner_database_url and settings.keys_database_url
+        addresses = Addresses(settings.database_url, settings.owner_database_url, settings.keys_database_url)
+        await _migrate(addresses)
+        yield addresses
+        return
+    embedded = EmbeddedPostgres(settings.data_dir)
+    await asyncio.to_thread(embedded.start)
+    try:
+        url = embedded.url("triage")
+        addresses = Addresses(url, url, settings.keys_database_url or embedded.url("triage_keys"))
+        for name in ("triage", "triage_keys"):
+            await _create(embedded.url("postgres"), name)
+        await _migrate(addresses)
+        yield addresses
+    finally:
+        await asyncio.to_thread(embedded.stop)
+
+
+async def _create(admin: str, name: str) -> None:
+    connection = await asyncpg.connect(admin)
+    try:
+        await connection.execute(f'CREATE DATABASE "{name}"')
+    except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):  # two processes at once: either
+        pass
+    finally:
+        await connection.close()
+
+
+async def _migrate(addresses: Addresses) -> None:
+    """Bring both databases up to date; the key store's is made where it is missing."""
+    for url, files, schema in ((addresses.owner, "migrations", "public"), (addresses.keys, "keys", KEYS_SCHEMA)):
+        try:
+            connection = await asyncpg.connect(url)
+        except asyncpg.InvalidCatalogNameError:
+            if schema != KEYS_SCHEMA:
+                raise
+            await _create(DatabaseUrl(addresses.owner), urlsplit(url).path[1:])
+            connection = await asyncpg.connect(url)
+        try:
+            applied = await migrate(connection, folder("sql") / files, schema)
+        finally:
+            await connection.close()
+        if applied:
+            log.info("migrated", files=applied)
+
+
+@asynccontextmanager
+async def open_service(settings: Settings) -> AsyncIterator[Service]:
+    """Everything one process needs, open for the time of the block."""
+    async with (
+        databases(settings) as addresses,
+        connect(addresses.service, settings.pool_size, settings.command_timeout_s) as database,
+        connect(addresses.keys, 4, settings.command_timeout_s, role=None) as keys_database,
+    ):
+        settings.root_key_file.parent.mkdir(parents=True, exist_ok=True)
+        root = await asyncio.to_thread(load_or_create_root, settings.root_key_file)
+        keys = KeyStore(keys_database, root)
+        await keys.check()
+        writer = Log(
+            database,
+            keys,
+            incident_limit=settings.incident_entries_limit,
+            queue_limit=settings.queue_limit,
+            notices=give_notices,
+        )
+        yield Service(
+            settings=settings,
+            owner_url=addresses.owner,
+            root=root,
+            database=database,
+            keys=keys,
+            sign_in=SignIn(database, timedelta(days=settings.token_idle_days)),
+            log=writer,
+            incidents=Incidents(database, keys),
+            quarantine=Quarantine(database, keys, settings.quarantine_limit),
+            limits=BodyLimits(settings.max_body_bytes, settings.max_decoded_bytes),
+        )
+        await writer.close()
+
+
+def give_notices(
+    item: Item, received_at: datetime, target_held: bool | None, incident: Sequence[Held]
+) -> tuple[Notice, ...]:
+    """What the author of an entry is told, from what she may see of the incident."""
+    return notices(
+        item.entry,
+        received_at=received_at,
+        skew_ms=item.skew_ms,
+        target_held=target_held,
+        others=redact(incident, audience(item.actor)) if incident else (),
+        identifiers=likely_identifiers,
+    )
+
+
+Opened = Callable[[Service], AbstractAsyncContextManager[None]]
+"""What else runs while the service is open."""
+
+
+def application(settings: Settings, beside: Opened | None = None) -> ASGIApp:
+    """The whole service as one ASGI application; it opens with its lifespan and closes with it."""
+    opened: list[Service] = []
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        async with open_service(settings) as service:
+            opened.append(service)
+            try:
+                if beside is None:
+                    yield
+                else:
+                    async with beside(service):
+                        yield
+            finally:
+                opened.clear()
+
+    app = Litestar(
+        route_handlers=routes(OPERATIONS, lambda: opened[0]),
+        lifespan=[lifespan],
+        logging_config=None,
+        openapi_config=None,
+        exception_handlers={HTTPException: _no_such_address, Exception: _unhandled},
+    )
+    return Edge(app, metrics.observe)
+
+
+def _no_such_address(_: AnyRequest, error: HTTPException) -> Response[bytes]:
+    return _response(Refused(NOT_FOUND) if isinstance(error, NotFoundException) else Refused(INTERNAL))
+
+
+def _unhandled(_: AnyRequest, error: Exception) -> Response[bytes]:
+    log.error("unhandled", exc_info=error)
+    return _response(Refused(INTERNAL))
+
+
+def _response(refused: Refused) -> Response[bytes]:
+    answer = in_problem(refused)
+    return Response(
+        answer.body,
+        status_code=answer.status,
+        media_type=answer.media_type.decode(),
+        headers={name.decode(): value.decode() for name, value in answer.headers},
+    )

@@ -1,0 +1,194 @@
+"""`triage demo`: the service with synthetic months of a team, and a token for every role."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from uuid import UUID, uuid5
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+from rich.console import Console
+from rich.table import Table
+
+from triage.access.actors import Actor, Level, Side, new_token, token_hash
+from triage.demo import CAST, Member, Sent, generate
+from triage.http.service import Service
+from triage.log.canonical import canonical
+from triage.log.entries import AnyEntry
+from triage.problems import Problem
+from triage.store import staff
+from triage.store.access import SQL as ACCESS
+from triage.store.appending import Item
+from triage.store.staff import NewStaff
+from triage.times import operational_day
+
+NAMESPACE = UUID("0193a000-0000-7000-8000-0000000000de")
+TEAM = uuid5(NAMESPACE, "team")
+PARTNER = uuid5(NAMESPACE, "partner")
+FILE = "demo.json"
+SEED = 1
+AT_ONCE = 100
+
+OFFICE = (
+    Member("auditor", "Auditor One", "auditor", ""),
+    Member("admin", "Administrator One", "admin", ""),
+)
+SHOWN = {
+    "officer": "officer_1",
+    "nurse": "nurse_1",
+    "paramedic": "paramedic_1",
+    "sergeant": "sergeant",
+    "clinical_lead": "clinical_lead",
+    "auditor": "auditor",
+    "admin": "admin",
+}
+"""Whose token stands for a role."""
+
+
+class Ids(Struct, frozen=True):
+    """What a script needs to know of the data."""
+
+    team: UUID
+    staff: dict[str, UUID]
+    incidents: list[UUID]
+
+
+class Demo(Struct, frozen=True):
+    """What `demo.json` says."""
+
+    url: str
+    tokens: dict[str, str]
+    ids: Ids
+
+
+def staff_id(key: str) -> UUID:
+    """The account of a member of the cast."""
+    return uuid5(NAMESPACE, f"staff/{key}")
+
+
+def device_id(key: str, n: int) -> UUID:
+    """The n-th phone of a member of the cast."""
+    return uuid5(NAMESPACE, f"device/{key}/{n}")
+
+
+async def prepare(service: Service, data_dir: Path, months: float, per_day: float) -> Demo:
+    """Fill an empty database, or go on with the one there is; a start that was cut short is finished."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    async with staff.as_owner(service.owner_url, TEAM) as connection:
+        made = await staff.team_made(connection, TEAM)
+        ends_at = made or now
+        starts = operational_day(ends_at) - timedelta(days=round(30 * months))
+        await staff.add_team(connection, TEAM, "Luton street triage (demo)", starts, ends_at, "Europe/London", 6)
+        starts = await connection.fetchval("SELECT starts_on FROM team WHERE team_id = $1", TEAM)
+        for member in (*CAST.members, *OFFICE):
+            await _add_member(connection, member)
+        await staff.add_partner(connection, TEAM, PARTNER, "Health partner (demo)", "health")
+        tokens = await _tokens(connection, await asyncio.to_thread(_earlier_tokens, data_dir / FILE))
+    await _send(service, starts, ends_at, per_day)
+    async with service.database.team(TEAM) as connection:
+        rows = await connection.fetch(
+            "SELECT id FROM incident WHERE team_id = $1 AND NOT blind AND root = id ORDER BY occurred_at", TEAM
+        )
+    roles = {role: staff_id(key) for role, key in SHOWN.items()}
+    return Demo("", tokens, Ids(TEAM, roles, [row["id"] for row in rows]))
+
+
+async def _add_member(connection: asyncpg.Connection, member: Member) -> None:
+    new = NewStaff(
+        staff_id=staff_id(member.key), name=member.name, role=member.role, profession=member.profession or None
+    )
+    await staff.add_staff(connection, TEAM, new)
+    for n in range(2 if member.role == "paramedic" else 1):
+        await staff.add_device(
+            connection, TEAM, device_id(member.key, n), new.staff_id, f"{member.name}'s phone {n + 1}"
+        )
+
+
+def _earlier_tokens(file: Path) -> dict[str, str]:
+    return msgspec.json.decode(file.read_bytes(), type=Demo).tokens if file.exists() else {}
+
+
+async def _tokens(connection: asyncpg.Connection, tokens: dict[str, str]) -> dict[str, str]:
+    """The tokens of an earlier start, or new ones."""
+    if tokens:
+        known = await connection.fetchval(
+            "SELECT count(*) FROM token WHERE hash = ANY ($1::bytea[])",
+            [token_hash(token) for token in tokens.values()],
+        )
+        if known == len(tokens):
+            return tokens
+    tokens = {role: new_token() for role in (*SHOWN, "partner")}
+    for role, token in tokens.items():
+        device = device_id(SHOWN[role], 0) if role in SHOWN else None
+        await connection.execute(ACCESS.add_token, token_hash(token), TEAM, device, None if device else PARTNER)
+    return tokens
+
+
+async def _send(service: Service, starts: date, ends_at: datetime, per_day: float) -> None:
+    """Put the months into the log as if they had come in one by one; received is when the generator says."""
+    sent = list(generate(CAST, starts, ends_at, per_day, SEED))
+    async with service.database.team(TEAM) as connection:
+        stored = await connection.fetchval("SELECT seq FROM log_head WHERE team_id = $1", TEAM)
+    if stored >= len(sent):
+        return
+    members = {member.key: member for member in CAST.members}
+    for chunk in _chunks(sent):
+        for appended in await service.log.append(TEAM, [_item(one, members[one.author]) for one in chunk]):
+            if isinstance(appended.result, Problem):
+                raise RuntimeError(f"the demo's data was refused: {appended.result.code}")
+
+
+def _chunks(sent: list[Sent]) -> Iterator[list[Sent]]:
+    rest = iter(sent)
+    while chunk := list(islice(rest, AT_ONCE)):
+        yield chunk
+
+
+def _item(sent: Sent, member: Member) -> Item:
+    side: Side = "police" if member.profession == "police" else "health"
+    level: Level = "lead" if member.role in ("sergeant", "clinical_lead") else "field"
+    actor = Actor(
+        team_id=TEAM,
+        role=member.role,
+        level=level,
+        verbs=frozenset(),
+        staff_id=staff_id(member.key),
+        device_id=device_id(member.key, sent.device),
+        profession=member.profession,
+        side=side,
+        stamp=1,
+    )
+    entry: AnyEntry = sent.entry
+    assert entry.id
+    return Item(
+        id=entry.id,
+        entry=entry,
+        content=canonical(entry),
+        actor=actor,
+        skew_ms=sent.skew_ms,
+        received_at=sent.sent_at,
+    )
+
+
+def show(demo: Demo, data_dir: Path) -> None:
+    """Print one table of addresses and tokens, and write the same into the data directory, for its owner only."""
+    file = data_dir / FILE
+    unfinished = file.with_suffix(".tmp")
+    unfinished.touch(mode=0o600)
+    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(demo), indent=2))
+    unfinished.replace(file)
+    table = Table(title=f"Street Triage Log (demo) on {demo.url}", title_justify="left")
+    for heading in ("role", "address", "token"):
+        table.add_column(heading, no_wrap=True)
+    for role, token in demo.tokens.items():
+        table.add_row(role, demo.url + ADDRESSES.get(role, "/v1/incidents"), token)
+    console = Console(width=max(Console().width, 120))
+    console.print(table)
+    console.print(f"The same as JSON: {file}\nAll data is synthetic. Stop with Ctrl-C.", soft_wrap=True)
+
+
+ADDRESSES = {"partner": "/v1/exports", "auditor": "/v1/audit", "admin": "/v1/summaries"}
+"""Where a role finds something first; the others start with the incidents."""

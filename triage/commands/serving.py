@@ -1,0 +1,102 @@
+"""`triage serve` and `triage demo`: the service on a port, stopped by SIGINT or SIGTERM."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import rich_click as click
+import structlog
+import uvicorn
+from msgspec import structs
+
+from triage import logs
+from triage.app import Opened, application
+from triage.commands import demo as demonstration
+from triage.commands.options import DATA_DIR, settings
+from triage.http.service import Service
+from triage.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+GRACE_S = 5
+"""How long requests under way may take to end once the service is stopped."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its habit of sending itself the signal again after the end, as which it would not be clean."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and not self.should_exit:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            self._listening(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+
+def run(chosen: Settings, beside: Opened | None, listening: Callable[[str], None]) -> None:
+    """Serve until stopped. Raises click.ClickException when the service cannot start."""
+    logs.configure(chosen.log_level)
+    config = uvicorn.Config(
+        application(chosen, beside),
+        host=chosen.host,
+        port=chosen.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        lifespan="on",
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=30,
+    )
+    server = _Server(config, listening)
+    server.run()
+    if not server.started:
+        raise click.ClickException("the service did not start; the log above says why")
+
+
+@click.command()
+@DATA_DIR
+@click.option("--host", help="Address to listen on; TRIAGE_HOST otherwise.")
+@click.option("--port", type=int, help="Port to listen on; TRIAGE_PORT otherwise, 8000 by default.")
+def serve(data_dir: Path | None, host: str | None, port: int | None) -> None:
+    """Serve until stopped by SIGINT or SIGTERM."""
+    changed = {name: str(value) for name, value in (("host", host), ("port", port)) if value is not None}
+    run(settings(data_dir, **changed), None, lambda url: log.info("listening", url=url))
+
+
+@click.command()
+@DATA_DIR
+@click.option("--host", help="Address to listen on; TRIAGE_HOST otherwise.")
+@click.option("--port", type=int, help="Port to listen on; TRIAGE_PORT otherwise, 8000 by default.")
+@click.option("--months", type=click.FloatRange(0.1, 60), default=1.0, show_default=True, help="Months to make up.")
+@click.option("--per-day", type=click.FloatRange(0.1, 2000), default=4.0, show_default=True, help="Incidents a day.")
+def demo(data_dir: Path | None, host: str | None, port: int | None, months: float, per_day: float) -> None:
+    """Serve synthetic months of a team, ending today, and print a token for every role."""
+    changed = {name: str(value) for name, value in (("host", host), ("port", port)) if value is not None}
+    chosen = settings(data_dir, **changed)
+    made: list[demonstration.Demo] = []
+
+    @asynccontextmanager
+    async def filled(service: Service) -> AsyncIterator[None]:
+        made.append(await demonstration.prepare(service, chosen.data_dir, months, per_day))
+        yield
+
+    run(chosen, filled, lambda url: demonstration.show(structs.replace(made[0], url=url), chosen.data_dir))

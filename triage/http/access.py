@@ -1,0 +1,149 @@
+"""Enrolment, devices, and who one is."""
+
+import io
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Annotated
+from uuid import UUID
+
+import segno
+from msgspec import Meta, Struct
+
+from triage.http.messages import NO_STORE, Answer, an_id, in_json, require_acceptable
+from triage.http.service import Asked
+from triage.log.validation import decode_as
+from triage.people.sealing import Purpose
+from triage.problems import NOT_FOUND, Refused
+from triage.store import access
+
+HOUR = timedelta(hours=1)
+
+
+class EnrolmentRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom to enrol."""
+
+    staff_id: UUID
+
+
+class EnrolmentAnswer(Struct, frozen=True):
+    """A one-time code, shown once, also as a picture for the phone's camera."""
+
+    code: str
+    expires_at: datetime
+    qr_svg: str
+
+
+class DeviceRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """A code, and what to call the device."""
+
+    code: Annotated[str, Meta(min_length=1, max_length=64)]
+    name: Annotated[str, Meta(min_length=1, max_length=80)]
+
+
+class TokenAnswer(Struct, frozen=True):
+    """A new token, shown once; the old one works until this one is first used."""
+
+    token: str
+
+
+class ActorView(Struct, frozen=True, kw_only=True):
+    """Who asks."""
+
+    staff_id: UUID | None
+    partner_id: UUID | None
+    device_id: UUID | None
+    name: str | None
+    role: str
+    profession: str | None
+
+
+class TeamView(Struct, frozen=True):
+    """The team; `operational_day_start` is a local wall-clock time."""
+
+    id: UUID
+    name: str
+    time_zone: str
+    operational_day_start: str
+
+
+class Me(Struct, frozen=True):
+    """The actor, what it may do, and its team."""
+
+    actor: ActorView
+    verbs: list[str]
+    team: TeamView
+
+
+async def post_enrolment(asked: Asked) -> Answer:
+    """A one-time code, valid for 15 minutes, for a member of staff."""
+    require_acceptable(asked.scope, "application/json")
+    actor = await asked.actor()
+    request = decode_as(EnrolmentRequest, await asked.body())
+    enrolment = await access.issue_code(asked.service.database, actor, request.staff_id)
+    return in_json(EnrolmentAnswer(enrolment.code, enrolment.expires_at, _qr(enrolment.code)), 201)
+
+
+def _qr(code: str) -> str:
+    picture = io.BytesIO()
+    segno.make(code, error="m").save(picture, kind="svg", scale=4, xmldecl=False, title="Enrolment code")
+    return picture.getvalue().decode()
+
+
+async def post_device(asked: Asked) -> Answer:
+    """Enrol a phone with a code. Attempts are counted for the address and for the code, in all processes together."""
+    require_acceptable(asked.scope, "application/json")
+    service = asked.service
+    most = service.settings.enrol_attempts_per_hour
+    await access.limit(service.database, "enrol/address", _address(asked), most * 5, HOUR)
+    request = decode_as(DeviceRequest, await asked.body())
+    await access.limit(service.database, "enrol/code", access.code_digest(request.code), most, HOUR)
+    return in_json(await access.enrol(service.database, request.code, request.name), 201)
+
+
+def _address(asked: Asked) -> bytes:
+    """A keyed digest of where the request came from: addresses are not stored."""
+    client = asked.scope["client"]
+    key = asked.service.root.derive(Purpose.LIMITS)
+    return sha256(key + (client[0] if client else "").encode()).digest()
+
+
+async def post_token(asked: Asked) -> Answer:
+    """A new token for the device that asks."""
+    require_acceptable(asked.scope, "application/json")
+    actor = await asked.actor()
+    token = await access.renew_token(asked.service.database, actor, an_id(asked.path("id"), "id"))
+    return in_json(TokenAnswer(token), 201)
+
+
+async def delete_device(asked: Asked) -> Answer:
+    """Revoke a device, at once on every process."""
+    actor = await asked.actor()
+    await access.revoke_device(asked.service.database, actor, an_id(asked.path("id"), "id"))
+    return Answer(204, headers=[NO_STORE])
+
+
+async def get_me(asked: Asked) -> Answer:
+    """Who one is, what one may do, and one's team."""
+    require_acceptable(asked.scope, "application/json")
+    actor, database = await asked.actor(), asked.service.database
+    try:
+        name: str | None = (await access.staff(database, actor)).name
+    except Refused as refused:
+        if refused.problem.code != NOT_FOUND.code:
+            raise
+        name = None
+    team = await access.team(database, actor.team_id)
+    return in_json(
+        Me(
+            ActorView(
+                staff_id=actor.staff_id,
+                partner_id=actor.partner_id,
+                device_id=actor.device_id,
+                name=name,
+                role=actor.role,
+                profession=actor.profession,
+            ),
+            sorted(actor.verbs),
+            TeamView(team.team_id, team.name, team.zone, f"{team.day_start_hour:02}:00"),
+        )
+    )

@@ -1,0 +1,55 @@
+"""Around every request: its id, security headers, one log line without an address, and the count for the metrics."""
+
+import re
+import time
+from collections.abc import Callable
+
+import structlog
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from uuid_utils import uuid7
+
+from triage.http.messages import header
+
+log = structlog.get_logger(__name__)
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_ALWAYS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+
+Observe = Callable[[str, int, float], None]
+"""method, status, seconds"""
+
+
+class Edge:
+    """The outermost application."""
+
+    def __init__(self, app: ASGIApp, observe: Observe) -> None:
+        self._app = app
+        self._observe = observe
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":  # type: ignore[comparison-overlap]
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        sent_id = header(scope, b"x-request-id")
+        request_id = sent_id if sent_id and _REQUEST_ID.fullmatch(sent_id) else str(uuid7())
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *_ALWAYS]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._app(scope, receive, send_with_headers)
+            seconds = time.perf_counter() - started
+            method = str(scope.get("method"))
+            self._observe(method, status, seconds)
+            log.info("request", method=method, status=status, ms=round(seconds * 1000, 1))

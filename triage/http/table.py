@@ -1,0 +1,318 @@
+"""Every operation of the service, in one table."""
+
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+
+from triage import codes, problems
+from triage.http import access, documents, entries, health, incidents, metrics, quarantine, sync
+from triage.http.operations import Operation, Parameter, Response
+from triage.log.entries import AnyEntry, Time
+from triage.log.view import View
+from triage.problems import Listed
+from triage.store.access import Enrolled
+
+ID = Parameter(name="id", where="path", kind=UUID, description="The id.", required=True)
+SIGNED_IN: tuple[Listed, ...] = (
+    problems.TOKEN_MISSING,
+    problems.TOKEN_INVALID,
+    problems.TOKEN_EXPIRED,
+    problems.ACCOUNT_DISABLED,
+    problems.DEVICE_REVOKED,
+    problems.FORBIDDEN,
+    problems.NOT_ACCEPTABLE,
+    problems.INTERNAL,
+)
+WITH_BODY = (problems.MALFORMED, problems.INVALID, problems.TOO_LARGE, problems.UNSUPPORTED_MEDIA_TYPE)
+PAGED = (problems.UNKNOWN_PARAMETER, problems.INVALID_PARAMETER)
+
+
+class IncidentList(Struct):
+    """Incidents, newest first; `Link: rel="next"` leads to the next page."""
+
+    incidents: list[View]
+
+
+class EntryList(Struct):
+    """Every entry of an incident with what the service keeps beside it."""
+
+    entries: list[dict[str, Any]]
+
+
+def _filter(name: str, kind: Any, description: str) -> Parameter:
+    return Parameter(name=name, where="query", kind=kind, description=description)
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        method="PUT",
+        path="/v1/entries/{id}",
+        handler=entries.put_entry,
+        summary="Store one entry",
+        tag="Entries",
+        verb="entries.write",
+        parameters=(
+            ID,
+            Parameter(
+                name="Triage-Sent-At", where="header", kind=Time, description="The phone's clock, to measure its skew."
+            ),
+        ),
+        body=AnyEntry,
+        responses=(
+            Response(status=201, description="Stored.", kind=entries.Stored),
+            Response(status=200, description="The same content was stored before.", kind=entries.Stored),
+        ),
+        problems=(
+            *SIGNED_IN,
+            *WITH_BODY,
+            problems.INVALID_PARAMETER,
+            problems.WRONG_PROFESSION,
+            problems.NOT_YOURS,
+            problems.NOT_FOUND,
+            problems.ENTRY_CONFLICT,
+            problems.ENTRY_ERASED,
+            problems.INCIDENT_FULL,
+            problems.BUSY,
+        ),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/sync",
+        handler=sync.post_sync,
+        summary="Send entries and fetch what changed",
+        tag="Sync",
+        verb="entries.write",
+        body=sync.SyncRequest,
+        responses=(
+            Response(status=200, description="One result for each entry, and what changed.", kind=sync.SyncAnswer),
+            Response(status=202, description="The device is revoked: all is in quarantine.", kind=sync.SyncAnswer),
+        ),
+        problems=(
+            *SIGNED_IN,
+            *WITH_BODY,
+            problems.INVALID_PARAMETER,
+            problems.CURSOR_MALFORMED,
+            problems.CURSOR_UNKNOWN,
+            problems.TOO_MANY_ITEMS,
+            problems.BUSY,
+        ),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/sync/held",
+        handler=sync.post_held,
+        summary="Ask which entries are in the log",
+        tag="Sync",
+        verb="entries.write",
+        body=sync.HeldRequest,
+        responses=(Response(status=200, description="Held and missing ids.", kind=sync.HeldAnswer),),
+        problems=(*SIGNED_IN, *WITH_BODY, problems.INVALID_PARAMETER, problems.TOO_MANY_ITEMS),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/incidents",
+        handler=incidents.list_incidents,
+        summary="List incidents",
+        tag="Incidents",
+        verb="incidents.read",
+        parameters=(
+            _filter("status", str, "`open`, `awaiting_outcome`, `closed` or `withdrawn`."),
+            _filter("area", str, "An area code."),
+            _filter("log_ref", str, "A police log or ambulance CAD number."),
+            _filter("from", Time, "Occurred at or after."),
+            _filter("to", Time, "Occurred before."),
+            _filter("flag", str, "Only incidents with this flag."),
+            _filter("limit", int, "Incidents on a page, 1 to 200; 50 if not given."),
+            _filter("after", str, "Where the page begins, from the `Link` of the page before."),
+        ),
+        responses=(Response(status=200, description="A page of incidents.", kind=IncidentList, headers=("Link",)),),
+        problems=(*SIGNED_IN, *PAGED),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/incidents/{id}",
+        handler=incidents.get_incident,
+        summary="Read one incident",
+        tag="Incidents",
+        verb="incidents.read",
+        parameters=(
+            ID,
+            Parameter(name="If-None-Match", where="header", kind=str, description="Entity tags already held."),
+        ),
+        responses=(
+            Response(status=200, description="The incident.", kind=View, headers=("ETag",)),
+            Response(status=304, description="Unchanged.", headers=("ETag",)),
+        ),
+        problems=(*SIGNED_IN, problems.NOT_FOUND),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/incidents/{id}/entries",
+        handler=entries.get_entries,
+        summary="Read an incident's entries",
+        tag="Incidents",
+        verb="incidents.read",
+        parameters=(ID,),
+        responses=(Response(status=200, description="The entries, in the order of the log.", kind=EntryList),),
+        problems=(*SIGNED_IN, problems.NOT_FOUND),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/quarantine",
+        handler=quarantine.list_quarantine,
+        summary="List what waits in quarantine",
+        tag="Quarantine",
+        verb="quarantine.police or quarantine.health",
+        responses=(Response(status=200, description="The queue.", kind=quarantine.QuarantineList),),
+        problems=SIGNED_IN,
+    ),
+    Operation(
+        method="POST",
+        path="/v1/quarantine/{id}/release",
+        handler=quarantine.release,
+        summary="Release an item into the log",
+        tag="Quarantine",
+        verb="quarantine.police or quarantine.health",
+        parameters=(ID,),
+        responses=(Response(status=200, description="The receipt.", kind=entries.Stored),),
+        problems=(
+            *SIGNED_IN,
+            problems.NOT_FOUND,
+            problems.QUARANTINE_DECIDED,
+            problems.MALFORMED,
+            problems.INVALID,
+            problems.WRONG_PROFESSION,
+            problems.NOT_YOURS,
+            problems.ENTRY_ERASED,
+            problems.ENTRY_CONFLICT,
+            problems.INCIDENT_FULL,
+            problems.BUSY,
+        ),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/quarantine/{id}/discard",
+        handler=quarantine.discard,
+        summary="Discard an item for good",
+        tag="Quarantine",
+        verb="quarantine.police or quarantine.health",
+        parameters=(ID,),
+        responses=(Response(status=200, description="The receipt.", kind=quarantine.Discarded),),
+        problems=(*SIGNED_IN, problems.NOT_FOUND, problems.QUARANTINE_DECIDED),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/enrolments",
+        handler=access.post_enrolment,
+        summary="Make a one-time code",
+        tag="Access",
+        verb="enrol.police, enrol.health or enrol.office",
+        body=access.EnrolmentRequest,
+        responses=(Response(status=201, description="The code, shown once.", kind=access.EnrolmentAnswer),),
+        problems=(*SIGNED_IN, *WITH_BODY, problems.INVALID_PARAMETER, problems.NOT_FOUND),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/devices",
+        handler=access.post_device,
+        summary="Enrol a device with a code",
+        tag="Access",
+        open=True,
+        body=access.DeviceRequest,
+        responses=(Response(status=201, description="The device and its token, shown once.", kind=Enrolled),),
+        problems=(
+            *WITH_BODY,
+            problems.INVALID_PARAMETER,
+            problems.NOT_ACCEPTABLE,
+            problems.NOT_FOUND,
+            problems.CODE_USED,
+            problems.CODE_EXPIRED,
+            problems.RATE_LIMITED,
+            problems.INTERNAL,
+        ),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/devices/{id}/token",
+        handler=access.post_token,
+        summary="Renew the token of this device",
+        tag="Access",
+        parameters=(ID,),
+        responses=(Response(status=201, description="The new token, shown once.", kind=access.TokenAnswer),),
+        problems=(*SIGNED_IN, problems.NOT_FOUND),
+    ),
+    Operation(
+        method="DELETE",
+        path="/v1/devices/{id}",
+        handler=access.delete_device,
+        summary="Revoke a device",
+        tag="Access",
+        verb="devices.manage, or one's own device",
+        parameters=(ID,),
+        responses=(Response(status=204, description="Revoked."),),
+        problems=(*SIGNED_IN, problems.NOT_FOUND),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/me",
+        handler=access.get_me,
+        summary="Who am I",
+        tag="Access",
+        responses=(Response(status=200, description="The actor, its verbs, its team.", kind=access.Me),),
+        problems=SIGNED_IN,
+    ),
+    Operation(
+        method="GET",
+        path="/v1/codes",
+        handler=documents.get_codes,
+        summary="All code lists",
+        tag="Reference",
+        parameters=(
+            Parameter(name="If-None-Match", where="header", kind=str, description="Entity tags already held."),
+        ),
+        responses=(
+            Response(status=200, description="Lists, validity, replacements.", kind=codes.Document, headers=("ETag",)),
+            Response(status=304, description="Unchanged.", headers=("ETag",)),
+        ),
+        problems=SIGNED_IN,
+    ),
+    Operation(
+        method="GET",
+        path="/openapi.json",
+        handler=documents.get_openapi,
+        summary="This description",
+        tag="Reference",
+        open=True,
+        responses=(Response(status=200, description="OpenAPI 3.1.", headers=("ETag",)),),
+        problems=(problems.NOT_ACCEPTABLE, problems.INTERNAL),
+    ),
+    Operation(
+        method="GET",
+        path="/health/live",
+        handler=health.live,
+        summary="Does the process live",
+        tag="Operations",
+        open=True,
+        responses=(Response(status=200, description="It does.", kind=health.Health),),
+    ),
+    Operation(
+        method="GET",
+        path="/health/ready",
+        handler=health.ready,
+        summary="Can it serve",
+        tag="Operations",
+        open=True,
+        responses=(Response(status=200, description="It can.", kind=health.Health),),
+        problems=(problems.NOT_READY,),
+    ),
+    Operation(
+        method="GET",
+        path="/metrics",
+        handler=metrics.get_metrics,
+        summary="Metrics for Prometheus",
+        tag="Operations",
+        responses=(Response(status=200, description="Metrics.", media_types=("text/plain",)),),
+        problems=(problems.NOT_FOUND, problems.TOKEN_MISSING, problems.TOKEN_INVALID),
+    ),
+)
