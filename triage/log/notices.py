@@ -299,3 +299,49 @@ def _says_under_18(contact: Any) -> bool:
     oldest = contact.age if contact.age is not None else band.oldest if band else None
     says = oldest is not None and oldest < 18
     return says or bool(contact.could_be_under_18 and not (contact.age_verified and oldest is not None))
+
+
+# --- the page ---
+
+_WHEN: Final = {
+    "power_location_conflict": "Section 136 was considered or used where the code list says it does not reach "
+    "(`location_type`, with `someone_lives_there` for a hotel or hostel room): the place of the intent or of the use, "
+    "else of the contact, else of the incident's other entries.",
+    "power_not_held": "An `s136_*` disposal with `decided_by` other than `officer`.",
+    "place_disputed": "Any contact, intent, outcome or use at a place whose availability the code list calls disputed.",
+    "mca_by_police": "`ed_capacity_act` decided by an officer, and no physical need is recorded that the "
+    "author may see.",
+    "under_18_police_station": "Somebody who is or may be under 18 at a police station under section 135 or 136: in a "
+    "detention event, an outcome or a contact, whichever comes second. A plain unknown age does not make a child; a "
+    "verified age settles it.",
+    "station_not_authorised": "A detention event that puts an adult in a police station without all three tests and an "
+    "inspector or above, in this or an earlier entry; anybody, after `police_station_allowed_until`.",
+    "invalid_extension": "An extension on another ground than the condition, not by the responsible doctor, without a "
+    "length, at a police station without a superintendent, or not before the 24 hours end as far as known. What is not "
+    "recorded is not shown to be lawful. One notice for each. The expiry does not move.",
+    "clock_skew": "The phone's clock is more than two minutes off. Both times are kept.",
+    "captured_in_future": "`captured_at` is more than two minutes after the service's time of receipt.",
+    "retired_code": "A code that was replaced, or whose last day was before `captured_at`. Stored as sent.",
+    "possible_identifier": "A note or a reason looks as if it held a name, an NHS number, a phone number, a postcode "
+    "or an e-mail address. It is never edited.",
+    "target_not_held": "An amendment or withdrawal names an entry that is not in the log.",
+    "check_power_to_release": "A detention event (other than `extended`) at a time after the expiry, or `ended` "
+    "without a `result`.",
+}
+
+_INTRODUCTION: Final = """\
+# Notices
+
+An entry that is odd but possible is stored, and the answer carries `notices`: each with `code`, `field` (a dotted path)
+and `message`. The list is closed. A notice is never a reason to refuse: what happened must be recordable even when it
+was unlawful. It rests on the entry and on what its author may see of the incident at that moment; what concerns the
+incident as a whole is a flag of the incident as well, and follows later entries.
+
+| code | told when | message |
+|---|---|---|
+"""
+
+
+def page() -> str:
+    """The notices as a page in Markdown, for `docs/notices.md`."""
+    return _INTRODUCTION + "".join(f"| `{code}` | {_WHEN[code]} | {NOTICES[code]} |\n" for code in NOTICES)
