@@ -5,6 +5,10 @@ from importlib import import_module
 import rich_click as click
 
 COMMANDS = {
+    "migrate": ("checking", "Bring the databases up to this version of the program."),
+    "verify": ("checking", "Recompute the chains and name the first altered entry."),
+    "staff": ("staff", "Teams and their staff: add, list, disable."),
+    "enrol": ("staff", "Print a one-time code for a phone."),
     "demo": ("serving", "Serve synthetic months of a team, ending today, and print a token for every role."),
     "serve": ("serving", "Serve until stopped by SIGINT or SIGTERM."),
 }

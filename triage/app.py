@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import structlog
 from litestar import Litestar, Request, Response
+from litestar._asgi.routing_trie.types import RouteTrieNode
+from litestar.enums import HttpMethod
 from litestar.exceptions import HTTPException, NotFoundException
 from litestar.types import ASGIApp
 
@@ -179,7 +181,17 @@ def application(settings: Settings, beside: Opened | None = None) -> ASGIApp:
         openapi_config=None,
         exception_handlers={HTTPException: _no_such_address, Exception: _unhandled},
     )
+    _let_asgi_routes_have_parameters(app.asgi_router.root_route_map_node)
     return Edge(app, metrics.observe)
+
+
+def _let_asgi_routes_have_parameters(node: RouteTrieNode) -> None:
+    """Litestar 2.25 looks the parameters of a plain ASGI route up by the request's method, and has them under `asgi`."""
+    if node.is_asgi:
+        for method in HttpMethod:
+            node.path_parameters[method.value] = node.path_parameters["asgi"]
+    for child in node.children.values():
+        _let_asgi_routes_have_parameters(child)
 
 
 def _no_such_address(_: AnyRequest, error: HTTPException) -> Response[bytes]:

@@ -62,3 +62,7 @@ WHERE d.team_id = $1 AND d.device_id = $2
 -- why: at once and for ever; revoking again changes nothing
 UPDATE device SET revoked_at = now(), revoked_by = $3 WHERE team_id = $1 AND device_id = $2 AND revoked_at IS NULL
 RETURNING device_id
+
+-- name: teams
+-- why: jobs and commands work for each team in turn
+SELECT team_id, zone, day_start_hour, starts_on FROM teams()
