@@ -152,6 +152,14 @@ def test_the_month_of_a_monthly_file_is_the_same_in_every_row() -> None:
     assert {row.values[5] for row in release.rows} == {"2025-04"}
 
 
+def test_decoys_may_hide_every_detail_but_never_area_or_coarse_age() -> None:
+    config = msgspec.structs.replace(CONFIG, decoy_rate=1.0)
+    rows = record_file(known("quarterly", "2025-Q1", LARGE), config=config).rows
+    assert {row.values[2:6] for row in rows} == {(m.NOT_SHOWN,) * 4}
+    assert m.NOT_SHOWN not in {label for row in rows for label in row.values[:2]}
+    assert {part for row in rows for part in row.values[1].split(m.POOLED)} == set(m.AGE_FIRST)
+
+
 # --- the limit of rows per person
 
 
