@@ -89,7 +89,7 @@ def public_pem(issuer: LoopbackIssuer) -> bytes:
 
 async def test_rubbish_is_refused_unasked(verifier: Verifier, police: LoopbackIssuer) -> None:
     nested = base64.urlsafe_b64encode(b"[" * 5000).decode()
-    for rubbish in ("", "x", "a.b.c", "...", "é.é.é", f"{part([])}.{part({})}.", f"{nested}.{part({})}.x"):
+    for rubbish in ("", "x", "a.b.c", "...", "é.é.é", "\ud800", f"{part([])}.{part({})}.", f"{nested}.{part({})}.x"):
         assert await refusal(verifier, rubbish) == Reason.MALFORMED
     assert await refusal(verifier, "x" * 8193) == Reason.TOO_LONG
     assert await refusal(verifier, f"{part({'typ': 'at+jwt'})}.{part(police.claims())}.") == Reason.MALFORMED
@@ -181,7 +181,9 @@ async def test_a_token_without_a_needed_claim_is_refused(
 
 async def test_claims_of_a_wrong_kind_are_refused(verifier: Verifier, police: LoopbackIssuer) -> None:
     assert await refusal(verifier, police.token(sub=1)) == Reason.CLAIMS
-    assert await refusal(verifier, police.token(exp=float("inf"))) == Reason.CLAIMS
+    for wrong in (float("inf"), "x", [1]):
+        assert await refusal(verifier, police.token(exp=wrong)) == Reason.CLAIMS
+        assert await refusal(verifier, police.token(iat=wrong)) == Reason.CLAIMS
 
 
 async def test_a_token_before_or_after_its_time_is_refused(verifier: Verifier, police: LoopbackIssuer) -> None:
@@ -321,11 +323,17 @@ async def test_nobody_waits_for_a_hanging_issuer_who_has_the_key(
     ],
 )
 async def test_metadata_that_points_elsewhere_is_not_followed(
-    verifier: Verifier, police: LoopbackIssuer, change: dict[str, Any]
+    police: LoopbackIssuer, clock: Clock, change: dict[str, Any]
 ) -> None:
+    asked = []
+
+    async def remember(request: httpx.Request) -> None:
+        asked.append(str(request.url))
+
     police.metadata |= change
-    assert await refusal(verifier, police.token()) == Reason.UNREACHABLE
-    assert "/jwks" not in police.asked
+    async with httpx.AsyncClient(event_hooks={"request": [remember]}) as http:
+        assert await refusal(Verifier([provider(police, http, clock)]), police.token()) == Reason.UNREACHABLE
+    assert asked == [f"{police.url}/.well-known/openid-configuration"]
 
 
 async def test_an_answer_without_end_is_cut_off(verifier: Verifier, police: LoopbackIssuer) -> None:
@@ -340,7 +348,8 @@ async def test_an_answer_that_is_none_is_not_used(verifier: Verifier, police: Lo
 
 
 async def test_a_key_of_an_unknown_kind_does_not_cost_the_others(verifier: Verifier, police: LoopbackIssuer) -> None:
-    police.jwks = [{"kty": "new", "kid": "k0"}, {"kty": "RSA", "kid": "k0"}, {"kid": 1}, *police.jwks]
+    police.jwks.append(police.jwks[0] | {"kid": ["k0"]})
+    police.jwks = [{"kty": "new", "kid": "k0"}, {"kty": "RSA", "kid": "k0"}, *police.jwks]
     assert await verifier.verify(police.token())
 
 

@@ -195,7 +195,7 @@ async def test_the_browser_is_sent_away_with_everything_that_ties_it_to_us(
     assert not {again.state, again.nonce, again.verifier} & {pending.state, pending.nonce, pending.verifier}
 
 
-@pytest.mark.parametrize("secret", [None, "hush: ä&="])
+@pytest.mark.parametrize("secret", [None, "hush+%41: ä&="])
 async def test_a_person_signs_in(issuer: LoopbackIssuer, http: httpx.AsyncClient, secret: str | None) -> None:
     issuer.secret = secret
     provider = provider_of(issuer, http, Login(client_id="pages", client_secret=secret))

@@ -1,8 +1,8 @@
 """What is sealed opens only with its own key, in its own place; the root secret is shared, kept private and rotated."""
 
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from uuid import UUID, uuid4
 
 import msgspec
@@ -195,22 +195,24 @@ def test_a_new_file_is_private_and_says_the_same_again(path: Path) -> None:
     assert again.unwrap(first.wrap(KEY, REF), REF) == KEY
 
 
-def test_processes_that_start_at_once_agree(path: Path) -> None:
-    script = "import sys; from pathlib import Path; from triage.people import sealing; sys.stdin.read(1)\n"
-    script += "print(sealing.load_or_create_root(Path(sys.argv[1])).derivation.hex())"
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(4)
-    ]
-    for process in started:
-        assert process.stdin
-        process.stdin.write("x")
-        process.stdin.flush()
-    seen = {process.communicate()[0].strip() for process in started}
-    assert [process.returncode for process in started] == [0] * 4
-    assert seen == {sealing.load_root(path).derivation.hex()}
+def test_all_who_start_at_once_agree(tmp_path: Path) -> None:
+    start = Barrier(8)
+
+    def load(path: Path) -> bytes:
+        start.wait()
+        return sealing.load_or_create_root(path).derivation  # the lock belongs to the open file, as between processes
+
+    with ThreadPoolExecutor(8) as threads:
+        for turn in range(10):
+            path = tmp_path / f"{turn}.json"
+            assert set(threads.map(load, [path] * 8)) == {sealing.load_root(path).derivation}
+
+
+def test_rotations_at_once_each_add_a_key(path: Path) -> None:
+    sealing.load_or_create_root(path)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(sealing.add_wrapping_key, [path] * 20))
+    assert set(sealing.load_root(path).wrapping) == set(range(1, 22))
 
 
 def test_the_file_is_plain_json_with_keys_by_id(path: Path) -> None:

@@ -99,7 +99,7 @@ def _names(text: str, clues: frozenset[str]) -> Iterator[tuple[int, int]]:
     if "mr" in clues or "mrs" in clues:
         yield from (match.span() for match in _LOWER_TITLED.finditer(text) if _plain(match[1]) not in NOT_NAMES)
     for match in _RUN.finditer(text):
-        if not _is_no_name(match.group().lower()):
+        if not _is_no_name(match.group().lower()):  # most runs are one such word, and need no closer look
             yield from _names_in_run(text, match)
     for given in clues & GIVEN_NAMES:
         yield from (match.span() for match in re.finditer(rf"\b{given}\b", text, re.IGNORECASE))
