@@ -1,6 +1,6 @@
 """The course of an incident: what was decided, which powers were used, and what followed. All times are corrected."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -67,7 +67,7 @@ def decisions(record: Record) -> list[Decided]:
     return found
 
 
-def first(found: list[Decided]) -> Decided | None:
+def first(found: Sequence[Decided]) -> Decided | None:
     """The outcome decided first; of several at one instant the latest captured; without times the first captured."""
     best: Decided | None = None
     for one in found:
@@ -76,7 +76,7 @@ def first(found: list[Decided]) -> Decided | None:
     return best or (found[0] if found else None)
 
 
-def latest(found: list[Decided]) -> Decided | None:
+def latest(found: Sequence[Decided]) -> Decided | None:
     """The outcome decided last, one without a time by its capture; of several at one instant the latest captured."""
     best: Decided | None = None
     for one in found:
@@ -92,7 +92,7 @@ def as_found(contact: Standing[Contact]) -> datetime:
     return contact.captured if time is None else contact.corrected(time)
 
 
-def detention_power(one: Standing[Detention], found: list[Decided]) -> str:
+def detention_power(one: Standing[Detention], found: Sequence[Decided]) -> str:
     """The power of a detention event; where it was not recorded, s136, unless only s135 was decided."""
     if one.entry.power is not None:
         return one.entry.power
@@ -100,16 +100,16 @@ def detention_power(one: Standing[Detention], found: list[Decided]) -> str:
     return "s135" if "s135" in decided and "s136" not in decided else "s136"
 
 
-def uses(record: Record, found: list[Decided]) -> dict[str, Use]:
+def uses(record: Record, found: Sequence[Decided]) -> dict[str, Use]:
     """The earliest use of s136 and of s135: a disposal, a detention event, or a contact's legal status."""
     earliest: dict[str, Use] = {}
-    for power, use in _uses(record, found):
+    for power, use in every_use(record, found):
         if power not in earliest or use < earliest[power]:
             earliest[power] = use
     return earliest
 
 
-def events(record: Record, found: list[Decided], used: dict[str, Use], incident: UUID) -> tuple[PersonEvent, ...]:
+def events(record: Record, found: Sequence[Decided], used: dict[str, Use], incident: UUID) -> tuple[PersonEvent, ...]:
     """What befell the person in this incident and after it, as far as this incident's entries say."""
     all_events = [PersonEvent(power, use.at, use.entry, incident) for power, use in used.items()]
     for outcome in found:
@@ -133,7 +133,8 @@ def events(record: Record, found: list[Decided], used: dict[str, Use], incident:
     return tuple(all_events)
 
 
-def _uses(record: Record, found: list[Decided]) -> Iterator[tuple[str, Use]]:
+def every_use(record: Record, found: Sequence[Decided]) -> Iterator[tuple[str, Use]]:
+    """Every use of s136 and of s135 that an entry tells of."""
     for outcome in found:
         if outcome.disposal in USES:
             yield USES[outcome.disposal], Use(outcome.at or outcome.standing.captured, outcome.entry)

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
-from triage.log.consensus import available, known
-from triage.log.course import Decided, PersonEvent, Use, as_found
+from triage.log.consensus import DECIDED_TOGETHER, available, known
+from triage.log.course import USES, Decided, PersonEvent, Use, as_found, every_use
 from triage.log.intents import Claim, earliest
 from triage.log.standing import Record, Standing
 from triage.log.view import Because, CustodyView, DiversionView, Grade, S136View
@@ -241,22 +241,22 @@ def _not_seen(q: Question) -> Grading | None:
 
 
 def _reversed(q: Question) -> Grading | None:
-    after = q.facts.after()
-    harm = [event for event in after if event.code in HARM]
-    powers = [event for event in after if event.code in POWERS or event.code in SECTIONS]
+    after = _after(q.facts)
+    harm = [item for item in after if item[0] in HARM]
+    powers = [item for item in after if item[0] in POWERS or item[0] in SECTIONS]
     if powers:
-        admitted = _disposal(q) in VOLUNTARY and all(event.code in SECTIONS for event in powers)
-        return _result(q, "R", "admitted" if admitted else "power", *_of(powers + harm))
-    return _result(q, "R", "harm", *_of(harm)) if harm else None
+        admitted = _disposal(q) in VOLUNTARY and all(code in SECTIONS for code, _ in powers)
+        return _result(q, "R", "admitted" if admitted else "power", *powers, *harm)
+    return _result(q, "R", "harm", *harm) if harm else None
 
 
 def _reversed_custody(q: Question) -> Grading | None:
-    after = q.facts.after()
-    arrests = [event for event in after if event.code in ARRESTED_LATER]
-    harm = [event for event in after if event.code in HARM]
+    after = _after(q.facts)
+    arrests = [item for item in after if item[0] in ARRESTED_LATER]
+    harm = [item for item in after if item[0] in HARM]
     if not arrests and not harm:
         return None
-    return _result(q, "R", "power" if arrests else "harm", *_of(arrests + harm))
+    return _result(q, "R", "power" if arrests else "harm", *arrests, *harm)
 
 
 def _refuted(q: Question) -> Grading | None:
@@ -428,6 +428,23 @@ def _recorded(intent: Claim) -> bool:
     return intent.part.evidence in _RECORDED and intent.soon
 
 
+def _after(facts: Facts) -> list[tuple[str, UUID]]:
+    """What befell the person in the 24 hours after the first disposal.
+
+    Where another outcome, decided within 30 minutes of it, says that s136 was used, that is what the two disagree on:
+    it is undetermined, unless an entry other than such an outcome tells of the use.
+    """
+    after = [(event.code, event.entry) for event in facts.after()]
+    if not facts.disposal_conflict or facts.decided_at is None:
+        return after
+    until, end = facts.decided_at + DECIDED_TOGETHER, facts.decided_at + WINDOW
+    said = [one for one in facts.decided if USES.get(one.disposal) == "s136"]
+    disputed = {one.entry for one in said if one.at and one.at <= until}
+    told = [(use, power) for power, use in every_use(facts.record, facts.decided) if use.entry not in disputed]
+    used = [(power, use.entry) for use, power in sorted(told) if facts.decided_at < use.at <= end]
+    return [item for item in after if item[1] not in disputed] + used[:1]
+
+
 def _law(q: Question) -> Iterable[tuple[str, UUID]]:
     assert q.intent is not None
     if available(*place_of(q.intent, q.facts)) is False:
@@ -560,7 +577,3 @@ def _grounds(q: Question) -> Iterable[tuple[str, UUID]]:
 
 def _items(*because: tuple[str, UUID | None]) -> tuple[Because, ...]:
     return tuple(Because(code=code, entry=entry) for code, entry in because)
-
-
-def _of(events: Iterable[PersonEvent]) -> list[tuple[str, UUID]]:
-    return [(event.code, event.entry) for event in events]

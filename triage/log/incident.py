@@ -270,7 +270,7 @@ def _view(
         immediate_danger=known(contacts, "immediate_danger"),
         force_type=known(record.officers, "force_type"),
         advice=_advice(record),
-        outcome=_outcome(facts.first, course.latest(list(facts.decided))),
+        outcome=_outcome(facts.first, course.latest(facts.decided)),
         detention=clock.served if clock else None,
         follow_ups=_follow_ups(record),
         flags=raised,

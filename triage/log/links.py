@@ -27,9 +27,10 @@ def components(statements: Iterable[Held]) -> tuple[Component, ...]:
     Takes `same_incident` and `not_same_incident` entries, and the withdrawals of them; other kinds are passed over.
     """
     held = list(statements)
+    said = [one for one in held if isinstance(one.entry, SameIncident | NotSameIncident)]
     out = out_of_force(held)
-    latest = _latest(one for one in held if one.id not in out)
-    groups = _joined(latest)
+    latest = _latest(one for one in said if one.id not in out)
+    groups = _joined({incident for one in said for incident in _pair(one)}, latest)
     apart = [pair for pair, one in latest.items() if isinstance(one.entry, NotSameIncident)]
     found = []
     for group in {id(group): group for group in groups.values()}.values():
@@ -64,18 +65,19 @@ def people(statements: Iterable[Held]) -> tuple[UUID, ...]:
     return tuple(sorted(person for person, one in latest.items() if isinstance(one.entry, PersonLink)))
 
 
+def _pair(statement: Held) -> tuple[UUID, UUID]:
+    entry = statement.entry
+    assert isinstance(entry, SameIncident | NotSameIncident)
+    one, other = sorted((entry.incident_id, entry.other_incident_id))
+    return one, other
+
+
 def _latest(statements: Iterable[Held]) -> dict[tuple[UUID, UUID], Held]:
-    latest: dict[tuple[UUID, UUID], Held] = {}
-    about = [one for one in statements if isinstance(one.entry, SameIncident | NotSameIncident)]
-    for one in sorted(about, key=lambda one: (captured(one), one.id)):
-        assert isinstance(one.entry, SameIncident | NotSameIncident)
-        a, b = one.entry.incident_id, one.entry.other_incident_id
-        latest[(a, b) if a < b else (b, a)] = one
-    return latest
+    return {_pair(one): one for one in sorted(statements, key=lambda one: (captured(one), one.id))}
 
 
-def _joined(latest: dict[tuple[UUID, UUID], Held]) -> dict[UUID, set[UUID]]:
-    groups = {incident: {incident} for pair in latest for incident in pair}
+def _joined(incidents: Iterable[UUID], latest: dict[tuple[UUID, UUID], Held]) -> dict[UUID, set[UUID]]:
+    groups = {incident: {incident} for incident in incidents}
     for (a, b), one in latest.items():
         if isinstance(one.entry, SameIncident) and groups[a] is not groups[b]:
             merged = groups[a] | groups[b]

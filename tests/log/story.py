@@ -1,0 +1,172 @@
+"""An incident told in minutes after 22:00 on 21 November 2026, as the log would hold it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from triage.log.entries import AnyEntry, Held
+from triage.log.incident import Incident, at, fold
+from triage.log.view import FULL, Audience, DiversionView, View
+
+TEN = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
+DAY = 24 * 60
+INCIDENT = UUID("0193a000-0000-7000-8000-0000000000aa")
+ANOTHER = UUID("0193a000-0000-7000-8000-0000000000bb")
+NO_ONES = UUID("0193a000-0000-7000-8000-0000000000ff")
+"""An id that nothing has."""
+
+OFFICER, COLLEAGUE, SERGEANT, NURSE, OTHER_NURSE, PARAMEDIC, CLINICAL_LEAD = (
+    UUID(f"0193a000-0000-7000-8000-0000000001{number:02}") for number in range(7)
+)
+STAFF = {
+    OFFICER: ("police", "officer"),
+    COLLEAGUE: ("police", "officer"),
+    SERGEANT: ("police", "sergeant"),
+    NURSE: ("nurse", "nurse"),
+    OTHER_NURSE: ("nurse", "nurse"),
+    PARAMEDIC: ("paramedic", "paramedic"),
+    CLINICAL_LEAD: ("nurse", "clinical_lead"),
+}
+AUTHORS = {"officer": OFFICER, "intent": OFFICER, "nurse": NURSE, "paramedic": PARAMEDIC}
+
+AS_OFFICER = Audience("police", "field", OFFICER)
+AS_SERGEANT = Audience("police", "lead", SERGEANT)
+AS_NURSE = Audience("health", "field", NURSE)
+AS_PARAMEDIC = Audience("health", "field", PARAMEDIC)
+AS_CLINICAL_LEAD = Audience("health", "lead", CLINICAL_LEAD)
+AUDIENCES = (AS_OFFICER, AS_SERGEANT, AS_NURSE, AS_PARAMEDIC, AS_CLINICAL_LEAD)
+
+TESTS: dict[str, Any] = {"mental_disorder": True, "immediate_need": True, "necessary": True}
+S136: dict[str, Any] = {"power": "s136", "confidence": 3, "formed_at": 3, "source": "self", "tests": TESTS}
+STREET: dict[str, Any] = {"location_type": "street_or_park"}
+
+
+def minute(number: float) -> datetime:
+    """The instant this many minutes after ten."""
+    return TEN + timedelta(minutes=number)
+
+
+class Story:
+    """A log that grows. Fields that hold times are given in minutes, or as instants."""
+
+    def __init__(self, incident_id: UUID = INCIDENT, first_seq: int = 1) -> None:
+        self.incident_id = incident_id
+        self.held: list[Held] = []
+        self._next = first_seq
+
+    def tell(
+        self,
+        kind: str,
+        captured: float,
+        *,
+        by: UUID | None = None,
+        received: float | None = None,
+        skew_ms: int | None = None,
+        blind: bool = False,
+        test: bool = False,
+        incident_id: UUID | None = None,
+        **content: Any,
+    ) -> Held:
+        """One entry of this kind, captured then, received when captured unless said otherwise."""
+        number, self._next = self._next, self._next + 1
+        body = {
+            "kind": kind,
+            "incident_id": incident_id or self.incident_id,
+            "captured_at": minute(captured),
+            "codes_version": 2,
+            **({"test": True} if test else {}),
+            **_instants(content),
+        }
+        author = by or AUTHORS.get(kind, NURSE)
+        profession, role = STAFF[author]
+        held = Held(
+            seq=number,
+            id=UUID(int=0x0193A0000000700080000000_00000000 + number),
+            entry=msgspec.convert(body, AnyEntry),
+            received_at=minute(captured if received is None else received),
+            author=author,
+            profession=profession,
+            role=role,
+            skew_ms=skew_ms,
+            blind=blind,
+        )
+        self.held.append(held)
+        return held
+
+    def officer(self, captured: float = 60, **content: Any) -> Held:
+        return self.tell("officer", captured, **content)
+
+    def nurse(self, captured: float = 60, **content: Any) -> Held:
+        return self.tell("nurse", captured, **content)
+
+    def paramedic(self, captured: float = 60, **content: Any) -> Held:
+        return self.tell("paramedic", captured, **content)
+
+    def intent(
+        self, captured: float = 4, *, by: UUID | None = None, received: float | None = None, **part: Any
+    ) -> Held:
+        return self.tell("intent", captured, by=by, received=received, intent=S136 | part)
+
+    def outcome(self, disposal: str, decided_at: float | None = 65, captured: float = 72, **content: Any) -> Held:
+        return self.tell("outcome", captured, disposal=disposal, decided_at=decided_at, **content)
+
+    def detention(self, event: str, when: float, captured: float | None = None, **content: Any) -> Held:
+        content.setdefault("power", "s136")
+        return self.tell("detention", when if captured is None else captured, event=event, at=when, **content)
+
+    def follow_up(self, event: str, when: float, captured: float | None = None, **content: Any) -> Held:
+        return self.tell("follow_up", when if captured is None else captured, event=event, at=when, **content)
+
+    def amend(self, what: Held | UUID, captured: float, kind: str, *, by: UUID | None = None, **content: Any) -> Held:
+        name, author = (what.id, what.author) if isinstance(what, Held) else (what, NURSE)
+        entry = {"kind": kind, **_instants(content)}
+        return self.tell("amendment", captured, by=by or author, amends=name, reason="wrong_code", entry=entry)
+
+    def withdraw(self, what: Held | UUID, captured: float = 90, *, by: UUID | None = None) -> Held:
+        name, author = (what.id, what.author) if isinstance(what, Held) else (what, NURSE)
+        return self.tell("withdrawal", captured, by=by or author, withdraws=name, reason="entered_in_error")
+
+    def incident(self, *others: Any) -> Incident:
+        return fold(self.held, others)
+
+    def view(self, now: float = 3 * DAY, audience: Audience = FULL) -> View:
+        return at(self.incident(), minute(now), audience)
+
+    def diversion(self, now: float = 3 * DAY, *others: Any) -> DiversionView:
+        found = at(self.incident(*others), minute(now), FULL).diversion
+        assert isinstance(found, DiversionView)
+        return found
+
+    def s136(self, now: float = 3 * DAY) -> tuple[str | None, str | None]:
+        found = self.diversion(now).s136
+        return found.grade, found.reason
+
+    def custody(self, now: float = 3 * DAY) -> tuple[str | None, str | None]:
+        found = self.diversion(now).custody
+        return found.grade, found.reason
+
+    def flags(self, now: float = 3 * DAY) -> tuple[str, ...]:
+        return self.view(now).flags
+
+
+def served(incident: Incident, now: datetime, audience: Audience = FULL) -> bytes:
+    """The bytes of a view."""
+    return msgspec.json.encode(at(incident, now, audience))
+
+
+_TIMES = {"occurred_at", "arrived_at", "left_at", "legal_status_at", "decided_at", "at", "formed_at", "log_time"} | {
+    "advice_given_at"
+}
+
+
+def _instants(content: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: minute(value)
+        if name in _TIMES and isinstance(value, int | float)
+        else _instants(value)
+        if isinstance(value, dict)
+        else value
+        for name, value in content.items()
+    }

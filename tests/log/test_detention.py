@@ -1,0 +1,380 @@
+"""The detention clock: when it starts, what moves it, what never does."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from story import DAY, NURSE, STREET, Story, minute
+
+from triage.log.flags import Terms
+from triage.log.incident import fold
+from triage.log.view import DetentionView
+
+ED: dict[str, Any] = {"place_of_safety": "emergency_department"}
+SUITE: dict[str, Any] = {"place_of_safety": "health_based"}
+STATION: dict[str, Any] = {"place_of_safety": "police_station"}
+VALID: dict[str, Any] = {"minutes": 360, "ground": "condition", "authorised_by": "responsible_doctor"}
+ADULT_AT_STATION: dict[str, Any] = {
+    "station_tests": {"imminent_risk": True, "no_other_place": True, "healthcare_available": True},
+    "authorised_rank": "inspector",
+}
+
+
+def removed(decided_at: float = 80) -> Story:
+    story = Story()
+    story.outcome("s136_removed", decided_at, captured=decided_at + 5, decided_by="officer")
+    return story
+
+
+def detention(story: Story) -> DetentionView:
+    found = story.view().detention
+    assert found is not None
+    return found
+
+
+# --- the start ---------------------------------------------------------------------------------------------------
+
+
+def test_without_a_use_there_is_no_detention() -> None:
+    story = Story()
+    story.officer(60, **STREET)
+    story.outcome("s135_requested")
+    assert story.view().detention is None
+
+
+def test_the_clock_starts_on_arrival_at_the_first_place_of_safety() -> None:
+    story = removed()
+    story.detention("arrived_site", 110, **ED)
+    assert detention(story).began_at == minute(80)
+    assert detention(story).expires_at == minute(110 + DAY)
+
+
+def test_a_later_arrival_elsewhere_never_restarts_it() -> None:
+    story = removed()
+    story.detention("arrived_site", 110, **ED)
+    story.detention("transferred", 590)
+    story.detention("arrived_site", 620, **SUITE)
+    assert detention(story).expires_at == minute(110 + DAY)
+
+
+def test_it_starts_from_the_earlier_of_site_and_entry_and_shows_both() -> None:
+    story = removed()
+    story.detention("arrived_site", 110, **ED)
+    story.detention("entered", 410, **ED)
+    found = detention(story)
+    assert (found.arrived_at, found.entered_at) == (minute(110), minute(410))
+    assert (found.expires_at, found.expires_if_entered_counts) == (minute(110 + DAY), minute(410 + DAY))
+
+
+def test_entry_alone_starts_it() -> None:
+    story = removed()
+    story.detention("entered", 410)
+    assert detention(story).expires_at == minute(410 + DAY)
+
+
+def test_without_any_arrival_there_is_no_expiry() -> None:
+    story = removed()
+    found = detention(story)
+    assert (found.began_at, found.expires_at, found.expires_if_entered_counts) == (minute(80), None, None)
+    assert "clock_unknown" in story.flags()
+    assert "clock_running" not in story.flags()
+
+
+def test_a_person_kept_is_detained_from_the_decision_to_keep() -> None:
+    story = Story()
+    story.outcome("s136_kept", 80, decided_by="officer")
+    assert detention(story).expires_at == minute(80 + DAY)
+    story.detention("kept_from", 75, **ED)
+    assert detention(story).expires_at == minute(75 + DAY)
+    assert detention(story).kept_from == minute(75)
+
+
+def test_an_arrival_before_the_decision_to_keep_starts_no_clock() -> None:
+    story = Story()
+    story.detention("arrived_site", 20, **ED)
+    story.detention("kept_from", 75, **ED)
+    assert detention(story).expires_at == minute(75 + DAY)
+
+
+def test_whoever_was_removed_there_before_is_detained_from_the_arrival() -> None:
+    story = removed(10)
+    story.detention("arrived_site", 20, **ED)
+    story.detention("kept_from", 75, **ED)
+    assert detention(story).expires_at == minute(20 + DAY)
+
+
+def test_kept_then_taken_elsewhere_the_decision_to_keep_counts() -> None:
+    story = Story()
+    story.outcome("s136_kept", 80, decided_by="officer")
+    story.detention("arrived_site", 200, **SUITE)
+    assert detention(story).expires_at == minute(80 + DAY)
+
+
+def test_s135_runs_from_arrival_and_where_kept_from_the_entry() -> None:
+    story = Story()
+    story.outcome("s135_removed", 80)
+    story.detention("arrived_site", 110, power="s135", **SUITE)
+    assert (detention(story).power, detention(story).expires_at) == ("s135", minute(110 + DAY))
+    story = Story()
+    story.outcome("s135_kept", 80)
+    assert detention(story).expires_at is None
+    story.detention("entered", 70, power="s135")
+    assert detention(story).expires_at == minute(70 + DAY)
+
+
+def test_a_detention_without_its_power_is_one_under_s136_unless_s135_was_decided() -> None:
+    story = Story()
+    story.detention("arrived_site", 110, power=None)
+    assert detention(story).power == "s136"
+    story.outcome("s135_removed", 80)
+    assert detention(story).power == "s135"
+
+
+def test_a_legal_status_of_s136_is_a_detention() -> None:
+    story = Story()
+    story.officer(60, legal_status="s136", legal_status_at=-10)
+    assert detention(story).began_at == minute(-10)
+    assert "clock_unknown" in story.flags()
+
+
+def test_it_began_when_an_entry_says_it_began() -> None:
+    story = removed()
+    story.detention("began", 78)
+    assert detention(story).began_at == minute(78)
+
+
+def test_a_phone_that_is_wrong_does_not_move_the_expiry() -> None:
+    story = removed()
+    story.tell("detention", 157, received=110, skew_ms=47 * 60_000, event="arrived_site", at=157, power="s136", **ED)
+    found = detention(story)
+    assert found.arrived_at == minute(157)
+    assert found.expires_at == minute(110 + DAY)
+    assert "clock_skew" in story.flags()
+
+
+def test_a_skew_of_two_minutes_is_left_alone() -> None:
+    story = removed()
+    story.tell("detention", 112, received=110, skew_ms=120_000, event="arrived_site", at=112, power="s136")
+    assert detention(story).expires_at == minute(112 + DAY)
+    assert "clock_skew" not in story.flags()
+
+
+# --- extension ---------------------------------------------------------------------------------------------------
+
+
+def extended(at: float = 110 + DAY - 20, place: dict[str, Any] | None = None, **how: Any) -> Story:
+    story = removed()
+    story.detention("arrived_site", 110, **(place or SUITE))
+    story.detention("extended", at, **(VALID | how))
+    return story
+
+
+def test_a_valid_extension_moves_the_expiry() -> None:
+    found = detention(extended())
+    assert (found.extended_minutes, found.expires_at) == (360, minute(110 + DAY + 360))
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"ground": "no_bed"},
+        {"ground": "no_doctor"},
+        {"ground": "no_amhp"},
+        {"ground": "other"},
+        {"ground": None},
+        {"authorised_by": "other_doctor"},
+        {"authorised_by": "other"},
+        {"authorised_by": None},
+        {"minutes": None},
+        {"at": 110 + DAY},
+    ],
+)
+def test_any_other_extension_is_flagged_and_moves_nothing(how: dict[str, Any]) -> None:
+    story = extended(**how)
+    assert (detention(story).extended_minutes, detention(story).expires_at) == (0, minute(110 + DAY))
+    assert "invalid_extension" in story.flags()
+
+
+def test_the_last_minute_before_the_end_is_in_time() -> None:
+    assert detention(extended(at=110 + DAY - 1)).extended_minutes == 360
+
+
+@pytest.mark.parametrize(("approved", "minutes"), [(True, 360), (False, 0), (None, 0)])
+def test_at_a_police_station_a_superintendent_approves_too(approved: bool | None, minutes: int) -> None:
+    story = extended(place=STATION, superintendent_approved=approved)
+    assert detention(story).extended_minutes == minutes
+
+
+def test_two_records_of_one_extension_are_not_added_up() -> None:
+    story = extended()
+    story.detention("extended", 110 + DAY - 10, **(VALID | {"minutes": 300}))
+    assert detention(story).extended_minutes == 360
+
+
+def test_the_expiry_by_entry_is_extended_too() -> None:
+    story = extended()
+    story.detention("entered", 410)
+    assert detention(story).expires_if_entered_counts == minute(410 + DAY + 360)
+
+
+def test_an_extension_counts_when_the_arrival_becomes_known_later() -> None:
+    story = removed()
+    story.detention("extended", 110 + DAY - 20, **VALID)
+    assert detention(story).expires_at is None
+    story.detention("arrived_site", 110, captured=3 * DAY, **SUITE)
+    assert detention(story).expires_at == minute(110 + DAY + 360)
+
+
+# --- places ------------------------------------------------------------------------------------------------------
+
+
+def test_one_clock_and_two_places() -> None:
+    story = removed()
+    story.detention("arrived_site", 110, **ED)
+    story.detention("handover_complete", 170, **ED)
+    story.detention("arrived_site", 590, **SUITE)
+    story.detention("handover_complete", 612, **SUITE)
+    assert [(one.place_of_safety, one.arrived_at, one.handover_minutes) for one in detention(story).places] == [
+        ("emergency_department", minute(110), 60),
+        ("health_based", minute(590), 22),
+    ]
+
+
+def test_two_records_of_one_arrival_are_one_place() -> None:
+    story = removed()
+    story.detention("arrived_site", 112, **ED)
+    story.detention("arrived_site", 110, captured=300, **ED)
+    story.detention("entered", 115)
+    (place,) = detention(story).places
+    assert (place.arrived_at, place.entered_at) == (minute(110), minute(115))
+
+
+def test_a_transfer_to_another_place_of_the_same_kind_is_another_place() -> None:
+    story = removed()
+    story.detention("arrived_site", 110, **ED)
+    story.detention("transferred", 200)
+    story.detention("arrived_site", 230, **ED)
+    assert [one.arrived_at for one in detention(story).places] == [minute(110), minute(230)]
+
+
+def test_a_handover_without_an_arrival_has_no_length() -> None:
+    story = removed()
+    story.detention("entered", 110, **ED)
+    story.detention("handover_complete", 130)
+    (place,) = detention(story).places
+    assert (place.arrived_at, place.handover_at, place.handover_minutes) == (None, minute(130), None)
+
+
+def test_a_place_not_known_is_the_place_learnt_later() -> None:
+    story = removed()
+    story.detention("arrived_site", 110, place_of_safety="unknown")
+    story.detention("entered", 115, **ED)
+    assert [one.place_of_safety for one in detention(story).places] == ["emergency_department"]
+
+
+def test_the_place_where_a_person_was_kept() -> None:
+    story = Story()
+    story.detention("kept_from", 75, **ED)
+    story.detention("arrived_site", 200, **SUITE)
+    assert [one.place_of_safety for one in detention(story).places] == ["emergency_department", "health_based"]
+
+
+# --- the end -----------------------------------------------------------------------------------------------------
+
+
+def test_it_ends_only_when_an_entry_says_so() -> None:
+    story = removed()
+    story.detention("arrived_site", 110, **SUITE)
+    story.detention("absconded", 200)
+    assert story.view().status == "awaiting_outcome"
+    assert "clock_running" in story.flags(now=109 + DAY)
+    assert "expiry_passed_no_end" not in story.flags(now=109 + DAY)
+    assert {"clock_running", "expiry_passed_no_end", "outcome_overdue"} <= set(story.flags(now=110 + DAY))
+    story.detention("ended", 900, captured=3 * DAY, result="admitted_informal")
+    assert story.view().status == "closed"
+    assert story.flags() == ()
+    assert (detention(story).ended_at, detention(story).result) == (minute(900), "admitted_informal")
+
+
+def test_without_an_expiry_it_is_overdue_a_day_after_it_began() -> None:
+    story = removed()
+    assert "outcome_overdue" not in story.flags(now=79 + DAY)
+    assert "outcome_overdue" in story.flags(now=80 + DAY)
+    assert "expiry_passed_no_end" not in story.flags(now=80 + DAY)
+
+
+def test_a_detention_that_ended_before_any_place_has_no_unknown_clock() -> None:
+    story = removed()
+    story.detention("ended", 100, result="released_before_place_of_safety")
+    assert "clock_unknown" not in story.flags()
+
+
+def test_after_a_death_nothing_is_chased() -> None:
+    story = removed()
+    story.detention("arrived_site", 110, **ED)
+    story.follow_up("died", 300)
+    assert story.incident().restricted
+    assert not {"outcome_overdue", "expiry_passed_no_end"} & set(story.flags())
+    assert story.incident().turns == ()
+
+
+def test_a_view_turns_when_the_clock_runs_out() -> None:
+    story = removed()
+    story.detention("arrived_site", 110, **ED)
+    assert story.incident().turns == (minute(110 + DAY),)
+
+
+# --- police stations ---------------------------------------------------------------------------------------------
+
+
+def at_station(age: dict[str, Any], **how: Any) -> tuple[str, ...]:
+    story = removed()
+    story.officer(60, **age)
+    story.detention("arrived_site", 110, **(STATION | how))
+    return tuple(flag for flag in story.flags(200) if "station" in flag)
+
+
+def test_under_18_a_police_station_is_never_a_place_of_safety() -> None:
+    assert at_station({"age": 15}) == ("under_18_police_station",)
+    assert at_station({"age": 15}, **ADULT_AT_STATION) == ("under_18_police_station",)
+
+
+def test_an_adult_needs_three_tests_and_an_inspector() -> None:
+    assert at_station({"age": 30}, **ADULT_AT_STATION) == ()
+    assert at_station({"age": 30}) == ("station_not_authorised",)
+    assert at_station({"age": 30}, **(ADULT_AT_STATION | {"authorised_rank": "sergeant"})) == (
+        "station_not_authorised",
+    )
+    for test in ("imminent_risk", "no_other_place", "healthcare_available"):
+        tests = ADULT_AT_STATION["station_tests"] | {test: False}
+        assert at_station({"age": 30}, **(ADULT_AT_STATION | {"station_tests": tests})) == ("station_not_authorised",)
+
+
+def test_the_day_on_which_police_stations_cease_is_a_setting() -> None:
+    story = removed()
+    story.detention("arrived_site", 110, **(STATION | ADULT_AT_STATION))
+    night = minute(110).astimezone(ZoneInfo("Europe/London")).date()
+    allowed = Terms(police_station_allowed_until=night)
+    ceased = Terms(police_station_allowed_until=night - timedelta(days=1))
+    assert "station_not_authorised" not in fold(story.held, terms=allowed).view.flags
+    assert "station_not_authorised" in fold(story.held, terms=ceased).view.flags
+
+
+# --- the nights on which the clocks change ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arrival", "expiry"),
+    [
+        ("2026-10-24T22:00:00+01:00", "2026-10-25T21:00:00+00:00"),
+        ("2027-03-27T22:00:00+00:00", "2027-03-28T23:00:00+01:00"),
+    ],
+)
+def test_twenty_four_hours_are_elapsed_hours(arrival: str, expiry: str) -> None:
+    story, arrived = Story(), datetime.fromisoformat(arrival)
+    story.tell("detention", 0, by=NURSE, event="arrived_site", at=arrived, power="s136")
+    found = detention(story)
+    assert found.expires_at == datetime.fromisoformat(expiry)
+    assert found.expires_at is not None
+    assert found.expires_at.astimezone(UTC) - arrived.astimezone(UTC) == timedelta(hours=24)
