@@ -6,7 +6,7 @@ SELECT $1, x.id, x.entry_id, x.digest, $2, $3, $4, $5, $6, x.sealed, x.key_ref, 
 FROM unnest($7::uuid[], $8::uuid[], $9::bytea[], $10::bytea[], $11::uuid[], $12::text[], $13::bigint[])
     WITH ORDINALITY x (id, entry_id, digest, sealed, key_ref, problem, skew_ms, n)
 WHERE x.n + (SELECT count(*) FROM quarantine q
-             WHERE q.team_id = $1 AND coalesce(q.device_id, q.staff_id) = coalesce($3, $2) AND q.settled IS NULL) <= $14
+             WHERE q.team_id = $1 AND coalesce(q.device_id, q.staff_id) = coalesce($3::uuid, $2::uuid) AND q.settled IS NULL) <= $14
 ON CONFLICT DO NOTHING
 
 -- name: kept
