@@ -1,0 +1,65 @@
+-- name: destinations
+-- why: who wants to hear of a topic
+SELECT destination_id, channel, address FROM destination
+WHERE team_id = $1 AND disabled_at IS NULL AND $2 = ANY (topics) ORDER BY destination_id
+
+-- name: list_destinations
+-- why: an owner sees where messages go
+SELECT destination_id, channel, address, topics, disabled_at FROM destination WHERE team_id = $1 ORDER BY created_at
+
+-- name: add_destination
+-- why: somebody wants to hear of summaries or alerts
+INSERT INTO destination (team_id, destination_id, channel, address, topics) VALUES ($1, $2, $3, $4, $5)
+
+-- name: disable_destination
+-- why: nothing more goes there
+UPDATE destination SET disabled_at = $3 WHERE team_id = $1 AND destination_id = $2 AND disabled_at IS NULL
+
+-- name: enqueue
+-- why: one message a destination and key, in the transaction of what it tells of
+INSERT INTO outbox (team_id, id, destination_id, key, payload, created_at, next_at)
+VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (team_id, destination_id, key) DO NOTHING
+
+-- name: take
+-- why: one due message, held while it is sent so that no other process sends it too
+SELECT o.id, o.payload, o.attempts, o.created_at, d.destination_id, d.channel, d.address, d.disabled_at IS NOT NULL AS disabled
+FROM outbox o JOIN destination d USING (team_id, destination_id)
+WHERE o.team_id = $1 AND o.delivered_at IS NULL AND o.dead_at IS NULL AND o.next_at <= $2
+ORDER BY o.next_at, o.id LIMIT 1 FOR UPDATE OF o SKIP LOCKED
+
+-- name: settle
+-- why: what became of an attempt
+UPDATE outbox SET attempts = attempts + 1, next_at = $3, delivered_at = $4, dead_at = $5 WHERE team_id = $1 AND id = $2
+
+-- name: record_attempt
+-- why: every attempt is on record
+INSERT INTO delivery_attempt (team_id, outbox_id, at, n, outcome) VALUES ($1, $2, $3, $4, $5)
+
+-- name: undelivered
+-- why: dead letters are visible, and what still waits
+SELECT o.id, o.key, d.channel, o.attempts, o.next_at, o.dead_at,
+       (SELECT a.outcome FROM delivery_attempt a WHERE a.team_id = o.team_id AND a.outbox_id = o.id ORDER BY a.n DESC LIMIT 1)
+           AS last_outcome
+FROM outbox o JOIN destination d USING (team_id, destination_id)
+WHERE o.team_id = $1 AND o.delivered_at IS NULL ORDER BY o.created_at, o.id
+
+-- name: attempts
+-- why: what was tried for one message
+SELECT at, n, outcome FROM delivery_attempt WHERE team_id = $1 AND outbox_id = $2 ORDER BY n
+
+-- name: replay
+-- why: a dead letter gets another chance
+UPDATE outbox SET dead_at = NULL, next_at = $2
+WHERE team_id = $1 AND dead_at IS NOT NULL AND ($3::uuid IS NULL OR id = $3) RETURNING id
+
+-- name: raise_alert
+-- why: an alert is raised once, by whichever process is first
+INSERT INTO alert (team_id, incident_id, kind, mark, raised_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT DO NOTHING RETURNING true
+
+-- name: children_at_stations
+-- why: a child at a police station is told of at once; what is older than a week needs no alert any more
+SELECT i.id FROM incident i
+WHERE i.team_id = $1 AND NOT i.blind AND i.root = i.id AND i.flags @> '{under_18_police_station}' AND NOT i.test
+  AND i.changed_at > $2 AND NOT EXISTS (SELECT FROM alert a WHERE a.team_id = i.team_id AND a.incident_id = i.id
+                                        AND a.kind = 'under_18_police_station')

@@ -1,0 +1,250 @@
+"""Publishing: whatever is due, once, however many processes try.
+
+Rows decide. A period is claimed, computed, stored and announced in one transaction: a process that dies leaves nothing
+behind, and the next one does it all. `now` is the run's clock; the content is cut at the log's head.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import structlog
+from msgspec import Struct
+from prometheus_client import Counter
+
+from triage import codes
+from triage.store import outbox, summaries
+from triage.store.database import Connection, Database
+from triage.store.outbox import Payload, SummaryData
+from triage.store.summaries import Head, Run, Team
+from triage.summaries import editions
+from triage.summaries.editions import Summary
+from triage.summaries.facts import Fact
+from triage.summaries.schedule import Slot, due_slots, is_late, is_restated
+from triage.times import Period, PeriodKind, parse_period
+
+log = structlog.get_logger(__name__)
+
+PUBLISHED = Counter("triage_summaries_published", "Editions published", ["kind"])
+FAILED = Counter("triage_summary_runs_failed", "Runs that ended without an edition", ["kind"])
+
+_LOST: Final = (asyncpg.UniqueViolationError, asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+"""Another process was faster: nothing is left to do, or it is done at the next waking."""
+
+
+class Published(Struct, frozen=True):
+    """An edition that this run published."""
+
+    team_id: UUID
+    kind: PeriodKind
+    period: str
+    edition: int
+    late: bool
+
+
+Progress = Callable[[int, int], None]
+"""Told how many of how many periods are done."""
+
+
+async def publish_due(
+    database: Database, now: datetime, *, public_url: str = "", progress: Progress | None = None
+) -> list[Published]:
+    """Publish everything that is due at `now`: first editions, oldest first, then the restatements.
+
+    Running it again at the same instant changes nothing. A period whose run fails is recorded as failed and does not
+    hold back the others.
+    """
+    done: list[Published] = []
+    for team in await summaries.teams(database):
+        done += await _publish_team(database, team, now, public_url, progress or _silent)
+    return done
+
+
+async def publish(
+    database: Database, team: Team, slot: Slot, now: datetime, *, public_url: str = ""
+) -> Published | None:
+    """Publish the first edition of a period; None when another process does, or did, or the run failed."""
+    period = slot.period
+    try:
+        loaded = None
+        async with database.team(team.team_id) as connection:
+            async with connection.transaction(isolation="repeatable_read"):
+                if not await summaries.try_claim(connection, team.team_id, period.kind, period.name):
+                    return None
+                if await summaries.is_published(connection, team.team_id, period.kind, period.name, "internal"):
+                    return None
+                slot = await summaries.tiled(connection, team.team_id, slot)
+                loaded = await summaries.load_scope(connection, team, slot, now)
+                head = await summaries.head(connection, team.team_id)
+                late = is_late(slot.due_at, now)
+                summary = Summary(
+                    kind=period.kind,
+                    form="internal",
+                    period=period.name,
+                    starts_at=slot.starts_at,
+                    ends_at=slot.ends_at,
+                    due_at=slot.due_at,
+                    edition=1,
+                    published_at=now,
+                    late=late,
+                    as_at_seq=head.seq,
+                    as_at=now,
+                    chain_head=head.link.hex(),
+                    codes_version=codes.version,
+                    silent=loaded.scope.silent,
+                    notes=editions.notes(loaded.scope, late),
+                    measures=editions.compute(loaded.scope),
+                )
+                await _store(connection, team, slot, summary, head, public_url)
+            await summaries.keep_facts(connection, team.team_id, loaded.fresh)
+    except _LOST:
+        return None
+    except Exception as error:
+        await _record_failure(database, team, slot, now, error)
+        return None
+    PUBLISHED.labels(period.kind).inc()
+    return Published(team.team_id, period.kind, period.name, 1, late)
+
+
+async def restate(database: Database, team: Team, run: Run, now: datetime, *, public_url: str = "") -> Published | None:
+    """Publish the next edition of a period if later entries changed a flow measure; None when they did not.
+
+    Compared at the new position and the old instant; computed at the new position and `now`.
+    """
+    slot = _slot_of(run)
+    try:
+        async with database.team(team.team_id) as connection:
+            async with connection.transaction(isolation="repeatable_read"):
+                if not await summaries.try_claim(connection, team.team_id, run.kind, run.period):
+                    return None
+                bodies = await summaries.all_editions(connection, team.team_id, run.kind, run.period)
+                before = editions.decode(bodies[-1])
+                if before.edition != run.edition:
+                    return None
+                summary, head, fresh = await _next(connection, team, slot, before, editions.decode(bodies[0]), now)
+                if summary is None:
+                    await summaries.set_checked(connection, team.team_id, run, head.seq)
+                else:
+                    await _store(connection, team, slot, summary, head, public_url)
+            await summaries.keep_facts(connection, team.team_id, fresh)
+    except _LOST:
+        return None
+    except Exception as error:
+        log.error("summary_not_restated", kind=run.kind, period=run.period, exc_info=error)
+        FAILED.labels(run.kind).inc()
+        return None
+    if summary is None:
+        return None
+    PUBLISHED.labels(run.kind).inc()
+    return Published(team.team_id, run.kind, run.period, summary.edition, False)
+
+
+async def _publish_team(
+    database: Database, team: Team, now: datetime, public_url: str, progress: Progress
+) -> list[Published]:
+    async with database.team(team.team_id) as connection:
+        runs = await summaries.runs(connection, team.team_id)
+        head = await summaries.head(connection, team.team_id)
+    due = [one for one in due_slots(team.calendar, now) if not _has_edition(runs, one.period)]
+    late = [run for run in runs.values() if may_restate(team, run, head.seq, now)]
+    late.sort(key=lambda run: run.due_at)
+    published = []
+    for n, slot in enumerate(due):
+        published.append(await publish(database, team, slot, now, public_url=public_url))
+        progress(n + 1, len(due) + len(late))
+    for n, run in enumerate(late, len(due)):
+        published.append(await restate(database, team, run, now, public_url=public_url))
+        progress(n + 1, len(due) + len(late))
+    return [one for one in published if one]
+
+
+def may_restate(team: Team, run: Run, head: int, now: datetime) -> bool:
+    """Whether a published period is to be looked at again.
+
+    Something was added, or the rules moved on; it is young enough; and it had no edition on this local day yet, nor one
+    later than `now`.
+    """
+    if run.edition is None or run.published_at is None or not is_restated(run.kind, run.ends_at, now):
+        return False
+    if run.checked_seq >= head and run.checked_rules == editions.rules_in_force():
+        return False
+    zone = team.calendar.zone
+    return now.astimezone(zone).date() > run.published_at.astimezone(zone).date()
+
+
+def _has_edition(runs: dict[tuple[PeriodKind, str], Run], period: Period) -> bool:
+    run = runs.get((period.kind, period.name))
+    return run is not None and run.edition is not None
+
+
+def _slot_of(run: Run) -> Slot:
+    """The instants that the period was published for: a calendar changed since changes no past period."""
+    return Slot(parse_period(run.kind, run.period), run.starts_at, run.ends_at, run.due_at)
+
+
+async def _next(
+    connection: Connection, team: Team, slot: Slot, before: Summary, first: Summary, now: datetime
+) -> tuple[Summary | None, Head, list[Fact]]:
+    assert before.as_at and before.as_at_seq is not None
+    then = await summaries.load_scope(connection, team, slot, before.as_at)
+    head = await summaries.head(connection, team.team_id)
+    at_old_instant = editions.compute(then.scope)
+    if not editions.flows_differ(before.measures, at_old_instant):
+        return None, head, then.fresh
+    loaded = await summaries.load_scope(connection, team, slot, now)
+    computed = editions.keep_snapshots(editions.compute(loaded.scope), first.measures)
+    kinds = await summaries.kinds_since(connection, team.team_id, before.as_at_seq, loaded.scope)
+    if before.codes_version != codes.version:
+        kinds = (*kinds, "code_lists")
+    summary = Summary(
+        kind=before.kind,
+        form="internal",
+        period=before.period,
+        starts_at=before.starts_at,
+        ends_at=before.ends_at,
+        due_at=before.due_at,
+        edition=before.edition + 1,
+        published_at=now,
+        late=before.late,
+        as_at_seq=head.seq,
+        as_at=now,
+        chain_head=head.link.hex(),
+        codes_version=codes.version,
+        silent=loaded.scope.silent,
+        notes=editions.notes(loaded.scope, before.late),
+        measures=computed,
+        previous=before.edition,
+        changes=editions.changes(before.measures, at_old_instant, computed, kinds),
+    )
+    return summary, head, loaded.fresh
+
+
+async def _store(connection: Connection, team: Team, slot: Slot, summary: Summary, head: Head, public_url: str) -> None:
+    assert summary.published_at
+    await summaries.add_edition(connection, team.team_id, slot, summary, head)
+    data = SummaryData(
+        team=team.name,
+        kind=summary.kind,
+        form=summary.form,
+        period=summary.period,
+        edition=summary.edition,
+        chain_head=head.link.hex(),
+        late=summary.late,
+        link=f"{public_url}/v1/summaries/{summary.kind}/{summary.period}?edition={summary.edition}",
+    )
+    key = f"summary {summary.kind} {summary.period} {summary.form} {summary.edition}"
+    payload = Payload(type="summary.published", timestamp=summary.published_at, data=data)
+    await outbox.enqueue(connection, team.team_id, "summary", key, payload, summary.published_at)
+
+
+async def _record_failure(database: Database, team: Team, slot: Slot, now: datetime, error: Exception) -> None:
+    log.error("summary_failed", kind=slot.period.kind, period=slot.period.name, exc_info=error)
+    FAILED.labels(slot.period.kind).inc()
+    async with database.team(team.team_id) as connection:
+        await summaries.record_failure(connection, team.team_id, slot, now)
+
+
+def _silent(done: int, of: int) -> None:
+    """Nobody watches."""

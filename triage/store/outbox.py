@@ -1,0 +1,193 @@
+"""The outbox: messages written in the transaction of what they tell of, and every attempt to deliver them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Final, Literal
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+from uuid_utils.compat import uuid7
+
+from triage.store.database import Connection
+from triage.store.statements import load
+
+SQL = load("outbox")
+
+Channel = Literal["email", "webhook"]
+Topic = Literal["summary", "alert"]
+AlertKind = Literal["under_18_police_station", "detention_4_h", "detention_1_h", "detention_0_h"]
+
+BACK_OFF: Final = tuple(timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400))
+"""Pauses between attempts, as Standard Webhooks recommends, up to a day; then the message is a dead letter."""
+ALERTED_FOR: Final = timedelta(days=7)
+"""A child at a police station is told of for as long after the last change; later it is history."""
+
+
+class SummaryData(Struct, frozen=True, kw_only=True):
+    """That an edition was published: what and where, and the chain it is cut at. No figures of a day or a week."""
+
+    team: str
+    kind: str
+    form: str
+    period: str
+    edition: int
+    chain_head: str
+    late: bool
+    link: str
+
+
+class AlertData(Struct, frozen=True, kw_only=True):
+    """That somebody should look now: team, kind and link, nothing else."""
+
+    team: str
+    kind: AlertKind
+    link: str
+
+
+class Payload(Struct, frozen=True, kw_only=True):
+    """A message, in the form that Standard Webhooks recommends."""
+
+    type: str
+    timestamp: datetime
+    data: SummaryData | AlertData
+
+
+class Destination(Struct, frozen=True):
+    """Where messages go."""
+
+    destination_id: UUID
+    channel: Channel
+    address: str
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """A message that is due. Its payload never changed since it was written."""
+
+    id: UUID
+    payload: bytes
+    attempts: int
+    created_at: datetime
+    destination: Destination
+    disabled: bool
+
+
+class Undelivered(Struct, frozen=True):
+    """A message that still waits, or is dead."""
+
+    id: UUID
+    key: str
+    channel: Channel
+    attempts: int
+    next_at: datetime
+    dead_at: datetime | None
+    last_outcome: str | None
+
+
+class Attempt(Struct, frozen=True):
+    """An attempt to deliver: `outcome` is `delivered`, or what went wrong."""
+
+    at: datetime
+    n: int
+    outcome: str
+
+
+async def add_destination(
+    connection: Connection, team_id: UUID, channel: Channel, address: str, topics: list[Topic]
+) -> UUID:
+    """Send messages of these topics to an address from now on."""
+    destination_id = uuid7()
+    await connection.execute(SQL.add_destination, team_id, destination_id, channel, address, topics)
+    return destination_id
+
+
+async def disable_destination(connection: Connection, team_id: UUID, destination_id: UUID, now: datetime) -> None:
+    """Send nothing more there; what waits becomes a dead letter."""
+    await connection.execute(SQL.disable_destination, team_id, destination_id, now)
+
+
+async def list_destinations(connection: Connection, team_id: UUID) -> list[Destination]:
+    """Where the team's messages go, disabled ones left out."""
+    rows = await connection.fetch(SQL.list_destinations, team_id)
+    return [
+        Destination(row["destination_id"], row["channel"], row["address"]) for row in rows if not row["disabled_at"]
+    ]
+
+
+async def enqueue(
+    connection: Connection, team_id: UUID, topic: Topic, key: str, payload: Payload, now: datetime
+) -> None:
+    """Write a message to every destination of the topic, once for each key. To be called in the event's transaction."""
+    body = msgspec.json.encode(payload)
+    for row in await connection.fetch(SQL.destinations, team_id, topic):
+        await connection.execute(SQL.enqueue, team_id, uuid7(), row["destination_id"], key, body, now)
+
+
+async def raise_alert(
+    connection: Connection, team_id: UUID, incident_id: UUID, kind: AlertKind, mark: str, now: datetime
+) -> bool:
+    """Whether this is the first time; then the message is to be written in the same transaction."""
+    return bool(await connection.fetchval(SQL.raise_alert, team_id, incident_id, kind, mark, now))
+
+
+async def children_at_stations(connection: Connection, team_id: UUID, now: datetime) -> list[UUID]:
+    """Incidents with a child at a police station that nobody was told of yet."""
+    return [row["id"] for row in await connection.fetch(SQL.children_at_stations, team_id, now - ALERTED_FOR)]
+
+
+@asynccontextmanager
+async def taken(connection: Connection, team_id: UUID, now: datetime) -> AsyncIterator[Message | None]:
+    """One due message, held by a transaction as long as the block lasts; None where nothing is due.
+
+    A process that dies in the block leaves the message due: it may be delivered twice, never lost. Receivers know a
+    repeated message by its id.
+    """
+    async with connection.transaction():
+        row = await connection.fetchrow(SQL.take, team_id, now)
+        yield None if row is None else _message(row)
+
+
+def _message(row: asyncpg.Record) -> Message:
+    return Message(
+        id=row["id"],
+        payload=row["payload"],
+        attempts=row["attempts"],
+        created_at=row["created_at"],
+        destination=Destination(row["destination_id"], row["channel"], row["address"]),
+        disabled=row["disabled"],
+    )
+
+
+async def settle(connection: Connection, team_id: UUID, message: Message, outcome: str, now: datetime) -> None:
+    """Record an attempt. A failed one is repeated after a pause that grows to a day; after the last it is dead.
+
+    A message to a disabled destination is dead at once.
+    """
+    n = message.attempts
+    delivered = outcome == "delivered"
+    dead = not delivered and (message.disabled or n >= len(BACK_OFF))
+    pause = BACK_OFF[min(n, len(BACK_OFF) - 1)]
+    await connection.execute(
+        SQL.settle, team_id, message.id, now + pause, now if delivered else None, now if dead else None
+    )
+    await connection.execute(SQL.record_attempt, team_id, message.id, now, n + 1, outcome)
+
+
+async def undelivered(connection: Connection, team_id: UUID) -> list[Undelivered]:
+    """What waits and what is dead, oldest first."""
+    return [Undelivered(*row.values()) for row in await connection.fetch(SQL.undelivered, team_id)]
+
+
+async def attempts(connection: Connection, team_id: UUID, message_id: UUID) -> list[Attempt]:
+    """Every attempt to deliver a message."""
+    return [Attempt(*row.values()) for row in await connection.fetch(SQL.attempts, team_id, message_id)]
+
+
+async def replay(connection: Connection, team_id: UUID, now: datetime, message_id: UUID | None = None) -> int:
+    """Give a dead letter, or all of them, another chance now; how many there were.
+
+    One more failure makes it a dead letter again.
+    """
+    return len(await connection.fetch(SQL.replay, team_id, now, message_id))

@@ -1,0 +1,331 @@
+"""The daily measures, for the sergeant and the clinical lead: what happened, and what needs action now."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import timedelta
+
+from triage import codes
+from triage.log.flags import LATE
+from triage.summaries.facts import ASKED, Around, Fact
+from triage.summaries.figures import Figure, Row, count, mix, quantile, row, shares
+from triage.summaries.registry import HANDOVER_TARGET_MINUTES, Scope, measure
+
+ALL = "daily weekly monthly quarterly yearly"
+
+GRADES = {
+    "A": "s136 considered and not used, grade A (corroborated)",
+    "B": "s136 considered and not used, grade B (contemporaneous)",
+    "C": "claimed only (C)",
+    "X": "disputed or unavailable (X)",
+    "R": "reversed within 24 hours (R)",
+    "U": "undetermined (U)",
+    "P": "pending, 24 hours not over (P)",
+    "used": "s136 used",
+    "substituted": "another compulsion used instead",
+    "not_safe": "considered, not used, then left, missing or died",
+    "not_seen": "stood down or not attended",
+}
+"""The fixed wording of every result. Nothing is ever said to have been prevented."""
+
+WINDOWS = {"checked": "checked", "not_traceable": "not traceable", "not_checked": "not checked"}
+
+POWERS = {
+    "s136": "Section 136",
+    "s135": "Section 135",
+    "arrest": "Arrest",
+    "police_protection": "Police protection, section 46 Children Act 1989",
+    "capacity_act": "Mental Capacity Act",
+    "returned": "Returned under the Act",
+    "none": "No power",
+}
+_POWER_OF = {
+    "s136_removed": "s136",
+    "s136_kept": "s136",
+    "s135_removed": "s135",
+    "s135_kept": "s135",
+    "arrest_custody": "arrest",
+    "arrest_street_bail": "arrest",
+    "police_protection_s46": "police_protection",
+    "ed_capacity_act": "capacity_act",
+    "returned_under_act": "returned",
+}
+
+PLACES = {one.code: one.label for one in codes.list("place_of_safety") if not one.missing} | {
+    "unknown": "Place not recorded"
+}
+PROFESSIONS = {"police": "Police", "nurse": "Nurse", "paramedic": "Paramedic"}
+
+ACTIONS = {
+    "open_detentions": "Open detentions",
+    "under_18_in_detention": "Under 18 in detention",
+    "police_station_used": "Under 18 at a police station",
+    "station_not_authorised": "Police station used without authority on record",
+    "power_location_conflict": "Power used where the place rules it out",
+    "conflicting_records": "Conflicting records",
+    "likely_duplicates": "Likely duplicates",
+    "unlinked": "No person linked",
+}
+
+
+@measure(
+    "incidents",
+    "Incidents",
+    ALL,
+    formula="Incidents that occurred in the period.",
+    denominator="None: a count. Incidents, never entries.",
+    caveat="Only what this service logged; not every mental health incident of the force.",
+)
+def incidents(scope: Scope) -> Figure:
+    return count(len(scope.members))
+
+
+@measure(
+    "incidents_by_area",
+    "Incidents by area",
+    "daily weekly",
+    formula="Incidents of each area.",
+    denominator="Incidents with a known area.",
+    caveat="Small numbers by area identify people: for the team only.",
+)
+def incidents_by_area(scope: Scope) -> Figure:
+    return mix((fact.area for fact in scope.members), "area")
+
+
+@measure(
+    "incidents_by_car",
+    "Incidents by car",
+    "daily weekly",
+    formula="Incidents of each car, the last one recorded.",
+    denominator="Incidents with a car on record.",
+)
+def incidents_by_car(scope: Scope) -> Figure:
+    cars = {fact.car: fact.car for fact in sorted(scope.members, key=lambda one: one.car or "") if fact.car}
+    return shares((fact.car for fact in scope.members), cars)
+
+
+@measure(
+    "outcomes",
+    "Outcomes",
+    ALL,
+    formula="Incidents by the latest disposal.",
+    denominator="Incidents with an outcome.",
+)
+def outcomes(scope: Scope) -> Figure:
+    return mix((fact.latest for fact in scope.members), "disposal")
+
+
+@measure(
+    "powers_used",
+    "Powers used",
+    ALL,
+    formula="Incidents in which a power was used, by any record of its use; each power counts once an incident.",
+    denominator="Incidents with an outcome or a detention.",
+    caveat="A person may be held under two powers in one incident: rows may add up to more than the total.",
+)
+def powers_used(scope: Scope) -> Figure:
+    found: Counter[str] = Counter()
+    known = 0
+    for fact in scope.members:
+        powers = powers_of(fact)
+        if fact.latest is None and not powers:
+            continue
+        known += 1
+        found.update(powers or {"none"})
+    missing = len(scope.members) - known
+    return Figure(
+        rows=tuple(row(code, label, found[code], known, missing) for code, label in POWERS.items()),
+        known=known,
+        missing=missing,
+    )
+
+
+def powers_of(fact: Fact) -> set[str]:
+    """The powers used in an incident."""
+    powers = {_POWER_OF[code] for code in (fact.first, fact.latest) if code in _POWER_OF}
+    if fact.s136_at:
+        powers.add("s136")
+    if fact.s135_at:
+        powers.add("s135")
+    return powers
+
+
+@measure(
+    "considered_by_grade",
+    "Section 136 considered, by grade",
+    "daily weekly monthly",
+    formula="Incidents with a s136 intent by the result of rule set DIV-1 at the as-at time.",
+    denominator="Incidents with a s136 intent on record, used or not.",
+    caveat="Grades say how good the evidence is. They do not say that a detention was prevented.",
+)
+def considered_by_grade(scope: Scope) -> Figure:
+    return by_grade(scope, scope.considered)
+
+
+def by_grade(scope: Scope, facts: Iterable[Fact]) -> Figure:
+    """Incidents by grade at the as-at time; A and B apart."""
+    return shares((fact.s136.at(scope.as_at) or fact.s136.reason for fact in facts), GRADES)
+
+
+@measure(
+    "action_needed",
+    "Needs action now",
+    "daily",
+    kind="snapshot",
+    formula="Incidents of the 28 days before the as-at time that still need somebody to act.",
+    denominator="None: counts as things stood when published.",
+)
+def action_needed(scope: Scope) -> Figure:
+    found = Counter(code for around in scope.recent for code in actions_of(around))
+    rows = tuple(
+        Row(code=code, label=label, value=found[code], text=str(found[code])) for code, label in ACTIONS.items()
+    )
+    return Figure(rows=rows, known=len(scope.recent), missing=0)
+
+
+def actions_of(around: Around) -> set[str]:
+    """What somebody still has to do about an incident."""
+    fact, flags = around.fact, set(around.fact.flags)
+    raised = {
+        "open_detentions": fact.running,
+        "under_18_in_detention": fact.running and fact.under_18,
+        "police_station_used": "under_18_police_station" in flags,
+        "station_not_authorised": "station_not_authorised" in flags,
+        "power_location_conflict": "power_location_conflict" in flags,
+        "conflicting_records": any(flag.startswith("conflict:") for flag in flags),
+        "likely_duplicates": around.duplicate,
+        "unlinked": not fact.people,
+    }
+    return {code for code, is_raised in raised.items() if is_raised}
+
+
+@measure(
+    "hours_left",
+    "Open detentions: hours left",
+    "daily",
+    kind="snapshot",
+    formula="Hours from the as-at time to the expiry of each open detention; below zero where it has passed.",
+    denominator="Open detentions with a known arrival; the others have no expiry.",
+    caveat="From the earlier of arrival at the site and entry, which practitioners dispute.",
+)
+def hours_left(scope: Scope) -> Figure:
+    running = [around.fact for around in scope.recent if around.fact.running]
+    left = sorted(
+        round((fact.expires_at - scope.as_at) / timedelta(hours=1), 1)
+        for fact in running
+        if fact.expires_at is not None
+    )
+    rows = tuple(
+        Row(code=f"detention_{n}", label=f"Detention {n}", value=hours, text=f"{hours:g} hours left")
+        for n, hours in enumerate(left, 1)
+    )
+    return Figure(rows=rows, known=len(left), missing=len(running) - len(left))
+
+
+@measure(
+    "open_outcomes",
+    "Open outcomes by age",
+    "daily",
+    kind="snapshot",
+    formula="Incidents without an outcome that occurred more than 12, 24 and 72 hours before the as-at time.",
+    denominator="Incidents of the 28 days before without an outcome. The rows include one another.",
+)
+def open_outcomes(scope: Scope) -> Figure:
+    ages = [scope.as_at - around.fact.at for around in scope.recent if around.fact.status == "open"]
+    rows = tuple(
+        row(f"over_{hours}_h", f"Over {hours} hours", sum(age > timedelta(hours=hours) for age in ages), len(ages))
+        for hours in (12, 24, 72)
+    )
+    return Figure(rows=rows, known=len(ages), missing=0)
+
+
+@measure(
+    "handover_minutes",
+    "Handover by place of safety",
+    "daily",
+    formula="Minutes from arrival at the site to the end of the handover, for each stay: median, maximum, and "
+    "stays over "
+    f"{HANDOVER_TARGET_MINUTES} minutes.",
+    denominator="Stays at a place of safety with both times.",
+)
+def handover_minutes(scope: Scope) -> Figure:
+    stays = [stay for fact in scope.members for stay in fact.stays]
+    rows: list[Row] = []
+    known = 0
+    for code, label in PLACES.items():
+        here = [stay for stay in stays if (stay.place or "unknown") == code]
+        minutes = [stay.handover_minutes for stay in here if stay.handover_minutes is not None]
+        if not here:
+            continue
+        known += len(minutes)
+        over = sum(one > HANDOVER_TARGET_MINUTES for one in minutes)
+        rows += [
+            Row(code=code, column="median", label=label, value=quantile(minutes, 0.5), of=len(minutes)),
+            Row(code=code, column="maximum", label=label, value=max(minutes, default=None), of=len(minutes)),
+            row(code, label, over, len(minutes), len(here) - len(minutes), column="over_target"),
+        ]
+    return Figure(rows=tuple(rows), known=known, missing=len(stays) - known)
+
+
+@measure(
+    "late_data",
+    "Late entries",
+    "daily weekly",
+    kind="snapshot",
+    formula=f"Entries of the period's incidents received more than {LATE // timedelta(minutes=1)} minutes after "
+    "capture.",
+    denominator="Entries of the period's incidents, as the log stood when published.",
+)
+def late_data(scope: Scope) -> Figure:
+    return row_of_entries(scope.members)
+
+
+def row_of_entries(facts: Iterable[Fact]) -> Figure:
+    """Late entries among all entries of these incidents."""
+    both = [(fact.late_entries, fact.entries) for fact in facts]
+    late, entries = sum(one for one, _ in both), sum(one for _, one in both)
+    one = row("late", "Late", late, entries)
+    return Figure(value=late, known=entries, missing=0, percent=one.percent, low=one.low, high=one.high, text=one.text)
+
+
+@measure(
+    "completeness",
+    "Completeness by profession",
+    "daily weekly",
+    formula="Fields answered of those every contact is asked for, in the incidents where the profession wrote a "
+    "contact.",
+    denominator=f"{len(ASKED)} fields for each incident and profession with a contact.",
+    caveat="An incident needs each field once, whoever filled it in; see completeness by field.",
+)
+def completeness(scope: Scope) -> Figure:
+    answered: Counter[str] = Counter()
+    asked: Counter[str] = Counter()
+    for fact in scope.members:
+        for profession, n in fact.by_profession:
+            answered[profession] += n
+            asked[profession] += len(ASKED)
+    rows = tuple(row(code, label, answered[code], asked[code]) for code, label in PROFESSIONS.items())
+    return Figure(rows=rows, known=answered.total(), missing=asked.total() - answered.total())
+
+
+@measure(
+    "completeness_by_field",
+    "Completeness by field",
+    ALL,
+    formula="Incidents in which anybody answered the field.",
+    denominator="Incidents, once each; stand-downs and calls not attended only for time, area and source.",
+)
+def completeness_by_field(scope: Scope) -> Figure:
+    counts = {name: [0, 0] for name in ASKED}
+    for fact in scope.members:
+        answered = set(fact.answered)
+        for name in asked_of(fact):
+            counts[name][0] += name in answered
+            counts[name][1] += 1
+    rows = tuple(row(name, name.replace("_", " ").capitalize(), x, n) for name, (x, n) in counts.items())
+    known = sum(x for x, _ in counts.values())
+    return Figure(rows=rows, known=known, missing=sum(n for _, n in counts.values()) - known)
+
+
+def asked_of(fact: Fact) -> tuple[str, ...]:
+    """The fields asked for: a stand-down needs time, area and source only."""
+    return ("occurred_at", "area", "referral_source") if fact.first in ("stood_down", "not_attended") else ASKED

@@ -1,0 +1,368 @@
+"""What measures need of an incident: a narrow row, made from the incident as its entries add up.
+
+A fact holds nothing that depends on the time of reading: whether a grade is still P, how old an open outcome is, or how
+much of a clock is left follows from the instant that a summary is computed for. All times are corrected for skew.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from triage import codes
+from triage.log import course, diversion, intents
+from triage.log.course import Decided
+from triage.log.diversion import Facts, Grading
+from triage.log.entries import Contact
+from triage.log.flags import LATE
+from triage.log.incident import Incident
+from triage.log.standing import Standing, captured
+
+FACTS_VERSION = 1
+"""Moves on when a field is added or means something else: facts kept under another version are made anew."""
+
+ASKED: tuple[str, ...] = (
+    "occurred_at",
+    "area",
+    "location_type",
+    "contact_mode",
+    "referral_source",
+    "age",
+    "sex",
+    "ethnicity",
+    "presenting",
+    "legal_status",
+)
+"""The fields that every contact is asked for; age is answered by years or a band."""
+
+JUDGED = ("face_to_face", "phone")
+
+
+class Part(Struct, frozen=True, array_like=True, gc=False):
+    """A part of a fact, kept as an array: field names would be most of its bytes."""
+
+
+class Graded(Part, frozen=True):
+    """A grade of DIV-1. Until `pending_until` it is P; `reason` names a null grade."""
+
+    grade: str | None
+    reason: str | None
+    window: str | None
+    sub_type: str | None
+    pending_until: datetime | None
+
+    def at(self, now: datetime) -> str | None:
+        """The grade as it stands at an instant."""
+        return "P" if self.pending_until and now < self.pending_until else self.grade
+
+
+class Stay(Part, frozen=True):
+    """A stay at a place of safety; minutes from arrival at the site to the end of the handover."""
+
+    place: str | None
+    reason: str | None
+    handover_minutes: int | None
+
+
+class Later(Part, frozen=True):
+    """Something that befell the person (codes of `triage.log.course.PersonEvent`), here or in another incident."""
+
+    code: str
+    at: datetime
+
+
+class FollowUp(Part, frozen=True):
+    """A follow-up event."""
+
+    event: str
+    at: datetime
+    referral: str | None
+
+
+class OnScene(Part, frozen=True):
+    """Minutes of one contact on the scene; None where either time is missing."""
+
+    profession: str
+    minutes: float | None
+
+
+class Fact(Part, frozen=True):
+    """One incident, the counting unit of every number. Codes are those of the entries."""
+
+    id: UUID
+    seq: int
+    counts: bool
+    at: datetime
+    status: str
+    area: str
+    car: str | None
+    contact_mode: str | None
+    referral_source: str | None
+    location_type: str | None
+    age_band: str | None
+    under_18: bool
+    sex: str | None
+    ethnicity: str | None
+    presenting: str | None
+    # decisions
+    first: str | None
+    decided_at: datetime | None
+    latest: str | None
+    not_attended: str | None
+    transport: str | None
+    ambulance_requested: bool | None
+    vehicle_reason: str | None
+    consulted: bool | None
+    not_consulted: str | None
+    offence: str | None
+    # detention
+    s136_at: datetime | None
+    s135_at: datetime | None
+    arrived_at: datetime | None
+    expires_at: datetime | None
+    ended_at: datetime | None
+    result: str | None
+    running: bool
+    extended_minutes: int
+    assessed_at: datetime | None
+    stays: tuple[Stay, ...]
+    ed_reason: str | None
+    # derived
+    s136: Graded
+    custody: Graded
+    ed_avoided: bool | None
+    ed_pending_until: datetime | None
+    confidence: int | None
+    contemporaneous: bool
+    judgements: tuple[tuple[bool, bool], ...]
+    """Whether the officer, and whether a nurse who did not know it, thought s136 justified."""
+    # afterwards
+    referrals: tuple[str, ...]
+    follow_up_due: bool
+    follow_ups: tuple[FollowUp, ...]
+    events: tuple[Later, ...]
+    others: tuple[Later, ...]
+    """What befell the person, by this incident's entries and by those of the person's other incidents."""
+    people: tuple[UUID, ...]
+    overdue_at: datetime | None
+    # quality
+    flags: tuple[str, ...]
+    answered: tuple[str, ...]
+    by_profession: tuple[tuple[str, int], ...]
+    """How many of the asked fields each profession that wrote a contact answered."""
+    owing: tuple[str, ...]
+    on_scene: tuple[OnScene, ...]
+    entries: int
+    late_entries: int
+
+    @property
+    def used_s136(self) -> bool:
+        return self.s136_at is not None
+
+    @property
+    def considered(self) -> bool:
+        """Whether a s136 intent is on record, used or not, and not corrected away."""
+        return self.s136.reason not in ("none", "corrected")
+
+
+class Around(Struct, frozen=True, gc=False):
+    """A fact with what is not the incident's own: whether the machine suggests a duplicate."""
+
+    fact: Fact
+    duplicate: bool
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Fact).decode
+
+
+def encode(fact: Fact) -> bytes:
+    """The bytes to keep."""
+    return _encode(fact)
+
+
+def decode(body: bytes) -> Fact:
+    """The fact that was kept."""
+    return _decode(body)
+
+
+def fact_of(incident: Incident, others: Iterable[course.PersonEvent] = ()) -> Fact:
+    """The fact of an incident, folded from all its entries with what other incidents of the person contribute."""
+    view, record = incident.view, incident.record
+    decided = incident.decided
+    first, latest = course.first(decided), course.latest(decided)
+    use = _outcome_of_use(decided)
+    claim = intents.earliest(incident.claims, ("s136",))
+    detention = view.detention
+    steps = {one.entry.event: one for one in reversed(record.detentions)}
+    return Fact(
+        id=incident.id,
+        seq=view.seq,
+        counts=incident.counts,
+        at=incident.happened_at,
+        status=view.status,
+        area=view.area,
+        car=view.car,
+        contact_mode=view.contact_mode,
+        referral_source=view.referral_source,
+        location_type=view.location_type,
+        age_band=view.age_band,
+        under_18=view.under_18,
+        sex=view.sex,
+        ethnicity=view.ethnicity,
+        presenting=view.presenting[0] if view.presenting else None,
+        first=first.disposal if first else None,
+        decided_at=first.at if first else None,
+        latest=latest.disposal if latest else None,
+        not_attended=first.standing.entry.reason if first and first.disposal == "not_attended" else None,
+        transport=use.standing.entry.transport if use else None,
+        ambulance_requested=use.standing.entry.ambulance_requested if use else None,
+        vehicle_reason=use.standing.entry.police_vehicle_reason if use else None,
+        consulted=_consulted(record.officers),
+        not_consulted=next(
+            (o.entry.not_consulted_reason for o in record.officers if o.entry.not_consulted_reason), None
+        ),
+        offence=view.offence if isinstance(view.offence, str) else None,
+        s136_at=incident.used["s136"].at if "s136" in incident.used else None,
+        s135_at=incident.used["s135"].at if "s135" in incident.used else None,
+        arrived_at=_earliest(steps, "arrived_site", "entered"),
+        expires_at=detention.expires_at if detention else None,
+        ended_at=_earliest(steps, "ended") if detention and detention.ended_at else None,
+        result=detention.result if detention and isinstance(detention.result, str) else None,
+        running=detention is not None and detention.ended_at is None,
+        extended_minutes=detention.extended_minutes if detention else 0,
+        assessed_at=_earliest(steps, "examined_by_doctor", "amhp_interview"),
+        stays=_stays(incident),
+        ed_reason=next((one.entry.ed_reason for one in reversed(record.paramedics) if one.entry.ed_reason), None),
+        s136=_graded(incident.diversion.s136),
+        custody=_graded(incident.diversion.custody),
+        ed_avoided=incident.diversion.ed.avoided,
+        ed_pending_until=incident.diversion.ed.pending_until,
+        confidence=claim.part.confidence if claim else None,
+        contemporaneous=claim is not None and diversion.contemporaneous(claim, _as_facts(incident, first)),
+        judgements=_judgements(incident),
+        referrals=tuple(sorted(_referrals(record.contacts))),
+        follow_up_due=any(one.entry.follow_up_due for one in record.nurses),
+        follow_ups=tuple(
+            FollowUp(one.entry.event, one.corrected(one.entry.at), one.entry.referral) for one in record.follow_ups
+        ),
+        events=tuple(Later(event.code, event.at) for event in incident.events),
+        others=tuple(Later(event.code, event.at) for event in others),
+        people=incident.people,
+        overdue_at=incident.overdue_at,
+        flags=(*view.flags, *incident.conflicts),
+        answered=tuple(name for name in ASKED if _is_answered(incident, name)),
+        by_profession=_completeness(record.contacts),
+        owing=() if decided else tuple(sorted({one.held.profession for one in record.contacts})),
+        on_scene=_on_scene(record.contacts),
+        entries=len(record.held),
+        late_entries=sum(one.received_at - captured(one) > LATE for one in record.held),
+    )
+
+
+def _graded(grading: Grading) -> Graded:
+    return Graded(grading.grade, grading.reason, grading.window, grading.sub_type, grading.pending_until)
+
+
+def _as_facts(incident: Incident, first: Decided | None) -> Facts:
+    return Facts(
+        record=incident.record,
+        claims=incident.claims,
+        decided=incident.decided,
+        first=first,
+        decided_at=first.at if first else None,
+        used=incident.used,
+        events=incident.events,
+        location_type=incident.view.location_type,
+        someone_lives_there=incident.someone_lives_there,
+        disposal_conflict="conflict:disposal" in incident.conflicts,
+    )
+
+
+def _outcome_of_use(decided: Iterable[Decided]) -> Decided | None:
+    """The first outcome that used s136 or s135: its transport is the one the annual return asks for."""
+    return next((one for one in decided if one.disposal in course.USES), None)
+
+
+def _consulted(officers: Iterable[Standing[Any]]) -> bool | None:
+    entries = [one.entry for one in officers]
+    if any(entry.consulted for entry in entries):
+        return True
+    return False if any(entry.not_consulted_reason for entry in entries) else None
+
+
+def _earliest(steps: dict[str, Standing[Any]], *events: str) -> datetime | None:
+    times = [steps[event].corrected(steps[event].entry.at) for event in events if event in steps]
+    return min(times, default=None)
+
+
+def _stays(incident: Incident) -> tuple[Stay, ...]:
+    detention = incident.view.detention
+    if detention is None:
+        return ()
+    reasons = {
+        one.entry.place_of_safety: one.entry.place_reason
+        for one in reversed(incident.record.detentions)
+        if one.entry.place_reason
+    }
+    return tuple(
+        Stay(stay.place_of_safety, reasons.get(stay.place_of_safety), stay.handover_minutes)
+        for stay in detention.places
+    )
+
+
+def _judgements(incident: Incident) -> tuple[tuple[bool, bool], ...]:
+    """An officer's intent and a nurse's blind judgement of the same incident, each formed without the other's."""
+    stands = [claim for claim in incident.claims if claim.state == "stands"]
+    if not stands:
+        return ()
+    officer = any(claim.part.power == "s136" and (claim.part.confidence or 0) >= 2 for claim in stands)
+    return tuple(
+        (officer, one.entry.s136_justified == "yes")
+        for one in incident.record.nurses
+        if one.entry.s136_justified in ("yes", "no")
+        and one.entry.assessment in JUDGED
+        and one.entry.told_intent is False
+        and one.held.blind
+        and not one.versions
+    )
+
+
+def _referrals(contacts: Iterable[Standing[Any]]) -> set[str]:
+    return {code for one in contacts for code in getattr(one.entry, "referrals", None) or () if code != "none"}
+
+
+def _is_answered(incident: Incident, name: str) -> bool:
+    if name == "age":
+        return not codes.is_missing("age_band", incident.view.age_band)
+    if name in ("occurred_at", "area"):
+        return any(_answers(one.entry, name) for one in incident.record.contacts)
+    value = getattr(incident.view, name)
+    return bool(value) if name == "presenting" else value is not None
+
+
+def _answers(entry: Contact, name: str) -> bool:
+    """Whether one contact answers; a coded missing value is an answer, but for the area, which has none."""
+    if name == "age":
+        return entry.age is not None or entry.age_band is not None
+    return getattr(entry, name) is not None
+
+
+def _completeness(contacts: Iterable[Standing[Contact]]) -> tuple[tuple[str, int], ...]:
+    best: dict[str, set[str]] = {}
+    for one in contacts:
+        best.setdefault(one.held.profession, set()).update(name for name in ASKED if _answers(one.entry, name))
+    return tuple((profession, len(names)) for profession, names in sorted(best.items()))
+
+
+def _on_scene(contacts: Iterable[Standing[Contact]]) -> tuple[OnScene, ...]:
+    return tuple(OnScene(one.held.profession, _minutes(one.entry)) for one in contacts)
+
+
+def _minutes(entry: Contact) -> float | None:
+    if entry.arrived_at is None or entry.left_at is None or entry.left_at < entry.arrived_at:
+        return None
+    return (entry.left_at - entry.arrived_at) / timedelta(minutes=1)

@@ -1,0 +1,150 @@
+"""The registry of measures: every number that is published, with how it is made and what it cannot say.
+
+A measure is a pure function of a `Scope`. It is computed for the internal form of the kinds of period it names.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from triage.codes import Population
+from triage.summaries.facts import Around, Fact
+from triage.summaries.figures import Figure, Measure, without_data
+from triage.times import LONDON, PeriodKind
+
+MEASURES_VERSION = 1
+"""The version of these definitions: one that computes something else is a new version, and the old one is kept."""
+
+HANDOVER_TARGET_MINUTES = 60
+ONCE_A_DAY = timedelta(hours=24)
+POOLED_MONTHS = 12
+
+SILENT = "No data: no entry was received and no device was heard from. This is not the same as zero incidents."
+
+
+class Scope(Struct, frozen=True, kw_only=True, dict=True):
+    """What measures look at: the incidents of a period, what surrounds them, and the instant they are computed for.
+
+    `members` count and happened in the period; `recent` are those of the 28 days before `as_at`; `pooled` those of the
+    12 months that end with the period; `of_person` every incident of a linked person from 90 days before the period to
+    90 days after it. `restated` counts editions of any period that replaced another in the period. `silent`: nothing
+    was received in the period and no device was heard from since it began.
+    """
+
+    kind: PeriodKind
+    starts_at: datetime
+    ends_at: datetime
+    as_at: datetime
+    members: Sequence[Fact]
+    recent: Sequence[Around] = ()
+    pooled: Sequence[Fact] = ()
+    of_person: Mapping[UUID, Sequence[Fact]] = {}
+    entries_received: int = 0
+    restated: int = 0
+    silent: bool = False
+    populations: Sequence[Population] = ()
+    force_total_known: bool = False
+    zone: ZoneInfo = LONDON
+
+    @cached_property
+    def considered(self) -> list[Fact]:
+        """The incidents with a s136 intent on record."""
+        return [fact for fact in self.members if fact.considered]
+
+    @cached_property
+    def used_s136(self) -> list[Fact]:
+        return [fact for fact in self.members if fact.used_s136]
+
+    def others_of(self, fact: Fact) -> list[Fact]:
+        """The other incidents of the same people."""
+        found = {one.id: one for person in fact.people for one in self.of_person.get(person, ())}
+        found.pop(fact.id, None)
+        return list(found.values())
+
+    def once_a_day(self, facts: Sequence[Fact]) -> list[Fact]:
+        """One incident a linked person in any 24 hours, the first; every incident of nobody known counts."""
+        last: dict[UUID, datetime] = {}
+        kept = []
+        for fact in sorted(facts, key=lambda one: (one.at, one.id)):
+            if any(fact.at - last[person] < ONCE_A_DAY for person in fact.people if person in last):
+                continue
+            last |= dict.fromkeys(fact.people, fact.at)
+            kept.append(fact)
+        return kept
+
+
+class Definition(Struct, frozen=True, kw_only=True):
+    """A line of the registry."""
+
+    code: str
+    label: str
+    kind: Literal["flow", "snapshot"]
+    periods: tuple[PeriodKind, ...]
+    formula: str
+    denominator: str
+    caveat: str
+    compute: Callable[[Scope], Figure]
+
+    def measure(self, scope: Scope) -> Measure:
+        """The measure for a scope; no data where the period was silent."""
+        figure = self.compute(scope)
+        if scope.silent:
+            figure = without_data(figure, SILENT)
+        return Measure(
+            code=self.code,
+            label=self.label,
+            kind=self.kind,
+            known=figure.known,
+            missing=figure.missing,
+            value=figure.value,
+            rows=figure.rows,
+            percent=figure.percent,
+            low=figure.low,
+            high=figure.high,
+            text=figure.text,
+            caveat=self.caveat,
+        )
+
+
+REGISTRY: dict[str, Definition] = {}
+"""Every measure by its code, in the order in which summaries print them."""
+
+
+def measure(
+    code: str,
+    label: str,
+    periods: str,
+    *,
+    formula: str,
+    denominator: str,
+    caveat: str = "",
+    kind: Literal["flow", "snapshot"] = "flow",
+) -> Callable[[Callable[[Scope], Figure]], Callable[[Scope], Figure]]:
+    """Put a function in the registry. `periods` names the kinds of period it is computed for."""
+
+    def enter(compute: Callable[[Scope], Figure]) -> Callable[[Scope], Figure]:
+        if code in REGISTRY:
+            raise ValueError(f"two measures are called {code}")
+        REGISTRY[code] = Definition(
+            code=code,
+            label=label,
+            kind=kind,
+            periods=tuple(periods.split()),  # type: ignore[arg-type]
+            formula=formula,
+            denominator=denominator,
+            caveat=caveat,
+            compute=compute,
+        )
+        return compute
+
+    return enter
+
+
+def definitions(kind: PeriodKind) -> list[Definition]:
+    """What a summary of this kind holds, in order."""
+    return [one for one in REGISTRY.values() if kind in one.periods]
