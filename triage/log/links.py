@@ -51,7 +51,8 @@ def declared_apart(statements: Iterable[Held]) -> frozenset[UUID]:
     """The incident ids of every pair that is declared to be two incidents, in force."""
     held = list(statements)
     out = out_of_force(held)
-    latest = _latest(one for one in held if one.id not in out)
+    stated = (one for one in held if isinstance(one.entry, SameIncident | NotSameIncident))  # withdrawals come along
+    latest = _latest(one for one in stated if one.id not in out)
     pairs = (pair for pair, one in latest.items() if isinstance(one.entry, NotSameIncident))
     return frozenset(incident for pair in pairs for incident in pair)
 
