@@ -10,6 +10,8 @@ COMMANDS = {
     "staff": ("staff", "Teams and their staff: add, list, disable."),
     "enrol": ("staff", "Print a one-time code for a phone."),
     "demo": ("serving", "Serve synthetic months of a team, ending today, and print a token for every role."),
+    "codes": ("documents", "Print the code lists."),
+    "openapi": ("documents", "Print the OpenAPI document."),
     "serve": ("serving", "Serve until stopped by SIGINT or SIGTERM."),
 }
 """Command → the module of `triage.commands` that holds it, and its line in the help."""

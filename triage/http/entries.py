@@ -1,11 +1,11 @@
 """`PUT /v1/entries/{id}` and the entries of an incident."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from triage.access.actors import Actor
 from triage.http.messages import NO_STORE, Answer, an_id, bearer, header, in_json, in_problem, require_acceptable
@@ -32,7 +32,7 @@ class Stored(Struct, frozen=True, kw_only=True):
     id: UUID
     incident_id: UUID
     seq: int
-    status: str
+    status: Annotated[str, Meta(extra_json_schema={"enum": ["stored", "duplicate"]})]
     received_at: datetime
     clock_skew_ms: int | None
     notices: tuple[Notice, ...]

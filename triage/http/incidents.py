@@ -7,10 +7,12 @@ from uuid import UUID
 import msgspec
 from msgspec import Raw
 
+from triage import codes
 from triage.http.messages import (
     NO_STORE,
     Answer,
     a_number,
+    a_text,
     a_time,
     an_id,
     in_json,
@@ -20,7 +22,8 @@ from triage.http.messages import (
     strong_etag,
 )
 from triage.http.service import Asked
-from triage.log.entries import Time
+from triage.log.entries import ShortText, Time
+from triage.log.view import Status
 from triage.problems import INVALID_PARAMETER, Refused
 from triage.store.incidents import Place, Wanted
 
@@ -35,12 +38,12 @@ async def list_incidents(asked: Asked) -> Answer:
     actor = await asked.actor("incidents.read")
     values = query(asked.scope, *FILTERS, "limit", "after")
     wanted = Wanted(
-        status=values.get("status"),
-        area=values.get("area"),
-        log_ref=values.get("log_ref"),
+        status=a_text(values, "status", Status),
+        area=_area(values.get("area")),
+        log_ref=a_text(values, "log_ref", ShortText),
         since=a_time(values, "from"),
         until=a_time(values, "to"),
-        flag=values.get("flag"),
+        flag=a_text(values, "flag", ShortText),
         after=_read_place(values["after"]) if "after" in values else None,
         limit=a_number(values, "limit", DEFAULT_PAGE, LARGEST_PAGE),
     )
@@ -64,6 +67,12 @@ async def get_incident(asked: Asked) -> Answer:
         return Answer(304, headers=headers)
     await asked.service.incidents.note(actor, "incident", [row.root])
     return Answer(200, seen.body, headers=headers)
+
+
+def _area(code: str | None) -> str | None:
+    if code is not None and code not in codes.list("area"):
+        raise Refused(INVALID_PARAMETER, "area is a code of the list area.")
+    return code
 
 
 def _write_place(place: Place) -> str:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from triage.http.messages import Answer, ClientGone, MethodRefused, in_problem, send_answer
 from triage.http.service import Asked, Service
-from triage.problems import INTERNAL, Listed, Refused
+from triage.problems import INTERNAL, NOT_FOUND, Listed, Refused
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +82,9 @@ def _route(path: str, operations: Sequence[Operation], service: Callable[[], Ser
 
 async def _answer(handler: Handler | None, allowed: Sequence[str], asked: Asked) -> Answer:
     try:
+        path = asked.scope["path"]
+        if path.endswith("/") or "//" in path:  # Litestar reads them as if they were not there
+            raise Refused(NOT_FOUND)
         if handler is None:
             raise MethodRefused(allowed)
         return await handler(asked)

@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from triage.access.actors import Actor
 from triage.http.entries import check_profession, skew_of
@@ -23,13 +24,20 @@ from triage.store.quarantine import Refusal
 
 _encode = msgspec.json.Encoder().encode
 
+# what is passed on unread is described all the same
+SentEntry = Annotated[
+    Raw, Meta(extra_json_schema={"allOf": [{"$ref": "#/components/schemas/AnyEntry"}], "required": ["id"]})
+]
+SeenIncident = Annotated[Raw, Meta(extra_json_schema={"$ref": "#/components/schemas/View"})]
+ItemStatus = Annotated[str, Meta(extra_json_schema={"enum": ["stored", "duplicate", "refused", "quarantined"]})]
+
 
 class SyncRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """`cursor` null starts afresh. `sent_at` lets the service measure the phone's clock."""
 
     cursor: str | UnsetType | None = UNSET
     sent_at: Time | UnsetType | None = UNSET
-    entries: list[Raw] | UnsetType = UNSET
+    entries: list[SentEntry] | UnsetType = UNSET
 
 
 class Counts(Struct, frozen=True, kw_only=True):
@@ -45,7 +53,7 @@ class ItemResult(Struct, frozen=True, kw_only=True):
     """What became of one item, in request order. `id` is null where the item had none that can be read."""
 
     id: UUID | None
-    status: str
+    status: ItemStatus
     seq: int | UnsetType = UNSET
     notices: tuple[Notice, ...] | UnsetType = UNSET
     problem: Problem | UnsetType = UNSET
@@ -56,7 +64,7 @@ class SyncAnswer(Struct, frozen=True, kw_only=True):
 
     counts: Counts
     results: list[ItemResult]
-    incidents: list[Raw]
+    incidents: list[SeenIncident]
     gone: list[UUID]
     cursor: str | None
     more: bool

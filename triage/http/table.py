@@ -1,15 +1,16 @@
 """Every operation of the service, in one table."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from triage import codes, problems
 from triage.http import access, documents, entries, health, incidents, metrics, quarantine, sync
 from triage.http.operations import Operation, Parameter, Response
-from triage.log.entries import AnyEntry, Time
-from triage.log.view import View
+from triage.log.entries import KINDS, AnyEntry, Area, ShortText, Time
+from triage.log.notices import Notice
+from triage.log.view import Status, View
 from triage.problems import Listed
 from triage.store.access import Enrolled
 
@@ -25,6 +26,7 @@ SIGNED_IN: tuple[Listed, ...] = (
     problems.INTERNAL,
 )
 WITH_BODY = (problems.MALFORMED, problems.INVALID, problems.TOO_LARGE, problems.UNSUPPORTED_MEDIA_TYPE)
+Limit = Annotated[int, Meta(ge=1, le=200)]
 PAGED = (problems.UNKNOWN_PARAMETER, problems.INVALID_PARAMETER)
 
 
@@ -34,10 +36,45 @@ class IncidentList(Struct):
     incidents: list[View]
 
 
-class EntryList(Struct):
-    """Every entry of an incident with what the service keeps beside it."""
+class Change(Struct):
+    """What amends or withdraws an entry."""
 
-    entries: list[dict[str, Any]]
+    id: UUID
+    seq: int
+    how: Literal["amends", "withdraws"]
+
+
+class ListedEntry(Struct):
+    """An entry with what the service keeps beside it.
+
+    The fields of its kind come as they were sent, as far as the reader may see them: those it may not see are absent.
+    `received_at` is the service's clock, `link` the entry's place in the chain, `blind` whether a nurse judged before
+    she was served any intent.
+    """
+
+    id: UUID
+    kind: Annotated[str, Meta(extra_json_schema={"enum": list(KINDS)})]
+    incident_id: UUID
+    captured_at: Time
+    codes_version: int
+    seq: int
+    received_at: Time
+    author: UUID
+    profession: str
+    role: str
+    device: UUID | None
+    clock_skew_ms: int | None
+    blind: bool
+    released_by: UUID | None
+    amendments: list[Change]
+    notices: list[Notice]
+    link: str
+
+
+class EntryList(Struct):
+    """Every entry of an incident that the reader may see, in the order of the log."""
+
+    entries: list[ListedEntry]
 
 
 def _filter(name: str, kind: Any, description: str) -> Parameter:
@@ -117,13 +154,13 @@ OPERATIONS: tuple[Operation, ...] = (
         tag="Incidents",
         verb="incidents.read",
         parameters=(
-            _filter("status", str, "`open`, `awaiting_outcome`, `closed` or `withdrawn`."),
-            _filter("area", str, "An area code."),
-            _filter("log_ref", str, "A police log or ambulance CAD number."),
+            _filter("status", Status, "Only incidents of this status."),
+            _filter("area", Area, "Only incidents in this area."),
+            _filter("log_ref", ShortText, "A police log or ambulance CAD number."),
             _filter("from", Time, "Occurred at or after."),
             _filter("to", Time, "Occurred before."),
-            _filter("flag", str, "Only incidents with this flag."),
-            _filter("limit", int, "Incidents on a page, 1 to 200; 50 if not given."),
+            _filter("flag", ShortText, "Only incidents with this flag."),
+            _filter("limit", Limit, "Incidents on a page; 50 if not given."),
             _filter("after", str, "Where the page begins, from the `Link` of the page before."),
         ),
         responses=(Response(status=200, description="A page of incidents.", kind=IncidentList, headers=("Link",)),),

@@ -146,7 +146,7 @@ def _check_of(kind: type[Struct]) -> Check:
 
 
 def _question(node: inspect.Type, value: str, names: dict[str, object]) -> str | None:
-    """The expression that asks what decoding did not; None where nothing is left to ask. It allows None."""
+    """The expression that asks what decoding did not; None where nothing is left to ask. It allows None and UNSET."""
 
     def named(thing: object) -> str:
         name = f"_{len(names)}"
@@ -159,22 +159,22 @@ def _question(node: inspect.Type, value: str, names: dict[str, object]) -> str |
         case inspect.Metadata(type=inner):
             return _question(inner, value, names)
         case inspect.StrType():
-            return f"({value} is None or {value}.isprintable() or {named(_is_plain)}({value}))"
+            return f"(not {value} or {value}.isprintable() or {named(_is_plain)}({value}))"
         case inspect.DateTimeType():
-            return f"({value} is None or EARLIEST <= {value} < LATEST)"
+            return f"(not {value} or EARLIEST <= {value} < LATEST)"
         case inspect.DateType():
-            return f"({value} is None or {named(_is_day_in_range)}({value}))"
+            return f"(not {value} or {named(_is_day_in_range)}({value}))"
         case inspect.ListType(item_type=inspect.Metadata(extra={"codes": str(name)})):
-            return f"({value} is None or {named(codes.list(name).accepted.issuperset)}({value}))"
+            return f"(not {value} or {named(codes.list(name).accepted.issuperset)}({value}))"
         case inspect.ListType(item_type=inner):
             asks = _question(inner, "item", names)
-            return asks and f"({value} is None or all({asks} for item in {value}))"
+            return asks and f"(not {value} or all({asks} for item in {value}))"
         case inspect.UnionType(types=types):
             checks = {node.cls: _check_of(node.cls) for node in types if isinstance(node, inspect.StructType)}
-            return f"({value} is None or {named(checks)}[type({value})]({value}))"
+            return f"(not {value} or {named(checks)}[type({value})]({value}))"
         case inspect.StructType(fields=fields):
             parts = [asks for field in fields if (asks := _question(field.type, f"{value}.{field.name}", names))]
-            return f"({value} is None or {' and '.join(parts)})" if parts else None
+            return f"(not {value} or {' and '.join(parts)})" if parts else None
         case inspect.IntType() | inspect.BoolType() | inspect.UUIDType() | inspect.LiteralType() | inspect.RawType():
             return None
         case _:
