@@ -1,0 +1,142 @@
+"""Summaries as CSV (RFC 4180), caveats in the file, safe to open in a spreadsheet."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec import UNSET
+
+from triage.summaries.comparison import Report
+from triage.summaries.editions import Summary
+from triage.summaries.figures import Measure
+
+HEADINGS = (
+    "measure",
+    "label",
+    "kind",
+    "row",
+    "row_label",
+    "column",
+    "value",
+    "of",
+    "percent",
+    "low",
+    "high",
+    "known",
+    "missing",
+    "text",
+    "caveat",
+)
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""What a spreadsheet takes for a formula, or for the end of the cell before one (OWASP, CSV injection)."""
+
+Cell = str | int | float | None
+
+
+def of_summary(summary: Summary) -> bytes:
+    """An edition as CSV: what it says of itself, one line a figure, then what changed."""
+    return write(HEADINGS, [*_about(summary), *_figures(summary.measures), *_changes(summary)])
+
+
+def of_comparison(report: Report) -> bytes:
+    """Two spans side by side as CSV."""
+    headings = (
+        "measure",
+        "label",
+        "row",
+        "column",
+        *(f"{span}_{name}" for span in ("first", "second") for name in ("value", "of", "percent", "low", "high")),
+        "difference",
+        "difference_low",
+        "difference_high",
+        "caveat",
+    )
+    rows: list[Sequence[Cell]] = [
+        ("comparison", "Spans", "", "", report.first.name, None, None, None, None, report.second.name),
+        ("comparison", "Position in the log", "", "", report.as_at_seq),
+        ("comparison", "As at", "", "", report.as_at.isoformat()),
+        ("comparison", "Rules", "", "", f"{report.rules}, code lists {report.codes_version}"),
+    ]
+    rows += [("comparison", "Caveat", "", "", *(None,) * 13, caveat) for caveat in report.caveats]
+    rows += [
+        (
+            line.measure,
+            line.label,
+            line.row,
+            line.column,
+            *(
+                cell
+                for side in (line.first, line.second)
+                for cell in (side.value, side.of, side.percent, side.low, side.high)
+            ),
+            line.difference,
+            line.low,
+            line.high,
+            line.caveat,
+        )
+        for line in report.lines
+    ]
+    return write(headings, rows)
+
+
+def write(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
+    """CSV with a heading line; texts that a spreadsheet would run are quoted with an apostrophe."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(headings)
+    for row in rows:
+        cells = [safe(cell) for cell in row]
+        writer.writerow(cells + [""] * (len(headings) - len(cells)))
+    return text.getvalue().encode()
+
+
+def safe(cell: Cell) -> str | int | float:
+    """A cell that no spreadsheet takes for a formula. Numbers stay numbers."""
+    if cell is None:
+        return ""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+
+
+def _about(summary: Summary) -> Iterator[Sequence[Cell]]:
+    about: dict[str, Cell] = {
+        "kind": summary.kind,
+        "form": summary.form,
+        "period": summary.period,
+        "edition": summary.edition,
+        "starts_at": summary.starts_at.isoformat(),
+        "ends_at": summary.ends_at.isoformat(),
+        "published_at": summary.published_at.isoformat() if summary.published_at else "not yet",
+        "as_at": summary.as_at.isoformat() if summary.as_at else "none",
+        "as_at_seq": summary.as_at_seq,
+        "chain_head": summary.chain_head,
+        "rules": summary.rules,
+        "measures_version": summary.measures_version,
+        "codes_version": summary.codes_version,
+    }
+    for name, value in about.items():
+        yield "summary", "", "", name, "", "", value
+    for note in summary.notes:
+        yield "summary", "", "", "note", "", "", None, None, None, None, None, None, None, note
+
+
+def _figures(measures: Iterable[Measure]) -> Iterator[Sequence[Cell]]:
+    for one in measures:
+        head = (one.code, one.label, one.kind)
+        tail = (one.known, one.missing)
+        if one.value is not UNSET:
+            value = one.value
+            yield *head, "", "", "", value, None, one.percent, one.low, one.high, *tail, one.text, one.caveat
+        rows = one.rows if isinstance(one.rows, tuple) else ()
+        if one.value is UNSET and not rows:
+            yield *head, "", "", "", None, None, None, None, None, *tail, one.text, one.caveat
+        for row in rows:
+            line = (row.code, row.label, row.column, row.value, row.of, row.percent, row.low, row.high)
+            yield *head, *line, *tail, row.text, one.caveat
+
+
+def _changes(summary: Summary) -> Iterator[Sequence[Cell]]:
+    for one in summary.changes:
+        because = "time" if one.why == "time" else "entries: " + ", ".join(one.kinds)
+        text = f"was {one.old}, because of {because}"
+        yield "change", one.label, "", one.line, "", "", one.new, None, None, None, None, None, None, text
