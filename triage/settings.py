@@ -139,6 +139,30 @@ class Settings(Struct, frozen=True, kw_only=True):
     match_per_hour: Annotated[int, Meta(ge=1, description="Searches for a person an hour, for one actor.")] = 30
     token_idle_days: Annotated[int, Meta(ge=1, description="Days without use after which a token expires.")] = 30
 
+    public_url: Annotated[
+        str, Meta(description="Address under which people reach the service; messages link to it. No slash at the end.")
+    ] = "http://127.0.0.1:8000"
+    smtp_host: Annotated[
+        str | None, Meta(description="Mail server for messages.", extra={"default": "none: no e-mail is sent"})
+    ] = None
+    smtp_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the mail server.")] = 587
+    smtp_security: Annotated[
+        Literal["starttls", "tls", "none"], Meta(description="How the connection to the mail server is encrypted.")
+    ] = "starttls"
+    smtp_user: Annotated[
+        str | None, Meta(description="Login at the mail server.", extra={"default": "none: no sign-in"})
+    ] = None
+    smtp_password: Annotated[
+        Secret | None, Meta(description="Password at the mail server.", extra={"default": "none"})
+    ] = None
+    smtp_from: Annotated[str, Meta(description="Sender of e-mails.")] = "street-triage@localhost"
+    webhook_private_addresses: Annotated[
+        bool, Meta(description="Whether webhooks may go to private networks and to this machine.")
+    ] = False
+    delivery_timeout_s: Annotated[
+        float, Meta(gt=0, le=60, description="Seconds until an attempt to deliver a message is given up.")
+    ] = 15.0
+
     def __post_init__(self) -> None:
         if self.owner_database_url is None:
             force_setattr(self, "owner_database_url", self.database_url)
@@ -209,6 +233,7 @@ def _type(field: FieldInfo) -> str:
         float: "number",
         bool: "`true` or `false`",
         str: "text",
+        str | None: "text",
         Path: "path",
         Secret | None: "secret",
         DatabaseUrl | None: "database address",
