@@ -17,6 +17,7 @@ import asyncpg
 import hypothesis
 import pytest
 import pytest_asyncio
+from crew import Crew, Running, running
 
 from triage.embedded import EmbeddedPostgres
 from triage.migrate import LOCK, migrate
@@ -125,3 +126,22 @@ async def conn(_shared_url: str) -> AsyncIterator[asyncpg.Connection]:
         await transaction.start()
         yield connection
         await transaction.rollback()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def service(server: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    """The service in this process, shared by all tests: each has a team of its own in it."""
+    async with _database(server, template) as url, running(url, tmp_path_factory.mktemp("service")) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def crew(service: Running) -> Crew:
+    """A team of its own, with everybody in it."""
+    return await service.enrol_crew()
+
+
+@pytest_asyncio.fixture
+async def other_crew(service: Running) -> Crew:
+    """Another team."""
+    return await service.enrol_crew()
