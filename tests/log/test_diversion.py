@@ -747,6 +747,22 @@ def test_an_intent_corrected_freely_to_s136_counts_from_its_own_capture() -> Non
     assert story.s136() == ("B", None)
 
 
+def test_an_intent_left_out_of_an_amended_contact_is_corrected_away() -> None:
+    story = Story()
+    contact = story.officer(4, intent=S136, **STREET)
+    story.outcome("community_follow_up")
+    story.amend(contact, 90, "officer", **STREET)
+    assert story.s136() == (None, "corrected")
+
+
+def test_an_intent_from_a_wrong_clock_need_not_say_when_it_was_formed() -> None:
+    story = Story()
+    story.tell("intent", 51, skew_ms=47 * 60_000, received=4, intent=S136 | {"formed_at": None})
+    story.officer(60, arrived_at=2, **STREET)
+    story.outcome("community_follow_up")
+    assert story.s136() == ("B", None)
+
+
 def test_a_withdrawn_contact_takes_its_intent_with_it() -> None:
     story = Story()
     contact = story.officer(4, intent=S136, **STREET)

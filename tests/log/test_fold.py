@@ -493,6 +493,14 @@ def test_s136_used_where_it_is_not_available() -> None:
     assert "power_location_conflict" in story.flags()
 
 
+def test_s136_considered_where_it_is_not_available() -> None:
+    story = Story()
+    intent = story.intent(4, location_type="own_home")
+    assert "power_location_conflict" in story.flags()
+    story.withdraw(intent, 90)
+    assert "power_location_conflict" not in story.flags()
+
+
 def test_the_place_of_use_counts() -> None:
     story = Story()
     story.officer(10, location_type="own_home")

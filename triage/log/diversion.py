@@ -5,26 +5,33 @@ wait until 24 hours have passed since the first disposal, and are P until then. 
 until when it is P and what it is afterwards, and `served` chooses. By time alone a grade moves only from P.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from msgspec import Struct, structs
 
-from triage.log.consensus import DECIDED_TOGETHER, available, known
-from triage.log.course import USES, Decided, PersonEvent, Use, as_found, every_use
+from triage.log.consensus import available, known
+from triage.log.evidence import (
+    JUDGED_BY,
+    WINDOW,
+    Facts,
+    contemporaneous,
+    judged_blind,
+    late,
+    law,
+    place_of,
+    recorded,
+    refusals,
+    tests_failed,
+    window,
+)
 from triage.log.intents import Claim, earliest
-from triage.log.standing import Record, Standing
+from triage.log.standing import Standing
 from triage.log.view import Because, CustodyView, DiversionView, Grade, S136View
 
 RULE = "DIV-1"
-
-WINDOW = timedelta(hours=24)
-"""How long after the first disposal a reversal counts."""
-
-JUDGED_BY = timedelta(minutes=30)
-"""How long after the first disposal a nurse's judgement may still corroborate."""
 
 SUBSTITUTES = frozenset(
     [
@@ -44,7 +51,6 @@ VOLUNTARY = frozenset(("mh_unit_voluntary", "ed_voluntary"))
 ED_AVOIDED = frozenset(
     ["community_follow_up", "signposted", "carer_or_home", "child_care_pathway", "no_mental_health_need"]
 )
-OTHER_SECTIONS = frozenset(("awol_s18", "s2_s3_s4", "s5", "cto_recall", "other_detained"))
 ARRESTS = frozenset(("arrest_offence", "arrest_breach_of_peace"))
 
 POWERS = frozenset(("s136", "s135"))
@@ -58,9 +64,6 @@ POLICE_ONLY = frozenset(("later_arrest", "no_offence", "offence_missing", "neces
 """Reasons that rest on what only police may see."""
 
 _RESTS_ON = {"power": POWERS | SECTIONS | ARRESTED_LATER, "admitted": SECTIONS, "harm": HARM}
-
-_ASSESSED = ("face_to_face", "phone")
-_RECORDED = ("body_worn_video", "radio_log")
 
 
 class Grading(Struct, frozen=True, gc=False):
@@ -83,33 +86,6 @@ class EdAvoided(Struct, frozen=True, gc=False):
 
     avoided: bool | None = None
     pending_until: datetime | None = None
-
-
-class Facts(Struct, frozen=True, kw_only=True, gc=False):
-    """What DIV-1 looks at. Times are corrected for skew."""
-
-    record: Record
-    claims: list[Claim]
-    decided: Sequence[Decided]
-    first: Decided | None
-    decided_at: datetime | None
-    used: dict[str, Use]
-    events: Sequence[PersonEvent]
-    location_type: str | None
-    someone_lives_there: bool | None
-    disposal_conflict: bool
-
-    def already(self, at: datetime) -> bool:
-        """Whether it was so at or before the first disposal, or there is none to come after."""
-        return self.decided_at is None or at <= self.decided_at
-
-    def after(self) -> list[PersonEvent]:
-        """What befell the person in the 24 hours after the first disposal."""
-        at = self.decided_at
-        if at is None or not self.events:
-            return []
-        found = [event for event in self.events if at < event.at <= at + WINDOW]
-        return sorted(found, key=lambda event: (event.at, event.entry, event.code))
 
 
 class Question(Struct, frozen=True, gc=False):
@@ -195,7 +171,7 @@ def ed_avoided(facts: Facts) -> EdAvoided:
         need not in ("none", "treat_on_scene")
         or facts.first.disposal not in ED_AVOIDED
         or any(one.entry.place_of_safety == "emergency_department" for one in record.detentions)
-        or any(event.code == "later_ed" for event in facts.after())
+        or any(code == "later_ed" for code, _ in facts.after())
     ):
         return EdAvoided(False)
     return EdAvoided(True, facts.decided_at + WINDOW)
@@ -241,7 +217,7 @@ def _not_seen(q: Question) -> Grading | None:
 
 
 def _reversed(q: Question) -> Grading | None:
-    after = _after(q.facts)
+    after = q.facts.after()
     harm = [item for item in after if item[0] in HARM]
     powers = [item for item in after if item[0] in POWERS or item[0] in SECTIONS]
     if powers:
@@ -251,7 +227,7 @@ def _reversed(q: Question) -> Grading | None:
 
 
 def _reversed_custody(q: Question) -> Grading | None:
-    after = _after(q.facts)
+    after = q.facts.after()
     arrests = [item for item in after if item[0] in ARRESTED_LATER]
     harm = [item for item in after if item[0] in HARM]
     if not arrests and not harm:
@@ -260,7 +236,8 @@ def _reversed_custody(q: Question) -> Grading | None:
 
 
 def _refuted(q: Question) -> Grading | None:
-    reasons = [*_law(q), *_tests_failed(q), *_judges(q)]
+    assert q.intent is not None
+    reasons = [*law(q.intent, q.facts), *tests_failed(q.intent), *refusals(q.facts.record)]
     return _result(q, "X", reasons[0][0], *reasons) if reasons else None
 
 
@@ -308,7 +285,7 @@ def _undetermined_custody(q: Question) -> Grading | None:
 def _claimed(q: Question) -> Grading | None:
     assert q.intent is not None
     part, intent = q.intent.part, q.intent.entry
-    reasons = _late(q)
+    reasons = late(q.intent, q.facts)
     if part.confidence == 1:
         reasons.append(("confidence_1", intent))
     if part.source == "control_room":
@@ -316,13 +293,13 @@ def _claimed(q: Question) -> Grading | None:
     elif part.source == "referring_officer":
         if not q.intent.confirmed:
             reasons.append(("unconfirmed", intent))
-    elif not contemporaneous(q.intent, q.facts) and not _recorded(q.intent):
+    elif not contemporaneous(q.intent, q.facts) and not recorded(q.intent):
         reasons.append(("not_contemporaneous", intent))
     return _result(q, "C", None, *reasons) if reasons else None
 
 
 def _claimed_custody(q: Question) -> Grading | None:
-    reasons = _late(q)
+    reasons = late(q.intent, q.facts)
     if q.intent and not contemporaneous(q.intent, q.facts):
         reasons.append(("not_contemporaneous", q.intent.entry))
     if q.intent and q.intent.part.confidence == 1:
@@ -333,7 +310,7 @@ def _claimed_custody(q: Question) -> Grading | None:
 def _corroborated(q: Question) -> Grading | None:
     at = q.facts.decided_at
     for nurse in q.facts.record.nurses:
-        if at and nurse.captured <= at + JUDGED_BY and nurse.held.blind and _judged_blind(nurse):
+        if at and nurse.captured <= at + JUDGED_BY and judged_blind(nurse):
             return _result(q, "A", None, ("judged_blind", nurse.held.id))
     return None
 
@@ -384,145 +361,10 @@ CUSTODY = Table(
 NOT_IN_QUESTION = Grading(None, "none")
 
 
-# --- what the rules ask -----------------------------------------------------------------------------------------
-
-
-def contemporaneous(intent: Claim, facts: Facts) -> bool:
-    """Whether it was captured before anybody was consulted, advised or decided, and not before the officer came."""
-    limit = _limit(facts)
-    came = _came(intent, facts.record)
-    return (limit is None or intent.captured <= limit) and (came is None or came <= intent.captured)
-
-
-def place_of(intent: Claim, facts: Facts) -> tuple[str | None, bool | None]:
-    """The place that counts: the intent's own, else that of the contact that carries it, else that of the contacts."""
-    place = intent.part.location_type or intent.location_type
-    if place is None:
-        return facts.location_type, facts.someone_lives_there
-    lives = intent.someone_lives_there
-    return place, facts.someone_lives_there if lives is None else lives
-
-
-def _limit(facts: Facts) -> datetime | None:
-    times = [] if facts.decided_at is None else [facts.decided_at]
-    for officer in facts.record.officers:
-        if officer.entry.consulted and officer.entry.consulted.at:
-            times.append(officer.corrected(officer.entry.consulted.at))
-    for nurse in facts.record.nurses:
-        if nurse.entry.advice_given_at:
-            times.append(nurse.corrected(nurse.entry.advice_given_at))
-    return min(times, default=None)
-
-
-def _came(intent: Claim, record: Record) -> datetime | None:
-    """When the officer arrived: the intent's author, else the first of them."""
-    arrivals = [
-        (one.held.author != intent.author, one.corrected(one.entry.arrived_at))
-        for one in record.officers
-        if one.entry.arrived_at
-    ]
-    return min(arrivals)[1] if arrivals else None
-
-
-def _recorded(intent: Claim) -> bool:
-    return intent.part.evidence in _RECORDED and intent.soon
-
-
-def _after(facts: Facts) -> list[tuple[str, UUID]]:
-    """What befell the person in the 24 hours after the first disposal.
-
-    Where another outcome, decided within 30 minutes of it, says that s136 was used, that is what the two disagree on:
-    it is undetermined, unless an entry other than such an outcome tells of the use.
-    """
-    after = [(event.code, event.entry) for event in facts.after()]
-    if not facts.disposal_conflict or facts.decided_at is None:
-        return after
-    until, end = facts.decided_at + DECIDED_TOGETHER, facts.decided_at + WINDOW
-    said = [one for one in facts.decided if USES.get(one.disposal) == "s136"]
-    disputed = {one.entry for one in said if one.at and one.at <= until}
-    told = [(use, power) for power, use in every_use(facts.record, facts.decided) if use.entry not in disputed]
-    used = [(power, use.entry) for use, power in sorted(told) if facts.decided_at < use.at <= end]
-    return [item for item in after if item[1] not in disputed] + used[:1]
-
-
-def _law(q: Question) -> Iterable[tuple[str, UUID]]:
-    assert q.intent is not None
-    if available(*place_of(q.intent, q.facts)) is False:
-        yield "law", q.intent.entry
-    s135 = q.facts.used.get("s135")
-    if s135 and q.facts.already(s135.at):
-        yield "law", s135.entry
-    for one in q.facts.record.contacts:
-        if one.entry.legal_status in OTHER_SECTIONS and q.facts.already(as_found(one)):
-            yield "law", one.held.id
-
-
-def _tests_failed(q: Question) -> Iterable[tuple[str, UUID]]:
-    assert q.intent is not None
-    tests = q.intent.part.tests
-    if tests and False in (tests.mental_disorder, tests.immediate_need, tests.necessary):
-        yield "test", q.intent.entry
-
-
-def _judges(q: Question) -> Iterable[tuple[str, UUID]]:
-    for nurse in q.facts.record.nurses:
-        if nurse.entry.s136_justified == "no" and nurse.entry.assessment in _ASSESSED and _own_words(nurse):
-            yield "judge", nurse.held.id
-
-
-def _own_words(nurse: Standing[Any]) -> bool:
-    """Whether the judgement is as first given: one given or changed by amendment neither corroborates nor refutes."""
-    return all(version.entry.s136_justified == nurse.entry.s136_justified for version in nurse.versions)
-
-
-def _judged_blind(nurse: Standing[Any]) -> bool:
-    """Whether she said yes, having seen or heard the person and not been told; not so by amendment."""
-    contents = [version.entry for version in nurse.versions] or [nurse.entry]
-    return all(
-        entry.s136_justified == "yes" and entry.assessment in _ASSESSED and entry.told_intent is False
-        for entry in contents
-    )
-
-
 def _undecided(q: Question) -> list[tuple[str, UUID | None]]:
     if q.facts.first is None:
         return [("no_disposal", None)]
     return [] if q.facts.first.at else [("no_decided_at", q.facts.first.entry)]
-
-
-def _late(q: Question) -> list[tuple[str, UUID]]:
-    """Inputs of the grade that were first given or changed by amendment after the first disposal."""
-    at = q.facts.decided_at
-    if at is None:
-        return []
-    late = [q.intent.entry] if q.intent and q.intent.changed and q.intent.changed > at else []
-    late += [one.held.id for one in q.facts.record.contacts if _changed_after(one, at, _place_and_status)]
-    firsts = [one for one in q.facts.decided if one.standing.versions and _was_first(one, at)]
-    late += [one.entry for one in firsts if _changed_after(one.standing, at, _decision)]
-    return [("late_input", entry) for entry in late]
-
-
-def _changed_after(one: Standing[Any], at: datetime, inputs: Callable[[Any], object]) -> bool:
-    given = None
-    for version in one.versions:
-        if version is not one.versions[0] and inputs(version.entry) != given and version.captured > at:
-            return True
-        given = inputs(version.entry)
-    return False
-
-
-def _was_first(one: Decided, at: datetime) -> bool:
-    """Whether it is the first disposal, or was before it was amended."""
-    times = [(version.entry.decided_at, version.correction) for version in one.standing.versions]
-    return one.at == at or any(time and (time - shift if shift else time) <= at for time, shift in times)
-
-
-def _place_and_status(entry: Any) -> object:
-    return entry.location_type, entry.someone_lives_there, entry.legal_status, entry.legal_status_at
-
-
-def _decision(entry: Any) -> object:
-    return entry.disposal, entry.decided_at
 
 
 def _disposal(q: Question) -> str | None:
@@ -547,18 +389,11 @@ def _pending(q: Question, grading: Grading) -> Grading:
         grading.grade,
         grading.reason,
         grading.because,
-        _window(q.facts.record) if grading.grade in ("A", "B") else None,
+        window(q.facts.record) if grading.grade in ("A", "B") else None,
         None,
         q.facts.decided_at + WINDOW,
         _items(*_grounds(q)),
     )
-
-
-def _window(record: Record) -> str:
-    found = {one.entry.event for one in record.follow_ups}
-    if "window_checked" in found:
-        return "checked"
-    return "not_traceable" if "not_traceable" in found else "not_checked"
 
 
 def _result(q: Question, grade: Grade | None, reason: str | None, *because: tuple[str, UUID | None]) -> Grading:

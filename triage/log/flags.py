@@ -13,8 +13,8 @@ from triage import codes
 from triage.log.consensus import available, known
 from triage.log.course import USES
 from triage.log.detention import Clock
-from triage.log.diversion import Facts
 from triage.log.entries import Detention
+from triage.log.evidence import Facts, place_of
 from triage.log.standing import Standing, captured, correction
 from triage.times import DAY_START_HOUR, LONDON, operational_day
 
@@ -57,7 +57,7 @@ def of(facts: Facts, clock: Clock | None, child: bool, terms: Terms) -> Iterator
         yield "place_disputed"
     if facts.decided:
         yield from _of_decisions(facts)
-    if "s136" in facts.used and available(*_place_of_use(facts)) is False:
+    if any(available(*place) is False for place in _places_of_s136(facts)):
         yield "power_location_conflict"
     if clock:
         yield from _of_detention(facts.record.detentions, clock, child, terms)
@@ -76,12 +76,14 @@ def _disputed(place: str | None) -> bool:
     return row is not None and row.available == "disputed"
 
 
-def _place_of_use(facts: Facts) -> tuple[str | None, bool | None]:
-    """Where s136 was used: as the outcome says, else where the contacts were."""
-    for one in facts.decided:
-        if USES.get(one.disposal) == "s136" and one.standing.entry.location_type:
-            return one.standing.entry.location_type, facts.someone_lives_there
-    return facts.location_type, facts.someone_lives_there
+def _places_of_s136(facts: Facts) -> Iterator[tuple[str | None, bool | None]]:
+    """Where s136 was considered, and where it was used: as the outcome says, else where the contacts were."""
+    for claim in facts.claims:
+        if claim.part.power == "s136" and claim.state == "stands":
+            yield place_of(claim, facts)
+    if "s136" in facts.used:
+        said = [one.standing.entry.location_type for one in facts.decided if USES.get(one.disposal) == "s136"]
+        yield next(filter(None, said), facts.location_type), facts.someone_lives_there
 
 
 def _of_decisions(facts: Facts) -> Iterator[str]:

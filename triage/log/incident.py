@@ -17,8 +17,9 @@ from triage.log import consensus, course, detention, diversion, flags, intents, 
 from triage.log.consensus import known
 from triage.log.course import Decided, PersonEvent, Use
 from triage.log.detention import Clock
-from triage.log.diversion import CLINICAL, POLICE_ONLY, Facts, Result
+from triage.log.diversion import CLINICAL, POLICE_ONLY, Result
 from triage.log.entries import AMENDABLE, Contact, Held
+from triage.log.evidence import Facts
 from triage.log.flags import Terms
 from triage.log.intents import Claim
 from triage.log.standing import Record, Standing, captured, judges, read

@@ -34,10 +34,10 @@ class Claim(Struct, frozen=True, gc=False):
     part: IntentPart
     captured: datetime
     formed: datetime | None
-    state: Literal["stands", "corrected", "withdrawn"] = "stands"
-    changed: datetime | None = None
-    location_type: str | None = None
-    someone_lives_there: bool | None = None
+    state: Literal["stands", "corrected", "withdrawn"]
+    changed: datetime | None
+    location_type: str | None
+    someone_lives_there: bool | None
 
     @property
     def soon(self) -> bool:
