@@ -12,7 +12,6 @@ import asyncpg
 import structlog
 from litestar import Litestar, Request, Response
 from litestar._asgi.routing_trie.types import RouteTrieNode
-from litestar.enums import HttpMethod
 from litestar.exceptions import HTTPException, NotFoundException
 from litestar.types import ASGIApp
 
@@ -185,11 +184,15 @@ def application(settings: Settings, beside: Opened | None = None) -> ASGIApp:
     return Edge(app, metrics.observe)
 
 
+class _OfAnyMethod(dict[Any, Any]):
+    def __missing__(self, method: str) -> Any:
+        return self["asgi"]
+
+
 def _let_asgi_routes_have_parameters(node: RouteTrieNode) -> None:
     """Litestar 2.25 looks the parameters of a plain ASGI route up by the request's method, and has them under `asgi`."""
     if node.is_asgi:
-        for method in HttpMethod:
-            node.path_parameters[method.value] = node.path_parameters["asgi"]
+        node.path_parameters = _OfAnyMethod(node.path_parameters)
     for child in node.children.values():
         _let_asgi_routes_have_parameters(child)
 

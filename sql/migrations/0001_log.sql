@@ -350,7 +350,7 @@ BEGIN
     END LOOP;
 END $$;
 
-GRANT SELECT ON team, role TO triage_service;
+GRANT SELECT ON team, role, schema_migration TO triage_service;
 GRANT SELECT, INSERT ON staff, device, token, enrolment, entry, incident, incident_person, intent_disclosure, quarantine, partner
     TO triage_service;
 GRANT SELECT, UPDATE ON log_head TO triage_service;

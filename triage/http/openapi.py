@@ -8,10 +8,10 @@ each operation. The same program gives the same bytes.
 import inspect
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, get_args, get_type_hints
 
 import msgspec
-from msgspec import inspect as types
+from msgspec import UnsetType, inspect as types
 
 from triage import codes
 from triage.http.operations import Operation, Parameter, Response
@@ -239,7 +239,8 @@ def _collect(node: types.Type, found: dict[type, types.StructType]) -> None:
 
 
 def _complete_struct(struct: types.StructType, schema: Json) -> None:
-    properties = schema["properties"]
+    properties, hints = schema["properties"], get_type_hints(struct.cls)
+    schema["required"] = [name for name in schema["required"] if UnsetType not in get_args(hints.get(name))]
     if struct.tag_field is not None:
         properties[struct.tag_field]["type"] = "string"
     for field in struct.fields:
