@@ -61,6 +61,8 @@ class Purpose(bytes, Enum):
     CURSORS = b"triage/1/cursors"
     SESSIONS = b"triage/1/sessions"
     """Cookies of the review pages."""
+    WEBHOOKS = b"triage/1/webhooks"
+    """Secrets of webhooks, one below it for each receiver."""
     LIMITS = b"triage/1/limits"
     """Addresses counted for attempt limits are stored only as a keyed digest."""
 

@@ -1,0 +1,79 @@
+"""Waking: a scheduler that does nothing but look, every few seconds, whether something is due. Rows decide what is."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from triage.jobs.alerts import raise_alerts
+from triage.jobs.delivery import Sender, deliver_due
+from triage.jobs.publishing import publish_due
+from triage.store.database import Database
+
+log = structlog.get_logger(__name__)
+
+EVERY_S: Final = 15
+"""Seconds between two looks; a summary is due to the minute."""
+
+
+async def wake(database: Database, sender: Sender, now: datetime) -> None:
+    """Publish, raise and deliver whatever is due at `now`. What fails is logged and left for the next time."""
+    url = sender.settings.public_url
+    await _attempt("publishing", publish_due(database, now, public_url=url))
+    await _attempt("alerts", raise_alerts(database, now, public_url=url))
+    await _attempt("delivery", deliver_due(database, sender, now))
+
+
+async def _attempt(name: str, work: Awaitable[object]) -> None:
+    try:
+        await work
+    except Exception as error:
+        log.error("waking_failed", part=name, exc_info=error)
+
+
+@asynccontextmanager
+async def awake(database: Database, sender: Sender, every_s: float = EVERY_S) -> AsyncIterator[None]:
+    """Wake up at once and then every few seconds for as long as the block lasts. Any number of replicas may."""
+
+    async def work() -> None:
+        await wake(database, sender, datetime.now(UTC))
+
+    async with repeating(work, every_s):
+        yield
+
+
+@asynccontextmanager
+async def repeating(work: Callable[[], Awaitable[None]], every_s: float) -> AsyncIterator[None]:
+    """Call `work` now and every few seconds, never twice at once; missed times count as one. Ends with the block."""
+    running: set[asyncio.Task[None]] = set()
+
+    async def once() -> None:
+        task = asyncio.current_task()
+        assert task
+        running.add(task)
+        try:
+            await work()
+        finally:
+            running.discard(task)
+
+    scheduler = AsyncIOScheduler(timezone=UTC)
+    scheduler.add_job(
+        once,
+        IntervalTrigger(seconds=every_s, timezone=UTC),
+        max_instances=1,
+        coalesce=True,
+        misfire_grace_time=None,
+        next_run_time=datetime.now(UTC),
+    )
+    scheduler.start()
+    try:
+        yield
+    finally:
+        # a transaction cut off here is rolled back, and its work is done at the next waking, by whichever process
+        scheduler.shutdown(wait=False)
+        await asyncio.gather(*running, return_exceptions=True)
