@@ -1,9 +1,12 @@
 """DIV-1, line by line: every line of the published tables, each as it applies and as it does not."""
 
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from logs import stories
 from story import (
     ANOTHER,
     CLINICAL_LEAD,
@@ -994,3 +997,16 @@ def test_not_in_question_or_undecided_is_null() -> None:
     story.outcome("carer_or_home")
     assert story.diversion().ed_avoided is None
     assert ed_in_question(disposal=None).diversion().ed_avoided is None
+
+
+# --- the published rule --------------------------------------------------------------------------------------------
+
+PUBLISHED = (Path(__file__).parents[2] / "docs" / "diversion.md").read_text(encoding="utf-8")
+
+
+@given(stories())
+def test_every_reason_is_in_the_published_rule(story: Story) -> None:
+    result = story.incident().diversion
+    for grading in (result.s136, result.custody):
+        said = {item.code for item in (*grading.because, *grading.pending)} | {grading.reason, grading.window}
+        assert not [code for code in said if code and f"`{code}`" not in PUBLISHED]

@@ -213,7 +213,11 @@ def test_the_clinical_lead_sees_custody_grades_without_police_reasons() -> None:
     story.nurse(62, **JUDGED)
     story.outcome("community_follow_up", 65)
     assert graded(story, AS_CLINICAL_LEAD).custody.grade == "U"
-    assert [item.code for item in graded(story, AS_CLINICAL_LEAD).custody.because] == ["intent", "first_disposal"]
+    assert [item.code for item in graded(story, AS_CLINICAL_LEAD).custody.because] == [
+        "intent",
+        "first_disposal",
+        "offence_missing",
+    ]
     assert "necessity_missing" in [item.code for item in graded(story, AS_SERGEANT).custody.because]
 
 

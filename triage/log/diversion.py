@@ -60,7 +60,7 @@ ARRESTED_LATER = frozenset(("arrest_custody", "custody", "later_arrest"))
 
 CLINICAL = SECTIONS | {"serious_harm", "judge", "judged_blind"}
 """Reasons that rest on what only health may see."""
-POLICE_ONLY = frozenset(("later_arrest", "no_offence", "offence_missing", "necessity_missing"))
+POLICE_ONLY = frozenset(("later_arrest", "necessity_missing"))
 """Reasons that rest on what only police may see."""
 
 _RESTS_ON = {"power": POWERS | SECTIONS | ARRESTED_LATER, "admitted": SECTIONS, "harm": HARM}
