@@ -416,6 +416,14 @@ def test_a_referring_officers_intent_unconfirmed_is_only_a_claim(part: dict[str,
     assert diverted(**(CONFIRMED | part)).s136() == ("C", None)
 
 
+def test_an_intent_is_captured_soon_by_one_clock() -> None:
+    story = Story()
+    story.tell("intent", 190, skew_ms=180 * 60_000, received=10, intent=S136 | CONFIRMED | {"formed_at": 184})
+    story.officer(60, **STREET)
+    story.outcome("community_follow_up")
+    assert story.s136() == ("B", None)
+
+
 def test_a_confirmed_referring_officers_intent_need_not_be_contemporaneous() -> None:
     story = Story()
     story.intent(40, **CONFIRMED)
@@ -730,6 +738,15 @@ def test_nor_once_a_consultation_advice_or_disposal_is_stored(settling: tuple[st
     story.tell(settling[0], 5, **settling[1])
     story.amend(intent, 5.5, "intent", intent=S136 | {"power": "none_needed"})
     assert story.s136() == (None, "corrected")
+
+
+@pytest.mark.parametrize("kind", ["officer", "nurse", "paramedic"])
+def test_another_contact_settles_nothing(kind: str) -> None:
+    story = Story()
+    intent = story.intent(4)
+    story.tell(kind, 5, area="bedford")
+    story.amend(intent, 5.5, "intent", intent=S136 | {"power": "none_needed"})
+    assert story.s136() == (None, "none")
 
 
 def test_an_intent_withdrawn_within_two_minutes_was_never_there() -> None:

@@ -140,7 +140,5 @@ def _free(one: Standing[Any], at: datetime, seq: int, record: Record) -> bool:
 def _settles(held: Held) -> bool:
     """Whether it holds a consultation, advice or a disposal, after which an intent is no longer innocent."""
     entry = held.entry.entry if isinstance(held.entry, Amendment) else held.entry
-    kind = entry.__struct_config__.tag
-    if kind == "officer":
-        return getattr(entry, "consulted", None) is not None
-    return kind == "outcome" or (kind == "nurse" and getattr(entry, "advice", None) is not None)
+    said = getattr(entry, "consulted", None), getattr(entry, "advice", None), getattr(entry, "disposal", None)
+    return any(one is not None for one in said)
