@@ -16,6 +16,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 import msgspec
+from litestar.types import ASGIApp
 from uuid_utils.compat import uuid7
 
 from triage.access.actors import Actor, new_token, token_hash
@@ -95,6 +96,11 @@ def told(receipt: Json) -> set[tuple[str, str]]:
     return {(notice["code"], notice["field"]) for notice in receipt["notices"]}
 
 
+def _named(headers: dict[str, str]) -> dict[str, str]:
+    """Header fields given as keyword arguments."""
+    return {name.replace("_", "-"): value for name, value in headers.items()}
+
+
 @dataclass(slots=True)
 class Phone:
     """One member of staff's phone. `holds` is what `follow` has told it, as a phone keeps it."""
@@ -111,13 +117,16 @@ class Phone:
     def _signed_in(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self.token}"}
 
+    @property
+    def _json(self) -> dict[str, str]:
+        return self._signed_in | {"content-type": "application/json"}
+
     async def put(self, body: Json, **headers: str) -> httpx.Response:
         """Send one entry; its id goes into the address."""
         return await self.put_raw(body["id"], msgspec.json.encode(body), **headers)
 
     async def put_raw(self, entry_id: object, body: bytes, **headers: str) -> httpx.Response:
-        sent = self._signed_in | {"content-type": "application/json"} | {k.replace("_", "-"): v for k, v in headers.items()}
-        return await self.client.put(f"/v1/entries/{entry_id}", content=body, headers=sent)
+        return await self.client.put(f"/v1/entries/{entry_id}", content=body, headers=self._json | _named(headers))
 
     async def store(self, body: Json, **headers: str) -> Json:
         """Send one entry that must be stored; the receipt."""
@@ -133,8 +142,7 @@ class Phone:
         return body
 
     async def sync_raw(self, content: bytes, **headers: str) -> httpx.Response:
-        sent = self._signed_in | {"content-type": "application/json"} | {k.replace("_", "-"): v for k, v in headers.items()}
-        return await self.client.post("/v1/sync", content=content, headers=sent)
+        return await self.client.post("/v1/sync", content=content, headers=self._json | _named(headers))
 
     async def post_sync(self, *entries: Json, cursor: str | None = None, **request: Any) -> httpx.Response:
         body = {"cursor": cursor, "sent_at": now(), "entries": entries} | request
@@ -234,7 +242,8 @@ class Crew:
     async def consultations(self) -> list[Any]:
         """The reads that were logged, oldest first."""
         return await self.fetch(
-            "SELECT actor, role, device, query, ids FROM audit WHERE team_id = $1 AND operation = 'consultation' ORDER BY id"
+            "SELECT actor, role, device, query, ids FROM audit WHERE team_id = $1 AND operation = 'consultation' "
+            "ORDER BY id"
         )
 
 
@@ -271,13 +280,15 @@ class Running:
         return Phone(self.service, self.client, token, staff_id, device_id)
 
 
+async def _run(app: ASGIApp, scope: Any, inbox: asyncio.Queue[Any], outbox: asyncio.Queue[Any]) -> None:
+    await app(scope, inbox.get, outbox.put)
+
+
 @contextlib.asynccontextmanager
 async def running(url: str, data_dir: Path, address: str = "127.0.0.1", **changed: Any) -> AsyncIterator[Running]:
     """The service, open on a migrated database that also holds its keys."""
     limits = {"enrol_attempts_per_hour": 100_000, "pool_size": 5, "queue_limit": 100_000} | changed
-    settings = Settings(
-        database_url=DatabaseUrl(url), keys_database_url=DatabaseUrl(url), data_dir=data_dir, **limits
-    )
+    settings = Settings(database_url=DatabaseUrl(url), keys_database_url=DatabaseUrl(url), data_dir=data_dir, **limits)
     opened: list[Service] = []
 
     @contextlib.asynccontextmanager
@@ -288,7 +299,8 @@ async def running(url: str, data_dir: Path, address: str = "127.0.0.1", **change
     app = application(settings, remember)
     inbox: asyncio.Queue[Any] = asyncio.Queue()
     outbox: asyncio.Queue[Any] = asyncio.Queue()
-    lifespan = asyncio.create_task(app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, inbox.get, outbox.put))  # type: ignore[arg-type, typeddict-item]
+    scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
+    lifespan = asyncio.create_task(_run(app, scope, inbox, outbox))
     await inbox.put({"type": "lifespan.startup"})
     started = await outbox.get()
     assert started["type"] == "lifespan.startup.complete", started

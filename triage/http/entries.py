@@ -1,6 +1,6 @@
 """`PUT /v1/entries/{id}` and the entries of an incident."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,14 +8,24 @@ import msgspec
 from msgspec import Meta, Struct
 
 from triage.access.actors import Actor
-from triage.http.messages import NO_STORE, Answer, an_id, bearer, header, in_json, in_problem, require_acceptable
+from triage.http.messages import (
+    NO_STORE,
+    Answer,
+    a_time,
+    an_id,
+    bearer,
+    header,
+    in_json,
+    in_problem,
+    require_acceptable,
+)
 from triage.http.service import Asked, Service
 from triage.log.canonical import canonical
-from triage.log.entries import SEALED, AnyEntry, Intent, Nurse, Officer, Paramedic, Time
+from triage.log.entries import SEALED, AnyEntry, Intent, Nurse, Officer, Paramedic
 from triage.log.notices import Notice
 from triage.log.validation import decode
 from triage.log.view import View
-from triage.problems import FORBIDDEN, INVALID_PARAMETER, WRONG_PROFESSION, Problem, Refused
+from triage.problems import FORBIDDEN, WRONG_PROFESSION, Problem, Refused
 from triage.store.appending import Item, Receipt, Stale
 from triage.store.incidents import Shown
 from triage.store.log import Appended
@@ -108,13 +118,8 @@ def skew_of(sent_at: datetime, now: datetime) -> int:
 
 def _skew(asked: Asked) -> int | None:
     text = header(asked.scope, b"triage-sent-at")
-    if text is None:
-        return None
-    try:
-        sent_at = msgspec.convert(text, Time)
-        return skew_of(sent_at.astimezone(UTC), asked.now)
-    except (msgspec.ValidationError, OverflowError) as error:
-        raise Refused(INVALID_PARAMETER, "Triage-Sent-At is an RFC 3339 time with an offset.") from error
+    sent_at = a_time({} if text is None else {"Triage-Sent-At": text}, "Triage-Sent-At")
+    return None if sent_at is None else skew_of(sent_at, asked.now)
 
 
 async def get_entries(asked: Asked) -> Answer:
@@ -123,7 +128,7 @@ async def get_entries(asked: Asked) -> Answer:
     actor = await asked.actor("incidents.read")
     shown = await asked.service.incidents.entries(actor, an_id(asked.path("id"), "id"))
     changes = _changes(shown)
-    return in_json({"entries": [_listed(one, changes.get(one.held.id, [])) for one in shown]})
+    return in_json({"entries": [_listed(one, changes.get(one.held.id, []), actor) for one in shown]})
 
 
 def _changes(shown: list[Shown]) -> dict[UUID, list[dict[str, Any]]]:
@@ -137,7 +142,8 @@ def _changes(shown: list[Shown]) -> dict[UUID, list[dict[str, Any]]]:
     return changes
 
 
-def _listed(one: Shown, changes: list[dict[str, Any]]) -> dict[str, Any]:
+def _listed(one: Shown, changes: list[dict[str, Any]], actor: Actor) -> dict[str, Any]:
+    """Notices are its author's alone: they rest on what she may see, and could tell others what they may not."""
     held = one.held
     return _content(one) | {
         "id": held.id,
@@ -151,7 +157,7 @@ def _listed(one: Shown, changes: list[dict[str, Any]]) -> dict[str, Any]:
         "blind": held.blind,
         "released_by": held.released_by,
         "amendments": changes,
-        "notices": msgspec.Raw(one.notices),
+        "notices": msgspec.Raw(one.notices) if held.author == actor.staff_id else [],
         "link": one.link.hex(),
     }
 

@@ -281,7 +281,7 @@ def an_id(text: str, name: str) -> UUID:
 
 def _parameter(text: str, kind: Any, name: str) -> Any:
     try:
-        value = msgspec.convert(text, kind, strict=False)
+        value = msgspec.convert(text, kind)
     except (msgspec.ValidationError, OverflowError) as error:
         raise Refused(INVALID_PARAMETER, f"{name} cannot be read.") from error
     if isinstance(value, datetime) and not 2000 <= value.year <= 2100:

@@ -47,6 +47,7 @@ from triage.problems import (
 
 CHANGED_FOR: Final = timedelta(hours=72)
 """How long a changed incident stays in the scope of a phone."""
+_events: Final = msgspec.json.Decoder(tuple[PersonEvent, ...])
 OPEN_FOR: Final = timedelta(days=28)
 """How long an incident without its outcome stays in the scope of a phone."""
 LINKS: Final = (SameIncident, NotSameIncident, Withdrawal)
@@ -300,7 +301,7 @@ class _Deciding:
         held = Held(
             seq=read.seq + len(self.fresh) + 1,
             id=item.id,
-            entry=entry,
+            entry=modernise(entry),
             received_at=received_at,
             author=actor.staff_id,
             profession=actor.profession,
@@ -350,6 +351,8 @@ def _again(item: Item, held: HeldRow, texts: Mapping[UUID, bytes | None]) -> Res
     stored = Content(held.body, texts.get(held.id))
     if stored != item.content:
         return _conflict(item, stored, held.author)
+    # notices rest on what their author may see
+    notices = held.notices if held.author == item.actor.staff_id else "[]"
     return Receipt(
         id=held.id,
         incident_id=held.incident_id,
@@ -357,7 +360,7 @@ def _again(item: Item, held: HeldRow, texts: Mapping[UUID, bytes | None]) -> Res
         status="duplicate",
         received_at=held.received_at,
         clock_skew_ms=held.skew_ms,
-        notices=msgspec.json.decode(held.notices, type=tuple[Notice, ...]),
+        notices=msgspec.json.decode(notices, type=tuple[Notice, ...]),
     )
 
 
@@ -420,7 +423,7 @@ def regroup(read: Read, added: Sequence[Addition], items: Sequence[Item] = ()) -
     for held in every:
         i = held.entry.incident_id
         found.setdefault(ids_of.get(i, (i,)), []).append(held)
-    return [_group(ids, entries) for ids, entries in found.items() if entries]
+    return [_group(ids, entries, read.rows.get((ids[0], False))) for ids, entries in found.items() if entries]
 
 
 def names_incidents(entry: AnyEntry) -> tuple[UUID, ...]:
@@ -430,12 +433,13 @@ def names_incidents(entry: AnyEntry) -> tuple[UUID, ...]:
     return (entry.incident_id,)
 
 
-def _group(ids: tuple[UUID, ...], entries: list[Held]) -> Group:
+def _group(ids: tuple[UUID, ...], entries: list[Held], before: IncidentRow | None) -> Group:
     visible = redact(entries, BLIND)
-    full = fold(entries)
+    related = _events.decode(before.related) if before else ()
+    full = fold(entries, related)
     unchanged = len(visible) == len(full.record.held) and all(map(is_, visible, full.record.held))
     blind = full if unchanged else fold(visible) if visible else None
-    return Group(ids[0], ids, entries, full, blind)
+    return Group(ids[0], ids, entries, full, blind, related, tuple(before.duplicates) if before else ())
 
 
 def relate(group: Group, others: Iterable[Group]) -> None:
@@ -446,10 +450,11 @@ def relate(group: Group, others: Iterable[Group]) -> None:
         if other.root != group.root and not set(other.full.people).isdisjoint(group.full.people)
         for event in person_events(other.full)
     ]
-    related = {(event.at, event.code, event.entry, event.incident): event for event in events}
-    group.related = tuple(related[key] for key in sorted(related))
-    if group.related:
-        group.full = fold(group.entries, group.related)
+    by_key = {(event.at, event.code, event.entry, event.incident): event for event in events}
+    related = tuple(by_key[key] for key in sorted(by_key))
+    if related != group.related:
+        group.related = related
+        group.full = fold(group.entries, related)
 
 
 def names_people(group: Group) -> bool:

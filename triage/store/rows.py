@@ -83,15 +83,18 @@ def of_incidents(
     """
     head = added[-1].held.seq
     rows: list[tuple[Any, ...]] = []
-    for group in groups:
-        moved = any(read.root(i) != group.root for i in group.ids)
-        rows += _both(group, read, head if moved else None)
+    members: dict[UUID, set[UUID]] = {}
+    for before in read.rows.values():
+        members.setdefault(before.root, set()).add(before.id)
+    for group in (*groups, *relatives):
+        # also what others left, who take the entry that parts them along
+        left = not members.get(group.root, set()).issubset(group.ids)
+        moved = left or any(read.root(i) != group.root for i in group.ids)
+        row = read.rows.get((group.root, False))
+        regraded = row is not None and row.related != _encode(group.related)
+        rows += _both(group, read, head if moved or regraded else None)
         if moved:
             rows += [_absorbed(row, i) for i in group.ids if i != group.root for row in _both(group, read, head)]
-    for group in relatives:
-        before = read.rows.get((group.root, False))
-        if before is not None and before.related != _encode(group.related):
-            rows += _both(group, read, head)
     return _columns(rows)
 
 
