@@ -11,7 +11,8 @@ from itertools import groupby
 from typing import Any, Final, get_args, get_type_hints
 
 import msgspec
-from msgspec import UnsetType, inspect as types
+from msgspec import UnsetType
+from msgspec import inspect as types
 
 from triage import codes
 from triage.http.operations import Operation, Parameter, Response
@@ -164,7 +165,7 @@ def _responses(operation: Operation, known: _Known) -> Json:
 
 def _success(response: Response, known: _Known) -> Json:
     found: Json = {"description": response.description, "headers": _headers(response.headers)}
-    if response.status in (204, 304):
+    if response.status in (204, 304, 308):
         return found
     described = known[response.kind] if response.kind is not None else {}
     found["content"] = {

@@ -6,7 +6,9 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from triage import codes, problems
-from triage.http import access, documents, entries, health, incidents, metrics, quarantine, sync
+from triage.disclosure.calendar import Dataset
+from triage.disclosure.rendering import Manifest
+from triage.http import access, documents, entries, exports, health, incidents, metrics, quarantine, sync
 from triage.http.operations import Operation, Parameter, Response
 from triage.log.entries import KINDS, AnyEntry, Area, ShortText, Time
 from triage.log.notices import Notice
@@ -14,6 +16,7 @@ from triage.log.view import Status, View
 from triage.problems import Listed
 from triage.store.access import Enrolled
 
+IF_NONE_MATCH = Parameter(name="If-None-Match", where="header", kind=str, description="Entity tags already held.")
 ID = Parameter(name="id", where="path", kind=UUID, description="The id.", required=True)
 SIGNED_IN: tuple[Listed, ...] = (
     problems.TOKEN_MISSING,
@@ -79,6 +82,14 @@ class EntryList(Struct):
 
 def _filter(name: str, kind: Any, description: str) -> Parameter:
     return Parameter(name=name, where="query", kind=kind, description=description)
+
+
+RELEASE = (
+    Parameter(name="dataset", where="path", kind=Dataset, description="A dataset.", required=True),
+    Parameter(name="period", where="path", kind=str, description="Such as `2026-10` or `2026-Q3`.", required=True),
+)
+EDITION = _filter("edition", int, "An edition; the latest if not given.")
+FILE_TYPES = ("text/csv", "application/x-ndjson", "application/vnd.apache.parquet")
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -175,7 +186,7 @@ OPERATIONS: tuple[Operation, ...] = (
         verb="incidents.read",
         parameters=(
             ID,
-            Parameter(name="If-None-Match", where="header", kind=str, description="Entity tags already held."),
+            IF_NONE_MATCH,
         ),
         responses=(
             Response(status=200, description="The incident.", kind=View, headers=("ETag",)),
@@ -193,6 +204,73 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=(ID,),
         responses=(Response(status=200, description="The entries, in the order of the log.", kind=EntryList),),
         problems=(*SIGNED_IN, problems.NOT_FOUND),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/exports",
+        handler=exports.list_exports,
+        summary="List releases",
+        tag="Exports",
+        verb="exports.read",
+        responses=(Response(status=200, description="The latest edition of each.", kind=exports.OfferList),),
+        problems=(*SIGNED_IN, problems.UNKNOWN_PARAMETER, problems.AGREEMENT_EXPIRED),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/exports/ledger",
+        handler=exports.get_ledger,
+        summary="List pulls",
+        tag="Exports",
+        verb="exports.read, for one's own, or audit.read",
+        parameters=(
+            _filter("limit", int, "Pulls on a page, 1 to 200; 50 if not given."),
+            _filter("before", Time, "Where the page begins, from the `Link` of the page before."),
+        ),
+        responses=(Response(status=200, description="Pulls, newest first.", kind=exports.PullList, headers=("Link",)),),
+        problems=(*SIGNED_IN, *PAGED),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/exports/{dataset}/{period}",
+        handler=exports.get_manifest,
+        summary="Read the manifest of a release",
+        tag="Exports",
+        verb="exports.read",
+        parameters=(*RELEASE, EDITION),
+        responses=(Response(status=200, description="Files, columns and statement.", kind=Manifest),),
+        problems=(*SIGNED_IN, *PAGED, problems.AGREEMENT_EXPIRED, problems.NOT_FOUND),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/exports/{dataset}/{period}/files/{name}",
+        handler=exports.get_file,
+        summary="Download a file",
+        tag="Exports",
+        verb="exports.read",
+        parameters=(
+            *RELEASE,
+            Parameter(name="name", where="path", kind=str, description="A name in the manifest.", required=True),
+            EDITION,
+            Parameter(name="Range", where="header", kind=str, description="One range of bytes."),
+            Parameter(name="If-Range", where="header", kind=str, description="The entity tag that the range is of."),
+            Parameter(name="If-None-Match", where="header", kind=str, description="Entity tags already held."),
+        ),
+        responses=(
+            Response(
+                status=200, description="The file.", media_types=FILE_TYPES, headers=("ETag", "Accept-Ranges")
+            ),
+            Response(
+                status=206, description="The range.", media_types=FILE_TYPES, headers=("ETag", "Content-Range")
+            ),
+            Response(status=304, description="Unchanged: not a pull.", headers=("ETag",)),
+        ),
+        problems=(
+            *SIGNED_IN,
+            *PAGED,
+            problems.AGREEMENT_EXPIRED,
+            problems.NOT_FOUND,
+            problems.RANGE_NOT_SATISFIABLE,
+        ),
     ),
     Operation(
         method="GET",
@@ -305,9 +383,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=documents.get_codes,
         summary="All code lists",
         tag="Reference",
-        parameters=(
-            Parameter(name="If-None-Match", where="header", kind=str, description="Entity tags already held."),
-        ),
+        parameters=(IF_NONE_MATCH,),
         responses=(
             Response(status=200, description="Lists, validity, replacements.", kind=codes.Document, headers=("ETag",)),
             Response(status=304, description="Unchanged.", headers=("ETag",)),
@@ -321,8 +397,58 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="This description",
         tag="Reference",
         open=True,
-        responses=(Response(status=200, description="OpenAPI 3.1.", headers=("ETag",)),),
+        parameters=(IF_NONE_MATCH,),
+        responses=(
+            Response(
+                status=200,
+                description="OpenAPI 3.1.",
+                media_types=("application/json", "application/vnd.oai.openapi+json"),
+                headers=("ETag",),
+            ),
+            Response(status=304, description="Unchanged.", headers=("ETag",)),
+        ),
         problems=(problems.NOT_ACCEPTABLE, problems.INTERNAL),
+    ),
+    Operation(
+        method="GET",
+        path="/docs",
+        handler=documents.get_page,
+        summary="This description, to read",
+        tag="Reference",
+        open=True,
+        parameters=(IF_NONE_MATCH,),
+        responses=(
+            Response(status=200, description="A page.", media_types=("text/html",), headers=("ETag",)),
+            Response(status=304, description="Unchanged.", headers=("ETag",)),
+        ),
+        problems=(problems.NOT_ACCEPTABLE, problems.INTERNAL),
+    ),
+    Operation(
+        method="GET",
+        path="/docs/style.css",
+        handler=documents.get_style,
+        summary="Its style sheet",
+        tag="Reference",
+        open=True,
+        parameters=(IF_NONE_MATCH,),
+        responses=(
+            Response(status=200, description="A style sheet.", media_types=("text/css",), headers=("ETag",)),
+            Response(status=304, description="Unchanged.", headers=("ETag",)),
+        ),
+        problems=(problems.NOT_ACCEPTABLE, problems.INTERNAL),
+    ),
+    Operation(
+        method="GET",
+        path="/problems/{code}",
+        handler=documents.get_problem,
+        summary="What a problem means",
+        tag="Reference",
+        open=True,
+        parameters=(
+            Parameter(name="code", where="path", kind=str, description="The `code` of a problem.", required=True),
+        ),
+        responses=(Response(status=308, description="Read on there.", headers=("Location",)),),
+        problems=(problems.NOT_FOUND, problems.INTERNAL),
     ),
     Operation(
         method="GET",
