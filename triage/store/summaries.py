@@ -26,7 +26,7 @@ from triage.summaries.editions import Form, Summary
 from triage.summaries.facts import Around, Fact, decode, encode, fact_of
 from triage.summaries.registry import POOLED_MONTHS, Scope
 from triage.summaries.schedule import DEFAULTS, Calendar, Due, Slot
-from triage.times import PeriodKind, period_of
+from triage.times import PeriodKind, parse_period, period_of
 
 SQL = load("summaries")
 
@@ -158,31 +158,44 @@ class Loaded:
 async def load_scope(connection: Connection, team: Team, slot: Slot, as_at: datetime) -> Loaded:
     """Everything the measures of a period need, as the log stands in the connection's snapshot."""
     loading = _Loading(connection, team.team_id)
-    kind, starts_at, ends_at = slot.period.kind, slot.starts_at, slot.ends_at
+    starts_at, ends_at = slot.starts_at, slot.ends_at
     since = pooled_since(slot, team.calendar.zone)
     of_period = await loading.fetch(SQL.members, since or starts_at, ends_at)
     recent = await loading.fetch(SQL.members, as_at - RECENT, as_at)
     people = {person for around in of_period for person in around.fact.people if around.fact.at >= starts_at}
     theirs = await loading.fetch(SQL.of_people, list(people), starts_at - AROUND, ends_at + AROUND) if people else []
-    counting = [around.fact for around in of_period if around.fact.counts]
-    members = [fact for fact in counting if fact.at >= starts_at]
     restated = await connection.fetchval(SQL.restated, team.team_id, starts_at, ends_at)
-    heard = bool(members) or await connection.fetchval(SQL.heard, team.team_id, starts_at, ends_at)
-    scope = Scope(
-        kind=kind,
-        starts_at=starts_at,
-        ends_at=ends_at,
+    scope = assemble(team, slot, as_at, of_period, recent, theirs, restated)
+    if not scope.members and not await connection.fetchval(SQL.heard, team.team_id, starts_at, ends_at):
+        scope = msgspec.structs.replace(scope, silent=True)
+    return Loaded(scope, loading.fresh)
+
+
+def assemble(
+    team: Team,
+    slot: Slot,
+    as_at: datetime,
+    of_period: Iterable[Around],
+    recent: Iterable[Around],
+    theirs: Iterable[Around],
+    restated: int = 0,
+) -> Scope:
+    """The scope of those of these incidents that count. `of_period` reaches back as far as is pooled."""
+    counting = [around.fact for around in of_period if around.fact.counts]
+    since = pooled_since(slot, team.calendar.zone)
+    return Scope(
+        kind=slot.period.kind,
+        starts_at=slot.starts_at,
+        ends_at=slot.ends_at,
         as_at=as_at,
-        members=members,
+        members=[fact for fact in counting if fact.at >= slot.starts_at],
         recent=[around for around in recent if around.fact.counts],
         pooled=counting if since else (),
         of_person=by_person(around.fact for around in theirs if around.fact.counts),
         restated=restated,
-        silent=not heard,
         populations=codes.populations,
         zone=team.calendar.zone,
     )
-    return Loaded(scope, loading.fresh)
 
 
 def pooled_since(slot: Slot, zone: ZoneInfo) -> datetime | None:
@@ -236,6 +249,12 @@ class _Loading:
             fact = msgspec.structs.replace(fact_of(fold(held, others), others), seq=by_id[root]["seq"])
             self.known[root] = fact
             self.fresh.append(fact)
+
+
+def slot_of(summary: Summary) -> Slot:
+    """The instants that an edition was published for: a calendar changed since changes no past period."""
+    period = parse_period(summary.kind, summary.period)
+    return Slot(period, summary.starts_at, summary.ends_at, summary.due_at)
 
 
 async def running_detentions(connection: Connection, team_id: UUID) -> list[Fact]:

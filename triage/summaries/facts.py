@@ -13,10 +13,11 @@ import msgspec
 from msgspec import Struct
 
 from triage import codes
-from triage.log import course, diversion, intents
+from triage.log import course, intents
 from triage.log.course import Decided
-from triage.log.diversion import Facts, Grading
+from triage.log.diversion import Grading
 from triage.log.entries import Contact
+from triage.log.evidence import Facts, contemporaneous
 from triage.log.flags import LATE
 from triage.log.incident import Incident
 from triage.log.standing import Standing, captured
@@ -242,7 +243,7 @@ def fact_of(incident: Incident, others: Iterable[course.PersonEvent] = ()) -> Fa
         ed_avoided=incident.diversion.ed.avoided,
         ed_pending_until=incident.diversion.ed.pending_until,
         confidence=claim.part.confidence if claim else None,
-        contemporaneous=claim is not None and diversion.contemporaneous(claim, _as_facts(incident, first)),
+        contemporaneous=claim is not None and contemporaneous(claim, _as_facts(incident, first)),
         judgements=_judgements(incident),
         referrals=tuple(sorted(_referrals(record.contacts))),
         follow_up_due=any(one.entry.follow_up_due for one in record.nurses),

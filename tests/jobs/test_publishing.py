@@ -1,0 +1,357 @@
+"""What is published, when, how often, and what later entries make of it."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from told import STARTS_ON, TEAM, Told, incident_id, told
+
+from triage.demo import CAST, generate
+from triage.jobs.publishing import publish_due
+from triage.store import outbox, replay, summaries
+from triage.summaries import editions
+from triage.summaries.editions import Summary
+from triage.times import PeriodKind
+
+TEN = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
+"""Saturday evening; the operational day 2026-11-21 ends on Sunday at 06:00 and is due at 07:00."""
+SUNDAY = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
+MONDAY = SUNDAY + timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest_asyncio.fixture
+async def team(db_url: str, tmp_path: Path) -> AsyncIterator[Told]:
+    async with told(db_url, tmp_path, starts_on=date(2026, 11, 21)) as one:
+        yield one
+
+
+async def edition(team: Told, kind: PeriodKind, period: str, number: int | None = None) -> Summary | None:
+    async with team.database.team(TEAM) as connection:
+        body = await summaries.find(connection, TEAM, kind, period, number)
+    return None if body is None else editions.decode(body)
+
+
+async def latest(team: Told, kind: PeriodKind, period: str) -> Summary:
+    found = await edition(team, kind, period)
+    assert found
+    return found
+
+
+def value(summary: Summary, code: str, row: str | None = None) -> int | float | None:
+    measure = next(one for one in summary.measures if one.code == code)
+    if row is None:
+        assert not isinstance(measure.value, type(...))
+        return measure.value  # type: ignore[return-value]
+    assert isinstance(measure.rows, tuple)
+    return next((one.value for one in measure.rows if one.code == row), 0)
+
+
+async def considered(team: Told, incident: int = 1, at: datetime = TEN) -> None:
+    """A person in the street, an officer who would have used s136, and care at home instead."""
+    tests = {"mental_disorder": True, "immediate_need": True, "necessary": True}
+    intent = {"power": "s136", "confidence": 3, "formed_at": at, "source": "self", "tests": tests}
+    await team.tell(
+        "officer_1",
+        "officer",
+        incident,
+        at,
+        occurred_at=at,
+        area="luton_west",
+        location_type="street_or_park",
+        intent=intent,
+    )
+    await team.tell(
+        "officer_1",
+        "outcome",
+        incident,
+        at + 20 * MINUTE,
+        disposal="carer_or_home",
+        decided_at=at + 19 * MINUTE,
+        decided_by="officer",
+    )
+
+
+async def test_nothing_is_published_before_it_is_due(team: Told) -> None:
+    await considered(team)
+    assert await publish_due(team.database, SUNDAY - MINUTE) == []
+    assert await edition(team, "daily", "2026-11-21") is None
+
+
+async def test_a_day_is_published_when_due_and_never_twice(team: Told) -> None:
+    await considered(team)
+    [published] = await publish_due(team.database, SUNDAY)
+    assert (published.kind, published.period, published.edition, published.late) == ("daily", "2026-11-21", 1, False)
+    assert await publish_due(team.database, SUNDAY) == []
+    assert await publish_due(team.database, SUNDAY + MINUTE) == []
+
+
+async def test_an_edition_says_from_which_log_it_was_computed(team: Told) -> None:
+    await considered(team)
+    await publish_due(team.database, SUNDAY)
+    summary = await latest(team, "daily", "2026-11-21")
+    async with team.database.team(TEAM) as connection:
+        head = await summaries.head(connection, TEAM)
+    assert (summary.as_at_seq, summary.chain_head) == (head.seq, head.link.hex()) == (2, head.link.hex())
+    assert summary.as_at == summary.published_at == SUNDAY
+    assert (summary.rules, summary.codes_version, summary.late) == ("DIV-1", 2, False)
+    assert value(summary, "incidents") == 1
+    assert value(summary, "considered_by_grade", "P") == 1
+
+
+@pytest.mark.parametrize(("minutes", "late"), [(15, False), (16, True)])
+async def test_late_is_more_than_a_quarter_of_an_hour(team: Told, minutes: int, late: bool) -> None:
+    await considered(team)
+    await publish_due(team.database, SUNDAY + minutes * MINUTE)
+    assert (await latest(team, "daily", "2026-11-21")).late is late
+
+
+async def test_what_was_missed_is_caught_up_oldest_first(team: Told) -> None:
+    await considered(team)
+    published = await publish_due(team.database, SUNDAY + timedelta(days=16))
+    daily = [one.period for one in published if one.kind == "daily"]
+    assert daily == sorted(daily) and daily[0] == "2026-11-21" and len(daily) == 17
+    assert [one.period for one in published if one.kind == "weekly"] == ["2026-W47", "2026-W48", "2026-W49"]
+    assert [one.period for one in published if one.kind == "monthly"] == ["2026-11"]
+    dues = [(await latest(team, one.kind, one.period)).due_at for one in published]
+    assert dues == sorted(dues)
+
+
+async def test_an_outcome_known_later_leads_to_a_second_edition_that_says_what_changed(team: Told) -> None:
+    await team.tell("officer_1", "officer", 1, TEN, occurred_at=TEN, area="luton_west")
+    await publish_due(team.database, SUNDAY)
+    at = TEN + timedelta(hours=20)
+    await team.tell("nurse_1", "outcome", 1, at, disposal="signposted", decided_at=TEN + 30 * MINUTE)
+    published = await publish_due(team.database, MONDAY)
+    assert ("2026-11-21", 2) in [(one.period, one.edition) for one in published]
+    second = await latest(team, "daily", "2026-11-21")
+    assert (value(second, "outcomes", "signposted"), second.previous, second.as_at) == (1, 1, MONDAY)
+    [change] = [one for one in second.changes if one.line == "outcomes/signposted"]
+    assert (change.old, change.new, change.why, change.kinds) == (0, 1, "entries", ("outcome",))
+    first = await edition(team, "daily", "2026-11-21", 1)
+    assert first and value(first, "outcomes", "signposted") == 0
+
+
+async def test_time_alone_restates_nothing_but_its_share_is_marked_in_the_next_edition(team: Told) -> None:
+    await considered(team)
+    await publish_due(team.database, SUNDAY)
+    assert [one.edition for one in await publish_due(team.database, MONDAY) if one.period == "2026-11-21"] == []
+    await team.tell("officer_2", "officer", 2, MONDAY, occurred_at=TEN, area="bedford")
+    await publish_due(team.database, MONDAY + timedelta(days=1))
+    second = await latest(team, "daily", "2026-11-21")
+    why = {one.line: (one.old, one.new, one.why) for one in second.changes}
+    assert why["considered_by_grade/P"] == (1, 0, "time")
+    assert why["considered_by_grade/B"] == (0, 1, "time")
+    assert why["incidents"] == (1, 2, "entries")
+
+
+async def test_snapshots_stay_as_first_published(team: Told) -> None:
+    await team.tell("officer_1", "officer", 1, TEN, occurred_at=TEN, area="luton_west")
+    await publish_due(team.database, SUNDAY)
+    await team.tell("nurse_1", "outcome", 1, SUNDAY, disposal="signposted", decided_at=TEN + MINUTE)
+    await publish_due(team.database, MONDAY)
+    first, second = [await edition(team, "daily", "2026-11-21", n) for n in (1, 2)]
+    assert first and second and value(first, "open_outcomes", "over_12_h") == 0
+    snapshots = [[one for one in each.measures if one.kind == "snapshot"] for each in (first, second)]
+    assert snapshots[0] == snapshots[1] != []
+
+
+async def test_at_most_one_edition_of_a_period_a_day(team: Told) -> None:
+    await considered(team)
+    await publish_due(team.database, SUNDAY)
+    for hour in range(1, 5):
+        await considered(team, 1 + hour, TEN + hour * MINUTE)
+        await publish_due(team.database, MONDAY + timedelta(hours=hour))
+    summary = await latest(team, "daily", "2026-11-21")
+    assert (summary.edition, value(summary, "incidents")) == (2, 2)
+    await publish_due(team.database, MONDAY + timedelta(days=1))
+    summary = await latest(team, "daily", "2026-11-21")
+    assert (summary.edition, value(summary, "incidents")) == (3, 5)
+
+
+async def test_a_daily_is_restated_for_35_days(team: Told) -> None:
+    await considered(team)
+    await publish_due(team.database, SUNDAY)
+    ended = SUNDAY - timedelta(hours=1)
+    await considered(team, 2)
+    after = await publish_due(team.database, ended + timedelta(days=35))
+    assert "2026-11-21" not in [one.period for one in after]
+    before = await publish_due(team.database, ended + timedelta(days=35) - MINUTE)
+    assert ("2026-11-21", 2) in [(one.period, one.edition) for one in before]
+
+
+async def test_a_link_and_an_amendment_restate_too(team: Told) -> None:
+    await considered(team, 1)
+    nurse = await team.tell("nurse_1", "nurse", 2, TEN, occurred_at=TEN, area="luton_west")
+    await publish_due(team.database, SUNDAY)
+    assert value(await latest(team, "daily", "2026-11-21"), "incidents") == 2
+    await team.tell("sergeant", "same_incident", 2, SUNDAY, other_incident_id=incident_id(1), reason="same")
+    await publish_due(team.database, MONDAY)
+    second = await latest(team, "daily", "2026-11-21")
+    assert value(second, "incidents") == 1
+    assert {kind for one in second.changes for kind in one.kinds} == {"same_incident"}
+    replacement = {"kind": "nurse", "area": "bedford", "occurred_at": TEN + timedelta(days=1)}
+    await team.tell("nurse_1", "amendment", 2, MONDAY, amends=nurse, reason="wrong_area", entry=replacement)
+    await publish_due(team.database, MONDAY + timedelta(days=1))
+    third = await latest(team, "daily", "2026-11-21")
+    assert third.edition == 3 and {kind for one in third.changes for kind in one.kinds} == {"amendment"}
+
+
+async def test_training_is_in_no_number(team: Told) -> None:
+    await team.tell("officer_1", "officer", 1, TEN, occurred_at=TEN, area="luton_west", test=True)
+    await publish_due(team.database, SUNDAY)
+    summary = await latest(team, "daily", "2026-11-21")
+    assert value(summary, "incidents") == 0 and not summary.silent
+
+
+async def test_a_day_on_which_nobody_was_heard_from_is_no_data(team: Told) -> None:
+    await publish_due(team.database, SUNDAY)
+    summary = await latest(team, "daily", "2026-11-21")
+    assert summary.silent and value(summary, "incidents") is None
+    assert "not the same as zero" in summary.notes[0]
+
+
+async def test_a_day_without_incidents_on_which_a_phone_was_heard_is_zero(team: Told) -> None:
+    async with team.database.team(TEAM) as connection:
+        await connection.execute("UPDATE device SET last_seen_at = $1", TEN)
+    await publish_due(team.database, SUNDAY)
+    summary = await latest(team, "daily", "2026-11-21")
+    assert not summary.silent and value(summary, "incidents") == 0
+
+
+async def test_the_night_of_25_hours_is_one_day_published_once(db_url: str, tmp_path: Path) -> None:
+    async with told(db_url, tmp_path, starts_on=date(2026, 10, 24)) as team:
+        for incident, hour in enumerate((0, 1), 1):  # 01:30 BST and 01:30 GMT
+            await considered(team, incident, datetime(2026, 10, 25, hour, 30, tzinfo=UTC))
+        assert await publish_due(team.database, datetime(2026, 10, 25, 6, 59, tzinfo=UTC)) == []
+        await publish_due(team.database, datetime(2026, 10, 25, 7, 0, tzinfo=UTC))
+        summary = await latest(team, "daily", "2026-10-24")
+    assert value(summary, "incidents") == 2
+    assert summary.ends_at - summary.starts_at == timedelta(hours=25)
+
+
+async def test_the_night_of_23_hours_is_one_day_published_once(db_url: str, tmp_path: Path) -> None:
+    async with told(db_url, tmp_path, starts_on=date(2026, 3, 28)) as team:
+        await considered(team, 1, datetime(2026, 3, 29, 4, 59, tzinfo=UTC))
+        await considered(team, 2, datetime(2026, 3, 29, 5, 1, tzinfo=UTC))
+        await publish_due(team.database, datetime(2026, 3, 29, 6, 0, tzinfo=UTC))
+        summary = await latest(team, "daily", "2026-03-28")
+    assert (value(summary, "incidents"), summary.ends_at - summary.starts_at) == (1, timedelta(hours=23))
+
+
+async def test_a_due_time_of_the_teams_own_counts_from_then_on(team: Told) -> None:
+    await considered(team)
+    async with team.database.team(TEAM) as connection:
+        await summaries.set_schedule(connection, TEAM, "daily", time(9, 30), 1)
+    assert await publish_due(team.database, SUNDAY) == []
+    assert len(await publish_due(team.database, SUNDAY + timedelta(hours=2, minutes=30))) == 1
+
+
+async def test_days_tile_though_the_teams_zone_changes(team: Told) -> None:
+    await considered(team, 1)
+    await publish_due(team.database, SUNDAY)
+    gap = datetime(2026, 11, 22, 6, 30, tzinfo=UTC)  # between the old end of the day and its new start
+    await considered(team, 2, gap)
+    owner = await asyncpg.connect(team.url)
+    try:
+        await owner.execute("UPDATE team SET zone = 'Atlantic/Azores'")
+    finally:
+        await owner.close()
+    await publish_due(team.database, MONDAY + timedelta(hours=1))
+    first, second = [await latest(team, "daily", f"2026-11-2{n}") for n in (1, 2)]
+    assert second.starts_at == first.ends_at and value(second, "incidents") == 1
+
+
+async def test_a_failed_run_is_no_data_and_is_tried_again(team: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    await considered(team)
+
+    def fail(_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(editions, "compute", fail)
+        assert await publish_due(team.database, SUNDAY) == []
+    async with team.database.team(TEAM) as connection:
+        [listed] = await summaries.list_latest(connection, TEAM)
+        failed = await summaries.find_failed(connection, TEAM, "daily", "2026-11-21")
+    assert (listed.edition, listed.problem) == (0, "run_failed")
+    assert failed and failed.measures == () and "No data" in failed.notes[0]
+    [published] = await publish_due(team.database, SUNDAY + MINUTE)
+    assert published.edition == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE summary_edition SET body = '\\x00000000'", "DELETE FROM summary_edition", "TRUNCATE summary_edition"],
+)
+async def test_not_even_the_owner_alters_an_edition(team: Told, statement: str) -> None:
+    await considered(team)
+    await publish_due(team.database, SUNDAY)
+    owner = await asyncpg.connect(team.url)
+    try:
+        with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+            await owner.execute(statement)
+    finally:
+        await owner.close()
+    async with team.database.team(TEAM) as connection:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement)
+
+
+async def test_another_teams_editions_are_not_there(team: Told) -> None:
+    await considered(team)
+    await publish_due(team.database, SUNDAY)
+    async with team.database.anyone() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM summary_edition") == 0
+
+
+async def test_a_publication_and_its_messages_are_one(team: Told) -> None:
+    async with team.database.team(TEAM) as connection:
+        await outbox.add_destination(connection, TEAM, "email", "sergeant@example.org", ["summary"])
+        await outbox.add_destination(connection, TEAM, "webhook", "https://example.org/hook", ["alert"])
+    await considered(team)
+    await publish_due(team.database, SUNDAY, public_url="https://triage.example.org")
+    async with team.database.team(TEAM) as connection:
+        [row] = await connection.fetch("SELECT key, payload FROM outbox")
+    summary = await latest(team, "daily", "2026-11-21")
+    assert row["key"] == "summary daily 2026-11-21 internal 1"
+    assert summary.chain_head and summary.chain_head.encode() in row["payload"]
+    assert b"https://triage.example.org/v1/summaries/daily/2026-11-21?edition=1" in row["payload"]
+    assert b"luton" not in row["payload"] and b"value" not in row["payload"]
+
+
+async def test_kept_facts_give_the_same_numbers_as_facts_made_anew(db_url: str, tmp_path: Path) -> None:
+    now = datetime(2026, 11, 19, 21, 0, tzinfo=UTC)
+    async with told(db_url, tmp_path) as team:
+        await team.send(generate(CAST, STARTS_ON, now))
+        await publish_due(team.database, now)
+        summary = await latest(team, "monthly", "2026-10")
+        async with team.database.team(TEAM) as connection:
+            kept = await connection.fetchval("SELECT count(*) FROM incident_fact")
+            await connection.execute("UPDATE incident_fact SET version = 'old'")
+            slot = summaries.slot_of(summary)
+            loaded = await summaries.load_scope(connection, await team.team(), slot, now)
+        assert kept > 100 and len(loaded.fresh) > 40
+        assert editions.compute(loaded.scope) == summary.measures
+
+
+async def test_an_edition_comes_out_the_same_from_its_log_alone_though_the_log_went_on(
+    db_url: str, tmp_path: Path
+) -> None:
+    early, late = datetime(2026, 11, 8, 7, 5, tzinfo=UTC), datetime(2026, 11, 19, 21, 0, tzinfo=UTC)
+    async with told(db_url, tmp_path) as team:
+        month = list(generate(CAST, STARTS_ON, late))
+        await team.send(one for one in month if one.sent_at <= early)
+        await publish_due(team.database, early)
+        await team.send(one for one in month if one.sent_at > early)
+        restated = [one for one in await publish_due(team.database, late) if one.edition == 2]
+        assert restated
+        async with team.database.team(TEAM) as connection:
+            for kind, period in [("monthly", "2026-10"), *((one.kind, one.period) for one in restated)]:
+                for body in await summaries.all_editions(connection, TEAM, kind, period):
+                    summary = editions.decode(body)
+                    flows = tuple(one for one in summary.measures if one.kind == "flow")
+                    assert await replay.recompute(connection, await team.team(), summary) == flows
