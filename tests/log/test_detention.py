@@ -340,6 +340,25 @@ def test_under_18_a_police_station_is_never_a_place_of_safety() -> None:
     assert at_station({"age": 15}, **ADULT_AT_STATION) == ("under_18_police_station",)
 
 
+@pytest.mark.parametrize("disposal", ["s136_kept", "s135_kept"])
+def test_nor_where_an_outcome_keeps_a_child_there(disposal: str) -> None:
+    story = Story()
+    story.officer(60, age=15, location_type="street_or_park")
+    story.outcome(disposal, location_type="police_station")
+    assert "under_18_police_station" in story.flags()
+    story = Story()
+    story.officer(60, age=15, location_type="police_station")
+    story.outcome(disposal)
+    assert "under_18_police_station" in story.flags()
+
+
+@pytest.mark.parametrize(("status", "flagged"), [("s136", True), ("s135", True), ("arrested", False)])
+def test_nor_where_a_contact_finds_a_child_held_there(status: str, flagged: bool) -> None:
+    story = Story()
+    story.officer(60, age=15, location_type="police_station", legal_status=status)
+    assert ("under_18_police_station" in story.flags()) is flagged
+
+
 def test_an_adult_needs_three_tests_and_an_inspector() -> None:
     assert at_station({"age": 30}, **ADULT_AT_STATION) == ()
     assert at_station({"age": 30}) == ("station_not_authorised",)

@@ -278,6 +278,14 @@ def test_the_place_of_the_intent_counts_not_that_of_the_contact() -> None:
     assert story.s136() == ("B", None)
 
 
+def test_the_place_of_the_contact_that_carries_the_intent_counts_before_the_others() -> None:
+    story = Story()
+    story.officer(10, by=COLLEAGUE, intent=S136, **STREET)
+    story.officer(60, location_type="own_home")
+    story.outcome("community_follow_up")
+    assert story.s136() == ("B", None)
+
+
 @pytest.mark.parametrize("status", ["awol_s18", "s2_s3_s4", "s5", "cto_recall", "other_detained", "s135"])
 def test_whoever_was_held_under_another_section_could_not_be_held_under_this(status: str) -> None:
     story = diverted()

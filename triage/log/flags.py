@@ -16,7 +16,7 @@ from triage.log.detention import Clock
 from triage.log.entries import Detention
 from triage.log.evidence import Facts, place_of
 from triage.log.standing import Standing, captured, correction
-from triage.times import DAY_START_HOUR, LONDON, operational_day
+from triage.times import DAY_START_HOUR, LONDON
 
 LATE = timedelta(hours=1)
 """A day's summary is due an hour after the day ends: what takes longer to arrive may miss it."""
@@ -60,7 +60,7 @@ def of(facts: Facts, clock: Clock | None, child: bool, terms: Terms) -> Iterator
     if any(available(*place) is False for place in _places_of_s136(facts)):
         yield "power_location_conflict"
     if clock:
-        yield from _of_detention(facts.record.detentions, clock, child, terms)
+        yield from _of_detention(facts, clock, child, terms)
 
 
 def _places(facts: Facts) -> Iterator[str | None]:
@@ -100,26 +100,34 @@ def _physical_need(facts: Facts) -> bool:
     return known(facts.record.paramedics, "physical_need") in _PHYSICAL_NEEDS
 
 
-def _of_detention(steps: list[Standing[Detention]], clock: Clock, child: bool, terms: Terms) -> Iterator[str]:
+def _of_detention(facts: Facts, clock: Clock, child: bool, terms: Terms) -> Iterator[str]:
     if clock.running:
         yield "clock_running" if clock.expires_at else "clock_unknown"
     if clock.invalid_extension:
         yield "invalid_extension"
-    at_station = [one for one in steps if one.entry.place_of_safety == "police_station"]
-    if at_station and child:
+    at_station = [one for one in facts.record.detentions if one.entry.place_of_safety == "police_station"]
+    if child and (at_station or _held_at_station(facts)):
         yield "under_18_police_station"
     elif at_station and not _authorised(at_station, terms):
         yield "station_not_authorised"
+
+
+def _held_at_station(facts: Facts) -> bool:
+    """Whether an outcome or a contact says that the person was held under s136 or s135 at a police station."""
+    kept = [one.standing.entry for one in facts.decided if one.disposal in ("s136_kept", "s135_kept")]
+    return any((entry.location_type or facts.location_type) == "police_station" for entry in kept) or any(
+        one.entry.location_type == "police_station" and one.entry.legal_status in ("s136", "s135")
+        for one in facts.record.contacts
+    )
 
 
 def _authorised(at_station: list[Standing[Detention]], terms: Terms) -> bool:
     """Whether an adult may be there: three tests and an inspector (regulations of 2017 under s136A), while allowed."""
     last_day = terms.police_station_allowed_until
     first = min(one.corrected(one.entry.at) for one in at_station)
-    if last_day and operational_day(first, terms.zone, 0) > last_day:
+    if last_day and first.astimezone(terms.zone).date() > last_day:
         return False
     tests = [one.entry.station_tests for one in at_station if one.entry.station_tests]
     ranks = [_RANKS[one.entry.authorised_rank] for one in at_station if one.entry.authorised_rank in _RANKS]
-    return any(test.imminent_risk and test.no_other_place and test.healthcare_available for test in tests) and any(
-        rank.authorises_station for rank in ranks
-    )
+    met = any(test.imminent_risk and test.no_other_place and test.healthcare_available for test in tests)
+    return met and any(rank.authorises_station for rank in ranks)
