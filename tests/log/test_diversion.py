@@ -578,6 +578,15 @@ def test_other_fields_changed_by_amendment_do_not() -> None:
     assert story.s136() == ("B", None)
 
 
+def test_a_contact_that_was_filled_in_after_the_disposal_is_not_late_for_that() -> None:
+    story = Story()
+    story.intent(4)
+    contact = story.officer(70, **STREET)
+    story.outcome("community_follow_up")
+    story.amend(contact, 80, "officer", sex="female", **STREET)
+    assert story.s136() == ("B", None)
+
+
 def test_the_first_disposal_changed_by_amendment_counts_as_late() -> None:
     story = diverted()
     story.amend(story.held[2], 800, "outcome", disposal="carer_or_home", decided_at=65)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -166,12 +167,9 @@ def late(intent: Claim | None, facts: Facts) -> list[Item]:
 
 
 def _changed_after(one: Standing[Any], at: datetime, inputs: Callable[[Any], object]) -> bool:
-    given = None
-    for version in one.versions:
-        if version is not one.versions[0] and inputs(version.entry) != given and version.captured > at:
-            return True
-        given = inputs(version.entry)
-    return False
+    return any(
+        inputs(before.entry) != inputs(after.entry) and after.captured > at for before, after in pairwise(one.versions)
+    )
 
 
 def _was_first(one: Decided, at: datetime) -> bool:
