@@ -1,7 +1,7 @@
 """The composition root: settings → databases → service → application; the one module that puts all of it together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -147,9 +147,14 @@ def give_notices(
         received_at=received_at,
         skew_ms=item.skew_ms,
         target_held=target_held,
-        others=redact(incident, audience(item.actor)) if incident else (),
+        others=_visible(incident, item.actor),
         identifiers=likely_identifiers,
     )
+
+
+def _visible(incident: Sequence[Held], actor: Actor) -> Iterator[Held]:
+    """Redacted only when somebody looks, which most notices do not."""
+    yield from redact(incident, audience(actor))
 
 
 Opened = Callable[[Service], AbstractAsyncContextManager[None]]

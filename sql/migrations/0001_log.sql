@@ -186,15 +186,23 @@ CREATE INDEX entry_incident ON entry (team_id, incident_id);
 
 -- An append leaves the log dense and its head at the last entry, or it does not happen.
 CREATE FUNCTION log_is_dense() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    a record;
+    head bigint;
 BEGIN
-    IF EXISTS (
-        SELECT FROM (SELECT team_id, min(seq) AS low, max(seq) AS high, count(*) AS n FROM added GROUP BY team_id) a
-        LEFT JOIN log_head h USING (team_id)
-        WHERE h.seq IS DISTINCT FROM a.high OR a.high - a.low + 1 <> a.n
-           OR (a.low > 1 AND NOT EXISTS (SELECT FROM entry e WHERE e.team_id = a.team_id AND e.seq = a.low - 1))
-    ) THEN
-        RAISE EXCEPTION 'the log would not be dense' USING ERRCODE = 'integrity_constraint_violation';
-    END IF;
+    FOR a IN SELECT team_id, min(seq) AS low, max(seq) AS high, count(*) AS n FROM added GROUP BY team_id LOOP
+        -- one look-up by primary key each: a join would be planned anew, and costs more than the insert
+        SELECT h.seq INTO head FROM log_head h WHERE h.team_id = a.team_id;
+        IF head IS DISTINCT FROM a.high OR a.high - a.low + 1 <> a.n THEN
+            RAISE EXCEPTION 'the log would not be dense' USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+        IF a.low > 1 THEN
+            PERFORM FROM entry e WHERE e.team_id = a.team_id AND e.seq = a.low - 1;
+            IF NOT FOUND THEN
+                RAISE EXCEPTION 'the log would not be dense' USING ERRCODE = 'integrity_constraint_violation';
+            END IF;
+        END IF;
+    END LOOP;
     RETURN NULL;
 END $$;
 CREATE TRIGGER entry_dense AFTER INSERT ON entry REFERENCING NEW TABLE AS added
@@ -346,7 +354,7 @@ BEGIN
         IF t NOT IN ('team', 'staff', 'partner', 'device', 'token', 'enrolment') THEN
             EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
         END IF;
-        EXECUTE format('CREATE POLICY own_team ON %I USING (team_id = current_team()) WITH CHECK (team_id = current_team())', t);
+        EXECUTE format('CREATE POLICY own_team ON %I USING (team_id = (SELECT current_team())) WITH CHECK (team_id = (SELECT current_team()))', t);
     END LOOP;
 END $$;
 

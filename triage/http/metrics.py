@@ -1,5 +1,6 @@
 """Counts and times for Prometheus. No label holds anything of a person, an incident or an address."""
 
+from functools import cache
 from hmac import compare_digest
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -22,8 +23,14 @@ WAITING = Gauge("triage_entries_waiting", "Entries that wait for the log in this
 
 def observe(method: str, status: int, seconds: float) -> None:
     """Count one request."""
-    REQUESTS.labels(method, str(status)).inc()
-    SECONDS.labels(method).observe(seconds)
+    counter, histogram = _of(method, status)
+    counter.inc()
+    histogram.observe(seconds)
+
+
+@cache
+def _of(method: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(method, str(status)), SECONDS.labels(method)
 
 
 async def get_metrics(asked: Asked) -> Answer:

@@ -4,7 +4,7 @@ A fact must be recordable even when it was unlawful. The list is closed (`NOTICE
 and on what the incident's other entries say as far as the author may see them, so that no notice tells what is hidden.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
@@ -62,7 +62,7 @@ class Notice(Struct, frozen=True, gc=False):
 class Surroundings:
     """What the incident's other entries say, worked out only when it is asked for."""
 
-    def __init__(self, others: Sequence[Held]) -> None:
+    def __init__(self, others: Iterable[Held]) -> None:
         self._others = others
 
     @cached_property
@@ -104,7 +104,7 @@ def notices(
     received_at: datetime,
     skew_ms: int | None = None,
     target_held: bool | None = None,
-    others: Sequence[Held] = (),
+    others: Iterable[Held] = (),
     terms: Terms = TERMS,
     identifiers: Callable[[str], Sequence[object]] | None = None,
 ) -> tuple[Notice, ...]:

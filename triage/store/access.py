@@ -90,6 +90,7 @@ class SignIn:
         self._database = database
         self._idle = idle
         self._known: dict[bytes, _Known] = {}
+        self._touching: set[bytes] = set()
 
     async def remembered(self, token: str) -> Actor:
         """As `fresh`, from memory where possible."""
@@ -124,9 +125,13 @@ class SignIn:
         now = datetime.now(UTC)
         if now - (row["used_at"] or row["created_at"]) > self._idle:
             raise Refused(TOKEN_EXPIRED)
-        if not row["used_at"] or now - row["used_at"] > TOUCH_AFTER:
-            async with self._database.team(row["team_id"]) as connection:
-                await connection.execute(SQL.touch_token, hashed)
+        if (not row["used_at"] or now - row["used_at"] > TOUCH_AFTER) and hashed not in self._touching:
+            self._touching.add(hashed)  # one of many requests at once writes it down
+            try:
+                async with self._database.team(row["team_id"]) as connection:
+                    await connection.execute(SQL.touch_token, hashed)
+            finally:
+                self._touching.discard(hashed)
         return _actor(row), row["device_revoked"]
 
 
@@ -210,7 +215,10 @@ def code_digest(code: str) -> bytes:
 
 
 async def enrol(database: Database, code: str, name: str) -> Enrolled:
-    """A new device for the member of staff whose code this is. Raises Refused: 404 unknown, 410 used or expired."""
+    """A new device for the member of staff whose code this is.
+
+    Raises Refused: 404 unknown, 410 used or expired, which it is as well once the account is disabled.
+    """
     digest = code_digest(code)
     async with database.anyone() as connection:
         found = await connection.fetchrow(SQL.enrolling, digest)
@@ -224,6 +232,8 @@ async def enrol(database: Database, code: str, name: str) -> Enrolled:
             raise Refused(CODE_EXPIRED if found["expires_at"] <= datetime.now(UTC) else CODE_USED)
         row = await connection.fetchrow(SQL.staff, found["team_id"], found["staff_id"])
         assert row
+        if row["disabled"]:
+            raise Refused(CODE_EXPIRED)
         await connection.execute(SQL.add_device, found["team_id"], device_id, found["staff_id"], name)
         await connection.execute(SQL.add_token, token_hash(token), found["team_id"], device_id, None)
     return Enrolled(device_id, token, Staff(row["staff_id"], row["name"], row["role"], row["profession"]))

@@ -264,7 +264,7 @@ class _Deciding:
         return None if hidden else target
 
     def elsewhere(self, name: UUID) -> Held | None:
-        """An entry of another incident."""
+        """An entry of another incident, which a link may yet join to this one."""
         row = self.read.held.get(name)
         return row and Held(
             seq=row.seq,
@@ -277,8 +277,6 @@ class _Deciding:
         )
 
     def change_refused(self, item: Item, target: Held) -> Problem | None:
-        if self.read.root(target.entry.incident_id) != self.read.root(item.entry.incident_id):
-            return _fault(INVALID, "incident_id", "mismatch", "The entry named belongs to another incident.")
         own = target.author == item.actor.staff_id
         if not own and item.actor.role != standing.LEADS[target.profession]:
             return NOT_YOURS.problem()
@@ -311,7 +309,8 @@ class _Deciding:
             blind=judges(entry) and _is_blind(actor, incident, read.told),
             released_by=item.released_by,
         )
-        target_held = None if named(entry) is None else target is not None
+        together = target is not None and read.root(target.entry.incident_id) == read.root(entry.incident_id)
+        target_held = None if named(entry) is None else together
         return Addition(item, held, self.give_notices(item, received_at, target_held, incident))
 
 

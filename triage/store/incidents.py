@@ -12,6 +12,7 @@ from msgspec import Struct
 from triage.access.actors import Actor
 from triage.log.course import PersonEvent
 from triage.log.entries import Held
+from triage.log.incident import at, blind
 from triage.log.redaction import view, visible_entries
 from triage.log.view import Audience, View
 from triage.people.sealing import Unreadable, open_sealed
@@ -104,7 +105,11 @@ class Incidents:
     async def of_group(self, actor: Actor, group: Group, now: datetime) -> View | None:
         """The incident as this actor may see it right after an append."""
         extra = (POSSIBLE_DUPLICATE,) if group.duplicates else ()
-        served = view(group.entries, group.related, audience(actor), now, extra_flags=extra, full=group.full)
+        whom = audience(actor)
+        if blind(whom, group.full.judged_by):
+            hidden = group.full.restricted and whom.level == "field"
+            return at(group.blind, now, whom, extra) if group.blind and not hidden else None
+        served = view(group.entries, group.related, whom, now, extra_flags=extra, full=group.full)
         if served is not None and served.intents and (actor.side, actor.level) == ("health", "lead"):
             async with self._database.team(actor.team_id) as connection:
                 await connection.execute(

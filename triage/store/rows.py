@@ -1,7 +1,7 @@
 """Rows of the log and of incidents, as columns for one statement."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from triage.store.appending import CHANGED_FOR, LINKS, OPEN_FOR, Addition, Group
 
 _encode = msgspec.json.encode
 POSSIBLE_DUPLICATE = "possible_duplicate"
+NOBODY: frozenset[UUID] = frozenset()
 
 
 def of_entries(team_id: UUID, read: Read, added: Sequence[Addition]) -> tuple[list[list[Any]], bytes]:
@@ -91,7 +92,7 @@ def of_incidents(
         left = not members.get(group.root, set()).issubset(group.ids)
         moved = left or any(read.root(i) != group.root for i in group.ids)
         row = read.rows.get((group.root, False))
-        regraded = row is not None and row.related != _encode(group.related)
+        regraded = row is not None and row.related != _related(group)
         rows += _both(group, read, head if moved or regraded else None)
         if moved:
             rows += [_absorbed(row, i) for i in group.ids if i != group.root for row in _both(group, read, head)]
@@ -100,7 +101,7 @@ def of_incidents(
 
 def _both(group: Group, read: Read, seq: int | None) -> list[tuple[Any, ...]]:
     """The rows of an incident, at `seq`; None: where each last changed, left alone if that was before this append."""
-    shared = (_duplicates_before(group, read), _array(declared_apart(group)), _encode(group.related))
+    shared = (_duplicates_before(group, read), _array(declared_apart(group)), _related(group))
     rows = []
     for blind, incident in ((False, group.full), (True, group.blind)):
         if incident and (seq or incident.view.seq > read.seq):
@@ -125,7 +126,7 @@ def _row(
         incident.happened_at,
         seen.changed_at,
         max(changed_until, open_until) if open_until else changed_until,
-        _array(turn.isoformat() for turn in turning),
+        _array([turn.isoformat() for turn in turning]),
         max(turning, default=None),
         seen.area,
         seen.log_ref,
@@ -148,6 +149,10 @@ def _absorbed(row: tuple[Any, ...], incident_id: UUID) -> tuple[Any, ...]:
     return (incident_id, blind, root, seq, "absorbed", *rest)
 
 
+def _related(group: Group) -> bytes:
+    return _encode(group.related) if group.related else b"[]"
+
+
 def _duplicates_before(group: Group, read: Read) -> list[UUID]:
     row = read.rows.get((group.root, False))
     return row.duplicates if row else []
@@ -155,7 +160,8 @@ def _duplicates_before(group: Group, read: Read) -> list[UUID]:
 
 def declared_apart(group: Group) -> frozenset[UUID]:
     """The incident ids that somebody declared to be another incident, in force."""
-    return links.declared_apart(held for held in group.entries if isinstance(held.entry, LINKS)).difference(group.ids)
+    statements = [held for held in group.entries if isinstance(held.entry, LINKS)]
+    return links.declared_apart(statements).difference(group.ids) if statements else NOBODY
 
 
 def may_have_duplicates_anew(group: Group, read: Read, added: Sequence[Addition]) -> bool:
@@ -196,9 +202,9 @@ def _compatible(name: str, a: str | None, b: str | None) -> bool:
     return a == b or codes.is_missing(name, a) or codes.is_missing(name, b)
 
 
-def _array(values: Iterable[object]) -> str:
+def _array(values: Collection[object]) -> str:
     """A PostgreSQL array of ids, codes or times, none of which needs quoting; unnest cannot take arrays of arrays."""
-    return "{" + ",".join(map(str, values)) + "}"
+    return "{" + ",".join(map(str, values)) + "}" if values else "{}"
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
