@@ -1,0 +1,72 @@
+"""Hold the running demo to its OpenAPI document, as each role: `uv run --group conformance tests/api/conformance/run.py`.
+
+Roles may be named as arguments. The exceptions, with their reasons, are in `schemathesis.toml` beside this file. Bodies
+are read alike for everybody, so only the first two roles, who may call nearly everything between them, go through every
+combination that the document allows or forbids; the others are asked at random.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PROGRAMS = Path(sys.executable).parent
+THOROUGH = ("sergeant", "admin")
+OTHERS = ("officer", "nurse", "paramedic", "clinical_lead", "partner", "auditor")
+EXAMPLES_EACH = "40"
+READY_WITHIN_S = 120
+RAISED = {
+    "TRIAGE_ENROL_ATTEMPTS_PER_HOUR": "1000000000",
+    "TRIAGE_MATCH_PER_HOUR": "1000000000",
+    "TRIAGE_QUARANTINE_LIMIT": "1000000000",
+    "TRIAGE_INCIDENT_ENTRIES_LIMIT": "1000000",
+    "TRIAGE_METRICS_TOKEN": "metrics-of-the-conformance-run",
+    "TRIAGE_LOG_LEVEL": "error",
+}
+"""Limits would answer 429 and 409 to everything after a while."""
+
+
+@contextmanager
+def demo(data_dir: Path) -> Iterator[dict[str, dict[str, str]]]:
+    """The demo on a free port; what its demo.json says."""
+    command = [PROGRAMS / "triage", "demo", "--data-dir", data_dir, "--port", "0", "--per-day", "1"]
+    running = subprocess.Popen(command, env=os.environ | RAISED, stdout=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + READY_WITHIN_S
+        while not (data_dir / "demo.json").exists():
+            if running.poll() is not None or time.monotonic() > until:
+                raise SystemExit("the demo did not start")
+            time.sleep(0.2)
+        yield json.loads((data_dir / "demo.json").read_bytes())
+    finally:
+        running.terminate()
+        running.wait()
+
+
+def conforms(url: str, role: str, token: str) -> bool:
+    """Whether nothing was found as this role."""
+    phases = "examples,coverage,fuzzing" if role in THOROUGH else "examples,fuzzing"
+    print(f"\n== as {role}", flush=True)
+    command = [PROGRAMS / "schemathesis", "--config-file", HERE / "schemathesis.toml", "run", f"{url}/openapi.json"]
+    command += ["--header", f"Authorization: Bearer {token}", "--phases", phases, "--max-examples", EXAMPLES_EACH]
+    return subprocess.run(command, cwd=tempfile.gettempdir()).returncode == 0
+
+
+def main(roles: list[str]) -> int:
+    with tempfile.TemporaryDirectory(prefix="triage-conformance-") as name:
+        Path(name).chmod(0o755)  # PostgreSQL does not run as root
+        with demo(Path(name)) as started:
+            tokens = started["tokens"]
+            failed = [role for role in roles if not conforms(str(started["url"]), role, tokens[role])]
+    print(f"\nDid not conform: {', '.join(failed)}" if failed else "\nAll conform.")
+    return len(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:] or [*THOROUGH, *OTHERS]))
