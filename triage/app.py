@@ -15,6 +15,7 @@ from litestar._asgi.routing_trie.types import RouteTrieNode
 from litestar.exceptions import HTTPException, NotFoundException
 from litestar.types import ASGIApp
 
+from triage.access.actors import Actor
 from triage.embedded import EmbeddedPostgres
 from triage.http import metrics
 from triage.http.edge import Edge
@@ -195,7 +196,7 @@ class _OfAnyMethod(dict[Any, Any]):
 
 
 def _let_asgi_routes_have_parameters(node: RouteTrieNode) -> None:
-    """Litestar 2.25 looks the parameters of a plain ASGI route up by the request's method, and has them under `asgi`."""
+    """Litestar 2.25 looks the parameters of a plain ASGI route up by the request's method, but files them as `asgi`."""
     if node.is_asgi:
         node.path_parameters = _OfAnyMethod(node.path_parameters)
     for child in node.children.values():
