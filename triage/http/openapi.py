@@ -43,6 +43,9 @@ HEADERS: Final = {
     "WWW-Authenticate": "Always `Bearer`.",
     "X-Request-ID": "The id of this request in the service's log: the one that was sent, or a new one.",
     "Location": "Where to read on.",
+    "Accept-Ranges": "Always `bytes`.",
+    "Content-Range": "Which bytes of how many these are.",
+    "Content-Disposition": "The name to save the file under.",
 }
 """Every header that an answer may document."""
 
@@ -191,7 +194,7 @@ def _refusal(status: int, problems: Sequence[Listed]) -> Json:
 
 
 def _headers(names: Iterable[str]) -> Json:
-    return {name: _ref("headers", name) for name in sorted({*names, "X-Request-ID"}) if HEADERS[name]}
+    return {name: _ref("headers", name) for name in sorted({*names, "X-Request-ID"})}
 
 
 def examples(kind: str) -> dict[str, bytes]:
