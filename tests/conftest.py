@@ -135,6 +135,15 @@ async def service(server: str, template: str, tmp_path_factory: pytest.TempPathF
         yield opened
 
 
+@pytest_asyncio.fixture(scope="session")
+async def another(service: Running) -> AsyncIterator[Running]:
+    """A second process of the same service, which remembers other things; its address may try to enrol less often."""
+    async with running(
+        service.url, service.service.settings.data_dir, "203.0.113.9", enrol_attempts_per_hour=3, quarantine_limit=3
+    ) as opened:
+        yield opened
+
+
 @pytest_asyncio.fixture
 async def crew(service: Running) -> Crew:
     """A team of its own, with everybody in it."""

@@ -3,14 +3,18 @@
 SELECT * FROM authenticate($1)
 
 -- name: touch_token
--- why: the first use of a token ends the ones before it; later uses keep it from expiring
+-- why: the first use of a token ends the ones before it, also where remembered; later uses keep it from expiring
 WITH used AS (
     UPDATE token SET used_at = now() WHERE hash = $1 RETURNING team_id, device_id, created_at
 ), seen AS (
     UPDATE device d SET last_seen_at = now() FROM used u WHERE d.team_id = u.team_id AND d.device_id = u.device_id
+), ended AS (
+    UPDATE token t SET revoked_at = now() FROM used u
+    WHERE t.device_id = u.device_id AND t.hash <> $1 AND t.created_at < u.created_at AND t.revoked_at IS NULL
+    RETURNING t.team_id, t.device_id
 )
-UPDATE token t SET revoked_at = now() FROM used u
-WHERE t.device_id = u.device_id AND t.hash <> $1 AND t.created_at < u.created_at AND t.revoked_at IS NULL
+UPDATE staff s SET stamp = stamp + 1
+WHERE (s.team_id, s.staff_id) IN (SELECT d.team_id, d.staff_id FROM ended e JOIN device d USING (team_id, device_id))
 
 -- name: add_token
 -- why: a further token of a device or partner

@@ -51,18 +51,24 @@ class Stored(Struct, frozen=True, kw_only=True):
 
 async def put_entry(asked: Asked) -> Answer:
     """Store one entry, or say why not; what was refused is kept in quarantine."""
-    require_acceptable(asked.scope, "application/json")
     service = asked.service
     token = bearer(asked.scope)
     actor = await service.sign_in.remembered(token)
-    actor.require("entries.write")
-    body = await asked.body()
-    entry_id = an_id(asked.path("id"), "id")
-    skew_ms = _skew(asked)
+    try:
+        require_acceptable(asked.scope, "application/json")
+        actor.require("entries.write")
+        body = await asked.body()
+        entry_id = an_id(asked.path("id"), "id")
+        skew_ms = _skew(asked)
+    except Refused:
+        await service.sign_in.fresh(token)  # no append asks whether what is remembered still holds
+        raise
     try:
         entry = decode(body, entry_id)
         check_profession(actor, entry)
     except Refused as refused:
+        actor = await service.sign_in.fresh(token)
+        actor.require("entries.write")
         await service.quarantine.keep(actor, [Refusal(entry_id, body, refused.problem, skew_ms)])
         raise
     item = Item(id=entry_id, entry=entry, content=canonical(entry), actor=actor, skew_ms=skew_ms)
