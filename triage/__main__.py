@@ -9,6 +9,8 @@ COMMANDS = {
     "verify": ("checking", "Recompute the chains and name the first altered entry."),
     "staff": ("staff", "Teams and their staff: add, list, disable."),
     "enrol": ("staff", "Print a one-time code for a phone."),
+    "partner": ("partners", "Partner organisations: add, agree, token, revoke, list."),
+    "release": ("releases", "Freeze exports that are due; verify or withdraw what is frozen."),
     "demo": ("serving", "Serve synthetic months of a team, ending today, and print a token for every role."),
     "codes": ("documents", "Print the code lists."),
     "openapi": ("documents", "Print the OpenAPI document."),

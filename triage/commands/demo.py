@@ -15,12 +15,15 @@ from rich.table import Table
 
 from triage.access.actors import Actor, Level, Side, new_token, token_hash
 from triage.demo import CAST, Member, Sent, generate
+from triage.disclosure import keys as disclosure
 from triage.http.service import Service
+from triage.jobs.releasing import release_due
 from triage.log.canonical import canonical
 from triage.log.entries import AnyEntry
 from triage.problems import Problem
-from triage.store import staff
+from triage.store import agreements, staff
 from triage.store.access import SQL as ACCESS
+from triage.store.agreements import NewAgreement
 from triage.store.appending import Item
 from triage.store.staff import NewStaff
 from triage.times import operational_day
@@ -31,6 +34,8 @@ PARTNER = uuid5(NAMESPACE, "partner")
 FILE = "demo.json"
 SEED = 1
 AT_ONCE = 100
+AGREED_FOR = timedelta(days=3650)
+"""A demo directory may be kept for long."""
 
 OFFICE = (
     Member("auditor", "Auditor One", "auditor", ""),
@@ -88,12 +93,30 @@ async def prepare(service: Service, data_dir: Path, months: float, per_day: floa
         await staff.add_partner(connection, TEAM, PARTNER, "Health partner (demo)", "health")
         tokens = await _tokens(connection, await asyncio.to_thread(_earlier_tokens, data_dir / FILE))
     await _send(service, starts, ends_at, per_day)
+    keys = disclosure.derive(service.root)
+    await _agree(service, ends_at, keys)
+    await release_due(service.database, keys, now)
     async with service.database.team(TEAM) as connection:
         rows = await connection.fetch(
             "SELECT id FROM incident WHERE team_id = $1 AND NOT blind AND root = id ORDER BY occurred_at", TEAM
         )
     roles = {role: staff_id(key) for role, key in SHOWN.items()}
     return Demo("", tokens, Ids(TEAM, roles, [row["id"] for row in rows]))
+
+
+async def _agree(service: Service, made: datetime, keys: disclosure.Keys) -> None:
+    """The partner's agreement for both datasets, signed at the first start."""
+    async with staff.as_owner(service.owner_url, TEAM) as connection:
+        if not await agreements.agreements(connection, TEAM):
+            new = NewAgreement(
+                agreement_id=uuid5(NAMESPACE, "agreement"),
+                partner_id=PARTNER,
+                datasets=("records", "tables"),
+                purpose="Demonstration",
+                contact="information.governance@partner.example",
+                expires_at=made + AGREED_FOR,
+            )
+            await agreements.sign(connection, TEAM, new, keys, made)
 
 
 async def _add_member(connection: asyncpg.Connection, member: Member) -> None:

@@ -126,10 +126,10 @@ def freeze(
         raise ValueError(f"a member of {name} lies outside its months")
     leaves = list(Tree(config, secret, months).leaves(finest))
     if not leaves:
-        return Release(name, config.policy, config.order, months, (), (), (), _digest(()))
+        return Release(name, config.policy, config.order, months, (), (), (), digest(()))
     groups = tuple(_group(number, leaf, kept) for number, leaf in enumerate(leaves))
     rows = _rows(leaves, kept, config)
-    return Release(name, config.policy, config.order, months, rows, groups, capped, _digest(rows))
+    return Release(name, config.policy, config.order, months, rows, groups, capped, digest(rows))
 
 
 class _Row(msgspec.Struct, frozen=True, gc=False):
@@ -243,7 +243,8 @@ def _rows(leaves: Iterable[Leaf], rows: Sequence[_Row], config: Config) -> tuple
     return tuple(FrozenRow(number, group, incident, values) for number, (values, _, group, incident) in enumerate(out))
 
 
-def _digest(rows: Iterable[FrozenRow]) -> str:
+def digest(rows: Iterable[FrozenRow]) -> str:
+    """The `sha256` of a release: over values and group numbers of all rows in order."""
     found = hashlib.sha256()
     for row in rows:
         found.update("\x1f".join((*row.values, str(row.group))).encode() + b"\n")

@@ -50,6 +50,16 @@ def faults(scope: Scope) -> tuple[str, ...]:
     return (*(c for c in scope.columns if c not in columns), *(a for a in scope.areas if a not in m.AREA.classes))
 
 
+def coarser(body: Body) -> View | None:
+    """The coarser view of a sensitive column that a kind of body gets, if any."""
+    return _COARSER[body]
+
+
+def columns_for(body: Body) -> tuple[str, ...]:
+    """Every column that a kind of body may get."""
+    return tuple(c for c in (ROW_REF, *COLUMNS) if c not in _WITHOUT[body])
+
+
 def extract(release: Release, scope: Scope, key: bytes) -> Extract:
     """The file of one agreement, in an order of its own. Raises ValueError for a scope with faults.
 

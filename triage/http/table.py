@@ -256,12 +256,8 @@ OPERATIONS: tuple[Operation, ...] = (
             Parameter(name="If-None-Match", where="header", kind=str, description="Entity tags already held."),
         ),
         responses=(
-            Response(
-                status=200, description="The file.", media_types=FILE_TYPES, headers=("ETag", "Accept-Ranges")
-            ),
-            Response(
-                status=206, description="The range.", media_types=FILE_TYPES, headers=("ETag", "Content-Range")
-            ),
+            Response(status=200, description="The file.", media_types=FILE_TYPES, headers=("ETag", "Accept-Ranges")),
+            Response(status=206, description="The range.", media_types=FILE_TYPES, headers=("ETag", "Content-Range")),
             Response(status=304, description="Unchanged: not a pull.", headers=("ETag",)),
         ),
         problems=(

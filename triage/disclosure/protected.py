@@ -1,0 +1,70 @@
+"""The protected form of a monthly, quarterly or yearly summary: the frozen tables, as partners get them.
+
+It has the very numbers of the `tables` release of the period, and nothing of the log's position, chain or exact counts.
+"""
+
+from datetime import datetime
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from triage.disclosure import files
+from triage.disclosure.files import PublishedTable
+from triage.disclosure.statement import TablesStatement, Terms, tables_statement
+from triage.disclosure.tables import RULES, Edition, Rules
+from triage.times import PeriodKind
+
+AGREEMENT: Final = "none"
+PURPOSE: Final = "Summary for partners and the public"
+
+
+class Protected(Struct, frozen=True, kw_only=True):
+    """A protected edition as it is stored and served."""
+
+    kind: PeriodKind
+    form: Literal["protected"] = "protected"
+    period: str
+    edition: int
+    cut_off: datetime
+    published_at: datetime
+    tables: tuple[PublishedTable, ...]
+    statement: TablesStatement
+
+
+def protected(edition: Edition, cut_off: datetime, published_at: datetime, rules: Rules = RULES) -> Protected:
+    """The protected summary of a frozen edition."""
+    file = files.tables_csv(edition)
+    earlier = f"tables/{edition.period}/{edition.edition - 1}" if edition.edition > 1 else None
+    return Protected(
+        kind=edition.kind,
+        period=edition.period,
+        edition=edition.edition,
+        cut_off=cut_off,
+        published_at=published_at,
+        tables=files.published(edition),
+        statement=tables_statement(edition, Terms(AGREEMENT, PURPOSE, cut_off, file.name, file.sha256, earlier), rules),
+    )
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Protected).decode
+
+
+def encode(summary: Protected) -> bytes:
+    """The bytes that are stored and served."""
+    return _encode(summary)
+
+
+def decode(body: bytes) -> Protected:
+    """A stored protected edition."""
+    return _decode(body)
+
+
+def csv(summary: Protected) -> bytes:
+    """`tables.csv`, byte for byte, from the stored summary."""
+    lines = [",".join(files.TABLES_COLUMNS)]
+    for table in summary.tables:
+        for row in table.rows:
+            lines += [f"{table.code},{'/'.join(row.row) or 'all'},{cell.column},{cell.count}" for cell in row.cells]
+    return ("\n".join(lines) + "\n").encode()

@@ -1,0 +1,115 @@
+"""Proving releases: what is stored of them is as it was frozen, and what was stated of every file is true."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct, structs
+
+from triage.disclosure import records, rendering
+from triage.disclosure.rendering import FrozenRecords, FrozenTables, Manifest
+from triage.disclosure.scope import Scope, extract
+from triage.disclosure.statement import (
+    RecordsStatement,
+    TablesStatement,
+    people_per_group,
+    recompute,
+    recompute_cells,
+)
+from triage.store import releases
+from triage.store.releases import SQL, Stored
+
+
+class Verdict(Struct, frozen=True):
+    """Whether a release is as it was frozen. `k_people` is the fewest people in a group of any of its files."""
+
+    name: str
+    files: int
+    k_people: int | None
+    fault: str | None
+
+
+async def verify_releases(
+    connection: asyncpg.Connection, team_id: UUID, progress: Callable[[int, int], None]
+) -> list[Verdict]:
+    """Recompute every release of a team. `progress` is told how many of how many are done."""
+    found = []
+    everything = await releases.everything(connection, team_id)
+    for n, (stored, digest) in enumerate(everything):
+        found.append(await _verify(connection, team_id, await releases.load_rows(connection, team_id, stored), digest))
+        progress(n + 1, len(everything))
+    return found
+
+
+async def _verify(connection: asyncpg.Connection, team_id: UUID, stored: Stored, digest: bytes) -> Verdict:
+    name = f"{stored.about.dataset}/{stored.about.period}/{stored.about.edition}"
+    if _digest(stored) != digest:
+        return Verdict(name, 0, None, "what is frozen was altered")
+    files, k_people = 0, None
+    for row in await connection.fetch(SQL.renderings, team_id, stored.release_id):
+        manifest = rendering.decode_manifest(row["manifest"])
+        scope = Scope(str(row["partner_id"]), row["body"], tuple(row["columns"]), tuple(row["areas"]))
+        k = _k_people(stored, scope)
+        if k is not None:
+            k_people = k if k_people is None else min(k, k_people)
+        fault = _misstated(stored, manifest, scope) or await _altered(
+            connection, (team_id, stored.release_id, row["agreement_id"]), manifest
+        )
+        files += len(manifest.files)
+        if fault:
+            return Verdict(name, files, k_people, f"agreement {row['agreement_id']}: {fault}")
+    return Verdict(name, files, k_people, None)
+
+
+def _digest(stored: Stored) -> bytes:
+    """Of what is stored now, not of what the stored body says of itself."""
+    match stored.frozen:
+        case FrozenRecords(release=release):
+            return bytes.fromhex(records.digest(release.rows))
+        case FrozenTables():
+            return rendering.digest(stored.frozen)
+
+
+def _k_people(stored: Stored, scope: Scope) -> int | None:
+    if isinstance(stored.frozen, FrozenTables):
+        return None
+    found = extract(stored.frozen.release, scope, b"")
+    groups = people_per_group(stored.frozen.release, found, stored.people)
+    return min((group.people for group in groups), default=None)
+
+
+def _misstated(stored: Stored, manifest: Manifest, scope: Scope) -> str | None:
+    """What the statement says was achieved, against what is frozen."""
+    match stored.frozen, manifest.statement:
+        case FrozenRecords(release=release, config=config), RecordsStatement(achieved=achieved):
+            found = extract(release, scope, b"")
+            shown = recompute(found.columns, found.rows, config.harmful)
+            stated = structs.asdict(achieved)
+            if any(stated[name] != value for name, value in structs.asdict(shown).items()):
+                return "the statement does not recompute from the rows"
+            k = min((g.people for g in people_per_group(release, found, stored.people)), default=0)
+            if k != achieved.k_people or (found.rows and k < config.k):
+                return f"a group holds {k} people; {achieved.k_people} are stated, {config.k} promised"
+            return None
+        case FrozenTables(edition=edition), TablesStatement(achieved=shown_cells):
+            if recompute_cells(cell.count for cell in edition.cells) != shown_cells:
+                return "the statement does not recompute from the cells"
+            return None
+        case _:
+            return "the statement is of another dataset"
+
+
+async def _altered(connection: asyncpg.Connection, address: tuple[UUID, UUID, UUID], manifest: Manifest) -> str | None:
+    stored = {row["name"]: row for row in await connection.fetch(SQL.files, *address)}
+    if set(stored) != {file.name for file in manifest.files}:
+        return "its files are not those of the manifest"
+    for file in manifest.files:
+        size, digest, n = 0, sha256(), 0
+        while (body := await connection.fetchval(SQL.chunk, *address, file.name, n)) is not None:
+            digest.update(body)
+            size += len(body)
+            n += 1
+        if (size, digest.hexdigest()) != (file.bytes, file.sha256) or stored[file.name]["sha256"] != digest.digest():
+            return f"{file.name} was altered"
+    return None
