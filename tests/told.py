@@ -47,7 +47,7 @@ class Told:
         for start in range(0, len(items), 100):
             await self._append(items[start : start + 100])
 
-    async def tell(self, who: str, kind: str, incident: int, at: datetime, **content: Any) -> UUID:
+    async def tell(self, who: str, kind: str, incident: int, at: datetime, /, **content: Any) -> UUID:
         """Append one entry, captured and received at this instant; its id."""
         self._number += 1
         entry_id = uuid5(SPACE, f"entry {self._number}")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from triage.store import outbox, summaries
 from triage.store.database import Connection, Database
-from triage.store.outbox import ALERTED_FOR, AlertData, AlertKind, Payload
+from triage.store.outbox import ALERTED_FOR, AlertData, AlertKind, AlertRaised
 from triage.store.summaries import Team
 from triage.summaries.facts import Fact
 
@@ -48,6 +48,6 @@ async def _raise(
         if not await outbox.raise_alert(connection, team.team_id, incident, kind, mark, now):
             return False
         data = AlertData(team=team.name, kind=kind, link=f"{public_url}/review")
-        payload = Payload(type=f"alert.{kind}", timestamp=now, data=data)
+        payload = AlertRaised(timestamp=now, data=data)
         await outbox.enqueue(connection, team.team_id, "alert", f"alert {incident} {kind} {mark}", payload, now)
     return True

@@ -38,7 +38,7 @@ AT_ONCE: Final = 2
 """Messages of a team on their way at once in one process: a receiver that hangs holds up half of them."""
 SECRET_PREFIX: Final = "whsec_"
 
-_decode = msgspec.json.Decoder(Payload).decode
+_payload: Final[msgspec.json.Decoder[Payload]] = msgspec.json.Decoder(Payload)
 
 WORDS: Final[dict[str, str]] = {
     "under_18_police_station": "Somebody under 18 is recorded at a police station",
@@ -131,7 +131,7 @@ async def _mail(settings: Settings, message: Message) -> None:
 
 def email(settings: Settings, message: Message) -> EmailMessage:
     """The message as an e-mail: text and HTML, status and link. A repetition has the same Message-ID."""
-    subject, lines, link = told(_decode(message.payload).data)
+    subject, lines, link = told(_payload.decode(message.payload).data)
     mail = EmailMessage()
     mail["From"] = settings.smtp_from
     mail["To"] = message.destination.address

@@ -17,7 +17,7 @@ from prometheus_client import Counter
 from triage import codes
 from triage.store import outbox, summaries
 from triage.store.database import Connection, Database
-from triage.store.outbox import Payload, SummaryData
+from triage.store.outbox import SummaryData, SummaryPublished
 from triage.store.summaries import Head, Run, Team
 from triage.summaries import editions
 from triage.summaries.editions import Summary
@@ -235,7 +235,7 @@ async def _store(connection: Connection, team: Team, slot: Slot, summary: Summar
         link=f"{public_url}/v1/summaries/{summary.kind}/{summary.period}?edition={summary.edition}",
     )
     key = f"summary {summary.kind} {summary.period} {summary.form} {summary.edition}"
-    payload = Payload(type="summary.published", timestamp=summary.published_at, data=data)
+    payload = SummaryPublished(timestamp=summary.published_at, data=data)
     await outbox.enqueue(connection, team.team_id, "summary", key, payload, summary.published_at)
 
 

@@ -47,12 +47,21 @@ class AlertData(Struct, frozen=True, kw_only=True):
     link: str
 
 
-class Payload(Struct, frozen=True, kw_only=True):
+class SummaryPublished(Struct, frozen=True, kw_only=True, tag="summary.published", tag_field="type"):
     """A message, in the form that Standard Webhooks recommends."""
 
-    type: str
     timestamp: datetime
-    data: SummaryData | AlertData
+    data: SummaryData
+
+
+class AlertRaised(Struct, frozen=True, kw_only=True, tag="alert.raised", tag_field="type"):
+    """A message, in the form that Standard Webhooks recommends."""
+
+    timestamp: datetime
+    data: AlertData
+
+
+Payload = SummaryPublished | AlertRaised
 
 
 class Destination(Struct, frozen=True):

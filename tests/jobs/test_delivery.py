@@ -1,0 +1,366 @@
+"""Messages: signed, without figures, repeated until they arrive or are given up, never to a private network."""
+
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, date, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+import pytest_asyncio
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from receivers import MailReceiver, WebReceiver, mail_receiver, web_receiver
+from standardwebhooks import Webhook
+from told import TEAM, Told, told
+
+from triage.jobs.alerts import raise_alerts
+from triage.jobs.delivery import Sender, deliver_due, secret
+from triage.jobs.publishing import publish_due
+from triage.people.sealing import load_or_create_root
+from triage.settings import Settings
+from triage.store import outbox
+from triage.store.outbox import BACK_OFF, Channel
+
+TEN = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
+SUNDAY = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
+LINK = "https://triage.example.org/v1/summaries/daily/2026-11-21?edition=1"
+
+
+@pytest_asyncio.fixture
+async def team(db_url: str, tmp_path: Path) -> AsyncIterator[Told]:
+    async with told(db_url, tmp_path, starts_on=date(2026, 11, 21)) as one:
+        yield one
+
+
+@pytest_asyncio.fixture
+async def web() -> AsyncIterator[WebReceiver]:
+    async with web_receiver() as receiver:
+        yield receiver
+
+
+@pytest_asyncio.fixture
+async def mail() -> AsyncIterator[MailReceiver]:
+    async with mail_receiver() as receiver:
+        yield receiver
+
+
+def sender(directory: Path, **settings: Any) -> Sender:
+    given: dict[str, Any] = {
+        "webhook_private_addresses": True,
+        "delivery_timeout_s": 5.0,
+        "smtp_security": "none",
+    } | settings
+    return Sender(Settings(**given), load_or_create_root(directory / "root.key"))
+
+
+async def announce(team: Told, channel: Channel, address: str) -> UUID:
+    """A summary is published to one destination."""
+    async with team.database.team(TEAM) as connection:
+        destination = await outbox.add_destination(connection, TEAM, channel, address, ["summary", "alert"])
+    await team.tell("officer_1", "officer", 1, TEN, occurred_at=TEN, area="luton_west")
+    await publish_due(team.database, SUNDAY, public_url="https://triage.example.org")
+    return destination
+
+
+async def waiting(team: Told) -> list[outbox.Undelivered]:
+    async with team.database.team(TEAM) as connection:
+        return await outbox.undelivered(connection, TEAM)
+
+
+async def outcomes(team: Told) -> list[str]:
+    async with team.database.team(TEAM) as connection:
+        rows = await connection.fetch("SELECT outcome FROM delivery_attempt ORDER BY at, n")
+    return [row["outcome"] for row in rows]
+
+
+# --- webhooks ---
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("https://127.0.0.1:{port}/hook", "address_private"),
+        ("https://localhost:{port}/hook", "address_private"),
+        ("https://[::1]:{port}/hook", "address_private"),
+        ("https://[::ffff:127.0.0.1]:{port}/hook", "address_private"),
+        ("https://10.1.2.3/hook", "address_private"),
+        ("https://169.254.169.254/latest/meta-data", "address_private"),
+        ("https://0.0.0.0:{port}/hook", "address_private"),
+        ("http://example.org/hook", "address_invalid"),
+        ("https://user:password@example.org/hook", "address_invalid"),
+        ("https://example.org:port/hook", "address_invalid"),
+        ("file:///etc/passwd", "address_invalid"),
+        ("https:///hook", "address_invalid"),
+    ],
+)
+async def test_nothing_goes_to_a_private_network(
+    team: Told, web: WebReceiver, tmp_path: Path, address: str, why: str
+) -> None:
+    await announce(team, "webhook", address.format(port=web.port))
+    await deliver_due(team.database, sender(tmp_path, webhook_private_addresses=False), SUNDAY)
+    assert await outcomes(team) == [why]
+    assert web.requests == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("302 Found\r\nLocation: /elsewhere", "http_302"),
+        ("500 Internal Server Error", "http_500"),
+        ("404 Not Found", "http_404"),
+        (None, "timeout"),
+    ],
+)
+async def test_what_is_not_taken_is_not_delivered(
+    team: Told, web: WebReceiver, tmp_path: Path, answer: str | None, why: str
+) -> None:
+    web.answers = [answer]
+    await announce(team, "webhook", f"http://127.0.0.1:{web.port}/hook")
+    await deliver_due(team.database, sender(tmp_path, delivery_timeout_s=0.3), SUNDAY)
+    assert await outcomes(team) == [why]
+    assert [request.line for request in web.requests] == ["POST /hook HTTP/1.1"]
+    assert len(await waiting(team)) == 1
+
+
+async def test_a_receiver_that_is_not_there_is_tried_again(team: Told, web: WebReceiver, tmp_path: Path) -> None:
+    await announce(team, "webhook", "http://127.0.0.1:1/hook")
+    await deliver_due(team.database, sender(tmp_path), SUNDAY)
+    assert await outcomes(team) == ["connection_failed"]
+
+
+async def test_a_webhook_verifies_with_the_library_of_the_specification(
+    team: Told, web: WebReceiver, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)  # the library refuses old time stamps by the real clock
+    destination = await announce(team, "webhook", f"http://127.0.0.1:{web.port}/hook?a=b")
+    sending = sender(tmp_path)
+    assert await deliver_due(team.database, sending, now) == 1
+    [request] = web.requests
+    assert request.line == "POST /hook?a=b HTTP/1.1" and request.headers["host"] == f"127.0.0.1:{web.port}"
+    told_to_receiver: Any = Webhook(secret(sending.root, destination)).verify(request.body, request.headers)
+    assert told_to_receiver["type"] == "summary.published"
+    assert set(told_to_receiver["data"]) == {
+        "team", "kind", "form", "period", "edition", "chain_head", "late", "link"
+    }  # fmt: skip
+    assert told_to_receiver["data"]["link"] == LINK
+    assert await waiting(team) == [] and await deliver_due(team.database, sending, now) == 0
+
+
+async def test_a_receiver_that_fails_for_days_leaves_a_dead_letter_that_can_be_replayed(
+    team: Told, web: WebReceiver, tmp_path: Path
+) -> None:
+    web.answers = ["500 Internal Server Error"]
+    await announce(team, "webhook", f"http://127.0.0.1:{web.port}/hook")
+    sending, now = sender(tmp_path), SUNDAY
+    for pause in BACK_OFF:
+        assert await deliver_due(team.database, sending, now) == 1
+        assert await deliver_due(team.database, sending, now + pause - timedelta(seconds=1)) == 0
+        now += pause
+    assert max(BACK_OFF) == timedelta(hours=24)
+    await deliver_due(team.database, sending, now)
+    [dead] = await waiting(team)
+    assert (dead.attempts, dead.last_outcome, dead.dead_at) == (len(BACK_OFF) + 1, "http_500", now)
+    assert await deliver_due(team.database, sending, now + timedelta(days=30)) == 0
+    web.answers = ["204 No Content"]
+    async with team.database.team(TEAM) as connection:
+        assert await outbox.replay(connection, TEAM, now) == 1
+    await deliver_due(team.database, sending, now)
+    assert await waiting(team) == [] and len({request.headers["webhook-id"] for request in web.requests}) == 1
+    assert len({request.body for request in web.requests}) == 1
+    async with team.database.team(TEAM) as connection:
+        attempts = await outbox.attempts(connection, TEAM, dead.id)
+    assert [one.n for one in attempts] == list(range(1, len(BACK_OFF) + 3))
+    assert [one.outcome for one in attempts][-2:] == ["http_500", "delivered"]
+
+
+async def test_a_message_that_hangs_holds_up_no_other(team: Told, web: WebReceiver, tmp_path: Path) -> None:
+    web.answers = [None, "200 OK"]
+    for name in ("one", "two"):
+        async with team.database.team(TEAM) as connection:
+            address = f"http://127.0.0.1:{web.port}/{name}"
+            await outbox.add_destination(connection, TEAM, "webhook", address, ["summary"])
+    await publish_due(team.database, SUNDAY)
+    await deliver_due(team.database, sender(tmp_path, delivery_timeout_s=0.5), SUNDAY)
+    assert sorted(await outcomes(team)) == ["delivered", "timeout"]
+
+
+async def test_a_disabled_destination_gets_nothing_more(team: Told, web: WebReceiver, tmp_path: Path) -> None:
+    destination = await announce(team, "webhook", f"http://127.0.0.1:{web.port}/hook")
+    async with team.database.team(TEAM) as connection:
+        await outbox.disable_destination(connection, TEAM, destination, SUNDAY)
+    await deliver_due(team.database, sender(tmp_path), SUNDAY)
+    [dead] = await waiting(team)
+    assert dead.dead_at == SUNDAY and web.requests == []
+
+
+async def test_a_payload_is_frozen(team: Told) -> None:
+    await announce(team, "webhook", "https://example.org/hook")
+    async with team.database.team(TEAM) as connection:
+        with pytest.raises(Exception, match="permission denied"):
+            await connection.execute("UPDATE outbox SET payload = '{}'")
+
+
+# --- e-mail ---
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Iterator[tuple[Path, ssl.SSLContext]]:
+    """A certificate for 127.0.0.1 that nobody vouches for, and a server's context with it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "mail.pem"
+    no_password = serialization.NoEncryption()
+    file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, no_password)
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    yield file, context
+
+
+async def test_without_a_mail_server_the_message_waits(team: Told, tmp_path: Path) -> None:
+    await announce(team, "email", "sergeant@example.org")
+    await deliver_due(team.database, sender(tmp_path), SUNDAY)
+    assert await outcomes(team) == ["smtp_not_configured"] and len(await waiting(team)) == 1
+
+
+async def test_a_server_whose_certificate_nobody_vouches_for_gets_no_mail(
+    team: Told, tmp_path: Path, certificate: tuple[Path, ssl.SSLContext]
+) -> None:
+    await announce(team, "email", "sergeant@example.org")
+    async with mail_receiver(certificate[1]) as mail:
+        sending = sender(tmp_path, smtp_host="127.0.0.1", smtp_port=mail.port, smtp_security="starttls")
+        await deliver_due(team.database, sending, SUNDAY)
+    assert await outcomes(team) == ["smtp_failed"] and mail.mails == []
+
+
+async def test_mail_goes_by_starttls(
+    team: Told,
+    tmp_path: Path,
+    certificate: tuple[Path, ssl.SSLContext],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    await announce(team, "email", "sergeant@example.org")
+    async with mail_receiver(certificate[1]) as mail:
+        sending = sender(tmp_path, smtp_host="127.0.0.1", smtp_port=mail.port, smtp_security="starttls")
+        await deliver_due(team.database, sending, SUNDAY)
+    assert await outcomes(team) == ["delivered"] and len(mail.mails) == 1
+
+
+async def test_a_mail_has_status_and_link_as_text_and_html_and_no_figures(
+    team: Told, mail: MailReceiver, tmp_path: Path
+) -> None:
+    await announce(team, "email", "sergeant@example.org")
+    await deliver_due(team.database, sender(tmp_path, smtp_host="127.0.0.1", smtp_port=mail.port), SUNDAY)
+    [one] = mail.mails
+    assert (one["To"], one["Subject"]) == ("sergeant@example.org", "Test team: daily summary 2026-11-21, edition 1")
+    text, html = [part.get_content() for part in one.iter_parts()]
+    assert text.splitlines()[-1] == LINK and f'href="{LINK}"' in html
+    chain_head = text.split("Chain head: ")[1].split()[0]
+    assert len(chain_head) == 64
+    rest = text.replace(LINK, "").replace(chain_head, "").replace("2026-11-21", "").replace("edition 1", "")
+    assert not any(character.isdigit() for character in rest)
+
+
+async def test_a_server_that_drops_the_connection_after_data_gets_the_same_message_again(
+    team: Told, mail: MailReceiver, tmp_path: Path
+) -> None:
+    mail.drops = 1
+    await announce(team, "email", "sergeant@example.org")
+    sending = sender(tmp_path, smtp_host="127.0.0.1", smtp_port=mail.port)
+    await deliver_due(team.database, sending, SUNDAY)
+    await deliver_due(team.database, sending, SUNDAY + BACK_OFF[0])
+    assert await outcomes(team) == ["smtp_failed", "delivered"]
+    first, second = mail.mails
+    assert first["Message-ID"] == second["Message-ID"]
+
+
+# --- alerts ---
+
+
+async def alerted(team: Told) -> list[dict[str, Any]]:
+    async with team.database.team(TEAM) as connection:
+        rows = await connection.fetch("SELECT payload FROM outbox WHERE key LIKE 'alert%' ORDER BY created_at, id")
+    return [msgspec.json.decode(row["payload"])["data"] for row in rows]
+
+
+@pytest_asyncio.fixture
+async def listening(team: Told) -> Told:
+    async with team.database.team(TEAM) as connection:
+        await outbox.add_destination(connection, TEAM, "webhook", "https://example.org/hook", ["alert"])
+    return team
+
+
+async def detained(team: Told, place: str = "health_based", **contact: Any) -> None:
+    """Held under s136, at a place of safety at ten in the evening."""
+    before = TEN - timedelta(minutes=30)
+    await team.tell("officer_1", "officer", 1, before, occurred_at=before, area="luton_west", **contact)
+    await team.tell("officer_1", "outcome", 1, before, disposal="s136_removed", decided_at=before, decided_by="officer")
+    at_place = {"power": "s136", "place_of_safety": place}
+    await team.tell("officer_1", "detention", 1, TEN, event="arrived_site", at=TEN, **at_place)
+
+
+async def test_a_child_at_a_police_station_is_told_of_once(listening: Told) -> None:
+    await detained(listening, "police_station", age=15)
+    for minute in range(3):
+        await raise_alerts(listening.database, TEN + timedelta(minutes=minute), public_url="https://t.example.org")
+    assert await alerted(listening) == [
+        {"team": "Test team", "kind": "under_18_police_station", "link": "https://t.example.org/review"}
+    ]
+
+
+async def test_an_adult_at_a_health_based_place_is_not_told_of(listening: Told) -> None:
+    await detained(listening)
+    assert await raise_alerts(listening.database, TEN + timedelta(hours=19, minutes=59)) == 0
+
+
+async def test_a_clock_is_told_of_at_4_1_and_0_hours_once_each(listening: Told) -> None:
+    await detained(listening)
+    for quarter in range(4 * 30):
+        await raise_alerts(listening.database, TEN + quarter * timedelta(minutes=15))
+    kinds = [one["kind"] for one in await alerted(listening)]
+    assert kinds == ["detention_4_h", "detention_1_h", "detention_0_h"]
+
+
+async def test_after_a_pause_only_the_most_urgent_is_told(listening: Told) -> None:
+    await detained(listening)
+    await raise_alerts(listening.database, TEN + timedelta(hours=23, minutes=30))
+    assert [one["kind"] for one in await alerted(listening)] == ["detention_1_h"]
+
+
+async def test_an_extended_clock_is_told_of_again(listening: Told) -> None:
+    await detained(listening)
+    late = TEN + timedelta(hours=21)
+    await raise_alerts(listening.database, late)
+    extension = {"minutes": 360, "ground": "condition", "authorised_by": "responsible_doctor", "power": "s136"}
+    await listening.tell("nurse_1", "detention", 1, late, event="extended", at=late, **extension)
+    assert await raise_alerts(listening.database, late) == 0
+    await raise_alerts(listening.database, late + timedelta(hours=6))
+    assert [one["kind"] for one in await alerted(listening)] == ["detention_4_h", "detention_4_h"]
+
+
+async def test_an_ended_detention_is_told_of_no_more(listening: Told) -> None:
+    await detained(listening)
+    ended = TEN + timedelta(hours=5)
+    await listening.tell("nurse_1", "detention", 1, ended, event="ended", at=ended, result="lapsed", power="s136")
+    assert await raise_alerts(listening.database, TEN + timedelta(hours=24)) == 0

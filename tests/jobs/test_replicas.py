@@ -1,0 +1,68 @@
+"""Four replicas on one database, killed at random in the middle of their work: every period exactly once."""
+
+import asyncio
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from random import Random
+
+import pytest
+from told import TEAM, told
+
+from triage.jobs.waking import repeating
+from triage.store import outbox, summaries
+from triage.summaries.schedule import due_slots
+
+REPLICA = Path(__file__).with_name("replica.py")
+REPLICAS = 4
+KILLED_ONE_IN = 22
+NOW = datetime(2027, 4, 5, 12, 0, tzinfo=UTC)
+STARTS_ON = date(2026, 9, 1)
+"""Both changes of the clocks lie between."""
+
+
+async def keep_one(url: str, random: Random, kills: list[int]) -> None:
+    """Start a replica, kill it while it works, start the next, until one finds nothing left to do."""
+    ended = None
+    while ended != 0:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, str(REPLICA), url, NOW.isoformat(), stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout
+        async for _ in process.stdout:
+            if random.randrange(KILLED_ONE_IN) == 0:
+                process.kill()
+                kills.append(process.pid)
+                break
+        ended = await process.wait()
+
+
+@pytest.mark.timeout(120)
+async def test_every_period_exactly_once_though_replicas_die(db_url: str, tmp_path: Path) -> None:
+    kills: list[int] = []
+    async with told(db_url, tmp_path, starts_on=STARTS_ON) as team:
+        async with team.database.team(TEAM) as connection:
+            await outbox.add_destination(connection, TEAM, "email", "a@example.org", ["summary"])
+        due = due_slots((await team.team()).calendar, NOW)
+        assert len(due) > 250
+        await asyncio.gather(*(keep_one(db_url, Random(n), kills) for n in range(REPLICAS)))
+        async with team.database.team(TEAM) as connection:
+            rows = await connection.fetch("SELECT kind, period, edition, length(body) AS n FROM summary_edition")
+            keys = [row["key"] for row in await connection.fetch("SELECT key FROM outbox")]
+            runs = await summaries.runs(connection, TEAM)
+    assert len(kills) >= 5
+    assert sorted((row["kind"], row["period"]) for row in rows) == sorted((s.period.kind, s.period.name) for s in due)
+    assert {row["edition"] for row in rows} == {1} and min(row["n"] for row in rows) > 1000
+    assert sorted(keys) == sorted(f"summary {row['kind']} {row['period']} internal 1" for row in rows)
+    assert {run.state for run in runs.values()} == {"published"}
+
+
+async def test_work_is_repeated_and_ends_with_the_block() -> None:
+    woken = asyncio.Semaphore(0)
+
+    async def work() -> None:
+        woken.release()
+
+    async with repeating(work, 0.01):
+        for _ in range(3):
+            await asyncio.wait_for(woken.acquire(), 5)
