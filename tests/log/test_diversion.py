@@ -241,6 +241,7 @@ def test_reversed_by_another_incident_of_the_same_person(code: str) -> None:
     assert story.diversion(3 * DAY, within).s136.grade == "R"
     assert story.diversion(3 * DAY, after).s136.grade == "B"
     assert story.diversion(3 * DAY, before).s136.grade == "B"
+    assert story.diversion(3 * DAY, elsewhere(code, 65)).s136.grade == "B"
 
 
 def test_another_contact_of_the_same_person_reverses_nothing() -> None:
@@ -377,8 +378,11 @@ def test_after_thirty_minutes_it_is_no_disagreement_but_a_reversal() -> None:
 def test_a_disagreement_is_settled_by_another_entry_that_tells_of_the_use() -> None:
     story = diverted()
     story.outcome("s136_removed", 95, captured=96, decided_by="officer")
-    story.detention("arrived_site", 120)
+    arrived = story.detention("arrived_site", 120)
     assert story.s136() == ("R", "power")
+    story.withdraw(arrived, 130)
+    story.detention("arrived_site", 66 + DAY)
+    assert story.s136() == ("U", None)
 
 
 # --- P -----------------------------------------------------------------------------------------------------------
@@ -540,7 +544,7 @@ def test_a_part_given_by_amendment_after_the_disposal_counts_as_late() -> None:
 
 def test_a_part_given_by_amendment_before_the_disposal_does_not() -> None:
     story = diverted(confidence=None)
-    story.amend(story.held[0], 64, "intent", intent=S136)
+    story.amend(story.held[0], 65, "intent", intent=S136)
     assert story.s136() == ("B", None)
 
 
@@ -559,8 +563,11 @@ def test_a_place_changed_by_amendment_after_the_disposal_counts_as_late() -> Non
     contact = story.officer(60, location_type="own_home")
     story.outcome("community_follow_up")
     assert story.s136() == ("X", "law")
-    story.amend(contact, 80, "officer", **STREET)
+    amended = story.amend(contact, 80, "officer", **STREET)
     assert story.s136() == ("C", None)
+    story.withdraw(amended, 90)
+    story.amend(contact, 65, "officer", **STREET)
+    assert story.s136() == ("B", None)
 
 
 def test_a_legal_status_changed_by_amendment_after_the_disposal_counts_as_late() -> None:
@@ -660,6 +667,16 @@ def test_a_judgement_changed_by_amendment_neither_corroborates_nor_refutes(value
     judged = story.nurse(64, by=OTHER_NURSE, assessment="phone", s136_justified="yes")
     story.amend(judged, 65, "nurse", assessment="phone", s136_justified="no")
     assert story.s136() == ("B", None)
+
+
+def test_a_judgement_left_as_it_was_by_an_amendment_stands() -> None:
+    story = diverted()
+    judged = story.nurse(62, **JUDGED)
+    story.amend(judged, 63, "nurse", assessment="phone", s136_justified="yes", told_intent=False, sex="male")
+    assert story.s136() == ("A", None)
+    judged = story.nurse(64, by=OTHER_NURSE, assessment="phone", s136_justified="no")
+    story.amend(judged, 65, "nurse", assessment="phone", s136_justified="no", sex="male")
+    assert story.s136() == ("X", "judge")
 
 
 def test_a_judgement_made_blind_by_amendment_does_not_corroborate() -> None:

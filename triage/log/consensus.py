@@ -169,7 +169,9 @@ def _contacts_differ(record: Record, known_ages: Sequence[Age]) -> Iterator[str]
 
 def _several(values: Sequence[object]) -> bool:
     """Whether two of the values, leaving None aside, differ."""
-    return len(values) > 1 and len({value for value in values if value is not None}) > 1
+    different = set(values)
+    different.discard(None)
+    return len(different) > 1
 
 
 def _states_ethnicity(entry: Contact) -> bool:

@@ -3,7 +3,7 @@
 Disagreements are in `triage.log.consensus`; what time alone raises in `triage.log.incident.at`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,9 +13,9 @@ from triage import codes
 from triage.log.consensus import available, known
 from triage.log.course import USES
 from triage.log.detention import Clock
-from triage.log.entries import Detention
+from triage.log.entries import Detention, Held
 from triage.log.evidence import Facts, place_of
-from triage.log.standing import Standing, captured, correction
+from triage.log.standing import Standing, correction
 from triage.times import DAY_START_HOUR, LONDON
 
 LATE = timedelta(hours=1)
@@ -41,10 +41,7 @@ class Terms(Struct, frozen=True):
 def of(facts: Facts, clock: Clock | None, child: bool, terms: Terms) -> Iterator[str]:
     """The flags of an incident."""
     record = facts.record
-    if any(correction(one) is not None for one in record.held):
-        yield "clock_skew"
-    if any(one.received_at - captured(one) > LATE for one in record.held):
-        yield "late"
+    yield from _of_clocks(record.held)
     if record.training:
         yield "test"
     if record.pending:
@@ -61,6 +58,19 @@ def of(facts: Facts, clock: Clock | None, child: bool, terms: Terms) -> Iterator
         yield "power_location_conflict"
     if clock:
         yield from _of_detention(facts, clock, child, terms)
+
+
+def _of_clocks(held: Iterable[Held]) -> Iterator[str]:
+    skewed = late = False
+    for one in held:
+        shift = correction(one)
+        took = one.received_at - one.entry.captured_at
+        skewed = skewed or shift is not None
+        late = late or (took if shift is None else took + shift) > LATE
+    if skewed:
+        yield "clock_skew"
+    if late:
+        yield "late"
 
 
 def _places(facts: Facts) -> Iterator[str | None]:

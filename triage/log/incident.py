@@ -385,12 +385,12 @@ def _intents(claims: Iterable[Claim]) -> tuple[IntentView, ...]:
 
 
 def _contributions(held: Iterable[Held]) -> tuple[Contribution, ...]:
-    latest: dict[tuple[str, UUID], Held] = {}
+    latest: dict[tuple[str, int], Held] = {}
     for one in held:
-        key = one.profession, one.author
+        key = one.profession, one.author.int  # hashing a UUID is slow
         if key not in latest or latest[key].entry.captured_at <= one.entry.captured_at:
             latest[key] = one
     return tuple(
-        Contribution(profession=profession, author=author, at=latest[profession, author].entry.captured_at)
-        for profession, author in sorted(latest)
+        Contribution(profession=key[0], author=latest[key].author, at=latest[key].entry.captured_at)
+        for key in sorted(latest)
     )

@@ -115,7 +115,7 @@ def captured(held: Held) -> datetime:
 
 def read(entries: Iterable[Held]) -> Record:
     """Sort out the entries of one incident. Duplicates by id are tolerated."""
-    held = sorted({one.id: one for one in entries}.values(), key=_log_order)
+    held = sorted({one.id.int: one for one in entries}.values(), key=_log_order)
     training = any(one.entry.test for one in held)
     if training:
         held = without_training(held)
