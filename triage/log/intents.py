@@ -53,13 +53,15 @@ class Claim(Struct, frozen=True, gc=False):
 def claims(record: Record) -> list[Claim]:
     """Every intent of an incident, also those corrected away and withdrawn, in capture order, ties by entry id."""
     found: list[Claim] = []
+    changed = record.withdrawn or any(one.versions for one in (*record.intents, *record.officers))
+    settled = _settled(record) if changed else None
     for one in record.intents:
-        found += _claims(one, record)
+        found += _claims(one, settled)
     for officer in record.officers:
-        found += _claims(officer, record)
+        found += _claims(officer, settled)
     for gone in record.withdrawn:
         if isinstance(gone.held.entry, Intent | Officer):
-            found += _withdrawn(gone, record)
+            found += _withdrawn(gone, settled)
     if len(found) > 1:
         found.sort(key=lambda claim: (claim.captured, claim.entry))
     return found
@@ -73,12 +75,12 @@ def earliest(found: list[Claim], powers: Collection[str]) -> Claim | None:
     return None
 
 
-def _claims(one: Standing[Intent] | Standing[Officer], record: Record) -> Iterator[Claim]:
+def _claims(one: Standing[Intent] | Standing[Officer], settled: int | None) -> Iterator[Claim]:
     if not one.versions:
         if one.entry.intent is not None:
             yield _claim(one, one.entry.intent, one.captured, one.correction)
         return
-    evidence, current = _evidence(one, record), one.entry.intent
+    evidence, current = _evidence(one, settled), one.entry.intent
     given = _given(one.versions)
     changed = None if given is one.versions[0] else given.captured
     if evidence and current and evidence.power == current.power:
@@ -90,10 +92,10 @@ def _claims(one: Standing[Intent] | Standing[Officer], record: Record) -> Iterat
         yield _claim(one, current, given.captured, one.correction, "stands", changed)
 
 
-def _withdrawn(one: Standing[Any], record: Record) -> Iterator[Claim]:
+def _withdrawn(one: Standing[Any], settled: int | None) -> Iterator[Claim]:
     assert one.withdrawn is not None
-    evidence = _evidence(one, record) if one.versions else one.entry.intent
-    if evidence and not _free(one, captured(one.withdrawn), one.withdrawn.seq, record):
+    evidence = _evidence(one, settled) if one.versions else one.entry.intent
+    if evidence and not _free(one, captured(one.withdrawn), one.withdrawn.seq, settled):
         yield _claim(one, evidence, one.captured, one.correction, "withdrawn")
 
 
@@ -114,11 +116,11 @@ def _is_contact(one: Standing[Any]) -> bool:
     return type(one.held.entry) is Officer
 
 
-def _evidence(one: Standing[Any], record: Record) -> IntentPart | None:
+def _evidence(one: Standing[Any], settled: int | None) -> IntentPart | None:
     """The original part, as corrected freely."""
     part: IntentPart | None = one.versions[0].entry.intent
     for version in one.versions[1:]:
-        if _free(one, version.captured, version.seq, record):
+        if _free(one, version.captured, version.seq, settled):
             part = version.entry.intent
     return part
 
@@ -133,12 +135,16 @@ def _given(versions: tuple[Version[Any], ...]) -> Version[Any]:
     return given
 
 
-def _free(one: Standing[Any], at: datetime, seq: int, record: Record) -> bool:
-    return at - one.captured <= FREELY and not any(held.seq < seq and _settles(held) for held in record.held)
+def _free(one: Standing[Any], at: datetime, seq: int, settled: int | None) -> bool:
+    return at - one.captured <= FREELY and (settled is None or seq < settled)
+
+
+def _settled(record: Record) -> int | None:
+    """Where in the log the first consultation, advice or disposal stands: after it no change of an intent is free."""
+    return next((one.seq for one in record.held if _settles(one)), None)
 
 
 def _settles(held: Held) -> bool:
-    """Whether it holds a consultation, advice or a disposal, after which an intent is no longer innocent."""
     entry = held.entry.entry if isinstance(held.entry, Amendment) else held.entry
     said = getattr(entry, "consulted", None), getattr(entry, "advice", None), getattr(entry, "disposal", None)
     return any(one is not None for one in said)

@@ -225,20 +225,20 @@ class _Redaction:
 
     def _show_withdrawals(self, withdrawals: list[Held]) -> None:
         """A withdrawal shows where what it withdraws shows; of what is not held, only one's own side's."""
-        waiting = withdrawals
-        while waiting:
-            still = [one for one in waiting if not self._show_withdrawal(one)]
-            if len(still) == len(waiting):
-                return
-            waiting = still
-
-    def _show_withdrawal(self, one: Held) -> bool:
-        assert isinstance(one.entry, Withdrawal)
-        name = one.entry.withdraws
-        if name in self.shown or (name not in self.by_id and _side(one) == self.sight.side):
+        against: dict[UUID, list[Held]] = {}
+        for one in withdrawals:
+            assert isinstance(one.entry, Withdrawal)
+            against.setdefault(one.entry.withdraws, []).append(one)
+        ready = [
+            one
+            for name, those in against.items()
+            for one in those
+            if name in self.shown or (name not in self.by_id and _side(one) == self.sight.side)
+        ]
+        while ready:
+            one = ready.pop()
             self.shown[one.id] = one
-            return True
-        return False
+            ready += against.get(one.id, ())
 
 
 def _for_police(entry: Any, profession: str) -> Any:
