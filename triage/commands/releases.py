@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import rich_click as click
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from triage import logs
 from triage.app import databases
@@ -91,8 +91,8 @@ async def _verify(chosen: Settings) -> list[Verdict]:
                 with Progress(console=Console(stderr=True), transient=True) as bar:
                     task = bar.add_task(f"team {team_id}")
 
-                    def show(done: int, of: int, bar: Progress = bar, task: int = task) -> None:
-                        bar.update(task, completed=done, total=of)  # type: ignore[arg-type]
+                    def show(done: int, of: int, bar: Progress = bar, task: TaskID = task) -> None:
+                        bar.update(task, completed=done, total=of)
 
                     found += await verify_releases(connection, team_id, show)
     return found
