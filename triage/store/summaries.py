@@ -17,16 +17,18 @@ from msgspec import Struct
 
 from triage import codes
 from triage.log.course import PersonEvent
+from triage.log.diversion import RULE
 from triage.log.incident import fold
 from triage.store.appending import held_of
 from triage.store.database import Connection, Database
 from triage.store.statements import load
-from triage.summaries import editions
+from triage.summaries import comparison, editions
+from triage.summaries.comparison import Report, Span
 from triage.summaries.editions import Form, Summary
 from triage.summaries.facts import Around, Fact, decode, encode, fact_of
 from triage.summaries.registry import POOLED_MONTHS, Scope
-from triage.summaries.schedule import DEFAULTS, Calendar, Due, Slot
-from triage.times import PeriodKind, parse_period, period_of
+from triage.summaries.schedule import DEFAULTS, Calendar, Due, Slot, slot
+from triage.times import Period, PeriodKind, parse_period, period_of
 
 SQL = load("summaries")
 
@@ -443,3 +445,31 @@ async def list_latest(
 async def anchors(connection: Connection, team_id: UUID) -> list[Anchor]:
     """Every published position, for verification against the log."""
     return [Anchor(*row.values()) for row in await connection.fetch(SQL.chain_heads, team_id)]
+
+
+# --- reports on demand ---
+
+
+async def between(connection: Connection, team: Team, starts: date, ends: date) -> list[Fact]:
+    """The incidents that count of the operational days from `starts` to before `ends`."""
+    where = slot(Period("daily", "", starts, ends), team.calendar)
+    found = await _Loading(connection, team.team_id).fetch(SQL.members, where.starts_at, where.ends_at)
+    return [around.fact for around in found if around.fact.counts]
+
+
+async def compare(connection: Connection, team: Team, first: Span, second: Span, now: datetime) -> Report:
+    """The quarterly measures of two spans side by side. To be called in one snapshot."""
+    scopes = []
+    for span in (first, second):
+        where = slot(Period("quarterly", span.name, span.starts, span.ends), team.calendar)
+        scopes.append((await load_scope(connection, team, where, now)).scope)
+    position = await head(connection, team.team_id)
+    return Report(
+        first=first,
+        second=second,
+        as_at_seq=position.seq,
+        as_at=now,
+        rules=RULE,
+        codes_version=codes.version,
+        lines=comparison.lines(scopes[0], scopes[1]),
+    )
