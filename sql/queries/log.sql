@@ -79,16 +79,16 @@ WHERE team_id = $1 AND id = $3
 
 -- name: alike
 -- why: likely duplicates of an incident: the same log reference on the day, or near in time and area; bounded
-SELECT x.n::int AS n, c.id, c.age_band, c.sex, c.apart, c.same_log
+SELECT x.n::int AS n, c.*
 FROM unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::text[]) WITH ORDINALITY x (root, log_ref, occurred_at, area, n)
 JOIN LATERAL (
-    (SELECT i.id, i.age_band, i.sex, i.apart, true AS same_log FROM incident i
+    (SELECT i.id, i.log_ref, i.occurred_at, i.area, i.age_band, i.sex, i.apart FROM incident i
      WHERE i.team_id = $1 AND i.blind AND i.log_ref = x.log_ref AND i.root = i.id AND i.id <> x.root
        AND i.contact AND NOT i.test AND i.status <> 'withdrawn'
        AND i.occurred_at BETWEEN x.occurred_at - interval '24 hours' AND x.occurred_at + interval '24 hours'
      LIMIT 4)
-    UNION ALL
-    (SELECT i.id, i.age_band, i.sex, i.apart, false FROM incident i
+    UNION
+    (SELECT i.id, i.log_ref, i.occurred_at, i.area, i.age_band, i.sex, i.apart FROM incident i
      WHERE i.team_id = $1 AND i.blind AND i.root = i.id AND i.id <> x.root AND i.area = x.area AND x.area <> 'unknown'
        AND i.contact AND NOT i.test AND i.status <> 'withdrawn'
        AND i.occurred_at BETWEEN x.occurred_at - interval '30 minutes' AND x.occurred_at + interval '30 minutes'

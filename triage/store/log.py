@@ -19,7 +19,7 @@ import structlog
 
 from triage.people.sealing import Unreadable, open_sealed
 from triage.problems import BUSY, INTERNAL, Refused
-from triage.store import appending, rows
+from triage.store import appending, duplicates, rows
 from triage.store.appending import Addition, Group, HeldRow, IncidentRow, Item, Read, Result, Told, held_of
 from triage.store.database import Connection, Database
 from triage.store.keys import KeyStore
@@ -210,16 +210,17 @@ class Log:
         folded = rows.of_incidents(read, groups, relatives, added)
         seq = added[-1].held.seq
         swap = (SQL.append, team_id, seq, head, read.seq, read.link, *entries, *folded)
-        looking = [group for group in groups if rows.may_have_duplicates_anew(group, read, added)]
         people = [group for group in groups if appending.names_people(group)]
-        if not looking and not people:
+        pairs = await duplicates.changes(connection, team_id, read, groups, added)
+        if not pairs and not people:
             return bool(await connection.fetchval(*swap))
         async with connection.transaction():
             if not await connection.fetchval(*swap):
                 return False
             if people:
                 await self._set_people(connection, team_id, people)
-            await self._pair(connection, team_id, seq, read, looking)
+            if pairs:
+                await connection.executemany(SQL.pair, [(team_id, seq, *pair) for pair in pairs])
         return True
 
     async def _assign_keys(self, added: list[Addition]) -> None:
@@ -258,35 +259,6 @@ class Log:
         await connection.execute(
             SQL.set_people, team_id, [i for g in groups for i in g.ids], [p for p, _ in pairs], [i for _, i in pairs]
         )
-
-    async def _pair(self, connection: Connection, team_id: UUID, seq: int, read: Read, groups: list[Group]) -> None:
-        """Suggest, or no longer suggest, likely duplicates on both sides."""
-        asking = [group for group in groups if rows.is_comparable(group)]
-        found: dict[UUID, list[UUID]] = {}
-        if asking:
-            blind = [group.blind for group in asking if group.blind]
-            for row in await connection.fetch(
-                SQL.alike,
-                team_id,
-                [group.root for group in asking],
-                [b.view.log_ref for b in blind],
-                [b.happened_at for b in blind],
-                [b.view.area for b in blind],
-            ):
-                group = asking[row["n"] - 1]
-                if rows.is_alike(group, row):
-                    found.setdefault(group.root, []).append(row["id"])
-        changes = []
-        for group in groups:
-            group.duplicates = tuple(dict.fromkeys(found.get(group.root, ())))[: appending.DUPLICATES_SHOWN]
-            for i in group.ids:
-                row_before = read.rows.get((i, False))
-                before = set(row_before.duplicates) if row_before else set()
-                now = set(group.duplicates) if i == group.root else set()
-                changes += [(i, other, True) for other in now - before] + [(i, other, False) for other in before - now]
-        both = changes + [(other, i, joins) for i, other, joins in changes]
-        if both:
-            await connection.executemany(SQL.pair, [(team_id, seq, *change) for change in both])
 
 
 def _read_of(record: asyncpg.Record) -> Read:

@@ -5,19 +5,17 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
-from triage import codes
-from triage.log import chain, links
+from triage.log import chain
 from triage.log.incident import Incident, turns
 from triage.log.standing import kind
 from triage.people.sealing import seal
-from triage.store.appending import CHANGED_FOR, LINKS, OPEN_FOR, Addition, Group, Read
+from triage.store import duplicates
+from triage.store.appending import CHANGED_FOR, OPEN_FOR, Addition, Group, Read
 
 _encode = msgspec.json.encode
 POSSIBLE_DUPLICATE = "possible_duplicate"
-NOBODY: frozenset[UUID] = frozenset()
 
 
 def of_entries(team_id: UUID, read: Read, added: Sequence[Addition]) -> tuple[list[list[Any]], bytes]:
@@ -101,7 +99,7 @@ def of_incidents(
 
 def _both(group: Group, read: Read, seq: int | None) -> list[tuple[Any, ...]]:
     """The rows of an incident, at `seq`; None: where each last changed, left alone if that was before this append."""
-    shared = (_duplicates_before(group, read), _array(declared_apart(group)), _related(group))
+    shared = (_duplicates_before(group, read), _array(duplicates.declared_apart(group)), _related(group))
     rows = []
     for blind, incident in ((False, group.full), (True, group.blind)):
         if incident and (seq or incident.view.seq > read.seq):
@@ -110,13 +108,13 @@ def _both(group: Group, read: Read, seq: int | None) -> list[tuple[Any, ...]]:
 
 
 def _row(
-    root: UUID, incident: Incident, blind: bool, seq: int, duplicates: Sequence[UUID], apart: str, related: bytes
+    root: UUID, incident: Incident, blind: bool, seq: int, suggested: Sequence[UUID], apart: str, related: bytes
 ) -> tuple[Any, ...]:
     turning = turns(incident, grades=not blind)
     open_until = incident.happened_at + OPEN_FOR if incident.view.status in ("open", "awaiting_outcome") else None
     changed_until = incident.view.changed_at + CHANGED_FOR
     seen = incident.view
-    flags = [*seen.flags, *incident.conflicts] + ([POSSIBLE_DUPLICATE] if duplicates else [])
+    flags = [*seen.flags, *incident.conflicts] + ([POSSIBLE_DUPLICATE] if suggested else [])
     return (
         root,
         blind,
@@ -137,7 +135,7 @@ def _row(
         incident.restricted,
         _array(flags),
         _array(incident.judged_by),
-        _array(duplicates),
+        _array(suggested),
         apart,
         _array(incident.people),
         related,
@@ -156,50 +154,6 @@ def _related(group: Group) -> bytes:
 def _duplicates_before(group: Group, read: Read) -> list[UUID]:
     row = read.rows.get((group.root, False))
     return row.duplicates if row else []
-
-
-def declared_apart(group: Group) -> frozenset[UUID]:
-    """The incident ids that somebody declared to be another incident, in force."""
-    statements = [held for held in group.entries if isinstance(held.entry, LINKS)]
-    return links.declared_apart(statements).difference(group.ids) if statements else NOBODY
-
-
-def may_have_duplicates_anew(group: Group, read: Read, added: Sequence[Addition]) -> bool:
-    """Whether what likely duplicates are judged by has changed."""
-    before = read.rows.get((group.root, True))
-    if before is None or any(isinstance(a.held.entry, LINKS) and a.held.entry.incident_id in group.ids for a in added):
-        return True
-    now = group.blind
-    return now is None or (before.log_ref, before.occurred_at, before.area, before.age_band, before.sex) != (
-        now.view.log_ref,
-        now.happened_at,
-        now.view.area,
-        now.view.age_band,
-        now.view.sex,
-    )
-
-
-def is_comparable(group: Group) -> bool:
-    """Whether likely duplicates are looked for: a contact in force, seen by all, and no training."""
-    blind = group.blind
-    return (
-        blind is not None and bool(blind.record.contacts) and not blind.view.test and blind.view.status != "withdrawn"
-    )
-
-
-def is_alike(group: Group, row: asyncpg.Record) -> bool:
-    """The same log reference, or near in time and area with compatible age and sex; never what was declared apart."""
-    assert group.blind
-    if row["id"] in declared_apart(group) or not set(group.ids).isdisjoint(row["apart"]):
-        return False
-    return bool(row["same_log"]) or (
-        _compatible("age_band", group.blind.view.age_band, row["age_band"])
-        and _compatible("sex", group.blind.view.sex, row["sex"])
-    )
-
-
-def _compatible(name: str, a: str | None, b: str | None) -> bool:
-    return a == b or codes.is_missing(name, a) or codes.is_missing(name, b)
 
 
 def _array(values: Collection[object]) -> str:
