@@ -201,15 +201,22 @@ async def test_nobody_but_its_author_changes_a_judgement(crew: Crew) -> None:
     assert (await crew.nurse.put(changing)).status_code == 201
 
 
-async def test_an_amendment_keeps_the_kind_and_the_incident_of_what_it_amends(crew: Crew) -> None:
+async def test_an_amendment_keeps_the_kind_of_what_it_amends(crew: Crew) -> None:
     incident = uuid7()
     body = await crew.officer.tell("officer", incident)
     other_kind = entry("amendment", incident, amends=body["id"], entry={"kind": "outcome", "disposal": "signposted"})
     answer = await crew.officer.put(other_kind)
     assert (refused(answer), fields(answer.json())) == ((422, "invalid"), ["entry.kind"])
-    elsewhere = entry("amendment", uuid7(), amends=body["id"], entry={"kind": "officer"})
-    answer = await crew.officer.put(elsewhere)
-    assert (refused(answer), fields(answer.json())) == ((422, "invalid"), ["incident_id"])
+
+
+async def test_an_amendment_under_another_incident_takes_effect_once_a_link_joins_the_two(crew: Crew) -> None:
+    here, there = uuid7(), uuid7()
+    body = await crew.officer.tell("officer", here, area="bedford")
+    amendment = entry("amendment", there, amends=body["id"], entry={"kind": "officer", "area": "luton_east"})
+    assert ("target_not_held", "amends") in told(await crew.officer.store(amendment))
+    assert (await crew.officer.incident(here))["area"] == "bedford"
+    await crew.officer.tell("same_incident", there, other_incident_id=here)
+    assert (await crew.officer.incident(here))["area"] == "luton_east"
 
 
 async def test_an_amendment_that_comes_before_its_original_is_held_visible_and_takes_effect_later(crew: Crew) -> None:

@@ -53,22 +53,20 @@ async def release(asked: Asked) -> Answer:
     actor = await asked.actor()
     _side(actor)
     held = await service.quarantine.item(actor, an_id(asked.path("id"), "id"))
-    entry_id = held.id if held.entry_id is None or held.problem.code == ENTRY_CONFLICT.code else held.entry_id
-    entry = structs.replace(decode(held.sent, held.entry_id or held.id), id=entry_id)
+    entry = decode(held.sent, held.entry_id or held.id)
     check_profession(held.author, entry)
-    [appended] = await service.log.append(
-        actor.team_id,
-        [
-            Item(
-                id=entry_id,
-                entry=entry,
-                content=canonical(entry),
-                actor=held.author,
-                skew_ms=held.skew_ms,
-                released_by=actor.staff_id,
-            )
-        ],
+    item = Item(
+        id=held.id if held.entry_id is None or held.problem.code == ENTRY_CONFLICT.code else held.entry_id,
+        entry=entry,
+        content=canonical(entry),
+        actor=held.author,
+        skew_ms=held.skew_ms,
+        released_by=actor.staff_id,
     )
+    [appended] = await service.log.append(actor.team_id, [item])
+    if isinstance(appended.result, Problem) and appended.result.code == ENTRY_CONFLICT.code:
+        item.id = held.id
+        [appended] = await service.log.append(actor.team_id, [item])
     if isinstance(appended.result, Problem):
         return refusal(appended.result)
     # should the process die here, releasing again finds the entry in the log and settles the item
