@@ -28,7 +28,7 @@ from triage.log.entries import (
 )
 from triage.log.flags import Terms
 from triage.log.incident import TERMS, Incident, at, blind, fold, turns
-from triage.log.standing import judges, kind, original, out_of_force, permitted, without_training
+from triage.log.standing import judges, kind, originals, out_of_force, permitted, without_training
 from triage.log.view import Audience, Side, View
 
 BLIND = Audience("health", "field")
@@ -189,8 +189,9 @@ class _Redaction:
 
     def _show_amendments(self, amendments: list[Held]) -> None:
         chains: dict[UUID, list[Held]] = {}
+        roots = originals(self.by_id)
         for one in amendments:
-            root = original(one, self.by_id)
+            root = roots.get(one.id)
             if root is None:
                 self._show_pending(one)
             elif root.id in self.shown:
