@@ -254,12 +254,11 @@ def _for_police(entry: Any, profession: str) -> Any:
 
 
 def _detention_for_police(entry: Any) -> Any:
+    """Of an end only custody, of an extension only whether it is valid; `visible_entries` removes the ground itself."""
     if entry.result not in (None, "custody"):
         entry = structs.replace(entry, result=None)
     if entry.event == "extended" and (entry.ground, entry.authorised_by) != ("condition", "responsible_doctor"):
-        return structs.replace(entry, ground="other", authorised_by="other")
-    if entry.event != "extended" and (entry.ground or entry.authorised_by):
-        return structs.replace(entry, ground=None, authorised_by=None)
+        entry = structs.replace(entry, ground="other", authorised_by="other")
     return entry
 
 
@@ -306,9 +305,9 @@ def _side(one: Held) -> Side:
 
 def _without_ground(one: Held) -> Held:
     entry = one.entry
-    if isinstance(entry, Detention) and entry.ground:
+    if isinstance(entry, Detention):
         return structs.replace(one, entry=structs.replace(entry, ground=None, authorised_by=None))
-    if isinstance(entry, Amendment) and getattr(entry.entry, "ground", None):
+    if isinstance(entry, Amendment) and kind(entry.entry) == "detention":
         content = structs.replace(entry.entry, ground=None, authorised_by=None)
         return structs.replace(one, entry=structs.replace(entry, entry=content))
     return one
