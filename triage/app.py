@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
+import httpx
 import structlog
 from litestar import Litestar, Request, Response
 from litestar._asgi.routing_trie.types import RouteTrieNode
@@ -16,6 +17,8 @@ from litestar.exceptions import HTTPException, NotFoundException
 from litestar.types import ASGIApp
 
 from triage.access.actors import Actor
+from triage.access.budget import Budget
+from triage.access.oidc import Provider, Verifier, load_issuers
 from triage.embedded import EmbeddedPostgres
 from triage.http import metrics
 from triage.http.edge import Edge
@@ -23,6 +26,7 @@ from triage.http.messages import BodyLimits, in_problem
 from triage.http.operations import routes
 from triage.http.service import Service
 from triage.http.table import OPERATIONS
+from triage.jobs.sealing import seal_forever
 from triage.log.entries import Held
 from triage.log.notices import Notice, notices
 from triage.log.redaction import redact
@@ -32,12 +36,15 @@ from triage.people.sealing import load_or_create_root
 from triage.problems import INTERNAL, NOT_FOUND, Refused
 from triage.resources import folder
 from triage.settings import DatabaseUrl, Settings
-from triage.store.access import SignIn
+from triage.store import audit
+from triage.store.access import Clocks, SignIn
 from triage.store.appending import Item
 from triage.store.database import connect
 from triage.store.incidents import Incidents, audience
+from triage.store.journal import Journal
 from triage.store.keys import KeyStore
 from triage.store.log import Log
+from triage.store.people import People
 from triage.store.quarantine import Quarantine
 
 log = structlog.get_logger(__name__)
@@ -112,10 +119,11 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         databases(settings) as addresses,
         connect(addresses.service, settings.pool_size, settings.command_timeout_s) as database,
         connect(addresses.keys, 4, settings.command_timeout_s, role=None) as keys_database,
+        httpx.AsyncClient() as http,
     ):
         settings.root_key_file.parent.mkdir(parents=True, exist_ok=True)
         root = await asyncio.to_thread(load_or_create_root, settings.root_key_file)
-        keys = KeyStore(keys_database, root)
+        keys = KeyStore(keys_database, root, settings.root_key_file)
         await keys.check()
         writer = Log(
             database,
@@ -124,16 +132,22 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             queue_limit=settings.queue_limit,
             notices=give_notices,
         )
+        issuers = load_issuers(settings.oidc_issuers) if settings.oidc_issuers else ()
+        verifier = Verifier([Provider(issuer, http) for issuer in issuers])
         yield Service(
             settings=settings,
             owner_url=addresses.owner,
             root=root,
             database=database,
             keys=keys,
-            sign_in=SignIn(database, timedelta(days=settings.token_idle_days)),
+            sign_in=SignIn(database, timedelta(days=settings.token_idle_days), verifier),
             log=writer,
             incidents=Incidents(database, keys),
             quarantine=Quarantine(database, keys, settings.quarantine_limit),
+            people=People(database, keys, root),
+            journal=Journal(settings.journal),
+            budget=Budget(settings.actor_requests_per_minute),
+            clocks=Clocks(database),
             limits=BodyLimits(settings.max_body_bytes, settings.max_decoded_bytes),
         )
         await writer.close()
@@ -170,6 +184,7 @@ def application(settings: Settings, beside: Opened | None = None) -> ASGIApp:
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with open_service(settings) as service:
             opened.append(service)
+            sealing = asyncio.create_task(seal_forever(service.database))
             try:
                 if beside is None:
                     yield
@@ -178,6 +193,9 @@ def application(settings: Settings, beside: Opened | None = None) -> ASGIApp:
                         yield
             finally:
                 opened.clear()
+                sealing.cancel()
+                await asyncio.gather(sealing, return_exceptions=True)
+                await audit.seal(service.database)
 
     app = Litestar(
         route_handlers=routes(OPERATIONS, lambda: opened[0]),

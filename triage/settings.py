@@ -137,6 +137,19 @@ class Settings(Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, description="Attempts to enrol an hour, for one address and for one code.")
     ] = 10
     match_per_hour: Annotated[int, Meta(ge=1, description="Searches for a person an hour, for one actor.")] = 30
+    sign_in_failures_per_hour: Annotated[
+        int, Meta(ge=1, description="Failed sign-ins an hour from one address that are looked into and recorded.")
+    ] = 600
+    actor_requests_per_minute: Annotated[
+        int, Meta(ge=1, description="Requests a minute of one device or partner, in one process; more come later.")
+    ] = 6000
+    oidc_issuers: Annotated[
+        Path | None,
+        Meta(
+            description="TOML file of the issuers whose access tokens are accepted, one `[[issuer]]` table each.",
+            extra={"default": "none: only tokens of this service"},
+        ),
+    ] = None
     token_idle_days: Annotated[int, Meta(ge=1, description="Days without use after which a token expires.")] = 30
 
     public_url: Annotated[
@@ -235,6 +248,7 @@ def _type(field: FieldInfo) -> str:
         str: "text",
         str | None: "text",
         Path: "path",
+        Path | None: "path",
         Secret | None: "secret",
         DatabaseUrl | None: "database address",
     }

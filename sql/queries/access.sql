@@ -70,3 +70,23 @@ RETURNING device_id
 -- name: teams
 -- why: jobs and commands work for each team in turn
 SELECT team_id, zone, day_start_hour, starts_on FROM teams()
+
+-- name: authenticate_subject
+-- why: who an issuer's access token stands for, before a team is known
+SELECT * FROM authenticate_subject($1, $2)
+
+-- name: devices
+-- why: the devices of one account, or all of a side, or all
+SELECT d.device_id AS id, d.name, d.staff_id, s.name AS staff_name, r.side, d.created_at, d.last_seen_at, d.clock_skew_ms,
+       d.revoked_at
+FROM device d JOIN staff s USING (team_id, staff_id) JOIN role r USING (role)
+WHERE d.team_id = $1 AND ($2::uuid IS NULL OR d.staff_id = $2) AND ($3::text IS NULL OR r.side = $3)
+ORDER BY d.last_seen_at DESC, d.device_id LIMIT 1000
+
+-- name: rename_device
+-- why: what a phone is called, for the one who has to find it
+UPDATE device SET name = $3 WHERE team_id = $1 AND device_id = $2
+
+-- name: set_clock
+-- why: whose clock is wrong shows before its entries are flagged
+UPDATE device SET clock_skew_ms = $3 WHERE team_id = $1 AND device_id = $2

@@ -23,7 +23,7 @@ ON CONFLICT DO NOTHING
 
 -- name: kept
 -- why: which of these are held, whether kept now or before
-SELECT content_digest FROM quarantine
+SELECT content_digest, id FROM quarantine
 WHERE team_id = $1 AND coalesce(device_id, staff_id) = $2 AND content_digest = ANY ($3::bytea[]) AND settled IS NULL
 
 -- name: waiting

@@ -12,8 +12,9 @@ from triage import logs
 from triage.app import databases
 from triage.commands.options import DATA_DIR, settings
 from triage.settings import Settings
+from triage.store import audit
 from triage.store.access import SQL as ACCESS
-from triage.store.exports import LedgerVerdict, verify_ledger
+from triage.store.exports import verify_ledger
 from triage.store.staff import as_owner
 from triage.store.verification import Verdict
 from triage.store.verification import verify as verify_log
@@ -37,35 +38,45 @@ async def _migrate(chosen: Settings) -> None:
 @click.command()
 @DATA_DIR
 def verify(data_dir: Path | None) -> None:
-    """Recompute every team's chain and ledger of pulls, and name the first entry altered, missing or moved."""
+    """Recompute every chain, of log, audit and ledger of pulls, and name the first row altered, missing or moved."""
     chosen = settings(data_dir)
     logs.configure("error")
-    verdicts, ledgers = asyncio.run(_verify(chosen))
-    for verdict in verdicts:
-        state = verdict.fault or "whole"
-        click.echo(f"team {verdict.team_id}: {verdict.entries} entries verified, head {verdict.head}: {state}")
-    for ledger in ledgers:
-        click.echo(f"team {ledger.team_id}: {ledger.lines} pulls verified: {ledger.fault or 'whole'}")
-    if any(verdict.fault for verdict in verdicts):
-        raise click.ClickException("the log is not as it was written")
-    if any(ledger.fault for ledger in ledgers):
-        raise click.ClickException("the ledger of pulls is not as it was written")
+    report(asyncio.run(_verify(chosen)))
 
 
-async def _verify(chosen: Settings) -> tuple[list[Verdict], list[LedgerVerdict]]:
-    verdicts, ledgers = [], []
+def report(verdicts: list[tuple[str, Verdict]]) -> None:
+    """Print a line for each chain. Raises click.ClickException where one is not as it was written."""
+    for what, verdict in verdicts:
+        click.echo(
+            f"team {verdict.team_id}: {verdict.entries} {what} verified, head {verdict.head or '-'}: "
+            f"{verdict.fault or 'whole'}"
+        )
+    if broken := sorted({what for what, verdict in verdicts if verdict.fault}):
+        raise click.ClickException(f"not as written: {', '.join(broken)}")
+
+
+async def _verify(chosen: Settings) -> list[tuple[str, Verdict]]:
     async with databases(chosen) as addresses:
-        for team_id in await _teams(addresses.owner):
-            async with as_owner(addresses.owner, team_id) as connection:
-                with Progress(transient=True) as bar:
-                    task = bar.add_task(f"team {team_id}")
+        return await verify_all(addresses.owner)
 
-                    def show(done: int, of: int, bar: Progress = bar, task: TaskID = task) -> None:
-                        bar.update(task, completed=done, total=of)
 
-                    verdicts.append(await verify_log(connection, team_id, show))
-                ledgers.append(await verify_ledger(connection, team_id))
-    return verdicts, ledgers
+async def verify_all(owner_url: str) -> list[tuple[str, Verdict]]:
+    """The verdict on every chain of every team: entries, pulls, audit rows."""
+    verdicts = []
+    for team_id in (*await _teams(owner_url), audit.NO_TEAM):
+        async with as_owner(owner_url, team_id) as connection:
+            with Progress(transient=True) as bar:
+                task = bar.add_task(f"team {team_id}")
+
+                def show(done: int, of: int, bar: Progress = bar, task: TaskID = task) -> None:
+                    bar.update(task, completed=done, total=of)
+
+                if team_id != audit.NO_TEAM:
+                    verdicts.append(("entries", await verify_log(connection, team_id, show)))
+                    ledger = await verify_ledger(connection, team_id)
+                    verdicts.append(("pulls", Verdict(team_id, ledger.lines, "", ledger.fault)))
+                verdicts.append(("audit rows", await audit.verify(connection, team_id, show)))
+    return verdicts
 
 
 async def _teams(url: str) -> list[UUID]:

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from triage.access.actors import Actor, Level, Side, new_token, token_hash
 from triage.demo import CAST, Member, Sent, generate
+from triage.demo.cast import people
 from triage.disclosure import keys as disclosure
 from triage.http.service import Service
 from triage.jobs.releasing import release_due
@@ -92,6 +93,7 @@ async def prepare(service: Service, data_dir: Path, months: float, per_day: floa
             await _add_member(connection, member)
         await staff.add_partner(connection, TEAM, PARTNER, "Health partner (demo)", "health")
         tokens = await _tokens(connection, await asyncio.to_thread(_earlier_tokens, data_dir / FILE))
+    await _tell_of_people(service)
     await _send(service, starts, ends_at, per_day)
     keys = disclosure.derive(service.root)
     await _agree(service, ends_at, keys)
@@ -164,26 +166,39 @@ async def _send(service: Service, starts: date, ends_at: datetime, per_day: floa
                 raise RuntimeError(f"the demo's data was refused: {appended.result.code}")
 
 
+async def _tell_of_people(service: Service) -> None:
+    """The people whom the entries link to, told of by whoever is on the side of their number."""
+    for person in people(SEED):
+        key = "nurse_1" if person.identity.nhs_number else "officer_1"
+        member = next(one for one in CAST.members if one.key == key)
+        actor = _actor(member, 0)
+        await service.people.tell(actor, person.identity, datetime.now(UTC).date(), person.id)
+
+
 def _chunks(sent: list[Sent]) -> Iterator[list[Sent]]:
     rest = iter(sent)
     while chunk := list(islice(rest, AT_ONCE)):
         yield chunk
 
 
-def _item(sent: Sent, member: Member) -> Item:
+def _actor(member: Member, device: int) -> Actor:
     side: Side = "police" if member.profession == "police" else "health"
     level: Level = "lead" if member.role in ("sergeant", "clinical_lead") else "field"
-    actor = Actor(
+    return Actor(
         team_id=TEAM,
         role=member.role,
         level=level,
         verbs=frozenset(),
         staff_id=staff_id(member.key),
-        device_id=device_id(member.key, sent.device),
+        device_id=device_id(member.key, device),
         profession=member.profession,
         side=side,
         stamp=1,
     )
+
+
+def _item(sent: Sent, member: Member) -> Item:
+    actor = _actor(member, sent.device)
     entry: AnyEntry = sent.entry
     assert entry.id
     return Item(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,8 +19,6 @@ from triage.app import Opened, application
 from triage.commands import demo as demonstration
 from triage.commands.options import DATA_DIR, settings
 from triage.http.service import Service
-from triage.jobs.delivery import Sender
-from triage.jobs.waking import awake
 from triage.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -74,13 +73,6 @@ def run(chosen: Settings, beside: Opened | None, listening: Callable[[str], None
         raise click.ClickException("the service did not start; the log above says why")
 
 
-@asynccontextmanager
-async def waking(service: Service) -> AsyncIterator[None]:
-    """Summaries, alerts and messages go out beside the requests, in whichever processes serve."""
-    async with awake(service.database, Sender(service.settings, service.root)):
-        yield
-
-
 @click.command()
 @DATA_DIR
 @click.option("--host", help="Address to listen on; TRIAGE_HOST otherwise.")
@@ -88,7 +80,7 @@ async def waking(service: Service) -> AsyncIterator[None]:
 def serve(data_dir: Path | None, host: str | None, port: int | None) -> None:
     """Serve until stopped by SIGINT or SIGTERM."""
     changed = {name: str(value) for name, value in (("host", host), ("port", port)) if value is not None}
-    run(settings(data_dir, **changed), waking, lambda url: log.info("listening", url=url))
+    run(settings(data_dir, **changed), None, lambda url: log.info("listening", url=url))
 
 
 @click.command()
@@ -100,13 +92,14 @@ def serve(data_dir: Path | None, host: str | None, port: int | None) -> None:
 def demo(data_dir: Path | None, host: str | None, port: int | None, months: float, per_day: float) -> None:
     """Serve synthetic months of a team, ending today, and print a token for every role."""
     changed = {name: str(value) for name, value in (("host", host), ("port", port)) if value is not None}
+    if "TRIAGE_ACTOR_REQUESTS_PER_MINUTE" not in os.environ:  # one token stands for a whole role here
+        changed["actor_requests_per_minute"] = "6000000"
     chosen = settings(data_dir, **changed)
     made: list[demonstration.Demo] = []
 
     @asynccontextmanager
     async def filled(service: Service) -> AsyncIterator[None]:
         made.append(await demonstration.prepare(service, chosen.data_dir, months, per_day))
-        async with waking(service):
-            yield
+        yield
 
     run(chosen, filled, lambda url: demonstration.show(structs.replace(made[0], url=url), chosen.data_dir))

@@ -18,6 +18,7 @@ from triage.problems import Refused
 from triage.settings import Settings
 from triage.store import access
 from triage.store import staff as store
+from triage.store.journal import Journal, Leaver
 from triage.store.staff import ListedStaff, NewStaff
 from triage.times import operational_day
 
@@ -115,12 +116,14 @@ def list_(data_dir: Path | None, team_id: UUID) -> None:
 def disable(data_dir: Path | None, team_id: UUID, staff_id: UUID) -> None:
     """End somebody's access at once and revoke the devices; what was sent stays."""
     revoked: list[UUID] = []
+    chosen = settings(data_dir)
 
     async def end(url: str) -> None:
         async with store.as_owner(url, team_id) as connection:
             revoked.extend(await store.disable_staff(connection, team_id, staff_id))
+            Journal(chosen.journal).add(Leaver(at=datetime.now(UTC), team_id=team_id, staff_id=staff_id))
 
-    asyncio.run(_as_owner(settings(data_dir), end))
+    asyncio.run(_as_owner(chosen, end))
     click.echo(f"disabled; devices revoked: {len(revoked)}")
 
 

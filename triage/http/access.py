@@ -2,7 +2,6 @@
 
 import io
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Annotated
 from uuid import UUID
 
@@ -12,7 +11,6 @@ from msgspec import Meta, Struct
 from triage.http.messages import NO_STORE, Answer, an_id, in_json, require_acceptable
 from triage.http.service import Asked
 from triage.log.validation import decode_as
-from triage.people.sealing import Purpose
 from triage.problems import NOT_FOUND, Refused
 from triage.store import access
 
@@ -38,6 +36,18 @@ class DeviceRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
     code: Annotated[str, Meta(min_length=1, max_length=64)]
     name: Annotated[str, Meta(min_length=1, max_length=80)]
+
+
+class DeviceName(Struct, frozen=True, forbid_unknown_fields=True):
+    """What to call the device from now on."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=80)]
+
+
+class DeviceList(Struct, frozen=True):
+    """Devices, the latest seen first."""
+
+    devices: list[access.Device]
 
 
 class TokenAnswer(Struct, frozen=True):
@@ -94,17 +104,10 @@ async def post_device(asked: Asked) -> Answer:
     require_acceptable(asked.scope, "application/json")
     service = asked.service
     most = service.settings.enrol_attempts_per_hour
-    await access.limit(service.database, "enrol/address", _address(asked), most * 5, HOUR)
+    await access.limit(service.database, "enrol/address", asked.address(), most * 5, HOUR)
     request = decode_as(DeviceRequest, await asked.body())
     await access.limit(service.database, "enrol/code", access.code_digest(request.code), most, HOUR)
     return in_json(await access.enrol(service.database, request.code, request.name), 201)
-
-
-def _address(asked: Asked) -> bytes:
-    """A keyed digest of where the request came from: addresses are not stored."""
-    client = asked.scope["client"]
-    key = asked.service.root.derive(Purpose.LIMITS)
-    return sha256(key + (client[0] if client else "").encode()).digest()
 
 
 async def post_token(asked: Asked) -> Answer:
@@ -118,7 +121,27 @@ async def post_token(asked: Asked) -> Answer:
 async def delete_device(asked: Asked) -> Answer:
     """Revoke a device, at once on every process."""
     actor = await asked.actor()
-    await access.revoke_device(asked.service.database, actor, an_id(asked.path("id"), "id"))
+    device_id = an_id(asked.path("id"), "id")
+    journal = asked.service.journal
+    await access.revoke_device(
+        asked.service.database, actor, device_id, lambda: journal.revoked(actor.team_id, device_id)
+    )
+    return Answer(204, headers=[NO_STORE])
+
+
+async def list_devices(asked: Asked) -> Answer:
+    """The devices one may manage; for those who manage none, their own."""
+    require_acceptable(asked.scope, "application/json")
+    actor = await asked.actor()
+    return in_json(DeviceList(await access.devices(asked.service.database, actor)))
+
+
+async def put_device(asked: Asked) -> Answer:
+    """Call a device something else."""
+    actor = await asked.actor()
+    device_id = an_id(asked.path("id"), "id")
+    request = decode_as(DeviceName, await asked.body())
+    await access.rename_device(asked.service.database, actor, device_id, request.name)
     return Answer(204, headers=[NO_STORE])
 
 

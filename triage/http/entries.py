@@ -13,7 +13,6 @@ from triage.http.messages import (
     Answer,
     a_time,
     an_id,
-    bearer,
     header,
     in_json,
     in_problem,
@@ -52,8 +51,7 @@ class Stored(Struct, frozen=True, kw_only=True):
 async def put_entry(asked: Asked) -> Answer:
     """Store one entry, or say why not; what was refused is kept in quarantine."""
     service = asked.service
-    token = bearer(asked.scope)
-    actor = await service.sign_in.remembered(token)
+    actor = await asked.remembered_actor()
     try:
         require_acceptable(asked.scope, "application/json")
         actor.require("entries.write")
@@ -61,21 +59,19 @@ async def put_entry(asked: Asked) -> Answer:
         entry_id = an_id(asked.path("id"), "id")
         skew_ms = _skew(asked)
     except Refused:
-        await service.sign_in.fresh(token)  # no append asks whether what is remembered still holds
+        await asked.actor()  # no append asks whether what is remembered still holds
         raise
     try:
         entry = decode(body, entry_id)
         check_profession(actor, entry)
     except Refused as refused:
-        actor = await service.sign_in.fresh(token)
-        actor.require("entries.write")
+        actor = await asked.actor("entries.write")
         await service.quarantine.keep(actor, [Refusal(entry_id, body, refused.problem, skew_ms)])
         raise
     item = Item(id=entry_id, entry=entry, content=canonical(entry), actor=actor, skew_ms=skew_ms)
     [appended] = await service.log.append(actor.team_id, [item])
     if isinstance(appended.result, Stale):
-        item.actor = actor = await service.sign_in.fresh(token)
-        actor.require("entries.write")
+        item.actor = actor = await asked.actor("entries.write")
         check_profession(actor, entry)
         [appended] = await service.log.append(actor.team_id, [item])
     if isinstance(appended.result, Receipt):
@@ -90,6 +86,8 @@ async def receipt(service: Service, actor: Actor, appended: Appended, now: datet
     """201 for what is new, 200 for what was sent before, with the incident as the actor may see it."""
     result, group = appended.result, appended.group
     assert isinstance(result, Receipt) and group
+    if result.status == "duplicate":  # a new entry is the record of its own reading
+        await service.incidents.note(actor, "entry", [group.root])
     answer = Stored(
         id=result.id,
         incident_id=result.incident_id,

@@ -17,15 +17,12 @@ from msgspec import inspect as types
 from triage import codes
 from triage.http.operations import Operation, Parameter, Response
 from triage.log.entries import AnyEntry
-from triage.log.faults import CONTROL
 from triage.problems import CATALOGUE, Listed, Problem
 from triage.resources import folder
 
 Json = dict[str, Any]
 
 SCHEMAS: Final = "#/components/schemas/"
-PLAIN: Final = f"^[^{CONTROL.pattern[1:]}*$"
-"""No text that is sent holds a control character."""
 SUMMARY: Final = "Incidents of a mental health street triage team: what was considered, done, and what came of it."
 DESCRIPTION: Final = """\
 Bodies are JSON in UTF-8. Times are RFC 3339 with an offset. A field that is null says the same as one that is absent.
@@ -252,41 +249,39 @@ def _complete_struct(struct: types.StructType, schema: Json) -> None:
         properties[struct.tag_field]["type"] = "string"
     for field in struct.fields:
         described = properties[field.encode_name]
-        _complete(field.type, described, sent=struct.forbid_unknown_fields)
+        _complete(field.type, described)
         if described.get("default", ...) in (None, []):
             del described["default"]
 
 
-def _complete(node: types.Type, schema: Json, sent: bool = False) -> None:
-    """Put into the schema of a type what msgspec leaves out; what is sent holds plain text only."""
+def _complete(node: types.Type, schema: Json) -> None:
+    """Put into the schema of a type what msgspec leaves out."""
     match node:
         case types.Metadata(extra={"codes": str(name)}):
             schema.pop("type", None)
             schema["$ref"] = f"{SCHEMAS}codes.{name}"
         case types.Metadata(type=inner):
-            _complete(inner, schema, sent)
-        case types.StrType(pattern=None) if sent:
-            schema["pattern"] = PLAIN
+            _complete(inner, schema)
         case types.DateTimeType():
             schema["format"] = "date-time"
         case types.LiteralType(values=values) if all(isinstance(value, str) for value in values):
             schema["type"] = "string"
         case types.CollectionType(item_type=inner) if "items" in schema:
-            _complete(inner, schema["items"], sent)
+            _complete(inner, schema["items"])
         case types.DictType(value_type=inner) if "additionalProperties" in schema:
-            _complete(inner, schema["additionalProperties"], sent)
+            _complete(inner, schema["additionalProperties"])
         case types.UnionType(types=members):
-            _complete_union(members, schema, sent)
+            _complete_union(members, schema)
 
 
-def _complete_union(members: Sequence[types.Type], schema: Json, sent: bool) -> None:
+def _complete_union(members: Sequence[types.Type], schema: Json) -> None:
     """msgspec puts what is no Struct first, in order, then the Structs, then null."""
     options = schema["anyOf"]
     plain = [each for each in members if not isinstance(each, types.StructType | types.NoneType)]
     if "discriminator" in schema:
         schema["oneOf"] = schema.pop("anyOf")
     for member, option in zip(plain, options, strict=False):
-        _complete(member, option, sent)
+        _complete(member, option)
     for option in options:
         if "discriminator" in option:
             option["oneOf"] = option.pop("anyOf")

@@ -74,20 +74,22 @@ def _route(path: str, operations: Sequence[Operation], service: Callable[[], Ser
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         method = str(scope["method"])  # type: ignore[typeddict-item]
         await send_answer(
-            send, await _answer(by_method.get(method), allowed, Asked(scope, receive, service())), method == "HEAD"
+            send,
+            await _answer(by_method.get(method), allowed, Asked(scope, receive, service()), path),
+            method == "HEAD",
         )
 
     return answer
 
 
-async def _answer(handler: Handler | None, allowed: Sequence[str], asked: Asked) -> Answer:
+async def _answer(handler: Handler | None, allowed: Sequence[str], asked: Asked, path: str) -> Answer:
     try:
         path = asked.scope["path"]
         if path.endswith("/") or "//" in path:  # Litestar reads them as if they were not there
             raise Refused(NOT_FOUND)
         if handler is None:
             raise MethodRefused(allowed)
-        return await handler(asked)
+        return await _answer_or_refuse(handler, asked, path)
     except Refused as refused:
         return in_problem(refused)
     except ClientGone:
@@ -95,6 +97,16 @@ async def _answer(handler: Handler | None, allowed: Sequence[str], asked: Asked)
     except Exception as error:
         log.error("unhandled", exc_info=error)
         return in_problem(Refused(INTERNAL))
+
+
+async def _answer_or_refuse(handler: Handler, asked: Asked, path: str) -> Answer:
+    """A refusal of somebody signed in is recorded before it is sent; what cannot be recorded fails."""
+    try:
+        return await handler(asked)
+    except Refused as refused:
+        if refused.problem.status < 500:
+            await asked.note_refusal(f"{asked.scope['method']} {path}", refused.problem.code)  # type: ignore[typeddict-item]
+        raise
 
 
 def _litestar_path(path: str) -> str:

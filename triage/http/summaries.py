@@ -23,8 +23,8 @@ from triage.http.messages import (
 )
 from triage.http.service import Asked
 from triage.problems import EDITION_NOT_FOUND, FORBIDDEN, INVALID_PARAMETER, NOT_FOUND, PERIOD_NOT_FOUND, Refused
-from triage.store import summaries
-from triage.store.summaries import ListedSummary
+from triage.store import audit, summaries
+from triage.store.summaries import Listed
 from triage.summaries import editions, pages, tables
 from triage.summaries.editions import Form, Summary
 from triage.times import PeriodKind, due_at, parse_period
@@ -42,7 +42,7 @@ LARGEST_EDITION: Final = 100_000
 class SummaryList(Struct, frozen=True):
     """The latest edition of each period and form; `Link: rel="next"` leads to the next page."""
 
-    summaries: list[ListedSummary]
+    summaries: list[Listed]
 
 
 async def list_summaries(asked: Asked) -> Answer:
@@ -94,6 +94,9 @@ async def get_summary(asked: Asked) -> Answer:
         body = await summaries.find(connection, actor.team_id, kind, period, edition, form)
         if body is None:
             body = await _without_edition(connection, actor, kind, period, edition, form)
+        operation: audit.Operation = "disclosure" if actor.partner_id else "consultation"
+        recipient = str(actor.partner_id) if actor.partner_id else None
+        await audit.note(connection, actor, operation, f"summary {kind} {period} {form}", recipient=recipient)
     if media_type != JSON:
         team = await summaries.team(database, actor.team_id)
         body = rendered(editions.decode(body), media_type, team.calendar.zone)

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from triage.access.actors import Actor
 from triage.http.entries import check_profession, skew_of
-from triage.http.messages import NO_STORE, Answer, bearer, in_json, require_acceptable
+from triage.http.messages import NO_STORE, Answer, in_json, require_acceptable
 from triage.http.service import Asked, Service
 from triage.log.canonical import canonical
 from triage.log.entries import Time
@@ -93,9 +93,7 @@ async def post_sync(asked: Asked) -> Answer:
     """Take what the phone sends, item by item, and tell it what changed since its cursor."""
     require_acceptable(asked.scope, "application/json")
     service, now = asked.service, asked.now
-    token = bearer(asked.scope)
-    actor, revoked = await service.sign_in.even_revoked(token)
-    actor.require("entries.write")
+    actor, revoked = await asked.actor_even_revoked("entries.write")
     if service.syncing >= service.settings.sync_at_once:
         raise Refused(BUSY, retry_after=5)
     service.syncing += 1
@@ -105,12 +103,14 @@ async def post_sync(asked: Asked) -> Answer:
         if len(entries) > service.settings.sync_limit:
             raise Refused(TOO_MANY_ITEMS)
         skew_ms = skew_of(request.sent_at, now) if request.sent_at else None
+        if skew_ms is not None and not revoked:
+            await service.clocks.measured(actor, skew_ms)
         if revoked:
             return await _hand_over(service, actor, entries, skew_ms, now)
         since = cursor.read(request.cursor) if request.cursor else None
         if since is not None:
             await sync.check(service.database, actor, since)
-        results = await _take(service, actor, token, entries, skew_ms) if entries else []
+        results = await _take(asked, actor, entries, skew_ms) if entries else []
         if results is None:
             return await _hand_over(service, actor, entries, skew_ms, now)
         pull = await sync.pull(service.database, service.incidents, actor, since, now)
@@ -128,18 +128,17 @@ async def post_sync(asked: Asked) -> Answer:
     return Answer(200, _encode(answer), headers=[NO_STORE])
 
 
-async def _take(
-    service: Service, actor: Actor, token: str, entries: Sequence[Raw], skew_ms: int | None
-) -> list[ItemResult] | None:
+async def _take(asked: Asked, actor: Actor, entries: Sequence[Raw], skew_ms: int | None) -> list[ItemResult] | None:
     """Append what can be appended; what is refused is kept in quarantine. None: the device was revoked meanwhile."""
+    service = asked.service
     found: list[Item | Problem] = [_read(actor, raw, skew_ms) for raw in entries]
     items = [one for one in found if isinstance(one, Item)]
     appended = iter(await service.log.append(actor.team_id, items))
     outcomes = [next(appended).result if isinstance(one, Item) else one for one in found]
     if any(isinstance(outcome, Stale) for outcome in outcomes):
-        fresh, revoked = await service.sign_in.even_revoked(token)
+        fresh, revoked = await asked.actor_even_revoked()
         # all of them again: what was stored a moment ago answers as a duplicate
-        return None if revoked else await _take(service, fresh, token, entries, skew_ms)
+        return None if revoked else await _take(asked, fresh, entries, skew_ms)
     problems = [(n, one) for n, one in enumerate(outcomes) if isinstance(one, Problem)]
     kept = await service.quarantine.keep(
         actor, [Refusal(_id_of(entries[n]), bytes(entries[n]), problem, skew_ms) for n, problem in problems]

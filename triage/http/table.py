@@ -8,15 +8,26 @@ from msgspec import Meta, Struct
 from triage import codes, problems
 from triage.disclosure.calendar import Dataset
 from triage.disclosure.rendering import Manifest
-from triage.http import access, documents, entries, exports, health, incidents, metrics, quarantine, summaries, sync
+from triage.http import (
+    access,
+    audit,
+    documents,
+    entries,
+    exports,
+    health,
+    incidents,
+    metrics,
+    people,
+    quarantine,
+    sync,
+)
 from triage.http.operations import Operation, Parameter, Response
 from triage.log.entries import KINDS, AnyEntry, Area, ShortText, Time
 from triage.log.notices import Notice
 from triage.log.view import Status, View
 from triage.problems import Listed
 from triage.store.access import Enrolled
-from triage.summaries.editions import Summary
-from triage.times import PeriodKind
+from triage.store.people import Match
 
 IF_NONE_MATCH = Parameter(name="If-None-Match", where="header", kind=str, description="Entity tags already held.")
 ID = Parameter(name="id", where="path", kind=UUID, description="The id.", required=True)
@@ -28,7 +39,9 @@ SIGNED_IN: tuple[Listed, ...] = (
     problems.DEVICE_REVOKED,
     problems.FORBIDDEN,
     problems.NOT_ACCEPTABLE,
+    problems.RATE_LIMITED,
     problems.INTERNAL,
+    problems.NOT_READY,
 )
 WITH_BODY = (problems.MALFORMED, problems.INVALID, problems.TOO_LARGE, problems.UNSUPPORTED_MEDIA_TYPE)
 Limit = Annotated[int, Meta(ge=1, le=200)]
@@ -209,67 +222,6 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         method="GET",
-        path="/v1/summaries",
-        handler=summaries.list_summaries,
-        summary="List summaries",
-        tag="Summaries",
-        verb="summaries.internal or summaries.protected",
-        parameters=(
-            _filter("kind", PeriodKind, "Only summaries of this kind."),
-            _filter("from", str, "Only periods that start at or after this day or time."),
-            _filter("to", str, "Only periods that start before this day or time."),
-            _filter("limit", Limit, "At most so many, 50 if not given."),
-            _filter("after", str, "The place of the page, from `Link`."),
-        ),
-        responses=(
-            Response(
-                status=200,
-                description="The latest edition of each period.",
-                kind=summaries.SummaryList,
-                headers=("Link",),
-            ),
-        ),
-        problems=(*SIGNED_IN, *PAGED),
-    ),
-    Operation(
-        method="GET",
-        path="/v1/summaries/{kind}/{period}",
-        handler=summaries.get_summary,
-        summary="Read a summary",
-        tag="Summaries",
-        verb="summaries.internal or summaries.protected",
-        parameters=(
-            Parameter(name="kind", where="path", kind=PeriodKind, description="A kind.", required=True),
-            Parameter(
-                name="period",
-                where="path",
-                kind=str,
-                description="Such as `2026-11-22`, `2026-W47`, `2026-10`, `2026-Q3` or `2026`.",
-                required=True,
-            ),
-            EDITION,
-            IF_NONE_MATCH,
-        ),
-        responses=(
-            Response(
-                status=200,
-                description="The edition.",
-                kind=Summary,
-                media_types=("application/json", "text/html", "text/csv"),
-                headers=("ETag",),
-            ),
-            Response(status=304, description="Unchanged.", headers=("ETag",)),
-        ),
-        problems=(
-            *SIGNED_IN,
-            *PAGED,
-            problems.NOT_FOUND,
-            problems.PERIOD_NOT_FOUND,
-            problems.EDITION_NOT_FOUND,
-        ),
-    ),
-    Operation(
-        method="GET",
         path="/v1/exports",
         handler=exports.list_exports,
         summary="List releases",
@@ -425,6 +377,101 @@ OPERATIONS: tuple[Operation, ...] = (
         verb="devices.manage, or one's own device",
         parameters=(ID,),
         responses=(Response(status=204, description="Revoked."),),
+        problems=(*SIGNED_IN, problems.NOT_FOUND),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/devices",
+        handler=access.list_devices,
+        summary="List devices",
+        tag="Access",
+        responses=(
+            Response(status=200, description="The devices one may manage, or one's own.", kind=access.DeviceList),
+        ),
+        problems=SIGNED_IN,
+    ),
+    Operation(
+        method="PUT",
+        path="/v1/devices/{id}",
+        handler=access.put_device,
+        summary="Rename a device",
+        tag="Access",
+        verb="devices.manage, or one's own device",
+        parameters=(ID,),
+        body=access.DeviceName,
+        responses=(Response(status=204, description="Renamed."),),
+        problems=(*SIGNED_IN, *WITH_BODY, problems.INVALID_PARAMETER, problems.NOT_FOUND),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/people",
+        handler=people.post_person,
+        summary="Tell of a person",
+        tag="People",
+        verb="people.match",
+        body=people.PersonRequest,
+        responses=(
+            Response(status=201, description="Somebody new.", kind=people.PersonAnswer),
+            Response(status=200, description="Somebody told of before.", kind=people.PersonAnswer),
+        ),
+        problems=(*SIGNED_IN, *WITH_BODY, problems.INVALID_PARAMETER),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/people/match",
+        handler=people.post_match,
+        summary="Search for a person",
+        tag="People",
+        verb="people.match",
+        body=people.PersonRequest,
+        responses=(
+            Response(status=200, description="To leads: who has this number, with an open incident.", kind=Match),
+            Response(status=202, description="To field roles, whoever is known.", kind=people.Submitted),
+        ),
+        problems=(*SIGNED_IN, *WITH_BODY, problems.INVALID_PARAMETER),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/audit",
+        handler=audit.list_audit,
+        summary="Who did what to which records",
+        tag="Audit",
+        verb="audit.read",
+        parameters=(
+            _filter("person", UUID, "Operations on this person, and on incidents linked to the person."),
+            _filter("incident", UUID, "Operations on this incident, under any of its ids."),
+            _filter("actor", UUID, "Operations of this account."),
+            _filter("from", Time, "At or after."),
+            _filter("to", Time, "Before."),
+            _filter(
+                "operation",
+                str,
+                "`collection`, `alteration`, `consultation`, `disclosure`, `combination`, "
+                "`erasure`, `refusal` or `access`.",
+            ),
+            _filter("limit", Annotated[int, Meta(ge=1, le=1000)], "Operations on a page; 100 if not given."),
+            _filter("after", str, "Where the page begins, from the `Link` of the page before."),
+        ),
+        responses=(
+            Response(
+                status=200,
+                description="A page of operations, newest first.",
+                kind=audit.AuditList,
+                media_types=("application/json", audit.CSV, audit.NDJSON),
+                headers=("Link",),
+            ),
+        ),
+        problems=(*SIGNED_IN, *PAGED),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/audit/incidents/{id}/readers",
+        handler=audit.list_readers,
+        summary="Who read an incident without a part in it",
+        tag="Audit",
+        verb="audit.read",
+        parameters=(ID,),
+        responses=(Response(status=200, description="Readers, the latest first.", kind=audit.ReaderList),),
         problems=(*SIGNED_IN, problems.NOT_FOUND),
     ),
     Operation(

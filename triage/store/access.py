@@ -1,5 +1,7 @@
 """Tokens, enrolment codes, devices: looked up before a team is known, changed within it."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -12,6 +14,7 @@ from msgspec import Struct
 from uuid_utils.compat import uuid7
 
 from triage.access.actors import Actor, Side, new_token, token_hash
+from triage.access.oidc import OidcRefused, Reason, Subject, Verifier
 from triage.problems import (
     ACCOUNT_DISABLED,
     CODE_EXPIRED,
@@ -19,11 +22,14 @@ from triage.problems import (
     DEVICE_REVOKED,
     FORBIDDEN,
     NOT_FOUND,
+    NOT_READY,
     RATE_LIMITED,
     TOKEN_EXPIRED,
     TOKEN_INVALID,
+    Listed,
     Refused,
 )
+from triage.store import audit
 from triage.store.database import Connection, Database
 from triage.store.statements import load
 
@@ -73,6 +79,36 @@ class Enrolled(Struct, frozen=True):
     staff: Staff
 
 
+class Device(Struct, frozen=True, kw_only=True):
+    """A phone. `clock_skew_ms` is its clock minus the service's, as last measured."""
+
+    id: UUID
+    name: str
+    staff_id: UUID
+    staff_name: str
+    side: str | None
+    created_at: datetime
+    last_seen_at: datetime
+    clock_skew_ms: int | None
+    revoked_at: datetime | None
+
+
+class SignInRefused(Refused):
+    """A token that does not sign in, with whose it is as far as is known, for the audit."""
+
+    def __init__(
+        self,
+        listed: Listed,
+        team_id: UUID | None = None,
+        staff_id: UUID | None = None,
+        device_id: UUID | None = None,
+        *,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(listed, retry_after=retry_after)
+        self.team_id, self.staff_id, self.device_id = team_id, staff_id, device_id
+
+
 @dataclass(slots=True)
 class _Known:
     actor: Actor
@@ -80,51 +116,80 @@ class _Known:
 
 
 class SignIn:
-    """Who a token stands for.
+    """Who a token stands for: an opaque one of a device or partner, or an access token of a configured issuer.
 
     `fresh` asks the database. `remembered` may answer from memory: only for requests whose own statement checks again
     that the account and device still stand, so that revoking takes effect at once on every process.
     """
 
-    def __init__(self, database: Database, idle: timedelta) -> None:
+    def __init__(self, database: Database, idle: timedelta, verifier: Verifier | None = None) -> None:
         self._database = database
         self._idle = idle
+        self._verifier = verifier or Verifier(())
         self._known: dict[bytes, _Known] = {}
         self._touching: set[bytes] = set()
 
     async def remembered(self, token: str) -> Actor:
-        """As `fresh`, from memory where possible."""
-        known = self._known.get(token_hash(token))
+        """As `fresh`, from memory where possible; the signature and expiry of an access token are checked each time."""
+        subject = await self._subject(token)
+        known = self._known.get(_name(token, subject))
         if known and known.until > datetime.now(UTC):
             return known.actor
-        return await self.fresh(token)
+        return await self._fresh(token, subject)
 
     async def fresh(self, token: str) -> Actor:
-        """The actor. Raises Refused: unknown, expired, disabled, or of a revoked device."""
-        hashed = token_hash(token)
-        self._known.pop(hashed, None)
-        actor, revoked = await self._look_up(hashed)
+        """The actor. Raises SignInRefused: unknown, expired, disabled, or of a revoked device."""
+        return await self._fresh(token, await self._subject(token))
+
+    async def _fresh(self, token: str, subject: Subject | None) -> Actor:
+        name = _name(token, subject)
+        self._known.pop(name, None)
+        actor, revoked = await self._staff_of(subject) if subject else await self._look_up(name)
         if revoked:
-            raise Refused(DEVICE_REVOKED)
+            raise SignInRefused(DEVICE_REVOKED, actor.team_id, actor.staff_id, actor.device_id)
         if len(self._known) >= REMEMBERED:
             self._known.clear()
-        self._known[hashed] = _Known(actor, datetime.now(UTC) + TOUCH_AFTER / 6)
+        self._known[name] = _Known(actor, datetime.now(UTC) + TOUCH_AFTER / 6)
         return actor
 
     async def even_revoked(self, token: str) -> tuple[Actor, bool]:
         """As `fresh`, but a revoked device is told apart instead of refused: it may hand over what it holds."""
-        return await self._look_up(token_hash(token))
+        subject = await self._subject(token)
+        return await self._staff_of(subject) if subject else await self._look_up(token_hash(token))
+
+    async def _subject(self, token: str) -> Subject | None:
+        """Who an access token is about; None for an opaque token, which has no dots."""
+        if token.count(".") != 2:
+            return None
+        try:
+            return await self._verifier.verify(token)
+        except OidcRefused as refused:
+            if refused.reason is Reason.UNREACHABLE:
+                raise Refused(NOT_READY, "The issuer of the token cannot be reached.", retry_after=30) from refused
+            raise SignInRefused(TOKEN_EXPIRED if refused.reason is Reason.EXPIRED else TOKEN_INVALID) from refused
+
+    async def _staff_of(self, subject: Subject) -> tuple[Actor, bool]:
+        async with self._database.anyone() as connection:
+            row = await connection.fetchrow(SQL.authenticate_subject, subject.issuer, subject.subject)
+        if row is None:
+            raise SignInRefused(TOKEN_INVALID)
+        if row["disabled"]:
+            raise SignInRefused(ACCOUNT_DISABLED, row["team_id"], row["staff_id"])
+        return _actor(row), False
 
     async def _look_up(self, hashed: bytes) -> tuple[Actor, bool]:
         async with self._database.anyone() as connection:
             row = await connection.fetchrow(SQL.authenticate, hashed)
-        if row is None or row["replaced"]:
-            raise Refused(TOKEN_INVALID)
+        if row is None:
+            raise SignInRefused(TOKEN_INVALID)
+        whose = row["team_id"], row["staff_id"], row["device_id"]
+        if row["replaced"]:
+            raise SignInRefused(TOKEN_INVALID, *whose)
         if row["disabled"] and not row["device_revoked"]:
-            raise Refused(ACCOUNT_DISABLED)
+            raise SignInRefused(ACCOUNT_DISABLED, *whose)
         now = datetime.now(UTC)
         if now - (row["used_at"] or row["created_at"]) > self._idle:
-            raise Refused(TOKEN_EXPIRED)
+            raise SignInRefused(TOKEN_EXPIRED, *whose)
         if (not row["used_at"] or now - row["used_at"] > TOUCH_AFTER) and hashed not in self._touching:
             self._touching.add(hashed)  # one of many requests at once writes it down
             try:
@@ -133,6 +198,34 @@ class SignIn:
             finally:
                 self._touching.discard(hashed)
         return _actor(row), row["device_revoked"]
+
+
+class Clocks:
+    """The clocks of phones, written down when they differ by a second from what was written last."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._written: dict[UUID, int] = {}
+
+    @property
+    def largest_ms(self) -> int:
+        """The largest offset of a phone's clock that this process measured lately, either way."""
+        return max(map(abs, self._written.values()), default=0)
+
+    async def measured(self, actor: Actor, skew_ms: int) -> None:
+        """A phone's clock minus the service's, as just measured."""
+        if actor.device_id is None or abs(self._written.get(actor.device_id, 1 << 60) - skew_ms) < 1000:
+            return
+        if len(self._written) >= REMEMBERED:
+            self._written.clear()
+        self._written[actor.device_id] = skew_ms
+        async with self._database.team(actor.team_id) as connection:
+            await connection.execute(SQL.set_clock, actor.team_id, actor.device_id, skew_ms)
+
+
+def _name(token: str, subject: Subject | None) -> bytes:
+    """What a sign-in is remembered by."""
+    return token_hash(f"{subject.issuer} {subject.subject}") if subject else token_hash(token)
 
 
 def _actor(row: asyncpg.Record) -> Actor:
@@ -185,13 +278,14 @@ async def issue_code(database: Database, actor: Actor, staff_id: UUID) -> Enrolm
 
     Raises Refused: 404 for nobody of this team; 403 for the other side, or for an account with a verb the actor lacks.
     """
-    async with database.team(actor.team_id) as connection:
+    async with database.team(actor.team_id) as connection, connection.transaction():
         row = await connection.fetchrow(SQL.staff, actor.team_id, staff_id)
         if row is None or row["disabled"]:
             raise Refused(NOT_FOUND)
         actor.require(ENROL[row["side"]])
         if not actor.verbs.issuperset(row["verbs"]):
             raise Refused(FORBIDDEN, "The account holds verbs that you lack.")
+        await audit.note(connection, actor, "access", "enrolment", [staff_id])
         return await _store_code(connection, actor.team_id, staff_id, actor.account)
 
 
@@ -236,6 +330,7 @@ async def enrol(database: Database, code: str, name: str) -> Enrolled:
             raise Refused(CODE_EXPIRED)
         await connection.execute(SQL.add_device, found["team_id"], device_id, found["staff_id"], name)
         await connection.execute(SQL.add_token, token_hash(token), found["team_id"], device_id, None)
+        await audit.note_device(connection, found["team_id"], found["staff_id"], device_id, "device")
     return Enrolled(device_id, token, Staff(row["staff_id"], row["name"], row["role"], row["profession"]))
 
 
@@ -244,20 +339,53 @@ async def renew_token(database: Database, actor: Actor, device_id: UUID) -> str:
     if actor.device_id != device_id:
         raise Refused(NOT_FOUND)
     token = new_token()
-    async with database.team(actor.team_id) as connection:
+    async with database.team(actor.team_id) as connection, connection.transaction():
         await connection.execute(SQL.add_token, token_hash(token), actor.team_id, device_id, None)
+        await audit.note(connection, actor, "access", "device/token", [device_id])
     return token
 
 
-async def revoke_device(database: Database, actor: Actor, device_id: UUID) -> Literal["revoked", "already"]:
-    """Revoke at once. Raises Refused: 404 outside the team, 403 for a device of the other side."""
-    async with database.team(actor.team_id) as connection:
-        row = await connection.fetchrow(SQL.device, actor.team_id, device_id)
-        if row is None:
-            raise Refused(NOT_FOUND)
-        if row["staff_id"] != actor.staff_id:
-            actor.require("devices.manage")
-            if actor.side and actor.side != row["side"]:
-                raise Refused(FORBIDDEN, "The device belongs to the other service.")
+async def devices(database: Database, actor: Actor) -> list[Device]:
+    """The devices the actor may manage, or for others the actor's own, the latest seen first. Logs the reading."""
+    every = "devices.manage" in actor.verbs
+    async with database.team(actor.team_id) as connection, connection.transaction():
+        rows = await connection.fetch(
+            SQL.devices, actor.team_id, None if every else actor.staff_id, actor.side if every else None
+        )
+        if rows:
+            await audit.note(connection, actor, "consultation", "devices", [row["id"] for row in rows])
+    return [Device(**row) for row in rows]
+
+
+async def rename_device(database: Database, actor: Actor, device_id: UUID, name: str) -> None:
+    """Give a device another name. Raises Refused as `revoke_device` does."""
+    async with database.team(actor.team_id) as connection, connection.transaction():
+        await _manageable(connection, actor, device_id)
+        await connection.execute(SQL.rename_device, actor.team_id, device_id, name)
+        await audit.note(connection, actor, "alteration", "device/name", [device_id])
+
+
+async def _manageable(connection: Connection, actor: Actor, device_id: UUID) -> None:
+    row = await connection.fetchrow(SQL.device, actor.team_id, device_id)
+    if row is None:
+        raise Refused(NOT_FOUND)
+    if row["staff_id"] != actor.staff_id:
+        actor.require("devices.manage")
+        if actor.side and actor.side != row["side"]:
+            raise Refused(FORBIDDEN, "The device belongs to the other service.")
+
+
+async def revoke_device(
+    database: Database, actor: Actor, device_id: UUID, remember: Callable[[], None]
+) -> Literal["revoked", "already"]:
+    """Revoke at once; `remember` writes it down outside the database, before it is committed here.
+
+    Raises Refused: 404 outside the team, 403 for a device of the other side.
+    """
+    async with database.team(actor.team_id) as connection, connection.transaction():
+        await _manageable(connection, actor, device_id)
         done = await connection.fetchval(SQL.revoke_device, actor.team_id, device_id, actor.account)
+        if done:
+            await audit.note(connection, actor, "alteration", "device/revoke", [device_id])
+            await asyncio.to_thread(remember)
     return "revoked" if done else "already"

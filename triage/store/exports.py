@@ -12,6 +12,7 @@ from triage.access.actors import Actor
 from triage.disclosure import ledger
 from triage.disclosure.ledger import Line, Pull
 from triage.problems import AGREEMENT_EXPIRED, NOT_FOUND, Refused
+from triage.store import audit
 from triage.store.agreements import SQL as AGREEMENTS
 from triage.store.database import Connection, Database
 from triage.store.releases import CHUNK
@@ -19,7 +20,6 @@ from triage.store.releases import SQL as RELEASES
 from triage.store.statements import load
 
 SQL = load("exports")
-AUDIT = load("audit")
 
 PAGE: Final = 1_000
 
@@ -153,16 +153,8 @@ async def note_pull(
         await connection.execute(SQL.add_pull, actor.team_id, n, *_columns(pull), link)
         await connection.execute(SQL.move_ledger_head, actor.team_id, n, pull.at, link)
         query = f"export {dataset} {period} {found.edition} {stored.name}"
-        await connection.execute(
-            AUDIT.note,
-            actor.team_id,
-            "disclosure",
-            actor.partner_id,
-            actor.role,
-            None,
-            query,
-            [found.release_id, agreement.agreement_id],
-        )
+        ids = [found.release_id, agreement.agreement_id]
+        await audit.note(connection, actor, "disclosure", query, ids, recipient=str(actor.partner_id))
 
 
 def _columns(pull: Pull) -> tuple[Any, ...]:

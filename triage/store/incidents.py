@@ -17,6 +17,7 @@ from triage.log.redaction import view, visible_entries
 from triage.log.view import Audience, View
 from triage.people.sealing import Unreadable, open_sealed
 from triage.problems import NOT_FOUND, Refused
+from triage.store import audit
 from triage.store.appending import Group, held_of
 from triage.store.database import Connection, Database
 from triage.store.keys import KeyStore
@@ -24,7 +25,6 @@ from triage.store.rows import POSSIBLE_DUPLICATE
 from triage.store.statements import load
 
 SQL = load("incidents")
-AUDIT = load("audit")
 
 MOVING_FLAGS: Final = frozenset({"outcome_overdue", "expiry_passed_no_end", "clock_running", "clock_unknown"})
 """Flags that come and go by time alone, on incidents without their outcome or end; they are not stored."""
@@ -170,9 +170,7 @@ class Incidents:
     async def note(self, actor: Actor, query: str, ids: Sequence[UUID]) -> None:
         """Log that the actor consulted these incidents; to be awaited before the answer is sent (DPA 2018 s62)."""
         async with self._database.team(actor.team_id) as connection:
-            await connection.execute(
-                AUDIT.note, actor.team_id, "consultation", actor.account, actor.role, actor.device_id, query, list(ids)
-            )
+            await audit.note(connection, actor, "consultation", query, ids)
 
     async def page(self, actor: Actor, wanted: Wanted, now: datetime) -> tuple[list[Seen], Place | None]:
         """One page of the list, newest first, and where the next begins. The reading is logged in its transaction."""
@@ -191,9 +189,7 @@ class Incidents:
             shown = served[: wanted.limit]
             if shown:
                 ids = [place.id for place, _ in shown]
-                await connection.execute(
-                    AUDIT.note, actor.team_id, "consultation", actor.account, actor.role, actor.device_id, "list", ids
-                )
+                await audit.note(connection, actor, "consultation", "list", ids)
         return [seen for _, seen in shown], shown[-1][0] if len(served) > wanted.limit else None
 
     async def entries(self, actor: Actor, incident_id: UUID) -> list[Shown]:
@@ -208,16 +204,7 @@ class Incidents:
                 record["id"]: record
                 for record in await connection.fetch(SQL.chained, actor.team_id, [held.id for held in visible])
             }
-            await connection.execute(
-                AUDIT.note,
-                actor.team_id,
-                "consultation",
-                actor.account,
-                actor.role,
-                actor.device_id,
-                "entries",
-                [row.root],
-            )
+            await audit.note(connection, actor, "consultation", "entries", [row.root])
             if not row.blind and actor.side == "health" and actor.level == "lead":
                 await connection.execute(
                     SQL.disclose_intents, actor.team_id, actor.staff_id, actor.device_id, [row.root]

@@ -5,9 +5,11 @@ Keys are made ahead in lots, because the log must not wait for a second database
 
 import asyncio
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
-from triage.people.sealing import DataKey, Purpose, Root, new_data_key
+from triage.people.sealing import DataKey, KeyUnknown, Purpose, Root, load_root, new_data_key
 from triage.store.database import Database
 from triage.store.statements import load
 
@@ -23,9 +25,10 @@ class WrongRoot(Exception):
 class KeyStore:
     """Data keys: taken for new sealed text, fetched to read it, destroyed to erase it."""
 
-    def __init__(self, database: Database, root: Root) -> None:
+    def __init__(self, database: Database, root: Root, root_file: Path | None = None) -> None:
         self._database = database
         self._root = root
+        self._root_file = root_file
         self._ready: list[DataKey] = []
         self._filling = asyncio.Lock()
 
@@ -47,6 +50,7 @@ class KeyStore:
         return taken
 
     async def _fill(self) -> None:
+        await self._read_root()  # a rotation may have begun
         lot = [new_data_key() for _ in range(LOT)]
         async with self._database.anyone() as connection:
             await connection.execute(SQL.add, [k.ref for k in lot], [self._root.wrap(k.key, k.ref) for k in lot])
@@ -56,4 +60,21 @@ class KeyStore:
         """The keys that still exist. What was sealed under the others is gone for ever."""
         async with self._database.anyone() as connection:
             rows = await connection.fetch(SQL.fetch, list(refs))
+        try:
+            return self._unwrap(rows)
+        except KeyUnknown:  # wrapped anew by a rotation since this process read the root secret
+            await self._read_root()
+            return self._unwrap(rows)
+
+    async def _read_root(self) -> None:
+        if self._root_file:
+            self._root = await asyncio.to_thread(load_root, self._root_file)
+
+    def _unwrap(self, rows: Iterable[Any]) -> dict[UUID, bytes]:
         return {row["ref"]: self._root.unwrap(row["wrapped"], row["ref"]) for row in rows}
+
+    async def destroy(self, refs: Iterable[UUID]) -> int:
+        """Destroy keys: what was sealed under them is gone for ever. How many there were."""
+        async with self._database.anyone() as connection:
+            rows = await connection.fetch(SQL.destroy, list(refs))
+        return len(rows)

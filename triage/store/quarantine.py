@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 from triage.access.actors import Actor, Level, Side
 from triage.people.sealing import open_sealed, seal
 from triage.problems import NOT_FOUND, QUARANTINE_DECIDED, Problem, Refused
+from triage.store import audit
 from triage.store.database import Database
 from triage.store.keys import KeyStore
 from triage.store.statements import load
@@ -67,7 +68,7 @@ class Quarantine:
         digests = [_digest(actor, refusal) for refusal in refusals]
         keys = await self._keys.take(len(refusals))
         ids = [uuid7() for _ in refusals]
-        async with self._database.team(actor.team_id) as connection:
+        async with self._database.team(actor.team_id) as connection, connection.transaction():
             await connection.execute(
                 SQL.keep,
                 actor.team_id,
@@ -86,7 +87,12 @@ class Quarantine:
                 self._most,
             )
             whose = actor.device_id or actor.staff_id
-            kept = {r["content_digest"] for r in await connection.fetch(SQL.kept, actor.team_id, whose, digests)}
+            kept = {
+                r["content_digest"]: r["id"] for r in await connection.fetch(SQL.kept, actor.team_id, whose, digests)
+            }
+            new = set(ids).intersection(kept.values())
+            if new:
+                await audit.note(connection, actor, "collection", "quarantine", sorted(new))
         return [digest in kept for digest in digests]
 
     async def waiting(self, actor: Actor, side: Side) -> list[Quarantined]:
@@ -140,9 +146,11 @@ class Quarantine:
 
     async def settle(self, actor: Actor, item_id: UUID, how: Literal["released", "discarded"]) -> None:
         """Close the item; its sealed copy goes. Raises Refused (409) when somebody else just did."""
-        async with self._database.team(actor.team_id) as connection:
+        async with self._database.team(actor.team_id) as connection, connection.transaction():
             if await connection.fetchval(SQL.settle, actor.team_id, item_id, how, actor.account) is None:
                 raise Refused(QUARANTINE_DECIDED)
+            operation: audit.Operation = "alteration" if how == "released" else "erasure"
+            await audit.note(connection, actor, operation, f"quarantine/{how}", [item_id])
 
 
 def _digest(actor: Actor, refusal: Refusal) -> bytes:

@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
+from triage.store import audit
 from triage.store.statements import load
 
 SQL = load("staff")
@@ -62,9 +63,11 @@ async def team_made(connection: asyncpg.Connection, team_id: UUID) -> datetime |
 
 async def add_staff(connection: asyncpg.Connection, team_id: UUID, new: NewStaff) -> None:
     """Raises asyncpg.CheckViolationError where role and profession do not fit."""
-    await connection.execute(
+    done = await connection.execute(
         SQL.add_staff, team_id, new.staff_id, new.name, new.role, new.profession, new.issuer, new.subject
     )
+    if done.endswith(" 1"):
+        await audit.note_owner(connection, team_id, "alteration", "staff/add", [new.staff_id], detail=new.role)
 
 
 async def list_staff(connection: asyncpg.Connection, team_id: UUID) -> list[ListedStaff]:
@@ -74,7 +77,9 @@ async def list_staff(connection: asyncpg.Connection, team_id: UUID) -> list[List
 
 async def disable_staff(connection: asyncpg.Connection, team_id: UUID, staff_id: UUID) -> list[UUID]:
     """End somebody's access at once; the devices that were revoked with it."""
-    return [row["device_id"] for row in await connection.fetch(SQL.disable_staff, team_id, staff_id)]
+    revoked = [row["device_id"] for row in await connection.fetch(SQL.disable_staff, team_id, staff_id)]
+    await audit.note_owner(connection, team_id, "alteration", "staff/disable", [staff_id, *revoked])
+    return revoked
 
 
 async def add_device(connection: asyncpg.Connection, team_id: UUID, device_id: UUID, staff_id: UUID, name: str) -> None:

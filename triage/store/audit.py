@@ -1,0 +1,267 @@
+"""The audit: who did what to which records (Data Protection Act 2018 s62), written with the act and chained soon after.
+
+Rows are added unchained, in the transaction of what they tell of, so that nobody who reads waits for another who reads.
+A sealer gives each its place and link within about a second. Entries of the log are the record of their own collection,
+alteration and combination; the auditor's list holds both.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, Final, Literal
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+
+from triage.access.actors import Actor
+from triage.log.chain import GENESIS
+from triage.store.database import Connection, Database
+from triage.store.statements import load
+from triage.store.verification import Verdict
+
+SQL = load("audit")
+
+Operation = Literal[
+    "collection", "alteration", "consultation", "disclosure", "combination", "erasure", "refusal", "access"
+]
+"""The six operations of s62(1), and what was refused and who tried to sign in."""
+
+NO_TEAM: Final = UUID(int=0)
+"""The team of what belongs to none, such as a token that is nobody's."""
+SEALED_AT_ONCE: Final = 2_000
+UNSEALED_FOR_AT_MOST_S: Final = 60.0
+AUDITOR_ROLE: Final = "triage_auditor"
+SEALER_ROLE: Final = "triage_sealer"
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """One operation. `ids` are the records it touched, `query` is the kind of request, `recipient` to whom it went."""
+
+    at: datetime
+    operation: str
+    actor: UUID | None
+    role: str | None
+    device: UUID | None
+    query: str
+    ids: list[UUID]
+    recipient: str | None
+    detail: str | None
+    n: int
+    sealed: bool
+
+
+class Reader(Struct, frozen=True):
+    """Somebody who read an incident without having written to it."""
+
+    actor: UUID | None
+    role: str | None
+    times: int
+    first_at: datetime
+    last_at: datetime
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page of the list ends."""
+
+    at: datetime
+    n: int
+    query: str
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What of the audit is asked for."""
+
+    person: UUID | None = None
+    incident: UUID | None = None
+    actor: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    operation: str | None = None
+
+
+async def note(
+    connection: Connection,
+    actor: Actor,
+    operation: Operation,
+    query: str,
+    ids: Sequence[UUID] = (),
+    *,
+    recipient: str | None = None,
+    detail: str | None = None,
+) -> None:
+    """Record an operation of an actor on the connection, and in the transaction, of the act itself."""
+    await connection.execute(
+        SQL.note,
+        actor.team_id,
+        operation,
+        actor.account,
+        actor.role,
+        actor.device_id,
+        query,
+        list(ids),
+        recipient,
+        detail,
+    )
+
+
+async def note_owner(
+    connection: Connection,
+    team_id: UUID,
+    operation: Operation,
+    query: str,
+    ids: Sequence[UUID] = (),
+    *,
+    recipient: str | None = None,
+    detail: str | None = None,
+) -> None:
+    """Record what was done from the command line; `detail` says by whom, where that is known."""
+    await connection.execute(SQL.note, team_id, operation, None, "owner", None, query, list(ids), recipient, detail)
+
+
+async def note_refusal(database: Database, actor: Actor, query: str, ids: Sequence[UUID], code: str) -> None:
+    """Record a refusal in a transaction of its own: that of the request is gone."""
+    async with database.team(actor.team_id) as connection:
+        await note(connection, actor, "refusal", query, ids, detail=code)
+
+
+async def note_sign_in(
+    database: Database, team_id: UUID | None, staff_id: UUID | None, device_id: UUID | None, code: str
+) -> None:
+    """Record a failed sign-in; of a token that is nobody's, no team is known."""
+    team = team_id or NO_TEAM
+    async with database.team(team) as connection:
+        await connection.execute(SQL.note, team, "access", staff_id, None, device_id, "sign_in", [], None, code)
+
+
+async def note_device(connection: Connection, team_id: UUID, staff_id: UUID, device_id: UUID, query: str) -> None:
+    """Record what somebody did who has no actor yet: enrol a device."""
+    await connection.execute(SQL.note, team_id, "access", staff_id, None, device_id, query, [device_id], None, None)
+
+
+async def page(
+    database: Database, actor: Actor, wanted: Wanted, after: Place | None, limit: int
+) -> tuple[list[Record], Place | None]:
+    """A page of the list, newest first, and where the next one begins."""
+    async with _acting(database, AUDITOR_ROLE, actor.team_id) as connection:
+        rows = await connection.fetch(
+            SQL.trail,
+            actor.team_id,
+            wanted.person,
+            wanted.incident,
+            wanted.actor,
+            wanted.since,
+            wanted.until,
+            wanted.operation,
+            after and after.at,
+            after and after.n,
+            after and after.query,
+            limit + 1,
+        )
+    found = [Record(**row) for row in rows[:limit]]
+    last = found[-1] if len(rows) > limit else None
+    return found, Place(last.at, last.n, last.query) if last else None
+
+
+async def readers(database: Database, actor: Actor, incident_id: UUID) -> list[Reader]:
+    """Who read an incident without having written to it, the latest first."""
+    async with _acting(database, AUDITOR_ROLE, actor.team_id) as connection:
+        return [Reader(*row) for row in await connection.fetch(SQL.readers, actor.team_id, incident_id)]
+
+
+async def seal(database: Database) -> int:
+    """Chain what is not chained yet, of every team; the number of rows sealed. Any number of processes may call it."""
+    sealed = 0
+    async with database.anyone() as connection:
+        async with connection.transaction():
+            await _become(connection, SEALER_ROLE)
+            teams = [row["team_id"] for row in await connection.fetch(SQL.unsealed_teams)]
+        for team_id in teams:
+            async with connection.transaction():
+                await _become(connection, SEALER_ROLE)
+                sealed += await _seal_team(connection, team_id)
+    return sealed
+
+
+async def _seal_team(connection: Connection, team_id: UUID) -> int:
+    await connection.execute(SQL.open_head, team_id)
+    head = await connection.fetchrow(SQL.take_head, team_id)
+    if head is None:
+        return 0
+    rows = await connection.fetch(SQL.unsealed, team_id, SEALED_AT_ONCE)
+    link, links = head["link"], []
+    for position, row in enumerate(rows, head["position"] + 1):
+        link = link_of(link, team_id, position, row)
+        links.append(link)
+    positions = list(range(head["position"] + 1, head["position"] + 1 + len(rows)))
+    await connection.execute(SQL.seal, team_id, [r["at"] for r in rows], [r["id"] for r in rows], positions, links)
+    await connection.execute(SQL.move_head, team_id, head["position"] + len(rows), link)
+    return len(rows)
+
+
+async def prepare_months(database: Database, ahead: int = 2) -> None:
+    """Make the partitions of this month and the next ones, where they are missing."""
+    async with database.anyone() as connection, connection.transaction():
+        await _become(connection, SEALER_ROLE)
+        for month in range(ahead + 1):
+            await connection.fetchval(SQL.add_month, month)
+
+
+def link_of(previous: bytes, team_id: UUID, position: int, row: Any) -> bytes:
+    """The link of one row: H(previous ‖ everything the row says), as JSON in a fixed order."""
+    said = (
+        team_id,
+        position,
+        row["id"],
+        row["at"].astimezone(UTC),
+        row["operation"],
+        row["actor"],
+        row["role"],
+        row["device"],
+        row["query"],
+        row["ids"],
+        row["recipient"],
+        row["detail"],
+    )
+    return sha256(previous + _encode(said)).digest()
+
+
+async def verify(connection: asyncpg.Connection, team_id: UUID, progress: Callable[[int, int], None]) -> Verdict:
+    """Recompute the chain of a team's audit, as the owner. A tail unsealed for over a minute is a fault."""
+    head = await connection.fetchrow(SQL.head, team_id)
+    position, link = (head["from_position"], head["from_link"]) if head else (0, GENESIS)
+    start = position
+    while rows := await connection.fetch(SQL.walk, team_id, position, SEALED_AT_ONCE):
+        for row in rows:
+            if row["position"] != position + 1:
+                return Verdict(team_id, position - start, link.hex(), f"audit row {position + 1} is missing")
+            if link_of(link, team_id, row["position"], row) != row["link"]:
+                return Verdict(team_id, position - start, link.hex(), f"audit row {row['position']} was altered")
+            position, link = row["position"], row["link"]
+            if head and position == head["position"] and link != head["link"]:
+                return Verdict(team_id, position - start, link.hex(), "the head's link is not that of its row")
+        progress(position - start, (head["position"] if head else position) - start)
+    if head and position < head["position"]:
+        return Verdict(team_id, position - start, link.hex(), f"audit row {position + 1} is missing")
+    waiting = await connection.fetchrow(SQL.oldest_unsealed, team_id)
+    assert waiting
+    fault = None
+    if waiting["seconds"] > UNSEALED_FOR_AT_MOST_S:
+        fault = f"{waiting['n']} audit rows wait to be sealed, the oldest for {waiting['seconds']:.0f} s"
+    return Verdict(team_id, position - start, link.hex(), fault)
+
+
+@asynccontextmanager
+async def _acting(database: Database, role: str, team_id: UUID) -> AsyncIterator[Connection]:
+    """A transaction in another role, of which the service's login has to be a member."""
+    async with database.team(team_id) as connection, connection.transaction():
+        await _become(connection, role)
+        yield connection
+
+
+async def _become(connection: Connection, role: str) -> None:
+    await connection.execute(f"SET LOCAL ROLE {role}")
