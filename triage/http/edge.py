@@ -8,11 +8,13 @@ import structlog
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
-from triage.http.messages import header
+from triage.http.messages import header, in_problem, send_answer
+from triage.problems import NOT_FOUND, Refused
 
 log = structlog.get_logger(__name__)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SLASHES_TOO_MANY = re.compile(r"//|./$")
 _ALWAYS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -48,7 +50,10 @@ class Edge:
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await self._app(scope, receive, send_with_headers)
+            if _SLASHES_TOO_MANY.search(scope["path"]):  # Litestar reads them as if they were not there
+                await send_answer(send_with_headers, in_problem(Refused(NOT_FOUND)), scope["method"] == "HEAD")
+            else:
+                await self._app(scope, receive, send_with_headers)
             seconds = time.perf_counter() - started
             method = str(scope.get("method"))
             self._observe(method, status, seconds)

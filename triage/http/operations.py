@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from triage.http.messages import Answer, ClientGone, MethodRefused, in_problem, send_answer
 from triage.http.service import Asked, Service
-from triage.problems import INTERNAL, NOT_FOUND, Listed, Refused
+from triage.problems import INTERNAL, Listed, Refused
 
 log = structlog.get_logger(__name__)
 
@@ -84,9 +84,6 @@ def _route(path: str, operations: Sequence[Operation], service: Callable[[], Ser
 
 async def _answer(handler: Handler | None, allowed: Sequence[str], asked: Asked, path: str) -> Answer:
     try:
-        path = asked.scope["path"]
-        if path.endswith("/") or "//" in path:  # Litestar reads them as if they were not there
-            raise Refused(NOT_FOUND)
         if handler is None:
             raise MethodRefused(allowed)
         return await _answer_or_refuse(handler, asked, path)
