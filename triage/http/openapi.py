@@ -17,12 +17,15 @@ from msgspec import inspect as types
 from triage import codes
 from triage.http.operations import Operation, Parameter, Response
 from triage.log.entries import AnyEntry
+from triage.log.faults import CONTROL
 from triage.problems import CATALOGUE, Listed, Problem
 from triage.resources import folder
 
 Json = dict[str, Any]
 
 SCHEMAS: Final = "#/components/schemas/"
+PLAIN: Final = f"^[^{CONTROL.pattern[1:]}*$"
+"""No text that is sent holds a control character."""
 SUMMARY: Final = "Incidents of a mental health street triage team: what was considered, done, and what came of it."
 DESCRIPTION: Final = """\
 Bodies are JSON in UTF-8. Times are RFC 3339 with an offset. A field that is null says the same as one that is absent.
@@ -249,39 +252,41 @@ def _complete_struct(struct: types.StructType, schema: Json) -> None:
         properties[struct.tag_field]["type"] = "string"
     for field in struct.fields:
         described = properties[field.encode_name]
-        _complete(field.type, described)
+        _complete(field.type, described, sent=struct.forbid_unknown_fields)
         if described.get("default", ...) in (None, []):
             del described["default"]
 
 
-def _complete(node: types.Type, schema: Json) -> None:
-    """Put into the schema of a type what msgspec leaves out."""
+def _complete(node: types.Type, schema: Json, sent: bool = False) -> None:
+    """Put into the schema of a type what msgspec leaves out; what is sent holds plain text only."""
     match node:
         case types.Metadata(extra={"codes": str(name)}):
             schema.pop("type", None)
             schema["$ref"] = f"{SCHEMAS}codes.{name}"
         case types.Metadata(type=inner):
-            _complete(inner, schema)
+            _complete(inner, schema, sent)
+        case types.StrType(pattern=None) if sent:
+            schema["pattern"] = PLAIN
         case types.DateTimeType():
             schema["format"] = "date-time"
         case types.LiteralType(values=values) if all(isinstance(value, str) for value in values):
             schema["type"] = "string"
         case types.CollectionType(item_type=inner) if "items" in schema:
-            _complete(inner, schema["items"])
+            _complete(inner, schema["items"], sent)
         case types.DictType(value_type=inner) if "additionalProperties" in schema:
-            _complete(inner, schema["additionalProperties"])
+            _complete(inner, schema["additionalProperties"], sent)
         case types.UnionType(types=members):
-            _complete_union(members, schema)
+            _complete_union(members, schema, sent)
 
 
-def _complete_union(members: Sequence[types.Type], schema: Json) -> None:
+def _complete_union(members: Sequence[types.Type], schema: Json, sent: bool) -> None:
     """msgspec puts what is no Struct first, in order, then the Structs, then null."""
     options = schema["anyOf"]
     plain = [each for each in members if not isinstance(each, types.StructType | types.NoneType)]
     if "discriminator" in schema:
         schema["oneOf"] = schema.pop("anyOf")
     for member, option in zip(plain, options, strict=False):
-        _complete(member, option)
+        _complete(member, option, sent)
     for option in options:
         if "discriminator" in option:
             option["oneOf"] = option.pop("anyOf")

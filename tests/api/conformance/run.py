@@ -1,8 +1,10 @@
-"""Hold the running demo to its OpenAPI document, as each role: `uv run --group conformance tests/api/conformance/run.py`.
+"""Hold the running demo to its OpenAPI document, as each role.
 
-Roles may be named as arguments. The exceptions, with their reasons, are in `schemathesis.toml` beside this file. Bodies
-are read alike for everybody, so only the first two roles, who may call nearly everything between them, go through every
-combination that the document allows or forbids; the others are asked at random.
+    uv run --group conformance tests/api/conformance/run.py [ROLE …]
+
+The exceptions, with their reasons, are in `schemathesis.toml` beside this file. Bodies are read alike for everybody, so
+only the first two roles, who may call nearly everything between them, go through every combination that the document
+allows or forbids; the others are asked at random.
 """
 
 import json
@@ -35,7 +37,7 @@ RAISED = {
 @contextmanager
 def demo(data_dir: Path) -> Iterator[dict[str, dict[str, str]]]:
     """The demo on a free port; what its demo.json says."""
-    command = [PROGRAMS / "triage", "demo", "--data-dir", data_dir, "--port", "0", "--per-day", "1"]
+    command = [str(PROGRAMS / "triage"), "demo", "--data-dir", str(data_dir), "--port", "0", "--per-day", "1"]
     running = subprocess.Popen(command, env=os.environ | RAISED, stdout=subprocess.DEVNULL)
     try:
         until = time.monotonic() + READY_WITHIN_S
@@ -53,8 +55,9 @@ def conforms(url: str, role: str, token: str) -> bool:
     """Whether nothing was found as this role."""
     phases = "examples,coverage,fuzzing" if role in THOROUGH else "examples,fuzzing"
     print(f"\n== as {role}", flush=True)
-    command = [PROGRAMS / "schemathesis", "--config-file", HERE / "schemathesis.toml", "run", f"{url}/openapi.json"]
-    command += ["--header", f"Authorization: Bearer {token}", "--phases", phases, "--max-examples", EXAMPLES_EACH]
+    command = [str(PROGRAMS / "schemathesis"), "--config-file", str(HERE / "schemathesis.toml")]
+    command += ["run", f"{url}/openapi.json", "--header", f"Authorization: Bearer {token}"]
+    command += ["--phases", phases, "--max-examples", EXAMPLES_EACH]
     return subprocess.run(command, cwd=tempfile.gettempdir()).returncode == 0
 
 
