@@ -96,7 +96,7 @@ async def _prepare(url: str, data_dir: Path) -> dict[str, str]:
         pass
     tokens = {}
     async with staff.as_owner(url, TEAM) as connection:
-        await staff.add_team(connection, TEAM, "Bench", date(2024, 1, 1), datetime.now(UTC), "Europe/London", 6)
+        await staff.add_team(connection, TEAM, "Bench", datetime.now(UTC).date(), datetime.now(UTC), "Europe/London", 6)
         for member in (*CAST.members, *OFFICE):
             await _add_member(connection, member)
             tokens[member.key] = new_token()

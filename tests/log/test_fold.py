@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from logs import KINDS, MINUTES, stories
 from story import (
+    AS_NURSE,
     CLINICAL_LEAD,
     COLLEAGUE,
     NO_ONES,
@@ -29,12 +30,19 @@ from story import (
 from triage.log.completeness import FIELDS, completeness
 from triage.log.flags import Terms
 from triage.log.incident import Incident, at, fold, person_events
+from triage.log.redaction import view
 from triage.log.standing import kind
-from triage.log.view import FULL, DiversionView
+from triage.log.view import FULL, Audience, DiversionView, View
 
 
 def conflicts(story: Story) -> tuple[str, ...]:
     return tuple(flag for flag in story.flags() if flag.startswith("conflict:"))
+
+
+def seen_by(story: Story, audience: Audience) -> View:
+    found = view(story.held, (), audience, minute(100))
+    assert found is not None
+    return found
 
 
 # --- what counts -------------------------------------------------------------------------------------------------
@@ -314,6 +322,15 @@ def test_withdrawals_in_a_circle_do_nothing() -> None:
     assert three.id == UUID(int=unheld.int + 2)
     assert story.view().status == "withdrawn"
     assert one in story.held
+
+
+def test_amendments_in_a_circle_change_nothing() -> None:
+    story = Story()
+    contact = story.officer(20, area="bedford")
+    story.amend(UUID(int=contact.id.int + 2), 30, "officer", by=OFFICER, area="luton_west")
+    story.amend(UUID(int=contact.id.int + 1), 40, "officer", by=OFFICER, area="luton_north")
+    assert story.view().area == "bedford"
+    assert seen_by(story, AS_NURSE).area == "bedford"
 
 
 @pytest.mark.parametrize("who", [COLLEAGUE, NURSE, PARAMEDIC, CLINICAL_LEAD])

@@ -256,6 +256,12 @@ def test_follow_ups_by_health(event: str, police: bool, health: bool) -> None:
         assert (event in [one.event for one in seen(story, audience).follow_ups]) is expected
 
 
+def test_both_leads_learn_of_a_death() -> None:
+    story = evening()
+    died = story.follow_up("died", 300)
+    assert entry(story, died, AS_SERGEANT) == entry(story, died, AS_CLINICAL_LEAD) == died.entry
+
+
 def test_a_later_arrest_is_for_police() -> None:
     story = evening()
     told = story.follow_up("later_arrest", 300, by=OFFICER)
@@ -306,6 +312,17 @@ def test_police_see_the_expiry_that_an_extension_gives_and_not_its_ground(how: d
     for one in (entry(story, told, AS_OFFICER), entry(story, amended, AS_OFFICER).entry):
         assert (one.ground, one.authorised_by) == (None, None)
     assert entry(story, told, AS_NURSE).ground == how.get("ground")
+
+
+def test_an_extension_amended_to_another_ground_that_is_none_changes_nothing_for_police() -> None:
+    story = Story()
+    extended: dict[str, Any] = {"event": "extended", "at": 300, "minutes": 360, "power": "s136"}
+    told = story.tell("detention", 300, ground="no_bed", authorised_by="responsible_doctor", **extended)
+    amended = story.amend(told, 310, "detention", ground="no_amhp", authorised_by="responsible_doctor", **extended)
+    assert entry(story, amended, AS_OFFICER) is None
+    assert entry(story, amended, AS_NURSE).entry.ground == "no_amhp"
+    amended = story.amend(told, 320, "detention", ground="condition", authorised_by="responsible_doctor", **extended)
+    assert entry(story, amended, AS_OFFICER) is not None
 
 
 def test_after_a_death_only_the_leads_reach_the_incident() -> None:

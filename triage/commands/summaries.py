@@ -121,7 +121,7 @@ def summary() -> None:
 def list_(data_dir: Path | None, team_id: UUID | None, kind: PeriodKind | None, limit: int) -> None:
     """List the latest edition of each period, newest first."""
 
-    async def run(connection: Connection, team: Team) -> list[summaries.Listed]:
+    async def run(connection: Connection, team: Team) -> list[summaries.ListedSummary]:
         return await summaries.list_latest(connection, team.team_id, kind=kind, limit=limit)
 
     table = Table()

@@ -24,7 +24,7 @@ from triage.http.messages import (
 from triage.http.service import Asked
 from triage.problems import EDITION_NOT_FOUND, FORBIDDEN, INVALID_PARAMETER, NOT_FOUND, PERIOD_NOT_FOUND, Refused
 from triage.store import audit, summaries
-from triage.store.summaries import Listed
+from triage.store.summaries import ListedSummary
 from triage.summaries import editions, pages, tables
 from triage.summaries.editions import Form, Summary
 from triage.times import PeriodKind, due_at, parse_period
@@ -42,7 +42,7 @@ LARGEST_EDITION: Final = 100_000
 class SummaryList(Struct, frozen=True):
     """The latest edition of each period and form; `Link: rel="next"` leads to the next page."""
 
-    summaries: list[Listed]
+    summaries: list[ListedSummary]
 
 
 async def list_summaries(asked: Asked) -> Answer:

@@ -28,7 +28,7 @@ from triage.log.entries import (
 )
 from triage.log.flags import Terms
 from triage.log.incident import TERMS, Incident, at, blind, fold, turns
-from triage.log.standing import judges, kind, original, out_of_force, permitted, without_training
+from triage.log.standing import judges, kind, originals, out_of_force, permitted, without_training
 from triage.log.view import Audience, Side, View
 
 BLIND = Audience("health", "field")
@@ -189,8 +189,9 @@ class _Redaction:
 
     def _show_amendments(self, amendments: list[Held]) -> None:
         chains: dict[UUID, list[Held]] = {}
+        roots = originals(self.by_id)
         for one in amendments:
-            root = original(one, self.by_id)
+            root = roots.get(one.id)
             if root is None:
                 self._show_pending(one)
             elif root.id in self.shown:
@@ -253,12 +254,11 @@ def _for_police(entry: Any, profession: str) -> Any:
 
 
 def _detention_for_police(entry: Any) -> Any:
+    """Of an end only custody, of an extension only whether it is valid; `visible_entries` removes the ground itself."""
     if entry.result not in (None, "custody"):
         entry = structs.replace(entry, result=None)
     if entry.event == "extended" and (entry.ground, entry.authorised_by) != ("condition", "responsible_doctor"):
-        return structs.replace(entry, ground="other", authorised_by="other")
-    if entry.event != "extended" and (entry.ground or entry.authorised_by):
-        return structs.replace(entry, ground=None, authorised_by=None)
+        entry = structs.replace(entry, ground="other", authorised_by="other")
     return entry
 
 
@@ -305,9 +305,9 @@ def _side(one: Held) -> Side:
 
 def _without_ground(one: Held) -> Held:
     entry = one.entry
-    if isinstance(entry, Detention) and entry.ground:
+    if isinstance(entry, Detention):
         return structs.replace(one, entry=structs.replace(entry, ground=None, authorised_by=None))
-    if isinstance(entry, Amendment) and getattr(entry.entry, "ground", None):
+    if isinstance(entry, Amendment) and kind(entry.entry) == "detention":
         content = structs.replace(entry.entry, ground=None, authorised_by=None)
         return structs.replace(one, entry=structs.replace(entry, entry=content))
     return one

@@ -176,29 +176,36 @@ def out_of_force(held: Iterable[Held]) -> dict[UUID, Held]:
     return out
 
 
-def original(amendment: Held, by_id: dict[UUID, Held]) -> Held | None:
-    """The content that an amendment, or an amendment of an amendment, replaces. None: not held, or of another kind."""
-    passed = set()
-    one: Held | None = amendment
-    while one is not None and isinstance(one.entry, Amendment):
-        if one.id in passed:
-            return None
-        passed.add(one.id)
-        one = by_id.get(one.entry.amends)
-    if one is None or not isinstance(amendment.entry, Amendment):
-        return None
-    return one if kind(one.entry) == kind(amendment.entry.entry) else None
+def originals(by_id: dict[UUID, Held]) -> dict[UUID, Held]:
+    """The content that each amendment, or amendment of an amendment, replaces; none where that is not held, is of
+    another kind, or is never reached because amendments name each other in a circle."""
+    roots: dict[UUID, Held | None] = {}
+    for one in by_id.values():
+        passed: dict[UUID, None] = {}
+        found: Held | None = one
+        while found is not None and isinstance(found.entry, Amendment) and found.id not in roots:
+            if found.id in passed:
+                break
+            passed[found.id] = None
+            found = by_id.get(found.entry.amends)
+        if found is not None and isinstance(found.entry, Amendment):
+            found = roots.get(found.id)
+        roots.update(dict.fromkeys(passed, found))
+    return {name: root for name, root in roots.items() if root is not None and _replaces(by_id[name], root)}
+
+
+def _replaces(amendment: Held, root: Held) -> bool:
+    return isinstance(amendment.entry, Amendment) and kind(amendment.entry.entry) == kind(root.entry)
 
 
 def amendments_in_force(held: Sequence[Held], out: dict[UUID, Held]) -> dict[UUID, list[Held]]:
     """The permitted amendments in force of each content, in the log's order."""
     by_id = {one.id: one for one in held}
+    roots = originals(by_id)
     chains: dict[UUID, list[Held]] = {}
-    for one in sorted(held, key=_log_order):
-        if isinstance(one.entry, Amendment) and one.id not in out:
-            target = original(one, by_id)
-            if target is not None and permitted(one, target):
-                chains.setdefault(target.id, []).append(one)
+    for one in sorted((by_id[name] for name in roots if name not in out), key=_log_order):
+        if permitted(one, roots[one.id]):
+            chains.setdefault(roots[one.id].id, []).append(one)
     return chains
 
 

@@ -7,7 +7,7 @@ they change and what those now add up to (`regroup`); `triage.store.log` reads b
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from operator import is_
+from functools import cached_property
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -399,17 +399,29 @@ def _fault(listed: Listed, name: str, code: str, message: str) -> Problem:
 # --- what the incidents now add up to ---
 
 
-@dataclass(slots=True)
+@dataclass
 class Group:
-    """One incident as it stands after the append."""
+    """One incident as it stands after the append. `visible`: what a health device before its judgement may add up."""
 
     root: UUID
     ids: tuple[UUID, ...]
     entries: list[Held]
+    visible: list[Held]
     full: Incident
-    blind: Incident | None
     related: tuple[PersonEvent, ...] = ()
     duplicates: tuple[UUID, ...] = ()
+
+    @cached_property
+    def blind(self) -> Incident | None:
+        """What those add up to who may not know of an intent; None where nothing is visible to them."""
+        return fold(self.visible) if self.visible else None
+
+    @cached_property
+    def outline(self) -> Incident | None:
+        """What the blind row is written from. No column of it rests on what is hidden once a contact is in force,
+        but its place in the log and its flags; of these it may hold more than are shown."""
+        contacts = self.visible and self.full.record.contacts and not self.full.record.training
+        return self.full if contacts else self.blind
 
 
 def regroup(read: Read, added: Sequence[Addition], items: Sequence[Item] = ()) -> list[Group]:
@@ -436,9 +448,7 @@ def _group(ids: tuple[UUID, ...], entries: list[Held], before: IncidentRow | Non
     visible = redact(entries, BLIND)
     related = _events.decode(before.related) if before else ()
     full = fold(entries, related)
-    unchanged = len(visible) == len(full.record.held) and all(map(is_, visible, full.record.held))
-    blind = full if unchanged else fold(visible) if visible else None
-    return Group(ids[0], ids, entries, full, blind, related, tuple(before.duplicates) if before else ())
+    return Group(ids[0], ids, entries, visible, full, related, tuple(before.duplicates) if before else ())
 
 
 def relate(group: Group, others: Iterable[Group]) -> None:

@@ -93,11 +93,11 @@ async def _find(connection: Connection, team_id: UUID, looking: Sequence[Group])
 
 def likeness(group: Group) -> Likeness | None:
     """What the incident is compared by; None without a contact in force that everybody sees, and for training."""
-    blind = group.blind
-    if blind is None or not blind.record.contacts or blind.view.test or blind.view.status == "withdrawn":
+    outline = group.outline
+    if outline is None or not outline.record.contacts or outline.view.test or outline.view.status == "withdrawn":
         return None
-    seen = blind.view
-    return Likeness(seen.log_ref, blind.happened_at, seen.area, seen.age_band, seen.sex)
+    seen = outline.view
+    return Likeness(seen.log_ref, outline.happened_at, seen.area, seen.age_band, seen.sex)
 
 
 def alike(one: Likeness, other: Likeness) -> bool:

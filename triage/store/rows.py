@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -101,18 +102,26 @@ def _both(group: Group, read: Read, seq: int | None) -> list[tuple[Any, ...]]:
     """The rows of an incident, at `seq`; None: where each last changed, left alone if that was before this append."""
     shared = (_duplicates_before(group, read), _array(duplicates.declared_apart(group)), _related(group))
     rows = []
-    for blind, incident in ((False, group.full), (True, group.blind)):
-        if incident and (seq or incident.view.seq > read.seq):
-            rows.append(_row(group.root, incident, blind, seq or incident.view.seq, *shared))
+    for blind, incident, entries in ((False, group.full, group.full.record.held), (True, group.outline, group.visible)):
+        if incident and (seq or entries[-1].seq > read.seq):
+            newest = entries[-1]
+            rows.append(_row(group.root, incident, blind, seq or newest.seq, newest.received_at, *shared))
     return rows
 
 
 def _row(
-    root: UUID, incident: Incident, blind: bool, seq: int, suggested: Sequence[UUID], apart: str, related: bytes
+    root: UUID,
+    incident: Incident,
+    blind: bool,
+    seq: int,
+    changed_at: datetime,
+    suggested: Sequence[UUID],
+    apart: str,
+    related: bytes,
 ) -> tuple[Any, ...]:
     turning = turns(incident, grades=not blind)
     open_until = incident.happened_at + OPEN_FOR if incident.view.status in ("open", "awaiting_outcome") else None
-    changed_until = incident.view.changed_at + CHANGED_FOR
+    changed_until = changed_at + CHANGED_FOR
     seen = incident.view
     flags = [*seen.flags, *incident.conflicts] + ([POSSIBLE_DUPLICATE] if suggested else [])
     return (
@@ -122,7 +131,7 @@ def _row(
         seq,
         seen.status,
         incident.happened_at,
-        seen.changed_at,
+        changed_at,
         max(changed_until, open_until) if open_until else changed_until,
         _array([turn.isoformat() for turn in turning]),
         max(turning, default=None),

@@ -36,8 +36,8 @@ RECENT: Final = timedelta(days=28)
 """How far back open outcomes and other things to do are looked for."""
 AROUND: Final = timedelta(days=90)
 """How far before and after a period the other incidents of its people matter."""
-CHUNK: Final = 2000
-"""Incidents added up at once: bounds memory, not results."""
+CHUNK: Final = 250
+"""Incidents added up at once: requests served by the same process pass between."""
 
 _related = msgspec.json.Decoder(tuple[PersonEvent, ...]).decode
 
@@ -68,7 +68,7 @@ class Run(Struct, frozen=True):
     published_at: datetime | None
 
 
-class Listed(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ListedSummary(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A line of the list: the latest edition of a period. `problem` says why there is none."""
 
     kind: PeriodKind
@@ -418,7 +418,7 @@ async def list_latest(
     to: datetime | None = None,
     after: tuple[date, PeriodKind] | None = None,
     limit: int = 50,
-) -> list[Listed]:
+) -> list[ListedSummary]:
     """The latest edition of each period that starts in [from_, to), newest first, below `after`.
 
     Periods whose run failed are there too, with edition 0 and the problem.
@@ -426,7 +426,7 @@ async def list_latest(
     day, after_kind = after or (None, None)
     rows = await connection.fetch(SQL.list_runs, team_id, form, kind, from_, to, day, after_kind, limit)
     return [
-        Listed(
+        ListedSummary(
             kind=row["kind"],
             form=row["form"],
             period=row["period"],

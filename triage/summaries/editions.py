@@ -23,7 +23,7 @@ LATE = "Published late."
 NO_DATA = "No data: the run for this period failed. It is tried again until it succeeds. This is not zero incidents."
 
 
-class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Difference(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A line that differs from the previous edition.
 
     `why`: `entries`, because of what was added to the log (or a change of the code lists) since, of the `kinds` named;
@@ -63,7 +63,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     measures: tuple[Measure, ...] = ()
     previous: int | None = None
-    changes: tuple[Change, ...] = ()
+    changes: tuple[Difference, ...] = ()
 
 
 _encode = msgspec.json.Encoder().encode
@@ -115,14 +115,14 @@ def flows_differ(old: Sequence[Measure], new: Sequence[Measure]) -> bool:
 
 def changes(
     old: Sequence[Measure], then: Sequence[Measure], new: Sequence[Measure], kinds: Sequence[str]
-) -> tuple[Change, ...]:
+) -> tuple[Difference, ...]:
     """What changed since `old`: up to `then` (the new position, the old instant) by entries, from there on by time."""
     by_entries = [
-        Change(line=line, label=label, old=a, new=b, why="entries", kinds=tuple(kinds))
+        Difference(line=line, label=label, old=a, new=b, why="entries", kinds=tuple(kinds))
         for line, label, a, b in _differences(old, then)
     ]
     by_time = [
-        Change(line=line, label=label, old=a, new=b, why="time") for line, label, a, b in _differences(then, new)
+        Difference(line=line, label=label, old=a, new=b, why="time") for line, label, a, b in _differences(then, new)
     ]
     return tuple(sorted(by_entries + by_time, key=lambda one: (one.line, one.why)))
 

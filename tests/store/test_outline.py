@@ -1,0 +1,68 @@
+"""The blind row is written without folding twice: it must say what the fold of the visible entries says."""
+
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid5
+
+from triage.demo import CAST, generate
+from triage.log import links
+from triage.log.entries import Held
+from triage.store import rows
+from triage.store.appending import LINKS, Group, Read, regroup
+from triage.times import operational_day
+
+SPACE = UUID(int=7)
+FLAGS = 17
+
+
+def groups() -> list[Group]:
+    """Every incident of a synthetic month, at every length it had on the way."""
+    ends_at = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    members = {member.key: member for member in CAST.members}
+    held = [
+        Held(
+            seq=n,
+            id=sent.entry.id or UUID(int=n),
+            entry=sent.entry,
+            received_at=sent.sent_at,
+            author=uuid5(SPACE, sent.author),
+            profession=members[sent.author].profession,
+            role=members[sent.author].role,
+            skew_ms=sent.skew_ms,
+        )
+        for n, sent in enumerate(generate(CAST, operational_day(ends_at) - timedelta(days=30), ends_at, 4, 1), 1)
+    ]
+    parts = links.components(one for one in held if isinstance(one.entry, LINKS))
+    root_of = {i: part.id for part in parts for i in part.incident_ids}
+    so_far: dict[UUID, dict[UUID, Held]] = defaultdict(dict)
+    found = []
+    for one in held:
+        incident = so_far[root_of.get(one.entry.incident_id, one.entry.incident_id)]
+        incident[one.id] = one
+        found += regroup(Read(seq=0, link=b"", now=ends_at, entries=dict(incident)), ())
+    return found
+
+
+def columns(group: Group) -> list[tuple[object, ...]]:
+    read = Read(seq=0, link=b"", now=datetime(2026, 11, 23, tzinfo=UTC))
+    return [row for row in rows._both(group, read, None) if row[1]]
+
+
+def test_the_outline_says_what_the_blind_fold_says_but_for_flags() -> None:
+    compared = 0
+    for group in groups():
+        if group.outline is not group.full or group.blind is None:
+            continue
+        short = columns(group)
+        group.outline = group.blind
+        [row], [quick] = columns(group), short
+        assert row[:FLAGS] == quick[:FLAGS]
+        assert row[FLAGS + 1 :] == quick[FLAGS + 1 :]
+        compared += 1
+    assert compared > 300
+
+
+def test_the_outline_has_every_flag_of_the_blind_fold() -> None:
+    for group in groups():
+        if group.outline is group.full and group.blind is not None:
+            assert {*group.blind.view.flags, *group.blind.conflicts} <= {*group.full.view.flags, *group.full.conflicts}
