@@ -19,6 +19,8 @@ from triage.app import Opened, application
 from triage.commands import demo as demonstration
 from triage.commands.options import DATA_DIR, settings
 from triage.http.service import Service
+from triage.jobs.delivery import Sender
+from triage.jobs.waking import awake
 from triage.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -73,6 +75,13 @@ def run(chosen: Settings, beside: Opened | None, listening: Callable[[str], None
         raise click.ClickException("the service did not start; the log above says why")
 
 
+@asynccontextmanager
+async def waking(service: Service) -> AsyncIterator[None]:
+    """Summaries, alerts and messages go out beside the requests, in whichever processes serve."""
+    async with awake(service.database, Sender(service.settings, service.root)):
+        yield
+
+
 @click.command()
 @DATA_DIR
 @click.option("--host", help="Address to listen on; TRIAGE_HOST otherwise.")
@@ -80,7 +89,7 @@ def run(chosen: Settings, beside: Opened | None, listening: Callable[[str], None
 def serve(data_dir: Path | None, host: str | None, port: int | None) -> None:
     """Serve until stopped by SIGINT or SIGTERM."""
     changed = {name: str(value) for name, value in (("host", host), ("port", port)) if value is not None}
-    run(settings(data_dir, **changed), None, lambda url: log.info("listening", url=url))
+    run(settings(data_dir, **changed), waking, lambda url: log.info("listening", url=url))
 
 
 @click.command()
@@ -100,6 +109,7 @@ def demo(data_dir: Path | None, host: str | None, port: int | None, months: floa
     @asynccontextmanager
     async def filled(service: Service) -> AsyncIterator[None]:
         made.append(await demonstration.prepare(service, chosen.data_dir, months, per_day))
-        yield
+        async with waking(service):
+            yield
 
     run(chosen, filled, lambda url: demonstration.show(structs.replace(made[0], url=url), chosen.data_dir))
