@@ -19,6 +19,7 @@ from triage.http import (
     metrics,
     people,
     quarantine,
+    summaries,
     sync,
 )
 from triage.http.operations import Operation, Parameter, Response
@@ -27,6 +28,8 @@ from triage.log.notices import Notice
 from triage.log.view import Status, View
 from triage.problems import Listed
 from triage.store.access import Enrolled
+from triage.summaries.editions import Summary
+from triage.times import PeriodKind
 from triage.store.people import Match
 
 IF_NONE_MATCH = Parameter(name="If-None-Match", where="header", kind=str, description="Entity tags already held.")
@@ -219,6 +222,67 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=(ID,),
         responses=(Response(status=200, description="The entries, in the order of the log.", kind=EntryList),),
         problems=(*SIGNED_IN, problems.NOT_FOUND),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/summaries",
+        handler=summaries.list_summaries,
+        summary="List summaries",
+        tag="Summaries",
+        verb="summaries.internal or summaries.protected",
+        parameters=(
+            _filter("kind", PeriodKind, "Only summaries of this kind."),
+            _filter("from", str, "Only periods that start at or after this day or time."),
+            _filter("to", str, "Only periods that start before this day or time."),
+            _filter("limit", Limit, "At most so many, 50 if not given."),
+            _filter("after", str, "The place of the page, from `Link`."),
+        ),
+        responses=(
+            Response(
+                status=200,
+                description="The latest edition of each period.",
+                kind=summaries.SummaryList,
+                headers=("Link",),
+            ),
+        ),
+        problems=(*SIGNED_IN, *PAGED),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/summaries/{kind}/{period}",
+        handler=summaries.get_summary,
+        summary="Read a summary",
+        tag="Summaries",
+        verb="summaries.internal or summaries.protected",
+        parameters=(
+            Parameter(name="kind", where="path", kind=PeriodKind, description="A kind.", required=True),
+            Parameter(
+                name="period",
+                where="path",
+                kind=str,
+                description="Such as `2026-11-22`, `2026-W47`, `2026-10`, `2026-Q3` or `2026`.",
+                required=True,
+            ),
+            EDITION,
+            IF_NONE_MATCH,
+        ),
+        responses=(
+            Response(
+                status=200,
+                description="The edition.",
+                kind=Summary,
+                media_types=("application/json", "text/html", "text/csv"),
+                headers=("ETag",),
+            ),
+            Response(status=304, description="Unchanged.", headers=("ETag",)),
+        ),
+        problems=(
+            *SIGNED_IN,
+            *PAGED,
+            problems.NOT_FOUND,
+            problems.PERIOD_NOT_FOUND,
+            problems.EDITION_NOT_FOUND,
+        ),
     ),
     Operation(
         method="GET",

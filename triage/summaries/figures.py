@@ -68,16 +68,21 @@ class Measure(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def wilson(x: int, k: int) -> tuple[float, float]:
     """The Wilson 95 % interval of a proportion x of k, in percent. `k` is at least 1."""
+    low, high = _wilson(x, k)
+    return round(low, 1), round(high, 1)
+
+
+def _wilson(x: int, k: int) -> tuple[float, float]:
     p, z2 = x / k, _Z * _Z
     middle = (p + z2 / (2 * k)) / (1 + z2 / k)
     half = _Z * sqrt(p * (1 - p) / k + z2 / (4 * k * k)) / (1 + z2 / k)
-    return round(100 * max(0.0, middle - half), 1), round(100 * min(1.0, middle + half), 1)
+    return 100 * max(0.0, middle - half), 100 * min(1.0, middle + half)
 
 
 def newcombe(x1: int, k1: int, x2: int, k2: int) -> tuple[float, float]:
     """The 95 % interval of the difference x2/k2 - x1/k1 in percentage points (Newcombe 1998, method 10)."""
     p1, p2 = 100 * x1 / k1, 100 * x2 / k2
-    (l1, u1), (l2, u2) = wilson(x1, k1), wilson(x2, k2)
+    (l1, u1), (l2, u2) = _wilson(x1, k1), _wilson(x2, k2)
     low = (p2 - p1) - sqrt((p2 - l2) ** 2 + (u1 - p1) ** 2)
     high = (p2 - p1) + sqrt((u2 - p2) ** 2 + (p1 - l1) ** 2)
     return round(low, 1), round(high, 1)

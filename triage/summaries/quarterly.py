@@ -8,7 +8,7 @@ from triage import codes
 from triage.summaries.daily import WINDOWS, asked_of, by_grade, row_of_entries
 from triage.summaries.facts import Fact
 from triage.summaries.figures import Figure, Row, proportion, quantile, row, split
-from triage.summaries.monthly import authority_of
+from triage.summaries.monthly import admitted, authority_of
 from triage.summaries.registry import HANDOVER_TARGET_MINUTES, POOLED_MONTHS, Scope, measure
 
 SCRUTINY = "quarterly yearly"
@@ -153,14 +153,18 @@ def _worsened(scope: Scope, fact: Fact, within: timedelta) -> bool:
 
 @measure(
     "s136_again",
-    "Another section 136 within 28 days",
+    "Another section 136 within 28 days of one without admission",
     SCRUTINY,
-    formula="Uses of s136 followed by another use for the same person within 28 days.",
-    denominator="Uses of s136 that old whose person is linked.",
+    formula="Uses of s136 that did not end in an admission, followed by another use for the same person within "
+    "28 days.",
+    denominator="Uses of s136 that old that ended, not in an admission, and whose person is linked; missing: "
+    "nobody linked.",
     caveat="Only what this service logged.",
 )
 def s136_again(scope: Scope) -> Figure:
-    old = [fact for fact in scope.used_s136 if fact.s136_at and scope.as_at - fact.s136_at >= timedelta(days=28)]
+    within = timedelta(days=28)
+    ended = [fact for fact in scope.used_s136 if not fact.running and not admitted(fact)]
+    old = [fact for fact in ended if fact.s136_at and scope.as_at - fact.s136_at >= within]
     linked, unlinked = split(old, lambda fact: bool(fact.people))
     return proportion(sum(_again(scope, fact) for fact in linked), len(linked), unlinked)
 

@@ -148,3 +148,36 @@ def measure(
 def definitions(kind: PeriodKind) -> list[Definition]:
     """What a summary of this kind holds, in order."""
     return [one for one in REGISTRY.values() if kind in one.periods]
+
+
+_INTRODUCTION = """# Measures
+
+Every number that a summary prints, generated from the registry. An incident is one person's crisis at one place and
+time, and the counting unit of all of them; entries are counted only where it says so. Test and withdrawn entries are
+left out.
+
+- **flow** measures count what happened in the period. When later entries change one, the next edition is published.
+- **snapshot** measures say how things stood when the first edition was published, and stay.
+
+N is the number of incidents that a measure asks about, k those with the answer, m = N - k. Printed is "x of k (p %); m
+of N not recorded". There is no percentage where m is over 30 % of N or k is under 10. With k of 20 or more the Wilson
+95 % interval is printed. A coded missing value is not an answer. A run that failed, and a period in which nothing was
+received and no device was heard from, is "no data", never zero.
+
+Considering s136 and not using it is graded by rule set DIV-1 at the as-at time. The wording is "s136 considered and not
+used, grade A" (or B), and the two are printed apart. No measure says that a detention was prevented.
+
+The page is written by `triage.summaries.registry.page`; a test compares the two.
+"""
+
+
+def page() -> str:
+    """The registry as a page in Markdown, for `docs/measures.md`."""
+    parts = [_INTRODUCTION]
+    for one in REGISTRY.values():
+        periods = ", ".join(one.periods)
+        parts.append(
+            f"\n## {one.label}\n\n`{one.code}`, {one.kind}; {periods}\n\n- Formula: {one.formula}\n"
+            f"- Denominator: {one.denominator}\n" + (f"- Caveat: {one.caveat}\n" if one.caveat else "")
+        )
+    return "".join(parts)

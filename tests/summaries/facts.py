@@ -1,0 +1,87 @@
+"""Facts as a test wants them: an ordinary closed incident, changed where the test says."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from triage.summaries.facts import ASKED, Around, Fact, Graded
+from triage.summaries.registry import Scope
+
+TEN = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
+LATER = TEN + timedelta(days=200)
+NOTHING = Graded(None, "none", None, None, None)
+
+_ORDINARY: dict[str, Any] = {
+    "seq": 1,
+    "counts": True,
+    "at": TEN,
+    "status": "closed",
+    "area": "luton_west",
+    "contact_mode": "attended",
+    "under_18": False,
+    "first": "carer_or_home",
+    "decided_at": TEN + timedelta(minutes=30),
+    "latest": "carer_or_home",
+    "running": False,
+    "extended_minutes": 0,
+    "stays": (),
+    "s136": NOTHING,
+    "custody": NOTHING,
+    "contemporaneous": False,
+    "judgements": (),
+    "referrals": (),
+    "follow_up_due": False,
+    "follow_ups": (),
+    "events": (),
+    "others": (),
+    "people": (),
+    "flags": (),
+    "answered": ASKED,
+    "by_profession": (),
+    "owing": (),
+    "on_scene": (),
+    "entries": 2,
+    "late_entries": 0,
+}
+
+
+def person(number: int) -> UUID:
+    return UUID(int=number)
+
+
+def fact(number: int = 1, **changed: Any) -> Fact:
+    """The fact of a test's n-th incident."""
+    fields: dict[str, Any] = dict.fromkeys(Fact.__struct_fields__) | _ORDINARY | {"id": UUID(int=1000 + number)}
+    return Fact(**(fields | changed))
+
+
+def considered(number: int = 1, grade: str | None = "B", **changed: Any) -> Fact:
+    """An incident in which an officer would have used s136, and did not."""
+    graded = Graded(grade, None, "not_checked", None, None)
+    return fact(number, **{"s136": graded, "contemporaneous": True, "confidence": 3} | changed)
+
+
+def used(number: int = 1, **changed: Any) -> Fact:
+    """An incident in which s136 was used, and has ended."""
+    graded = Graded(None, "used", None, None, None)
+    ordinary = {"s136": graded, "s136_at": TEN, "first": "s136_removed", "latest": "s136_removed", "result": "lapsed"}
+    return fact(number, **ordinary | changed)
+
+
+def scope(*members: Fact, **changed: Any) -> Scope:
+    """A quarter long over that holds these incidents, which are all that is known of their people."""
+    of_person: dict[UUID, list[Fact]] = {}
+    for one in members:
+        for who in one.people:
+            of_person.setdefault(who, []).append(one)
+    given: dict[str, Any] = {
+        "kind": "quarterly",
+        "starts_at": TEN - timedelta(days=30),
+        "ends_at": TEN + timedelta(days=30),
+        "as_at": LATER,
+        "members": members,
+        "recent": [Around(one, False) for one in members],
+        "pooled": members,
+        "of_person": of_person,
+    }
+    return Scope(**(given | changed))

@@ -1,0 +1,246 @@
+"""What is served of summaries, to whom, and in which form."""
+
+import csv
+import io
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, time, timedelta
+from html.parser import HTMLParser
+from urllib.parse import parse_qsl
+
+import httpx
+import pytest
+import pytest_asyncio
+from crew import Crew, Json, Phone, Running, refused
+from uuid_utils.compat import uuid7
+
+from triage.jobs.publishing import publish
+from triage.store import summaries
+from triage.summaries import editions
+from triage.summaries.schedule import slot
+from triage.times import PeriodKind, due_at, operational_day, parse_period, period_of
+
+NOW = datetime.now(UTC)
+DAY = operational_day(NOW) - timedelta(days=1)
+"""The last operational day that is over."""
+DAILY = f"/v1/summaries/daily/{DAY}"
+
+
+@pytest_asyncio.fixture
+async def published(crew: Crew, service: Running) -> AsyncIterator[Crew]:
+    """Yesterday's summary with one incident, from a car with a name that a spreadsheet would run."""
+    at = due_at(DAY, time(22))
+    contact: Json = {"occurred_at": at, "captured_at": at, "area": "luton_west"}
+    await crew.officer.tell("officer", uuid7(), car="=cmd|'/c calc'!A0", **contact)
+    await publish_one(crew, service, "daily", DAY)
+    yield crew
+
+
+async def publish_one(crew: Crew, service: Running, kind: PeriodKind, day: date) -> None:
+    database = service.service.database
+    team = await summaries.team(database, crew.team_id)
+    assert await publish(database, team, slot(period_of(kind, day), team.calendar), NOW)
+
+
+async def ask(phone: Phone, address: str) -> httpx.Response:
+    path, _, parameters = address.partition("?")
+    query: Json = dict(parse_qsl(parameters))
+    return await phone.get(path, **query)
+
+
+@pytest.mark.parametrize("who", ["officer", "nurse", "paramedic", "auditor"])
+async def test_others_get_none(published: Crew, who: str) -> None:
+    for path in ("/v1/summaries", DAILY):
+        assert refused(await getattr(published, who).get(path)) == (403, "forbidden")
+
+
+async def test_a_partner_gets_no_daily_or_weekly_and_never_the_internal_form(published: Crew, service: Running) -> None:
+    month = parse_period("monthly", "2026-01")
+    await publish_one(published, service, "monthly", month.starts)
+    for path in (DAILY, "/v1/summaries/weekly/2026-W02", "/v1/summaries?kind=daily"):
+        assert refused(await ask(published.partner, path)) == (403, "forbidden")
+    assert refused(await published.partner.get("/v1/summaries/monthly/2026-01")) == (404, "period_not_found")
+    assert (await published.partner.see("/v1/summaries"))["summaries"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/v1/summaries/hourly/2026-11-21", 404, "not_found"),
+        ("/v1/summaries/weekly/2026-W60", 404, "period_not_found"),
+        ("/v1/summaries/daily/2026-02-30", 404, "period_not_found"),
+        ("/v1/summaries/daily/9999-12-31", 404, "period_not_found"),
+        ("/v1/summaries/daily/0001-01-01", 404, "period_not_found"),
+        ("/v1/summaries/quarterly/2026-Q5", 404, "period_not_found"),
+        ("/v1/summaries/daily/2025-12-31", 404, "period_not_found"),
+        (f"/v1/summaries/daily/{DAY + timedelta(days=1)}", 404, "period_not_found"),
+        (f"{DAILY}?edition=2", 404, "edition_not_found"),
+        (f"/v1/summaries/daily/{DAY + timedelta(days=1)}?edition=1", 404, "period_not_found"),
+        (f"{DAILY}?edition=0", 400, "invalid_parameter"),
+        (f"{DAILY}?edition=one", 400, "invalid_parameter"),
+        (f"{DAILY}?area=luton_west", 400, "unknown_parameter"),
+        ("/v1/summaries?kind=hourly", 400, "invalid_parameter"),
+        ("/v1/summaries?from=yesterday", 400, "invalid_parameter"),
+        ("/v1/summaries?from=2026-11-21T07:00:00", 400, "invalid_parameter"),
+        ("/v1/summaries?after=nowhere", 400, "invalid_parameter"),
+        ("/v1/summaries?limit=201", 400, "invalid_parameter"),
+    ],
+)
+async def test_what_is_not_there_or_cannot_be_asked(published: Crew, path: str, status: int, code: str) -> None:
+    assert refused(await ask(published.sergeant, path)) == (status, code)
+
+
+async def test_an_accept_that_nobody_serves_is_406(published: Crew) -> None:
+    for accept in ("application/pdf", "image/*", "text/html;q=0"):
+        assert refused(await published.sergeant.get(DAILY, {"accept": accept})) == (406, "not_acceptable")
+
+
+async def test_another_team_finds_nothing(published: Crew, service: Running) -> None:
+    stranger = await service.enrol_crew()
+    assert refused(await stranger.sergeant.get(DAILY)) == (404, "period_not_found")
+    assert (await stranger.sergeant.see("/v1/summaries"))["summaries"] == []
+
+
+@pytest.mark.parametrize("who", ["sergeant", "clinical_lead", "admin"])
+async def test_the_leads_get_the_internal_form(published: Crew, who: str) -> None:
+    summary = await getattr(published, who).see(DAILY)
+    assert (summary["kind"], summary["form"], summary["period"], summary["edition"]) == (
+        "daily",
+        "internal",
+        str(DAY),
+        1,
+    )
+    assert set(summary) >= {
+        "starts_at", "ends_at", "published_at", "late", "as_at_seq", "as_at", "chain_head", "rules", "codes_version",
+        "measures", "changes",
+    }  # fmt: skip
+    for measure in summary["measures"]:
+        assert set(measure) >= {"code", "label", "kind", "known", "missing"}
+        assert ("value" in measure) != ("rows" in measure)
+    assert next(one["value"] for one in summary["measures"] if one["code"] == "incidents") == 1
+
+
+async def test_the_same_bytes_every_time_and_304_for_who_has_them(published: Crew) -> None:
+    first = await published.sergeant.get(DAILY)
+    again = await published.clinical_lead.get(DAILY)
+    assert first.content == again.content and first.headers["etag"] == again.headers["etag"]
+    unchanged = await published.sergeant.get(DAILY, {"if-none-match": first.headers["etag"]})
+    assert unchanged.status_code == 304 and unchanged.content == b""
+
+
+async def test_the_list_is_newest_first_filtered_and_paged(published: Crew, service: Running) -> None:
+    for n in range(1, 4):
+        await publish_one(published, service, "daily", DAY - timedelta(days=n))
+    rows = (await published.sergeant.see("/v1/summaries", kind="daily"))["summaries"]
+    assert [row["period"] for row in rows] == [str(DAY - timedelta(days=n)) for n in range(4)]
+    bounded = {"from": str(DAY - timedelta(days=2)), "to": str(DAY)}
+    rows = (await published.sergeant.see("/v1/summaries", **bounded))["summaries"]
+    assert [row["period"] for row in rows] == [str(DAY - timedelta(days=n)) for n in (1, 2)]
+    page = await ask(published.sergeant, "/v1/summaries?limit=3")
+    following = re.fullmatch(r'<(.+)>; rel="next"', page.headers["link"])
+    assert following and len(page.json()["summaries"]) == 3
+    last = await ask(published.sergeant, following[1])
+    assert [row["period"] for row in last.json()["summaries"]] == [str(DAY - timedelta(days=3))]
+    assert "link" not in last.headers
+
+
+async def test_a_failed_run_is_a_problem_in_the_list_and_no_data_in_the_output(
+    crew: Crew, service: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise ZeroDivisionError
+
+    team = await summaries.team(service.service.database, crew.team_id)
+    with monkeypatch.context() as broken:
+        broken.setattr(editions, "compute", fail)
+        await publish(service.service.database, team, slot(period_of("daily", DAY), team.calendar), NOW)
+    [row] = (await crew.sergeant.see("/v1/summaries"))["summaries"]
+    assert (row["edition"], row["problem"]) == (0, "run_failed")
+    summary = await crew.sergeant.see(DAILY)
+    assert (summary["edition"], summary["measures"]) == (0, []) and "No data" in summary["notes"][0]
+    for accept in ("text/html", "text/csv"):
+        assert "No data" in (await crew.sergeant.get(DAILY, {"accept": accept})).text
+
+
+# --- CSV ---
+
+
+async def test_no_cell_of_the_csv_is_a_formula(published: Crew) -> None:
+    answer = await published.sergeant.get(DAILY, {"accept": "text/csv"})
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    rows = list(csv.reader(io.StringIO(answer.text)))
+    assert len({len(row) for row in rows}) == 1
+    texts = [cell for row in rows for cell in row if not re.fullmatch(r"-?\d+(\.\d+)?", cell)]
+    assert not [cell for cell in texts if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))]
+    assert "'=cmd|'/c calc'!A0" in texts
+
+
+async def test_the_csv_holds_every_figure_and_the_caveats(published: Crew) -> None:
+    summary = await published.sergeant.see(DAILY)
+    answer = await published.sergeant.get(DAILY, {"accept": "text/csv"})
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    for measure in summary["measures"]:
+        told = [row for row in rows if row["measure"] == measure["code"]]
+        assert len(told) == max(1, len(measure.get("rows", ())))
+        assert {row["caveat"] for row in told} == {measure.get("caveat", "")}
+    assert {row["row"] for row in rows if row["measure"] == "summary"} >= {"as_at_seq", "chain_head", "rules"}
+
+
+# --- pages ---
+
+
+class Page(HTMLParser):
+    """Reads a page and refuses what is not well-formed, or would need more than the page."""
+
+    VOID = frozenset(("meta", "link", "br"))
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+async def test_the_page_needs_nothing_but_itself(published: Crew) -> None:
+    answer = await published.sergeant.get(DAILY, {"accept": "text/html"})
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    page = Page(answer.text)
+    assert page.all("script") == page.all("style") == page.all("img") == page.all("iframe") == []
+    attributes = [(name, value or "") for _, each in page.tags for name, value in each.items()]
+    assert not [name for name, _ in attributes if name == "style" or name.startswith("on")]
+    assert {value for name, value in attributes if "//" in value} <= {"http://www.w3.org/2000/svg"}
+
+
+async def test_the_page_can_be_read_by_everybody(published: Crew) -> None:
+    page = Page((await published.sergeant.get(DAILY, {"accept": "text/html"})).text)
+    assert page.all("html") == [{"lang": "en-GB"}]
+    assert len(page.all("h1")) == len(page.all("main")) == len(page.all("title")) - len(page.all("svg")) == 1
+    assert len(page.all("table")) == len(page.all("caption")) > 5
+    assert all(one.get("scope") in ("col", "row") for one in page.all("th"))
+    ids = [value for _, each in page.tags if (value := each.get("id"))]
+    assert len(ids) == len(set(ids))
+    named = {name for _, each in page.tags for name in (each.get("aria-labelledby") or "").split()}
+    assert named <= set(ids)
+    assert page.all("svg") and all(one["role"] == "img" and one["aria-labelledby"] for one in page.all("svg"))
+
+
+async def test_what_phones_wrote_is_text_on_the_page(crew: Crew, service: Running) -> None:
+    at = due_at(DAY, time(22))
+    car = "<script>alert(1)</script>"
+    await crew.officer.tell("officer", uuid7(), occurred_at=at, captured_at=at, area="luton_west", car=car)
+    await publish_one(crew, service, "daily", DAY)
+    text = (await crew.sergeant.get(DAILY, {"accept": "text/html"})).text
+    assert "<script>" not in text and "&lt;script&gt;" in text
