@@ -28,9 +28,9 @@ from triage.log.notices import Notice
 from triage.log.view import Status, View
 from triage.problems import Listed
 from triage.store.access import Enrolled
+from triage.store.people import Match
 from triage.summaries.editions import Summary
 from triage.times import PeriodKind
-from triage.store.people import Match
 
 IF_NONE_MATCH = Parameter(name="If-None-Match", where="header", kind=str, description="Entity tags already held.")
 ID = Parameter(name="id", where="path", kind=UUID, description="The id.", required=True)
@@ -106,7 +106,7 @@ RELEASE = (
     Parameter(name="dataset", where="path", kind=Dataset, description="A dataset.", required=True),
     Parameter(name="period", where="path", kind=str, description="Such as `2026-10` or `2026-Q3`.", required=True),
 )
-EDITION = _filter("edition", int, "An edition; the latest if not given.")
+EDITION = _filter("edition", Annotated[int, Meta(ge=1, le=100_000)], "An edition; the latest if not given.")
 FILE_TYPES = ("text/csv", "application/x-ndjson", "application/vnd.apache.parquet")
 
 
@@ -302,7 +302,7 @@ OPERATIONS: tuple[Operation, ...] = (
         tag="Exports",
         verb="exports.read, for one's own, or audit.read",
         parameters=(
-            _filter("limit", int, "Pulls on a page, 1 to 200; 50 if not given."),
+            _filter("limit", Limit, "Pulls on a page; 50 if not given."),
             _filter("before", Time, "Where the page begins, from the `Link` of the page before."),
         ),
         responses=(Response(status=200, description="Pulls, newest first.", kind=exports.PullList, headers=("Link",)),),
