@@ -43,21 +43,16 @@ WITH head AS (
 ), added AS (
     INSERT INTO entry (team_id, seq, id, incident_id, kind, author, profession, role, device, received_at, skew_ms, blind,
                        released_by, body, sealed, sealed_digest, key_ref, salt, link, notices)
-    SELECT $1, e.* FROM head, unnest($6::bigint[], $7::uuid[], $8::uuid[], $9::text[], $10::uuid[], $11::text[], $12::text[],
-        $13::uuid[], $14::timestamptz[], $15::bigint[], $16::boolean[], $17::uuid[], $18::bytea[], $19::bytea[], $20::bytea[],
-        $21::uuid[], $22::bytea[], $23::bytea[], $24::text[]) e
+    SELECT $1, e.seq, e.id, e.incident_id, e.kind, e.author, e.profession, e.role, e.device, e.received_at, e.skew_ms, e.blind,
+           e.released_by, e.body, e.sealed, e.sealed_digest, e.key_ref, e.salt, e.link, e.notices
+    FROM head, json_populate_recordset(NULL::entry, $6::json) e
 ), folded AS (
     INSERT INTO incident (team_id, id, blind, root, seq, status, occurred_at, changed_at, scope_until, turns, turns_last, area,
                           log_ref, age_band, sex, contact, test, restricted, flags, judged_by, duplicates, apart, people, related)
-    SELECT $1, i.id, i.blind, i.root, i.seq, i.status, i.occurred_at, i.changed_at, i.scope_until, i.turns::timestamptz[],
-           i.turns_last, i.area, i.log_ref, i.age_band, i.sex, i.contact, i.test, i.restricted, i.flags::text[],
-           i.judged_by::uuid[], i.duplicates::uuid[], i.apart::uuid[], i.people::uuid[], i.related
-    FROM head, unnest($25::uuid[], $26::boolean[], $27::uuid[], $28::bigint[], $29::text[], $30::timestamptz[],
-        $31::timestamptz[], $32::timestamptz[], $33::text[], $34::timestamptz[], $35::text[], $36::text[], $37::text[],
-        $38::text[], $39::boolean[], $40::boolean[], $41::boolean[], $42::text[], $43::text[], $44::text[], $45::text[],
-        $46::text[], $47::bytea[])
-        i (id, blind, root, seq, status, occurred_at, changed_at, scope_until, turns, turns_last, area, log_ref, age_band, sex,
-           contact, test, restricted, flags, judged_by, duplicates, apart, people, related)
+    SELECT $1, i.id, i.blind, i.root, i.seq, i.status, i.occurred_at, i.changed_at, i.scope_until, i.turns, i.turns_last,
+           i.area, i.log_ref, i.age_band, i.sex, i.contact, i.test, i.restricted, i.flags, i.judged_by, i.duplicates, i.apart,
+           i.people, i.related
+    FROM head, json_populate_recordset(NULL::incident, $7::json) i
     ON CONFLICT (team_id, id, blind) DO UPDATE SET
         root = excluded.root, seq = excluded.seq, status = excluded.status, occurred_at = excluded.occurred_at,
         changed_at = excluded.changed_at, scope_until = excluded.scope_until, turns = excluded.turns,

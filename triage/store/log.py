@@ -15,7 +15,9 @@ from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
+import msgspec
 import structlog
+from msgspec import Struct
 
 from triage.people.sealing import Unreadable, open_sealed
 from triage.problems import BUSY, INTERNAL, Refused
@@ -209,7 +211,7 @@ class Log:
         relatives = await self._relatives(connection, team_id, read, groups)
         folded = rows.of_incidents(read, groups, relatives, added)
         seq = added[-1].held.seq
-        swap = (SQL.append, team_id, seq, head, read.seq, read.link, *entries, *folded)
+        swap = (SQL.append, team_id, seq, head, read.seq, read.link, _json(entries), _json(folded))
         people = [group for group in groups if appending.names_people(group)]
         pairs = await duplicates.changes(connection, team_id, read, groups, added)
         if not pairs and not people:
@@ -275,6 +277,10 @@ def _read_of(record: asyncpg.Record) -> Read:
         told=[Told(*row) for row in record["told"] or ()],
         stale=frozenset(n - 1 for n in record["stale"] or ()),
     )
+
+
+def _json(rows: Sequence[Struct]) -> str:
+    return msgspec.json.encode(rows).decode()
 
 
 def _answers(results: Sequence[Result], groups: Sequence[Group]) -> list[Appended]:

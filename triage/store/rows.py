@@ -1,12 +1,16 @@
-"""Rows of the log and of incidents, as columns for one statement."""
+"""Rows of the log and of incidents for one statement, which takes them as JSON.
+
+Forty arrays would say the same, but asyncpg asks each of their elements whether it is an array itself: that alone took
+longer than PostgreSQL needs to read the JSON.
+"""
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct, structs
 
 from triage.log import chain
 from triage.log.incident import Incident, turns
@@ -19,8 +23,60 @@ _encode = msgspec.json.encode
 POSSIBLE_DUPLICATE = "possible_duplicate"
 
 
-def of_entries(team_id: UUID, read: Read, added: Sequence[Addition]) -> tuple[list[list[Any]], bytes]:
-    """The columns of `append` from `seq` to `notices`, chained, and the link of the last."""
+class EntryRow(Struct, frozen=True, gc=False):
+    """A new row of `entry`, named by its columns. Bytes are written as PostgreSQL reads them (`\\x…`)."""
+
+    seq: int
+    id: UUID
+    incident_id: UUID
+    kind: str
+    author: UUID
+    profession: str
+    role: str
+    device: UUID | None
+    received_at: datetime
+    skew_ms: int | None
+    blind: bool
+    released_by: UUID | None
+    body: str
+    sealed: str | None
+    sealed_digest: str | None
+    key_ref: UUID | None
+    salt: str
+    link: str
+    notices: str
+
+
+class IncidentRow(Struct, frozen=True, gc=False):
+    """A row of `incident`, named by its columns."""
+
+    id: UUID
+    blind: bool
+    root: UUID
+    seq: int
+    status: str
+    occurred_at: datetime
+    changed_at: datetime
+    scope_until: datetime
+    turns: tuple[datetime, ...]
+    turns_last: datetime | None
+    area: str
+    log_ref: str | None
+    age_band: str | None
+    sex: str | None
+    contact: bool
+    test: bool
+    restricted: bool
+    flags: Sequence[str]
+    judged_by: Sequence[UUID]
+    duplicates: Sequence[UUID]
+    apart: Sequence[UUID]
+    people: Sequence[UUID]
+    related: str
+
+
+def of_entries(team_id: UUID, read: Read, added: Sequence[Addition]) -> tuple[list[EntryRow], bytes]:
+    """The new entries, chained, and the link of the last."""
     link = read.link
     rows = []
     for addition in added:
@@ -49,7 +105,7 @@ def of_entries(team_id: UUID, read: Read, added: Sequence[Addition]) -> tuple[li
         )
         link = chain.link(link, envelope, salt, item.content.body, digest)
         rows.append(
-            (
+            EntryRow(
                 held.seq,
                 held.id,
                 held.entry.incident_id,
@@ -62,27 +118,27 @@ def of_entries(team_id: UUID, read: Read, added: Sequence[Addition]) -> tuple[li
                 held.skew_ms,
                 held.blind,
                 held.released_by,
-                item.content.body,
-                sealed,
-                digest,
+                _bytes(item.content.body),
+                _bytes(sealed) if sealed else None,
+                _bytes(digest) if digest else None,
                 key_ref,
-                salt,
-                link,
+                _bytes(salt),
+                _bytes(link),
                 _encode(addition.notices).decode() if addition.notices else "[]",
             )
         )
-    return _columns(rows), link
+    return rows, link
 
 
 def of_incidents(
     read: Read, groups: Iterable[Group], relatives: Iterable[Group], added: Sequence[Addition]
-) -> list[list[Any]]:
-    """The columns of `append` from `id` to `related`: what changed, for those who see all and for the blind.
+) -> list[IncidentRow]:
+    """What changed of incidents, for those who see all and for the blind.
 
     What a blind health device sees keeps its place in the log when only something hidden was added.
     """
     head = added[-1].held.seq
-    rows: list[tuple[Any, ...]] = []
+    rows: list[IncidentRow] = []
     members: dict[UUID, set[UUID]] = {}
     for before in read.rows.values():
         members.setdefault(before.root, set()).add(before.id)
@@ -95,12 +151,12 @@ def of_incidents(
         rows += _both(group, read, head if moved or regraded else None)
         if moved:
             rows += [_absorbed(row, i) for i in group.ids if i != group.root for row in _both(group, read, head)]
-    return _columns(rows)
+    return rows
 
 
-def _both(group: Group, read: Read, seq: int | None) -> list[tuple[Any, ...]]:
+def _both(group: Group, read: Read, seq: int | None) -> list[IncidentRow]:
     """The rows of an incident, at `seq`; None: where each last changed, left alone if that was before this append."""
-    shared = (_duplicates_before(group, read), _array(duplicates.declared_apart(group)), _related(group))
+    shared = (_duplicates_before(group, read), tuple(duplicates.declared_apart(group)), _related(group))
     rows = []
     for blind, incident, entries in ((False, group.full, group.full.record.held), (True, group.outline, group.visible)):
         if incident and (seq or entries[-1].seq > read.seq):
@@ -116,15 +172,15 @@ def _row(
     seq: int,
     changed_at: datetime,
     suggested: Sequence[UUID],
-    apart: str,
+    apart: Sequence[UUID],
     related: bytes,
-) -> tuple[Any, ...]:
+) -> IncidentRow:
     turning = turns(incident, grades=not blind)
     open_until = incident.happened_at + OPEN_FOR if incident.view.status in ("open", "awaiting_outcome") else None
     changed_until = changed_at + CHANGED_FOR
     seen = incident.view
     flags = [*seen.flags, *incident.conflicts] + ([POSSIBLE_DUPLICATE] if suggested else [])
-    return (
+    return IncidentRow(
         root,
         blind,
         root,
@@ -133,7 +189,7 @@ def _row(
         incident.happened_at,
         changed_at,
         max(changed_until, open_until) if open_until else changed_until,
-        _array([turn.isoformat() for turn in turning]),
+        turning,
         max(turning, default=None),
         seen.area,
         seen.log_ref,
@@ -142,18 +198,17 @@ def _row(
         bool(incident.record.contacts),
         seen.test,
         incident.restricted,
-        _array(flags),
-        _array(incident.judged_by),
-        _array(suggested),
+        flags,
+        incident.judged_by,
+        suggested,
         apart,
-        _array(incident.people),
-        related,
+        incident.people,
+        _bytes(related),
     )
 
 
-def _absorbed(row: tuple[Any, ...], incident_id: UUID) -> tuple[Any, ...]:
-    _, blind, root, seq, _, *rest = row
-    return (incident_id, blind, root, seq, "absorbed", *rest)
+def _absorbed(row: IncidentRow, incident_id: UUID) -> IncidentRow:
+    return structs.replace(row, id=incident_id, status="absorbed")
 
 
 def _related(group: Group) -> bytes:
@@ -165,10 +220,5 @@ def _duplicates_before(group: Group, read: Read) -> list[UUID]:
     return row.duplicates if row else []
 
 
-def _array(values: Collection[object]) -> str:
-    """A PostgreSQL array of ids, codes or times, none of which needs quoting; unnest cannot take arrays of arrays."""
-    return "{" + ",".join(map(str, values)) + "}" if values else "{}"
-
-
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _bytes(value: bytes) -> str:
+    return "\\x" + value.hex()
