@@ -9,7 +9,9 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +20,7 @@ import hypothesis
 import pytest
 import pytest_asyncio
 from crew import Crew, Running, running
+from exported import Seeded, Team, add_team, half_a_year
 
 from triage.embedded import EmbeddedPostgres
 from triage.migrate import LOCK, migrate
@@ -154,3 +157,27 @@ async def crew(service: Running) -> Crew:
 async def other_crew(service: Running) -> Crew:
     """Another team."""
     return await service.enrol_crew()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def seeded(server: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Seeded]:
+    """A synthetic half-year in a log, put there once."""
+    data_dir = tmp_path_factory.mktemp("seeded")
+    async with _database(server, template) as url:
+        async with running(url, data_dir) as opened:
+            team = await add_team(opened)
+            await team.report(half_a_year())
+        yield Seeded(urlsplit(url).path[1:], data_dir, team.team_id)
+
+
+@pytest.fixture(scope="session")
+def clone(server: str) -> Callable[[str], AbstractAsyncContextManager[str]]:
+    """Makes a copy of a database, for tests that share one among them."""
+    return partial(_database, server)
+
+
+@pytest_asyncio.fixture
+async def exporting(server: str, seeded: Seeded) -> AsyncIterator[Team]:
+    """The seeded team in a database of its own, nothing cut yet."""
+    async with _database(server, seeded.template) as url, running(url, seeded.data_dir) as opened:
+        yield Team(opened, seeded.team_id)

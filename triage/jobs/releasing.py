@@ -64,8 +64,15 @@ async def release_due(
     """
     done: list[Released] = []
     for team in await releases.teams(database):
-        done += await _Releasing(database, keys, team, now, progress or _silent).all()
+        done += await release_team(database, keys, team, now, progress)
     return done
+
+
+async def release_team(
+    database: Database, keys: Keys, team: Team, now: datetime, progress: Progress | None = None
+) -> list[Released]:
+    """As `release_due`, for one team."""
+    return await _Releasing(database, keys, team, now, progress or _silent).all()
 
 
 class _Releasing:
@@ -80,16 +87,17 @@ class _Releasing:
 
     async def all(self) -> list[Released]:
         await self._decide_cadences()
+        return [*await self._first_editions(), *await self._next_editions()]
+
+    async def _first_editions(self) -> list[Released]:
         async with self._database.team(self._team.team_id) as connection:
             done = await releases.released(connection, self._team.team_id)
             cadences = await releases.cadences(connection, self._team.team_id)
-            looked = await releases.looked(connection, self._team.team_id)
         due = [one for one in self._cuts(cadences) if _is_due(one, done)]
-        again = [one for one in self._tables() if self._to_look_at(one, done, looked)]
         found: list[Released] = []
         failed: set[Dataset] = set()
         for n, one in enumerate(due):
-            self._progress(f"{one.dataset} {one.period}", n, len(due) + len(again))
+            self._progress(f"{one.dataset} {one.period}", n, len(due))
             if one.dataset not in failed:
                 try:
                     found += await self._freeze(one)
@@ -98,8 +106,16 @@ class _Releasing:
                     failed.add(one.dataset)
                     FAILED.labels(one.dataset).inc()
                     log.error("release_failed", dataset=one.dataset, period=one.period, exc_info=error)
-        for n, one in enumerate(again, len(due)):
-            self._progress(f"{one.dataset} {one.period}", n, len(due) + len(again))
+        return found
+
+    async def _next_editions(self) -> list[Released]:
+        async with self._database.team(self._team.team_id) as connection:
+            done = await releases.released(connection, self._team.team_id)
+            looked = await releases.looked(connection, self._team.team_id)
+        again = [one for one in self._tables() if self._to_look_at(one, done, looked)]
+        found: list[Released] = []
+        for n, one in enumerate(again):
+            self._progress(f"{one.dataset} {one.period} again", n, len(again))
             found += await self._revise(one)
         return found
 

@@ -160,6 +160,7 @@ async def snapshot(
         await _forget_later(connection, team_id, changed, seq, related)
         found += await _add_up(connection, team_id, changed, seq, related, cut_off)
     found = [one for one in found if starts_at <= one.member.occurred_at < ends_at]
+    found.sort(key=lambda one: one.member.incident_id)
     return await _undecided(connection, team_id, found) if undecided else found
 
 

@@ -1,0 +1,293 @@
+"""Releases are cut when due, once, from what was known at the cut-off, and are then as they are for ever."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4, uuid5
+
+import asyncpg
+import pytest
+from exported import Json, Team, entries_of, half_a_year, item
+from msgspec import structs
+from population import Arrival
+
+from triage.disclosure.tree import CONFIG
+from triage.jobs import releasing
+from triage.jobs.releasing import Released
+from triage.log import entries as e
+from triage.store.appending import Item
+from triage.store.proof import Verdict, verify_releases
+from triage.store.staff import as_owner
+
+DAY = timedelta(days=1)
+APRIL = datetime(2025, 5, 8, 5, tzinfo=UTC)
+QUARTER = datetime(2025, 7, 29, 5, tzinfo=UTC)
+"""The cut-offs: 1 May and 1 July, six in the morning local time, and 7 and 28 days."""
+FIRST_QUARTER = ["tables/2025-04/1", "tables/2025-05/1", "tables/2025-06/1", "records/2025-Q1/1", "tables/2025-Q1/1"]
+SECOND_QUARTER = datetime(2025, 10, 29, 6, tzinfo=UTC)
+
+
+def named(found: list[Released]) -> list[str]:
+    return [f"{one.dataset}/{one.period}/{one.edition}" for one in found]
+
+
+@pytest.mark.parametrize(
+    ("now", "due"),
+    [
+        (datetime(2025, 4, 30, tzinfo=UTC), []),
+        (datetime(2025, 5, 1, 5, tzinfo=UTC), []),
+        (APRIL - timedelta(seconds=1), []),
+        (APRIL, ["tables/2025-04/1"]),
+        (QUARTER - timedelta(seconds=1), FIRST_QUARTER[:3]),
+    ],
+)
+async def test_nothing_is_cut_before_its_period_is_over_and_its_cut_off_has_passed(
+    exporting: Team, now: datetime, due: list[str]
+) -> None:
+    assert [one for one in named(await exporting.release(now)) if one.endswith("/1")] == due
+
+
+async def test_a_quarter_is_cut_at_its_cut_off_and_nothing_twice(exporting: Team) -> None:
+    found = named(await exporting.release(QUARTER))
+    assert [one for one in found if one.endswith("/1")] == FIRST_QUARTER
+    assert await exporting.release(QUARTER) == []
+    assert await exporting.release(QUARTER + DAY) == []
+
+
+async def test_a_clock_set_back_cuts_nothing(exporting: Team) -> None:
+    await exporting.release(QUARTER)
+    before = await exporting.fetch("SELECT * FROM release WHERE team_id = $1 ORDER BY release_id")
+    assert await exporting.release(APRIL) == []
+    assert await exporting.fetch("SELECT * FROM release WHERE team_id = $1 ORDER BY release_id") == before
+
+
+async def test_twenty_runs_at_once_cut_each_release_once(exporting: Team) -> None:
+    await exporting.partner()
+    runs = await asyncio.gather(*(exporting.release(QUARTER) for _ in range(20)))
+    found = [one for found in runs for one in named(found)]
+    assert len(found) == len(set(found))
+    assert set(FIRST_QUARTER) <= set(found)
+    assert len(await exporting.fetch("SELECT FROM rendering WHERE team_id = $1")) == len(found)
+
+
+async def test_a_run_that_comes_months_late_cuts_what_one_on_time_would_have(exporting: Team) -> None:
+    await exporting.release(QUARTER)
+    frozen = (
+        "SELECT dataset, period, sha256 FROM release WHERE team_id = $1 AND edition = 1 AND cut_off <= $2 ORDER BY 1, 2"
+    )
+    on_time = await exporting.fetch(frozen, QUARTER)
+    async with as_owner(exporting.running.url, exporting.team_id) as owner:
+        for table in ("release", "release_row", "summary_edition"):
+            await owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+        for table in ("release_row", "release", "summary_edition", "summary_run"):
+            await owner.execute(f"DELETE FROM {table} WHERE team_id = $1", exporting.team_id)
+    # what the log got in the meantime: a correction of one in three, and a withdrawal of one in ten
+    await exporting.append([i for n, a in enumerate(_quarter()) for i in _second_thoughts(exporting, n, a)])
+    await exporting.release(QUARTER + 30 * DAY)
+    late = await exporting.fetch(frozen, QUARTER)
+    assert [tuple(row) for row in late] == [tuple(row) for row in on_time]
+
+
+def _quarter() -> list[Arrival]:
+    return [one for one in half_a_year() if one.arrived_at < QUARTER]
+
+
+def _second_thoughts(team: Team, n: int, arrival: Arrival) -> Iterator[Item]:
+    at = QUARTER + DAY + timedelta(seconds=n)
+    officer = next(entries_of(arrival.member))
+    common: Json = {"incident_id": arrival.member.incident_id, "captured_at": at, "codes_version": 1}
+    assert officer.id
+    if n % 10 == 0:
+        entry: e.AnyEntry = e.Withdrawal(
+            id=uuid5(officer.id, "withdrawn"), withdraws=officer.id, reason="entered_in_error", **common
+        )
+        yield item(entry, team.team_id, at)
+    elif n % 3 == 0:
+        kept = set(e.Officer.__struct_fields__) - set(e.Entry.__struct_fields__)
+        content = {name: getattr(officer, name) for name in kept} | {"area": "bedford", "sex": "unknown"}
+        new: Any = e.replacement(e.Officer)(**content)
+        entry = e.Amendment(
+            id=uuid5(officer.id, "amended"), amends=officer.id, reason="wrong_code", entry=new, **common
+        )
+        yield item(entry, team.team_id, at)
+
+
+async def test_what_is_amended_and_withdrawn_after_the_release_moves_no_byte_of_it(exporting: Team) -> None:
+    partner = await exporting.partner()
+    await exporting.release(QUARTER)
+    before = await partner.bytes("records/2025-Q1"), await partner.bytes("tables/2025-Q1", edition=1)
+    await exporting.append([i for n, a in enumerate(_quarter()) for i in _second_thoughts(exporting, n, a)])
+    found = named(await exporting.release(QUARTER + 20 * DAY))
+    assert "tables/2025-Q1/2" in found, "so many changes are a new edition of the tables"
+    assert not [one for one in found if one.startswith("records")]
+    assert (await partner.bytes("records/2025-Q1"), await partner.bytes("tables/2025-Q1", edition=1)) == before
+    assert await partner.bytes("tables/2025-Q1") != before[1]
+
+
+async def test_late_records_come_once_in_a_file_of_their_own(exporting: Team) -> None:
+    partner = await exporting.partner()
+    await exporting.release(QUARTER)
+    found = named(await exporting.release(SECOND_QUARTER))
+    assert "records/2025-Q2/1" in found
+    assert "records/2025-Q2-late/1" in found
+    rows = await exporting.fetch(
+        "SELECT r.period, x.incident_id FROM release_row x JOIN release r USING (team_id, release_id)"
+        " WHERE x.team_id = $1 AND number IS NOT NULL"
+    )
+    released = [row["incident_id"] for row in rows]
+    assert len(released) == len(set(released))
+    late = {row["incident_id"] for row in rows if row["period"] == "2025-Q2-late"}
+    arrived = {
+        a.member.incident_id
+        for a in half_a_year()
+        if a.member.occurred_at < datetime(2025, 7, 1, 5, tzinfo=UTC) and a.arrived_at >= QUARTER
+    }
+    assert late <= arrived
+    assert late
+    assert {row["month"] for row in await partner.rows("records/2025-Q2-late")} == {"*"}
+
+
+async def test_links_made_after_the_cut_off_join_nothing_before_it(exporting: Team) -> None:
+    one, other = [a.member for a in _quarter()][:2]
+    at = QUARTER + DAY
+    same = e.SameIncident(
+        id=uuid4(),
+        incident_id=one.incident_id,
+        other_incident_id=other.incident_id,
+        reason="same_log_and_person",
+        captured_at=at,
+        codes_version=1,
+    )
+    await exporting.append([item(same, exporting.team_id, at)])
+    await exporting.release(QUARTER + DAY * 2)
+    ids = {
+        row["incident_id"] for row in await exporting.fetch("SELECT incident_id FROM release_row WHERE team_id = $1")
+    }
+    assert {one.incident_id, other.incident_id} <= ids
+
+
+async def test_incidents_linked_before_the_cut_off_are_one_row_and_neither_comes_again(exporting: Team) -> None:
+    one, other = [a.member for a in _quarter()][:2]
+    at = QUARTER - DAY
+    same = e.SameIncident(
+        id=uuid4(),
+        incident_id=one.incident_id,
+        other_incident_id=other.incident_id,
+        reason="same_log_and_person",
+        captured_at=at,
+        codes_version=1,
+    )
+    await exporting.append([item(same, exporting.team_id, at)])
+    await exporting.release(QUARTER + DAY)
+    rows = await exporting.fetch(
+        "SELECT number FROM release_row WHERE team_id = $1 AND incident_id = ANY ($2::uuid[]) ORDER BY number",
+        [one.incident_id, other.incident_id],
+    )
+    assert len(rows) == 2
+    assert rows[1]["number"] is None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE release SET body = ''",
+        "DELETE FROM release",
+        "UPDATE release SET withdrawn_at = now(), withdrawn_because = 'no'",
+        "UPDATE release_row SET classes = ''",
+        "DELETE FROM release_row",
+        "TRUNCATE release_row",
+        "UPDATE rendering SET manifest = ''",
+        "UPDATE rendered_file SET bytes = 0",
+        "DELETE FROM rendered_chunk",
+        "UPDATE rendered_chunk SET body = 'x'",
+        "UPDATE ledger SET rows = 0",
+        "DELETE FROM ledger",
+        "UPDATE agreement SET expires_at = '2099-01-01'",
+        "INSERT INTO agreement SELECT * FROM agreement",
+        "DELETE FROM release_cadence",
+    ],
+)
+async def test_the_service_can_change_nothing_that_is_frozen(conn: asyncpg.Connection, statement: str) -> None:
+    await conn.execute("SET LOCAL ROLE triage_service")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await conn.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE release SET body = ''",
+        "DELETE FROM release",
+        "UPDATE release_row SET classes = 'x'",
+        "DELETE FROM release_row",
+        "TRUNCATE rendered_chunk",
+        "UPDATE rendering SET manifest = ''",
+        "UPDATE rendered_file SET bytes = 0",
+        "UPDATE rendered_chunk SET body = 'x'",
+        "UPDATE agreement SET purpose = 'x'",
+    ],
+)
+async def test_nor_can_the_owner_by_mistake(exporting: Team, statement: str) -> None:
+    await exporting.partner()
+    await exporting.release(APRIL + 90 * DAY)
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+        async with as_owner(exporting.running.url, exporting.team_id) as owner:
+            await owner.execute(statement)
+
+
+async def test_a_release_that_is_withdrawn_is_cut_again_under_a_new_policy_only(
+    exporting: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partner = await exporting.partner()
+    await exporting.release(QUARTER)
+    async with as_owner(exporting.running.url, exporting.team_id) as owner:
+        done = await owner.fetchval(
+            "UPDATE release SET withdrawn_at = now(), withdrawn_because = 'a test'"
+            " WHERE team_id = $1 AND dataset = 'records' RETURNING release_id",
+            exporting.team_id,
+        )
+    assert done
+    assert (await partner.get("/records/2025-Q1")).status_code == 404
+    assert (await partner.get("/records/2025-Q1/files/records.csv?edition=1")).status_code == 404
+    assert "records" not in {one["dataset"] for one in await partner.offers()}
+    assert await exporting.release(QUARTER) == []
+    policy = "records-2"
+    config = structs.replace(CONFIG, policy=policy)
+    monkeypatch.setattr("triage.jobs.releasing.CONFIG", config)
+    monkeypatch.setattr("triage.jobs.releasing.records.config_for", lambda every: config)
+    monkeypatch.setitem(releasing._POLICY, "records", policy)
+    assert named(await exporting.release(QUARTER)) == ["records/2025-Q1/2"]
+    manifest = await partner.manifest("records/2025-Q1")
+    assert manifest["statement"]["supersedes"] == "records/2025-Q1/1"
+
+
+async def test_verify_recomputes_everything_and_finds_a_changed_byte(exporting: Team) -> None:
+    await exporting.partner("health")
+    await exporting.partner("police")
+    await exporting.release(QUARTER)
+    assert {one.fault for one in await _verdicts(exporting)} == {None}
+    assert min(one.k_people for one in await _verdicts(exporting) if one.k_people is not None) >= 10
+    async with as_owner(exporting.running.url, exporting.team_id) as owner:
+        await owner.execute("ALTER TABLE rendered_chunk DISABLE TRIGGER USER")
+        await owner.execute(
+            "UPDATE rendered_chunk SET body = set_byte(body, 100, 65) WHERE team_id = $1 AND name = 'records.csv'",
+            exporting.team_id,
+        )
+    faults = [one for one in await _verdicts(exporting) if one.fault]
+    assert [one.name for one in faults] == ["records/2025-Q1/1"]
+    assert "records.csv was altered" in str(faults[0].fault)
+
+
+async def test_verify_finds_a_row_whose_person_was_made_another(exporting: Team) -> None:
+    await exporting.partner()
+    await exporting.release(QUARTER)
+    async with as_owner(exporting.running.url, exporting.team_id) as owner:
+        await owner.execute("ALTER TABLE release_row DISABLE TRIGGER USER")
+        await owner.execute("UPDATE release_row SET person_id = $2 WHERE team_id = $1", exporting.team_id, uuid4())
+    assert "a group holds 1 people" in str([one.fault for one in await _verdicts(exporting)])
+
+
+async def _verdicts(team: Team) -> list[Verdict]:
+    async with as_owner(team.running.url, team.team_id) as owner:
+        return await verify_releases(owner, team.team_id, lambda done, of: None)
