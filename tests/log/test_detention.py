@@ -111,6 +111,13 @@ def test_kept_then_taken_elsewhere_the_decision_to_keep_counts() -> None:
     assert detention(story).expires_at == minute(80 + DAY)
 
 
+def test_where_a_person_is_kept_entry_does_not_count() -> None:
+    story = Story()
+    story.outcome("s136_kept", 80, decided_by="officer")
+    story.detention("entered", 90)
+    assert (detention(story).expires_at, detention(story).expires_if_entered_counts) == (minute(80 + DAY), None)
+
+
 def test_s135_runs_from_arrival_and_where_kept_from_the_entry() -> None:
     story = Story()
     story.outcome("s135_removed", 80)
@@ -140,8 +147,8 @@ def test_a_legal_status_of_s136_is_a_detention() -> None:
 
 def test_it_began_when_an_entry_says_it_began() -> None:
     story = removed()
-    story.detention("began", 78)
-    assert detention(story).began_at == minute(78)
+    story.detention("began", 85)
+    assert detention(story).began_at == minute(85)
 
 
 def test_a_phone_that_is_wrong_does_not_move_the_expiry() -> None:
@@ -153,9 +160,10 @@ def test_a_phone_that_is_wrong_does_not_move_the_expiry() -> None:
     assert "clock_skew" in story.flags()
 
 
-def test_a_skew_of_two_minutes_is_left_alone() -> None:
+@pytest.mark.parametrize("skew_ms", [120_000, -120_000])
+def test_a_skew_of_two_minutes_is_left_alone(skew_ms: int) -> None:
     story = removed()
-    story.tell("detention", 112, received=110, skew_ms=120_000, event="arrived_site", at=112, power="s136")
+    story.tell("detention", 112, received=110, skew_ms=skew_ms, event="arrived_site", at=112, power="s136")
     assert detention(story).expires_at == minute(112 + DAY)
     assert "clock_skew" not in story.flags()
 

@@ -18,8 +18,6 @@ from triage.log.standing import Record, Standing
 from triage.log.view import DetentionView, Place
 
 CLOCK = timedelta(hours=24)
-EXTENSION_MINUTES = 720
-"""The longest extension, s136B(2)."""
 
 _UNKNOWN = codes.list("place_of_safety").missing
 
@@ -121,7 +119,7 @@ def _extended(steps: Iterable[_Step], start: datetime | None) -> tuple[int, bool
     """Minutes by which the expiry moves, and whether an extension was recorded that does not move it.
 
     A doctor authorises one further period from the end of the 24 hours (s136B): two records of it are not added up, the
-    longest counts.
+    longest counts. An entry cannot hold more than 12 hours.
     """
     minutes, invalid, place = 0, False, None
     for step in steps:
@@ -139,7 +137,6 @@ def _valid(step: _Step, start: datetime | None, place: str | None) -> bool:
     entry = step.standing.entry
     return (
         entry.minutes is not None
-        and entry.minutes <= EXTENSION_MINUTES
         and entry.ground == "condition"
         and entry.authorised_by == "responsible_doctor"
         and (start is None or step.at < start + CLOCK)
