@@ -80,7 +80,7 @@ def publish(data_dir: Path | None, as_at: datetime | None) -> None:
     now = as_at or datetime.now(UTC)
 
     async def run(database: Database) -> list[str]:
-        with Progress(transient=True) as bar:
+        with Progress(transient=True, console=Console(stderr=True)) as bar:
             task = bar.add_task("publishing")
             for one in await publish_due(
                 database,

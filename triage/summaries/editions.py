@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
-from msgspec import UNSET, Struct, structs
+from msgspec import UNSET, Struct
 
 from triage import codes
 from triage.log.diversion import RULE
@@ -155,8 +155,3 @@ def _lines(measure: Measure) -> Iterator[tuple[str, Line]]:
 
 def _name(measure: Measure, row: Row) -> str:
     return "/".join(part for part in (measure.code, row.code, row.column) if part)
-
-
-def failed(summary: Summary) -> Summary:
-    """The same period without data."""
-    return structs.replace(summary, edition=0, measures=(), changes=(), notes=(NO_DATA,))

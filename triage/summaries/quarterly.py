@@ -26,7 +26,7 @@ HARMED = frozenset(("s136", "s135", "s2", "s3", "s4", "s5", "s2_s3_s4", "mha_det
     formula="Uses of s136 by local authority, divided by its population, times 100,000; for the length of the period.",
     denominator="The population set by the owner, with its source and year; out of county and unknown areas are "
     "left out.",
-    caveat="MHST-attended only: unless the force's total is known this is a rate of this service, not of the area.",
+    caveat="MHST-attended only: the force's total is not known here, so it is a rate of this service only.",
 )
 def s136_per_100_000(scope: Scope) -> Figure:
     known, missing = split(scope.used_s136, lambda fact: authority_of(fact) is not None)
@@ -38,14 +38,13 @@ def s136_per_100_000(scope: Scope) -> Figure:
         rate = round(100_000 * uses / people.persons, 1) if people else None
         basis = f"{uses} of {people.persons} people ({people.year}, {people.source})" if people else "no population set"
         unconfirmed = "; not confirmed in a primary source" if people and people.check else ""
-        coverage = "" if scope.force_total_known else "; MHST-attended only"
         rows.append(
             Row(
                 code=authority.code,
                 label=authority.label,
                 value=rate,
                 of=people.persons if people else None,
-                text=f"{basis}{unconfirmed}{coverage}",
+                text=f"{basis}{unconfirmed}; MHST-attended only",
             )
         )
     return Figure(rows=tuple(rows), known=len(known), missing=missing)

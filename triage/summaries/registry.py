@@ -44,11 +44,9 @@ class Scope(Struct, frozen=True, kw_only=True, dict=True):
     recent: Sequence[Around] = ()
     pooled: Sequence[Fact] = ()
     of_person: Mapping[UUID, Sequence[Fact]] = {}
-    entries_received: int = 0
     restated: int = 0
     silent: bool = False
     populations: Sequence[Population] = ()
-    force_total_known: bool = False
     zone: ZoneInfo = LONDON
 
     @cached_property

@@ -1,0 +1,113 @@
+"""Summaries from the command line."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from click.testing import CliRunner, Result
+from told import STARTS_ON, told
+
+from triage.__main__ import main
+from triage.demo import CAST, generate
+
+ENDS = datetime(2026, 11, 19, 21, 0, tzinfo=UTC)
+Run = Callable[..., Result]
+
+
+@pytest_asyncio.fixture
+async def month(db_url: str, tmp_path: Path) -> AsyncIterator[str]:
+    """The address of a database with a synthetic month."""
+    async with told(db_url, tmp_path) as team:
+        await team.send(generate(CAST, STARTS_ON, ENDS))
+    yield db_url
+
+
+@pytest.fixture
+def run(month: str, tmp_path: Path) -> Run:
+    """The command line, on that database."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TRIAGE_")}
+    ours = {"TRIAGE_DATABASE_URL": month, "TRIAGE_KEYS_DATABASE_URL": month, "TRIAGE_DATA_DIR": str(tmp_path)}
+
+    def invoke(*arguments: str) -> Result:
+        return CliRunner(env={**dict.fromkeys(os.environ), **kept, **ours}).invoke(main, arguments)
+
+    return invoke
+
+
+def ended_well(result: Result) -> str:
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_what_is_due_is_published_oldest_first_and_twice_is_once(run: Run) -> None:
+    lines = ended_well(run("publish", "--as-at", ENDS.isoformat())).splitlines()
+    assert lines[0] == "daily 2026-10-20 edition 1 late" and len(lines) == 35
+    assert "monthly 2026-10 edition 1 late" in lines
+    assert ended_well(run("publish", "--as-at", ENDS.isoformat())) == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("publish", "--as-at", "2026-11-19T21:00:00"),
+        ("publish", "--as-at", "yesterday"),
+        ("summary", "show", "daily", "2026-W60"),
+        ("summary", "show", "weekly", "2026-W60"),
+        ("summary", "show", "hourly", "2026-11-18"),
+        ("summary", "show", "daily", "2026-11-18"),
+        ("summary", "diff", "daily", "2026-11-18", "--edition", "1"),
+        ("summary", "compare", "2026-10", "2026-09..2026-01"),
+        ("summary", "home-office", "2025-27"),
+        ("summary", "list", "--team", "0193a000-0000-7000-8000-000000000001"),
+        ("deliver", "add", "pigeon", "coop"),
+    ],
+)
+def test_what_cannot_be_done_fails(run: Run, arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert result.exit_code != 0 and "Traceback" not in result.output
+
+
+def test_an_edition_is_shown_in_every_form_and_listed(run: Run, tmp_path: Path) -> None:
+    ended_well(run("publish", "--as-at", ENDS.isoformat()))
+    shown = json.loads(ended_well(run("summary", "show", "daily", "2026-11-18", "--format", "json")))
+    assert (shown["period"], shown["edition"]) == ("2026-11-18", 1)
+    text = ended_well(run("summary", "show", "daily", "2026-11-18"))
+    assert f"Position in the log: {shown['as_at_seq']}" in text and shown["chain_head"] in text
+    rows = list(csv.reader(io.StringIO(ended_well(run("summary", "show", "daily", "2026-11-18", "--format", "csv")))))
+    assert len(rows) > 50
+    page = tmp_path / "page.html"
+    ended_well(run("summary", "show", "daily", "2026-11-18", "--format", "html", "--output", str(page)))
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    listed = ended_well(run("summary", "list", "--kind", "monthly"))
+    assert "2026-10" in listed and "2026-11-18" not in listed
+
+
+def test_a_difference_says_why(run: Run) -> None:
+    early = datetime(2026, 11, 8, 7, 5, tzinfo=UTC)
+    ended_well(run("publish", "--as-at", early.isoformat()))
+    assert "edition 2" not in ended_well(run("publish", "--as-at", ENDS.isoformat()))  # nothing was added since
+    assert "first edition" in ended_well(run("summary", "diff", "daily", "2026-11-06"))
+
+
+def test_reports_come_out_as_csv(run: Run) -> None:
+    compared = ended_well(run("summary", "compare", "2026-10", "2026-11"))
+    assert {row["measure"] for row in csv.DictReader(io.StringIO(compared))} >= {"incidents", "s136_by_place"}
+    returned = ended_well(run("summary", "home-office", "2026-27"))
+    total = next(row for row in csv.DictReader(io.StringIO(returned)) if row["breakdown"] == "total")
+    assert int(total["detentions"]) > 10
+
+
+def test_messages_wait_and_are_tried_again(run: Run) -> None:
+    destination, secret = ended_well(run("deliver", "add", "webhook", "https://127.0.0.1/hook")).splitlines()
+    assert len(destination) == 36 and secret.startswith("whsec_")
+    ended_well(run("publish", "--as-at", (datetime(2026, 10, 21, 7, 0, tzinfo=UTC)).isoformat()))
+    [waiting] = ended_well(run("deliver", "list")).splitlines()
+    assert "webhook summary daily 2026-10-20 internal 1: 0 attempts" in waiting
+    assert "1 attempts made" in ended_well(run("deliver", "retry"))
+    assert "address_private" in ended_well(run("deliver", "list"))
