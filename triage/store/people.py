@@ -144,3 +144,8 @@ def _place(team_id: UUID, person_id: UUID) -> bytes:
 
 def _lock_of(digest: bytes) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def open_person(key: bytes, sealed: bytes, team_id: UUID, person_id: UUID) -> Identity:
+    """What is known of a person. Raises Unreadable."""
+    return _decode(open_sealed(key, sealed, _place(team_id, person_id)))

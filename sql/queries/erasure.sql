@@ -1,0 +1,103 @@
+-- name: person
+-- why: the key of a person to be erased; locked, so that nobody adds to the person meanwhile
+SELECT key_ref, erased_at FROM person WHERE team_id = $1 AND person_id = $2 FOR UPDATE
+
+-- name: forget_identifiers
+-- why: what an erased person could be found by
+DELETE FROM person_identifier WHERE team_id = $1 AND person_id = $2
+
+-- name: empty_person
+-- why: the row stays, because entries point at it; nothing is left in it
+UPDATE person SET sealed = NULL, key_ref = NULL, erased_at = now()
+WHERE team_id = $1 AND person_id = $2 AND erased_at IS NULL
+
+-- name: incidents_of
+-- why: every incident that concerns the person, under all of its ids
+SELECT incident_id AS id FROM incident_person WHERE team_id = $1 AND person_id = $2
+
+-- name: group_of
+-- why: an incident under all the ids it answers to
+SELECT o.id FROM incident i JOIN incident o ON o.team_id = i.team_id AND o.root = i.root AND NOT o.blind
+WHERE i.team_id = $1 AND i.id = $2 AND NOT i.blind
+
+-- name: held
+-- why: what must not be destroyed: a hold in force, or a death whose hold nobody has lifted
+SELECT DISTINCT i.id FROM unnest($2::uuid[]) x JOIN incident i ON i.team_id = $1 AND i.id = x AND NOT i.blind
+WHERE EXISTS (SELECT FROM legal_hold h WHERE h.team_id = $1 AND h.incident_id = i.id AND h.lifted_at IS NULL)
+   OR i.restricted AND NOT EXISTS (SELECT FROM legal_hold h WHERE h.team_id = $1 AND h.incident_id = i.id)
+
+-- name: texts
+-- why: the sealed texts of incidents
+SELECT id, key_ref FROM entry WHERE team_id = $1 AND incident_id = ANY ($2::uuid[]) AND sealed IS NOT NULL
+
+-- name: empty_entries
+-- why: the sealed text goes, its digest stays for the chain
+UPDATE entry SET sealed = NULL, erased_at = now() WHERE team_id = $1 AND id = ANY ($2::uuid[]) AND sealed IS NOT NULL
+
+-- name: end_scope
+-- why: phones are told to let the incident go; the second is for cursors issued at this moment
+UPDATE incident SET scope_until = least(scope_until, now() + interval '1 second')
+WHERE team_id = $1 AND id = ANY ($2::uuid[])
+
+-- name: quarantined
+-- why: what waits in quarantine may belong to the incident; only its content says so
+SELECT id, sealed, key_ref FROM quarantine WHERE team_id = $1 AND settled IS NULL
+
+-- name: discard
+-- why: sealed content in quarantine is destroyed with the incident's
+UPDATE quarantine SET settled = 'expired', settled_at = now(), sealed = NULL, key_ref = NULL
+WHERE team_id = $1 AND id = ANY ($2::uuid[]) AND settled IS NULL
+
+-- name: add_receipt
+-- why: who and when, and not what
+INSERT INTO erasure (team_id, id, by) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+
+-- name: hold
+-- why: nothing of the incident is destroyed until the hold is lifted
+INSERT INTO legal_hold (team_id, incident_id, reason, by) VALUES ($1, $2, $3, $4)
+
+-- name: lift
+-- why: every hold of the incident; for a death the row says that somebody lifted it
+WITH lifted AS (
+    UPDATE legal_hold SET lifted_at = now() WHERE team_id = $1 AND incident_id = $2 AND lifted_at IS NULL RETURNING 1
+)
+INSERT INTO legal_hold (team_id, incident_id, reason, by, lifted_at)
+SELECT $1, $2, 'lifted', $3, now() WHERE NOT EXISTS (SELECT FROM lifted)
+
+-- name: revoke
+-- why: a device that was revoked after the backup was made
+UPDATE device SET revoked_at = $3 WHERE team_id = $1 AND device_id = $2 AND revoked_at IS NULL
+
+-- name: keep_published
+-- why: an edition or release published after the backup was made is put back as it was, never cut again
+SELECT format('INSERT INTO %I SELECT * FROM jsonb_populate_record(NULL::%I, $1::jsonb) ON CONFLICT DO NOTHING', $1::text, $1::text)
+
+-- name: due_people
+-- why: people without contact for so many months, and without an incident under hold
+SELECT p.person_id, max(i.occurred_at) AS last_at FROM person p
+LEFT JOIN incident_person l USING (team_id, person_id)
+LEFT JOIN incident i ON i.team_id = p.team_id AND i.id = l.incident_id AND NOT i.blind
+WHERE p.team_id = $1 AND p.erased_at IS NULL
+GROUP BY p.person_id, p.created_at
+HAVING greatest(max(i.occurred_at), p.created_at) < $3::timestamptz - make_interval(months => $2)
+   AND NOT coalesce(bool_or(i.restricted), false)
+   AND NOT EXISTS (SELECT FROM legal_hold h JOIN incident_person o ON o.team_id = $1 AND o.incident_id = h.incident_id
+                   WHERE h.team_id = $1 AND o.person_id = p.person_id AND h.lifted_at IS NULL)
+
+-- name: due_incidents
+-- why: incidents older than a period whose part is to be reviewed by a human; nobody under 18 before the 25th birthday
+SELECT count(*) FROM incident i
+WHERE i.team_id = $1 AND NOT i.blind AND i.root = i.id
+  AND i.occurred_at < $3::timestamptz - make_interval(months => CASE WHEN i.age_band = 'under_18' THEN greatest($2, 25 * 12) ELSE $2 END)
+
+-- name: due_quarantine
+-- why: what nobody decided on in time
+SELECT id, key_ref FROM quarantine WHERE team_id = $1 AND settled IS NULL AND received_at < $3::timestamptz - make_interval(days => $2)
+
+-- name: retention
+-- why: the owner's table of periods
+SELECT part, months, afterwards, applied, source, review_on FROM retention ORDER BY part
+
+-- name: due_audit
+-- why: months of the audit older than their period
+SELECT count(*) FROM audit WHERE team_id = $1 AND at < $3::timestamptz - make_interval(months => $2)

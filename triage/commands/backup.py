@@ -1,0 +1,133 @@
+"""`triage backup` and `triage restore`: the databases, and what a backup must not undo."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncpg
+import rich_click as click
+
+from triage import logs
+from triage.app import Addresses, databases
+from triage.commands.checking import report, verify_all
+from triage.commands.options import DATA_DIR, settings
+from triage.migrate import migrate
+from triage.people.sealing import load_root
+from triage.resources import folder
+from triage.settings import Settings
+from triage.store import audit, erasure
+from triage.store import backup as store
+from triage.store.access import SQL as ACCESS
+from triage.store.backup import BackupFault
+from triage.store.database import connect
+from triage.store.journal import Journal, JournalFault
+from triage.store.keys import KeyStore
+from triage.store.publications import Publications
+from triage.store.verification import Verdict
+
+FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+
+
+@click.command()
+@DATA_DIR
+@click.option("--keys", is_flag=True, help="The key store, alone: keep such backups 14 days at most.")
+@FILE
+def backup(data_dir: Path | None, keys: bool, file: Path) -> None:
+    """Write the database into FILE, without the key store; or with --keys the key store alone."""
+    logs.configure("error")
+    chosen = settings(data_dir)
+    try:
+        asyncio.run(_backup(chosen, file, keys))
+    except BackupFault as fault:
+        raise click.ClickException(str(fault)) from fault
+    click.echo(f"{file}: {file.stat().st_size} bytes")
+
+
+async def _backup(chosen: Settings, file: Path, keys: bool) -> None:
+    async with databases(chosen) as addresses:
+        if not keys:
+            await write_publications(addresses, chosen)
+        await asyncio.to_thread(store.dump, addresses.keys if keys else addresses.owner, file, keys)
+
+
+async def write_publications(addresses: Addresses, chosen: Settings) -> None:
+    """Bring the journal up to what was published."""
+    async with connect(addresses.service, 2, chosen.command_timeout_s) as database:
+        async with database.anyone() as connection:
+            teams = [row["team_id"] for row in await connection.fetch(ACCESS.teams)]
+        publications = Publications(database, Journal(chosen.journal))
+        for team_id in teams:
+            await publications.write(team_id)
+
+
+@click.command()
+@DATA_DIR
+@click.option("--rehearse", is_flag=True, help="Restore into a scratch database, verify it, and remove it.")
+@FILE
+def restore(data_dir: Path | None, rehearse: bool, file: Path) -> None:
+    """Restore FILE beside the database, replay the journal, verify every chain, and only then take its place.
+
+    The database that was replaced is kept under another name. A running service goes on with the restored one.
+    """
+    if not file.exists():
+        raise click.BadParameter(f"{file} does not exist")
+    logs.configure("error")
+    chosen = settings(data_dir)
+    try:
+        verdicts, aside = asyncio.run(_restore(chosen, file, rehearse))
+    except (BackupFault, JournalFault) as fault:
+        raise click.ClickException(str(fault)) from fault
+    report(verdicts)
+    click.echo("rehearsed: the backup can be restored" if rehearse else f"restored; what was there is kept as {aside}")
+
+
+async def _restore(chosen: Settings, file: Path, rehearse: bool) -> tuple[list[tuple[str, Verdict]], str]:
+    async with databases(chosen) as addresses:
+        url = addresses.owner
+        name = store.database_of(url)
+        if not rehearse and store.database_of(addresses.keys) == name:
+            raise BackupFault("the key store lies in the same database, and would be replaced with it")
+        stamp = f"{datetime.now(UTC):%Y%m%d_%H%M%S}"
+        restored, aside = f"{name}_restored_{stamp}", f"{name}_before_{stamp}"
+        await store.create(url, restored)
+        try:
+            verdicts = await _make_true(chosen, addresses, store.at(url, restored), file, rehearse)
+            faulty = any(verdict.fault for _, verdict in verdicts)
+            if not rehearse and not faulty:
+                await store.swap(url, restored, aside)
+        except BaseException:
+            await store.drop(url, restored)
+            raise
+        if rehearse or faulty:
+            await store.drop(url, restored)
+        return verdicts, aside
+
+
+async def _make_true(
+    chosen: Settings, addresses: Addresses, url: str, file: Path, rehearse: bool
+) -> list[tuple[str, Verdict]]:
+    """Load, migrate, replay and seal; the verdict on every chain. A rehearsal leaves the key store alone."""
+    await asyncio.to_thread(store.load, url, file)
+    root = await asyncio.to_thread(load_root, chosen.root_key_file)
+    async with connect(addresses.keys, 2, chosen.command_timeout_s, role=None) as keys_database:
+        keys = None if rehearse else KeyStore(keys_database, root, chosen.root_key_file)
+        connection = await asyncpg.connect(url)
+        try:
+            await migrate(connection, folder("sql") / "migrations")
+            async with connection.transaction():
+                await replay(connection, keys, Journal(chosen.journal))
+        finally:
+            await connection.close()
+    async with connect(url, 2, chosen.command_timeout_s, role=None) as database:
+        while await audit.seal(database):
+            pass
+    return await verify_all(url)
+
+
+async def replay(connection: asyncpg.Connection, keys: KeyStore | None, journal: Journal) -> None:
+    """Make every line of the journal true in a restored database, for the teams that it has."""
+    teams = {row["team_id"] for row in await connection.fetch(ACCESS.teams)}
+    for line in journal.lines():
+        if line.team_id in teams:
+            await connection.execute("SELECT set_config('triage.team', $1, true)", str(line.team_id))
+            await erasure.replay(connection, keys, line)

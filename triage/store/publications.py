@@ -1,0 +1,60 @@
+"""Brings the journal up to what was published: rows of editions and releases, each once."""
+
+from datetime import UTC, datetime
+from hashlib import sha256
+from uuid import UUID
+
+import msgspec
+
+from triage.store.database import Connection, Database
+from triage.store.erasure import PUBLISHED
+from triage.store.journal import Journal, Published
+
+
+class Publications:
+    """What this process knows to be in the journal already."""
+
+    def __init__(self, database: Database, journal: Journal) -> None:
+        self._database = database
+        self._journal = journal
+        self._known: set[bytes] | None = None
+        self._counted: dict[UUID, int] = {}
+
+    async def write(self, team_id: UUID) -> int:
+        """Add what is not in the journal yet; how many rows. Two processes may both add one, which does no harm."""
+        if self._known is None:
+            lines = self._journal.lines()
+            self._known = {_name(one.table, bytes(one.row)) for one in lines if isinstance(one, Published)}
+        added = 0
+        async with self._database.team(team_id) as connection:
+            count: int = await connection.fetchval(_COUNT, team_id)
+            if self._counted.get(team_id) == count:
+                return 0
+            for table in PUBLISHED:
+                for row in await _rows(connection, table, team_id):
+                    if (name := _name(table, row)) not in self._known:
+                        line = Published(at=datetime.now(UTC), team_id=team_id, table=table, row=msgspec.Raw(row))
+                        self._journal.add(line)
+                        self._known.add(name)
+                        added += 1
+        self._counted[team_id] = count
+        return added
+
+
+_COUNT = """SELECT (SELECT count(*) FROM summary_edition WHERE team_id = $1)
+                 + (SELECT count(*) FROM rendered_file WHERE team_id = $1)"""
+
+
+def _name(table: str, row: bytes) -> bytes:
+    """What a row is known by: of a run, which goes on changing, only which one it is."""
+    values = msgspec.json.decode(row)
+    if table == "summary_run":
+        values = {name: values[name] for name in ("team_id", "kind", "period", "form")}
+    return sha256(table.encode() + msgspec.json.encode(values, order="sorted")).digest()
+
+
+async def _rows(connection: Connection, table: str, team_id: UUID) -> list[bytes]:
+    """Every row of a table as JSON; the tables are few and fixed, so the name is no value of anybody's."""
+    assert table in PUBLISHED
+    rows = await connection.fetch(f"SELECT to_jsonb(t)::text AS row FROM {table} t WHERE team_id = $1", team_id)
+    return [row["row"].encode() for row in rows]
