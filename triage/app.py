@@ -26,6 +26,7 @@ from triage.http.messages import BodyLimits, in_problem
 from triage.http.operations import routes
 from triage.http.service import Service
 from triage.http.table import OPERATIONS
+from triage.jobs.journalling import journal_forever
 from triage.jobs.sealing import seal_forever
 from triage.log.entries import Held
 from triage.log.notices import Notice, notices
@@ -45,6 +46,7 @@ from triage.store.journal import Journal
 from triage.store.keys import KeyStore
 from triage.store.log import Log
 from triage.store.people import People
+from triage.store.publications import Publications
 from triage.store.quarantine import Quarantine
 
 log = structlog.get_logger(__name__)
@@ -184,7 +186,11 @@ def application(settings: Settings, beside: Opened | None = None) -> ASGIApp:
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with open_service(settings) as service:
             opened.append(service)
-            sealing = asyncio.create_task(seal_forever(service.database))
+            publications = Publications(service.database, service.journal)
+            beside_all = [
+                asyncio.create_task(seal_forever(service.database)),
+                asyncio.create_task(journal_forever(service.database, publications)),
+            ]
             try:
                 if beside is None:
                     yield
@@ -193,8 +199,9 @@ def application(settings: Settings, beside: Opened | None = None) -> ASGIApp:
                         yield
             finally:
                 opened.clear()
-                sealing.cancel()
-                await asyncio.gather(sealing, return_exceptions=True)
+                for task in beside_all:
+                    task.cancel()
+                await asyncio.gather(*beside_all, return_exceptions=True)
                 await audit.seal(service.database)
 
     app = Litestar(
