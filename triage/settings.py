@@ -219,6 +219,14 @@ def table() -> str:
     return "\n".join(["| setting | type | default | meaning |", "| --- | --- | --- | --- |", *rows, ""])
 
 
+def page() -> str:
+    """The page of the documentation that lists them."""
+    return (
+        "# Settings\n\nAll settings come from the environment. An unknown `TRIAGE_*` name or a wrong value stops the start with "
+        "a message that\nnames it. This page is made from the code (`triage/settings.py`).\n\n" + table()
+    )
+
+
 def _decode(kind: type, text: str) -> object:
     return kind(text)
 

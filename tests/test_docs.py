@@ -1,0 +1,37 @@
+"""Pages that can rot: what they name must exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from triage import settings
+from triage.__main__ import COMMANDS
+
+TOP = Path(__file__).parents[1]
+PAGES = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_paths_and_commands_exist(page: Path) -> None:
+    text = page.read_text()
+    for path in re.findall(r"`((?:triage|tests|sql|openapi|docs)/[\w./-]+)`", text):
+        assert (TOP / path).exists(), path
+    for command in re.findall(r"(?:`|run )triage ([a-z][a-z-]+)", text):
+        assert command in COMMANDS, command
+
+
+def test_the_settings_page_is_made_from_the_settings() -> None:
+    assert (TOP / "docs/settings.md").read_text() == settings.page()
+
+
+def test_the_readme_starts_a_newcomer_in_two_commands() -> None:
+    text = (TOP / "README.md").read_text()
+    assert "pip install uv && uv run triage demo" in text
+    assert "pip install uv && uv run pytest" in text
