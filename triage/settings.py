@@ -221,10 +221,12 @@ def table() -> str:
 
 def page() -> str:
     """The page of the documentation that lists them."""
-    return (
-        "# Settings\n\nAll settings come from the environment. An unknown `TRIAGE_*` name or a wrong value stops the start with "
-        "a message that\nnames it. This page is made from the code (`triage/settings.py`).\n\n" + table()
+    head = (
+        "# Settings\n\n"
+        "All settings come from the environment. An unknown `TRIAGE_*` name or a wrong value stops the start with a\n"
+        "message that names it. This page is made from the code (`triage/settings.py`).\n\n"
     )
+    return head + table()
 
 
 def _decode(kind: type, text: str) -> object:
