@@ -51,7 +51,7 @@ class Edge:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             if _SLASHES_TOO_MANY.search(scope["path"]):  # Litestar reads them as if they were not there
-                await send_answer(send_with_headers, in_problem(Refused(NOT_FOUND)), scope["method"] == "HEAD")
+                await send_answer(send_with_headers, in_problem(Refused(NOT_FOUND)), scope.get("method") == "HEAD")
             else:
                 await self._app(scope, receive, send_with_headers)
             seconds = time.perf_counter() - started

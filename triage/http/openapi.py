@@ -104,7 +104,8 @@ class _Known:
 
 def _kinds(operation: Operation) -> Iterable[Any]:
     yield from (parameter.kind for parameter in operation.parameters)
-    yield from (response.kind for response in operation.responses if response.kind is not None)
+    for response in operation.responses:
+        yield from response.kinds
     if operation.body is not None:
         yield operation.body
 
@@ -173,7 +174,9 @@ def _success(response: Response, known: _Known) -> Json:
     found: Json = {"description": response.description, "headers": _headers(response.headers)}
     if response.status in (204, 304, 308):
         return found
-    described = known[response.kind] if response.kind is not None else {}
+    described: Json = {"anyOf": [known[kind] for kind in response.kinds]} if response.kinds else {}
+    if len(response.kinds) == 1:
+        [described] = (known[kind] for kind in response.kinds)
     found["content"] = {
         media_type: {"schema": described if media_type == "application/json" else {}}
         for media_type in response.media_types

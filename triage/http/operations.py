@@ -30,13 +30,18 @@ class Parameter(Struct, frozen=True, kw_only=True):
 
 
 class Response(Struct, frozen=True, kw_only=True):
-    """A success. `kind` is the Struct of a JSON body; None: no body, or of another media type."""
+    """A success. `kind` is the Struct of a JSON body, or a tuple of them; None: no body, or of another media type."""
 
     status: int
     description: str
     kind: Any = None
     media_types: tuple[str, ...] = ("application/json",)
     headers: tuple[str, ...] = ()
+
+    @property
+    def kinds(self) -> tuple[Any, ...]:
+        """The Structs that a JSON body may be."""
+        return self.kind if isinstance(self.kind, tuple) else () if self.kind is None else (self.kind,)
 
 
 class Operation(Struct, frozen=True, kw_only=True):

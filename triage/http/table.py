@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 
 from triage import codes, problems
 from triage.disclosure.calendar import Dataset
+from triage.disclosure.protected import Protected
 from triage.disclosure.rendering import Manifest
 from triage.http import (
     access,
@@ -270,7 +271,7 @@ OPERATIONS: tuple[Operation, ...] = (
             Response(
                 status=200,
                 description="The edition.",
-                kind=Summary,
+                kind=(Summary, Protected),
                 media_types=("application/json", "text/html", "text/csv"),
                 headers=("ETag",),
             ),
