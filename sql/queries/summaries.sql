@@ -117,13 +117,21 @@ WHERE summary_run.state = 'failed'
 
 -- name: checked
 -- why: later entries up to here change nothing: look no further back
-UPDATE summary_run SET checked_seq = $5, checked_rules = $6
+UPDATE summary_run SET checked_seq = $5, checked_rules = $6, ran_at = $7
 WHERE team_id = $1 AND kind = $2 AND period = $3 AND form = $4 AND checked_seq <= $5
 
 -- name: add_edition
 -- why: an edition, once and for all
 INSERT INTO summary_edition (team_id, kind, period, form, edition, published_at, as_at, as_at_seq, chain_head, body)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+
+-- name: rows_of
+-- why: the journal keeps an edition as it was stored, so that a restored backup does not publish it again
+SELECT 'summary_run' AS name, row_to_json(r)::text AS row FROM summary_run r
+WHERE r.team_id = $1 AND r.kind = $2 AND r.period = $3 AND r.form = $4
+UNION ALL
+SELECT 'summary_edition', row_to_json(e)::text FROM summary_edition e
+WHERE e.team_id = $1 AND e.kind = $2 AND e.period = $3 AND e.form = $4 AND e.edition = $5
 
 -- name: edition
 -- why: one edition of a period, the latest where none is named

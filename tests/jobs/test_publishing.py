@@ -10,8 +10,10 @@ import pytest_asyncio
 from told import STARTS_ON, TEAM, Told, incident_id, told
 
 from triage.demo import CAST, generate
-from triage.jobs.publishing import publish_due
+from triage.jobs.publishing import Manner, publish_due
 from triage.store import outbox, replay, summaries
+from triage.store.journal import Journal, Published
+from triage.store.statements import load
 from triage.summaries import editions
 from triage.summaries.editions import Summary
 from triage.times import PeriodKind
@@ -313,7 +315,7 @@ async def test_a_publication_and_its_messages_are_one(team: Told) -> None:
         await outbox.add_destination(connection, TEAM, "email", "sergeant@example.org", ["summary"])
         await outbox.add_destination(connection, TEAM, "webhook", "https://example.org/hook", ["alert"])
     await considered(team)
-    await publish_due(team.database, SUNDAY, public_url="https://triage.example.org")
+    await publish_due(team.database, SUNDAY, Manner(public_url="https://triage.example.org"))
     async with team.database.team(TEAM) as connection:
         [row] = await connection.fetch("SELECT key, payload FROM outbox")
     summary = await latest(team, "daily", "2026-11-21")
@@ -355,3 +357,34 @@ async def test_an_edition_comes_out_the_same_from_its_log_alone_though_the_log_w
                     summary = editions.decode(body)
                     flows = tuple(one for one in summary.measures if one.kind == "flow")
                     assert await replay.recompute(connection, await team.team(), summary) == flows
+
+
+async def test_an_edition_is_in_the_journal_as_it_was_stored(team: Told, tmp_path: Path) -> None:
+    await considered(team)
+    journal = Journal(tmp_path / "journal")
+    await publish_due(team.database, SUNDAY, Manner(journal=journal))
+    run, kept = journal.lines()
+    assert isinstance(run, Published) and isinstance(kept, Published)
+    assert (run.table, kept.table, kept.team_id) == ("summary_run", "summary_edition", TEAM)
+    async with team.database.team(TEAM) as connection:
+        query = "SELECT e = json_populate_record(null::summary_edition, $1::json) FROM summary_edition e"
+        assert await connection.fetchval(query, bytes(kept.row).decode()) is True
+
+
+async def test_later_entries_are_gathered_before_a_period_is_looked_at_again(team: Told) -> None:
+    await considered(team)
+    await publish_due(team.database, SUNDAY)
+    gathering = Manner(gather=timedelta(hours=1))
+    await team.tell("officer_1", "officer", 2, SUNDAY, occurred_at=SUNDAY, area="bedford")
+    await publish_due(team.database, MONDAY, gathering)  # looked at, and nothing of that day has changed
+    await considered(team, 3)
+    assert await publish_due(team.database, MONDAY + 59 * MINUTE, gathering) == []
+    [again] = await publish_due(team.database, MONDAY + 60 * MINUTE, gathering)
+    assert (again.period, again.edition) == ("2026-11-21", 2)
+
+
+@pytest.mark.parametrize("family", ["summaries", "outbox"])
+async def test_every_statement_fits_the_schema_and_the_services_rights(team: Told, family: str) -> None:
+    async with team.database.team(TEAM) as connection:
+        for statement in vars(load(family)).values():
+            await connection.prepare(statement)

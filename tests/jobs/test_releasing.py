@@ -255,7 +255,6 @@ async def test_a_release_that_is_withdrawn_is_cut_again_under_a_new_policy_only(
     policy = "records-2"
     config = structs.replace(CONFIG, policy=policy)
     monkeypatch.setattr("triage.jobs.releasing.CONFIG", config)
-    monkeypatch.setattr("triage.jobs.releasing.records.config_for", lambda every: config)
     monkeypatch.setitem(releasing._POLICY, "records", policy)
     assert named(await exporting.release(QUARTER)) == ["records/2025-Q1/2"]
     manifest = await partner.manifest("records/2025-Q1")

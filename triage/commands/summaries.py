@@ -18,12 +18,13 @@ from triage import codes, logs
 from triage.app import databases
 from triage.commands.options import DATA_DIR, settings
 from triage.jobs.delivery import Sender, deliver_due, secret
-from triage.jobs.publishing import publish_due
+from triage.jobs.publishing import Manner, publish_due
 from triage.log.entries import Time
 from triage.people.sealing import load_or_create_root
 from triage.settings import Settings
 from triage.store import outbox, summaries
 from triage.store.database import Connection, Database, connect
+from triage.store.journal import Journal
 from triage.store.summaries import Team
 from triage.summaries import editions, pages, tables
 from triage.summaries.comparison import Report, Span, parse_span
@@ -82,12 +83,12 @@ def publish(data_dir: Path | None, as_at: datetime | None) -> None:
     async def run(database: Database) -> list[str]:
         with Progress(transient=True, console=Console(stderr=True)) as bar:
             task = bar.add_task("publishing")
-            for one in await publish_due(
-                database,
-                now,
+            manner = Manner(
                 public_url=chosen.public_url,
+                journal=Journal(chosen.journal),
                 progress=lambda done, of: bar.update(task, completed=done, total=of),
-            ):
+            )
+            for one in await publish_due(database, now, manner):
                 click.echo(f"{one.kind} {one.period} edition {one.edition}{' late' if one.late else ''}")
         return await _failed(database)
 

@@ -4,19 +4,23 @@ Rows decide. A period is claimed, computed, stored and announced in one transact
 behind, and the next one does it all. `now` is the run's clock; the content is cut at the log's head.
 """
 
-from collections.abc import Callable
-from datetime import datetime
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 import asyncpg
 import structlog
-from msgspec import Struct
+from msgspec import Raw, Struct
 from prometheus_client import Counter
 
 from triage import codes
 from triage.store import outbox, summaries
 from triage.store.database import Connection, Database
+from triage.store.journal import Journal
+from triage.store.journal import Published as Line
 from triage.store.outbox import SummaryData, SummaryPublished
 from triage.store.summaries import Head, Run, Team
 from triage.summaries import editions
@@ -48,9 +52,26 @@ Progress = Callable[[int, int], None]
 """Told how many of how many periods are done."""
 
 
-async def publish_due(
-    database: Database, now: datetime, *, public_url: str = "", progress: Progress | None = None
-) -> list[Published]:
+def _unwatched(done: int, of: int) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a run publishes: the address that messages link to; the journal that remembers editions; how long later
+    entries are gathered before a published period is looked at again; and who is told of the progress.
+    """
+
+    public_url: str = ""
+    journal: Journal | None = None
+    gather: timedelta = timedelta(0)
+    progress: Progress = _unwatched
+
+
+PLAIN: Final = Manner()
+
+
+async def publish_due(database: Database, now: datetime, manner: Manner = PLAIN) -> list[Published]:
     """Publish everything that is due at `now`: first editions, oldest first, then the restatements.
 
     Running it again at the same instant changes nothing. A period whose run fails is recorded as failed and does not
@@ -58,12 +79,12 @@ async def publish_due(
     """
     done: list[Published] = []
     for team in await summaries.teams(database):
-        done += await _publish_team(database, team, now, public_url, progress or _silent)
+        done += await _publish_team(database, team, now, manner)
     return done
 
 
 async def publish(
-    database: Database, team: Team, slot: Slot, now: datetime, *, public_url: str = ""
+    database: Database, team: Team, slot: Slot, now: datetime, manner: Manner = PLAIN
 ) -> Published | None:
     """Publish the first edition of a period; None when another process does, or did, or the run failed."""
     period = slot.period
@@ -97,7 +118,7 @@ async def publish(
                     notes=editions.notes(loaded.scope, late),
                     measures=editions.compute(loaded.scope),
                 )
-                await _store(connection, team, slot, summary, head, public_url)
+                await _store(connection, team, slot, summary, head, manner)
             await summaries.keep_facts(connection, team.team_id, loaded.fresh)
     except _LOST:
         return None
@@ -108,7 +129,7 @@ async def publish(
     return Published(team.team_id, period.kind, period.name, 1, late)
 
 
-async def restate(database: Database, team: Team, run: Run, now: datetime, *, public_url: str = "") -> Published | None:
+async def restate(database: Database, team: Team, run: Run, now: datetime, manner: Manner = PLAIN) -> Published | None:
     """Publish the next edition of a period if later entries changed a flow measure; None when they did not.
 
     Compared at the new position and the old instant; computed at the new position and `now`.
@@ -125,9 +146,9 @@ async def restate(database: Database, team: Team, run: Run, now: datetime, *, pu
                     return None
                 summary, head, fresh = await _next(connection, team, slot, before, editions.decode(bodies[0]), now)
                 if summary is None:
-                    await summaries.set_checked(connection, team.team_id, run, head.seq)
+                    await summaries.set_checked(connection, team.team_id, run, head.seq, now)
                 else:
-                    await _store(connection, team, slot, summary, head, public_url)
+                    await _store(connection, team, slot, summary, head, manner)
             await summaries.keep_facts(connection, team.team_id, fresh)
     except _LOST:
         return None
@@ -141,34 +162,34 @@ async def restate(database: Database, team: Team, run: Run, now: datetime, *, pu
     return Published(team.team_id, run.kind, run.period, summary.edition, False)
 
 
-async def _publish_team(
-    database: Database, team: Team, now: datetime, public_url: str, progress: Progress
-) -> list[Published]:
+async def _publish_team(database: Database, team: Team, now: datetime, manner: Manner) -> list[Published]:
     async with database.team(team.team_id) as connection:
         runs = await summaries.runs(connection, team.team_id)
         head = await summaries.head(connection, team.team_id)
     due = [one for one in due_slots(team.calendar, now) if not _has_edition(runs, one.period)]
-    late = [run for run in runs.values() if may_restate(team, run, head.seq, now)]
+    late = [run for run in runs.values() if may_restate(team, run, head.seq, now, manner.gather)]
     late.sort(key=lambda run: run.due_at)
     published = []
     for n, slot in enumerate(due):
-        published.append(await publish(database, team, slot, now, public_url=public_url))
-        progress(n + 1, len(due) + len(late))
+        published.append(await publish(database, team, slot, now, manner))
+        manner.progress(n + 1, len(due) + len(late))
     for n, run in enumerate(late, len(due)):
-        published.append(await restate(database, team, run, now, public_url=public_url))
-        progress(n + 1, len(due) + len(late))
+        published.append(await restate(database, team, run, now, manner))
+        manner.progress(n + 1, len(due) + len(late))
     return [one for one in published if one]
 
 
-def may_restate(team: Team, run: Run, head: int, now: datetime) -> bool:
+def may_restate(team: Team, run: Run, head: int, now: datetime, gather: timedelta = timedelta(0)) -> bool:
     """Whether a published period is to be looked at again.
 
-    Something was added, or the rules moved on; it is young enough; and it had no edition on this local day yet, nor one
-    later than `now`.
+    Something was added, or the rules moved on; it is young enough; it was not looked at within `gather`; and it had no
+    edition on this local day yet, nor one later than `now`.
     """
     if run.edition is None or run.published_at is None or not is_restated(run.kind, run.ends_at, now):
         return False
     if run.checked_seq >= head and run.checked_rules == editions.rules_in_force():
+        return False
+    if now - run.ran_at < gather:
         return False
     zone = team.calendar.zone
     return now.astimezone(zone).date() > run.published_at.astimezone(zone).date()
@@ -221,7 +242,7 @@ async def _next(
     return summary, head, loaded.fresh
 
 
-async def _store(connection: Connection, team: Team, slot: Slot, summary: Summary, head: Head, public_url: str) -> None:
+async def _store(connection: Connection, team: Team, slot: Slot, summary: Summary, head: Head, manner: Manner) -> None:
     assert summary.published_at
     await summaries.add_edition(connection, team.team_id, slot, summary, head)
     data = SummaryData(
@@ -232,11 +253,22 @@ async def _store(connection: Connection, team: Team, slot: Slot, summary: Summar
         edition=summary.edition,
         chain_head=head.link.hex(),
         late=summary.late,
-        link=f"{public_url}/v1/summaries/{summary.kind}/{summary.period}?edition={summary.edition}",
+        link=f"{manner.public_url}/v1/summaries/{summary.kind}/{summary.period}?edition={summary.edition}",
     )
     key = f"summary {summary.kind} {summary.period} {summary.form} {summary.edition}"
     payload = SummaryPublished(timestamp=summary.published_at, data=data)
     await outbox.enqueue(connection, team.team_id, "summary", key, payload, summary.published_at)
+    if manner.journal:
+        rows = await summaries.rows_of(connection, team.team_id, summary)
+        await asyncio.to_thread(_remember, manner.journal, team.team_id, summary.published_at, rows)
+
+
+def _remember(journal: Journal, team_id: UUID, at: datetime, rows: Sequence[tuple[str, str]]) -> None:
+    """Write the edition down outside the database, last before the commit.
+
+    Should the commit fail all the same, the period's next line is the true one.
+    """
+    journal.add(*(Line(at=at, team_id=team_id, table=table, row=Raw(row.encode())) for table, row in rows))
 
 
 async def _record_failure(database: Database, team: Team, slot: Slot, now: datetime, error: Exception) -> None:
@@ -244,7 +276,3 @@ async def _record_failure(database: Database, team: Team, slot: Slot, now: datet
     FAILED.labels(slot.period.kind).inc()
     async with database.team(team.team_id) as connection:
         await summaries.record_failure(connection, team.team_id, slot, now)
-
-
-def _silent(done: int, of: int) -> None:
-    """Nobody watches."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -12,19 +12,23 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from triage.jobs.alerts import raise_alerts
 from triage.jobs.delivery import Sender, deliver_due
-from triage.jobs.publishing import publish_due
+from triage.jobs.publishing import Manner, publish_due
 from triage.store.database import Database
+from triage.store.journal import Journal
 
 log = structlog.get_logger(__name__)
 
 EVERY_S: Final = 15
 """Seconds between two looks; a summary is due to the minute."""
+GATHER: Final = timedelta(hours=1)
+"""How long later entries are gathered before published periods are looked at again."""
 
 
 async def wake(database: Database, sender: Sender, now: datetime) -> None:
     """Publish, raise and deliver whatever is due at `now`. What fails is logged and left for the next time."""
     url = sender.settings.public_url
-    await _attempt("publishing", publish_due(database, now, public_url=url))
+    manner = Manner(public_url=url, journal=Journal(sender.settings.journal), gather=GATHER)
+    await _attempt("publishing", publish_due(database, now, manner))
     await _attempt("alerts", raise_alerts(database, now, public_url=url))
     await _attempt("delivery", deliver_due(database, sender, now))
 

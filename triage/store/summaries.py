@@ -339,6 +339,12 @@ async def add_edition(connection: Connection, team_id: UUID, slot: Slot, summary
     )
 
 
+async def rows_of(connection: Connection, team_id: UUID, summary: Summary) -> list[tuple[str, str]]:
+    """The rows of an edition as JSON, each with its table, for the journal; the run comes first."""
+    rows = await connection.fetch(SQL.rows_of, team_id, summary.kind, summary.period, summary.form, summary.edition)
+    return [(row["name"], row["row"]) for row in rows]
+
+
 async def record_failure(connection: Connection, team_id: UUID, slot: Slot, now: datetime) -> None:
     """Make a failed run visible."""
     period = slot.period
@@ -355,9 +361,11 @@ async def record_failure(connection: Connection, team_id: UUID, slot: Slot, now:
     )
 
 
-async def set_checked(connection: Connection, team_id: UUID, run: Run, seq: int) -> None:
+async def set_checked(connection: Connection, team_id: UUID, run: Run, seq: int, now: datetime) -> None:
     """Note that entries up to this position change nothing of the period."""
-    await connection.execute(SQL.checked, team_id, run.kind, run.period, "internal", seq, editions.rules_in_force())
+    await connection.execute(
+        SQL.checked, team_id, run.kind, run.period, "internal", seq, editions.rules_in_force(), now
+    )
 
 
 # --- what is published ---
