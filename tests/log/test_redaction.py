@@ -277,6 +277,13 @@ def test_a_follow_up_amended_into_what_police_may_not_see_is_gone() -> None:
     assert seen(story, AS_OFFICER).follow_ups == ()
 
 
+def test_a_follow_up_amended_by_somebody_who_may_not_stays() -> None:
+    story = evening()
+    told = story.follow_up("later_s136", 300)
+    story.amend(told, 310, "follow_up", by=OTHER_NURSE, event="serious_harm", at=300)
+    assert entry(story, told, AS_OFFICER) == told.entry
+
+
 @pytest.mark.parametrize(("result", "shown"), [("detained_s2", UNSET), ("custody", "custody"), ("lapsed", UNSET)])
 def test_police_see_that_a_detention_ended_and_only_custody_of_how(result: str, shown: object) -> None:
     story = Story()

@@ -167,14 +167,11 @@ class _Redaction:
         self.shown: dict[UUID, Held] = {}
 
     def visible(self) -> list[Held]:
-        amendments = [one for one in self.held if isinstance(one.entry, Amendment)]
-        withdrawals = [one for one in self.held if isinstance(one.entry, Withdrawal)]
         for one in self.held:
             if not isinstance(one.entry, Amendment | Withdrawal):
                 self._show(one, self._blanked(one.entry, one.profession))
-        if amendments:
-            self._show_amendments(amendments)
-        self._show_withdrawals(withdrawals)
+        self._show_amendments([(one, one.entry) for one in self.held if isinstance(one.entry, Amendment)])
+        self._show_withdrawals([(one, one.entry) for one in self.held if isinstance(one.entry, Withdrawal)])
         return [self.shown[one.id] for one in self.held if one.id in self.shown]
 
     def _show(self, one: Held, entry: Any) -> None:
@@ -187,55 +184,54 @@ class _Redaction:
             return _for_police(entry, profession)
         return _for_health(entry, profession, self.sight.blind)
 
-    def _show_amendments(self, amendments: list[Held]) -> None:
-        chains: dict[UUID, list[Held]] = {}
+    def _show_amendments(self, amendments: list[tuple[Held, Amendment]]) -> None:
+        if not amendments:
+            return
+        chains: dict[UUID, list[tuple[Held, Amendment]]] = {}
         roots = originals(self.by_id)
-        for one in amendments:
+        for one, entry in amendments:
             root = roots.get(one.id)
             if root is None:
-                self._show_pending(one)
+                self._show_pending(one, entry)
             elif root.id in self.shown:
-                chains.setdefault(root.id, []).append(one)
+                chains.setdefault(root.id, []).append((one, entry))
         out = out_of_force(self.held)
         for root_id, chain in chains.items():
             self._show_chain(self.by_id[root_id], chain, out)
 
-    def _show_pending(self, one: Held) -> None:
+    def _show_pending(self, one: Held, entry: Amendment) -> None:
         """What an amendment of the other side changes cannot be told without the original: it stays hidden."""
-        assert isinstance(one.entry, Amendment)
         if _side(one) == self.sight.side:
-            content = self._blanked(one.entry.entry, one.profession)
-            self._show(one, content and _amendment(one.entry, content, one.entry.amends))
+            content = self._blanked(entry.entry, one.profession)
+            self._show(one, content and _amendment(entry, content, entry.amends))
 
-    def _show_chain(self, root: Held, chain: list[Held], out: dict[UUID, Held]) -> None:
-        """The amendments of one content that change something this audience sees."""
-        contents = [(one, self._blanked(one.entry.entry, root.profession)) for one in chain]  # type: ignore[union-attr]
-        if any(content is None for one, content in contents if one.id not in out):
+    def _show_chain(self, root: Held, chain: list[tuple[Held, Amendment]], out: dict[UUID, Held]) -> None:
+        """The amendments of one content that change something this audience sees.
+
+        Where one in force is wholly hidden, so is the content: what stands is not to be seen, and nothing else stands.
+        """
+        contents = [self._blanked(entry.entry, root.profession) for _, entry in chain]
+        in_force = [one.id not in out and permitted(one, root) for one, _ in chain]
+        if any(stands and content is None for stands, content in zip(in_force, contents, strict=True)):
             del self.shown[root.id]
             return
         partly = kind(root.entry) in _PARTLY_HIDDEN[self.sight.side]
         effective = self.shown[root.id].entry
-        for one, content in contents:
+        for stands, content, (one, entry) in zip(in_force, contents, chain, strict=True):
             if content is None or (partly and (not permitted(one, root) or _same(content, effective))):
                 continue
-            if one.id not in out:
+            if stands:
                 effective = content
-            assert isinstance(one.entry, Amendment)
-            named = one.entry.amends if one.entry.amends in self.shown else root.id
-            self._show(one, _amendment(one.entry, content, named))
+            self._show(one, _amendment(entry, content, entry.amends if entry.amends in self.shown else root.id))
 
-    def _show_withdrawals(self, withdrawals: list[Held]) -> None:
+    def _show_withdrawals(self, withdrawals: list[tuple[Held, Withdrawal]]) -> None:
         """A withdrawal shows where what it withdraws shows; of what is not held, only one's own side's."""
         against: dict[UUID, list[Held]] = {}
-        for one in withdrawals:
-            assert isinstance(one.entry, Withdrawal)
-            against.setdefault(one.entry.withdraws, []).append(one)
-        ready = [
-            one
-            for name, those in against.items()
-            for one in those
-            if name in self.shown or (name not in self.by_id and _side(one) == self.sight.side)
-        ]
+        ready = []
+        for one, entry in withdrawals:
+            against.setdefault(entry.withdraws, []).append(one)
+            if entry.withdraws in self.shown or (entry.withdraws not in self.by_id and _side(one) == self.sight.side):
+                ready.append(one)
         while ready:
             one = ready.pop()
             self.shown[one.id] = one
