@@ -870,6 +870,23 @@ def test_with_an_intent_and_an_arrest_it_is_post_arrest() -> None:
     assert story.diversion().custody.sub_type == "post_arrest"
 
 
+@pytest.mark.parametrize(
+    ("part", "grade"), [({"confidence": 1}, "C"), (CONFIRMED, "A"), ({}, "B")], ids=["possibly", "confirmed", "plain"]
+)
+def test_the_intent_to_arrest_bears_on_an_arrest_that_was_made(part: dict[str, Any], grade: str) -> None:
+    story = kept_out(**part)
+    story.officer(61, legal_status="arrested", by=COLLEAGUE)
+    assert story.custody() == (grade, None)
+
+
+def test_but_not_when_it_was_taken_back() -> None:
+    story = kept_out(confidence=1)
+    story.officer(61, legal_status="arrested", by=COLLEAGUE)
+    story.withdraw(story.held[0], 90)
+    assert story.custody() == ("B", None)
+    assert story.diversion().custody.sub_type == "post_arrest"
+
+
 def test_custody_used() -> None:
     story = arrest_considered()
     story.outcome("arrest_custody")
