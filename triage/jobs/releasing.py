@@ -143,6 +143,9 @@ class _Releasing:
         months: dict[int, Cut] = {}
         for month in self._of("records", "monthly", team.starts_on):
             months.setdefault(month.financial_year, month)
+        async with self._database.team(team.team_id) as connection:
+            if months.keys() <= (await releases.cadences(connection, team.team_id)).keys():
+                return
         async with self._database.team(team.team_id) as connection, connection.transaction():
             await releases.alone(connection, team.team_id)
             decided = await releases.cadences(connection, team.team_id)
@@ -200,8 +203,8 @@ class _Releasing:
     def _first_edition(self, due: Cut, counted: Iterable[Counted], precedents: Iterable[Edition]) -> Edition:
         key = self._keys.tables
         members = [tables.place(one.member, key) for one in counted]
-        admitted = tables.admit(due.kind, [one.snapshot for one in precedents], key)
-        return tables.freeze(due.kind, due.period, admitted, members, key)
+        admitted = tables.admit(due.kind, [one.snapshot for one in precedents], key, RULES)
+        return tables.freeze(due.kind, due.period, admitted, members, key, RULES)
 
     def _year_before(self, due: Cut) -> list[str]:
         """The periods of the same kind that began in the twelve months before this one."""
@@ -214,13 +217,13 @@ class _Releasing:
     async def _records_of(self, connection: Connection, due: Cut, number: int, done: Done, seq: int) -> list[Released]:
         """The main file of a period, and the late file of what waits from before it, where that can be shown."""
         counted = await self._snapshot(connection, due, due.starts_at, due.ends_at, seq, due.cut_off, True)
-        main = FrozenRecords(_EMPTY, records.config_for(due.every))
+        main = FrozenRecords(_EMPTY, records.config_for(due.every, CONFIG))
         main = await asyncio.to_thread(self._cut, due, due.period, number, main, counted)
         found = [await self._store(connection, due, main, due.cut_off, seq, counted)]
         late_period = due.period + LATE
         waiting = await self._snapshot(connection, due, LONG_AGO, due.starts_at, seq, due.cut_off, True)
         number = _next_edition(done, due.dataset, late_period)
-        late = FrozenRecords(_EMPTY, records.config_for_late())
+        late = FrozenRecords(_EMPTY, records.config_for_late(CONFIG))
         late = await asyncio.to_thread(self._cut, due, late_period, number, late, waiting)
         if late.release.rows:
             late_cut = structs.replace(due, period=late_period)
@@ -315,7 +318,8 @@ class _Releasing:
     def _next_edition(self, editions: list[Edition], counted: Iterable[Counted]) -> Edition | None:
         key = self._keys.tables
         snapshots = {one.edition: one.snapshot for one in editions}
-        return tables.revise(editions[-1], snapshots, [tables.place(one.member, key) for one in counted], key)
+        members = [tables.place(one.member, key) for one in counted]
+        return tables.revise(editions[-1], snapshots, members, key, RULES)
 
 
 _EMPTY: Final = records.Release("", CONFIG.policy, (), (), (), (), (), "")
