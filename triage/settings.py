@@ -139,7 +139,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     match_per_hour: Annotated[int, Meta(ge=1, description="Searches for a person an hour, for one actor.")] = 30
     sign_in_failures_per_hour: Annotated[
         int, Meta(ge=1, description="Failed sign-ins an hour from one address that are looked into and recorded.")
-    ] = 600
+    ] = 6000
     actor_requests_per_minute: Annotated[
         int, Meta(ge=1, description="Requests a minute of one device or partner, in one process; more come later.")
     ] = 6000

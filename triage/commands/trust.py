@@ -178,7 +178,8 @@ def page(file: SubjectFile) -> str:
         "table{border-collapse:collapse;width:100%}td,th{border:1px solid #888;padding:.3em;text-align:left;"
         "vertical-align:top;overflow-wrap:anywhere}</style>"
         f"<h1>What is held about a person</h1><p>Person {file.person_id}, gathered "
-        f"{file.gathered_at:%d %B %Y %H:%M} UTC.</p><h2>Identifiers</h2>{identity}<h2>Entries</h2>{entries or '<p>None.</p>'}"
+        f"{file.gathered_at:%d %B %Y %H:%M} UTC.</p><h2>Identifiers</h2>{identity}"
+        f"<h2>Entries</h2>{entries or '<p>None.</p>'}"
         f"<h2>Incidents linked before, and no longer</h2><ul>{before or '<li>None</li>'}</ul>"
         f"<h2>Who read it, and to whom it went</h2>{operations}</html>"
     )

@@ -1,7 +1,7 @@
-"""Erasing: keys, digests and sealed content go; coded fields, totals and chains stay (UK GDPR art. 17, DPA s47).
+"""Erasing: keys, digests and sealed content go; coded fields, totals, chains stay (UK GDPR art. 17, DPA s47).
 
-The journal is written first, then the keys are destroyed, then the rows are emptied in one transaction. Cut short at any
-point, the same command finishes it; and a backup restored later erases the same again.
+The journal is written first, then the keys are destroyed, then the rows are emptied in one transaction. Cut short
+at any point, the same command finishes it; and a backup restored later erases the same again.
 """
 
 from collections.abc import Sequence
