@@ -71,10 +71,13 @@ CREATE TABLE incident_fact (
     team_id uuid NOT NULL,
     id uuid NOT NULL,
     seq bigint NOT NULL,
+    occurred_at timestamptz NOT NULL,
     version text NOT NULL,
     body bytea NOT NULL,
     PRIMARY KEY (team_id, id)
 );
+-- a year of them lies together, and is read without a look-up each
+CREATE INDEX incident_fact_occurred ON incident_fact (team_id, occurred_at);
 
 -- ---------------------------------------------------------------- delivery
 

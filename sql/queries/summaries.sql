@@ -45,15 +45,16 @@ SELECT seq, link FROM log_head WHERE team_id = $1
 -- why: the incidents that occurred in a stretch of time, with what is known of them if it is still true
 SELECT i.id, i.seq, i.occurred_at, i.related, i.duplicates <> '{}' AS duplicate,
        CASE WHEN f.seq = i.seq AND f.version = $4 THEN f.body END AS body
-FROM incident i LEFT JOIN incident_fact f ON f.team_id = i.team_id AND f.id = i.id
-WHERE i.team_id = $1 AND NOT i.blind AND i.root = i.id AND i.occurred_at >= $2 AND i.occurred_at < $3
+FROM incident i
+LEFT JOIN incident_fact f ON f.team_id = i.team_id AND f.id = i.id AND f.occurred_at >= $2 AND f.occurred_at < $3
+WHERE i.team_id = $1 AND NOT i.blind AND i.status <> 'absorbed' AND i.occurred_at >= $2 AND i.occurred_at < $3
 
 -- name: of_people
 -- why: what else happened to the people whom incidents of the period concern
 SELECT DISTINCT ON (i.id) i.id, i.seq, i.occurred_at, i.related, i.duplicates <> '{}' AS duplicate,
        CASE WHEN f.seq = i.seq AND f.version = $5 THEN f.body END AS body
 FROM incident_person p
-JOIN incident i ON i.team_id = p.team_id AND i.id = p.incident_id AND NOT i.blind AND i.root = i.id
+JOIN incident i ON i.team_id = p.team_id AND i.id = p.incident_id AND NOT i.blind AND i.status <> 'absorbed'
 LEFT JOIN incident_fact f ON f.team_id = i.team_id AND f.id = i.id
 WHERE p.team_id = $1 AND p.person_id = ANY ($2::uuid[]) AND i.occurred_at >= $3 AND i.occurred_at < $4
 
@@ -78,9 +79,11 @@ FROM member m JOIN entry e ON e.team_id = $1 AND e.incident_id = m.id
 
 -- name: keep_facts
 -- why: what was added up once need not be again until the incident changes
-INSERT INTO incident_fact (team_id, id, seq, version, body)
-SELECT $1, x.id, x.seq, $4, x.body FROM unnest($2::uuid[], $3::bigint[], $5::bytea[]) x (id, seq, body)
-ON CONFLICT (team_id, id) DO UPDATE SET seq = excluded.seq, version = excluded.version, body = excluded.body
+INSERT INTO incident_fact (team_id, id, seq, occurred_at, version, body)
+SELECT $1, x.id, x.seq, x.occurred_at, $5, x.body
+FROM unnest($2::uuid[], $3::bigint[], $4::timestamptz[], $6::bytea[]) x (id, seq, occurred_at, body)
+ON CONFLICT (team_id, id) DO UPDATE SET seq = excluded.seq, occurred_at = excluded.occurred_at, version = excluded.version,
+    body = excluded.body
 WHERE incident_fact.seq < excluded.seq OR incident_fact.version <> excluded.version
 
 -- name: heard

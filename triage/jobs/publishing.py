@@ -116,7 +116,7 @@ async def publish(
                     codes_version=codes.version,
                     silent=loaded.scope.silent,
                     notes=editions.notes(loaded.scope, late),
-                    measures=editions.compute(loaded.scope),
+                    measures=await asyncio.to_thread(editions.compute, loaded.scope),
                 )
                 await _store(connection, team, slot, summary, head, manner)
             await summaries.keep_facts(connection, team.team_id, loaded.fresh)
@@ -211,11 +211,11 @@ async def _next(
     assert before.as_at and before.as_at_seq is not None
     then = await summaries.load_scope(connection, team, slot, before.as_at)
     head = await summaries.head(connection, team.team_id)
-    at_old_instant = editions.compute(then.scope)
+    at_old_instant = await asyncio.to_thread(editions.compute, then.scope)
     if not editions.flows_differ(before.measures, at_old_instant):
         return None, head, then.fresh
     loaded = await summaries.load_scope(connection, team, slot, now)
-    computed = editions.keep_snapshots(editions.compute(loaded.scope), first.measures)
+    computed = editions.keep_snapshots(await asyncio.to_thread(editions.compute, loaded.scope), first.measures)
     kinds = await summaries.kinds_since(connection, team.team_id, before.as_at_seq, loaded.scope)
     if before.codes_version != codes.version:
         kinds = (*kinds, "code_lists")
