@@ -13,7 +13,10 @@ WITH page AS (
     INSERT INTO audit (team_id, operation, actor, role, device, query, ids)
     SELECT $1, 'consultation', $3, $9, $10, 'sync', array_agg(id) FROM page HAVING count(*) > 0
 )
-SELECT h.seq AS head_seq, h.link AS head_link, p.* FROM log_head h LEFT JOIN page p ON true
+SELECT h.seq AS head_seq, h.link AS head_link, p.*,
+    (SELECT e.link FROM entry e WHERE e.team_id = $1 AND e.seq = $4) AS link,
+    (SELECT e.link FROM entry e WHERE e.team_id = $1 AND e.seq = (SELECT max(seq) FROM page)) AS last_link
+FROM log_head h LEFT JOIN page p ON true
 WHERE h.team_id = $1 ORDER BY p.seq, p.id
 
 -- name: changed
@@ -27,7 +30,10 @@ WITH page AS (
     INSERT INTO audit (team_id, operation, actor, role, device, query, ids)
     SELECT $1, 'consultation', $3, $9, $10, 'sync', array_agg(id) FROM page WHERE held HAVING count(*) > 0
 )
-SELECT h.seq AS head_seq, h.link AS head_link, p.* FROM log_head h LEFT JOIN page p ON true
+SELECT h.seq AS head_seq, h.link AS head_link, p.*,
+    (SELECT e.link FROM entry e WHERE e.team_id = $1 AND e.seq = $4) AS link,
+    (SELECT e.link FROM entry e WHERE e.team_id = $1 AND e.seq = (SELECT max(seq) FROM page)) AS last_link
+FROM log_head h LEFT JOIN page p ON true
 WHERE h.team_id = $1 ORDER BY p.seq, p.id
 
 -- name: turned

@@ -108,7 +108,7 @@ async def post_sync(asked: Asked) -> Answer:
         if revoked:
             return await _hand_over(service, actor, entries, skew_ms, now)
         since = cursor.read(request.cursor) if request.cursor else None
-        if since is not None:
+        if since is not None and (entries or since.stage == "time"):
             await sync.check(service.database, actor, since)
         results = await _take(asked, actor, entries, skew_ms) if entries else []
         if results is None:

@@ -175,10 +175,10 @@ class SignIn:
             raise SignInRefused(TOKEN_INVALID)
         if row["disabled"]:
             raise SignInRefused(ACCOUNT_DISABLED, row["team_id"], row["staff_id"])
-        return _actor(row), False
+        return actor_of(row), False
 
     async def _look_up(self, hashed: bytes) -> tuple[Actor, bool]:
-        async with self._database.anyone() as connection:
+        async with self._database.whoever() as connection:
             row = await connection.fetchrow(SQL.authenticate, hashed)
         if row is None:
             raise SignInRefused(TOKEN_INVALID)
@@ -197,7 +197,7 @@ class SignIn:
                     await connection.execute(SQL.touch_token, hashed)
             finally:
                 self._touching.discard(hashed)
-        return _actor(row), row["device_revoked"]
+        return actor_of(row), row["device_revoked"]
 
 
 class Clocks:
@@ -228,7 +228,8 @@ def _name(token: str, subject: Subject | None) -> bytes:
     return token_hash(f"{subject.issuer} {subject.subject}") if subject else token_hash(token)
 
 
-def _actor(row: asyncpg.Record) -> Actor:
+def actor_of(row: asyncpg.Record) -> Actor:
+    """The actor of a row that says who is staff or partner, and with which role."""
     return Actor(
         team_id=row["team_id"],
         role=row["role"],

@@ -28,8 +28,8 @@ SQL = load("incidents")
 
 MOVING_FLAGS: Final = frozenset({"outcome_overdue", "expiry_passed_no_end", "clock_running", "clock_unknown"})
 """Flags that come and go by time alone, on incidents without their outcome or end; they are not stored."""
-VIEWS_REMEMBERED: Final = 4096
-"""Views of about 2 kB each; every phone of a team asks for the same ones."""
+VIEWS_REMEMBERED: Final = 1000
+"""Views of about 2 kB each, for each team and kind of reader: every phone of a team asks for the same ones."""
 
 _encode = msgspec.json.Encoder().encode
 _events = msgspec.json.Decoder(tuple[PersonEvent, ...])
@@ -100,7 +100,7 @@ class Incidents:
     def __init__(self, database: Database, keys: KeyStore) -> None:
         self._database = database
         self._keys = keys
-        self._views: OrderedDict[tuple[Any, ...], Seen] = OrderedDict()
+        self._views: dict[tuple[Any, ...], OrderedDict[Row, Seen]] = {}
 
     async def of_group(self, actor: Actor, group: Group, now: datetime) -> View | None:
         """The incident as this actor may see it right after an append."""
@@ -121,8 +121,9 @@ class Incidents:
         """The incidents of these rows as the actor may see them, by id."""
         found: dict[UUID, Seen] = {}
         missing = []
+        views = self._views_for(actor)
         for row in rows:
-            remembered = self._views.get(self._key(actor, row))
+            remembered = views.get(row)
             if remembered and remembered.since <= now and (remembered.until is None or now < remembered.until):
                 found[row.root] = remembered
             else:
@@ -131,9 +132,9 @@ class Incidents:
             found |= await self._make(connection, actor, missing, now)
         return found
 
-    @staticmethod
-    def _key(actor: Actor, row: Row) -> tuple[Any, ...]:
-        return actor.team_id, row.root, row.blind, row.seq, actor.side, actor.level
+    def _views_for(self, actor: Actor) -> OrderedDict[Row, Seen]:
+        """What is remembered for those who see the same of this team: the row says the rest."""
+        return self._views.setdefault((actor.team_id, actor.side, actor.level), OrderedDict())
 
     async def _make(self, connection: Connection, actor: Actor, rows: Sequence[Row], now: datetime) -> dict[UUID, Seen]:
         roots = [row.root for row in rows]
@@ -150,13 +151,8 @@ class Incidents:
             made[row.root] = Seen(_encode(served), served.flags, served.status, now, until)
             # what an append overtook between the two statements is newer than its row says: not to be remembered
             if max(held.seq for held in one.entries) <= row.seq and (whom.side, whom.level) != ("health", "lead"):
-                self._remember(self._key(actor, row), made[row.root])
+                _remember(self._views_for(actor), row, made[row.root])
         return made
-
-    def _remember(self, key: tuple[Any, ...], seen: Seen) -> None:
-        self._views[key] = seen
-        if len(self._views) > VIEWS_REMEMBERED:
-            self._views.popitem(last=False)
 
     async def one(self, actor: Actor, incident_id: UUID, now: datetime) -> tuple[Row, Seen]:
         """One incident under any of its ids. Raises Refused (404) where the actor may not know of it."""
@@ -211,6 +207,12 @@ class Incidents:
                 )
         keys = await self._keys.fetch({r["key_ref"] for r in chained.values() if r["key_ref"]})
         return [_show(actor.team_id, held, chained[held.id], keys) for held in visible]
+
+
+def _remember(views: OrderedDict[Row, Seen], row: Row, seen: Seen) -> None:
+    views[row] = seen
+    if len(views) > VIEWS_REMEMBERED:
+        views.popitem(last=False)
 
 
 class _Material(NamedTuple):

@@ -8,7 +8,6 @@ from uuid import UUID
 from msgspec import Struct
 
 from triage.access.actors import Actor
-from triage.log.chain import GENESIS
 from triage.problems import CURSOR_UNKNOWN, Refused
 from triage.store.cursor import ANYWHERE_AFTER, Cursor
 from triage.store.database import Connection, Database
@@ -34,21 +33,19 @@ class Pull(Struct, frozen=True):
 
 async def check(database: Database, actor: Actor, cursor: Cursor) -> None:
     """Raises Refused (410) for a cursor of another log: a backup was restored, and others may have written since."""
+    if cursor.position == 0:
+        return
     async with database.team(actor.team_id) as connection:
-        link = await _link(connection, actor.team_id, cursor.position)
-    if link != cursor.link:
+        link: bytes | None = await connection.fetchval(SQL.position, actor.team_id, cursor.position)
+    if (link or b"")[:LINK_BYTES] != cursor.link:
         raise Refused(CURSOR_UNKNOWN)
 
 
-async def _link(connection: Connection, team_id: UUID, position: int) -> bytes | None:
-    if position == 0:
-        return GENESIS[:LINK_BYTES]
-    link: bytes | None = await connection.fetchval(SQL.position, team_id, position)
-    return link and link[:LINK_BYTES]
-
-
 async def pull(database: Database, incidents: Incidents, actor: Actor, cursor: Cursor | None, now: datetime) -> Pull:
-    """One page of what changed. The reading is logged in the statement that decides what is read."""
+    """One page of what changed. The reading is logged in the statement that decides what is read.
+
+    Raises Refused (410) for a cursor of another log, as `check` does before anything is taken.
+    """
     async with database.team(actor.team_id) as connection:
         if cursor is None:
             cursor = Cursor("scope", 0, b"", now, now, ANYWHERE_AFTER)
@@ -70,12 +67,12 @@ async def _follow(connection: Connection, actor: Actor, cursor: Cursor, now: dat
     """What changed in the log beyond the cursor, or for a phone that starts afresh all it may hold."""
     statement = SQL.in_scope if cursor.stage == "scope" else SQL.changed
     found = await connection.fetch(statement, *_whose(actor, cursor.position, cursor.place, now))
+    if cursor.position and (found[0]["link"] or b"")[:LINK_BYTES] != cursor.link:
+        raise Refused(CURSOR_UNKNOWN)
     rows = [row for row in found if row["id"] is not None]
     if len(rows) == PAGE:
-        position = rows[-1]["seq"]
-        link = await _link(connection, actor.team_id, position)
-        assert link
-        return rows, Cursor(cursor.stage, position, link, cursor.since, cursor.until, rows[-1]["id"])
+        last, link = rows[-1], found[0]["last_link"][:LINK_BYTES]
+        return rows, Cursor(cursor.stage, last["seq"], link, cursor.since, cursor.until, last["id"])
     head, link = found[0]["head_seq"], found[0]["head_link"][:LINK_BYTES]
     if cursor.stage == "scope":
         return rows, Cursor("rest", head, link, cursor.since, cursor.since)
