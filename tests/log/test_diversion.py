@@ -23,6 +23,7 @@ from story import (
 from triage.log.course import PersonEvent
 
 JUDGED: dict[str, Any] = {"assessment": "face_to_face", "s136_justified": "yes", "told_intent": False, "blind": True}
+CONFIRMED: dict[str, Any] = {"source": "referring_officer", "referrer": "1234", "log_time": 3}
 ARREST: dict[str, Any] = {"power": "arrest_offence"}
 NECESSITY: dict[str, Any] = {"offence": "alleged_minor", "arrest_necessity": ["protect_vulnerable"]}
 
@@ -416,9 +417,6 @@ def test_the_control_rooms_intent_is_only_a_claim() -> None:
     assert diverted(source="control_room").s136() == ("C", None)
 
 
-CONFIRMED: dict[str, Any] = {"source": "referring_officer", "referrer": "1234", "log_time": 3}
-
-
 def test_a_referring_officers_intent_counts_when_confirmed() -> None:
     assert diverted(**CONFIRMED).s136() == ("B", None)
 
@@ -734,6 +732,51 @@ def test_a_grade_names_its_rule_and_what_it_rests_on() -> None:
         ("first_disposal", story.held[2].id),
         ("judged_blind", judged.id),
     ]
+
+
+def undated() -> Story:
+    story = considered()
+    story.outcome("community_follow_up", None)
+    return story
+
+
+def somewhere(place: str | None) -> Story:
+    story = Story()
+    story.intent(4)
+    story.officer(60, location_type=place)
+    story.outcome("community_follow_up")
+    return story
+
+
+def after_the_fact(**part: Any) -> Story:
+    story = Story()
+    story.intent(66, formed_at=6, **part)
+    story.officer(67, **STREET)
+    story.outcome("community_follow_up", 65)
+    return story
+
+
+@pytest.mark.parametrize(
+    ("story", "code"),
+    [
+        (diverted(), "contemporaneous"),
+        (after_the_fact(evidence="radio_log"), "recorded_at_the_time"),
+        (diverted(**CONFIRMED), "referring_officer"),
+        (considered(), "no_disposal"),
+        (undated(), "no_decided_at"),
+        (diverted(tests=None), "test_missing"),
+        (diverted(confidence=None), "confidence_missing"),
+        (somewhere(None), "place_missing"),
+        (somewhere("other"), "place_unresolved"),
+        (diverted(confidence=1), "confidence_1"),
+        (diverted(source="control_room"), "control_room"),
+        (diverted(source="referring_officer"), "unconfirmed"),
+        (after_the_fact(evidence="app"), "not_contemporaneous"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_every_grade_says_why(story: Story, code: str) -> None:
+    assert [item.code for item in story.diversion().s136.because][-1] == code
 
 
 # --- intents as evidence -----------------------------------------------------------------------------------------
