@@ -410,6 +410,8 @@ class Group:
     full: Incident
     related: tuple[PersonEvent, ...] = ()
     duplicates: tuple[UUID, ...] = ()
+    served: dict[tuple[str, str, bool], bytes] = field(default_factory=dict)
+    """Views as served, by side, level and blindness."""
 
     @cached_property
     def blind(self) -> Incident | None:

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from triage.access.actors import Actor
 from triage.log.course import PersonEvent
@@ -102,20 +102,21 @@ class Incidents:
         self._keys = keys
         self._views: dict[tuple[Any, ...], OrderedDict[Row, Seen]] = {}
 
-    async def of_group(self, actor: Actor, group: Group, now: datetime) -> View | None:
-        """The incident as this actor may see it right after an append."""
-        extra = (POSSIBLE_DUPLICATE,) if group.duplicates else ()
+    async def of_group(self, actor: Actor, group: Group, now: datetime) -> Raw:
+        """The incident as this actor may see it right after an append, as JSON; `null` where nothing may be seen.
+
+        Authors whose entries went into the same append, and who see the same, share one.
+        """
         whom = audience(actor)
-        if blind(whom, group.full.judged_by):
-            hidden = group.full.restricted and whom.level == "field"
-            return at(group.blind, now, whom, extra) if group.blind and not hidden else None
-        served = view(group.entries, group.related, whom, now, extra_flags=extra, full=group.full)
-        if served is not None and served.intents and (actor.side, actor.level) == ("health", "lead"):
+        key = (whom.side, whom.level, blind(whom, group.full.judged_by))
+        if key not in group.served:
+            group.served[key] = _encode(_after_append(group, whom, now))
+        if not key[2] and (whom.side, whom.level) == ("health", "lead"):
             async with self._database.team(actor.team_id) as connection:
                 await connection.execute(
                     SQL.disclose_intents, actor.team_id, actor.staff_id, actor.device_id, [group.root]
                 )
-        return served
+        return Raw(group.served[key])
 
     async def seen(self, connection: Connection, actor: Actor, rows: Iterable[Row], now: datetime) -> dict[UUID, Seen]:
         """The incidents of these rows as the actor may see them, by id."""
@@ -207,6 +208,14 @@ class Incidents:
                 )
         keys = await self._keys.fetch({r["key_ref"] for r in chained.values() if r["key_ref"]})
         return [_show(actor.team_id, held, chained[held.id], keys) for held in visible]
+
+
+def _after_append(group: Group, whom: Audience, now: datetime) -> View | None:
+    extra = (POSSIBLE_DUPLICATE,) if group.duplicates else ()
+    if blind(whom, group.full.judged_by):
+        hidden = group.full.restricted and whom.level == "field"
+        return at(group.blind, now, whom, extra) if group.blind and not hidden else None
+    return view(group.entries, group.related, whom, now, extra_flags=extra, full=group.full)
 
 
 def _remember(views: OrderedDict[Row, Seen], row: Row, seen: Seen) -> None:
