@@ -1,0 +1,238 @@
+"""What exports cost with the database and over HTTP: `uv run python tests/bench/exports.py [million]`.
+
+Freezing: from a snapshot to stored files, rendered for one agreement, in one transaction (floors: 50,000 rows under
+5 s, a million under 60 s, tables of a year under 5 s). Serving: the CSV over HTTP by another process, against a bare
+`COPY … TO STDOUT` of the same rows in the same run (floor: half of it), the first byte (floor: 200 ms), and the memory
+of the serving process. Members are made before the clock starts. Processor seconds are printed beside those of the
+clock, which say little on a shared machine.
+"""
+
+import asyncio
+import contextlib
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx
+import msgspec
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from crew import Running, running
+from exported import Partner, Team, add_team
+from population import population
+
+from triage.disclosure.members import Member
+from triage.embedded import EmbeddedPostgres
+from triage.store import releases
+from triage.store.releases import Counted
+
+YEAR_CUT = datetime(2026, 4, 29, 6, tzinfo=UTC)
+MIB = 1024 * 1024
+SETTLING_S = 20
+"""The serving process also releases what is due for the empty log; that is no part of serving."""
+
+
+def copies(members: list[Member], times: int) -> list[Member]:
+    """More of the same people's neighbours: every copy has incidents and people of its own."""
+    return [
+        msgspec.structs.replace(
+            member,
+            incident_id=UUID(int=member.incident_id.int ^ copy),
+            person_id=member.person_id and UUID(int=member.person_id.int ^ copy),
+        )
+        for copy in range(times)
+        for member in members
+    ]
+
+
+def peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def report(label: str, figure: str) -> None:
+    print(f"{label:<64} {figure}", flush=True)
+
+
+@contextlib.contextmanager
+def given(members: list[Member]) -> Iterator[None]:
+    """The snapshot is these members: adding up entries is measured elsewhere."""
+    honest = releases.snapshot
+    counted = [Counted(member, (member.incident_id,)) for member in members]
+
+    async def snapshot(connection: Any, team_id: UUID, starts: datetime, ends: datetime, *rest: Any) -> list[Counted]:
+        return [one for one in counted if starts <= one.member.occurred_at < ends]
+
+    releases.snapshot = snapshot  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        releases.snapshot = honest
+
+
+async def freeze_one(team: Team, members: list[Member], dataset: str) -> None:
+    """One release alone: what is not asked for is already there, so far as the job can see."""
+    honest = releases.released
+
+    async def only(connection: Any, team_id: UUID) -> Any:
+        done = await honest(connection, team_id)
+        return _Pretended(dataset, done)
+
+    releases.released = only
+    try:
+        with given(members):
+            started, worked = time.perf_counter(), time.process_time()
+            found = await team.release(YEAR_CUT)
+            spent, busy = time.perf_counter() - started, time.process_time() - worked
+    finally:
+        releases.released = honest
+    assert [one.period for one in found] == ["2025"], found
+    report(
+        f"{dataset} of a year of {len(members):,}, stored and rendered",
+        f"{spent:7.2f} s   ({busy:.2f} s of processor)   peak {peak():.0f} MiB",
+    )
+
+
+class _Pretended(dict[Any, Any]):
+    """Says that everything was released but one dataset's year."""
+
+    def __init__(self, dataset: str, done: dict[Any, Any]) -> None:
+        super().__init__(done)
+        self._wanted = (dataset, "2025")
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        if key == self._wanted or key[1].endswith("-late"):
+            return super().get(key, default)
+        return releases.Latest(1, "", YEAR_CUT, YEAR_CUT, False)
+
+
+async def copy_out(url: str, team_id: UUID) -> tuple[float, int]:
+    """Seconds and bytes of a bare COPY of the same rows to nowhere."""
+    connection = await asyncpg.connect(url)
+    size = 0
+
+    async def count(data: bytes) -> None:
+        nonlocal size
+        size += len(data)
+
+    try:
+        query = (
+            "SELECT encode(sha256(incident_id::text::bytea), 'hex')::char(24) || ',' || classes FROM release_row"
+            f" WHERE team_id = '{team_id}' AND number IS NOT NULL ORDER BY number"
+        )
+        await connection.execute(f"CREATE TEMP TABLE line AS {query}")
+        started = time.perf_counter()
+        await connection.copy_from_query("SELECT * FROM line", output=count)
+        return time.perf_counter() - started, size
+    finally:
+        await connection.close()
+
+
+async def pull(client: httpx.AsyncClient, token: str) -> tuple[float, float, int]:
+    """Seconds to the first byte and to the last, and bytes."""
+    started = time.perf_counter()
+    first, size = 0.0, 0
+    async with client.stream(
+        "GET", "/v1/exports/records/2025/files/records.csv", headers={"authorization": f"Bearer {token}"}
+    ) as answer:
+        assert answer.status_code == 200
+        async for piece in answer.aiter_raw():
+            first = first or time.perf_counter() - started
+            size += len(piece)
+    return first, time.perf_counter() - started, size
+
+
+@contextlib.asynccontextmanager
+async def serving(url: str, data_dir: Path) -> AsyncIterator[tuple[str, int]]:
+    """The service in a process of its own; its address and process id."""
+    port = 8199
+    environment = os.environ | {
+        "TRIAGE_DATABASE_URL": url,
+        "TRIAGE_KEYS_DATABASE_URL": url,
+        "TRIAGE_DATA_DIR": str(data_dir),
+        "TRIAGE_PORT": str(port),
+        "TRIAGE_LOG_LEVEL": "error",
+    }
+    process = subprocess.Popen([sys.executable, "-m", "triage", "serve"], env=environment)
+    try:
+        async with httpx.AsyncClient() as client:
+            for _ in range(100):
+                with contextlib.suppress(httpx.ConnectError):
+                    if (await client.get(f"http://127.0.0.1:{port}/health/live")).status_code == 200:
+                        break
+                await asyncio.sleep(0.2)
+        yield f"http://127.0.0.1:{port}", process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def resident(pid: int) -> float:
+    """MiB of memory that a process holds now."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / MIB
+
+
+async def serve(team: Team, partner: Partner, url: str, data_dir: Path) -> None:
+    bare = [await copy_out(url, team.team_id) for _ in range(3)]
+    seconds, size = min(bare)
+    copied = size / seconds / MIB
+    report("COPY … TO STDOUT of the same rows", f"{copied:7.1f} MiB/s ({size / MIB:.1f} MiB)")
+    async with serving(url, data_dir) as (address, pid):
+        async with httpx.AsyncClient(base_url=address, timeout=120) as client:
+            await asyncio.sleep(SETTLING_S)
+            before = resident(pid)
+            pulls = [await pull(client, partner.token) for _ in range(5)]
+            after = resident(pid)
+    served = max(size / seconds / MIB for _, seconds, size in pulls)
+    report("CSV over HTTP", f"{served:7.1f} MiB/s ({pulls[0][2] / MIB:.1f} MiB)")
+    report("ratio (floor 0.5)", f"{served / copied:7.2f}")
+    report("first byte, median (floor 200 ms)", f"{1000 * statistics.median(first for first, _, _ in pulls):7.1f} ms")
+    report("memory of the serving process, before and after five pulls", f"{before:7.1f} and {after:.1f} MiB")
+
+
+async def main() -> None:
+    members = [arrival.member for arrival in population(50_000)]
+    with tempfile.TemporaryDirectory(prefix="triage-bench-") as name:
+        root = Path(name)
+        root.chmod(0o755)
+        server = EmbeddedPostgres(root / "pg", durable=False)
+        admin = server.start()
+        try:
+            connection = await asyncpg.connect(admin)
+            await connection.execute("CREATE DATABASE bench")
+            await connection.close()
+            url = server.url("bench")
+            async with running(url, root / "data", command_timeout_s=600) as opened:
+                await measure(opened, members, url, root / "data")
+        finally:
+            server.stop()
+
+
+async def measure(opened: Running, members: list[Member], url: str, data_dir: Path) -> None:
+    team = await add_team(opened, "yearly")
+    partner = await team.partner()
+    await freeze_one(team, members, "records")
+    await freeze_one(team, members, "tables")
+    await serve(team, partner, url, data_dir)
+    if "million" in sys.argv:
+        team = await add_team(opened, "yearly")
+        partner = await team.partner()
+        many = copies(members, 20)
+        report("members made", f"peak {peak():6.0f} MiB")
+        await freeze_one(team, many, "records")
+        await serve(team, partner, url, data_dir)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

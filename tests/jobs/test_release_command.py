@@ -1,0 +1,119 @@
+"""The commands of exports, as an administrator runs them; and a process that is killed in the middle of one."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from exported import Partner, Team
+
+from triage.store.exports import verify_ledger
+from triage.store.staff import as_owner
+
+CUT_OFF = "2025-07-29T05:00:00Z"
+
+KILLED = """
+import os, signal
+from triage.__main__ import main
+from triage.store import releases
+
+async def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+releases.{step} = die
+main(["release", "--as-at", "{cut_off}"])
+"""
+
+
+def environment(team: Team) -> dict[str, str]:
+    url, data_dir = team.running.url, team.running.service.settings.data_dir
+    mine = {"TRIAGE_DATABASE_URL": url, "TRIAGE_KEYS_DATABASE_URL": url, "TRIAGE_DATA_DIR": str(data_dir)}
+    return {name: value for name, value in os.environ.items() if not name.startswith("TRIAGE_")} | mine
+
+
+async def run(team: Team, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, *arguments],
+        env=environment(team),
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+
+async def triage(team: Team, *arguments: str) -> list[str]:
+    """The lines that a command prints, which must succeed."""
+    done = await run(team, "-m", "triage", *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split("\n")[:-1]
+
+
+async def refused(team: Team, *arguments: str) -> str:
+    """Why a command does not do it."""
+    done = await run(team, "-m", "triage", *arguments)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("step", ["add", "render", "add_summary"])
+async def test_a_process_killed_in_the_middle_leaves_nothing_and_the_next_does_it_all(
+    exporting: Team, step: str
+) -> None:
+    partner = await exporting.partner()
+    killed = await run(exporting, "-c", KILLED.format(step=step, cut_off=CUT_OFF))
+    assert killed.returncode == -9, killed.stderr
+    for table in ("release", "release_row", "rendering", "rendered_file", "rendered_chunk", "summary_edition"):
+        assert await exporting.fetch(f"SELECT FROM {table} WHERE team_id = $1") == []
+    assert await partner.offers() == []
+    await triage(exporting, "release", "--as-at", CUT_OFF)
+    assert await partner.rows("records/2025-Q1")
+    assert await triage(exporting, "release", "--as-at", CUT_OFF) == ["0 released"]
+
+
+async def test_an_administrator_signs_a_partner_up_releases_verifies_and_withdraws(exporting: Team) -> None:
+    team = ["--team", str(exporting.team_id)]
+    partner_id, token = await triage(exporting, "partner", "add", *team, "--name", "Trust", "--body", "health")
+    agreed = ["partner", "agree", *team, partner_id, "--purpose", "Scrutiny", "--contact", "ig@trust.example"]
+    assert "place_of_safety" not in await refused(exporting, *agreed, "--expires", "2020-01-01")
+    assert "nonsense" in await refused(exporting, *agreed, "--expires", "2090-01-01", "--area", "nonsense")
+    assert (await triage(exporting, *agreed, "--expires", "2090-01-01"))[1] == "releases rendered: 0"
+    assert "in force" in await refused(exporting, *agreed, "--expires", "2090-01-01")
+    assert "offset" in await refused(exporting, "release", "--as-at", "2025-07-29T05:00:00")
+    released = await triage(exporting, "release", "--as-at", CUT_OFF)
+    assert "released records 2025-Q1 edition 1" in released
+    (second,) = await triage(exporting, "partner", "token", *team, partner_id)
+    for one in (token, second):
+        assert await _client(exporting, partner_id, one).rows("records/2025-Q1")
+    verified = await triage(exporting, "release", "verify")
+    assert any(line.startswith("records/2025-Q1/1: 3 files, k = ") and line.endswith("as frozen") for line in verified)
+    whole = await triage(exporting, "verify")
+    assert any("2 pulls verified" in line and line.endswith("whole") for line in whole)
+    listed = "\n".join(await triage(exporting, "partner", "list", *team))
+    assert "Trust" in listed
+    assert token not in listed
+    withdraw = ["release", "withdraw", *team, "records", "2025-Q1", "1", "--because", "a test"]
+    assert await triage(exporting, *withdraw) == ["withdrawn"]
+    assert "no such release" in await refused(exporting, *withdraw)
+    assert (await _client(exporting, partner_id, token).get("/records/2025-Q1")).status_code == 404
+    await triage(exporting, "partner", "revoke", *team, partner_id)
+    assert (await _client(exporting, partner_id, token).get("")).status_code == 401
+
+
+def _client(team: Team, partner_id: str, token: str) -> Partner:
+    return Partner(team, UUID(partner_id), token)
+
+
+async def test_verify_fails_when_the_ledger_was_changed(exporting: Team) -> None:
+    partner = await exporting.partner()
+    await exporting.release(datetime(2025, 7, 30, tzinfo=UTC))
+    await partner.bytes("tables/2025-04")
+    async with as_owner(exporting.running.url, exporting.team_id) as owner:
+        await owner.execute("ALTER TABLE ledger DISABLE TRIGGER USER")
+        await owner.execute("UPDATE ledger SET purpose = 'another' WHERE team_id = $1", exporting.team_id)
+        assert (await verify_ledger(owner, exporting.team_id)).fault
+    assert "not as written: pulls" in await refused(exporting, "verify")
