@@ -43,8 +43,9 @@ SELECT seq, link FROM log_head WHERE team_id = $1
 
 -- name: members
 -- why: the incidents that occurred in a stretch of time, with what is known of them if it is still true
-SELECT i.id, i.seq, i.occurred_at, i.related, i.duplicates <> '{}' AS duplicate,
-       CASE WHEN f.seq = i.seq AND f.version = $4 THEN f.body END AS body
+SELECT i.id, i.seq, i.duplicates <> '{}' AS duplicate,
+       CASE WHEN f.seq = i.seq AND f.version = $4 THEN f.body END AS body,
+       CASE WHEN f.seq = i.seq AND f.version = $4 THEN NULL ELSE i.related END AS related
 FROM incident i
 LEFT JOIN incident_fact f ON f.team_id = i.team_id AND f.id = i.id AND f.occurred_at >= $2 AND f.occurred_at < $3
 WHERE i.team_id = $1 AND NOT i.blind AND i.status <> 'absorbed' AND i.occurred_at >= $2 AND i.occurred_at < $3

@@ -1,0 +1,205 @@
+"""How long a quarter takes in a log of a million incidents: `uv run python tests/bench/summaries.py`.
+
+Incident rows and kept facts only, which is what a summary reads when it is due: a month of synthetic incidents is added
+up once and copied over five years. Database time is what the server says (EXPLAIN ANALYZE); the rest is the program's.
+"""
+
+import argparse
+import asyncio
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID, uuid5
+
+import asyncpg
+from msgspec import Struct, structs
+from rich.console import Console
+from rich.table import Table
+
+from triage.demo import CAST, generate
+from triage.embedded import EmbeddedPostgres
+from triage.log.entries import Held
+from triage.migrate import migrate
+from triage.resources import folder
+from triage.store import staff, summaries
+from triage.store.database import connect
+from triage.store.replay import facts_of
+from triage.summaries import editions
+from triage.summaries.facts import Fact, encode
+from triage.summaries.schedule import Slot, slot
+from triage.times import period_of
+
+TEAM = UUID("0193a000-0000-7000-8000-0000000000be")
+STARTS = date(2021, 4, 1)
+MONTH = timedelta(days=30)
+PERSON_IN = 5
+"""One incident in so many is linked to a person."""
+
+
+def told_month() -> list[Fact]:
+    """The facts of one synthetic month."""
+    members = {member.key: member for member in CAST.members}
+    ends = datetime(STARTS.year, STARTS.month, STARTS.day, tzinfo=UTC) + MONTH
+    held = [
+        Held(
+            seq=seq,
+            id=sent.entry.id or UUID(int=seq),
+            entry=sent.entry,
+            received_at=sent.sent_at,
+            author=uuid5(TEAM, sent.author),
+            profession=members[sent.author].profession,
+            role=members[sent.author].role,
+            skew_ms=sent.skew_ms,
+        )
+        for seq, sent in enumerate(generate(CAST, STARTS, ends), 1)
+    ]
+    return [fact for fact in facts_of(held) if fact.counts]
+
+
+def moved(thing: Any, later: timedelta) -> Any:
+    """The same with every time moved."""
+    if isinstance(thing, datetime):
+        return thing + later
+    if isinstance(thing, tuple):
+        return tuple(moved(one, later) for one in thing)
+    if isinstance(thing, Struct):
+        return type(thing)(*(moved(getattr(thing, name), later) for name in thing.__struct_fields__))
+    return thing
+
+
+def copies(count: int, years: float) -> Iterator[Fact]:
+    """So many facts, spread evenly over the years."""
+    random = Random(1)
+    month = told_month()
+    months = round(years * 365.25 / 30)
+    a_month = -(-count // months)
+    for n in range(months):
+        shifted = [moved(fact, n * MONTH) for fact in month]
+        for i in range(min(a_month, count - n * a_month)):
+            people = (UUID(int=random.getrandbits(30)),) if i % PERSON_IN == 0 else ()
+            fact_id = UUID(int=random.getrandbits(128), version=4)
+            yield structs.replace(shifted[i % len(shifted)], id=fact_id, people=people, seq=1)
+
+
+async def fill(url: str, count: int, years: float) -> int:
+    """Copy the rows in; the mean size of a fact in bytes."""
+    owner = await asyncpg.connect(url)
+    try:
+        await migrate(owner, folder("sql") / "migrations")
+        await staff.add_team(owner, TEAM, "Bench", STARTS, datetime.now(UTC), "Europe/London", 6)
+        await owner.execute("SELECT set_config('triage.team', $1, false)", str(TEAM))
+        version = editions.rules_in_force()
+        size = 0
+        for _, chunk in groupby(enumerate(copies(count, years)), lambda pair: pair[0] // 20_000):
+            facts = [fact for _, fact in chunk]
+            bodies = [encode(fact) for fact in facts]
+            size += sum(map(len, bodies))
+            await owner.copy_records_to_table(
+                "incident",
+                columns=COLUMNS,
+                records=[_row(fact) for fact in facts],
+            )
+            kept = [(TEAM, fact.id, 1, fact.at, version, body) for fact, body in zip(facts, bodies, strict=True)]
+            await owner.copy_records_to_table("incident_fact", records=kept)
+            people = [(TEAM, person, fact.id) for fact in facts for person in fact.people]
+            await owner.copy_records_to_table("incident_person", records=people)
+        for table in ("incident", "incident_fact", "incident_person"):
+            await owner.execute(f"VACUUM ANALYZE {table}")
+        return size // count
+    finally:
+        await owner.close()
+
+
+COLUMNS = (
+    "team_id", "id", "blind", "root", "seq", "status", "occurred_at", "changed_at", "scope_until", "area", "contact",
+    "test", "restricted", "flags", "judged_by", "people",
+)  # fmt: skip
+
+
+def _row(fact: Fact) -> tuple[Any, ...]:
+    return (
+        TEAM, fact.id, False, fact.id, 1, fact.status, fact.at, fact.at, fact.at + timedelta(days=3), fact.area, True,
+        False, False, list(fact.flags), [], list(fact.people),
+    )  # fmt: skip
+
+
+async def measure(url: str) -> list[tuple[str, int, float, float, float]]:
+    """For each kind of period: incidents, seconds in the database, seconds to fetch, seconds to compute."""
+    found = []
+    async with connect(url, 2, 120.0) as database:
+        team = await summaries.team(database, TEAM)
+        now = datetime(2026, 1, 20, tzinfo=UTC)
+        for kind in ("daily", "weekly", "monthly", "quarterly", "yearly"):
+            where = slot(period_of(kind, date(2025, 10, 15 if kind != "yearly" else 1)), team.calendar)
+            if kind == "yearly":
+                where = slot(period_of(kind, date(2024, 10, 1)), team.calendar)
+            async with database.team(TEAM) as connection:
+                await summaries.load_scope(connection, team, where, now)  # warm: the server's cache, prepared plans
+                began = time.perf_counter()
+                loaded = await summaries.load_scope(connection, team, where, now)
+                fetched = time.perf_counter()
+                editions.compute(loaded.scope)
+                computed = time.perf_counter()
+                assert not loaded.fresh
+                seconds = await _in_database(connection, team, where, now)
+            found.append((kind, len(loaded.scope.members), seconds, fetched - began, computed - fetched))
+    return found
+
+
+async def _in_database(connection: Any, team: summaries.Team, where: Slot, now: datetime) -> float:
+    version = editions.rules_in_force()
+    since = summaries.pooled_since(where, team.calendar.zone) or where.starts_at
+    people = [
+        row["person_id"]
+        for row in await connection.fetch(
+            "SELECT p.person_id FROM incident_person p "
+            "JOIN incident i ON i.team_id = p.team_id AND i.id = p.incident_id "
+            "WHERE p.team_id = $1 AND i.occurred_at >= $2 AND i.occurred_at < $3",
+            TEAM,
+            where.starts_at,
+            where.ends_at,
+        )
+    ]
+    statements = [
+        (summaries.SQL.members, (since, where.ends_at)),
+        (summaries.SQL.members, (now - summaries.RECENT, now)),
+        (summaries.SQL.of_people, (people, where.starts_at - summaries.AROUND, where.ends_at + summaries.AROUND)),
+    ]
+    total = 0.0
+    for statement, args in statements:
+        plan = await connection.fetch(f"EXPLAIN (ANALYZE, TIMING OFF) {statement}", TEAM, *args, version)
+        lines = [row[0] for row in plan]
+        total += sum(float(line.split()[2]) for line in lines if line.startswith(("Planning Time", "Execution Time")))
+    return total / 1000
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--incidents", type=int, default=1_000_000)
+    arguments.add_argument("--years", type=float, default=5)
+    chosen = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        server = EmbeddedPostgres(Path(directory), durable=False)
+        try:
+            url = server.start()
+            began = time.perf_counter()
+            size = asyncio.run(fill(url, chosen.incidents, chosen.years))
+            title = f"{chosen.incidents} incidents over {chosen.years:g} years, {size} bytes a fact"
+            table = Table(title=f"{title}, filled in {time.perf_counter() - began:.0f} s", title_justify="left")
+            for heading in ("summary", "incidents", "in the database, s", "fetched and decoded, s", "computed, s"):
+                table.add_column(heading, justify="right")
+            for kind, *figures in asyncio.run(measure(url)):
+                table.add_row(kind, str(figures[0]), *(f"{one:.3f}" for one in figures[1:]))
+            Console(width=120).print(table)
+        finally:
+            server.stop()
+
+
+if __name__ == "__main__":
+    main()
