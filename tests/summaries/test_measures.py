@@ -91,6 +91,13 @@ def test_results_without_a_grade_keep_their_names() -> None:
     assert (found["not_safe"], found["not_seen"], sum(found.values())) == (1, 1, 2)
 
 
+def test_an_admission_after_a_voluntary_route_is_printed_apart_from_other_reversals() -> None:
+    reasons = ("power", "harm", "admitted")
+    of = [considered(n, s136=Graded("R", why, None, None, None)) for n, why in enumerate(reasons)]
+    found = rows("considered_by_grade", scope(*of))
+    assert (found["R"], found["R_admitted"]) == (2, 1)
+
+
 def test_what_needs_action_is_counted_as_things_stand() -> None:
     child = used(1, running=True, under_18=True, flags=("under_18_police_station", "conflict:sex"), people=(person(1),))
     recent = [Around(child, False), Around(fact(2), True)]

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from triage import codes
 from triage.log.flags import LATE
-from triage.summaries.facts import ASKED, Around, Fact
+from triage.summaries.facts import ASKED, Around, Fact, Graded
 from triage.summaries.figures import Figure, Row, count, mix, quantile, row, shares
 from triage.summaries.registry import HANDOVER_TARGET_MINUTES, Scope, measure
 
@@ -18,6 +18,7 @@ GRADES = {
     "C": "claimed only (C)",
     "X": "disputed or unavailable (X)",
     "R": "reversed within 24 hours (R)",
+    "R_admitted": "admitted within 24 hours after a voluntary route (R, printed apart)",
     "U": "undetermined (U)",
     "P": "pending, 24 hours not over (P)",
     "used": "s136 used",
@@ -163,7 +164,13 @@ def considered_by_grade(scope: Scope) -> Figure:
 
 def by_grade(scope: Scope, facts: Iterable[Fact]) -> Figure:
     """Incidents by grade at the as-at time; A and B apart."""
-    return shares((fact.s136.at(scope.as_at) or fact.s136.reason for fact in facts), GRADES)
+    return shares((result_of(fact.s136, scope.as_at) for fact in facts), GRADES)
+
+
+def result_of(graded: Graded, now: datetime) -> str | None:
+    """The line a grading is printed in: its grade, or the name of a null one; admissions apart from other reversals."""
+    grade = graded.at(now)
+    return "R_admitted" if grade == "R" and graded.reason == "admitted" else grade or graded.reason
 
 
 @measure(

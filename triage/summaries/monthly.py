@@ -111,7 +111,7 @@ def ed_avoided(scope: Scope) -> Figure:
 )
 def custody_by_grade(scope: Scope) -> Figure:
     asked = [fact for fact in scope.members if fact.custody.reason not in ("none", "corrected")]
-    labels = {code: label.replace("s136", "custody") for code, label in GRADES.items()}
+    labels = {code: label.replace("s136", "custody") for code, label in GRADES.items() if code != "R_admitted"}
     figure = shares((fact.custody.at(scope.as_at) or fact.custody.reason for fact in asked), labels)
     serious = row(
         "alleged_serious", "of these: alleged serious", sum(f.offence == "alleged_serious" for f in asked), len(asked)
