@@ -42,7 +42,8 @@ class _Connection(asyncio.Protocol):
         request = next(self.requests, None) if time.perf_counter() < self.deadline else None
         if request is None:
             self.transport.close()
-            self.done.done() or self.done.set_result(None)
+            if not self.done.done():
+                self.done.set_result(None)
             return
         self.started = time.perf_counter()
         self.transport.write(request)

@@ -1,4 +1,4 @@
-"""The service against PostgreSQL alone, on one machine, one server and in one run: `uv run python tests/bench/service.py`.
+"""The service against PostgreSQL alone, one machine, one server, one run: `uv run python tests/bench/service.py`.
 
 Every figure is a ratio to a floor taken directly before and after. fsync and synchronous commit are on for both. The
 load generator shares the two cores with what it measures, as pgbench does.
@@ -19,6 +19,7 @@ from datetime import UTC, date, datetime
 from itertools import islice
 from pathlib import Path
 from statistics import mean
+from typing import cast
 from uuid import UUID
 
 import asyncpg
@@ -79,7 +80,10 @@ async def serving(data_dir: Path) -> AsyncIterator[Running]:
             "TRIAGE_DATA_DIR": str(data_dir),
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "triage", "serve"], env=environ, stdout=subprocess.DEVNULL, stderr=(data_dir / "log").open("w")
+            [sys.executable, "-m", "triage", "serve"],
+            env=environ,
+            stdout=subprocess.DEVNULL,
+            stderr=(data_dir / "log").open("w"),
         )
         try:
             await _until_ready(port, process)
@@ -100,7 +104,9 @@ async def _prepare(url: str, data_dir: Path) -> dict[str, str]:
         for member in (*CAST.members, *OFFICE):
             await _add_member(connection, member)
             tokens[member.key] = new_token()
-            await connection.execute(ACCESS.add_token, token_hash(tokens[member.key]), TEAM, device_id(member.key, 0), None)
+            await connection.execute(
+                ACCESS.add_token, token_hash(tokens[member.key]), TEAM, device_id(member.key, 0), None
+            )
     return tokens
 
 
@@ -134,7 +140,11 @@ def puts(running: Running, seed: int, n: int) -> Iterator[bytes]:
 def syncs(running: Running, seed: int, n: int) -> Iterator[bytes]:
     """Syncs of new entries: one phone hands over what all the crew wrote (the kinds that any profession may send)."""
     anyone = ("outcome", "detention", "follow_up")
-    rows = (e for e in bulk(VOLUME * 90, 90, seed=seed, starts=date(2001, 1, 1)) if e.kind in anyone or e.kind in ("officer", "intent"))
+    rows = (
+        e
+        for e in bulk(VOLUME * 90, 90, seed=seed, starts=date(2001, 1, 1))
+        if e.kind in anyone or e.kind in ("officer", "intent")
+    )
     made = []
     for _ in range(n):
         items = [b'{"id":"%s",%s' % (str(row.id).encode(), row.body[1:]) for row in islice(rows, SYNC)]
@@ -156,25 +166,179 @@ async def measure(running: Running, requests: Iterator[bytes], clients: int, sec
     return load, cpu_seconds(running.pid, server) - before
 
 
+COPY_ENTRIES = """
+INSERT INTO entry
+SELECT e.team_id, e.seq + $1 * n, gen_random_uuid(), md5(e.incident_id::text || n)::uuid, e.kind, e.author,
+    e.profession, e.role, e.device, e.received_at - make_interval(days => 365), e.skew_ms, e.blind, e.released_by,
+    e.body, e.sealed, e.sealed_digest, e.key_ref, e.salt, e.link, e.notices, e.erased_at
+FROM entry e, generate_series(1, $2) n WHERE e.seq <= $1
+"""
+COPY_INCIDENTS = """
+INSERT INTO incident (team_id, id, blind, root, seq, status, occurred_at, changed_at, scope_until, turns, turns_last,
+    area, log_ref, age_band, sex, contact, test, restricted, flags, judged_by, duplicates, apart, people, related)
+SELECT team_id, md5(id::text || n)::uuid, blind, md5(root::text || n)::uuid, seq + $1 * n, status, occurred_at,
+    changed_at, scope_until - make_interval(days => 365), '{}', NULL, area, log_ref, age_band, sex, contact, test,
+    restricted, flags, judged_by, '{}', '{}', people, related
+FROM incident i, generate_series(1, $2) n WHERE seq <= $1
+"""
+FIRST = 10_000
+COPIES = 100
+CHANGED = 100
+
+
+async def grow(running: Running) -> None:
+    """A log of a million entries: the first ten thousand are the service's own, the rest copies of their rows.
+
+    The copies are not chained: nothing here reads their links.
+    """
+    await run(running.host, running.port, puts(running, 5, FIRST), CLIENTS, 300)
+    connection = await asyncpg.connect(running.url)
+    try:
+        seq = await connection.fetchval("SELECT seq FROM log_head WHERE team_id = $1", TEAM)
+        async with connection.transaction():
+            await connection.execute("SET LOCAL session_replication_role = replica")
+            await connection.execute(COPY_ENTRIES, seq, COPIES)
+            await connection.execute(COPY_INCIDENTS, seq, COPIES)
+            await connection.execute("UPDATE log_head SET seq = seq * ($1 + 1) WHERE team_id = $2", COPIES, TEAM)
+        await connection.execute("ANALYZE")
+        await connection.execute(
+            "CREATE TABLE peer_view (team_id uuid, seq bigint, id uuid, body text, PRIMARY KEY (team_id, seq, id))"
+        )
+        await connection.execute(
+            "INSERT INTO peer_view SELECT team_id, seq, id, repeat('x', 2000) FROM incident"
+            " WHERE NOT blind AND root = id"
+        )
+        await connection.execute("ANALYZE peer_view")
+    finally:
+        await connection.close()
+
+
+def ask(running: Running, cursor: str | None) -> bytes:
+    body = json.dumps({"cursor": cursor, "sent_at": datetime.now(UTC).isoformat(), "entries": []}).encode()
+    return request("POST", "/v1/sync", running.tokens["sergeant"], body)
+
+
+async def cursor_now(running: Running) -> str:
+    """Where a phone stands that has everything."""
+    cursor: str | None = None
+    while True:
+        reader, writer = await asyncio.open_connection(running.host, running.port)
+        writer.write(ask(running, cursor).replace(b"host: bench", b"host: bench\r\nconnection: close"))
+        answer = json.loads((await reader.read()).partition(b"\r\n\r\n")[2])
+        writer.close()
+        cursor = answer["cursor"]
+        if not answer["more"]:
+            return cursor
+
+
+async def bare_pages(running: Running, seconds: float, clients: int) -> tuple[float, float]:
+    """Pages a second, and CPU seconds a page (client and server), of one statement that reads 100 stored views."""
+    statement = "SELECT id, seq, body FROM peer_view WHERE team_id = $1 AND seq > $2 ORDER BY seq, id LIMIT 100"
+    async with asyncpg.create_pool(running.url, min_size=clients, max_size=clients) as pool:
+        async with pool.acquire() as connection:
+            server = await postmaster(cast(asyncpg.Connection, connection))
+            position = await connection.fetchval("SELECT max(seq) / 2 FROM peer_view")
+        before, started, done = cpu_seconds(server) + time.process_time(), time.perf_counter(), 0
+
+        async def one() -> int:
+            n = 0
+            async with pool.acquire() as connection:
+                while time.perf_counter() - started < seconds:
+                    await connection.fetch(statement, TEAM, position)
+                    n += 1
+            return n
+
+        done = sum(await asyncio.gather(*(one() for _ in range(clients))))
+        elapsed = time.perf_counter() - started
+        return done / elapsed, (cpu_seconds(server) + time.process_time() - before) / done
+
+
+class Line(Struct, frozen=True):
+    """One line of the table."""
+
+    what: str
+    service: str
+    floor: str
+    ratio: str
+    goal: str
+
+
+async def bench_puts(running: Running, seconds: float) -> list[Line]:
+    await run(running.host, running.port, puts(running, 1, 2000), CLIENTS, 30)
+    ready = puts(running, 2, int(6000 * seconds))
+    floor = [await single(running.url, int(seconds), CLIENTS)]
+    load, cpu = await measure(running, ready, CLIENTS, seconds)
+    floor.append(await single(running.url, int(seconds), CLIENTS))
+    tps, floor_us = mean(f.per_second for f in floor), mean(f.server_us + f.client_us for f in floor)
+    us = cpu / load.requests * 1e6
+    _require(load)
+    return [
+        Line("PUT one entry, 32 at once",
+             f"{load.per_second:,.0f}/s, p99 {load.p99_ms:.0f} ms", f"pgbench {tps:,.0f}/s",
+             f"{load.per_second / tps:.2f}", "≥ 0.4"),
+        Line("CPU of one stored entry", f"{us:.0f} µs", f"pgbench {floor_us:.0f} µs", f"{us / floor_us:.1f}", "≤ 2.0"),
+    ]  # fmt: skip
+
+
+async def bench_syncs(running: Running, seconds: float) -> Line:
+    ready = syncs(running, 3, 60)
+    bare = [await batched(running.url, 3, SYNC)]
+    load, _ = await measure(running, ready, 2, seconds)
+    bare.append(await batched(running.url, 3, SYNC))
+    rate, floor = load.per_second * SYNC, mean(f.per_second for f in bare)
+    _require(load)
+    return Line(
+        "sync of 500 new entries",
+        f"{rate:,.0f} entries/s",
+        f"bare insert {floor:,.0f}/s",
+        f"{rate / floor:.2f}",
+        "≥ 0.2",
+    )
+
+
+async def bench_pulls(running: Running, seconds: float) -> list[Line]:
+    await grow(running)
+    cursor = await cursor_now(running)
+    await run(running.host, running.port, puts(running, 7, CHANGED * 4), CLIENTS, 60)
+    ready = iter([ask(running, cursor)] * int(3000 * seconds))
+    await run(running.host, running.port, iter([ask(running, cursor)] * 20), 1, 10)
+    bare = [await bare_pages(running, seconds / 2, 8)]
+    load, cpu = await measure(running, ready, 8, seconds)
+    bare.append(await bare_pages(running, seconds / 2, 8))
+    pages, page_cpu = mean(b[0] for b in bare), mean(b[1] for b in bare)
+    us = cpu / load.requests * 1e6
+    _require(load)
+    return [
+        Line("100 changes after a cursor, log of a million",
+             f"{load.per_second:,.0f} pages/s", f"bare select {pages:,.0f}/s",
+             f"{pages / load.per_second:.1f} times the time", "≤ 3"),
+        Line("CPU of such a page", f"{us:.0f} µs", f"bare select {page_cpu * 1e6:.0f} µs",
+             f"{us / page_cpu / 1e6:.1f}", "≤ 3"),
+    ]  # fmt: skip
+
+
+def _require(load: Load) -> None:
+    """A figure counts only when nearly all that was asked succeeded."""
+    good = sum(n for status, n in load.statuses.items() if status in (200, 201))
+    if good < 0.99 * load.requests:
+        raise RuntimeError(f"answers: {load.statuses}")
+
+
 async def main(seconds: float) -> None:
-    with tempfile.TemporaryDirectory(prefix="triage-bench-") as folder:
-        data_dir = Path(folder)
-        data_dir.chmod(0o755)
-        async with serving(data_dir) as running:
-            await run(running.host, running.port, puts(running, 1, 2000), CLIENTS, 30)
-            ready = puts(running, 2, int(8000 * seconds))
-            floor = [await single(running.url, int(seconds), CLIENTS)]
-            load, cpu = await measure(running, ready, CLIENTS, seconds)
-            floor.append(await single(running.url, int(seconds), CLIENTS))
-            tps = mean(f.per_second for f in floor)
-            floor_us = mean(f.server_us + f.client_us for f in floor)
-            print("PUT", load, f"cpu {cpu / load.requests * 1e6:.0f} us; pgbench {tps:.0f}/s {floor_us:.0f} us; ratio {load.per_second / tps:.2f} cpu ratio {cpu / load.requests * 1e6 / floor_us:.2f}")
-            ready = syncs(running, 3, 40)
-            bare = [await batched(running.url, 3)]
-            load, cpu = await measure(running, ready, 1, seconds)
-            bare.append(await batched(running.url, 3))
-            rate = mean(f.per_second for f in bare)
-            print("SYNC", load, f"{load.per_second * SYNC:.0f}/s cpu {cpu / load.requests / SYNC * 1e6:.0f} us; bare {rate:.0f}/s; ratio {load.per_second * SYNC / rate:.2f}")
+    lines: list[Line] = []
+    for bench in (bench_puts, bench_syncs, bench_pulls):
+        with tempfile.TemporaryDirectory(prefix="triage-bench-") as folder:
+            data_dir = Path(folder)
+            data_dir.chmod(0o755)
+            async with serving(data_dir) as running:
+                found = await bench(running, seconds)
+                lines += found if isinstance(found, list) else [found]
+    table = Table(title=f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    for heading in ("what", "service", "floor", "ratio", "goal"):
+        table.add_column(heading)
+    for line in lines:
+        table.add_row(line.what, line.service, line.floor, line.ratio, line.goal)
+    Console(width=130).print(table)
 
 
 if __name__ == "__main__":
