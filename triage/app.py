@@ -24,6 +24,7 @@ from triage.http import metrics
 from triage.http.edge import Edge
 from triage.http.messages import BodyLimits, in_problem
 from triage.http.operations import routes
+from triage.http.review import PAGES
 from triage.http.service import Service
 from triage.http.table import OPERATIONS
 from triage.jobs.journalling import journal_forever
@@ -135,14 +136,14 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             notices=give_notices,
         )
         issuers = load_issuers(settings.oidc_issuers) if settings.oidc_issuers else ()
-        verifier = Verifier([Provider(issuer, http) for issuer in issuers])
+        providers = tuple(Provider(issuer, http) for issuer in issuers)
         yield Service(
             settings=settings,
             owner_url=addresses.owner,
             root=root,
             database=database,
             keys=keys,
-            sign_in=SignIn(database, timedelta(days=settings.token_idle_days), verifier),
+            sign_in=SignIn(database, timedelta(days=settings.token_idle_days), Verifier(providers)),
             log=writer,
             incidents=Incidents(database, keys),
             quarantine=Quarantine(database, keys, settings.quarantine_limit),
@@ -151,6 +152,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             budget=Budget(settings.actor_requests_per_minute),
             clocks=Clocks(database),
             limits=BodyLimits(settings.max_body_bytes, settings.max_decoded_bytes),
+            providers=providers,
         )
         await writer.close()
 
@@ -205,7 +207,7 @@ def application(settings: Settings, beside: Opened | None = None) -> ASGIApp:
                 await audit.seal(service.database)
 
     app = Litestar(
-        route_handlers=routes(OPERATIONS, lambda: opened[0]),
+        route_handlers=routes((*OPERATIONS, *PAGES), lambda: opened[0]),
         lifespan=[lifespan],
         logging_config=None,
         openapi_config=None,

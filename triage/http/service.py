@@ -12,6 +12,7 @@ from litestar.types import Receive, Scope
 
 from triage.access.actors import Actor
 from triage.access.budget import Budget
+from triage.access.oidc import Provider
 from triage.http.messages import BodyLimits, bearer, read_body
 from triage.people.sealing import Purpose, Root
 from triage.problems import RATE_LIMITED, Refused
@@ -45,6 +46,7 @@ class Service:
     budget: Budget
     clocks: access.Clocks
     limits: BodyLimits
+    providers: tuple[Provider, ...] = ()
     syncing: int = 0
 
 

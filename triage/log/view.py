@@ -75,7 +75,7 @@ class DetentionView(Part, frozen=True, kw_only=True):
     extended_minutes: int
     places: tuple[Place, ...]
     ended_at: datetime | None
-    result: str | UnsetType | None
+    result: str | UnsetType | None = UNSET
 
 
 class Because(Part, frozen=True, kw_only=True):

@@ -1,0 +1,43 @@
+-- name: standing
+-- why: whether the account of a session still stands as it did when it signed in, asked on every request
+SELECT s.team_id, s.staff_id, NULL::uuid AS partner_id, NULL::uuid AS device_id, s.role, s.profession, r.side, r.level,
+       r.verbs, s.stamp
+FROM staff s JOIN role r USING (role) WHERE s.team_id = $1 AND s.staff_id = $2 AND s.disabled_at IS NULL
+
+-- name: end_sessions
+-- why: whoever signs out leaves no session behind, not even a copied one
+UPDATE staff SET stamp = stamp + 1 WHERE team_id = $1 AND staff_id = $2
+
+-- name: names
+-- why: colleagues of one's own side are called by name
+SELECT s.staff_id, s.name FROM staff s JOIN role r USING (role)
+WHERE s.team_id = $1 AND s.staff_id = ANY ($2::uuid[]) AND r.side = $3
+
+-- name: action
+-- why: what may need somebody to act: recent incidents with something raised, and whatever has no outcome or end yet
+SELECT i.id, i.root, i.blind, i.seq FROM incident i
+WHERE i.team_id = $1 AND shown(i.blind, i.judged_by, $2, $3) AND i.root = i.id AND NOT i.test
+  AND (i.status = 'awaiting_outcome' OR i.occurred_at >= $4 AND (i.status = 'open' OR i.duplicates <> '{}'
+       OR EXISTS (SELECT FROM unnest(i.flags) f WHERE f = ANY ($5::text[]) OR f LIKE 'conflict:%')))
+ORDER BY i.occurred_at DESC, i.id DESC LIMIT $6
+
+-- name: chase
+-- why: incidents whose outcome or end nobody recorded, the longest waiting first, keyset-paged
+SELECT i.id, i.root, i.blind, i.seq, i.occurred_at FROM incident i
+WHERE i.team_id = $1 AND shown(i.blind, i.judged_by, $2, $3) AND i.root = i.id AND NOT i.test
+  AND i.status IN ('open', 'awaiting_outcome')
+  AND ($4::timestamptz IS NULL OR (i.occurred_at, i.id) > ($4, $5))
+ORDER BY i.occurred_at, i.id LIMIT $6
+
+-- name: pairs
+-- why: what the machine takes for one incident written down twice, each pair once
+SELECT i.root AS one, o.root AS other FROM incident i
+CROSS JOIN LATERAL unnest(i.duplicates) d
+JOIN incident o ON o.team_id = i.team_id AND o.id = d AND NOT o.blind
+WHERE i.team_id = $1 AND NOT i.blind AND i.root = i.id AND NOT i.test AND i.id < d AND i.occurred_at >= $2
+ORDER BY i.occurred_at DESC, i.id DESC, d LIMIT $3
+
+-- name: rows
+-- why: the rows under which an actor sees these incidents
+SELECT i.id, i.root, i.blind, i.seq FROM incident i
+WHERE i.team_id = $1 AND shown(i.blind, i.judged_by, $2, $3) AND i.root = i.id AND i.id = ANY ($4::uuid[])

@@ -1,0 +1,223 @@
+"""Signing in to the review pages, staying signed in, and what a form must carry."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from browsing import browser, code_for, forms, signed_in, text
+from crew import Crew, Running
+
+from triage.http.review import PAGES
+from triage.people.sealing import Purpose
+from triage.problems import Refused
+from triage.store import access, review, staff
+from triage.store.staff import as_owner
+from triage.web import sessions
+
+NOW = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
+NEEDS_SESSION = [page for page in PAGES if "sign-in" not in page.path and not page.open]
+FILLED = {"{id}": "0193a000-0000-7000-8000-000000000001", "{kind}": "daily", "{period}": "2026-11-22"}
+
+
+def address(path: str) -> str:
+    for name, value in FILLED.items():
+        path = path.replace(name, value)
+    return path
+
+
+@pytest.mark.parametrize("page", NEEDS_SESSION, ids=lambda page: f"{page.method} {page.path}")
+async def test_no_page_opens_without_a_session(service: Running, crew: Crew, page) -> None:  # type: ignore[no-untyped-def]
+    async with browser(service) as stranger:
+        answer = await stranger.client.request(page.method, address(page.path))
+        with_token = await stranger.client.request(
+            page.method, address(page.path), headers={"authorization": f"Bearer {crew.sergeant.token}"}
+        )
+    for one in (answer, with_token):
+        assert (one.status_code, one.headers["location"]) == (303, "/review/sign-in")
+
+
+@pytest.mark.parametrize("name", ["officer", "nurse", "paramedic", "auditor", "admin"])
+async def test_there_are_no_codes_for_others(service: Running, crew: Crew, name: str) -> None:
+    with pytest.raises(Refused) as refused:
+        await review.issue_code(service.service.database, crew.team_id, getattr(crew, name).staff_id)
+    assert refused.value.problem.code == "forbidden"
+
+
+async def test_a_code_signs_in_once(service: Running, crew: Crew) -> None:
+    code = await code_for(crew.sergeant, crew.team_id)
+    async with browser(service) as first, browser(service) as second:
+        assert (await first.sign_in(code)).headers["location"] == "/review"
+        again = await second.sign_in(code)
+        assert again.status_code == 422
+        assert "The code is wrong, was used, or has expired" in text(again.text)
+        assert "What needs action now" in await first.read("/review")
+
+
+async def test_a_code_for_a_phone_does_not_sign_in_and_the_other_way_round(service: Running, crew: Crew) -> None:
+    database = service.service.database
+    for_phone = (await access.issue_code_as_owner(database, crew.team_id, crew.sergeant.staff_id)).code
+    async with browser(service) as opened:
+        assert (await opened.sign_in(for_phone)).status_code == 422
+    for_pages = await code_for(crew.sergeant, crew.team_id)
+    enrolling = await service.client.post("/v1/devices", json={"code": for_pages, "name": "phone"})
+    assert (enrolling.status_code, enrolling.json()["code"]) == (404, "not_found")
+
+
+async def test_codes_cannot_be_guessed_at_length(another: Running) -> None:
+    async with browser(another) as guessing:
+        tried = [(await guessing.sign_in("2222-3333-4444")).status_code for _ in range(4)]
+    assert tried == [422, 422, 422, 429]
+
+
+async def test_the_sign_in_form_of_another_browser_is_refused(service: Running, crew: Crew) -> None:
+    code = await code_for(crew.sergeant, crew.team_id)
+    async with browser(service) as attacker, browser(service) as victim:
+        [(_, fields)] = forms(await attacker.read("/review/sign-in"))
+        without_cookie = await victim.send("/review/sign-in", fields | {"code": code})
+        await victim.read("/review/sign-in")
+        with_own_cookie = await victim.send("/review/sign-in", fields | {"code": code})
+        assert [without_cookie.status_code, with_own_cookie.status_code] == [403, 403]
+        assert (await victim.open("/review")).status_code == 303
+
+
+async def test_the_cookie_is_hardened(service: Running, crew: Crew) -> None:
+    async with browser(service) as opened:
+        answer = await opened.sign_in(await code_for(crew.sergeant, crew.team_id))
+    [cookie] = [one for one in answer.headers.get_list("set-cookie") if sessions.SESSION in one]
+    name, _, rest = cookie.partition("=")
+    assert name == "__Host-triage-review"
+    assert set(rest.split("; ")[1:]) == {"Path=/", "HttpOnly", "SameSite=Strict", "Secure"}
+    assert str(crew.sergeant.staff_id) not in cookie
+
+
+async def test_without_https_the_cookie_has_no_prefix_that_browsers_would_refuse(service: Running, crew: Crew) -> None:
+    async with browser(service, "http://127.0.0.1") as opened:
+        answer = await opened.sign_in(await code_for(crew.sergeant, crew.team_id))
+        assert "What needs action now" in await opened.read("/review")
+    assert any(one.startswith("triage-review=") for one in answer.headers.get_list("set-cookie"))
+
+
+async def test_every_page_is_closed_to_script_and_to_other_sites(service: Running, crew: Crew) -> None:
+    async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
+        for path in ("/review", "/review/day", "/review/trends", "/review/chase", "/review/queue", "/review/sign-in"):
+            answer = await sergeant.open(path)
+            policy = answer.headers["content-security-policy"]
+            assert "default-src 'none'" in policy and "unsafe" not in policy and "script-src" not in policy
+            assert answer.headers["cache-control"] == "no-store"
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["x-frame-options"] == "DENY"
+            assert answer.headers["strict-transport-security"]
+            assert (
+                "<script" not in answer.text
+                and "style=" not in answer.text
+                and "http://" not in answer.text.replace("http://www.w3.org/2000/svg", "")
+            )
+
+
+async def test_signing_out_ends_every_session_even_a_copied_one(service: Running, crew: Crew) -> None:
+    async with signed_in(service, crew.sergeant, crew.team_id) as sergeant, browser(service) as thief:
+        thief.client.cookies.update(sergeant.client.cookies)
+        assert (await thief.open("/review")).status_code == 200
+        answer = await sergeant.press(await sergeant.read("/review"), "/review/sign-out")
+        assert answer.headers["location"] == "/review/sign-in?out"
+        assert "You are signed out" in text(await sergeant.read("/review/sign-in?out"))
+        assert (await thief.open("/review")).status_code == 303
+    assert await crew.sergeant.see("/v1/me")  # the phone stays signed in
+
+
+async def test_a_disabled_account_is_out_at_once(service: Running, crew: Crew) -> None:
+    async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
+        async with as_owner(service.url, crew.team_id) as owner:
+            await staff.disable_staff(owner, crew.team_id, crew.sergeant.staff_id)
+        assert (await sergeant.open("/review")).status_code == 303
+
+
+async def test_another_role_is_another_session(service: Running, crew: Crew) -> None:
+    async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
+        async with as_owner(service.url, crew.team_id) as owner:
+            await owner.execute(
+                "UPDATE staff SET role = 'officer', stamp = stamp + 1 WHERE staff_id = $1", crew.sergeant.staff_id
+            )
+        assert (await sergeant.open("/review")).status_code == 303
+
+
+async def test_a_forged_or_moved_cookie_opens_nothing(service: Running, crew: Crew) -> None:
+    actor = await crew.sergeant.actor()
+    for key, name in ((bytes(32), sessions.SESSION), (service.service.root.derive(Purpose.SESSIONS), sessions.FORM)):
+        value = sessions.sealed(key, name, sessions.begin(actor, datetime.now(UTC)))
+        async with browser(service) as forger:
+            answer = await forger.open("/review", cookie=f"__Host-triage-review={value}")
+        assert answer.status_code == 303
+
+
+async def test_a_session_ends_idle_and_at_the_end_of_the_longest_shift(service: Running, crew: Crew) -> None:
+    session = sessions.begin(await crew.sergeant.actor(), NOW)
+    assert sessions.lives(session, NOW + sessions.IDLE - timedelta(seconds=1))
+    assert not sessions.lives(session, NOW + sessions.IDLE)
+    assert not sessions.lives(session, NOW - timedelta(seconds=1))
+    at = NOW
+    while at - NOW < sessions.LONGEST:
+        assert sessions.lives(session, at)
+        session = sessions.renewed(session, at) or session
+        at += timedelta(minutes=10)
+    assert not sessions.lives(session, at)
+
+
+async def test_an_old_cookie_is_answered_with_the_sign_in(service: Running, crew: Crew) -> None:
+    key = service.service.root.derive(Purpose.SESSIONS)
+    actor = await crew.sergeant.actor()
+    for ago, status in ((timedelta(0), 200), (sessions.IDLE, 303)):
+        value = sessions.sealed(key, sessions.SESSION, sessions.begin(actor, datetime.now(UTC) - ago))
+        async with browser(service) as opened:
+            assert (await opened.open("/review", cookie=f"__Host-triage-review={value}")).status_code == status
+
+
+@pytest.mark.parametrize("page", [one for one in NEEDS_SESSION if one.method == "POST"], ids=lambda page: page.path)
+async def test_no_form_is_taken_from_another_site_or_session(service: Running, crew: Crew, page) -> None:  # type: ignore[no-untyped-def]
+    path = address(page.path)
+    async with (
+        signed_in(service, crew.sergeant, crew.team_id) as sergeant,
+        signed_in(service, crew.clinical_lead, crew.team_id) as other,
+    ):
+        own = forms(await sergeant.read("/review"))[0][1]
+        others = forms(await other.read("/review"))[0][1]
+        sent = [
+            await sergeant.send(path, {"csrf": ""}),
+            await sergeant.send(path, others),
+            await sergeant.send(path, own, **{"sec-fetch-site": "cross-site"}),
+            await sergeant.send(path, own, **{"sec-fetch-site": "same-site"}),
+        ]
+        assert [one.status_code for one in sent] == [403] * 4
+        assert (await sergeant.open("/review")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b"csrf=a&csrf=b", "application/x-www-form-urlencoded", 400),
+        (b"csrf=a&more=b", "application/x-www-form-urlencoded", 400),
+        (b"csrf=%ff", "application/x-www-form-urlencoded", 400),
+        (b"\xff\xfe", "application/x-www-form-urlencoded", 400),
+        (b"csrf=" + b"a" * 20_000, "application/x-www-form-urlencoded", 413),
+        (b'{"csrf": "a"}', "application/json", 415),
+    ],
+)
+async def test_forms_that_no_page_sends(
+    service: Running, crew: Crew, body: bytes, content_type: str, status: int
+) -> None:
+    async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
+        answer = await sergeant.client.post("/review/sign-out", content=body, headers={"content-type": content_type})
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+async def test_signing_in_and_out_is_recorded(service: Running, crew: Crew) -> None:
+    async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
+        await sergeant.press(await sergeant.read("/review"), "/review/sign-out")
+    rows = await crew.fetch(
+        "SELECT query, actor FROM audit WHERE team_id = $1 AND query LIKE 'review/%' AND operation = 'access' ORDER BY at"
+    )
+    assert [tuple(row) for row in rows] == [
+        ("review/code", None),
+        ("review/sign-in", crew.sergeant.staff_id),
+        ("review/sign-out", crew.sergeant.staff_id),
+    ]
