@@ -218,7 +218,7 @@ async def test_a_body_of_three_mebibytes_is_413(crew: Crew, path: str) -> None:
     ("coding", "content", "expected"),
     [
         ("gzip", b"{}", (400, "invalid_parameter")),
-        ("gzip", gzip.compress(b"{}")[:-9], (400, "invalid_parameter")),
+        ("gzip", gzip.compress(b"{}", mtime=0)[:-9], (400, "invalid_parameter")),
         ("gzip", b"", (400, "invalid_parameter")),
         ("zstd", b"{}", (400, "invalid_parameter")),
         ("br", b"{}", (415, "unsupported_media_type")),
