@@ -1,5 +1,7 @@
 """Brings the journal up to what was published: rows of editions and releases, each once."""
 
+import asyncio
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import UUID
@@ -31,14 +33,22 @@ class Publications:
             if self._counted.get(team_id) == count:
                 return 0
             for table in PUBLISHED:
-                for row in await _rows(connection, table, team_id):
-                    if (name := _name(table, row)) not in self._known:
-                        line = Published(at=datetime.now(UTC), team_id=team_id, table=table, row=msgspec.Raw(row))
-                        self._journal.add(line)
-                        self._known.add(name)
-                        added += 1
+                rows = await _rows(connection, table, team_id)
+                # a release may have a million rows: none of it on the event loop, and one wait for the disk
+                added += await asyncio.to_thread(self._add, team_id, table, rows, self._known)
         self._counted[team_id] = count
         return added
+
+    def _add(self, team_id: UUID, table: str, rows: Iterable[bytes], known: set[bytes]) -> int:
+        named = {_name(table, row): row for row in rows}
+        fresh = {name: row for name, row in named.items() if name not in known}
+        if fresh:
+            now = datetime.now(UTC)
+            self._journal.add(
+                *(Published(at=now, team_id=team_id, table=table, row=msgspec.Raw(row)) for row in fresh.values())
+            )
+            known |= fresh.keys()
+        return len(fresh)
 
 
 _COUNT = """SELECT (SELECT count(*) FROM summary_edition WHERE team_id = $1)
