@@ -288,7 +288,9 @@ async def _run(app: ASGIApp, scope: Any, inbox: asyncio.Queue[Any], outbox: asyn
 async def running(url: str, data_dir: Path, address: str = "127.0.0.1", **changed: Any) -> AsyncIterator[Running]:
     """The service, open on a migrated database that also holds its keys."""
     limits = {"enrol_attempts_per_hour": 100_000, "pool_size": 5, "queue_limit": 100_000} | changed
-    settings = Settings(database_url=DatabaseUrl(url), keys_database_url=DatabaseUrl(url), data_dir=data_dir, **limits)
+    settings = Settings(
+        **{"database_url": DatabaseUrl(url), "keys_database_url": DatabaseUrl(url)} | limits, data_dir=data_dir
+    )
     opened: list[Service] = []
 
     @contextlib.asynccontextmanager

@@ -21,7 +21,7 @@ COMMANDS = {
     "retention": ("trust", "Show, and with --apply do, what the retention table asks for."),
     "backup": ("backup", "Write the database, or the key store, into a file."),
     "restore": ("backup", "Restore a backup, or rehearse it; what was revoked or erased since stays so."),
-    "keys": ("keys", "The root secret: rotate its key-encryption key, retire old ones."),
+    "keys": ("keys", "Rotate the key-encryption key, retire old ones, forget what was erased."),
     "demo": ("serving", "Serve synthetic months of a team, ending today, and print a token for every role."),
     "codes": ("documents", "Print the code lists."),
     "openapi": ("documents", "Print the OpenAPI document."),

@@ -137,6 +137,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         )
         issuers = load_issuers(settings.oidc_issuers) if settings.oidc_issuers else ()
         providers = tuple(Provider(issuer, http) for issuer in issuers)
+        writer.observe = metrics.observe_append
         yield Service(
             settings=settings,
             owner_url=addresses.owner,

@@ -13,14 +13,16 @@ from triage.commands.options import DATA_DIR, settings
 from triage.people.sealing import Root, add_wrapping_key, drop_wrapping_keys, load_root
 from triage.settings import Settings
 from triage.store.database import Connection, connect
-from triage.store.keys import SQL
+from triage.store.erasure import destroyed_by
+from triage.store.journal import Journal
+from triage.store.keys import SQL, KeyStore
 
 AT_ONCE = 1000
 
 
 @click.group()
 def keys() -> None:
-    """The root secret: rotate its key-encryption key, retire old ones."""
+    """Keys: rotate the key-encryption key, retire old ones, forget what was erased."""
 
 
 @keys.command()
@@ -42,6 +44,24 @@ def retire(data_dir: Path | None) -> None:
     logs.configure("error")
     left = asyncio.run(_retire(settings(data_dir)))
     click.echo(f"key-encryption keys left: {', '.join(map(str, left))}")
+
+
+@keys.command()
+@DATA_DIR
+def forget(data_dir: Path | None) -> None:
+    """Destroy again every key that the journal says was destroyed: after the key store itself was restored."""
+    logs.configure("error")
+    click.echo(f"{asyncio.run(_forget(settings(data_dir)))} keys destroyed again")
+
+
+async def _forget(chosen: Settings) -> int:
+    refs = [ref for line in Journal(chosen.journal).lines() for ref in destroyed_by(line)]
+    root = await asyncio.to_thread(load_root, chosen.root_key_file)
+    async with (
+        databases(chosen) as addresses,
+        connect(addresses.keys, 2, chosen.command_timeout_s, role=None) as database,
+    ):
+        return await KeyStore(database, root, chosen.root_key_file).destroy(refs)
 
 
 async def _rotate(chosen: Settings) -> tuple[int, int]:

@@ -62,10 +62,7 @@ async def erase_person(
     incidents = [each["id"] for each in await connection.fetch(SQL.incidents_of, team_id, person_id)]
     await _check_holds(connection, team_id, incidents)
     receipt = uuid7()
-    journal.add(PersonErasure(at=datetime.now(UTC), team_id=team_id, receipt=receipt, person_id=person_id, by=by))
-    destroyed = await keys.destroy([row["key_ref"]]) if row["key_ref"] else 0
-    await connection.execute(SQL.forget_identifiers, team_id, person_id)
-    await connection.execute(SQL.empty_person, team_id, person_id)
+    destroyed = await _destroy_person(connection, keys, journal, team_id, person_id, row["key_ref"], receipt, by)
     texts, more = await _erase_texts(connection, keys, journal, team_id, incidents, receipt, by)
     await _sign(connection, team_id, receipt, by)
     return Receipt(receipt, texts, destroyed + more)
@@ -79,12 +76,27 @@ async def forget_person(
     if row is None:
         raise Refused(NOT_FOUND)
     receipt = uuid7()
-    journal.add(PersonErasure(at=datetime.now(UTC), team_id=team_id, receipt=receipt, person_id=person_id, by=by))
-    destroyed = await keys.destroy([row["key_ref"]]) if row["key_ref"] else 0
-    await connection.execute(SQL.forget_identifiers, team_id, person_id)
-    await connection.execute(SQL.empty_person, team_id, person_id)
+    destroyed = await _destroy_person(connection, keys, journal, team_id, person_id, row["key_ref"], receipt, by)
     await _sign(connection, team_id, receipt, by)
     return Receipt(receipt, 0, destroyed)
+
+
+async def _destroy_person(
+    connection: asyncpg.Connection,
+    keys: KeyStore,
+    journal: Journal,
+    team_id: UUID,
+    person_id: UUID,
+    key: UUID | None,
+    receipt: UUID,
+    by: str,
+) -> int:
+    at = datetime.now(UTC)
+    journal.add(PersonErasure(at=at, team_id=team_id, receipt=receipt, person_id=person_id, by=by, key=key))
+    destroyed = await keys.destroy([key]) if key else 0
+    await connection.execute(SQL.forget_identifiers, team_id, person_id)
+    await connection.execute(SQL.empty_person, team_id, person_id)
+    return destroyed
 
 
 async def erase_incident(
@@ -184,15 +196,14 @@ async def replay(connection: asyncpg.Connection, keys: KeyStore | None, line: An
         case Leaver():
             await disable_staff(connection, line.team_id, line.staff_id)
         case PersonErasure():
-            row = await connection.fetchrow(SQL.person, line.team_id, line.person_id)
-            if row and row["key_ref"] and keys:
-                await keys.destroy([row["key_ref"]])
+            if keys:
+                await keys.destroy(destroyed_by(line))
             await connection.execute(SQL.forget_identifiers, line.team_id, line.person_id)
             await connection.execute(SQL.empty_person, line.team_id, line.person_id)
             await connection.execute(SQL.add_receipt, line.team_id, line.receipt, line.by)
         case NotesErasure():
             if keys:
-                await keys.destroy(line.keys)
+                await keys.destroy(destroyed_by(line))
             await connection.execute(SQL.empty_entries, line.team_id, line.entries)
             await connection.execute(SQL.end_scope, line.team_id, line.incident_ids)
             await connection.execute(SQL.add_receipt, line.team_id, line.receipt, line.by)
@@ -201,3 +212,14 @@ async def replay(connection: asyncpg.Connection, keys: KeyStore | None, line: An
                 raise ValueError(f"the journal names a table that is not published: {line.table}")
             statement = await connection.fetchval(SQL.keep_published, line.table)
             await connection.execute(statement, bytes(line.row).decode())
+
+
+def destroyed_by(line: AnyLine) -> list[UUID]:
+    """The keys that the erasure of this line destroyed."""
+    match line:
+        case PersonErasure():
+            return [line.key] if line.key else []
+        case NotesErasure():
+            return line.keys
+        case _:
+            return []

@@ -35,11 +35,12 @@ class Leaver(Line, frozen=True, tag="leaver", kw_only=True):
 
 
 class PersonErasure(Line, frozen=True, tag="person_erasure", kw_only=True):
-    """A person's identifiers were destroyed. Ids are no content: they lead to nothing any more."""
+    """A person's identifiers were destroyed, and the key of this reference. Ids lead to nothing any more."""
 
     receipt: UUID
     person_id: UUID
     by: str
+    key: UUID | None = None
 
 
 class NotesErasure(Line, frozen=True, tag="notes_erasure", kw_only=True):

@@ -6,12 +6,13 @@ race the next appends queue for the head's row lock, so that several processes s
 """
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import chain as concatenate
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import asyncpg
@@ -89,7 +90,7 @@ class Log:
         self._notices = notices
         self._queues: dict[UUID, _Queue] = {}
         self.waiting = 0
-        self.observe: Any = None
+        self.observe: Callable[[int, float], None] | None = None
 
     async def append(self, team_id: UUID, items: Sequence[Item]) -> list[Appended]:
         """Append what is new and answer each item. All of it is durable when this returns.
@@ -120,8 +121,12 @@ class Log:
     async def _write(self, team_id: UUID, queue: _Queue) -> None:
         try:
             while batch := queue.take():
+                started = time.perf_counter()
                 await self._settle(team_id, queue, batch)
-                self.waiting -= sum(len(waiting.items) for waiting in batch)
+                size = sum(len(waiting.items) for waiting in batch)
+                self.waiting -= size
+                if self.observe:
+                    self.observe(size, time.perf_counter() - started)
         finally:
             queue.writer = None
 

@@ -1,0 +1,252 @@
+"""Erasing and subject access: the content goes everywhere, the totals and the chain stay."""
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import msgspec
+import pytest
+from crew import Crew, Json, now, refused
+
+KIM: Json = {"nhs_number": "9990000018", "family_name": "Rowe", "given_name": "Kim", "born": "1971-02-03"}
+NOTE = "Kim Rowe said so"
+
+
+async def known(crew: Crew) -> tuple[str, UUID, Json]:
+    """A person, an open incident linked to the person, and the entry with a note in it."""
+    answer = await crew.nurse.post("/v1/people", KIM)
+    person: str = answer.json()["person_id"]
+    incident = uuid4()
+    noted = await crew.nurse.tell("nurse", incident, occurred_at=now(), note=NOTE)
+    await crew.nurse.tell("person_link", incident, person_id=person)
+    return person, incident, noted
+
+
+async def keys_left(at: Installation) -> set[Any]:
+    connection = await asyncpg.connect(at.keys_url)
+    rows = await connection.fetch("SELECT ref FROM keystore.data_key")
+    await connection.close()
+    return {row["ref"] for row in rows}
+
+
+def of(at: Installation) -> tuple[str, ...]:
+    return ("--team", str(at.crew.team_id), "--by", "the officer in charge")
+
+
+async def test_an_erased_person_is_gone_and_the_rest_stands(installation: Installation) -> None:
+    crew = installation.crew
+    person, incident, noted = await known(crew)
+    before = await crew.nurse.incident(incident)
+    held = await crew.fetch("SELECT key_ref FROM entry WHERE team_id = $1 AND key_ref IS NOT NULL")
+    held += await crew.fetch("SELECT key_ref FROM person WHERE team_id = $1")
+    await installation.triage("erase", *of(installation), "--person", person)
+    assert not await keys_left(installation) & {row["key_ref"] for row in held}
+    [row] = await crew.fetch("SELECT sealed, key_ref, erased_at FROM person WHERE team_id = $1")
+    assert (row["sealed"], row["key_ref"], row["erased_at"] is None) == (None, None, False)
+    assert await crew.fetch("SELECT 1 FROM person_identifier WHERE team_id = $1") == []
+    assert refused(await crew.nurse.put(noted)) == (410, "entry_erased")
+    assert NOTE not in str(await crew.nurse.entries(incident))
+    assert await crew.nurse.incident(incident) == before
+    answer = await crew.clinical_lead.post("/v1/people/match", KIM)
+    assert answer.json() == {"person_id": None, "matched_on": None}
+    assert "not as written" not in await installation.triage("verify")
+
+
+async def test_the_receipt_says_who_and_when_and_not_what(installation: Installation) -> None:
+    crew = installation.crew
+    person, _, _ = await known(crew)
+    await installation.triage("erase", *of(installation), "--person", person)
+    [receipt] = await crew.fetch("SELECT * FROM erasure WHERE team_id = $1")
+    assert set(receipt.keys()) == {"team_id", "id", "at", "by"}
+    assert receipt["by"] == "the officer in charge"
+    [row] = await crew.fetch("SELECT ids, query FROM audit WHERE team_id = $1 AND operation = 'erasure'")
+    assert tuple(row) == ([receipt["id"]], "erase")
+
+
+async def test_an_incidents_notes_are_erased_and_the_person_stays(installation: Installation) -> None:
+    crew = installation.crew
+    person, incident, noted = await known(crew)
+    await installation.triage("erase", *of(installation), "--incident", str(incident))
+    assert refused(await crew.nurse.put(noted)) == (410, "entry_erased")
+    assert (await crew.nurse.post("/v1/people", KIM)).json() == {"person_id": person}
+
+
+async def test_what_waits_in_quarantine_is_erased_with_its_incident(installation: Installation) -> None:
+    crew = installation.crew
+    _, incident, noted = await known(crew)
+    assert (await crew.nurse.put(noted | {"note": "another note"})).status_code == 409
+    assert len((await crew.clinical_lead.see("/v1/quarantine"))["items"]) == 1
+    await installation.triage("erase", *of(installation), "--incident", str(incident))
+    assert (await crew.clinical_lead.see("/v1/quarantine"))["items"] == []
+
+
+async def test_a_phone_lets_an_erased_incident_go(installation: Installation) -> None:
+    crew = installation.crew
+    _, incident, _ = await known(crew)
+    await crew.officer.follow()
+    assert str(incident) in crew.officer.holds
+    await installation.triage("erase", *of(installation), "--incident", str(incident))
+    await crew.fetch("UPDATE incident SET scope_until = scope_until - interval '1 second' WHERE team_id = $1")
+    await crew.officer.follow()
+    assert str(incident) not in crew.officer.holds
+
+
+@pytest.mark.parametrize("lifted", [False, True])
+async def test_nothing_under_legal_hold_is_erased(installation: Installation, lifted: bool) -> None:
+    crew = installation.crew
+    person, incident, noted = await known(crew)
+    await installation.triage("hold", *of(installation), "--reason", "inquest", str(incident))
+    if lifted:
+        await installation.triage("hold", *of(installation), "--lift", str(incident))
+    printed = await installation.triage("erase", *of(installation), "--person", person, fails=not lifted)
+    assert ("legal hold" in printed) is not lifted
+    assert ((await crew.nurse.put(noted)).status_code == 200) is not lifted
+
+
+async def test_a_death_is_a_legal_hold(installation: Installation) -> None:
+    crew = installation.crew
+    person, incident, _ = await known(crew)
+    await crew.nurse.tell("follow_up", incident, event="died")
+    assert "legal hold" in await installation.triage("erase", *of(installation), "--person", person, fails=True)
+    assert refused(await crew.nurse.get(f"/v1/incidents/{incident}")) == (404, "not_found")
+
+
+async def test_nobody_is_erased_under_an_id_of_nobody(installation: Installation) -> None:
+    printed = await installation.triage("erase", *of(installation), "--person", str(uuid4()), fails=True)
+    assert "no such record" in printed
+
+
+async def test_subject_access_gathers_everything_and_is_recorded(installation: Installation, tmp_path: Path) -> None:
+    crew = installation.crew
+    person, incident, noted = await known(crew)
+    amended = {"kind": "nurse", "occurred_at": noted["occurred_at"], "note": "corrected"}
+    await crew.nurse.tell("amendment", incident, amends=noted["id"], entry=amended)
+    await crew.sergeant.incident(incident)
+    await crew.nurse.tell("nurse", uuid4(), note="of somebody else")
+    out = tmp_path / "file"
+    await installation.triage("subject-access", *of(installation), "--out", str(out), person)
+    file = msgspec.json.decode((out / f"subject-{person}.json").read_bytes())
+    page = (out / f"subject-{person}.html").read_text()
+    assert file["identity"] == KIM
+    assert [one["kind"] for one in file["entries"]] == ["nurse", "person_link", "amendment"]
+    assert ("consultation", str(crew.sergeant.staff_id)) in [(o["operation"], o["actor"]) for o in file["operations"]]
+    assert all(text in page for text in (NOTE, "corrected", "9990000018"))
+    assert "somebody else" not in page
+    assert (out / f"subject-{person}.html").stat().st_mode & 0o077 == 0
+    [row] = await crew.fetch("SELECT ids, recipient FROM audit WHERE team_id = $1 AND operation = 'disclosure'")
+    assert tuple(row) == ([UUID(person), incident], "the officer in charge")
+
+
+async def test_retention_shows_first_and_acts_when_told_and_switched_on(installation: Installation) -> None:
+    crew = installation.crew
+    await known(crew)
+    await crew.fetch("UPDATE person SET created_at = now() - interval '30 months' WHERE team_id = $1")
+    await crew.fetch("UPDATE incident SET occurred_at = now() - interval '30 months' WHERE team_id = $1")
+    at = ("retention", "--team", str(crew.team_id))
+
+    async def erased() -> bool:
+        [row] = await crew.fetch("SELECT erased_at FROM person WHERE team_id = $1")
+        return row["erased_at"] is not None
+
+    assert "person" in await installation.triage(*at)
+    await installation.triage(*at, "--apply")
+    assert not await erased()  # nobody switched it on
+    await crew.fetch("UPDATE retention SET applied = true WHERE part = 'person' AND $1::uuid IS NOT NULL")
+    await installation.triage(*at)
+    assert not await erased()  # only shown
+    await installation.triage(*at, "--apply")
+    assert await erased()
+
+
+# --- a restored backup ---
+
+
+async def test_a_restored_backup_revives_nothing_that_was_ended_since(
+    installation: Installation, tmp_path: Path
+) -> None:
+    crew, file = installation.crew, str(tmp_path / "main.dump")
+    person, incident, noted = await known(crew)
+    await crew.nurse.follow()
+    await installation.triage("backup", file)
+    assert Path(file).stat().st_mode & 0o077 == 0
+    await installation.triage("erase", *of(installation), "--person", person)
+    assert (await crew.sergeant.delete(f"/v1/devices/{crew.officer.device_id}")).status_code == 204
+    await installation.triage("staff", "disable", "--team", str(crew.team_id), str(crew.paramedic.staff_id))
+    since = await crew.nurse.tell("nurse", uuid4())
+    await crew.nurse.follow()
+    cursor = crew.nurse.cursor
+    assert "rehearsed" in await installation.triage("restore", "--rehearse", file)
+    assert (await crew.nurse.get(f"/v1/incidents/{since['incident_id']}")).status_code == 200  # nothing was replaced
+    assert "restored" in await installation.triage("restore", file)
+    assert refused(await crew.officer.get("/v1/me")) == (401, "device_revoked")
+    assert refused(await crew.paramedic.get("/v1/me"))[0] == 401
+    assert refused(await crew.nurse.put(noted)) == (410, "entry_erased")
+    assert NOTE not in str(await crew.nurse.entries(incident))
+    assert (await crew.clinical_lead.post("/v1/people/match", KIM)).json()["person_id"] is None
+    assert refused(await crew.nurse.get(f"/v1/incidents/{since['incident_id']}")) == (404, "not_found")
+    assert refused(await crew.nurse.post_sync(cursor=cursor)) == (410, "cursor_unknown")
+    assert (await crew.nurse.sync(since))["counts"]["stored"] == 1
+    assert "not as written" not in await installation.triage("verify")
+
+
+async def test_a_backup_holds_no_key(installation: Installation, tmp_path: Path) -> None:
+    await known(installation.crew)
+    [row] = await installation.crew.fetch("SELECT key_ref FROM person WHERE team_id = $1")
+    for keys, held in ((False, False), (True, True)):
+        file = tmp_path / f"keys-{keys}.dump"
+        await installation.triage("backup", *(["--keys"] if keys else []), str(file))
+        assert (b"data_key" in file.read_bytes()) is held
+    assert row["key_ref"] in await keys_left(installation)
+
+
+async def test_a_restored_key_store_forgets_again(installation: Installation) -> None:
+    person, _, _ = await known(installation.crew)
+    before = await keys_left(installation)
+    connection = await asyncpg.connect(installation.keys_url)
+    kept = await connection.fetch("SELECT ref, wrapped, made_at FROM keystore.data_key")
+    await installation.triage("erase", *of(installation), "--person", person)
+    gone = before - await keys_left(installation)
+    assert len(gone) == 2
+    rows = [tuple(row) for row in kept if row["ref"] in gone]
+    await connection.executemany("INSERT INTO keystore.data_key (ref, wrapped, made_at) VALUES ($1, $2, $3)", rows)
+    await connection.close()
+    assert "2 keys destroyed again" in await installation.triage("keys", "forget")
+    assert not gone & await keys_left(installation)
+
+
+async def test_a_damaged_backup_replaces_nothing(installation: Installation, tmp_path: Path) -> None:
+    file = tmp_path / "damaged.dump"
+    await installation.triage("backup", str(file))
+    file.write_bytes(file.read_bytes()[:-2000])
+    await installation.triage("restore", str(file), fails=True)
+    assert (await installation.crew.nurse.get("/v1/me")).status_code == 200
+
+
+# --- key rotation ---
+
+
+async def test_a_rotation_changes_no_content_and_no_process_notices(installation: Installation) -> None:
+    crew = installation.crew
+    _, incident, _ = await known(crew)
+    assert "under key 2" in await installation.triage("keys", "rotate")
+    assert "left: 2" in await installation.triage("keys", "retire")
+    assert NOTE in str(await crew.nurse.entries(incident))
+    await crew.nurse.tell("nurse", incident, note="after it")
+    assert "after it" in str(await crew.nurse.entries(incident))
+
+
+async def test_a_rotation_cut_short_goes_on(installation: Installation) -> None:
+    _, incident, _ = await known(installation.crew)
+    await installation.triage("keys", "rotate")
+    connection = await asyncpg.connect(installation.keys_url)
+    rows = await connection.fetch("SELECT ref, wrapped FROM keystore.data_key LIMIT 5")
+    root = installation.process.service.root
+    keys = await installation.process.service.keys.fetch(row["ref"] for row in rows)
+    undone = [(ref, root.wrap(key, ref)) for ref, key in keys.items()]  # as the process wrapped before
+    await connection.executemany("UPDATE keystore.data_key SET wrapped = $2 WHERE ref = $1", undone)
+    await connection.close()
+    assert "left: 1, 2" in await installation.triage("keys", "retire")
+    assert "5 data keys wrapped anew under key 2" in await installation.triage("keys", "rotate")
+    assert "left: 2" in await installation.triage("keys", "retire")
+    assert NOTE in str(await installation.crew.nurse.entries(incident))

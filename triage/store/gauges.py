@@ -1,0 +1,38 @@
+"""How the service stands, over all teams: figures for the metrics, none of them about anybody."""
+
+from msgspec import Struct
+
+from triage.store.access import SQL as ACCESS
+from triage.store.database import Database
+from triage.store.statements import load
+
+SQL = load("gauges")
+
+
+class Gauges(Struct, frozen=True, kw_only=True):
+    """`log_head` and `quarantine` are sums over the teams, the others the worst of any team."""
+
+    log_head: int
+    quarantine: int
+    outbox_seconds: float
+    unpublished_seconds: float
+    clock_skew_ms: int
+
+
+async def read(database: Database) -> Gauges:
+    """The figures of this moment."""
+    async with database.anyone() as connection:
+        teams = [row["team_id"] for row in await connection.fetch(ACCESS.teams)]
+    rows = []
+    for team_id in teams:
+        async with database.team(team_id) as connection:
+            row = await connection.fetchrow(SQL.of_team, team_id)
+            assert row
+            rows.append(row)
+    return Gauges(
+        log_head=sum(row["log_head"] or 0 for row in rows),
+        quarantine=sum(row["quarantine"] for row in rows),
+        outbox_seconds=max((row["outbox_seconds"] for row in rows), default=0.0),
+        unpublished_seconds=max((row["unpublished_seconds"] for row in rows), default=0.0),
+        clock_skew_ms=max((row["clock_skew_ms"] for row in rows), default=0),
+    )
