@@ -21,10 +21,12 @@ import pytest
 import pytest_asyncio
 from crew import Crew, Running, running
 from exported import Seeded, Team, add_team, half_a_year
+from installation import Installation
 
 from triage.embedded import EmbeddedPostgres
 from triage.migrate import LOCK, migrate
 from triage.resources import folder
+from triage.settings import DatabaseUrl
 
 hypothesis.settings.register_profile("triage", deadline=None)  # the machine is shared; time is measured elsewhere
 hypothesis.settings.load_profile("triage")
@@ -151,6 +153,14 @@ async def another(service: Running) -> AsyncIterator[Running]:
 async def crew(service: Running) -> Crew:
     """A team of its own, with everybody in it."""
     return await service.enrol_crew()
+
+
+@pytest_asyncio.fixture
+async def installation(server: str, template: str, tmp_path: Path) -> AsyncIterator[Installation]:
+    """A service of its own, for what changes more than a team; its keys lie in another database."""
+    async with _database(server, template) as url, _database(server, template) as keys_url:
+        async with running(url, tmp_path, keys_database_url=DatabaseUrl(keys_url)) as process:
+            yield Installation(process, await process.enrol_crew(), keys_url, tmp_path)
 
 
 @pytest_asyncio.fixture

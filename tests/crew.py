@@ -287,10 +287,13 @@ async def _run(app: ASGIApp, scope: Any, inbox: asyncio.Queue[Any], outbox: asyn
 @contextlib.asynccontextmanager
 async def running(url: str, data_dir: Path, address: str = "127.0.0.1", **changed: Any) -> AsyncIterator[Running]:
     """The service, open on a migrated database that also holds its keys."""
-    limits = {"enrol_attempts_per_hour": 100_000, "pool_size": 5, "queue_limit": 100_000} | changed
-    settings = Settings(
-        **{"database_url": DatabaseUrl(url), "keys_database_url": DatabaseUrl(url)} | limits, data_dir=data_dir
-    )
+    chosen: dict[str, Any] = {
+        "keys_database_url": DatabaseUrl(url),
+        "enrol_attempts_per_hour": 100_000,
+        "pool_size": 5,
+        "queue_limit": 100_000,
+    }
+    settings = Settings(database_url=DatabaseUrl(url), data_dir=data_dir, **(chosen | changed))
     opened: list[Service] = []
 
     @contextlib.asynccontextmanager

@@ -8,6 +8,7 @@ import asyncpg
 import msgspec
 import pytest
 from crew import Crew, Json, now, refused
+from installation import Installation
 
 KIM: Json = {"nhs_number": "9990000018", "family_name": "Rowe", "given_name": "Kim", "born": "1971-02-03"}
 NOTE = "Kim Rowe said so"
