@@ -351,7 +351,7 @@ async def devices(database: Database, actor: Actor) -> list[Device]:
     every = "devices.manage" in actor.verbs
     async with database.team(actor.team_id) as connection, connection.transaction():
         rows = await connection.fetch(
-            SQL.devices, actor.team_id, None if every else actor.staff_id, actor.side if every else None
+            SQL.devices, actor.team_id, None if every else actor.account, actor.side if every else None
         )
         if rows:
             await audit.note(connection, actor, "consultation", "devices", [row["id"] for row in rows])
