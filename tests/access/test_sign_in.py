@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
-from access.loopback_issuer import AUDIENCE, LoopbackIssuer
 from crew import CAST, Crew, Phone, Running, entry, refused, running
+from loopback_issuer import AUDIENCE, LoopbackIssuer
 from uuid_utils.compat import uuid7
 
 from triage.access.budget import Budget
