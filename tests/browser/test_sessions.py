@@ -214,7 +214,8 @@ async def test_signing_in_and_out_is_recorded(service: Running, crew: Crew) -> N
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
         await sergeant.press(await sergeant.read("/review"), "/review/sign-out")
     rows = await crew.fetch(
-        "SELECT query, actor FROM audit WHERE team_id = $1 AND query LIKE 'review/%' AND operation = 'access' ORDER BY at"
+        "SELECT query, actor FROM audit "
+        "WHERE team_id = $1 AND query LIKE 'review/%' AND operation = 'access' ORDER BY at"
     )
     assert [tuple(row) for row in rows] == [
         ("review/code", None),

@@ -7,6 +7,7 @@ them out.
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import timedelta
 from typing import Any, Final
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 import msgspec
@@ -63,6 +64,7 @@ CONFLICTS: Final = 20
 PERIODS: Final = 13
 """A quarter of weeks, a year of months and the one before."""
 CALLBACK: Final = "/review/sign-in/callback"
+_CALLBACK: Final = Callback.__struct_fields__
 BY: Final[dict[str, PeriodKind]] = {"week": "weekly", "month": "monthly"}
 INTERNAL: Final = ("daily", "weekly", *PROTECTED_KINDS)
 DONE: Final = {
@@ -154,8 +156,12 @@ async def come_back(visit: Visit) -> Answer:
 
 
 def _callback(visit: Visit) -> Callback:
-    sent = query(visit.scope, "state", "code", "iss", "error", "error_description", "error_uri", "session_state")
-    return msgspec.convert(sent, Callback)
+    """What the issuer sent along; what is not of the protocol is passed over (RFC 6749 section 4.1.2)."""
+    sent = visit.scope["query_string"].decode("latin-1")
+    pairs = [(name, value) for name, value in parse_qsl(sent) if name in _CALLBACK]
+    if len(dict(pairs)) < len(pairs):
+        raise Refused(INVALID_PARAMETER, "A query parameter is given twice.")
+    return msgspec.convert(dict(pairs), Callback)
 
 
 async def sign_out(visit: Visit) -> Answer:

@@ -9,7 +9,7 @@ from litestar.types import Scope
 from msgspec import structs
 
 from triage.access.actors import Actor
-from triage.http.messages import NO_STORE, Answer, HeaderList, header, jittered
+from triage.http.messages import NO_STORE, Answer, ClientGone, HeaderList, header, jittered
 from triage.http.operations import Handler, Method, Operation
 from triage.http.service import Asked
 from triage.log.faults import CONTROL
@@ -107,14 +107,16 @@ class Visit(Asked):
         return found
 
     async def _read(self) -> bytes:
-        body = b""
+        body = bytearray()
         while True:
-            message = await self.receive()
-            body += message.get("body", b"")  # type: ignore[call-overload]
+            message: Any = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            body += message.get("body", b"")
             if len(body) > LONGEST_FORM:
                 raise Refused(TOO_LARGE)
             if not message.get("more_body"):
-                return body
+                return bytes(body)
 
     def page(self, template: str, status: int = 200, **content: Any) -> Answer:
         """A page; signed in, with the navigation and the way out."""

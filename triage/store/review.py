@@ -46,7 +46,7 @@ async def standing(database: Database, team_id: UUID, staff_id: UUID) -> Actor |
     """The account as it stands now; None once it is disabled."""
     async with database.team(team_id) as connection:
         row = await connection.fetchrow(SQL.standing, team_id, staff_id)
-    return row and access.actor_of(row)
+    return None if row is None else access.actor_of(row)
 
 
 async def issue_code(database: Database, team_id: UUID, staff_id: UUID) -> Enrolment:
