@@ -835,6 +835,16 @@ def test_an_intent_withdrawn_within_two_minutes_was_never_there() -> None:
     assert "intent_withdrawn" not in story.flags()
 
 
+@pytest.mark.parametrize("captured", [(5, 90), (90, 5)])
+def test_of_two_withdrawals_the_earlier_captured_counts(captured: tuple[float, float]) -> None:
+    story = Story()
+    intent = story.intent(4)
+    for when in captured:
+        story.withdraw(intent, when)
+    story.outcome("community_follow_up")
+    assert story.s136() == (None, "none")
+
+
 def test_an_intent_corrected_freely_to_s136_counts_from_its_own_capture() -> None:
     story = Story()
     intent = story.intent(4, power="unsure")

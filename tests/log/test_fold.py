@@ -378,6 +378,18 @@ def test_a_change_of_what_is_not_held_waits_for_it() -> None:
     assert story.view().area == "luton_west"
 
 
+@pytest.mark.parametrize("kind", ["amendment", "withdrawal"])
+@pytest.mark.parametrize("held", [True, False])
+def test_what_names_nothing_held_is_flagged(kind: str, held: bool) -> None:
+    story = Story()
+    target = story.officer(20).id if held else NO_ONES
+    if kind == "amendment":
+        story.amend(target, 30, "officer", by=OFFICER)
+    else:
+        story.withdraw(target, 30, by=OFFICER)
+    assert ("target_not_held" in story.flags()) is not held
+
+
 # --- status --------------------------------------------------------------------------------------------------------
 
 
