@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -399,6 +400,16 @@ async def test_the_protected_summary_has_the_numbers_of_the_release(released: Te
         for cell in line["cells"]
     }
     assert numbers == await partner.cells("2025-Q1", edition=1)
+    address = "/v1/summaries/quarterly/2025-Q1?edition=1"
+    signed_in = {"authorization": f"Bearer {partner.token}"}
+    served = {
+        kind: await released.running.client.get(address, headers=signed_in | {"accept": kind})
+        for kind in ("application/json", "text/csv", "text/html")
+    }
+    assert served["application/json"].content == row["body"]
+    assert served["text/csv"].content == await partner.bytes(TABLES, edition=1)
+    cells = re.findall(r"<td>([^<]*)</td>", served["text/html"].text)
+    assert cells == ["c" if n is None else str(n) for n in numbers.values()]
     assert not {"as_at_seq", "chain_head", "as_at", "rules"} & set(summary)
 
 

@@ -5,8 +5,10 @@ It has the very numbers of the `tables` release of the period, and nothing of th
 
 from datetime import datetime
 from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from msgspec import Struct
 
 from triage.disclosure import files
@@ -68,3 +70,30 @@ def csv(summary: Protected) -> bytes:
         for row in table.rows:
             lines += [f"{table.code},{'/'.join(row.row) or 'all'},{cell.column},{cell.count}" for cell in row.cells]
     return ("\n".join(lines) + "\n").encode()
+
+
+# the frame is that of the internal form: a reader of both finds his way
+_templates = Environment(
+    loader=ChoiceLoader([PackageLoader("triage.disclosure"), PackageLoader("triage.summaries")]),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def page(summary: Protected, zone: ZoneInfo) -> bytes:
+    """A protected edition as a page, with the numbers of `csv`."""
+    facts = [
+        ("Edition", str(summary.edition)),
+        ("Form", summary.form),
+        ("Cut off", _local(summary.cut_off, zone)),
+        ("Published", _local(summary.published_at, zone)),
+        ("Policy", summary.statement.policy),
+    ]
+    template = _templates.get_template("protected.html")
+    return template.render(summary=summary, facts=facts, stylesheet=None).encode()
+
+
+def _local(instant: datetime, zone: ZoneInfo) -> str:
+    return instant.astimezone(zone).strftime("%-d %B %Y %H:%M %Z")

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from triage.access.actors import Actor
+from triage.disclosure import protected
 from triage.http.messages import (
     NO_STORE,
     Answer,
@@ -99,7 +100,9 @@ async def get_summary(asked: Asked) -> Answer:
         await audit.note(connection, actor, operation, f"summary {kind} {period} {form}", recipient=recipient)
     if media_type != JSON:
         team = await summaries.team(database, actor.team_id)
-        body = rendered(editions.decode(body), media_type, team.calendar.zone)
+        zone = team.calendar.zone
+        internal = form == "internal"
+        body = rendered(editions.decode(body), media_type, zone) if internal else partners(body, media_type, zone)
     return _answer(asked, body, media_type)
 
 
@@ -114,6 +117,12 @@ def form_of(actor: Actor) -> Form:
 def rendered(summary: Summary, media_type: str, zone: Any) -> bytes:
     """An edition as a page or as CSV."""
     return pages.of_summary(summary, zone) if media_type == HTML else tables.of_summary(summary)
+
+
+def partners(body: bytes, media_type: str, zone: Any) -> bytes:
+    """A protected edition as a page or as CSV."""
+    summary = protected.decode(body)
+    return protected.page(summary, zone) if media_type == HTML else protected.csv(summary)
 
 
 async def _without_edition(
