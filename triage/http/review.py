@@ -21,7 +21,7 @@ from triage.access.oidc import OidcRefused, Provider, Reason
 from triage.access.oidc_login import Callback, Pending
 from triage.http import entries, quarantine
 from triage.http.messages import Answer, an_id, is_unchanged, query, strong_etag
-from triage.http.operations import Operation
+from triage.http.operations import Handler, Operation
 from triage.http.service import Asked
 from triage.http.summaries import PROTECTED_KINDS
 from triage.http.visits import (
@@ -473,17 +473,30 @@ async def trends(visit: Visit) -> Answer:
     return visit.page("trends.html", by=by, periods=periods, trends=figures.trends(found))
 
 
-# --- the style sheet ---
+# --- what pages load ---
 
 
 async def get_style(asked: Asked) -> Answer:
-    """The style sheet of every page; the one address that needs no session beside signing in."""
-    body = pages.style()
+    """The style sheet of every page."""
+    return _file(asked, "style.css", b"text/css; charset=utf-8")
+
+
+async def get_icon(asked: Asked) -> Answer:
+    """The icon of every page."""
+    return _file(asked, "icon.svg", b"image/svg+xml")
+
+
+def _file(asked: Asked, name: str, media_type: bytes) -> Answer:
+    body = pages.file(name)
     etag = strong_etag(body)
     headers = [(b"etag", etag.encode()), (b"cache-control", b"no-cache")]
     if is_unchanged(asked.scope, etag):
         return Answer(304, headers=headers)
-    return Answer(200, body, b"text/css; charset=utf-8", headers)
+    return Answer(200, body, media_type, headers)
+
+
+def _file_operation(path: str, handler: Handler) -> Operation:
+    return Operation(method="GET", path=path, handler=handler, summary="", tag="Review", responses=(), open=True)
 
 
 PAGES: Final = (
@@ -503,8 +516,7 @@ PAGES: Final = (
     page_operation("POST", "/review/quarantine/{id}/release", release),
     page_operation("POST", "/review/quarantine/{id}/discard", discard),
     page_operation("GET", "/review/incidents/{id}", incident),
-    Operation(
-        method="GET", path="/review/style.css", handler=get_style, summary="", tag="Review", responses=(), open=True
-    ),
+    _file_operation("/review/style.css", get_style),
+    _file_operation("/review/icon.svg", get_icon),
 )
-"""Every page, and the style sheet."""
+"""Every page, and what pages load."""

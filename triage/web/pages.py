@@ -33,7 +33,7 @@ def render(template: str, **content: Any) -> bytes:
     return _templates.get_template(f"review/{template}").render(content).encode()
 
 
-def style() -> bytes:
-    """The style sheet of every page."""
-    source, _, _ = _web.get_source(_templates, "style.css")
+def file(name: str) -> bytes:
+    """What pages load beside themselves: `style.css`, `icon.svg`."""
+    source, _, _ = _web.get_source(_templates, name)
     return source.encode()

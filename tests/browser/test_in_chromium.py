@@ -1,0 +1,256 @@
+"""The review pages in a real Chromium: accessible by axe-core, by keyboard alone, 360 px wide, without script."""
+
+import asyncio
+import shutil
+import socket
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import uvicorn
+from browsing import code_for
+from crew import DAY, HOUR, Crew, Running, entry, now
+from playwright.async_api import Browser, Page, async_playwright
+from uuid_utils.compat import uuid7
+
+from triage.jobs.publishing import publish
+from triage.store import summaries
+from triage.summaries.schedule import slot
+from triage.times import due_at, operational_day, period_of
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+HERE = Path(__file__).parent
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PHONE = {"width": 360, "height": 740}
+DESKTOP = {"width": 1280, "height": 900}
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+PAGES = ["/review", "/review/day", "/review/trends", "/review/trends?by=month", "/review/chase", "/review/queue"]
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The source of axe-core."""
+    directory = tmp_path_factory.mktemp("axe")
+    shutil.copy(HERE / "package.json", directory)
+    options = ["--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
+    subprocess.run(["npm", "install", *options], cwd=directory, check=True)
+    return (directory / "node_modules/axe-core/axe.min.js").read_text()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def chromium() -> AsyncIterator[Browser]:
+    """One browser for all tests; each opens a context of its own."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def address(service: Running) -> AsyncIterator[str]:
+    """The service of this process on a port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        app: Any = service.client._transport.app  # type: ignore[attr-defined]
+        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, interface="asgi3"))
+        serving = asyncio.create_task(server._serve([listener]))
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        await serving
+
+
+@pytest_asyncio.fixture
+async def busy(crew: Crew, service: Running) -> Crew:
+    """A team with something on every page."""
+    held, arrived = uuid7(), now() - 2 * HOUR
+    await crew.officer.tell("officer", held, occurred_at=arrived - HOUR, area="bedford", age=15, legal_status="s136")
+    await crew.officer.tell("outcome", held, disposal="s136_removed", decided_at=arrived, decided_by="officer")
+    await crew.officer.tell("detention", held, event="arrived_site", at=arrived, place_of_safety="police_station")
+    await crew.officer.tell("officer", uuid7(), log_ref="BP-77", area="bedford", sex="male", note="nobody here")
+    differing = uuid7()
+    await crew.nurse.tell("nurse", differing, log_ref="BP-77", area="bedford", sex="male")
+    await crew.officer.tell("officer", differing, occurred_at=now() - 5 * HOUR, area="luton_west", sex="female")
+    for phone in (crew.officer, crew.nurse):
+        kind = "officer" if phone is crew.officer else "nurse"
+        body = entry(kind, uuid7(), area="luton_north", occurred_at=now() - 4 * DAY)
+        await phone.store(body)
+        assert (await phone.put(body | {"sex": "male"})).status_code == 409
+    database = service.service.database
+    team = await summaries.team(database, crew.team_id)
+    yesterday = operational_day(now()) - DAY
+    periods = (period_of("daily", yesterday), period_of("weekly", yesterday - 7 * DAY))
+    for period in periods:
+        at = due_at(period.starts, now().time())
+        await crew.officer.tell("officer", uuid7(), occurred_at=at, captured_at=at, area="luton_south")
+        assert await publish(database, team, slot(period, team.calendar), now())
+    return crew
+
+
+@asynccontextmanager
+async def opened(chromium: Browser, address: str, **how: Any) -> AsyncIterator[Page]:
+    """A page in which nothing may go wrong and nothing be asked of anybody else."""
+    context = await chromium.new_context(base_url=address, **how)
+    page = await context.new_page()
+    faults: list[str] = []
+    page.on("console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("request", lambda request: None if request.url.startswith(address) else faults.append(request.url))
+    yield page
+    await context.close()
+    assert faults == []
+
+
+async def sign_in(page: Page, crew: Crew, role: str = "sergeant") -> None:
+    await page.goto("/review/sign-in")
+    await page.get_by_label("One-time code").fill(await code_for(getattr(crew, role), crew.team_id))
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("heading", name="What needs action now").wait_for()
+
+
+async def faults_by_axe(page: Page, axe: str) -> list[str]:
+    """What axe-core finds wrong; over the debugging protocol, for the page's policy lets no script in."""
+    session = await page.context.new_cdp_session(page)
+    await session.send("Runtime.evaluate", {"expression": axe})
+    run = f"axe.run(document, {{runOnly: {WCAG}}}).then(r => r.violations.map(v => v.id + ' ' + v.nodes[0].html))"
+    answer = await session.send("Runtime.evaluate", {"expression": run, "awaitPromise": True, "returnByValue": True})
+    assert "exceptionDetails" not in answer, answer
+    found: list[str] = answer["result"]["value"]
+    return found
+
+
+async def sideways(page: Page) -> bool:
+    """Whether the page scrolls sideways."""
+    session = await page.context.new_cdp_session(page)
+    metrics = await session.send("Page.getLayoutMetrics")
+    return bool(metrics["cssContentSize"]["width"] > metrics["cssLayoutViewport"]["clientWidth"])
+
+
+async def test_axe_finds_what_is_wrong(chromium: Browser, axe: str) -> None:
+    context = await chromium.new_context()
+    page = await context.new_page()
+    await page.set_content("<html><body><img src='data:,'><input></body></html>")
+    found = " ".join(await faults_by_axe(page, axe))
+    assert "image-alt" in found and "label" in found and "html-has-lang" in found
+    await context.close()
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["360", "1280"])
+@pytest.mark.parametrize("role", ["sergeant", "clinical_lead"])
+async def test_every_page_is_accessible_and_fits(
+    chromium: Browser, address: str, axe: str, busy: Crew, viewport: Any, role: str
+) -> None:
+    async with opened(chromium, address, viewport=viewport) as page:
+        await page.goto("/review/sign-in")
+        assert (await faults_by_axe(page, axe), await sideways(page)) == ([], False)
+        await sign_in(page, busy, role)
+        for path in PAGES:
+            await page.goto(path)
+            assert (path, await faults_by_axe(page, axe), await sideways(page)) == (path, [], False)
+        await page.goto("/review")
+        await page.locator(".card a").first.click()
+        await page.get_by_role("heading", name="Full history").wait_for()
+        assert (await faults_by_axe(page, axe), await sideways(page)) == ([], False)
+
+
+async def test_a_wrong_code_is_explained(chromium: Browser, address: str, axe: str) -> None:
+    async with chromium_page_with_one_refusal(chromium, address) as page:
+        await page.goto("/review/sign-in")
+        await page.get_by_label("One-time code").fill("2222-3333-4444")
+        await page.get_by_role("button", name="Sign in").click()
+        await page.get_by_role("alert").get_by_text("The code is wrong, was used, or has expired").wait_for()
+        assert await faults_by_axe(page, axe) == []
+        await page.get_by_role("alert").get_by_role("link").click()
+        assert "#code" in page.url
+
+
+@asynccontextmanager
+async def chromium_page_with_one_refusal(chromium: Browser, address: str) -> AsyncIterator[Page]:
+    """A page whose console may tell of an answer that is no success."""
+    context = await chromium.new_context(base_url=address)
+    yield await context.new_page()
+    await context.close()
+
+
+async def tab_to(page: Page, role: Any, name: str) -> None:
+    """Press Tab until this has the focus."""
+    wanted = page.get_by_role(role, name=name).first
+    await wanted.wait_for()
+    for _ in range(200):
+        await page.keyboard.press("Tab")
+        if await page.locator("*:focus").count() and await page.locator("*:focus").and_(wanted).count():
+            return
+    raise AssertionError(f"{name} cannot be reached by keyboard")
+
+
+async def test_by_keyboard_alone_from_sign_in_to_a_link_and_out(chromium: Browser, address: str, busy: Crew) -> None:
+    async with opened(chromium, address, viewport=PHONE) as page:
+        await page.goto("/review/sign-in")
+        await tab_to(page, "textbox", "One-time code")
+        await page.keyboard.type(await code_for(busy.sergeant, busy.team_id))
+        await page.keyboard.press("Enter")
+        await page.get_by_role("heading", name="What needs action now").wait_for()
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")  # the first stop skips to the content
+        assert page.url.endswith("#main")
+        await page.goto("/review")
+        await tab_to(page, "link", "Queue")
+        await page.keyboard.press("Enter")
+        await tab_to(page, "button", "Link: they are one incident")
+        await page.keyboard.press("Enter")
+        await page.get_by_role("status").get_by_text("Linked: they are one incident now.").wait_for()
+        await tab_to(page, "button", "Sign out")
+        await page.keyboard.press("Enter")
+        await page.get_by_text("You are signed out.").wait_for()
+    rows = await busy.fetch("SELECT author FROM entry WHERE team_id = $1 AND kind = 'same_incident'")
+    assert [row["author"] for row in rows] == [busy.sergeant.staff_id]
+
+
+async def test_without_script_the_queue_is_worked_off(chromium: Browser, address: str, busy: Crew) -> None:
+    async with opened(chromium, address, viewport=PHONE, java_script_enabled=False) as page:
+        await sign_in(page, busy, "clinical_lead")
+        await page.get_by_role("link", name="Queue", exact=True).click()
+        await page.get_by_role("button", name="Keep apart").first.click()
+        await page.get_by_role("status").get_by_text("Kept apart").wait_for()
+        await page.get_by_role("button", name="Release into the log").click()
+        await page.get_by_role("status").get_by_text("Released into the log.").wait_for()
+        await page.get_by_role("region", name="In quarantine").get_by_text("None.").wait_for()
+        await page.get_by_role("button", name="Sign out").click()
+        await page.get_by_text("You are signed out.").wait_for()
+
+
+async def test_discarding_takes_two_steps(chromium: Browser, address: str, busy: Crew) -> None:
+    async with opened(chromium, address) as page:
+        await sign_in(page, busy)
+        await page.goto("/review/queue")
+        button = page.get_by_role("button", name="Discard for good")
+        assert not await button.is_visible()
+        await page.get_by_text("Discard it for good").click()
+        await button.click()
+        await page.get_by_role("status").get_by_text("Discarded for good.").wait_for()
+
+
+async def test_the_day_the_trends_and_the_chase_list_are_found_from_today(
+    chromium: Browser, address: str, busy: Crew
+) -> None:
+    async with opened(chromium, address, viewport=DESKTOP) as page:
+        await sign_in(page, busy)
+        for name, heading in (
+            ("The day’s summary", "Summary of "),
+            ("Trends", "Trends by week"),
+            ("Chase list", "Chase list: missing outcomes"),
+            ("Today", "What needs action now"),
+        ):
+            await page.get_by_role("navigation").get_by_role("link", name=name, exact=True).click()
+            await page.get_by_role("heading", level=1, name=heading).wait_for()
