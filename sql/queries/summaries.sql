@@ -138,9 +138,12 @@ SELECT 'summary_edition', row_to_json(e)::text FROM summary_edition e
 WHERE e.team_id = $1 AND e.kind = $2 AND e.period = $3 AND e.form = $4 AND e.edition = $5
 
 -- name: edition
--- why: one edition of a period, the latest where none is named
-SELECT body FROM summary_edition
+-- why: one edition of a period, the latest where none is named; tables that were withdrawn are so in every form
+SELECT body FROM summary_edition e
 WHERE team_id = $1 AND kind = $2 AND period = $3 AND form = $4 AND ($5::int IS NULL OR edition = $5)
+  AND (form = 'internal' OR NOT EXISTS (
+      SELECT FROM release r WHERE r.team_id = e.team_id AND r.dataset = 'tables' AND r.period = e.period
+          AND r.edition = e.edition AND r.withdrawn_at IS NOT NULL))
 ORDER BY edition DESC LIMIT 1
 
 -- name: editions
@@ -159,8 +162,12 @@ SELECT r.kind, r.form, r.period, r.first_day, r.starts_at, r.ends_at, r.state, r
 FROM summary_run r
 LEFT JOIN LATERAL (SELECT edition, published_at FROM summary_edition e
                    WHERE e.team_id = r.team_id AND e.kind = r.kind AND e.period = r.period AND e.form = r.form
+                     AND (e.form = 'internal' OR NOT EXISTS (
+                         SELECT FROM release x WHERE x.team_id = e.team_id AND x.dataset = 'tables'
+                             AND x.period = e.period AND x.edition = e.edition AND x.withdrawn_at IS NOT NULL))
                    ORDER BY edition DESC LIMIT 1) e ON true
-WHERE r.team_id = $1 AND r.form = $2 AND ($3::text IS NULL OR r.kind = $3)
+WHERE r.team_id = $1 AND r.form = $2 AND (r.form = 'internal' OR e.edition IS NOT NULL)
+  AND ($3::text IS NULL OR r.kind = $3)
   AND ($4::timestamptz IS NULL OR r.starts_at >= $4) AND ($5::timestamptz IS NULL OR r.starts_at < $5)
   AND ($6::date IS NULL OR (r.first_day, r.kind) < ($6, $7))
 ORDER BY r.first_day DESC, r.kind DESC LIMIT $8

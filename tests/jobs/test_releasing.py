@@ -18,6 +18,7 @@ from triage.jobs.releasing import Released
 from triage.log import entries as e
 from triage.store.appending import Item
 from triage.store.proof import Verdict, verify_releases
+from triage.store.releases import withdraw
 from triage.store.staff import as_owner
 
 DAY = timedelta(days=1)
@@ -259,6 +260,20 @@ async def test_a_release_that_is_withdrawn_is_cut_again_under_a_new_policy_only(
     assert named(await exporting.release(QUARTER)) == ["records/2025-Q1/2"]
     manifest = await partner.manifest("records/2025-Q1")
     assert manifest["statement"]["supersedes"] == "records/2025-Q1/1"
+
+
+async def test_tables_that_are_withdrawn_are_gone_as_a_summary_too(exporting: Team) -> None:
+    partner = await exporting.partner()
+    await exporting.release(QUARTER)
+    client, signed_in = exporting.running.client, {"authorization": f"Bearer {partner.token}"}
+    address = "/v1/summaries/quarterly/2025-Q1"
+    assert (await client.get(address, headers=signed_in)).status_code == 200
+    async with as_owner(exporting.running.url, exporting.team_id) as owner:
+        await withdraw(owner, exporting.team_id, "tables", "2025-Q1", 1, QUARTER, "a test")
+    assert (await client.get(address, headers=signed_in)).status_code == 404
+    listed = (await client.get("/v1/summaries", headers=signed_in)).json()["summaries"]
+    assert "2025-Q1" not in {one["period"] for one in listed}
+    assert "2025-04" in {one["period"] for one in listed}
 
 
 async def test_verify_recomputes_everything_and_finds_a_changed_byte(exporting: Team) -> None:
