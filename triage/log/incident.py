@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from msgspec import UNSET, Struct, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from triage import codes
 from triage.log import consensus, course, detention, diversion, flags, intents, links
@@ -31,6 +31,8 @@ from triage.log.view import (
     FollowUpView,
     IntentView,
     OutcomeView,
+    RepeatContact,
+    RepeatView,
     Status,
     View,
 )
@@ -38,6 +40,11 @@ from triage.times import operational_day
 
 OVERDUE = timedelta(hours=12)
 """How long after it occurred an incident may be without an outcome."""
+
+_SHOWN_TO_LEADS = timedelta(days=28)
+_SHOWN_TO_FIELD = timedelta(hours=72)
+_THRESHOLDS = (5, 2)
+_UNDER_WAY = ("open", "awaiting_outcome")
 
 TERMS = Terms()
 
@@ -50,7 +57,7 @@ class Incident(Struct, frozen=True, kw_only=True, gc=False):
     `occurred_at` corrected for skew. `counts`: it has a contact, outcome or detention that is not training.
     `restricted`: the person died; only sergeant, clinical lead and auditor may reach it. `conflicts` are the flags of
     disagreement. `overdue_at`, `expires_at`: from when, if nothing is added, it is overdue, and its clock has run out
-    without an end. `events` is what befell the person. `judged_by`: whose accounts have stored an `s136_justified`.
+    without an end. `events` is what befell the person; `met` the other contacts with the person. `judged_by`: whose accounts have stored an `s136_justified`.
     """
 
     view: View
@@ -68,6 +75,7 @@ class Incident(Struct, frozen=True, kw_only=True, gc=False):
     expires_at: datetime | None
     diversion: Result
     events: tuple[PersonEvent, ...]
+    met: tuple[PersonEvent, ...]
     people: tuple[UUID, ...]
     judged_by: tuple[UUID, ...]
 
@@ -146,6 +154,7 @@ def fold(entries: Sequence[Held], others: Sequence[PersonEvent] = (), terms: Ter
         expires_at=clock.expires_at if clock and clock.running and not died else None,
         diversion=diversion.derive(facts),
         events=befell,
+        met=_met(others),
         people=links.people(record.people) if record.people else (),
         judged_by=judges(record.held),
     )
@@ -168,6 +177,8 @@ def at(
     if incident.expires_at and incident.expires_at <= now:
         raised.append("expiry_passed_no_end")
     changes = _hidden(incident, audience)
+    if incident.people and not audience.full:
+        changes["repeat_contact"] = _repeat(incident, now, audience)
     if audience.level == "lead":
         raised += incident.conflicts
         reasons = _NOTHING if audience.full else CLINICAL if audience.side == "police" else POLICE_ONLY
@@ -181,13 +192,57 @@ def turns(incident: Incident, grades: bool) -> tuple[datetime, ...]:
     return tuple(sorted({time for time in (incident.overdue_at, incident.expires_at, pending) if time is not None}))
 
 
+def repeat_turns(incident: Incident, audience: Audience | None = None) -> tuple[datetime, ...]:
+    """The instants, ascending, at which another contact leaves the view of an audience; None: of any."""
+    spans = {span for span in (_SHOWN_TO_LEADS, _SHOWN_TO_FIELD) if audience is None or span == _span(audience)}
+    if audience is None or audience.level == "lead" or incident.view.status in _UNDER_WAY:
+        return tuple(sorted({event.at + span for event in incident.met for span in spans}))
+    return ()
+
+
+def _span(audience: Audience) -> timedelta | None:
+    """How long other contacts stay in sight of an audience; None: it sees none."""
+    if audience.full:
+        return None
+    if audience.level == "lead":
+        return _SHOWN_TO_LEADS
+    return _SHOWN_TO_FIELD if audience.side == "health" else None
+
+
+def _met(others: Sequence[PersonEvent]) -> tuple[PersonEvent, ...]:
+    """The contacts of other incidents, without those in which the person died: they are restricted."""
+    died = {event.incident for event in others if event.code == "died"}
+    return tuple(event for event in others if event.code == "contact" and event.incident not in died)
+
+
+def _repeat(incident: Incident, now: datetime, audience: Audience) -> RepeatView | UnsetType:
+    span = _span(audience)
+    if span is None or (audience.level == "field" and incident.view.status not in _UNDER_WAY):
+        return UNSET
+    met = [event for event in incident.met if event.at > now - span]
+    if audience.level == "field":
+        return RepeatView(last_72_hours=tuple(RepeatContact(incident=one.incident, at=one.at) for one in met))
+    count = len(met) + incident.counts
+    if audience.side == "police":
+        return RepeatView(contacts_28_days=count)
+    return RepeatView(contacts_28_days=count, at_least=next((n for n in _THRESHOLDS if count >= n), 0))
+
+
 def person_events(incident: Incident) -> tuple[PersonEvent, ...]:
     """What this incident contributes to the others of the same person: nothing, if it is training."""
     if incident.view.test:
         return ()
     if not incident.counts:
         return incident.events
-    return (*incident.events, PersonEvent("contact", incident.happened_at, incident.record.held[0].id, incident.id))
+    return (*incident.events, PersonEvent("contact", _met_at(incident), incident.record.held[0].id, incident.id))
+
+
+def _met_at(incident: Incident) -> datetime:
+    """When the person was met, from entries that both sides see: an intent's time must not show in other incidents."""
+    record = incident.record
+    if record.contacts:
+        return incident.happened_at
+    return min(one.captured for one in (*record.outcomes, *record.detentions))
 
 
 _NOTHING: frozenset[str] = frozenset()

@@ -27,7 +27,7 @@ from triage.log.entries import (
     replacement,
 )
 from triage.log.flags import Terms
-from triage.log.incident import TERMS, Incident, at, blind, fold, turns
+from triage.log.incident import TERMS, Incident, at, blind, fold, repeat_turns, turns
 from triage.log.standing import judges, kind, originals, out_of_force, permitted, without_training
 from triage.log.view import Audience, Side, View
 
@@ -103,7 +103,8 @@ class Seen(Struct, frozen=True, gc=False):
     @property
     def turns(self) -> tuple[datetime, ...]:
         pending = self.graded.pending_until if self.audience.level == "lead" else None
-        return tuple(sorted({*turns(self.incident, grades=False), *([pending] if pending else ())}))
+        repeats = repeat_turns(self.incident, self.audience)
+        return tuple(sorted({*turns(self.incident, grades=False), *repeats, *([pending] if pending else ())}))
 
     def at(self, now: datetime, extra_flags: Iterable[str] = ()) -> View:
         """What is served at an instant."""

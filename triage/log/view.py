@@ -148,6 +148,25 @@ class Contribution(Part, frozen=True, kw_only=True):
     at: datetime
 
 
+class RepeatContact(Part, frozen=True, kw_only=True):
+    """Another contact with the person: the incident, and when it was."""
+
+    incident: UUID
+    at: datetime
+
+
+class RepeatView(Part, frozen=True, kw_only=True):
+    """That the person was met before: to care by, never a label.
+
+    Leads get `contacts_28_days`, this contact and those of the last 28 days; the clinical lead also `at_least`: 5, 2 or
+    0 of them. Nurses and paramedics get `last_72_hours`, while the incident is open.
+    """
+
+    contacts_28_days: int | UnsetType = UNSET
+    at_least: int | UnsetType = UNSET
+    last_72_hours: tuple[RepeatContact, ...] | UnsetType = UNSET
+
+
 class View(Part, frozen=True, kw_only=True):
     """An incident as one audience may see it."""
 
@@ -195,3 +214,4 @@ class View(Part, frozen=True, kw_only=True):
     follow_up_owner: str | UnsetType | None = UNSET
     follow_up_due: date | UnsetType | None = UNSET
     diversion: DiversionView | UnsetType = UNSET
+    repeat_contact: RepeatView | UnsetType = UNSET

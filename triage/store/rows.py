@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from triage.log import chain
-from triage.log.incident import Incident, turns
+from triage.log.incident import Incident, repeat_turns, turns
 from triage.log.standing import kind
 from triage.people.sealing import seal
 from triage.store import duplicates
@@ -156,7 +156,8 @@ def of_incidents(
 
 def _both(group: Group, read: Read, seq: int | None) -> list[IncidentRow]:
     """The rows of an incident, at `seq`; None: where each last changed, left alone if that was before this append."""
-    shared = (_duplicates_before(group, read), tuple(duplicates.declared_apart(group)), _related(group))
+    suggested, apart = _duplicates_before(group, read), tuple(duplicates.declared_apart(group))
+    shared = (suggested, apart, _related(group), repeat_turns(group.full))
     rows = []
     for blind, incident, entries in ((False, group.full, group.full.record.held), (True, group.outline, group.visible)):
         if incident and (seq or entries[-1].seq > read.seq):
@@ -174,8 +175,9 @@ def _row(
     suggested: Sequence[UUID],
     apart: Sequence[UUID],
     related: bytes,
+    repeats: Sequence[datetime],
 ) -> IncidentRow:
-    turning = turns(incident, grades=not blind)
+    turning = tuple(sorted({*turns(incident, grades=not blind), *repeats}))
     open_until = incident.happened_at + OPEN_FOR if incident.view.status in ("open", "awaiting_outcome") else None
     changed_until = changed_at + CHANGED_FOR
     seen = incident.view
