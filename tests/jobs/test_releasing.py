@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4, uuid5
 
@@ -17,6 +18,8 @@ from triage.jobs import releasing
 from triage.jobs.releasing import Released
 from triage.log import entries as e
 from triage.store.appending import Item
+from triage.store.erasure import erase_incident
+from triage.store.journal import Journal
 from triage.store.proof import Verdict, verify_releases
 from triage.store.releases import withdraw
 from triage.store.staff import as_owner
@@ -124,6 +127,22 @@ async def test_what_is_amended_and_withdrawn_after_the_release_moves_no_byte_of_
     assert not [one for one in found if one.startswith("records")]
     assert (await partner.bytes("records/2025-Q1"), await partner.bytes("tables/2025-Q1", edition=1)) == before
     assert await partner.bytes("tables/2025-Q1") != before[1]
+
+
+async def test_what_is_erased_after_the_release_moves_no_byte_and_no_member_of_it(
+    exporting: Team, tmp_path: Path
+) -> None:
+    partner = await exporting.partner()
+    await exporting.release(QUARTER)
+    before = await partner.bytes("records/2025-Q1"), await partner.manifest("records/2025-Q1")
+    keys = exporting.running.service.keys
+    for arrival in _quarter()[:30]:
+        async with as_owner(exporting.running.url, exporting.team_id) as owner:
+            incident = arrival.member.incident_id
+            await erase_incident(owner, keys, Journal(tmp_path / "journal"), exporting.team_id, incident, "a test")
+    await exporting.release(QUARTER + 20 * DAY)
+    assert (await partner.bytes("records/2025-Q1"), await partner.manifest("records/2025-Q1")) == before
+    assert {one.fault for one in await _verdicts(exporting)} == {None}
 
 
 async def test_late_records_come_once_in_a_file_of_their_own(exporting: Team) -> None:
