@@ -6,6 +6,7 @@ from uuid import UUID
 
 import rich_click as click
 
+from triage import logs
 from triage.app import open_service
 from triage.commands.options import DATA_DIR, settings
 from triage.problems import NOT_FOUND, Refused
@@ -19,6 +20,8 @@ from triage.store.access import Enrolment
 @click.argument("staff_id", type=click.UUID)
 def sign_in(data_dir: Path | None, team_id: UUID, staff_id: UUID) -> None:
     """Print a one-time code, valid for 15 minutes: a sergeant or clinical lead signs in to the review pages with it."""
+
+    logs.configure("error")  # what is printed is the code alone
 
     async def issue() -> Enrolment:
         async with open_service(settings(data_dir)) as service:

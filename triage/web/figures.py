@@ -80,7 +80,8 @@ def _figures(measure: Measure) -> Iterator[tuple[tuple[str, ...], tuple[str, str
     for row in measure.rows if isinstance(measure.rows, tuple) else ():
         label = f"{row.label}, {row.column.replace('_', ' ')}" if row.column else row.label
         yield (row.code, row.column or ""), (label, row.text or _text(row.value))
-    yield ("missing",), ("Not recorded", str(measure.missing))
+    if measure.missing or measure.value is UNSET:
+        yield ("missing",), ("Not recorded", str(measure.missing))
 
 
 def trends(summaries: Sequence[Summary]) -> list[Trend]:

@@ -173,7 +173,7 @@ def clock(view: View, zone: ZoneInfo, now: datetime) -> Clock | None:
         since = words.lasting(now - held.began_at)
         return Clock(f"Clock unknown: no arrival recorded. {since} since the detention began.", True)
     left = held.expires_at - now
-    until = words.at(held.expires_at, zone)
+    until = words.until(held.expires_at, zone)
     text = (
         f"{words.lasting(left)} left, until {until}"
         if left > timedelta(0)
@@ -181,7 +181,7 @@ def clock(view: View, zone: ZoneInfo, now: datetime) -> Clock | None:
     )
     other = held.expires_if_entered_counts
     more = (
-        f"If entry counts instead of arrival: until {words.at(other, zone)}."
+        f"If entry counts instead of arrival: until {words.until(other, zone)}."
         if other and other != held.expires_at
         else ""
     )

@@ -102,6 +102,11 @@ def at(instant: datetime | None, zone: ZoneInfo) -> str:
     return instant.astimezone(zone).strftime("%-d %b %Y, %H:%M") if instant else UNSAID
 
 
+def until(instant: datetime, zone: ZoneInfo) -> str:
+    """An instant that a clock runs out at, also told apart in the night that has an hour twice."""
+    return instant.astimezone(zone).strftime("%-d %b %Y, %H:%M %Z")
+
+
 def day(instant: date) -> str:
     """A date."""
     return instant.strftime("%-d %B %Y")
