@@ -31,6 +31,11 @@ from triage.settings import DatabaseUrl
 hypothesis.settings.register_profile("triage", deadline=None)  # the machine is shared; time is measured elsewhere
 hypothesis.settings.load_profile("triage")
 
+BROWSER_INSTALLED = (
+    find_spec("playwright") is not None and shutil.which("chromium") is not None and shutil.which("npm") is not None
+)
+collect_ignore = [] if BROWSER_INSTALLED else ["browser/test_in_chromium.py"]
+
 _numbers = itertools.count(1)
 
 

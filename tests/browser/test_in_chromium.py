@@ -37,7 +37,15 @@ FLAGS = [
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 900}
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-PAGES = ["/review", "/review/day", "/review/trends", "/review/trends?by=month", "/review/chase", "/review/queue"]
+PAGES = [
+    "/review",
+    "/review/day",
+    "/review/trends",
+    "/review/trends?by=month",
+    "/review/compare?first=2026-09&second=2026-10",
+    "/review/chase",
+    "/review/queue",
+]
 
 
 @pytest.fixture(scope="module")

@@ -437,3 +437,19 @@ async def test_trends_have_a_table_beside_every_chart(service: Running, crew: Cr
         assert page.count("<svg") <= page.count("<table>") and 'role="img"' in page
         assert f"Weekly summary {week.name}" in text(await lead.read(f"/review/summaries/weekly/{week.name}"))
         assert "No month is published yet." in text(await lead.read("/review/trends?by=month"))
+
+
+async def test_two_spans_are_compared_with_what_that_cannot_show(service: Running, crew: Crew) -> None:
+    for day, area in ((date(2026, 2, 3), "bedford"), (date(2026, 3, 3), "bedford"), (date(2026, 3, 4), "bedford")):
+        at = due_at(day, time(22))
+        await crew.officer.tell("officer", uuid7(), occurred_at=at, captured_at=at, area=area)
+    async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
+        assert "Compare two spans" in await sergeant.read("/review/trends")
+        assert "Difference" not in await sergeant.read("/review/compare")
+        said = text(await sergeant.read("/review/compare?first=2026-02&second=2026-03"))
+        assert "What a comparison of before and after cannot show" in said
+        assert "Line 2026-02 2026-03 Difference Incidents 1 2" in said
+        for wrong in ("first=2026-02", "first=2026-13&second=2026-03", "first=2026-03..2026-01&second=2026-03"):
+            answer = await sergeant.open(f"/review/compare?{wrong}")
+            assert (answer.status_code, "There is a problem" in answer.text) == (422, True)
+    assert [row["query"] for row in await crew.consultations()] == ["review/compare 2026-02 2026-03"]

@@ -104,3 +104,11 @@ async def test_an_answer_to_nothing_is_refused(pages: Running, query: str) -> No
 async def test_there_is_no_other_issuer(pages: Running, n: str) -> None:
     async with browser(pages) as opened:
         assert (await opened.open(f"/review/sign-in/issuer/{n}")).status_code == 404
+
+
+async def test_behind_a_proxy_that_ends_https_the_cookies_are_those_of_https(pages: Running, crew: Crew) -> None:
+    async with browser(pages, "http://triage.test") as opened:
+        answer = await opened.open("/review/sign-in")
+    assert answer.headers["strict-transport-security"]
+    [cookie] = answer.headers.get_list("set-cookie")
+    assert cookie.startswith("__Host-triage-sign-in=") and "Secure" in cookie and "SameSite=Strict" in cookie

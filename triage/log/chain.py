@@ -1,8 +1,8 @@
 """The hash chain: each entry's link covers the one before it, so nothing can be altered, dropped or moved unseen.
 
-link = H(previous ‖ envelope ‖ H(salt ‖ canonical coded body) ‖ H(sealed text)), H being SHA-256. The envelope is what the
-service keeps beside the content. Free text is covered by a digest of its sealed bytes, so it can be destroyed without
-breaking the chain; the salt keeps a guessed body from being confirmed by its digest alone.
+link = H(previous ‖ envelope ‖ H(salt ‖ canonical coded body) ‖ H(sealed text)), H being SHA-256. The envelope is what
+the service keeps beside the content. Free text is covered by a digest of its sealed bytes, so it can be destroyed
+without breaking the chain; the salt keeps a guessed body from being confirmed by its digest alone.
 """
 
 import struct
