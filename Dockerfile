@@ -1,7 +1,7 @@
 # The service alone: the database is elsewhere, and the embedded one is left out of requirements.txt.
 FROM python:3.11-slim AS build
 WORKDIR /src
-COPY requirements.txt .ci/build-requirements.txt ./
+COPY requirements.txt .ci/build-requirements.txt .ci/sbom ./
 RUN python -m venv --without-pip /opt/triage \
     && pip --python /opt/triage install --no-cache-dir --require-hashes -r requirements.txt \
     && pip install --no-cache-dir --require-hashes -r build-requirements.txt
@@ -10,7 +10,8 @@ COPY sql sql
 COPY openapi openapi
 COPY triage triage
 RUN pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /dist . \
-    && pip --python /opt/triage install --no-index --no-deps /dist/*.whl
+    && pip --python /opt/triage install --no-index --no-deps /dist/*.whl \
+    && python sbom /opt/triage > /opt/triage/sbom.json
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 triage && install --directory --owner=triage --mode=0700 /var/lib/triage

@@ -118,3 +118,15 @@ def test_the_health_check_asks_whether_the_process_lives(
     assert python == "python"
     check = subprocess.run([sys.executable, *args], env=os.environ | {"TRIAGE_PORT": port}, capture_output=True)
     assert (check.returncode == 0) == healthy
+
+
+def test_the_image_holds_a_list_of_its_parts() -> None:
+    [listing] = [run for name, run in BUILD if name == "RUN" and "sbom" in run]
+    assert listing.endswith("python sbom /opt/triage > /opt/triage/sbom.json")
+    printed = subprocess.run([sys.executable, TOP / ".ci/sbom", sys.prefix], capture_output=True, check=True).stdout
+    parts = {(part["name"], part["version"]) for part in json.loads(printed)["components"]}
+    wanted = re.findall(r"^([a-z0-9-]+)(?:\[[^]]*\])?==(\S+)", (TOP / "requirements.txt").read_text(), flags=re.M)
+    assert len(wanted) > 20
+    installed = dict(parts)
+    assert [name for name, version in wanted if installed.get(name, version) != version] == []
+    assert {"litestar", "msgspec", "asyncpg", "cryptography", "triage"} <= {name for name, _ in parts}

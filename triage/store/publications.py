@@ -14,28 +14,27 @@ from triage.store.journal import Journal, Published
 
 
 class Publications:
-    """What this process knows to be in the journal already."""
+    """Writes to the journal what was published and is not in it; looks only when something was published."""
 
     def __init__(self, database: Database, journal: Journal) -> None:
         self._database = database
         self._journal = journal
-        self._known: set[bytes] | None = None
         self._counted: dict[UUID, int] = {}
 
     async def write(self, team_id: UUID) -> int:
         """Add what is not in the journal yet; how many rows. Two processes may both add one, which does no harm."""
-        if self._known is None:
-            lines = self._journal.lines()
-            self._known = {_name(one.table, bytes(one.row)) for one in lines if isinstance(one, Published)}
         added = 0
         async with self._database.team(team_id) as connection:
             count: int = await connection.fetchval(_COUNT, team_id)
             if self._counted.get(team_id) == count:
                 return 0
+            # read anew: whoever publishes may have written to the journal already
+            lines = await asyncio.to_thread(list, self._journal.lines())
+            known = {_name(one.table, bytes(one.row)) for one in lines if isinstance(one, Published)}
             for table in PUBLISHED:
                 rows = await _rows(connection, table, team_id)
                 # a release may have a million rows: none of it on the event loop, and one wait for the disk
-                added += await asyncio.to_thread(self._add, team_id, table, rows, self._known)
+                added += await asyncio.to_thread(self._add, team_id, table, rows, known)
         self._counted[team_id] = count
         return added
 
