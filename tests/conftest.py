@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ import hypothesis
 import pytest
 import pytest_asyncio
 from crew import Crew, Running, running
-from exported import Seeded, Team, add_team, half_a_year
+from exported import Seeded, Team, add_team, half_a_year, write_root
 from installation import Installation
 
 from triage.embedded import EmbeddedPostgres
@@ -178,6 +179,7 @@ async def other_crew(service: Running) -> Crew:
 async def seeded(server: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Seeded]:
     """A synthetic half-year in a log, put there once."""
     data_dir = tmp_path_factory.mktemp("seeded")
+    write_root(data_dir / "root.key")
     async with _database(server, template) as url:
         async with running(url, data_dir) as opened:
             team = await add_team(opened)

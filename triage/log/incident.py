@@ -57,7 +57,8 @@ class Incident(Struct, frozen=True, kw_only=True, gc=False):
     `occurred_at` corrected for skew. `counts`: it has a contact, outcome or detention that is not training.
     `restricted`: the person died; only sergeant, clinical lead and auditor may reach it. `conflicts` are the flags of
     disagreement. `overdue_at`, `expires_at`: from when, if nothing is added, it is overdue, and its clock has run out
-    without an end. `events` is what befell the person; `met` the other contacts with the person. `judged_by`: whose accounts have stored an `s136_justified`.
+    without an end. `events` is what befell the person; `met` the other contacts with the person. `judged_by`: whose
+    accounts have stored an `s136_justified`.
     """
 
     view: View
