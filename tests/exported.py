@@ -5,6 +5,7 @@ The population goes in by the way that phones' entries go, received when each re
 
 import csv
 import io
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -15,6 +16,7 @@ from uuid import UUID, uuid5
 
 import asyncpg
 import httpx
+import msgspec
 from crew import Running
 from population import Arrival, population
 from uuid_utils.compat import uuid7
@@ -188,6 +190,13 @@ class Seeded(NamedTuple):
 
 HALF_A_YEAR = 5_000
 """Incidents a year of the seeded population; the first two quarters are in the log."""
+
+
+def write_root(path: Path) -> None:
+    """A root secret that is always the same, so that what the keys decide in a release is too. For tests only."""
+    key = b64encode(bytes(range(32))).decode()
+    path.touch(mode=0o600)
+    path.write_bytes(msgspec.json.encode({"format": "triage-root-1", "derivation": key, "wrapping": {"1": key}}))
 
 
 def half_a_year() -> list[Arrival]:

@@ -280,7 +280,7 @@ async def test_no_group_tells_one_outcome_of_all_its_people(
 async def test_no_group_tells_that_nearly_everybody_was_detained(
     exporting: Team, rule: bool, switch: Callable[..., None]
 ) -> None:
-    switch(records={"k": 3, "l": 1, "alpha": 0.8 if rule else 1.0})
+    switch(records={"k": 3, "l": 1, "decoy_rate": 0.0, "alpha": 0.8 if rule else 1.0})
     partner = await exporting.partner("police")
     await exporting.release(CUT_OFF)
     shares = [
