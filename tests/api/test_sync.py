@@ -1,0 +1,261 @@
+"""`POST /v1/sync`: each item stands alone, in any envelope a phone can send; `POST /v1/sync/held`."""
+
+import gzip
+import zlib
+from typing import Any
+
+import msgspec
+import pytest
+import zstandard
+from crew import Crew, Json, entry, fields, now, refused
+from uuid_utils.compat import uuid7
+
+
+def codes_of(answer: Json) -> list[str]:
+    """Each item's status, or the code of its problem."""
+    return [one["problem"]["code"] if "problem" in one else one["status"] for one in answer["results"]]
+
+
+def request(*entries: Json, **changed: Any) -> bytes:
+    return msgspec.json.encode({"cursor": None, "sent_at": now(), "entries": entries} | changed)
+
+
+# --- the envelope ---
+
+
+@pytest.mark.parametrize("name", ["auditor", "admin", "partner"])
+async def test_roles_without_incidents_do_not_sync(crew: Crew, name: str) -> None:
+    assert refused(await getattr(crew, name).post_sync()) == (403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"[" * 100_000,
+        b'{"entries": 1}',
+        b'{"entries": null}',
+        b'{"cursor": 1}',
+        b'{"sent_at": "2026-11-21T22:00:00"}',
+        b'{"unknown": 1}',
+        b'{"entries": [], "entries": []}',
+        b"\xff",
+    ],
+)
+async def test_an_unsound_envelope_is_400_and_nothing_of_it_is_taken(crew: Crew, body: bytes) -> None:
+    assert refused(await crew.officer.sync_raw(body)) == (400, "malformed")
+    assert await crew.fetch("SELECT 1 FROM quarantine WHERE team_id = $1") == []
+
+
+async def test_an_empty_sync_is_only_a_pull(crew: Crew) -> None:
+    answer = (await crew.officer.sync_raw(b"{}")).json()
+    assert sorted(answer) == ["counts", "cursor", "gone", "incidents", "more", "results", "server_time"]
+    assert answer["counts"] == {"stored": 0, "duplicate": 0, "refused": 0, "quarantined": 0}
+    assert (answer["results"], answer["incidents"], answer["gone"], answer["more"]) == ([], [], [], False)
+
+
+async def test_500_entries_are_taken_and_501_are_413(crew: Crew) -> None:
+    entries = [entry("outcome", uuid7()) for _ in range(501)]
+    assert refused(await crew.officer.post_sync(*entries)) == (413, "too_many_items")
+    assert await crew.fetch("SELECT 1 FROM entry WHERE team_id = $1") == []
+    answer = await crew.officer.sync(*entries[:500])
+    assert answer["counts"]["stored"] == 500
+    assert [one["seq"] for one in answer["results"]] == list(range(1, 501))
+    again = await crew.officer.sync(*entries[:500])
+    assert again["counts"]["duplicate"] == 500
+    assert [one["seq"] for one in again["results"]] == list(range(1, 501))
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd", "identity"])
+async def test_bodies_may_be_compressed(crew: Crew, coding: str) -> None:
+    plain = request(*(entry("outcome", uuid7()) for _ in range(20)))
+    coded = {"gzip": gzip.compress, "zstd": zstandard.ZstdCompressor().compress, "identity": bytes}[coding](plain)
+    answer = await crew.officer.sync_raw(coded, content_encoding=coding)
+    assert answer.json()["counts"]["stored"] == 20
+
+
+async def test_a_gzip_body_in_two_members_or_zstd_in_two_frames_is_not_cut_short_silently(crew: Crew) -> None:
+    plain = request(*(entry("outcome", uuid7()) for _ in range(20)))
+    half = len(plain) // 2
+    for coding, compress in (("gzip", gzip.compress), ("zstd", zstandard.ZstdCompressor().compress)):
+        answer = await crew.officer.sync_raw(compress(plain[:half]) + compress(plain[half:]), content_encoding=coding)
+        assert refused(answer) == (400, "malformed")
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "wanted"),
+    [
+        ("gzip", gzip.compress(b" " * 17 * 1024**2), (413, "too_large")),
+        ("zstd", zstandard.ZstdCompressor().compress(b" " * 17 * 1024**2), (413, "too_large")),
+        ("gzip", gzip.compress(b" " * 200 * 1024**2, 9), (413, "too_large")),
+        ("gzip", b"{}", (400, "invalid_parameter")),
+        ("gzip", gzip.compress(b"{}")[:-9], (400, "invalid_parameter")),
+        ("zstd", zstandard.ZstdCompressor().compress(b'{"entries": []}')[:-3], (400, "malformed")),
+        ("zstd", b"{}", (400, "invalid_parameter")),
+        ("deflate", zlib.compress(b"{}"), (415, "unsupported_media_type")),
+        ("gzip, gzip", gzip.compress(gzip.compress(b"{}")), (415, "unsupported_media_type")),
+        ("br", b"{}", (415, "unsupported_media_type")),
+    ],
+    ids=[
+        "gzip bomb",
+        "zstd bomb",
+        "larger gzip bomb",
+        "no gzip",
+        "truncated gzip",
+        "truncated zstd",
+        "no zstd",
+        "deflate",
+        "gzip twice",
+        "brotli",
+    ],
+)
+async def test_a_bomb_or_a_broken_coding_is_refused(
+    crew: Crew, coding: str, body: bytes, wanted: tuple[int, str]
+) -> None:
+    answer = refused(await crew.officer.sync_raw(body, content_encoding=coding))
+    assert answer[0] == wanted[0]
+    assert answer[0] != 413 or answer == wanted
+
+
+async def test_more_than_2_mib_as_sent_is_413(crew: Crew) -> None:
+    assert refused(await crew.officer.sync_raw(b" " * (3 * 1024**2))) == (413, "too_large")
+
+
+async def test_16_mib_decompressed_are_taken(crew: Crew) -> None:
+    body = b"{}" + b" " * (16 * 1024**2 - 2)
+    assert (await crew.officer.sync_raw(gzip.compress(body), content_encoding="gzip")).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "", "application/jsonp"])
+async def test_another_media_type_is_415(crew: Crew, kind: str) -> None:
+    headers = {"authorization": f"Bearer {crew.officer.token}", "content-type": kind}
+    answer = await crew.officer.client.post("/v1/sync", content=b"{}", headers=headers)
+    assert refused(answer) == (415, "unsupported_media_type")
+
+
+# --- items ---
+
+
+async def test_each_item_stands_alone(crew: Crew) -> None:
+    incident = uuid7()
+    stored = await crew.officer.tell("officer", incident, area="bedford")
+    nameless = {name: value for name, value in entry("officer", incident).items() if name != "id"}
+    items: list[Any] = [
+        entry("officer", incident, area="luton_east"),
+        stored,
+        stored | {"area": "luton_north"},
+        entry("nurse", incident),
+        entry("officer", incident, area="atlantis", location_type="moon"),
+        nameless,
+        17,
+        None,
+        "text",
+        [],
+        {},
+        entry("outcome", incident) | {"id": "no-id"},
+        entry("outcome", incident),
+    ]
+    answer = await crew.officer.sync(*items)
+    assert codes_of(answer) == [
+        "stored",
+        "duplicate",
+        "entry_conflict",
+        "wrong_profession",
+        "invalid",
+        *["malformed"] * 7,
+        "stored",
+    ]
+    assert answer["counts"] == {"stored": 2, "duplicate": 1, "refused": 10, "quarantined": 0}
+    results = answer["results"]
+    assert [one["id"] for one in results] == [
+        item.get("id") if isinstance(item, dict) and item.get("id") != "no-id" else None for item in items
+    ]
+    assert [one.get("seq") for one in results] == [2, 1, *[None] * 10, 3]
+    assert fields(results[2]["problem"]) == ["area"]
+    assert fields(results[4]["problem"]) == ["area", "location_type"]
+    assert results[4]["problem"]["status"] == 422
+    rows = await crew.fetch("SELECT count(*) FROM quarantine WHERE team_id = $1")
+    assert rows[0]["count"] == 10
+
+
+async def test_an_id_twice_in_one_batch_obeys_the_rules_of_two_batches(crew: Crew) -> None:
+    body = entry("officer", uuid7(), area="bedford", note="One.")
+    answer = await crew.officer.sync(body, body, body | {"area": "luton_east"}, body | {"note": "Two."})
+    assert codes_of(answer) == ["stored", "duplicate", "entry_conflict", "entry_conflict"]
+    assert [one.get("seq") for one in answer["results"]] == [1, 1, None, None]
+    assert [fields(one["problem"]) for one in answer["results"][2:]] == [["area"], ["note"]]
+
+
+async def test_an_id_used_for_two_kinds_of_things_in_one_batch(crew: Crew) -> None:
+    """A refused item takes no id: another may use it."""
+    body = entry("officer", uuid7(), area="atlantis")
+    answer = await crew.officer.sync(body, body | {"area": "bedford"})
+    assert codes_of(answer) == ["invalid", "stored"]
+
+
+async def test_an_amendment_before_its_original_in_one_batch(crew: Crew) -> None:
+    incident = uuid7()
+    original = entry("outcome", incident)
+    amendment = entry("amendment", incident, amends=original["id"], entry={"kind": "outcome", "disposal": "signposted"})
+    answer = await crew.officer.sync(amendment, original)
+    assert [one["notices"] for one in answer["results"]][1] == []
+    assert answer["results"][0]["notices"][0]["code"] == "target_not_held"
+    assert answer["incidents"][0]["outcome"]["disposal"] == "signposted"
+
+
+async def test_a_batch_for_incidents_that_it_links_is_one_incident(crew: Crew) -> None:
+    small, large = sorted((uuid7(), uuid7()))
+    answer = await crew.officer.sync(
+        entry("officer", small, area="bedford"),
+        entry("officer", large, area="bedford"),
+        entry("same_incident", large, other_incident_id=small),
+    )
+    assert [(one["id"], one["linked_ids"]) for one in answer["incidents"]] == [(str(small), [str(small), str(large)])]
+
+
+async def test_a_sync_without_sent_at_measures_no_clock(crew: Crew) -> None:
+    answer = await crew.officer.sync_raw(msgspec.json.encode({"entries": [entry("officer", uuid7())]}))
+    assert answer.json()["results"][0]["notices"] == []
+    [row] = await crew.fetch("SELECT skew_ms FROM entry WHERE team_id = $1")
+    assert row["skew_ms"] is None
+
+
+async def test_a_body_nested_too_deeply_to_be_read_is_no_envelope(crew: Crew) -> None:
+    deep = b'{"kind": ' + b"[" * 5_000 + b"]" * 5_000 + b"}"
+    assert refused(await crew.officer.sync_raw(b'{"entries": [' + deep + b"]}")) == (400, "malformed")
+
+
+# --- held ---
+
+
+async def test_held_tells_what_is_in_the_log_and_never_what_is_in_quarantine(crew: Crew) -> None:
+    stored = await crew.officer.tell("officer", uuid7())
+    refused_one = entry("officer", uuid7(), area="atlantis")
+    await crew.officer.put(refused_one)
+    unknown = str(uuid7())
+    answer = await crew.officer.post("/v1/sync/held", {"ids": [unknown, stored["id"], refused_one["id"]]})
+    assert answer.json() == {"held": [stored["id"]], "missing": [unknown, refused_one["id"]]}
+
+
+async def test_held_tells_nothing_of_another_team(crew: Crew, other_crew: Crew) -> None:
+    theirs = await other_crew.officer.tell("officer", uuid7())
+    answer = await crew.officer.post("/v1/sync/held", {"ids": [theirs["id"]]})
+    assert answer.json() == {"held": [], "missing": [theirs["id"]]}
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        ({}, 400),
+        ({"ids": None}, 400),
+        ({"ids": ["no-id"]}, 400),
+        ({"ids": [], "more": 1}, 400),
+        ({"ids": [str(uuid7())] * 5001}, 413),
+    ],
+    ids=["no ids", "null", "no id", "unknown field", "too many"],
+)
+async def test_a_bad_question_about_held_is_refused(crew: Crew, body: Json, wanted: int) -> None:
+    assert refused(await crew.officer.post("/v1/sync/held", body))[0] == wanted
