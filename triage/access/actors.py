@@ -46,5 +46,5 @@ def new_token() -> str:
 
 
 def token_hash(token: str) -> bytes:
-    """What is stored of a token: 256 random bits need no slow hash, and the time of a look-up by digest tells nothing."""
+    """What is stored of a token: 256 random bits need no slow hash, and a look-up by digest leaks nothing by timing."""
     return sha256(token.encode()).digest()
