@@ -51,7 +51,7 @@ from triage.store import access, audit, review, summaries
 from triage.store.appending import Item, Receipt
 from triage.store.incidents import Place
 from triage.store.quarantine import Quarantined
-from triage.summaries import editions
+from triage.summaries import comparison, editions
 from triage.summaries import pages as summary_pages
 from triage.summaries.editions import Summary
 from triage.times import PeriodKind, parse_period
@@ -473,6 +473,37 @@ async def trends(visit: Visit) -> Answer:
     return visit.page("trends.html", by=by, periods=periods, trends=figures.trends(found))
 
 
+async def compare(visit: Visit) -> Answer:
+    """The quarterly measures of two spans of whole months side by side, once both are given."""
+    actor = await visit.reader()
+    actor.require("summaries.internal")
+    sent = query(visit.scope, "first", "second")
+    first, second = sent.get("first", ""), sent.get("second", "")
+    if not sent:
+        return visit.page("compare.html", first="", second="", fault="", report=None)
+    try:
+        before, after = comparison.parse_span(first.strip()), comparison.parse_span(second.strip())
+    except ValueError:
+        fault = "Enter both spans as whole months, the earlier month first."
+        return visit.page("compare.html", 422, first=first, second=second, fault=fault, report=None)
+    team = await summaries.team(visit.service.database, actor.team_id)
+    async with (
+        visit.service.database.team(actor.team_id) as connection,
+        connection.transaction(isolation="repeatable_read"),
+    ):
+        report = await summaries.compare(connection, team, before, after, visit.now)
+        await audit.note(connection, actor, "consultation", f"review/compare {before.name} {after.name}")
+    return visit.page(
+        "compare.html",
+        first=first,
+        second=second,
+        fault="",
+        report=report,
+        measures=figures.spans(report),
+        made=words.at(report.as_at, team.calendar.zone),
+    )
+
+
 # --- what pages load ---
 
 
@@ -509,6 +540,7 @@ PAGES: Final = (
     page_operation("GET", "/review/day", latest_day),
     page_operation("GET", "/review/summaries/{kind}/{period}", one_summary),
     page_operation("GET", "/review/trends", trends),
+    page_operation("GET", "/review/compare", compare),
     page_operation("GET", "/review/chase", chase),
     page_operation("GET", "/review/queue", queue),
     page_operation("POST", "/review/queue/link", link),

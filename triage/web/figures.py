@@ -1,12 +1,16 @@
-"""Summaries on the pages: editions side by side with changes marked, and measures over several periods."""
+"""Summaries on the pages: editions or spans side by side, and measures over several periods."""
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Final
 
 from msgspec import UNSET, Struct
 
+from triage.summaries import comparison
+from triage.summaries.comparison import Report
 from triage.summaries.editions import Summary
 from triage.summaries.figures import Measure
+from triage.summaries.pages import LONGEST_CHART
 
 COMPARED: Final = 3
 """Editions side by side at most: more do not fit beside each other."""
@@ -108,3 +112,47 @@ def _value(summary: Summary, code: str, row: str | None) -> int | float | None:
 
 def _text(value: int | float | None) -> str:
     return "No data" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+class Beside(Struct, frozen=True):
+    """A line of a comparison: both spans and how they differ."""
+
+    label: str
+    first: str
+    second: str
+    difference: str
+
+
+class SpanMeasure(Struct, frozen=True):
+    """A measure in both spans."""
+
+    code: str
+    label: str
+    note: str
+    lines: tuple[Beside, ...]
+    drawn: tuple[tuple[str, float], ...]
+    """The percentages of both spans, line after line, as far as both may be printed."""
+
+
+def spans(report: Report) -> list[SpanMeasure]:
+    """The measures of a comparison of two spans."""
+    grouped = groupby(report.lines, lambda line: (line.measure, line.label, line.caveat))
+    return [_of_spans(report, *measure, list(lines)) for measure, lines in grouped]
+
+
+def _of_spans(report: Report, code: str, label: str, note: str, lines: list[comparison.Line]) -> SpanMeasure:
+    drawn = [
+        (f"{line.row}, {span.name}, %", side.percent)
+        for line in lines
+        for span, side in ((report.first, line.first), (report.second, line.second))
+        if side.percent is not None and line.difference is not None
+    ]
+    return SpanMeasure(
+        code, label, note, tuple(map(_beside, lines)), tuple(drawn) if len(drawn) <= LONGEST_CHART else ()
+    )
+
+
+def _beside(line: comparison.Line) -> Beside:
+    label = f"{line.row}, {line.column.replace('_', ' ')}" if line.column else line.row
+    first, second = (side.text or _text(side.value) for side in (line.first, line.second))
+    return Beside(label, first, second, line.difference_text)
