@@ -10,6 +10,8 @@ import pytest
 from crew import Crew, Json, now, refused
 from installation import Installation
 
+from triage.store.publications import Publications
+
 KIM: Json = {"nhs_number": "9990000018", "family_name": "Rowe", "given_name": "Kim", "born": "1971-02-03"}
 NOTE = "Kim Rowe said so"
 
@@ -251,3 +253,24 @@ async def test_a_rotation_cut_short_goes_on(installation: Installation) -> None:
     assert "5 data keys wrapped anew under key 2" in await installation.triage("keys", "rotate")
     assert "left: 2" in await installation.triage("keys", "retire")
     assert NOTE in str(await installation.crew.nurse.entries(incident))
+
+
+async def test_an_edition_published_since_the_backup_is_put_back_as_it_was(
+    installation: Installation, tmp_path: Path
+) -> None:
+    crew, file, service = installation.crew, str(tmp_path / "main.dump"), installation.process.service
+    await installation.triage("backup", file)
+    await crew.fetch(
+        "INSERT INTO summary_run (team_id, kind, period, form, first_day, starts_at, ends_at, due_at, state, ran_at) "
+        "VALUES ($1, 'daily', '2026-11-22', 'internal', '2026-11-22', '2026-11-22 06:00Z', '2026-11-23 06:00Z', "
+        "'2026-11-23 07:00Z', 'published', '2026-11-23 07:00Z')"
+    )
+    await crew.fetch(
+        "INSERT INTO summary_edition (team_id, kind, period, form, edition, published_at, as_at, as_at_seq, "
+        "chain_head, body) VALUES ($1, 'daily', '2026-11-22', 'internal', 1, now(), now(), 0, sha256(''), '{\"as\": \"it was\"}')"
+    )
+    await Publications(service.database, service.journal).write(crew.team_id)
+    published = await crew.fetch("SELECT * FROM summary_edition WHERE team_id = $1")
+    assert len(published) == 1
+    await installation.triage("restore", file)
+    assert await crew.fetch("SELECT * FROM summary_edition WHERE team_id = $1") == published
