@@ -267,7 +267,8 @@ async def test_an_edition_published_since_the_backup_is_put_back_as_it_was(
     )
     await crew.fetch(
         "INSERT INTO summary_edition (team_id, kind, period, form, edition, published_at, as_at, as_at_seq, "
-        "chain_head, body) VALUES ($1, 'daily', '2026-11-22', 'internal', 1, now(), now(), 0, sha256(''), '{\"as\": \"it was\"}')"
+        "chain_head, body) "
+        "VALUES ($1, 'daily', '2026-11-22', 'internal', 1, now(), now(), 0, sha256(''), '{\"as\": \"it was\"}')"
     )
     await Publications(service.database, service.journal).write(crew.team_id)
     published = await crew.fetch("SELECT * FROM summary_edition WHERE team_id = $1")
