@@ -14,18 +14,24 @@ SELECT s.staff_id, s.name FROM staff s JOIN role r USING (role)
 WHERE s.team_id = $1 AND s.staff_id = ANY ($2::uuid[]) AND r.side = $3
 
 -- name: action
--- why: what may need somebody to act: recent incidents with something raised, and whatever has no outcome or end yet
-SELECT i.id, i.root, i.blind, i.seq FROM incident i
-WHERE i.team_id = $1 AND shown(i.blind, i.judged_by, $2, $3) AND i.root = i.id AND NOT i.test
-  AND (i.status = 'awaiting_outcome' OR i.occurred_at >= $4 AND (i.status = 'open' OR i.duplicates <> '{}'
-       OR EXISTS (SELECT FROM unnest(i.flags) f WHERE f = ANY ($5::text[]) OR f LIKE 'conflict:%')))
+-- why: what may need somebody to act: recent incidents with something raised, and whatever detention has no end yet
+WITH due AS (
+    SELECT id FROM incident WHERE team_id = $1 AND NOT blind AND root = id AND status = 'awaiting_outcome'
+    UNION
+    SELECT id FROM incident
+    WHERE team_id = $1 AND occurred_at >= $4 AND root = id
+      AND (status = 'open' OR duplicates <> '{}'
+           OR EXISTS (SELECT FROM unnest(flags) f WHERE f = ANY ($5::text[]) OR f LIKE 'conflict:%'))
+)
+SELECT i.id, i.root, i.blind, i.seq FROM due JOIN incident i ON i.team_id = $1 AND i.id = due.id
+WHERE shown(i.blind, i.judged_by, $2, $3) AND i.root = i.id AND NOT i.test
 ORDER BY i.occurred_at DESC, i.id DESC LIMIT $6
 
 -- name: chase
--- why: incidents whose outcome or end nobody recorded, the longest waiting first, keyset-paged
+-- why: incidents of a year whose outcome or end nobody recorded, the longest waiting first, keyset-paged
 SELECT i.id, i.root, i.blind, i.seq, i.occurred_at FROM incident i
 WHERE i.team_id = $1 AND shown(i.blind, i.judged_by, $2, $3) AND i.root = i.id AND NOT i.test
-  AND i.status IN ('open', 'awaiting_outcome')
+  AND i.status IN ('open', 'awaiting_outcome') AND i.occurred_at >= $7
   AND ($4::timestamptz IS NULL OR (i.occurred_at, i.id) > ($4, $5))
 ORDER BY i.occurred_at, i.id LIMIT $6
 

@@ -453,3 +453,16 @@ async def test_two_spans_are_compared_with_what_that_cannot_show(service: Runnin
             answer = await sergeant.open(f"/review/compare?{wrong}")
             assert (answer.status_code, "There is a problem" in answer.text) == (422, True)
     assert [row["query"] for row in await crew.consultations()] == ["review/compare 2026-02 2026-03"]
+
+
+async def test_the_sergeant_reads_how_often_a_person_was_met_and_not_who(service: Running, crew: Crew) -> None:
+    told = await crew.nurse.post("/v1/people", {"nhs_number": "9990000018"})
+    person = told.json()["person_id"]
+    incidents = [uuid7(), uuid7()]
+    for incident, ago in zip(incidents, (10 * DAY, HOUR), strict=True):
+        await crew.nurse.tell("nurse", incident, occurred_at=now() - ago, captured_at=now() - ago)
+        await crew.nurse.tell("person_link", incident, person_id=person)
+    async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
+        page = await sergeant.read(f"/review/incidents/{incidents[1]}")
+    assert "Contacts with this person in 28 days 2" in text(page)
+    assert "9990000018" not in page and str(incidents[0]) not in page

@@ -25,6 +25,7 @@ RECENT: Final = timedelta(days=28)
 MOST: Final = 500
 PAIRS: Final = 50
 CHASED: Final = 50
+CHASED_FOR: Final = timedelta(days=365)
 RAISED: Final = ("under_18_police_station", "station_not_authorised", "power_location_conflict")
 
 _decode = msgspec.json.Decoder(View).decode
@@ -143,6 +144,7 @@ async def without_outcome(
             after and after.occurred_at,
             after and after.id,
             CHASED + 1,
+            now - CHASED_FOR,
         )
         page = rows[:CHASED]
         seen = await incidents.seen(connection, actor, [Row(r["root"], r["blind"], r["seq"]) for r in page], now)

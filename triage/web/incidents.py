@@ -346,6 +346,8 @@ def _facts(view: View, zone: ZoneInfo) -> Iterable[tuple[str, str]]:
         yield "First outcome", words.code("disposal", view.outcome.first.disposal)
     if view.detention:
         yield from _detention(view, zone)
+    if view.repeat_contact is not UNSET and view.repeat_contact.contacts_28_days is not UNSET:
+        yield "Contacts with this person in 28 days", str(view.repeat_contact.contacts_28_days)
     for follow_up in view.follow_ups:
         yield "Follow-up", f"{words.code('event', follow_up.event)}, {words.at(follow_up.at, zone)}"
     if view.diversion is not UNSET:
