@@ -15,9 +15,11 @@ WITH page AS (
 )
 SELECT h.seq AS head_seq, h.link AS head_link, p.*,
     (SELECT e.link FROM entry e WHERE e.team_id = $1 AND e.seq = $4) AS link,
-    (SELECT e.link FROM entry e WHERE e.team_id = $1 AND e.seq = (SELECT max(seq) FROM page)) AS last_link
-FROM log_head h LEFT JOIN page p ON true
-WHERE h.team_id = $1 ORDER BY p.seq, p.id
+    (SELECT e.link FROM entry e WHERE e.team_id = $1 AND e.seq = p.seqs[cardinality(p.seqs)]) AS last_link
+FROM log_head h,
+    (SELECT array_agg(id ORDER BY seq, id) AS ids, array_agg(blind ORDER BY seq, id) AS blinds,
+            array_agg(seq ORDER BY seq, id) AS seqs, array_agg(held ORDER BY seq, id) AS holds FROM page) p
+WHERE h.team_id = $1
 
 -- name: changed
 -- why: what changed beyond a position, in the order of change; what is no longer to be held comes along as such
@@ -32,9 +34,11 @@ WITH page AS (
 )
 SELECT h.seq AS head_seq, h.link AS head_link, p.*,
     (SELECT e.link FROM entry e WHERE e.team_id = $1 AND e.seq = $4) AS link,
-    (SELECT e.link FROM entry e WHERE e.team_id = $1 AND e.seq = (SELECT max(seq) FROM page)) AS last_link
-FROM log_head h LEFT JOIN page p ON true
-WHERE h.team_id = $1 ORDER BY p.seq, p.id
+    (SELECT e.link FROM entry e WHERE e.team_id = $1 AND e.seq = p.seqs[cardinality(p.seqs)]) AS last_link
+FROM log_head h,
+    (SELECT array_agg(id ORDER BY seq, id) AS ids, array_agg(blind ORDER BY seq, id) AS blinds,
+            array_agg(seq ORDER BY seq, id) AS seqs, array_agg(held ORDER BY seq, id) AS holds FROM page) p
+WHERE h.team_id = $1
 
 -- name: turned
 -- why: what changed by time alone between two instants: a grade leaving P, an expiry, an overdue outcome, the end of scope
@@ -49,7 +53,9 @@ WITH page AS (
     INSERT INTO audit (team_id, operation, actor, role, device, query, ids)
     SELECT $1, 'consultation', $3, $9, $10, 'sync', array_agg(id) FROM page WHERE held HAVING count(*) > 0
 )
-SELECT * FROM page ORDER BY id
+SELECT array_agg(id ORDER BY id) AS ids, array_agg(blind ORDER BY id) AS blinds, array_agg(seq ORDER BY id) AS seqs,
+    array_agg(held ORDER BY id) AS holds
+FROM page
 
 -- name: find
 -- why: one incident under any of its ids, as the actor may see it

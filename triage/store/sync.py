@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+import asyncpg
 from msgspec import Struct
 
 from triage.access.actors import Actor
@@ -51,40 +52,58 @@ async def pull(database: Database, incidents: Incidents, actor: Actor, cursor: C
             cursor = Cursor("scope", 0, b"", now, now, ANYWHERE_AFTER)
         elif cursor.stage == "rest":
             cursor = Cursor("log", cursor.position, cursor.link, cursor.since, now, ANYWHERE_AFTER)
-        rows: list[Any] = []
+        changed: list[_Changed] = []
         if cursor.stage != "time":
-            rows, cursor = await _follow(connection, actor, cursor, now)
+            changed, cursor = await _follow(connection, actor, cursor, now)
         if cursor.stage == "time":
             turned, cursor = await _turned(connection, actor, cursor, now)
-            rows += turned
-        held = {row["id"]: Row(row["id"], row["blind"], row["seq"]) for row in rows if row["held"]}
+            changed += turned
+        held = {one.id: Row(one.id, one.blind, one.seq) for one in changed if one.held}
         seen = await incidents.seen(connection, actor, held.values(), now)
-    gone = list(dict.fromkeys(row["id"] for row in rows if row["id"] not in held))
+    gone = list(dict.fromkeys(one.id for one in changed if one.id not in held))
     return Pull([one.body for one in seen.values()], gone, cursor, cursor.stage != "rest")
 
 
-async def _follow(connection: Connection, actor: Actor, cursor: Cursor, now: datetime) -> tuple[list[Any], Cursor]:
+class _Changed(NamedTuple):
+    """An incident's row that changed; `held`: the phone may hold it."""
+
+    id: UUID
+    blind: bool
+    seq: int
+    held: bool
+
+
+def _changes(record: asyncpg.Record) -> list[_Changed]:
+    """The columns come as arrays: a page of records costs more than what it says."""
+    columns = zip(record["ids"] or (), record["blinds"] or (), record["seqs"] or (), record["holds"] or (), strict=True)
+    return [_Changed(*row) for row in columns]
+
+
+async def _follow(connection: Connection, actor: Actor, cursor: Cursor, now: datetime) -> tuple[list[_Changed], Cursor]:
     """What changed in the log beyond the cursor, or for a phone that starts afresh all it may hold."""
     statement = SQL.in_scope if cursor.stage == "scope" else SQL.changed
-    found = await connection.fetch(statement, *_whose(actor, cursor.position, cursor.place, now))
-    if cursor.position and (found[0]["link"] or b"")[:LINK_BYTES] != cursor.link:
+    found = await connection.fetchrow(statement, *_whose(actor, cursor.position, cursor.place, now))
+    assert found, "a team has a log"
+    if cursor.position and (found["link"] or b"")[:LINK_BYTES] != cursor.link:
         raise Refused(CURSOR_UNKNOWN)
-    rows = [row for row in found if row["id"] is not None]
-    if len(rows) == PAGE:
-        last, link = rows[-1], found[0]["last_link"][:LINK_BYTES]
-        return rows, Cursor(cursor.stage, last["seq"], link, cursor.since, cursor.until, last["id"])
-    head, link = found[0]["head_seq"], found[0]["head_link"][:LINK_BYTES]
+    changed = _changes(found)
+    if len(changed) == PAGE:
+        last, link = changed[-1], found["last_link"][:LINK_BYTES]
+        return changed, Cursor(cursor.stage, last.seq, link, cursor.since, cursor.until, last.id)
+    head, link = found["head_seq"], found["head_link"][:LINK_BYTES]
     if cursor.stage == "scope":
-        return rows, Cursor("rest", head, link, cursor.since, cursor.since)
-    return rows, Cursor("time", head, link, cursor.since, now)
+        return changed, Cursor("rest", head, link, cursor.since, cursor.since)
+    return changed, Cursor("time", head, link, cursor.since, now)
 
 
-async def _turned(connection: Connection, actor: Actor, cursor: Cursor, now: datetime) -> tuple[Sequence[Any], Cursor]:
+async def _turned(connection: Connection, actor: Actor, cursor: Cursor, now: datetime) -> tuple[list[_Changed], Cursor]:
     """What time alone changed, between the instants of the cursor."""
-    rows = await connection.fetch(SQL.turned, *_whose(actor, cursor.since, cursor.place, cursor.until))
-    if len(rows) == PAGE:
-        return rows, Cursor("time", cursor.position, cursor.link, cursor.since, cursor.until, rows[-1]["id"])
-    return rows, Cursor("rest", cursor.position, cursor.link, cursor.until, cursor.until)
+    found = await connection.fetchrow(SQL.turned, *_whose(actor, cursor.since, cursor.place, cursor.until))
+    assert found, "an aggregate has a row"
+    changed = _changes(found)
+    if len(changed) == PAGE:
+        return changed, Cursor("time", cursor.position, cursor.link, cursor.since, cursor.until, changed[-1].id)
+    return changed, Cursor("rest", cursor.position, cursor.link, cursor.until, cursor.until)
 
 
 def _whose(actor: Actor, since: int | datetime, place: UUID, now: datetime) -> tuple[Any, ...]:
