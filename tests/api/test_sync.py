@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -72,7 +73,12 @@ async def test_500_entries_are_taken_and_501_are_413(crew: Crew) -> None:
 @pytest.mark.parametrize("coding", ["gzip", "zstd", "identity"])
 async def test_bodies_may_be_compressed(crew: Crew, coding: str) -> None:
     plain = request(*(entry("outcome", uuid7()) for _ in range(20)))
-    coded = {"gzip": gzip.compress, "zstd": zstandard.ZstdCompressor().compress, "identity": bytes}[coding](plain)
+    codings: dict[str, Callable[[bytes], bytes]] = {
+        "gzip": gzip.compress,
+        "zstd": zstandard.ZstdCompressor().compress,
+        "identity": bytes,
+    }
+    coded = codings[coding](plain)
     answer = await crew.officer.sync_raw(coded, content_encoding=coding)
     assert answer.json()["counts"]["stored"] == 20
 
