@@ -466,3 +466,13 @@ async def test_the_sergeant_reads_how_often_a_person_was_met_and_not_who(service
         page = await sergeant.read(f"/review/incidents/{incidents[1]}")
     assert "Contacts with this person in 28 days 2" in text(page)
     assert "9990000018" not in page and str(incidents[0]) not in page
+
+
+@pytest.mark.parametrize("who", ["sergeant", "clinical_lead"])
+async def test_a_detention_without_an_end_is_never_too_old_for_today(service: Running, crew: Crew, who: str) -> None:
+    incident = await held_for(crew, 24 * 60)
+    async with signed_in(service, getattr(crew, who), crew.team_id) as browser:
+        page = await browser.read("/review")
+        assert str(incident) in page and "Expired 59 days ago" in text(page)
+        await crew.officer.tell("detention", incident, event="ended", result="discharged_follow_up")
+        assert str(incident) not in await browser.read("/review")
