@@ -49,14 +49,15 @@ class Edge:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *_ALWAYS]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            if _SLASHES_TOO_MANY.search(scope["path"]):  # Litestar reads them as if they were not there
-                await send_answer(send_with_headers, in_problem(Refused(NOT_FOUND)), scope.get("method") == "HEAD")
-            else:
-                await self._app(scope, receive, send_with_headers)
-            seconds = time.perf_counter() - started
-            method = str(scope.get("method"))
-            self._observe(method, status, seconds)
-            # what went well is counted, and told only to those who ask for it: a line costs as much as an append
-            tell = log.debug if status < 400 else log.info
-            tell("request", method=method, status=status, ms=round(seconds * 1000, 1))
+        # the server runs each request in a context of its own, which ends with it
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        if _SLASHES_TOO_MANY.search(scope["path"]):  # Litestar reads them as if they were not there
+            await send_answer(send_with_headers, in_problem(Refused(NOT_FOUND)), scope.get("method") == "HEAD")
+        else:
+            await self._app(scope, receive, send_with_headers)
+        seconds = time.perf_counter() - started
+        method = str(scope.get("method"))
+        self._observe(method, status, seconds)
+        # what went well is counted, and told only to those who ask for it: a line costs as much as an append
+        tell = log.debug if status < 400 else log.info
+        tell("request", method=method, status=status, ms=round(seconds * 1000, 1))

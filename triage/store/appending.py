@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from triage.access.actors import Actor
 from triage.log import links, standing
@@ -172,10 +172,13 @@ def held_of(
     body: bytes,
 ) -> Held:
     """An entry of the log from its columns, with retired codes read as today's."""
+    entry = modernise(decode_body(body))
+    # the same id as asyncpg decodes it: its hash is not computed in Python each time
+    structs.force_setattr(entry, "incident_id", incident_id)
     return Held(
         seq=seq,
         id=id,
-        entry=modernise(decode_body(body)),
+        entry=entry,
         received_at=received_at,
         author=author,
         profession=profession,

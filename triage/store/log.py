@@ -111,8 +111,8 @@ class Log:
         self.waiting += len(items)
         if queue.writer is None:
             queue.writer = asyncio.create_task(self._write(team_id, queue))
-        # a client that hangs up does not take its entry back: it is decided with the others
-        return await asyncio.shield(waiting.done)
+        # a client that hangs up cancels its wait only: its entry is decided with the others
+        return await waiting.done
 
     async def close(self) -> None:
         """Wait until nothing is waiting."""
