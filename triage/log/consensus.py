@@ -7,6 +7,7 @@ come in capture order.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -144,38 +145,38 @@ def _child(one: Age) -> bool:
 
 def _contacts_differ(record: Record, known_ages: Sequence[Age]) -> Iterator[str]:
     said = [one.entry for one in record.contacts]
-    if _several([entry.area for entry in said if entry.area not in _AREAS]):
+    if _several({entry.area for entry in said}, _AREAS):
         yield "area"
-    if _several([entry.sex for entry in said if entry.sex not in _SEXES]):
+    if _several({entry.sex for entry in said}, _SEXES):
         yield "sex"
-    if _several([one.band for one in known_ages]):
+    if _several({one.band for one in known_ages}):
         yield "age_band"
-    if _several([_ETHNICITIES[entry.ethnicity or ""].group for entry in said if _states_ethnicity(entry)]):
+    ethnicities = {entry.ethnicity for entry in said}
+    if len(ethnicities) > 1 and _several({_ethnic_group(code) for code in ethnicities}):
         yield "ethnicity"
-    if _several([entry.presenting[0] for entry in said if entry.presenting]):
+    if _several({entry.presenting[0] for entry in said if entry.presenting}):
         yield "presenting"
-    if _several([available(entry.location_type, entry.someone_lives_there) for entry in said]):
+    places = {(entry.location_type, entry.someone_lives_there) for entry in said}
+    if len(places) > 1 and _several({available(*one) for one in places}):
         yield "location_type"
-    if _several([one.entry.offence for one in record.officers]):
+    if _several({one.entry.offence for one in record.officers}):
         yield "offence"
-    if _several([one.entry.physical_need for one in record.paramedics]):
+    if _several({one.entry.physical_need for one in record.paramedics}):
         yield "physical_need"
-    if _several([one.entry.conveyed for one in record.paramedics]):
+    if _several({one.entry.conveyed for one in record.paramedics}):
         yield "conveyed"
     times = [one.corrected(one.entry.occurred_at) for one in record.contacts if one.entry.occurred_at]
     if times and max(times) - min(times) > OCCURRED_APART:
         yield "occurred_at"
 
 
-def _several(values: Sequence[object]) -> bool:
-    """Whether two of the values, leaving None aside, differ."""
-    different = set(values)
-    different.discard(None)
-    return len(different) > 1
+def _several(values: AbstractSet[object], missing: AbstractSet[str] = frozenset()) -> bool:
+    """Whether two answers differ; not recorded and coded missing values are none."""
+    return len(values) > 1 and len(values - missing - {None}) > 1
 
 
-def _states_ethnicity(entry: Contact) -> bool:
-    return entry.ethnicity is not None and entry.ethnicity not in _ETHNICITIES.missing
+def _ethnic_group(code: str | None) -> str | None:
+    return None if code is None or code in _ETHNICITIES.missing else _ETHNICITIES[code].group
 
 
 def available(location_type: str | None, someone_lives_there: bool | None) -> bool | None:
