@@ -236,6 +236,11 @@ CREATE TABLE incident (
     id uuid NOT NULL,
     blind boolean NOT NULL,
     root uuid NOT NULL,
+    -- every id it answers to, where links join several
+    ids uuid[] NOT NULL DEFAULT '{}',
+    -- the smallest id that any statement, in force or not, connects it with, where that is another: what joins or parts
+    -- incidents is decided by all statements of a family
+    family uuid,
     seq bigint NOT NULL,
     status text NOT NULL CHECK (status IN ('open', 'awaiting_outcome', 'closed', 'withdrawn', 'absorbed')),
     occurred_at timestamptz NOT NULL,
@@ -262,6 +267,7 @@ CREATE TABLE incident (
 );
 CREATE INDEX incident_seq ON incident (team_id, seq, id);
 CREATE INDEX incident_root ON incident (team_id, root) WHERE root <> id AND NOT blind;
+CREATE INDEX incident_family ON incident (team_id, family) WHERE family IS NOT NULL AND NOT blind;
 CREATE INDEX incident_occurred ON incident (team_id, occurred_at, id);
 CREATE INDEX incident_scope ON incident (team_id, scope_until);
 CREATE INDEX incident_turns ON incident (team_id, turns_last) WHERE turns_last IS NOT NULL;

@@ -92,7 +92,8 @@ JOIN LATERAL (SELECT * FROM entry WHERE team_id = $1 AND incident_id = m.id OFFS
 
 -- name: beside
 -- why: what is kept with an incident but is not of its entries
-SELECT i.id, i.related, i.duplicates, i.turns FROM incident i WHERE i.team_id = $1 AND i.id = ANY ($2::uuid[]) AND NOT i.blind
+SELECT i.id, i.related, i.duplicates, i.turns, i.ids FROM incident i
+WHERE i.team_id = $1 AND i.id = ANY ($2::uuid[]) AND NOT i.blind
 
 -- name: chained
 -- why: an entry's place in the chain, and its sealed text for those who may read it

@@ -1,14 +1,14 @@
 -- name: read
 -- why: everything one append decides on, in one round trip; unnest with lateral keeps the indexes in use on a fresh table
 WITH touched AS (
-    SELECT DISTINCT coalesce(i.root, x) AS root
+    SELECT DISTINCT coalesce(i.family, x) AS family
     FROM unnest($3::uuid[]) x
-    LEFT JOIN LATERAL (SELECT root FROM incident WHERE team_id = $1 AND id = x AND NOT blind OFFSET 0) i ON true
+    LEFT JOIN LATERAL (SELECT family FROM incident WHERE team_id = $1 AND id = x AND NOT blind OFFSET 0) i ON true
 ), member AS (
-    SELECT root AS id FROM touched
+    SELECT family AS id FROM touched
     UNION
     SELECT i.id FROM touched t
-    JOIN LATERAL (SELECT id FROM incident WHERE team_id = $1 AND root = t.root AND root <> id AND NOT blind OFFSET 0) i ON true
+    JOIN LATERAL (SELECT id FROM incident WHERE team_id = $1 AND family = t.family AND NOT blind OFFSET 0) i ON true
 )
 SELECT h.seq, h.link, clock_timestamp() AS now,
     (SELECT array_agg(row(e.seq, e.id, e.incident_id, e.kind, e.author, e.profession, e.device, e.received_at, e.skew_ms,
@@ -20,7 +20,7 @@ SELECT h.seq, h.link, clock_timestamp() AS now,
      FROM member m
      JOIN LATERAL (SELECT * FROM entry WHERE team_id = $1 AND incident_id = m.id OFFSET 0) e ON true) AS entries,
     (SELECT array_agg(row(i.id, i.blind, i.root, i.seq, i.duplicates, i.people, i.related, i.log_ref, i.occurred_at, i.area,
-                          i.age_band, i.sex))
+                          i.age_band, i.sex, i.family))
      FROM member m
      JOIN LATERAL (SELECT * FROM incident WHERE team_id = $1 AND id = m.id OFFSET 0) i ON true) AS incidents,
     (SELECT array_agg(row(d.incident_id, d.staff_id, d.device_id))
@@ -47,14 +47,14 @@ WITH head AS (
            e.released_by, e.body, e.sealed, e.sealed_digest, e.key_ref, e.salt, e.link, e.notices
     FROM head, json_populate_recordset(NULL::entry, $6::json) e
 ), folded AS (
-    INSERT INTO incident (team_id, id, blind, root, seq, status, occurred_at, changed_at, scope_until, turns, turns_last, area,
+    INSERT INTO incident (team_id, id, blind, root, ids, family, seq, status, occurred_at, changed_at, scope_until, turns, turns_last, area,
                           log_ref, age_band, sex, contact, test, restricted, flags, judged_by, duplicates, apart, people, related)
-    SELECT $1, i.id, i.blind, i.root, i.seq, i.status, i.occurred_at, i.changed_at, i.scope_until, i.turns, i.turns_last,
+    SELECT $1, i.id, i.blind, i.root, i.ids, i.family, i.seq, i.status, i.occurred_at, i.changed_at, i.scope_until, i.turns, i.turns_last,
            i.area, i.log_ref, i.age_band, i.sex, i.contact, i.test, i.restricted, i.flags, i.judged_by, i.duplicates, i.apart,
            i.people, i.related
     FROM head, json_populate_recordset(NULL::incident, $7::json) i
     ON CONFLICT (team_id, id, blind) DO UPDATE SET
-        root = excluded.root, seq = excluded.seq, status = excluded.status, occurred_at = excluded.occurred_at,
+        root = excluded.root, ids = excluded.ids, family = excluded.family, seq = excluded.seq, status = excluded.status, occurred_at = excluded.occurred_at,
         changed_at = excluded.changed_at, scope_until = excluded.scope_until, turns = excluded.turns,
         turns_last = excluded.turns_last, area = excluded.area, log_ref = excluded.log_ref, age_band = excluded.age_band,
         sex = excluded.sex, contact = excluded.contact, test = excluded.test, restricted = excluded.restricted,

@@ -320,6 +320,70 @@ async def test_a_link_taken_back_leaves_two_incidents_for_everybody_who_had_one(
         assert (await phone.incident(small))["sex"] == apart[phone.staff_id]["sex"]
 
 
+@pytest.mark.parametrize("how", ["not_same_incident", "withdrawal"])
+@pytest.mark.parametrize("said_from", [0, 1])
+async def test_two_incidents_stay_two_whichever_of_them_the_link_was_taken_back_from(
+    crew: Crew, how: str, said_from: int
+) -> None:
+    small, large = ids = sorted(uuid7() for _ in range(2))
+    await crew.officer.tell("officer", small, area="bedford")
+    await crew.officer.tell("officer", large, area="luton_east")
+    link = await crew.officer.tell("same_incident", small, other_incident_id=large)
+    here, there = ids[said_from], ids[1 - said_from]
+    named = {"withdraws": link["id"]} if how == "withdrawal" else {"other_incident_id": there}
+    await crew.officer.tell(how, here, captured_at=now(), **named)
+    for _ in range(2):
+        for one, area in ((small, "bedford"), (large, "luton_east")):
+            receipt = await crew.nurse.store(entry("follow_up", one))
+            for view in (receipt["incident"], await crew.officer.incident(one), await crew.sergeant.incident(one)):
+                assert (view["id"], view["area"], view["linked_ids"]) == (str(one), area, [])
+    assert {one["id"] for one in (await crew.other_nurse.sync())["incidents"]} == {str(one) for one in ids}
+    await crew.officer.tell("same_incident", large, other_incident_id=small, captured_at=now())
+    assert (await crew.officer.incident(large))["linked_ids"] == [str(one) for one in ids]
+
+
+async def test_a_link_of_three_taken_back_under_the_id_they_answer_to(crew: Crew) -> None:
+    ids = sorted(uuid7() for _ in range(3))
+    for one in ids:
+        await crew.officer.tell("officer", one)
+    await crew.officer.tell("same_incident", ids[1], other_incident_id=ids[0])
+    link = await crew.officer.tell("same_incident", ids[2], other_incident_id=ids[1])
+    await crew.officer.tell("withdrawal", ids[0], withdraws=link["id"])
+    for one in (*ids, *ids):
+        receipt = await crew.officer.store(entry("follow_up", one))
+        assert receipt["incident"]["linked_ids"] == ([] if one == ids[2] else [str(i) for i in ids[:2]])
+
+
+async def test_an_id_that_only_a_link_named_is_nobodys_once_the_link_is_taken_back(crew: Crew) -> None:
+    empty, held = sorted(uuid7() for _ in range(2))
+    await crew.officer.tell("officer", held, area="bedford")
+    link = await crew.officer.tell("same_incident", held, other_incident_id=empty)
+    await crew.nurse.follow()
+    assert list(crew.nurse.holds) == [str(empty)]
+    assert (await crew.nurse.incident(held))["id"] == str(empty)
+    await crew.officer.tell("withdrawal", held, withdraws=link["id"])
+    await crew.nurse.follow()
+    assert list(crew.nurse.holds) == [str(held)]
+    assert refused(await crew.nurse.get(f"/v1/incidents/{empty}")) == (404, "not_found")
+    assert [one["id"] for one in await crew.nurse.incidents()] == [str(held)]
+    await crew.officer.tell("officer", empty, area="luton_east")
+    assert (await crew.nurse.incident(empty))["area"] == "luton_east"
+    assert (await crew.nurse.incident(held))["area"] == "bedford"
+
+
+async def test_who_was_one_with_a_linked_person_is_no_longer_of_that_person(crew: Crew) -> None:
+    small, large = sorted(uuid7() for _ in range(2))
+    person = uuid7()
+    for one in (small, large):
+        await crew.officer.tell("officer", one)
+    await crew.officer.tell("person_link", small, person_id=person)
+    link = await crew.officer.tell("same_incident", small, other_incident_id=large)
+    of_person = "SELECT incident_id FROM incident_person WHERE team_id = $1"
+    assert {row["incident_id"] for row in await crew.fetch(of_person)} == {small, large}
+    await crew.officer.tell("withdrawal", large, withdraws=link["id"])
+    assert {row["incident_id"] for row in await crew.fetch(of_person)} == {small}
+
+
 async def test_an_incident_cannot_be_linked_to_itself(crew: Crew) -> None:
     incident = uuid7()
     answer = await crew.officer.put(entry("same_incident", incident, other_incident_id=incident))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from story import ANOTHER, COLLEAGUE, INCIDENT, NURSE, OFFICER, SERGEANT, Story
 
 from triage.log.incident import fold
-from triage.log.links import Component, component_of, components
+from triage.log.links import Component, component_of, components, families
 
 A, B, C, D = (UUID(int=number) for number in range(1, 5))
 ANNA, BEN = UUID(int=901), UUID(int=902)
@@ -19,6 +19,10 @@ class Statements(Story):
 
     def apart(self, one: UUID, other: UUID, captured: float, by: UUID = NURSE) -> None:
         self.tell("not_same_incident", captured, by=by, incident_id=one, other_incident_id=other, reason="in_error")
+
+    def take_back(self, number: int, incident: UUID, captured: float) -> None:
+        one = self.held[number]
+        self.tell("withdrawal", captured, by=one.author, incident_id=incident, withdraws=one.id, reason="in_error")
 
     def groups(self) -> list[tuple[UUID, ...]]:
         return [one.incident_ids for one in components(self.held)]
@@ -79,8 +83,33 @@ def test_apart_yet_joined_through_a_third_is_a_conflict() -> None:
 def test_a_statement_withdrawn_says_nothing() -> None:
     said = Statements()
     said.same(A, B, 1)
-    said.withdraw(said.held[0], 2)
+    said.take_back(0, B, 2)
     assert said.groups() == [(A,), (B,)]
+
+
+def test_a_withdrawal_counts_only_once_a_statement_connects_it_with_what_it_withdraws() -> None:
+    said = Statements()
+    said.same(A, B, 1)
+    said.take_back(0, C, 2)
+    assert said.groups() == [(A, B)]
+    said.apart(B, C, 3)
+    assert said.groups() == [(A,), (B,), (C,)]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from("ABCDEF"), st.sampled_from("ABCDEF")), max_size=8), st.data())
+def test_a_familys_statements_alone_decide_within_it(pairs: list[tuple[bool, str, str]], data: st.DataObject) -> None:
+    said = Statements()
+    ids = {letter: UUID(int=number) for number, letter in enumerate("ABCDEF", 1)}
+    for number, (same, one, other) in enumerate(pairs):
+        if one != other:
+            (said.same if same else said.apart)(ids[one], ids[other], number)
+        elif said.held:
+            said.take_back(data.draw(st.integers(0, len(said.held) - 1)), ids[one], number)
+    family_of = families(said.held)
+    found: list[Component] = []
+    for family in set(family_of.values()):
+        found += components(one for one in said.held if family_of.get(one.entry.incident_id) == family)
+    assert sorted(found, key=lambda one: one.id) == list(components(said.held))
 
 
 @given(st.randoms(use_true_random=False))

@@ -30,7 +30,7 @@ def member(entries: Sequence[Held], others: Sequence[PersonEvent], cut_off: date
 
     `others` is what other incidents of the same person contribute to its grade.
     """
-    incident = fold(entries, others)
+    incident = fold(entries, others, ids=links.incident_ids(entries))
     return member_of(incident, cut_off) if incident.counts and incident.view.status != "withdrawn" else None
 
 

@@ -90,16 +90,23 @@ class Incident(Struct, frozen=True, kw_only=True, gc=False):
         return turns(self, grades=True)
 
 
-def fold(entries: Sequence[Held], others: Sequence[PersonEvent] = (), terms: Terms = TERMS) -> Incident:
+def fold(
+    entries: Sequence[Held],
+    others: Sequence[PersonEvent] = (),
+    terms: Terms = TERMS,
+    *,
+    ids: tuple[UUID, ...] = (),
+) -> Incident:
     """What the entries of one incident add up to: all entries of every incident id that links join.
 
-    `others` is what other incidents of the same person contribute (`person_events` of each). Retired codes are to be
-    mapped to current ones before. Raises ValueError without entries.
+    `others` is what other incidents of the same person contribute (`person_events` of each). `ids` are those incident
+    ids, ascending, where they are known: an incident that was parted from this one may hold the statement that did it.
+    Retired codes are to be mapped to current ones before. Raises ValueError without entries.
     """
     record = read(entries)
     if not record.held:
         raise ValueError("an incident has at least one entry")
-    incident_ids, parted = _incident_ids(record)
+    incident_ids, parted = _incident_ids(record, ids)
     ages = consensus.ages(record.contacts)
     place, lives = consensus.place(record)
     claims = intents.claims(record)
@@ -350,7 +357,7 @@ _MISSING = {
 }
 
 
-def _incident_ids(record: Record) -> tuple[tuple[UUID, ...], bool]:
+def _incident_ids(record: Record, known: tuple[UUID, ...]) -> tuple[tuple[UUID, ...], bool]:
     """Every id this incident answers to, the smallest first, and whether two of them were declared apart."""
     ids = {one.entry.incident_id for one in record.held}
     parted = False
@@ -358,7 +365,7 @@ def _incident_ids(record: Record) -> tuple[tuple[UUID, ...], bool]:
         if not ids.isdisjoint(component.incident_ids):
             ids.update(component.incident_ids)
             parted = parted or component.conflict
-    return tuple(sorted(ids)), parted
+    return known or tuple(sorted(ids)), parted
 
 
 def _status(record: Record, used: dict[str, Use], clock: Clock | None) -> Status:

@@ -4,12 +4,12 @@ The latest statement about a pair is in force, by corrected capture, ties by ent
 Incidents are the connected components of the pairs said to be the same.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from msgspec import Struct
 
-from triage.log.entries import Held, NotSameIncident, PersonLink, PersonUnlink, SameIncident
+from triage.log.entries import Held, NotSameIncident, PersonLink, PersonUnlink, SameIncident, Withdrawal
 from triage.log.standing import captured, out_of_force
 
 
@@ -28,7 +28,7 @@ def components(statements: Iterable[Held]) -> tuple[Component, ...]:
     """
     held = list(statements)
     said = [one for one in held if isinstance(one.entry, SameIncident | NotSameIncident)]
-    out = out_of_force(held)
+    out = _withdrawn(held)
     latest = _latest(one for one in said if one.id not in out)
     groups = _joined({incident for one in said for incident in _pair(one)}, latest)
     apart = [pair for pair, one in latest.items() if isinstance(one.entry, NotSameIncident)]
@@ -37,6 +37,41 @@ def components(statements: Iterable[Held]) -> tuple[Component, ...]:
         ids = tuple(sorted(group))
         found.append(Component(ids[0], ids, any(a in group and b in group for a, b in apart)))
     return tuple(sorted(found, key=lambda component: component.id))
+
+
+def families(statements: Iterable[Held]) -> dict[UUID, UUID]:
+    """For every incident id that a statement names, the smallest of all that statements connect it with.
+
+    Whatever they say, and in force or not: what joins or parts the ids of a family is said within it.
+    """
+    said = [one for one in statements if isinstance(one.entry, SameIncident | NotSameIncident)]
+    smallest: dict[UUID, UUID] = {}
+    members: dict[UUID, set[UUID]] = {}
+    for one in said:
+        a, b = (members.setdefault(incident, {incident}) for incident in _pair(one))
+        if a is not b:
+            a |= b
+            members.update(dict.fromkeys(b, a))
+    for family in {id(family): family for family in members.values()}.values():
+        smallest.update(dict.fromkeys(family, min(family)))
+    return smallest
+
+
+def incident_ids(entries: Iterable[Held]) -> tuple[UUID, ...]:
+    """The ids under which these entries were sent, the smallest first."""
+    return tuple(sorted({one.entry.incident_id for one in entries}))
+
+
+def _withdrawn(held: Sequence[Held]) -> set[UUID]:
+    """The statements out of force. Only withdrawals of the same family count, so that reading more changes nothing."""
+    if not any(isinstance(one.entry, Withdrawal) for one in held):
+        return set()
+    family_of = families(held)
+    by_family: dict[UUID, list[Held]] = {}
+    for one in held:
+        if (family := family_of.get(one.entry.incident_id)) is not None:
+            by_family.setdefault(family, []).append(one)
+    return {one for family in by_family.values() for one in out_of_force(family)}
 
 
 def component_of(incident_id: UUID, statements: Iterable[Held]) -> Component:

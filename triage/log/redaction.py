@@ -118,10 +118,11 @@ def see(
     *,
     terms: Terms = TERMS,
     full: Incident | None = None,
+    ids: tuple[UUID, ...] = (),
 ) -> Seen | None:
     """The incident as this audience sees it; None where it sees nothing of it.
 
-    `others` as in `fold`. `full` is the incident folded of all entries and `others`, where it is at hand.
+    `others` and `ids` as in `fold`. `full` is the incident folded of all entries and `others`, where it is at hand.
     """
     if not may_reach(entries, audience):
         return None
@@ -130,10 +131,10 @@ def see(
         return None
     if full and len(visible) == len(full.record.held) and all(map(operator.is_, visible, full.record.held)):
         return Seen(full, audience, full.diversion)
-    incident = fold(visible, others, terms)
+    incident = fold(visible, others, terms, ids=ids)
     if audience.level == "field" or blind(audience, incident.judged_by):
         return Seen(incident, audience, incident.diversion)
-    return Seen(incident, audience, (full or fold(entries, others, terms)).diversion)
+    return Seen(incident, audience, (full or fold(entries, others, terms, ids=ids)).diversion)
 
 
 def view(
@@ -145,9 +146,10 @@ def view(
     extra_flags: Iterable[str] = (),
     terms: Terms = TERMS,
     full: Incident | None = None,
+    ids: tuple[UUID, ...] = (),
 ) -> View | None:
     """What this audience is served of an incident at an instant; None where it sees nothing of it. See `see`."""
-    seen = see(entries, others, audience, terms=terms, full=full)
+    seen = see(entries, others, audience, terms=terms, full=full, ids=ids)
     return None if seen is None else seen.at(now, extra_flags)
 
 

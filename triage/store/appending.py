@@ -127,6 +127,7 @@ class IncidentRow(NamedTuple):
     area: str
     age_band: str | None
     sex: str | None
+    family: UUID | None
 
 
 class Told(NamedTuple):
@@ -413,13 +414,14 @@ class Group:
     full: Incident
     related: tuple[PersonEvent, ...] = ()
     duplicates: tuple[UUID, ...] = ()
+    family: UUID | None = None
     served: dict[tuple[str, str, bool], bytes] = field(default_factory=dict)
     """Views as served, by side, level and blindness."""
 
     @cached_property
     def blind(self) -> Incident | None:
         """What those add up to who may not know of an intent; None where nothing is visible to them."""
-        return fold(self.visible) if self.visible else None
+        return fold(self.visible, ids=self.ids) if self.visible else None
 
     @cached_property
     def outline(self) -> Incident | None:
@@ -430,16 +432,22 @@ class Group:
 
 
 def regroup(read: Read, added: Sequence[Addition], items: Sequence[Item] = ()) -> list[Group]:
-    """Every incident that the items and the new entries belong to, name, or used to be joined with."""
+    """Every incident that the items and the new entries belong to, name, or were ever said to be one with."""
     touched = {i for item in items for i in names_incidents(item.entry)}
     every = [*read.entries.values(), *(addition.held for addition in added)]
-    parts = links.components(held for held in every if isinstance(held.entry, LINKS))
+    statements = [held for held in every if isinstance(held.entry, LINKS)]
+    parts = links.components(statements) if statements else ()
+    family_of = links.families(statements) if statements else {}
     ids_of = {i: part.incident_ids for part in parts for i in part.incident_ids}
     found: dict[tuple[UUID, ...], list[Held]] = {ids_of.get(i, (i,)): [] for i in touched}
     for held in every:
         i = held.entry.incident_id
         found.setdefault(ids_of.get(i, (i,)), []).append(held)
-    return [_group(ids, entries, read.rows.get((ids[0], False))) for ids, entries in found.items() if entries]
+    return [
+        _group(ids, entries, read.rows.get((ids[0], False)), family_of.get(ids[0]))
+        for ids, entries in found.items()
+        if entries
+    ]
 
 
 def names_incidents(entry: AnyEntry) -> tuple[UUID, ...]:
@@ -449,11 +457,11 @@ def names_incidents(entry: AnyEntry) -> tuple[UUID, ...]:
     return (entry.incident_id,)
 
 
-def _group(ids: tuple[UUID, ...], entries: list[Held], before: IncidentRow | None) -> Group:
+def _group(ids: tuple[UUID, ...], entries: list[Held], before: IncidentRow | None, family: UUID | None) -> Group:
     visible = redact(entries, BLIND)
     related = _events.decode(before.related) if before else ()
-    full = fold(entries, related)
-    return Group(ids[0], ids, entries, visible, full, related, tuple(before.duplicates) if before else ())
+    full = fold(entries, related, ids=ids)
+    return Group(ids[0], ids, entries, visible, full, related, tuple(before.duplicates) if before else (), family)
 
 
 def relate(group: Group, others: Iterable[Group]) -> None:
@@ -468,9 +476,11 @@ def relate(group: Group, others: Iterable[Group]) -> None:
     related = tuple(by_key[key] for key in sorted(by_key))
     if related != group.related:
         group.related = related
-        group.full = fold(group.entries, related)
+        group.full = fold(group.entries, related, ids=group.ids)
 
 
-def names_people(group: Group) -> bool:
-    """Whether an entry of the incident ever named a person."""
-    return any(isinstance(held.entry, PersonLink | PersonUnlink) for held in group.entries)
+def names_people(group: Group, read: Read) -> bool:
+    """Whether an entry of the incident ever named a person, or it was one with an incident whose entry did."""
+    return any((row := read.rows.get((i, False))) and row.people for i in group.ids) or any(
+        isinstance(held.entry, PersonLink | PersonUnlink) for held in group.entries
+    )

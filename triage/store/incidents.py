@@ -145,7 +145,7 @@ class Incidents:
         whom, made = audience(actor), {}
         for row in rows:
             one = material[row.root]
-            served = view(one.entries, one.related, whom, now, extra_flags=one.extra_flags)
+            served = view(one.entries, one.related, whom, now, extra_flags=one.extra_flags, ids=one.ids)
             if served is None:
                 continue
             until = min((turn for turn in one.turns if turn > now), default=None)
@@ -215,7 +215,7 @@ def _after_append(group: Group, whom: Audience, now: datetime) -> View | None:
     if blind(whom, group.full.judged_by):
         hidden = group.full.restricted and whom.level == "field"
         return at(group.blind, now, whom, extra) if group.blind and not hidden else None
-    return view(group.entries, group.related, whom, now, extra_flags=extra, full=group.full)
+    return view(group.entries, group.related, whom, now, extra_flags=extra, full=group.full, ids=group.ids)
 
 
 def _remember(views: OrderedDict[Row, Seen], row: Row, seen: Seen) -> None:
@@ -231,12 +231,17 @@ class _Material(NamedTuple):
     related: tuple[PersonEvent, ...]
     extra_flags: tuple[str, ...]
     turns: list[datetime]
+    ids: tuple[UUID, ...]
 
 
 async def _material(connection: Connection, team_id: UUID, roots: Sequence[UUID]) -> dict[UUID, _Material]:
     found = {
         row["id"]: _Material(
-            [], _events.decode(row["related"]), (POSSIBLE_DUPLICATE,) if row["duplicates"] else (), row["turns"]
+            [],
+            _events.decode(row["related"]),
+            (POSSIBLE_DUPLICATE,) if row["duplicates"] else (),
+            row["turns"],
+            tuple(row["ids"]) or (row["id"],),
         )
         for row in await connection.fetch(SQL.beside, team_id, roots)
     }

@@ -217,7 +217,7 @@ class Log:
         folded = rows.of_incidents(read, groups, relatives, added)
         seq = added[-1].held.seq
         swap = (SQL.append, team_id, seq, head, read.seq, read.link, _json(entries), _json(folded))
-        people = [group for group in groups if appending.names_people(group)]
+        people = [group for group in groups if appending.names_people(group, read)]
         pairs = await duplicates.changes(connection, team_id, read, groups, added)
         if not pairs and not people:
             return bool(await connection.fetchval(*swap))

@@ -63,13 +63,13 @@ def facts_of(held: Iterable[Held]) -> list[Fact]:
     groups: dict[UUID, list[Held]] = defaultdict(list)
     for one in entries:
         groups[root.get(one.entry.incident_id, one.entry.incident_id)].append(one)
-    incidents = {incident_id: fold(group) for incident_id, group in groups.items()}
+    incidents = {i: fold(group, ids=links.incident_ids(group)) for i, group in groups.items()}
     of_person: dict[UUID, list[Incident]] = defaultdict(list)
     for incident in incidents.values():
         for person in incident.people:
             of_person[person].append(incident)
     return [
-        fact_of(fold(groups[i], others) if others else incident, others)
+        fact_of(fold(groups[i], others, ids=incident.incident_ids) if others else incident, others)
         for i, incident in incidents.items()
         for others in [_others(incident, of_person)]
     ]

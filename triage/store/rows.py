@@ -12,12 +12,12 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct, structs
 
-from triage.log import chain
+from triage.log import chain, links
 from triage.log.incident import Incident, repeat_turns, turns
 from triage.log.standing import kind
 from triage.people.sealing import seal
 from triage.store import duplicates
-from triage.store.appending import CHANGED_FOR, OPEN_FOR, Addition, Group, Read
+from triage.store.appending import CHANGED_FOR, LINKS, OPEN_FOR, Addition, Group, Read
 
 _encode = msgspec.json.encode
 POSSIBLE_DUPLICATE = "possible_duplicate"
@@ -53,6 +53,8 @@ class IncidentRow(Struct, frozen=True, gc=False):
     id: UUID
     blind: bool
     root: UUID
+    ids: Sequence[UUID]
+    family: UUID | None
     seq: int
     status: str
     occurred_at: datetime
@@ -145,13 +147,61 @@ def of_incidents(
     for group in (*groups, *relatives):
         # also what others left, who take the entry that parts them along
         left = not members.get(group.root, set()).issubset(group.ids)
-        moved = left or any(read.root(i) != group.root for i in group.ids)
+        moved = left or any(read.root(i) != group.root or _family_changed(read, i, group.family) for i in group.ids)
         row = read.rows.get((group.root, False))
         regraded = row is not None and row.related != _related(group)
         rows += _both(group, read, head if moved or regraded else None)
         if moved:
             rows += [_absorbed(row, i) for i in group.ids if i != group.root for row in _both(group, read, head)]
-    return rows
+    return rows + _emptied(read, (*groups, *relatives), head, added[-1].held.received_at)
+
+
+def _family_changed(read: Read, incident_id: UUID, family: UUID | None) -> bool:
+    row = read.rows.get((incident_id, False))
+    return row is not None and (row.family or incident_id) != (family or incident_id)
+
+
+def _emptied(read: Read, groups: Sequence[Group], head: int, at: datetime) -> list[IncidentRow]:
+    """Incidents that were nothing but an id that a link named, and that no link names any more: nobody sees them."""
+    known = {i for group in groups for i in group.ids}
+    emptied = [key for key in read.rows if key[0] not in known]
+    if not emptied:
+        return []
+    family_of = links.families(held for group in groups for held in group.entries if isinstance(held.entry, LINKS))
+    return [
+        IncidentRow(
+            id=i,
+            blind=blind,
+            root=i,
+            ids=(),
+            family=_if_other(family_of.get(i), i),
+            seq=head,
+            status="withdrawn",
+            occurred_at=at,
+            changed_at=at,
+            scope_until=at,
+            turns=(),
+            turns_last=None,
+            area="unknown",
+            log_ref=None,
+            age_band=None,
+            sex=None,
+            contact=False,
+            test=False,
+            restricted=False,
+            flags=(),
+            judged_by=(),
+            duplicates=(),
+            apart=(),
+            people=(),
+            related=_bytes(b"[]"),
+        )
+        for i, blind in emptied
+    ]
+
+
+def _if_other(family: UUID | None, incident_id: UUID) -> UUID | None:
+    return None if family == incident_id else family
 
 
 def _both(group: Group, read: Read, seq: int | None) -> list[IncidentRow]:
@@ -162,12 +212,12 @@ def _both(group: Group, read: Read, seq: int | None) -> list[IncidentRow]:
     for blind, incident, entries in ((False, group.full, group.full.record.held), (True, group.outline, group.visible)):
         if incident and (seq or entries[-1].seq > read.seq):
             newest = entries[-1]
-            rows.append(_row(group.root, incident, blind, seq or newest.seq, newest.received_at, *shared))
+            rows.append(_row(group, incident, blind, seq or newest.seq, newest.received_at, *shared))
     return rows
 
 
 def _row(
-    root: UUID,
+    group: Group,
     incident: Incident,
     blind: bool,
     seq: int,
@@ -183,9 +233,11 @@ def _row(
     seen = incident.view
     flags = [*seen.flags, *incident.conflicts] + ([POSSIBLE_DUPLICATE] if suggested else [])
     return IncidentRow(
-        root,
+        group.root,
         blind,
-        root,
+        group.root,
+        group.ids if len(group.ids) > 1 else (),
+        _if_other(group.family, group.root),
         seq,
         seen.status,
         incident.happened_at,
@@ -210,7 +262,7 @@ def _row(
 
 
 def _absorbed(row: IncidentRow, incident_id: UUID) -> IncidentRow:
-    return structs.replace(row, id=incident_id, status="absorbed")
+    return structs.replace(row, id=incident_id, family=_if_other(row.family or row.id, incident_id), status="absorbed")
 
 
 def _related(group: Group) -> bytes:

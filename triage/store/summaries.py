@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from triage import codes
+from triage.log import links
 from triage.log.course import PersonEvent
 from triage.log.diversion import RULE
 from triage.log.incident import fold
@@ -245,7 +246,8 @@ class _Loading:
             entries[root].append(held_of(*columns))
         for root, held in entries.items():
             others = _related(by_id[root]["related"])
-            fact = msgspec.structs.replace(fact_of(fold(held, others), others), seq=by_id[root]["seq"])
+            incident = fold(held, others, ids=links.incident_ids(held))
+            fact = msgspec.structs.replace(fact_of(incident, others), seq=by_id[root]["seq"])
             self.known[root] = fact
             self.fresh.append(fact)
 

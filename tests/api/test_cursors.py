@@ -1,0 +1,352 @@
+"""What a phone that follows cursors holds: what it may, nothing missed, nothing kept too long.
+
+Time is an argument of `sync.pull`, so that what changes by time alone is asked for and not waited for.
+"""
+
+import asyncio
+from datetime import datetime
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from crew import DAY, HOUR, MINUTE, S136, Crew, Json, Phone, Running, entry, now, refused
+from uuid_utils.compat import uuid7
+
+from triage.store import sync
+from triage.store.cursor import Cursor
+
+
+class Follower:
+    """A phone that pulls at instants of its own choosing."""
+
+    def __init__(self, phone: Phone) -> None:
+        self.phone = phone
+        self.cursor: Cursor | None = None
+        self.holds: dict[str, Json] = {}
+
+    async def pull(self, at: datetime) -> tuple[set[str], set[str]]:
+        """What came and what went."""
+        service = self.phone.service
+        came: set[str] = set()
+        went: set[str] = set()
+        more = True
+        while more:
+            actor = await self.phone.actor()
+            told = await sync.pull(service.database, service.incidents, actor, self.cursor, at)
+            views = [msgspec.json.decode(body) for body in told.incidents]
+            self.holds |= {view["id"]: view for view in views}
+            came |= {view["id"] for view in views}
+            went |= {str(one) for one in told.gone}
+            for one in went:
+                self.holds.pop(one, None)
+            self.cursor, more = told.cursor, told.more
+        return came, went
+
+
+async def followers(crew: Crew, at: datetime) -> list[Follower]:
+    """Everybody who reads incidents, up to date at this instant."""
+    found = [Follower(phone) for phone in crew.field_and_leads]
+    for one in found:
+        await one.pull(at)
+    return found
+
+
+# --- what comes and what goes ---
+
+
+async def test_a_phone_that_starts_afresh_gets_what_is_in_scope_in_pages(crew: Crew, small_pages: int) -> None:
+    incidents = {str(uuid7()) for _ in range(2 * small_pages + 1)}
+    for incident in incidents:
+        await crew.officer.tell("officer", UUID(incident))
+    seen: set[str] = set()
+    sizes: list[int] = []
+    cursor, more = None, True
+    while more:
+        told = await crew.nurse.sync(cursor=cursor)
+        cursor, more = told["cursor"], told["more"]
+        sizes.append(len(told["incidents"]))
+        seen |= {one["id"] for one in told["incidents"]}
+    assert seen == incidents
+    assert sizes == [small_pages, small_pages, 1]
+
+
+async def test_changes_come_in_pages_and_what_changed_between_two_pages_comes_too(crew: Crew, small_pages: int) -> None:
+    incidents = [uuid7() for _ in range(2 * small_pages)]
+    await crew.nurse.follow()
+    for incident in incidents:
+        await crew.officer.tell("officer", incident)
+    first = await crew.nurse.sync(cursor=crew.nurse.cursor)
+    assert first["more"] is True
+    again = UUID(first["incidents"][0]["id"])
+    await crew.officer.tell("officer", again, area="bedford")
+    crew.nurse.cursor = first["cursor"]
+    came = await crew.nurse.follow()
+    assert sorted(came) == sorted(
+        {str(one) for one in incidents} - {one["id"] for one in first["incidents"]} | {str(again)}
+    )
+    assert crew.nurse.holds[str(again)]["area"] == "bedford"
+
+
+async def test_a_pull_without_news_is_empty(crew: Crew) -> None:
+    await crew.officer.tell("officer", uuid7())
+    await crew.nurse.follow()
+    told = await crew.nurse.sync(cursor=crew.nurse.cursor)
+    assert (told["incidents"], told["gone"], told["more"]) == ([], [], False)
+
+
+async def test_the_senders_own_change_is_in_the_answer(crew: Crew) -> None:
+    incident = uuid7()
+    await crew.officer.follow()
+    told = await crew.officer.sync(entry("officer", incident, area="bedford"), cursor=crew.officer.cursor)
+    assert [(one["id"], one["area"]) for one in told["incidents"]] == [(str(incident), "bedford")]
+
+
+async def test_an_incident_absorbed_by_a_link_goes_and_its_root_comes(crew: Crew) -> None:
+    small, large = sorted((uuid7(), uuid7()))
+    for one in (small, large):
+        await crew.officer.tell("officer", one)
+    for phone in crew.field_and_leads:
+        await phone.follow()
+    await crew.officer.tell("same_incident", small, other_incident_id=large)
+    for phone in crew.field_and_leads:
+        told = await phone.sync(cursor=phone.cursor)
+        assert [one["linked_ids"] for one in told["incidents"]] == [[str(small), str(large)]]
+        assert told["gone"] == [str(large)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("outcome", {"disposal": "deceased"}),
+        ("follow_up", {"event": "died"}),
+        ("detention", {"event": "ended", "result": "died"}),
+    ],
+)
+async def test_after_a_death_the_incident_goes_from_field_phones_and_stays_with_the_leads(
+    crew: Crew, kind: str, content: Json
+) -> None:
+    incident = uuid7()
+    await crew.officer.tell("officer", incident)
+    for phone in crew.field_and_leads:
+        await phone.follow()
+    body = entry(kind, incident, **content)
+    receipt = await crew.sergeant.store(body)
+    assert receipt["incident"]["id"] == str(incident)
+    for phone in crew.field_and_leads:
+        await phone.follow()
+        lead = phone in (crew.sergeant, crew.clinical_lead)
+        assert list(phone.holds) == ([str(incident)] if lead else [])
+        if not lead:
+            assert refused(await phone.get(f"/v1/incidents/{incident}")) == (404, "not_found")
+            assert refused(await phone.get(f"/v1/incidents/{incident}/entries")) == (404, "not_found")
+            assert await phone.incidents() == []
+    await crew.sergeant.tell("withdrawal", incident, withdraws=body["id"])
+    for phone in crew.field_and_leads:
+        await phone.follow()
+        assert list(phone.holds) == [str(incident)]
+
+
+async def test_an_officer_who_records_a_death_is_told_that_it_is_stored_and_no_more(crew: Crew) -> None:
+    incident = uuid7()
+    await crew.officer.tell("officer", incident)
+    receipt = await crew.officer.store(entry("outcome", incident, disposal="deceased"))
+    assert (receipt["status"], receipt["incident"]) == ("stored", None)
+
+
+# --- time alone ---
+
+
+async def test_what_leaves_scope_by_time_alone_goes(crew: Crew) -> None:
+    """Open incidents after 28 days; others 72 hours after they changed."""
+    at = now()
+    still_open, closed = uuid7(), uuid7()
+    await crew.officer.tell("officer", still_open, occurred_at=at - 20 * DAY)
+    await crew.officer.tell("officer", closed, occurred_at=at - 20 * DAY)
+    await crew.officer.tell("outcome", closed, decided_at=at - 20 * DAY)
+    for follower in await followers(crew, at + MINUTE):
+        assert set(follower.holds) == {str(still_open), str(closed)}
+        assert (await follower.pull(at + 71 * HOUR))[1] == set()
+        assert (await follower.pull(at + 73 * HOUR))[1] == {str(closed)}
+        assert (await follower.pull(at + 7 * DAY))[1] == set()
+        assert (await follower.pull(at + 8 * DAY + HOUR))[1] == {str(still_open)}
+        fresh = Follower(follower.phone)
+        await fresh.pull(at + 9 * DAY)
+        assert fresh.holds == {}
+
+
+async def test_what_went_comes_back_when_it_changes(crew: Crew) -> None:
+    at = now()
+    incident = uuid7()
+    await crew.officer.tell("officer", incident, occurred_at=at - 40 * DAY)
+    follower = Follower(crew.nurse)
+    await follower.pull(at + 80 * HOUR)
+    assert follower.holds == {}
+    await crew.officer.tell("follow_up", incident)
+    await follower.pull(at + MINUTE)
+    assert list(follower.holds) == [str(incident)]
+
+
+async def test_an_outcome_overdue_comes_by_time_alone(crew: Crew) -> None:
+    at = now()
+    incident = uuid7()
+    await crew.officer.tell("officer", incident, occurred_at=at - 11 * HOUR)
+    for follower in await followers(crew, at + MINUTE):
+        assert "outcome_overdue" not in follower.holds[str(incident)]["flags"]
+        assert (await follower.pull(at + 59 * MINUTE))[0] == set()
+        assert (await follower.pull(at + 61 * MINUTE))[0] == {str(incident)}
+        assert "outcome_overdue" in follower.holds[str(incident)]["flags"]
+        assert (await follower.pull(at + 62 * MINUTE))[0] == set()
+
+
+async def test_an_expiry_comes_by_time_alone(crew: Crew) -> None:
+    at = now()
+    incident = uuid7()
+    await crew.officer.tell("officer", incident, occurred_at=at - 24 * HOUR)
+    await crew.officer.tell("outcome", incident, disposal="s136_removed", decided_at=at - 24 * HOUR)
+    await crew.officer.tell("detention", incident, at=at - 23 * HOUR)
+    for follower in await followers(crew, at + MINUTE):
+        assert "expiry_passed_no_end" not in follower.holds[str(incident)]["flags"]
+        assert (await follower.pull(at + 2 * HOUR))[0] == {str(incident)}
+        assert "expiry_passed_no_end" in follower.holds[str(incident)]["flags"]
+
+
+async def test_a_grade_that_leaves_p_comes_to_those_who_see_grades(crew: Crew) -> None:
+    at = now()
+    incident = uuid7()
+    decided = at - 23 * HOUR
+    formed = decided - HOUR
+    intent = S136 | {"formed_at": formed}
+    await crew.officer.tell("officer", incident, captured_at=formed, location_type="street_or_park", occurred_at=formed)
+    await crew.officer.tell("intent", incident, captured_at=formed, intent=intent)
+    await crew.officer.tell("outcome", incident, captured_at=decided, decided_at=decided)
+    sergeant = Follower(crew.sergeant)
+    await sergeant.pull(at + MINUTE)
+    assert sergeant.holds[str(incident)]["diversion"]["s136"]["grade"] == "P"
+    await sergeant.pull(at + 2 * HOUR)
+    assert sergeant.holds[str(incident)]["diversion"]["s136"]["grade"] == "B"
+
+
+async def test_what_time_changes_comes_in_pages_too(crew: Crew, small_pages: int) -> None:
+    at = now()
+    incidents = {str(uuid7()) for _ in range(2 * small_pages + 1)}
+    for incident in incidents:
+        await crew.officer.tell("officer", UUID(incident), occurred_at=at - 11 * HOUR)
+    follower = Follower(crew.officer)
+    await follower.pull(at + MINUTE)
+    assert (await follower.pull(at + 2 * HOUR))[0] == incidents
+    assert all("outcome_overdue" in view["flags"] for view in follower.holds.values())
+
+
+# --- cursors that are none ---
+
+
+@pytest.mark.parametrize("cursor", ["rubbish", "=", "é", "A" * 80, "0", " ", "../..", "A" * 100_000])
+async def test_a_cursor_that_is_none_is_400_and_nothing_is_taken(crew: Crew, cursor: str) -> None:
+    answer = await crew.officer.post_sync(entry("officer", uuid7()), cursor=cursor)
+    assert refused(answer) == (400, "cursor_malformed")
+    assert await crew.fetch("SELECT 1 FROM entry WHERE team_id = $1") == []
+
+
+async def test_a_cursor_with_one_letter_changed_is_none(crew: Crew) -> None:
+    cursor = (await crew.officer.sync())["cursor"]
+    for place in range(0, len(cursor) - 1, 7):
+        changed = cursor[:place] + ("A" if cursor[place] != "A" else "B") + cursor[place + 1 :]
+        assert refused(await crew.officer.post_sync(cursor=changed)) == (400, "cursor_malformed")
+
+
+async def test_a_cursor_of_another_team_is_unknown(crew: Crew, other_crew: Crew) -> None:
+    await other_crew.officer.tell("officer", uuid7())
+    await crew.officer.tell("officer", uuid7())
+    cursor = (await other_crew.officer.sync())["cursor"]
+    body = entry("officer", uuid7())
+    answer = await crew.officer.post_sync(body, cursor=cursor)
+    assert refused(answer) == (410, "cursor_unknown")
+    assert answer.json()["resync"] is True
+    assert len(await crew.fetch("SELECT 1 FROM entry WHERE team_id = $1")) == 1
+    again = await crew.officer.sync(body, cursor=None)
+    assert again["counts"]["stored"] == 1
+
+
+# --- never missed, whatever commits at the same time ---
+
+
+KINDS = (
+    *("officer", "nurse", "nurse", "intent", "outcome", "detention", "amendment", "withdrawal", "withdrawal"),
+    *("same_incident", "not_same_incident", "person_link"),
+)
+
+
+class Writer:
+    """Somebody who sends whatever a seed says about a few incidents."""
+
+    def __init__(self, crew: Crew, processes: list[Running], seed: int, incidents: list[UUID], people: list[UUID]):
+        self.random = Random(seed)
+        self.phones = [phone.on(process) for phone in crew.field_and_leads for process in processes]
+        self.incidents = incidents
+        self.people = people
+        self.sent: list[tuple[Phone, Json]] = []
+
+    async def write(self, times: int) -> None:
+        for _ in range(times):
+            phone = self.random.choice(self.phones)
+            body = self.body()
+            answer = await phone.put(body)
+            if answer.status_code == 201:
+                self.sent.append((phone, body))
+            else:
+                assert answer.status_code in (403, 422), answer.text
+
+    def body(self) -> Json:
+        incident = self.random.choice(self.incidents)
+        kind = self.random.choice(KINDS)
+        return entry(kind, incident, **self.content(kind, incident))
+
+    def content(self, kind: str, incident: UUID) -> dict[str, Any]:
+        pick = self.random.choice
+        match kind:
+            case "officer" | "nurse":
+                shared = {"area": pick(["bedford", "luton_east"]), "log_ref": pick([None, "BP-1", "BP-2"])}
+                judged = {"s136_justified": pick([None, "yes"])} if kind == "nurse" else {}
+                return shared | judged | {"occurred_at": now() - pick([MINUTE, 13 * HOUR, 40 * DAY])}
+            case "same_incident" | "not_same_incident":
+                return {"other_incident_id": pick([one for one in self.incidents if one != incident])}
+            case "person_link":
+                return {"person_id": pick(self.people)}
+            case "withdrawal":
+                return {"withdraws": pick(self.sent)[1]["id"] if self.sent else uuid7()}
+            case "amendment":
+                entry = {"kind": "outcome", "disposal": pick(["signposted", "s136_removed", "deceased"])}
+                return {"amends": pick(self.sent)[1]["id"] if self.sent else uuid7(), "entry": entry}
+            case "outcome":
+                return {"disposal": pick(["signposted", "s136_removed", "community_follow_up"])}
+        return {}
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whoever_follows_cursors_holds_what_a_fresh_phone_gets(
+    crew: Crew, service: Running, another: Running, small_pages: int, seed: int
+) -> None:
+    incidents, people = [uuid7() for _ in range(8)], [uuid7() for _ in range(2)]
+    processes = [service, another]
+    writers = [Writer(crew, processes, seed * 10 + n, incidents, people) for n in range(3)]
+    following = [phone.on(processes[n % 2]) for n, phone in enumerate(crew.field_and_leads)]
+    writing = asyncio.gather(*(writer.write(30) for writer in writers))
+    while not writing.done():
+        await asyncio.gather(*(phone.follow() for phone in following))
+    await writing
+    for phone in following:
+        await phone.follow()
+        fresh = phone.on(service)
+        await fresh.follow()
+        assert phone.holds == fresh.holds
+        for incident, view in phone.holds.items():
+            assert await fresh.incident(incident) == view
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Pages of three, so that a few incidents fill several."""
+    monkeypatch.setattr(sync, "PAGE", 3)
+    return 3
