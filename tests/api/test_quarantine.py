@@ -6,8 +6,10 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from crew import Crew, Json, Phone, Running, entry, fields, refused
+from crew import HOUR, Crew, Json, Phone, Running, entry, fields, refused
 from uuid_utils.compat import uuid7
+
+from triage.jobs.tidying import tidy
 
 
 async def queue(phone: Phone) -> list[Json]:
@@ -255,6 +257,26 @@ async def test_a_settled_item_makes_room(crew: Crew, another: Running) -> None:
     await crew.sergeant.post(f"/v1/quarantine/{item}/discard")
     answer = await elsewhere.sync(entry("officer", uuid7(), area="atlantis"))
     assert answer["results"][0]["problem"]["code"] == "invalid"
+
+
+async def test_an_item_nobody_decides_on_is_let_go_after_30_days(service: Running, crew: Crew) -> None:
+    old, young = entry("officer", uuid7(), area="atlantis"), entry("officer", uuid7(), area="atlantis")
+    await crew.officer.put(old)
+    aged = "UPDATE quarantine SET received_at = now() - interval '30 days 1 minute' WHERE team_id = $1 RETURNING id"
+    [expired] = await crew.fetch(aged)
+    await crew.officer.put(young)
+    await tidy(service.service.database, service.service.settings.quarantine_days)
+    assert [item["entry"] for item in await queue(crew.sergeant)] == [young]
+    answer = await crew.sergeant.post(f"/v1/quarantine/{expired['id']}/release")
+    assert refused(answer) == (409, "quarantine_decided")
+
+
+async def test_attempts_are_forgotten_once_their_window_is_long_closed(service: Running, crew: Crew) -> None:
+    add = "INSERT INTO attempt (bucket, opened_at) VALUES (uuid_send($1), now() - $2::interval) RETURNING 1"
+    await crew.fetch(add, 25 * HOUR)
+    await crew.fetch(add, 23 * HOUR)
+    await tidy(service.service.database, 30)
+    assert len(await crew.fetch("SELECT 1 FROM attempt WHERE bucket = uuid_send($1)")) == 1
 
 
 async def test_looking_at_the_queue_is_a_consultation(crew: Crew) -> None:

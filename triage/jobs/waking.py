@@ -15,6 +15,7 @@ from triage.jobs.alerts import raise_alerts
 from triage.jobs.delivery import Sender, deliver_due
 from triage.jobs.publishing import Manner, publish_due
 from triage.jobs.releasing import release_due
+from triage.jobs.tidying import tidy
 from triage.store.database import Database
 from triage.store.journal import Journal
 
@@ -27,13 +28,17 @@ GATHER: Final = timedelta(hours=1)
 
 
 async def wake(database: Database, sender: Sender, now: datetime) -> None:
-    """Publish, raise, deliver and release whatever is due at `now`. What fails is logged and left for the next time."""
+    """Publish, raise, deliver and release whatever is due at `now`, and tidy up.
+
+    What fails is logged and left for the next time.
+    """
     url = sender.settings.public_url
     manner = Manner(public_url=url, journal=Journal(sender.settings.journal), gather=GATHER)
     await _attempt("publishing", publish_due(database, now, manner))
     await _attempt("alerts", raise_alerts(database, now, public_url=url))
     await _attempt("delivery", deliver_due(database, sender, now))
     await _attempt("releasing", release_due(database, disclosure.derive(sender.root), now))
+    await _attempt("tidying", tidy(database, sender.settings.quarantine_days))
 
 
 async def _attempt(name: str, work: Awaitable[object]) -> None:

@@ -257,6 +257,18 @@ async def limit(database: Database, what: str, who: bytes, most: int, window: ti
         raise Refused(RATE_LIMITED, retry_after=row["seconds_left"])
 
 
+async def forget_attempts(database: Database) -> None:
+    """Let closed windows go."""
+    async with database.anyone() as connection:
+        await connection.execute(SQL.forget_attempts)
+
+
+async def teams(database: Database) -> list[UUID]:
+    """Every team, for work that is done for each in turn."""
+    async with database.anyone() as connection:
+        return [row["team_id"] for row in await connection.fetch(SQL.teams)]
+
+
 async def team(database: Database, team_id: UUID) -> Team:
     """The team. It exists: an actor names it."""
     async with database.team(team_id) as connection:

@@ -153,6 +153,12 @@ class Quarantine:
             await audit.note(connection, actor, operation, f"quarantine/{how}", [item_id])
 
 
+async def expire(database: Database, team_id: UUID, days: int) -> int:
+    """Let go of what nobody decided on for so many days; how many items that were."""
+    async with database.team(team_id) as connection:
+        return len(await connection.fetch(SQL.expire, team_id, days))
+
+
 def _digest(actor: Actor, refusal: Refusal) -> bytes:
     """The same id and content give the same digest; whose it is goes in, so that it confirms nothing to others."""
     try:
