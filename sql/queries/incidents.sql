@@ -3,11 +3,13 @@
 SELECT link FROM entry WHERE team_id = $1 AND seq = $2
 
 -- name: in_scope
--- why: a phone that starts afresh gets what it may hold now, in the order of change
-WITH page AS (
-    SELECT i.id, i.root, i.blind, i.seq, true AS held FROM incident i
-    WHERE i.team_id = $1 AND shown(i.blind, i.judged_by, $2, $3) AND i.scope_until > $7 AND i.root = i.id
-      AND (i.seq, i.id) > ($4, $5) AND ($8 OR NOT i.restricted)
+-- why: a phone that starts afresh gets what it may hold now, in the order of change; scope first, as it lies at the log's end
+WITH scope AS MATERIALIZED (
+    SELECT id, root, blind, seq, status, judged_by, restricted FROM incident WHERE team_id = $1 AND scope_until > $7
+), page AS (
+    SELECT i.id, i.root, i.blind, i.seq, true AS held FROM scope i
+    WHERE shown(i.blind, i.judged_by, $2, $3) AND i.status <> 'absorbed' AND (i.seq, i.id) > ($4, $5)
+      AND ($8 OR NOT i.restricted)
     ORDER BY i.seq, i.id LIMIT $6
 ), noted AS (
     INSERT INTO audit (team_id, operation, actor, role, device, query, ids)
@@ -45,7 +47,7 @@ WHERE h.team_id = $1
 WITH page AS (
     SELECT i.id, i.root, i.blind, i.seq, i.scope_until > $7 AND ($8 OR NOT i.restricted) AS held
     FROM incident i
-    WHERE i.team_id = $1 AND shown(i.blind, i.judged_by, $2, $3) AND i.root = i.id AND i.id > $5
+    WHERE i.team_id = $1 AND shown(i.blind, i.judged_by, $2, $3) AND i.status <> 'absorbed' AND i.id > $5
       AND (i.turns_last > $4 AND EXISTS (SELECT FROM unnest(i.turns) t WHERE t > $4 AND t <= $7)
            OR i.scope_until > $4 AND i.scope_until <= $7)
     ORDER BY i.id LIMIT $6
@@ -64,10 +66,10 @@ FROM incident i JOIN incident r ON r.team_id = i.team_id AND r.id = i.root
 WHERE i.team_id = $1 AND i.id = $2 AND NOT i.blind AND shown(r.blind, r.judged_by, $3, $4) AND ($5 OR NOT r.restricted)
 
 -- name: page
--- why: the incident list, newest first, keyset-paged; conditions left out are null
+-- why: the incident list, newest first, keyset-paged; conditions left out are null (root = id would look like one row)
 SELECT i.id, i.root, i.blind, i.seq, i.occurred_at
 FROM incident i
-WHERE i.team_id = $1 AND shown(i.blind, i.judged_by, $2, $3) AND i.root = i.id AND ($4 OR NOT i.restricted)
+WHERE i.team_id = $1 AND shown(i.blind, i.judged_by, $2, $3) AND i.status <> 'absorbed' AND ($4 OR NOT i.restricted)
   AND ($5::text IS NULL OR i.status = $5)
   AND ($6::text IS NULL OR i.area = $6)
   AND ($7::text IS NULL OR i.log_ref = $7)

@@ -78,14 +78,14 @@ SELECT x.n::int AS n, c.*
 FROM unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::text[]) WITH ORDINALITY x (root, log_ref, occurred_at, area, n)
 JOIN LATERAL (
     (SELECT i.id, i.log_ref, i.occurred_at, i.area, i.age_band, i.sex, i.apart FROM incident i
-     WHERE i.team_id = $1 AND i.blind AND i.log_ref = x.log_ref AND i.root = i.id AND i.id <> x.root
-       AND i.contact AND NOT i.test AND i.status <> 'withdrawn'
+     WHERE i.team_id = $1 AND i.blind AND i.log_ref = x.log_ref AND i.id <> x.root
+       AND i.contact AND NOT i.test AND i.status NOT IN ('absorbed', 'withdrawn')
        AND i.occurred_at BETWEEN x.occurred_at - interval '24 hours' AND x.occurred_at + interval '24 hours'
      LIMIT 4)
     UNION
     (SELECT i.id, i.log_ref, i.occurred_at, i.area, i.age_band, i.sex, i.apart FROM incident i
-     WHERE i.team_id = $1 AND i.blind AND i.root = i.id AND i.id <> x.root AND i.area = x.area AND x.area <> 'unknown'
-       AND i.contact AND NOT i.test AND i.status <> 'withdrawn'
+     WHERE i.team_id = $1 AND i.blind AND i.id <> x.root AND i.area = x.area AND x.area <> 'unknown'
+       AND i.contact AND NOT i.test AND i.status NOT IN ('absorbed', 'withdrawn')
        AND i.occurred_at BETWEEN x.occurred_at - interval '30 minutes' AND x.occurred_at + interval '30 minutes'
      ORDER BY i.occurred_at LIMIT 8)
 ) c ON true
