@@ -1,0 +1,272 @@
+"""The incident list, one incident, its entries: what is there, for whom, in which order, and what reading leaves."""
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
+
+import httpx
+import pytest
+from crew import DAY, HOUR, MINUTE, S136, Crew, Json, Phone, entry, now, refused
+from uuid_utils.compat import uuid7
+
+
+async def pages(phone: Phone, **query: Any) -> list[list[str]]:
+    """Every page of the list, by following `Link: rel="next"`."""
+    found = []
+    asked: dict[str, Any] | None = query
+    while asked is not None:
+        answer = await phone.get("/v1/incidents", **asked)
+        assert answer.status_code == 200, answer.text
+        found.append([one["id"] for one in answer.json()["incidents"]])
+        asked = following(answer)
+    return found
+
+
+def following(answer: httpx.Response) -> dict[str, Any] | None:
+    """The query of the next page."""
+    if "next" not in answer.links:
+        assert "link" not in answer.headers
+        return None
+    address = urlsplit(answer.links["next"]["url"])
+    assert address.path == "/v1/incidents"
+    return dict(parse_qsl(address.query))
+
+
+async def told(phone: Phone, at: datetime, **content: Any) -> str:
+    """A new incident that occurred at an instant."""
+    return str((await phone.tell("officer", uuid7(), occurred_at=at, **content))["incident_id"])
+
+
+# --- who reads at all ---
+
+
+@pytest.mark.parametrize("name", ["auditor", "admin", "partner"])
+async def test_roles_without_incidents_read_none(crew: Crew, name: str) -> None:
+    incident = uuid7()
+    await crew.officer.tell("officer", incident)
+    for path in ("/v1/incidents", f"/v1/incidents/{incident}", f"/v1/incidents/{incident}/entries"):
+        assert refused(await getattr(crew, name).get(path)) == (403, "forbidden")
+
+
+async def test_another_teams_incident_is_not_found(crew: Crew, other_crew: Crew) -> None:
+    incident = uuid7()
+    await crew.officer.tell("officer", incident)
+    for path in (f"/v1/incidents/{incident}", f"/v1/incidents/{incident}/entries", f"/v1/incidents/{uuid7()}"):
+        for phone in other_crew.field_and_leads:
+            assert refused(await phone.get(path)) == (404, "not_found")
+    assert await other_crew.officer.incidents() == []
+    assert await other_crew.consultations() == []
+
+
+async def test_an_incident_that_holds_an_intent_only_is_not_there_for_health(crew: Crew) -> None:
+    incident = uuid7()
+    await crew.officer.tell("intent", incident)
+    for phone in (crew.nurse, crew.paramedic, crew.clinical_lead):
+        for path in (f"/v1/incidents/{incident}", f"/v1/incidents/{incident}/entries"):
+            assert refused(await phone.get(path)) == (404, "not_found")
+        assert await phone.incidents() == []
+        assert (await phone.sync())["incidents"] == []
+    assert (await crew.other_officer.incident(incident))["status"] == "open"
+
+
+# --- one incident ---
+
+
+async def test_an_unchanged_incident_is_304_and_leaves_no_trace(crew: Crew) -> None:
+    incident = uuid7()
+    await crew.officer.tell("officer", incident)
+    first = await crew.nurse.get(f"/v1/incidents/{incident}")
+    assert len(await crew.consultations()) == 1
+    held = {"if-none-match": first.headers["etag"]}
+    again = await crew.nurse.get(f"/v1/incidents/{incident}", headers=held)
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert len(await crew.consultations()) == 1
+    await crew.officer.tell("outcome", incident)
+    changed = await crew.nurse.get(f"/v1/incidents/{incident}", headers=held)
+    assert changed.status_code == 200
+    assert changed.headers["etag"] != first.headers["etag"]
+
+
+async def test_the_entity_tag_is_of_the_bytes_that_this_reader_gets(crew: Crew) -> None:
+    incident = uuid7()
+    await crew.officer.tell("officer", incident, intent=S136, presenting=["self_harm"])
+    await crew.nurse.tell("nurse", incident, presenting=["acute_distress"])
+    by_body: dict[bytes, str] = {}
+    for phone in crew.field_and_leads:
+        answer = await phone.get(f"/v1/incidents/{incident}")
+        assert answer.headers["cache-control"] == "no-store"
+        assert by_body.setdefault(answer.content, answer.headers["etag"]) == answer.headers["etag"]
+    assert len(set(by_body.values())) == len(by_body) > 2
+
+
+async def test_every_linked_id_answers_with_the_same_bytes(crew: Crew) -> None:
+    ids = [uuid7() for _ in range(3)]
+    for one in ids:
+        await crew.officer.tell("officer", one)
+    for one in ids[1:]:
+        await crew.officer.tell("same_incident", one, other_incident_id=ids[0])
+    answers = {(await crew.nurse.get(f"/v1/incidents/{one}")).content for one in ids}
+    assert len(answers) == 1
+    entries = [await crew.nurse.entries(one) for one in ids]
+    assert entries[0] == entries[1] == entries[2]
+    assert [one["seq"] for one in entries[0]] == [1, 2, 3, 4, 5]
+
+
+# --- its entries ---
+
+
+async def test_entries_come_in_the_order_of_the_log_with_their_place_in_the_chain(crew: Crew) -> None:
+    incident = uuid7()
+    sent = [
+        await crew.officer.tell("officer", incident, note="Calm."),
+        await crew.nurse.tell("nurse", incident),
+        await crew.paramedic.tell("paramedic", incident, news2=3),
+    ]
+    listed = await crew.officer.entries(incident)
+    assert [one["id"] for one in listed] == [body["id"] for body in sent]
+    assert [one["seq"] for one in listed] == [1, 2, 3]
+    rows = await crew.fetch("SELECT link FROM entry WHERE team_id = $1 ORDER BY seq")
+    assert [one["link"] for one in listed] == [row["link"].hex() for row in rows]
+    assert [one["profession"] for one in listed] == ["police", "nurse", "paramedic"]
+    assert [one["author"] for one in listed] == [
+        str(phone.staff_id) for phone in (crew.officer, crew.nurse, crew.paramedic)
+    ]
+    assert listed[0]["captured_at"] == sent[0]["captured_at"]
+
+
+async def test_a_note_is_read_by_its_own_side_only(crew: Crew) -> None:
+    incident = uuid7()
+    await crew.officer.tell("officer", incident, note="Police only.", intent=S136 | {"referrer": "PC 1234"})
+    await crew.nurse.tell("nurse", incident, note="Health only.", s136_justified="yes")
+    seen = {}
+    for phone in crew.field_and_leads:
+        answer = await phone.get(f"/v1/incidents/{incident}/entries")
+        seen[phone.staff_id] = ("Police only." in answer.text, "Health only." in answer.text, "PC 1234" in answer.text)
+        assert "*" not in {one.get("note") for one in answer.json()["entries"]}
+    for phone in (crew.officer, crew.other_officer, crew.sergeant):
+        assert seen[phone.staff_id] == (True, False, True)
+    for phone in (crew.nurse, crew.other_nurse, crew.paramedic, crew.clinical_lead):
+        assert seen[phone.staff_id] == (False, True, False)
+
+
+async def test_an_erased_note_is_absent(crew: Crew) -> None:
+    incident = uuid7()
+    await crew.officer.tell("officer", incident, note="Gone.")
+    await crew.fetch("UPDATE entry SET sealed = NULL, erased_at = now() WHERE team_id = $1 RETURNING 1")
+    answer = await crew.officer.get(f"/v1/incidents/{incident}/entries")
+    assert answer.status_code == 200
+    assert "Gone." not in answer.text
+
+
+# --- the list ---
+
+
+async def test_the_list_is_newest_first(crew: Crew) -> None:
+    at = now()
+    ids = [await told(crew.officer, at - n * HOUR) for n in (3, 1, 2)]
+    assert [one["id"] for one in await crew.nurse.incidents()] == [ids[1], ids[2], ids[0]]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+async def test_pages_hold_every_incident_once_also_where_times_are_equal(crew: Crew, limit: int) -> None:
+    at = now() - DAY
+    ids = {await told(crew.officer, at - (n // 3) * MINUTE) for n in range(7)}
+    found = await pages(crew.nurse, limit=limit)
+    assert [len(page) for page in found] == [limit] * (7 // limit) + [7 % limit] * (7 % limit > 0)
+    flat = [one for page in found for one in page]
+    assert len(flat) == 7
+    assert set(flat) == ids
+    assert flat == [one["id"] for one in await crew.nurse.incidents()]
+
+
+async def test_the_next_page_is_unmoved_by_what_comes_on_top(crew: Crew) -> None:
+    at = now() - DAY
+    for n in range(4):
+        await told(crew.officer, at - n * HOUR)
+    every = [one["id"] for one in await crew.nurse.incidents()]
+    first = await crew.nurse.get("/v1/incidents", limit=2)
+    await told(crew.officer, at)
+    following_page = await crew.nurse.get("/v1/incidents", **(following(first) or {}))
+    assert [one["id"] for one in following_page.json()["incidents"]] == every[2:]
+
+
+async def test_filters_choose_and_are_kept_from_page_to_page(crew: Crew) -> None:
+    at = now().replace(microsecond=0)
+    first = await told(crew.officer, at - 3 * HOUR, area="bedford", log_ref="BP-1")
+    second = await told(crew.officer, at - 2 * HOUR, area="luton_east", log_ref="BP-1")
+    third = await told(crew.officer, at - 14 * HOUR, area="luton_east", log_ref="BP-3")
+    await crew.officer.tell("outcome", UUID(first))
+
+    async def those(**query: Any) -> list[str]:
+        return [one["id"] for one in await crew.nurse.incidents(**query)]
+
+    assert await those(status="closed") == [first]
+    assert await those(status="open") == [second, third]
+    assert await those(area="luton_east") == [second, third]
+    assert await those(log_ref="BP-1") == [second, first]
+    assert await those(log_ref="BP-1", area="bedford") == [first]
+    assert await those(flag="outcome_overdue") == [third]
+    assert set(await those(flag="possible_duplicate")) == {first, second}
+    assert await those(flag="no_such_flag") == []
+    bounds = {"from": (at - 3 * HOUR).isoformat(), "to": (at - 2 * HOUR).isoformat()}
+    assert await those(**bounds) == [first]
+    assert await those(**{"from": bounds["from"]}) == [second, first]
+    assert await pages(crew.nurse, log_ref="BP-1", limit=1) == [[second], [first]]
+    assert await pages(crew.nurse, flag="possible_duplicate", limit=1) == [[second], [first]]
+
+
+async def test_withdrawn_incidents_are_listed_as_such_and_absorbed_ones_not(crew: Crew) -> None:
+    withdrawn, kept, absorbed = uuid7(), uuid7(), uuid7()
+    body = await crew.officer.tell("officer", withdrawn)
+    await crew.officer.tell("withdrawal", withdrawn, withdraws=body["id"])
+    await crew.officer.tell("officer", kept)
+    await crew.officer.tell("same_incident", kept, other_incident_id=absorbed)
+    assert [one["id"] for one in await crew.nurse.incidents(status="withdrawn")] == [str(withdrawn)]
+    assert len(await crew.nurse.incidents()) == 2
+    assert refused(await crew.nurse.get("/v1/incidents", status="absorbed")) == (400, "invalid_parameter")
+
+
+async def test_a_filter_on_what_the_reader_may_not_see_finds_nothing(crew: Crew) -> None:
+    """An officer is not shown disagreements, and a flag that only an intent raises is hidden from health."""
+    incident = uuid7()
+    await crew.officer.tell("officer", incident, sex="male", location_type="street_or_park")
+    await crew.nurse.tell("nurse", incident, sex="female")
+    await crew.officer.tell("intent", incident, intent=S136 | {"location_type": "own_home"})
+    assert len(await crew.sergeant.incidents(flag="conflict:sex")) == 1
+    assert await crew.officer.incidents(flag="conflict:sex") == []
+    assert await crew.nurse.incidents(flag="conflict:sex") == []
+    assert len(await crew.officer.incidents(flag="power_location_conflict")) == 1
+    for phone in (crew.nurse, crew.paramedic, crew.clinical_lead):
+        assert await phone.incidents(flag="power_location_conflict") == []
+
+
+# --- what reading leaves ---
+
+
+async def test_each_reading_request_leaves_one_row_that_names_what_was_served(crew: Crew) -> None:
+    first, second = sorted((uuid7(), uuid7()))
+    for one in (first, second):
+        await crew.officer.tell("officer", one)
+    cursor = (await crew.nurse.sync())["cursor"]
+    await crew.nurse.incidents()
+    await crew.nurse.incident(first)
+    await crew.nurse.entries(second)
+    await crew.nurse.sync(cursor=cursor)
+    await crew.nurse.incidents(status="closed")
+    await crew.nurse.get("/v1/incidents/" + str(uuid7()))
+    assert [(row["query"], sorted(row["ids"])) for row in await crew.consultations()] == [
+        ("sync", [first, second]),
+        ("list", [first, second]),
+        ("incident", [first]),
+        ("entries", [second]),
+    ]
+    assert {(row["actor"], row["role"], row["device"]) for row in await crew.consultations()} == {
+        (crew.nurse.staff_id, "nurse", crew.nurse.device_id)
+    }
+
+
+async def test_storing_an_entry_is_its_own_record_and_no_consultation(crew: Crew) -> None:
+    body: Json = entry("officer", uuid7())
+    await crew.officer.store(body)
+    assert await crew.consultations() == []
