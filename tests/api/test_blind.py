@@ -1,0 +1,233 @@
+"""Nothing that reaches a health device before its own judgement depends on an intent.
+
+The same story is told in two teams, once with what is hidden and once without, or with something else hidden. Every
+answer that a paramedic, a nurse who has not judged and a clinical lead of whom nobody has judged get is compared, but
+for the log's own numbers and times.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from crew import DAY, HOUR, MINUTE, S136, Crew, Json, Phone, entry, now
+from uuid_utils.compat import uuid7
+
+from triage.store.rows import POSSIBLE_DUPLICATE
+
+OF_THE_LOG = {"seq", "received_at", "changed_at", "server_time", "link", "cursor"}
+BLIND = ("nurse", "other_nurse", "paramedic", "clinical_lead")
+FLAGS = (
+    *("power_location_conflict", "place_disputed", "under_18_police_station", "outcome_overdue", "clock_running"),
+    *("expiry_passed_no_end", "clock_unknown", "late", "clock_skew", "target_not_held", POSSIBLE_DUPLICATE),
+    *("conflict:intent", "conflict:offence", "conflict:sex", "intent_withdrawn"),
+)
+
+
+@dataclass
+class Step:
+    """Somebody sends an entry. `hidden` adds content that health may not know of; True hides the whole entry."""
+
+    who: str
+    body: Json
+    hidden: Json | bool = False
+
+
+@dataclass
+class Telling:
+    """A story as it is told to one team, and what its blind phones were answered."""
+
+    crew: Crew
+    ids: Sequence[UUID]
+    answers: list[Any] = field(default_factory=list)
+
+    def phone(self, name: str) -> Phone:
+        phone: Phone = getattr(self.crew, name)
+        return phone
+
+    async def send(self, step: Step, body: Json) -> None:
+        """Send it; the author's own answer counts where he is blind."""
+        answer = await self.phone(step.who).put(body)
+        assert answer.status_code == 201, answer.text
+        if step.who in BLIND:
+            self.answers.append(self.plain(answer.json()))
+
+    async def pull(self) -> list[Any]:
+        """What blind phones are told when they follow their cursors."""
+        told = []
+        for name in BLIND:
+            phone = self.phone(name)
+            answer = await phone.sync(cursor=phone.cursor)
+            phone.cursor = answer["cursor"]
+            told.append(self.plain(answer))
+        return told
+
+    async def look_around(self) -> list[Any]:
+        """Everything else that they can ask."""
+        seen: list[Any] = []
+        for name in BLIND:
+            phone = self.phone(name)
+            for path in (f"/v1/incidents/{one}{part}" for one in self.ids for part in ("", "/entries")):
+                answer = await phone.get(path)
+                seen.append((path, answer.status_code, self.plain(answer.json())))
+            for query in (*({"flag": flag} for flag in FLAGS), {"status": "open"}, {"limit": 1}, {}):
+                answer = await phone.get("/v1/incidents", **query)
+                seen.append((query, "link" in answer.headers, self.plain(answer.json())))
+            fresh = await phone.sync()
+            seen.append(sorted((self.plain(one) for one in fresh["incidents"]), key=lambda one: str(one["id"])))
+        return seen
+
+    def plain(self, thing: Any) -> Any:
+        """Without what is the log's own, and with the names of people in place of their ids."""
+        names = {str(getattr(self.phone(name), which)): f"{name}'s {which}" for name in NAMES for which in IDS}
+
+        def walk(part: Any) -> Any:
+            if isinstance(part, dict):
+                return {key: walk(value) for key, value in part.items() if key not in OF_THE_LOG}
+            if isinstance(part, list):
+                return [walk(one) for one in part]
+            return names.get(part, part) if isinstance(part, str) else part
+
+        return walk(thing)
+
+
+NAMES = ("officer", "other_officer", "nurse", "other_nurse", "paramedic", "sergeant", "clinical_lead")
+IDS = ("staff_id", "device_id")
+
+HIDDEN: Json = {
+    "intent": S136 | {"location_type": "own_home"},
+    "consulted": {"role": "nurse"},
+    "offence": "alleged_serious",
+    "arrest_necessity": ["identity"],
+    "referrals": ["safeguarding_adult"],
+    "domestic_abuse": True,
+}
+HIDDEN_OTHERWISE: Json = {
+    "intent": {"power": "arrest_offence", "confidence": 1},
+    "not_consulted_reason": "no_signal",
+    "offence": "none",
+    "note": "Health does not read this.",
+}
+
+
+def story(random: Random, ids: Sequence[UUID], at: datetime) -> list[Step]:
+    """Two incidents that are later one, and a third, told by everybody; hidden entries where chance puts them."""
+    first, second, third = ids
+    where: Json = {"area": "bedford", "log_ref": "BP-1", "sex": "male"}
+    contact = entry("officer", first, captured_at=at, occurred_at=at, location_type="own_home", **where)
+    other = entry("officer", second, captured_at=at + HOUR, location_type="street_or_park", **where)
+    outcome = entry("outcome", first, captured_at=at + 2 * HOUR, decided_at=at + 2 * HOUR, disposal="s136_removed")
+    intent = entry("intent", first, captured_at=at)
+    early = entry("intent", third, captured_at=at, intent=S136)
+    shown = [
+        Step("officer", contact, HIDDEN),
+        Step("paramedic", entry("paramedic", first, captured_at=at, occurred_at=at, physical_need="none", **where)),
+        Step("nurse", entry("nurse", first, captured_at=at, occurred_at=at, advice="s136_not_recommended")),
+        Step("officer", outcome),
+        Step("officer", entry("detention", first, captured_at=at, at=at + 3 * HOUR)),
+        Step("other_officer", other, HIDDEN_OTHERWISE),
+        Step("other_nurse", entry("nurse", third, captured_at=at, occurred_at=at - DAY)),
+        Step("sergeant", entry("same_incident", second, other_incident_id=first, captured_at=at)),
+        Step("clinical_lead", entry("outcome", second, captured_at=at, decided_at=at, disposal="signposted")),
+        Step("officer", _amending(contact, at, {**where, "sex": "female"}), HIDDEN_OTHERWISE),
+        Step("officer", entry("withdrawal", first, withdraws=outcome["id"], captured_at=at)),
+    ]
+    secret = [
+        Step("officer", intent, True),
+        Step("officer", early, True),
+        Step("other_officer", entry("intent", second, captured_at=at, intent={"power": "unsure"}), True),
+        Step("officer", _amending(intent, at, {}, intent={"power": "none_needed"}), True),
+        Step("officer", entry("withdrawal", third, withdraws=early["id"], captured_at=at), True),
+        Step("officer", entry("withdrawal", first, withdraws=uuid7(), captured_at=at)),
+    ]
+    steps = shown[:]
+    place = 0
+    for step in secret:
+        place = random.randint(place, len(steps))
+        steps.insert(place, step)
+        place += 1
+    return steps
+
+
+def _amending(body: Json, at: datetime, content: Json, **more: Any) -> Json:
+    replacement = {"kind": body["kind"], **content, **more}
+    return entry("amendment", UUID(body["incident_id"]), captured_at=at, amends=body["id"], entry=replacement)
+
+
+def with_hidden(step: Step) -> Json:
+    """The entry with what is hidden in it."""
+    if not isinstance(step.hidden, dict):
+        return step.body
+    if step.body["kind"] == "amendment":
+        body: Json = msgspec.to_builtins(step.body | {"entry": step.body["entry"] | step.hidden})
+    else:
+        body = msgspec.to_builtins(step.body | step.hidden)
+    return body
+
+
+def otherwise(step: Step) -> Json:
+    """The entry with something else hidden in it."""
+    other = HIDDEN_OTHERWISE if step.hidden is HIDDEN else HIDDEN
+    return with_hidden(Step(step.who, step.body, other if isinstance(step.hidden, dict) else step.hidden))
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("other_has", ["nothing hidden", "something else hidden"])
+async def test_nothing_that_reaches_the_blind_depends_on_what_is_hidden(
+    crew: Crew, other_crew: Crew, seed: int, other_has: str
+) -> None:
+    ids = sorted(uuid7() for _ in range(3))
+    steps = story(Random(seed), ids, now() - 5 * HOUR)
+    one, other = Telling(crew, ids), Telling(other_crew, ids)
+    for step in steps:
+        await one.send(step, with_hidden(step))
+        if step.hidden is not True:
+            await other.send(step, step.body if other_has == "nothing hidden" else otherwise(step))
+        elif other_has == "something else hidden" and step.body["kind"] == "intent":
+            await other.send(step, msgspec.to_builtins(step.body | {"intent": {"power": "emergency_department"}}))
+        assert one.answers == other.answers
+        assert await one.pull() == await other.pull()
+    assert await one.look_around() == await other.look_around()
+    assert await one.pull() == await other.pull()
+
+
+async def test_what_was_hidden_is_shown_to_the_nurse_who_judges_and_to_no_other(crew: Crew) -> None:
+    """Else the comparison above might have compared nothing with nothing."""
+    incident, at = uuid7(), now() - HOUR
+    await crew.officer.tell("officer", incident, captured_at=at, occurred_at=at, **HIDDEN)
+    for phone in (crew.nurse, crew.other_nurse, crew.paramedic, crew.clinical_lead):
+        view = await phone.incident(incident)
+        assert "intents" not in view and "offence" not in view
+    receipt = await crew.nurse.store(
+        entry("nurse", incident, captured_at=at + timedelta(minutes=1), s136_justified="no", assessment="phone")
+    )
+    assert receipt["incident"]["intents"][0]["power"] == "s136"
+    for phone, sees in (
+        (crew.nurse, True),
+        (crew.clinical_lead, True),
+        (crew.other_nurse, False),
+        (crew.paramedic, False),
+    ):
+        view = await phone.incident(incident)
+        assert ("intents" in view, view.get("offence")) == (sees, "alleged" if sees else None)
+        listed = await phone.entries(incident)
+        assert [("intent" in one) for one in listed] == [sees, False]
+        assert "arrest_necessity" not in listed[0]
+
+
+async def test_a_judgement_is_blind_unless_its_account_or_device_had_been_served_an_intent(crew: Crew) -> None:
+    incident, at = uuid7(), now() - 10 * MINUTE
+    await crew.officer.tell("officer", incident, captured_at=at, occurred_at=at, intent=S136)
+    judgement: Json = {"s136_justified": "yes", "told_intent": False, "captured_at": at + MINUTE}
+    await crew.nurse.tell("nurse", incident, **judgement)
+    await crew.nurse.incident(incident)
+    await crew.nurse.tell("nurse", incident, **judgement)
+    await crew.other_nurse.tell("nurse", incident, **judgement)
+    await crew.clinical_lead.incident(incident)
+    await crew.clinical_lead.tell("nurse", incident, **judgement)
+    blind = [one["blind"] for one in await crew.sergeant.entries(incident) if one["kind"] == "nurse"]
+    assert blind == [True, False, True, False]
