@@ -27,6 +27,8 @@ FLAGS = (
     *("conflict:intent", "conflict:offence", "conflict:sex", "intent_withdrawn"),
 )
 
+QUERIES: list[dict[str, Any]] = [*({"flag": flag} for flag in FLAGS), {"status": "open"}, {"limit": 1}, {}]
+
 
 @dataclass
 class Step:
@@ -74,7 +76,7 @@ class Telling:
             for path in (f"/v1/incidents/{one}{part}" for one in self.ids for part in ("", "/entries")):
                 answer = await phone.get(path)
                 seen.append((path, answer.status_code, self.plain(answer.json())))
-            for query in (*({"flag": flag} for flag in FLAGS), {"status": "open"}, {"limit": 1}, {}):
+            for query in QUERIES:
                 answer = await phone.get("/v1/incidents", **query)
                 seen.append((query, "link" in answer.headers, self.plain(answer.json())))
             fresh = await phone.sync()
