@@ -208,6 +208,19 @@ END $$;
 CREATE TRIGGER entry_dense AFTER INSERT ON entry REFERENCING NEW TABLE AS added
     FOR EACH STATEMENT EXECUTE FUNCTION log_is_dense();
 
+-- Nor does the head move without its entries, or back.
+CREATE FUNCTION head_is_last_entry() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.seq > OLD.seq THEN
+        PERFORM FROM entry e WHERE e.team_id = NEW.team_id AND e.seq = NEW.seq AND e.link = NEW.link;
+        IF FOUND THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    RAISE EXCEPTION 'the head of a log moves with its entries only' USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+CREATE TRIGGER head_moves_on AFTER UPDATE ON log_head FOR EACH ROW EXECUTE FUNCTION head_is_last_entry();
+
 -- Only destroying the sealed text is ever an update, whoever asks.
 CREATE FUNCTION entry_is_final() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

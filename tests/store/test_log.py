@@ -1,0 +1,345 @@
+"""The log under load: dense, in commit order, each entry once, whoever writes at the same time and whatever dies."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from random import Random
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx
+import pytest
+from crew import Crew, Json, Phone, Running, entry, refused, running
+from structlog.testing import capture_logs
+from uuid_utils.compat import uuid7
+
+from triage.store.database import Database
+from triage.store.staff import as_owner
+from triage.store.verification import Verdict, verify
+
+Clone = Callable[[str], AbstractAsyncContextManager[str]]
+
+
+async def verdict(crew: Crew) -> Verdict:
+    async with as_owner(crew.owner_url, crew.team_id) as owner:
+        return await verify(owner, crew.team_id, lambda done, of: None)
+
+
+async def stored(crew: Crew) -> list[str]:
+    """The ids in the log, in its order, after checking that it is whole and dense."""
+    rows = await crew.fetch("SELECT id, seq, received_at FROM entry WHERE team_id = $1 ORDER BY seq")
+    assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
+    found = await verdict(crew)
+    assert (found.fault, found.entries) == (None, len(rows))
+    assert [row["received_at"] for row in rows] == sorted(row["received_at"] for row in rows)
+    return [str(row["id"]) for row in rows]
+
+
+# --- many at once ---
+
+
+async def test_twenty_phones_that_send_the_same_fifty_entries_at_once_store_each_once(
+    service: Running, crew: Crew, another: Running
+) -> None:
+    incidents = [uuid7() for _ in range(5)]
+    entries = [entry("outcome", incidents[n % 5]) for n in range(50)]
+    entries[7] = entry("officer", incidents[0], note="Calm.")
+    random = Random(1)
+    police = [crew.officer, crew.other_officer, crew.sergeant]
+    phones = [random.choice(police).on(process) for process in (service, another) for _ in range(10)]
+
+    async def send(phone: Phone) -> Json:
+        return await phone.sync(*random.sample(entries, len(entries)))
+
+    answers = await asyncio.gather(*(send(phone) for phone in phones))
+    assert sum(answer["counts"]["stored"] for answer in answers) == 50
+    assert sum(answer["counts"]["duplicate"] for answer in answers) == 950
+    places = [{one["id"]: one["seq"] for one in answer["results"]} for answer in answers]
+    assert all(place == places[0] for place in places)
+    assert sorted(await stored(crew)) == sorted(body["id"] for body in entries)
+
+
+async def test_single_entries_of_two_processes_interleave_and_each_gets_its_turn(crew: Crew, another: Running) -> None:
+    here, there = crew.officer, crew.other_officer.on(another)
+
+    async def write(phone: Phone, times: int) -> list[int]:
+        return [(await phone.store(entry("outcome", uuid7())))["seq"] for _ in range(times)]
+
+    rounds = await asyncio.gather(*(write(phone, 15) for phone in (here, there) * 4))
+    ours, theirs = [seq for n in (0, 2, 4, 6) for seq in rounds[n]], [seq for n in (1, 3, 5, 7) for seq in rounds[n]]
+    assert sorted(ours + theirs) == list(range(1, 121))
+    assert all(mine == sorted(mine) for mine in rounds)
+    # neither process finished while the other was still waiting for its first
+    assert min(theirs) < max(ours) and min(ours) < max(theirs)
+    halfway = set(range(1, 61))
+    assert len(halfway & set(ours)) > 10 and len(halfway & set(theirs)) > 10
+    await stored(crew)
+
+
+async def test_a_long_sync_lets_single_entries_pass_between_its_chunks(crew: Crew) -> None:
+    entries = [entry("outcome", uuid7()) for _ in range(500)]
+    syncing = asyncio.create_task(crew.officer.sync(*entries))
+    seqs = []
+    while not syncing.done():
+        seqs.append((await crew.nurse.store(entry("outcome", uuid7())))["seq"])
+    answer = await syncing
+    places = [one["seq"] for one in answer["results"]]
+    assert places == sorted(places)
+    passed = [seq for seq in seqs if seq < places[-1]]
+    assert len(passed) >= 4
+    # a chunk of a hundred stays together
+    assert all(places[n + 99] - places[n] == 99 for n in range(0, 500, 100))
+    await stored(crew)
+
+
+async def test_entries_sent_at_once_go_into_few_appends(crew: Crew) -> None:
+    phones = [crew.officer, crew.nurse, crew.paramedic]
+    answers = await asyncio.gather(*(phones[n % 3].store(entry("outcome", uuid7())) for n in range(60)))
+    assert len({answer["received_at"] for answer in answers}) <= 20
+    assert sorted(answer["seq"] for answer in answers) == list(range(1, 61))
+
+
+async def test_what_waits_is_limited_and_the_rest_is_told_to_come_later(service: Running, crew: Crew) -> None:
+    data_dir = service.service.settings.data_dir
+    async with running(service.url, data_dir, queue_limit=150) as process:
+        phone = crew.officer.on(process)
+        syncs = [[entry("outcome", uuid7()) for _ in range(100)] for _ in range(6)]
+        answers = await asyncio.gather(*(phone.post_sync(*entries) for entries in syncs))
+        busy = [answer for answer in answers if answer.status_code != 200]
+        assert busy and len(busy) < len(answers)
+        for answer in busy:
+            assert refused(answer) == (503, "busy")
+            assert int(answer.headers["retry-after"]) >= 1
+        for entries in syncs:
+            assert (await phone.post_sync(*entries)).status_code == 200
+    assert sorted(await stored(crew)) == sorted(body["id"] for entries in syncs for body in entries)
+
+
+async def test_a_client_that_hangs_up_does_not_disturb_the_others(crew: Crew) -> None:
+    gone = [asyncio.create_task(crew.officer.put(entry("outcome", uuid7()))) for _ in range(10)]
+    await asyncio.sleep(0)
+    for one in gone[::2]:
+        one.cancel()
+    kept = await asyncio.gather(*gone, return_exceptions=True)
+    receipt = await crew.nurse.store(entry("outcome", uuid7()))
+    assert [answer.status_code for answer in kept if isinstance(answer, httpx.Response)] == [201] * 5
+    assert len(await stored(crew)) == receipt["seq"]
+
+
+# --- poison ---
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Without the log: tracebacks drawn for a terminal take seconds."""
+    with capture_logs():
+        yield
+
+
+@contextlib.asynccontextmanager
+async def poisonous(crew: Crew, marker: str) -> AsyncIterator[None]:
+    """A database that refuses every incident with this log reference, as it would content that nobody foresaw."""
+    check = f"log_ref IS DISTINCT FROM '{marker}'"
+    await _alter(crew, f"ALTER TABLE incident ADD CONSTRAINT unforeseen CHECK ({check})")
+    try:
+        yield
+    finally:
+        await _alter(crew, "ALTER TABLE incident DROP CONSTRAINT unforeseen")
+
+
+async def _alter(crew: Crew, sql: str) -> None:
+    connection = await asyncpg.connect(crew.owner_url)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
+@pytest.mark.usefixtures("quiet")
+async def test_an_entry_that_the_database_refuses_costs_nobody_elses(crew: Crew) -> None:
+    async with poisonous(crew, "POISON"):
+        good = [entry("officer", uuid7(), log_ref=f"BP-{n}") for n in range(20)]
+        bad = entry("officer", uuid7(), log_ref="POISON", note="Not for any log.")
+        answers = await asyncio.gather(*(crew.officer.put(body) for body in (*good[:10], bad, *good[10:])))
+        assert [answer.status_code for answer in answers] == [201] * 10 + [500] + [201] * 10
+        assert refused(answers[10]) == (500, "internal")
+        assert "POISON" not in answers[10].text
+        more = [entry("officer", uuid7()) for _ in range(4)]
+        answer = await crew.officer.sync(*more[:2], bad, *more[2:])
+        assert [one["status"] for one in answer["results"]] == ["stored"] * 2 + ["refused"] + ["stored"] * 2
+        assert answer["results"][2]["problem"]["code"] == "internal"
+    assert sorted(await stored(crew)) == sorted(body["id"] for body in (*good, *more))
+    # once the fault is mended the same entry is taken
+    assert (await crew.officer.put(bad)).status_code == 201
+
+
+# --- the database itself ---
+
+
+@pytest.fixture
+def database(service: Running) -> Database:
+    return service.service.database
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE log_head SET seq = seq - 1",
+        "UPDATE log_head SET seq = 0, link = decode(repeat('00', 32), 'hex')",
+        "UPDATE log_head SET seq = seq + 1",
+        "UPDATE log_head SET link = sha256('x')",
+    ],
+)
+async def test_the_head_moves_with_entries_only(crew: Crew, database: Database, sql: str) -> None:
+    for _ in range(2):
+        await crew.officer.tell("officer", uuid7())
+    async with database.team(crew.team_id) as connection:
+        with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+            await connection.execute(sql)
+    await crew.officer.tell("officer", uuid7())
+    assert len(await stored(crew)) == 3
+
+
+@pytest.mark.parametrize("seqs", [(3, 4), (1,), (4, 5), (2, 4), (2, 3, 5)])
+async def test_entries_that_would_leave_a_gap_are_refused(
+    crew: Crew, database: Database, seqs: tuple[int, ...]
+) -> None:
+    await crew.officer.tell("officer", uuid7())
+    insert = """
+        WITH head AS (UPDATE log_head SET seq = $2, link = sha256('x') WHERE team_id = $1)
+        INSERT INTO entry (team_id, seq, id, incident_id, kind, author, profession, role, received_at, body, salt, link)
+        SELECT $1, n, gen_random_uuid(), gen_random_uuid(), 'officer', gen_random_uuid(), 'police', 'officer', now(),
+               '{}', decode(repeat('00', 16), 'hex'), sha256('x')
+        FROM unnest($3::bigint[]) n
+    """
+    async with database.team(crew.team_id) as connection:
+        with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+            await connection.execute(insert, crew.team_id, max(seqs), list(seqs))
+    assert len(await stored(crew)) == 1
+
+
+# --- another history ---
+
+
+@pytest.mark.parametrize("others_wrote", [0, 1, 5])
+async def test_after_an_older_copy_is_restored_phones_offer_again_and_nothing_is_doubled(
+    clone: Clone, template: str, tmp_path: Path, others_wrote: int
+) -> None:
+    async with clone(template) as url:
+        async with running(url, tmp_path) as process:
+            crew = await process.enrol_crew()
+            before = [await crew.officer.tell("officer", uuid7()) for _ in range(3)]
+            await crew.nurse.follow()
+        async with clone(urlsplit(url).path[1:]) as copy_url:
+            async with running(url, tmp_path) as process:
+                since = [await crew.officer.on(process).tell("officer", uuid7()) for _ in range(2)]
+                later = (await crew.nurse.on(process).sync(cursor=crew.nurse.cursor))["cursor"]
+            async with running(copy_url, tmp_path) as restored:
+                officer, nurse, sergeant = (phone.on(restored) for phone in (crew.officer, crew.nurse, crew.sergeant))
+                for _ in range(others_wrote):
+                    await sergeant.tell("officer", uuid7())
+                unsent = entry("nurse", uuid7())
+                answer = await nurse.post_sync(unsent, cursor=later)
+                assert refused(answer) == (410, "cursor_unknown")
+                assert answer.json()["resync"] is True
+                resent = await nurse.sync(unsent, cursor=None)
+                assert resent["counts"]["stored"] == 1
+                assert (await nurse.post_sync(cursor=crew.nurse.cursor)).status_code == 200
+                ids = [body["id"] for body in (*before, *since)]
+                held = (await officer.post("/v1/sync/held", {"ids": ids})).json()
+                assert held == {"held": ids[:3], "missing": ids[3:]}
+                again = await officer.sync(*before, *since)
+                assert [one["status"] for one in again["results"]] == ["duplicate"] * 3 + ["stored"] * 2
+                crew.owner_url = copy_url
+                assert len(await stored(crew)) == 3 + others_wrote + 1 + 2
+
+
+# --- kill -9 ---
+
+
+class Killed:
+    """`triage serve` as a process of its own, which may die at any moment."""
+
+    def __init__(self, url: str, data_dir: Path) -> None:
+        settings = {"DATABASE_URL": url, "KEYS_DATABASE_URL": url, "DATA_DIR": str(data_dir), "PORT": "0"}
+        environ = os.environ | {f"TRIAGE_{name}": value for name, value in settings.items()}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "triage", "serve"], env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        self.url = self._listening()
+
+    def _listening(self) -> str:
+        assert self.process.stderr
+        for line in self.process.stderr:
+            said = json.loads(line)
+            if said["event"] == "listening":
+                address: str = said["url"]
+                return address
+        raise AssertionError("the service did not start")
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        assert self.process.stderr
+        self.process.stderr.close()
+
+
+@contextlib.contextmanager
+def serving(url: str, data_dir: Path) -> Iterator[Killed]:
+    served = Killed(url, data_dir)
+    try:
+        yield served
+    finally:
+        if served.process.poll() is None:
+            served.kill()
+
+
+async def storm(
+    phone: Phone, address: str, entries: list[Json], acknowledged: dict[str, int], enough: asyncio.Event
+) -> None:
+    """Sync ten entries at a time until the service is gone, remembering what it acknowledged."""
+    async with httpx.AsyncClient(base_url=address) as client:
+        talking = Phone(phone.service, client, phone.token, phone.staff_id, phone.device_id)
+        with contextlib.suppress(httpx.TransportError):
+            for start in range(0, len(entries), 10):
+                answer = await talking.sync(*entries[start : start + 10])
+                acknowledged |= {one["id"]: one["seq"] for one in answer["results"]}
+                if len(acknowledged) > 600:
+                    enough.set()
+
+
+async def test_killed_in_a_storm_of_syncs_every_acknowledged_entry_is_there_once(db_url: str, tmp_path: Path) -> None:
+    async with running(db_url, tmp_path) as process:
+        crew = await process.enrol_crew()
+    phones = [crew.officer, crew.other_officer, crew.sergeant, crew.nurse, crew.paramedic, crew.clinical_lead]
+    entries = [[entry("outcome", uuid7()) for _ in range(400)] for _ in phones]
+    acknowledged: dict[str, int] = {}
+    enough = asyncio.Event()
+    with serving(db_url, tmp_path) as one, serving(db_url, tmp_path) as other:
+        storms = [
+            asyncio.create_task(storm(phone, (one, other)[n % 2].url, entries[n], acknowledged, enough))
+            for n, phone in enumerate(phones)
+        ]
+        await enough.wait()
+        one.kill()
+        other.kill()
+        await asyncio.gather(*storms)
+    assert len(acknowledged) < 6 * 400
+    in_the_log = await stored(crew)
+    assert len(set(in_the_log)) == len(in_the_log)
+    for name, seq in acknowledged.items():
+        assert in_the_log[seq - 1] == name
+    async with running(db_url, tmp_path) as process:
+        for phone, sent in zip(phones, entries, strict=True):
+            answer = await phone.on(process).sync(*sent)
+            assert answer["counts"]["stored"] + answer["counts"]["duplicate"] == 400
+            for one in answer["results"]:
+                assert acknowledged.get(one["id"], one["seq"]) == one["seq"]
+    assert sorted(await stored(crew)) == sorted(body["id"] for sent in entries for body in sent)
