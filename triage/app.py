@@ -40,6 +40,7 @@ from triage.resources import folder
 from triage.settings import DatabaseUrl, Settings
 from triage.store import audit
 from triage.store.access import Clocks, SignIn
+from triage.store.anchors import Anchoring
 from triage.store.appending import Item
 from triage.store.database import connect
 from triage.store.incidents import Incidents, audience
@@ -190,9 +191,10 @@ def application(settings: Settings, beside: Opened | None = None) -> ASGIApp:
         async with open_service(settings) as service:
             opened.append(service)
             publications = Publications(service.database, service.journal)
+            anchoring = Anchoring(service.database, service.journal)
             beside_all = [
                 asyncio.create_task(seal_forever(service.database)),
-                asyncio.create_task(journal_forever(service.database, publications)),
+                asyncio.create_task(journal_forever(service.database, publications, anchoring)),
             ]
             try:
                 if beside is None:

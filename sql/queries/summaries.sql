@@ -174,7 +174,7 @@ ORDER BY r.first_day DESC, r.kind DESC LIMIT $8
 
 -- name: chain_heads
 -- why: every published summary anchors the log: the heads it was cut at must still be in it
-SELECT kind, period, form, edition, as_at_seq, chain_head FROM summary_edition WHERE team_id = $1
+SELECT kind, period, form, edition, as_at_seq, chain_head, published_at FROM summary_edition WHERE team_id = $1
 ORDER BY as_at_seq, kind, period, form, edition
 
 -- name: log_until

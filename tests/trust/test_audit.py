@@ -13,7 +13,10 @@ import pytest
 from crew import Crew, Running, now, refused
 
 from triage.store import audit
+from triage.store.anchors import Anchoring, Anchors, check
+from triage.store.journal import Chain
 from triage.store.staff import as_owner
+from triage.store.verification import Verdict
 
 ROLES = ["officer", "nurse", "paramedic", "sergeant", "clinical_lead", "admin", "partner"]
 
@@ -241,6 +244,75 @@ async def _tamper(crew: Crew, sql: str) -> None:
     async with as_owner(crew.owner_url, crew.team_id) as owner:
         await owner.execute("SET LOCAL session_replication_role = replica")
         await owner.execute(sql, crew.team_id)
+
+
+async def anchored(crew: Crew, service: Running, chain: Chain) -> str | None:
+    """The fault of a chain that is whole in itself, by what the journal tells."""
+    told = Anchors(service.service.journal.lines())
+    async with as_owner(crew.owner_url, crew.team_id) as owner:
+        return (await check(owner, told, chain, Verdict(crew.team_id, 0, "", None))).fault
+
+
+CUTS: dict[Chain, list[str]] = {
+    "audit": [
+        "DELETE FROM audit WHERE team_id = $1 AND position = 3",
+        "UPDATE audit_head SET position = 2, link = (SELECT link FROM audit WHERE team_id = $1 AND position = 2) "
+        "WHERE team_id = $1",
+    ],
+    "entries": [
+        "DELETE FROM entry WHERE team_id = $1 AND seq = 2",
+        "UPDATE log_head SET seq = 1, link = (SELECT link FROM entry WHERE team_id = $1 AND seq = 1) "
+        "WHERE team_id = $1",
+    ],
+}
+
+
+@pytest.mark.parametrize("chain", CUTS)
+async def test_a_chain_cut_off_at_its_end_is_missed_by_the_journal(crew: Crew, service: Running, chain: Chain) -> None:
+    incident = uuid4()
+    await crew.officer.tell("officer", incident)
+    for _ in range(3):
+        await crew.officer.incident(incident)
+    await crew.officer.tell("officer", incident)
+    await sealed(crew, service)
+    await Anchoring(service.service.database, service.service.journal).write(crew.team_id)
+    assert await anchored(crew, service, chain) is None
+    for sql in CUTS[chain]:
+        await _tamper(crew, sql.replace("position = 3", "position > 2"))
+    assert await verdict(crew) is None  # nothing in the database tells
+    assert "is missing or another than the journal" in str(await anchored(crew, service, chain))
+
+
+async def test_a_rewritten_log_is_not_the_published_one(crew: Crew, service: Running) -> None:
+    await crew.officer.tell("officer", uuid4())
+    await crew.fetch(
+        "INSERT INTO summary_run (team_id, kind, period, form, first_day, starts_at, ends_at, due_at, state, ran_at) "
+        "SELECT $1, 'daily', '2026-11-22', 'internal', d, d, d + 1, d + 1, 'published', now() "
+        "FROM (SELECT date '2026-11-22') x (d)"
+    )
+    edition = (
+        "INSERT INTO summary_edition (team_id, kind, period, form, edition, published_at, as_at, as_at_seq, "
+        "chain_head, body) SELECT $1, 'daily', '2026-11-22', 'internal', $2, now(), now(), 1, $3, '{\"a\": 1}'"
+    )
+    [head] = await crew.fetch("SELECT link FROM log_head WHERE team_id = $1")
+    await crew.fetch(edition, 1, head["link"])
+    assert await anchored(crew, service, "entries") is None
+    await crew.fetch(edition, 2, bytes(32))
+    assert "daily 2026-11-22 internal edition 2" in str(await anchored(crew, service, "entries"))
+
+
+async def test_an_audit_that_begins_late_is_one_that_lost_its_beginning(crew: Crew, service: Running) -> None:
+    await crew.officer.incidents()
+    await crew.officer.tell("officer", uuid4())
+    await crew.officer.incidents()
+    await sealed(crew, service)
+    await _tamper(
+        crew,
+        "UPDATE audit_head SET from_position = 1, from_link = (SELECT link FROM audit a WHERE a.team_id = $1 "
+        "AND a.position = 1) WHERE team_id = $1",
+    )
+    assert await verdict(crew) is None
+    assert "begins after row 1, of which the journal does not know" in str(await anchored(crew, service, "audit"))
 
 
 async def test_a_tail_that_nobody_seals_for_a_minute_is_a_fault(crew: Crew) -> None:

@@ -10,6 +10,7 @@ import pytest
 from crew import Crew, Json, now, refused
 from installation import Installation
 
+from triage.store.anchors import Anchoring
 from triage.store.publications import Publications
 
 KIM: Json = {"nhs_number": "9990000018", "family_name": "Rowe", "given_name": "Kim", "born": "1971-02-03"}
@@ -179,6 +180,8 @@ async def test_a_restored_backup_revives_nothing_that_was_ended_since(
     since = await crew.nurse.tell("nurse", uuid4())
     await crew.nurse.follow()
     cursor = crew.nurse.cursor
+    process = installation.process.service
+    await Anchoring(process.database, process.journal).write(crew.team_id)
     assert "rehearsed" in await installation.triage("restore", "--rehearse", file)
     assert (await crew.nurse.get(f"/v1/incidents/{since['incident_id']}")).status_code == 200  # nothing was replaced
     assert "restored" in await installation.triage("restore", file)
@@ -190,6 +193,7 @@ async def test_a_restored_backup_revives_nothing_that_was_ended_since(
     assert refused(await crew.nurse.get(f"/v1/incidents/{since['incident_id']}")) == (404, "not_found")
     assert refused(await crew.nurse.post_sync(cursor=cursor)) == (410, "cursor_unknown")
     assert (await crew.nurse.sync(since))["counts"]["stored"] == 1
+    await Anchoring(process.database, process.journal).write(crew.team_id)
     assert "not as written" not in await installation.triage("verify")
 
 
@@ -268,7 +272,8 @@ async def test_an_edition_published_since_the_backup_is_put_back_as_it_was(
     await crew.fetch(
         "INSERT INTO summary_edition (team_id, kind, period, form, edition, published_at, as_at, as_at_seq, "
         "chain_head, body) "
-        "VALUES ($1, 'daily', '2026-11-22', 'internal', 1, now(), now(), 0, sha256(''), '{\"as\": \"it was\"}')"
+        "VALUES ($1, 'daily', '2026-11-22', 'internal', 1, now(), now(), 0, $2, '{\"as\": \"it was\"}')",
+        bytes(32),
     )
     await Publications(service.database, service.journal).write(crew.team_id)
     published = await crew.fetch("SELECT * FROM summary_edition WHERE team_id = $1")

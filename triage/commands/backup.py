@@ -2,7 +2,9 @@
 
 import asyncio
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
+from uuid import UUID
 
 import asyncpg
 import rich_click as click
@@ -15,12 +17,13 @@ from triage.migrate import migrate
 from triage.people.sealing import load_root
 from triage.resources import folder
 from triage.settings import Settings
-from triage.store import audit, erasure
+from triage.store import access, audit, erasure
 from triage.store import backup as store
 from triage.store.access import SQL as ACCESS
+from triage.store.anchors import Anchoring, Anchors, rewound
 from triage.store.backup import BackupFault
 from triage.store.database import connect
-from triage.store.journal import Journal, JournalFault
+from triage.store.journal import Journal, JournalFault, Rewound
 from triage.store.keys import KeyStore
 from triage.store.publications import Publications
 from triage.store.verification import Verdict
@@ -46,18 +49,18 @@ def backup(data_dir: Path | None, keys: bool, file: Path) -> None:
 async def _backup(chosen: Settings, file: Path, keys: bool) -> None:
     async with databases(chosen) as addresses:
         if not keys:
-            await write_publications(addresses, chosen)
+            await write_journal(addresses, chosen)
         await asyncio.to_thread(store.dump, addresses.keys if keys else addresses.owner, file, keys)
 
 
-async def write_publications(addresses: Addresses, chosen: Settings) -> None:
-    """Bring the journal up to what was published."""
+async def write_journal(addresses: Addresses, chosen: Settings) -> None:
+    """Bring the journal up to what was published, and to where the chains stand."""
     async with connect(addresses.service, 2, chosen.command_timeout_s) as database:
-        async with database.anyone() as connection:
-            teams = [row["team_id"] for row in await connection.fetch(ACCESS.teams)]
         publications = Publications(database, Journal(chosen.journal))
-        for team_id in teams:
+        anchoring = Anchoring(database, Journal(chosen.journal))
+        for team_id in await access.teams(database):
             await publications.write(team_id)
+            await anchoring.write(team_id)
 
 
 @click.command()
@@ -91,10 +94,12 @@ async def _restore(chosen: Settings, file: Path, rehearse: bool) -> tuple[list[t
         restored, aside = f"{name}_restored_{stamp}", f"{name}_before_{stamp}"
         await store.create(url, restored)
         try:
-            verdicts = await _make_true(chosen, addresses, store.at(url, restored), file, rehearse)
+            verdicts, ends = await _make_true(chosen, addresses, store.at(url, restored), file, rehearse)
             faulty = any(verdict.fault for _, verdict in verdicts)
             if not rehearse and not faulty:
+                Journal(chosen.journal).add(*ends)
                 await store.swap(url, restored, aside)
+                Journal(chosen.journal).add(*ends)  # again: a running service may have told of what was replaced
         except BaseException:
             await store.drop(url, restored)
             raise
@@ -105,8 +110,12 @@ async def _restore(chosen: Settings, file: Path, rehearse: bool) -> tuple[list[t
 
 async def _make_true(
     chosen: Settings, addresses: Addresses, url: str, file: Path, rehearse: bool
-) -> list[tuple[str, Verdict]]:
-    """Load, migrate, replay and seal; the verdict on every chain. A rehearsal leaves the key store alone."""
+) -> tuple[list[tuple[str, Verdict]], list[Rewound]]:
+    """Load, migrate, replay and seal; the verdict on every chain, and where each ended in the backup.
+
+    A rehearsal leaves the key store alone.
+    """
+    journal = Journal(chosen.journal)
     await asyncio.to_thread(store.load, url, file)
     root = await asyncio.to_thread(load_root, chosen.root_key_file)
     async with connect(addresses.keys, 2, chosen.command_timeout_s, role=None) as keys_database:
@@ -115,18 +124,31 @@ async def _make_true(
         try:
             await migrate(connection, folder("sql") / "migrations")
             async with connection.transaction():
-                await replay(connection, keys, Journal(chosen.journal))
+                ends = await _ends(connection)
+                await replay(connection, keys, journal)
         finally:
             await connection.close()
     async with connect(url, 2, chosen.command_timeout_s, role=None) as database:
         while await audit.seal(database):
             pass
-    return await verify_all(url)
+    return await verify_all(url, Anchors(chain(journal.lines(), ends))), ends
+
+
+async def _ends(connection: asyncpg.Connection) -> list[Rewound]:
+    found = []
+    for team_id in (*await _teams(connection), audit.NO_TEAM):
+        await connection.execute("SELECT set_config('triage.team', $1, true)", str(team_id))
+        found += await rewound(connection, team_id)
+    return found
+
+
+async def _teams(connection: asyncpg.Connection) -> list[UUID]:
+    return [row["team_id"] for row in await connection.fetch(ACCESS.teams)]
 
 
 async def replay(connection: asyncpg.Connection, keys: KeyStore | None, journal: Journal) -> None:
     """Make every line of the journal true in a restored database, for the teams that it has."""
-    teams = {row["team_id"] for row in await connection.fetch(ACCESS.teams)}
+    teams = await _teams(connection)
     for line in journal.lines():
         if line.team_id in teams:
             await connection.execute("SELECT set_config('triage.team', $1, true)", str(line.team_id))

@@ -14,7 +14,9 @@ from triage.commands.options import DATA_DIR, settings
 from triage.settings import Settings
 from triage.store import audit
 from triage.store.access import SQL as ACCESS
+from triage.store.anchors import Anchors, check
 from triage.store.exports import verify_ledger
+from triage.store.journal import Journal, JournalFault
 from triage.store.staff import as_owner
 from triage.store.verification import Verdict
 from triage.store.verification import verify as verify_log
@@ -41,7 +43,11 @@ def verify(data_dir: Path | None) -> None:
     """Recompute every chain, of log, audit and ledger of pulls, and name the first row altered, missing or moved."""
     chosen = settings(data_dir)
     logs.configure("error")
-    report(asyncio.run(_verify(chosen)))
+    try:
+        verdicts = asyncio.run(_verify(chosen))
+    except JournalFault as fault:
+        raise click.ClickException(str(fault)) from fault
+    report(verdicts)
 
 
 def report(verdicts: list[tuple[str, Verdict]]) -> None:
@@ -57,11 +63,11 @@ def report(verdicts: list[tuple[str, Verdict]]) -> None:
 
 async def _verify(chosen: Settings) -> list[tuple[str, Verdict]]:
     async with databases(chosen) as addresses:
-        return await verify_all(addresses.owner)
+        return await verify_all(addresses.owner, Anchors(Journal(chosen.journal).lines()))
 
 
-async def verify_all(owner_url: str) -> list[tuple[str, Verdict]]:
-    """The verdict on every chain of every team: entries, pulls, audit rows."""
+async def verify_all(owner_url: str, told: Anchors) -> list[tuple[str, Verdict]]:
+    """The verdict on every chain of every team: entries, pulls, audit rows. `told` is what the journal says of them."""
     verdicts = []
     for team_id in (*await _teams(owner_url), audit.NO_TEAM):
         async with as_owner(owner_url, team_id) as connection:
@@ -72,10 +78,13 @@ async def verify_all(owner_url: str) -> list[tuple[str, Verdict]]:
                     bar.update(task, completed=done, total=of)
 
                 if team_id != audit.NO_TEAM:
-                    verdicts.append(("entries", await verify_log(connection, team_id, show)))
+                    log = await verify_log(connection, team_id, show)
+                    verdicts.append(("entries", await check(connection, told, "entries", log)))
                     ledger = await verify_ledger(connection, team_id)
-                    verdicts.append(("pulls", Verdict(team_id, ledger.lines, "", ledger.fault)))
-                verdicts.append(("audit rows", await audit.verify(connection, team_id, show)))
+                    pulls = Verdict(team_id, ledger.lines, "", ledger.fault)
+                    verdicts.append(("pulls", await check(connection, told, "pulls", pulls)))
+                rows = await audit.verify(connection, team_id, show)
+                verdicts.append(("audit rows", await check(connection, told, "audit", rows)))
     return verdicts
 
 

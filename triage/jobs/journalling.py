@@ -1,4 +1,7 @@
-"""Keeps the journal up with what is published, so that no restored backup cuts an edition or release again."""
+"""Keeps the journal up with what is published, so that no restored backup cuts an edition or release again.
+
+And with where the chains stand, so that cutting their ends off shows.
+"""
 
 import asyncio
 from typing import Final
@@ -6,7 +9,9 @@ from typing import Final
 import asyncpg
 import structlog
 
-from triage.store.access import SQL as ACCESS
+from triage.store import access
+from triage.store.anchors import Anchoring
+from triage.store.audit import NO_TEAM
 from triage.store.database import Database
 from triage.store.journal import JournalFault
 from triage.store.publications import Publications
@@ -14,16 +19,22 @@ from triage.store.publications import Publications
 log = structlog.get_logger(__name__)
 
 EVERY_S: Final = 30
+ANCHORS_EVERY_S: Final = 600
 
 
-async def journal_forever(database: Database, publications: Publications) -> None:
+async def journal_forever(database: Database, publications: Publications, anchoring: Anchoring) -> None:
     """Until cancelled. A failure is logged, and tried again."""
+    loop = asyncio.get_running_loop()
+    anchors_at = loop.time()
     while True:
         try:
-            async with database.anyone() as connection:
-                teams = [row["team_id"] for row in await connection.fetch(ACCESS.teams)]
+            teams = await access.teams(database)
             for team_id in teams:
                 await publications.write(team_id)
+            if loop.time() >= anchors_at:
+                for team_id in (*teams, NO_TEAM):
+                    await anchoring.write(team_id)
+                anchors_at = loop.time() + ANCHORS_EVERY_S
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, JournalFault) as error:
             log.error("journal_not_written", exc_info=error)
         await asyncio.sleep(EVERY_S)

@@ -203,6 +203,13 @@ async def _seal_team(connection: Connection, team_id: UUID) -> int:
     return len(rows)
 
 
+async def head(database: Database, team_id: UUID) -> tuple[int, bytes] | None:
+    """Position and link of the last sealed row; None where there is none."""
+    async with _acting(database, SEALER_ROLE, team_id) as connection:
+        row = await connection.fetchrow(SQL.head, team_id)
+    return (row["position"], row["link"]) if row else None
+
+
 async def prepare_months(database: Database, ahead: int = 2) -> None:
     """Make the partitions of this month and the next ones, where they are missing."""
     async with database.anyone() as connection, connection.transaction():

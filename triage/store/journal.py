@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -60,7 +61,25 @@ class Published(Line, frozen=True, tag="published", kw_only=True):
     row: msgspec.Raw
 
 
-AnyLine = Revocation | Leaver | PersonErasure | NotesErasure | Published
+Chain = Literal["entries", "audit", "pulls"]
+
+
+class Head(Line, frozen=True, tag="head", kw_only=True):
+    """Where a chain of the team stood: whoever cuts its end off in the database does not reach this."""
+
+    chain: Chain
+    position: int
+    link: str
+
+
+class Rewound(Line, frozen=True, tag="rewound", kw_only=True):
+    """A backup was restored in which the chain ended here; what was told of later positions is void."""
+
+    chain: Chain
+    position: int
+
+
+AnyLine = Revocation | Leaver | PersonErasure | NotesErasure | Published | Head | Rewound
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(AnyLine).decode

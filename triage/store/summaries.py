@@ -101,6 +101,7 @@ class Anchor(Struct, frozen=True):
     edition: int
     as_at_seq: int
     chain_head: bytes
+    published_at: datetime
 
 
 async def teams(database: Database) -> list[Team]:
