@@ -1,14 +1,32 @@
 -- name: read
--- why: everything one append decides on, in one round trip; unnest with lateral keeps the indexes in use on a fresh table
+-- why: everything one append decides on, in one round trip: the families of the incidents named, and those of every other
+-- incident of their people, whose grades may move; unnest with lateral keeps the indexes in use on a fresh table
 WITH touched AS (
     SELECT DISTINCT coalesce(i.family, x) AS family
     FROM unnest($3::uuid[]) x
     LEFT JOIN LATERAL (SELECT family FROM incident WHERE team_id = $1 AND id = x AND NOT blind OFFSET 0) i ON true
-), member AS (
+), named AS (
     SELECT family AS id FROM touched
     UNION
     SELECT i.id FROM touched t
     JOIN LATERAL (SELECT id FROM incident WHERE team_id = $1 AND family = t.family AND NOT blind OFFSET 0) i ON true
+), person AS (
+    SELECT unnest($7::uuid[]) AS id
+    UNION
+    SELECT unnest(i.people) FROM named n
+    JOIN LATERAL (SELECT people FROM incident WHERE team_id = $1 AND id = n.id AND NOT blind OFFSET 0) i ON true
+), kin AS (
+    SELECT DISTINCT coalesce(i.family, p.incident_id) AS family
+    FROM person
+    JOIN LATERAL (SELECT incident_id FROM incident_person WHERE team_id = $1 AND person_id = person.id OFFSET 0) p ON true
+    JOIN LATERAL (SELECT family FROM incident WHERE team_id = $1 AND id = p.incident_id AND NOT blind OFFSET 0) i ON true
+), member AS (
+    SELECT id FROM named
+    UNION
+    SELECT family FROM kin
+    UNION
+    SELECT i.id FROM kin k
+    JOIN LATERAL (SELECT id FROM incident WHERE team_id = $1 AND family = k.family AND NOT blind OFFSET 0) i ON true
 )
 SELECT h.seq, h.link, clock_timestamp() AS now,
     (SELECT array_agg(row(e.seq, e.id, e.incident_id, e.kind, e.author, e.profession, e.device, e.received_at, e.skew_ms,
@@ -29,7 +47,8 @@ SELECT h.seq, h.link, clock_timestamp() AS now,
      FROM unnest($4::uuid[], $5::uuid[], $6::bigint[]) WITH ORDINALITY x (device, staff, stamp, n)
      LEFT JOIN staff s ON s.team_id = $1 AND s.staff_id = x.staff
      LEFT JOIN device d ON d.team_id = $1 AND d.device_id = x.device
-     WHERE s.stamp IS DISTINCT FROM x.stamp OR s.disabled_at IS NOT NULL OR d.revoked_at IS NOT NULL) AS stale
+     WHERE s.stamp IS DISTINCT FROM x.stamp OR s.disabled_at IS NOT NULL OR d.revoked_at IS NOT NULL) AS stale,
+    (SELECT array_agg(id) FROM person) AS people
 FROM log_head h WHERE h.team_id = $1
 
 -- name: lock_head
@@ -60,6 +79,14 @@ WITH head AS (
         sex = excluded.sex, contact = excluded.contact, test = excluded.test, restricted = excluded.restricted,
         flags = excluded.flags, judged_by = excluded.judged_by, duplicates = excluded.duplicates, apart = excluded.apart,
         people = excluded.people, related = excluded.related
+), unlinked AS (
+    DELETE FROM incident_person p USING head WHERE p.team_id = $1 AND p.incident_id = ANY ($8::uuid[])
+      AND NOT EXISTS (SELECT FROM unnest($9::uuid[], $10::uuid[]) k (person, incident)
+                      WHERE k.person = p.person_id AND k.incident = p.incident_id)
+), linked AS (
+    INSERT INTO incident_person (team_id, person_id, incident_id)
+    SELECT $1, k.person, k.incident FROM head, unnest($9::uuid[], $10::uuid[]) k (person, incident)
+    ON CONFLICT DO NOTHING
 )
 SELECT count(*) FROM head
 
@@ -89,23 +116,6 @@ JOIN LATERAL (
        AND i.occurred_at BETWEEN x.occurred_at - interval '30 minutes' AND x.occurred_at + interval '30 minutes'
      ORDER BY i.occurred_at LIMIT 8)
 ) c ON true
-
--- name: of_people
--- why: the other incidents of the same people, whose grades this append may move
-SELECT DISTINCT i.root FROM incident_person p
-JOIN incident i ON i.team_id = p.team_id AND i.id = p.incident_id AND NOT i.blind
-WHERE p.team_id = $1 AND p.person_id = ANY ($2::uuid[])
-
--- name: set_people
--- why: which incidents concern a person, kept beside the incidents so that regrading finds them
-WITH gone AS (
-    DELETE FROM incident_person WHERE team_id = $1 AND incident_id = ANY ($2::uuid[])
-      AND NOT EXISTS (SELECT FROM unnest($3::uuid[], $4::uuid[]) k (person, incident)
-                      WHERE k.person = person_id AND k.incident = incident_id)
-)
-INSERT INTO incident_person (team_id, person_id, incident_id)
-SELECT $1, k.person, k.incident FROM unnest($3::uuid[], $4::uuid[]) k (person, incident)
-ON CONFLICT DO NOTHING
 
 -- name: walk
 -- why: verification recomputes every link in order

@@ -4,7 +4,7 @@ No I/O, so that it can be decided again after a lost race. First which items are
 they change and what those now add up to (`regroup`); `triage.store.log` reads before and writes after.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -25,8 +25,6 @@ from triage.log.entries import (
     NotSameIncident,
     Nurse,
     Officer,
-    PersonLink,
-    PersonUnlink,
     SameIncident,
     Withdrawal,
 )
@@ -151,6 +149,8 @@ class Read:
     told: list[Told] = field(default_factory=list)
     stale: frozenset[int] = frozenset()
     texts: dict[UUID, bytes | None] = field(default_factory=dict)
+    people: frozenset[UUID] = frozenset()
+    """Whose incidents were all read."""
 
     def root(self, incident_id: UUID) -> UUID:
         """The id under which the incident answers."""
@@ -405,18 +405,24 @@ def _fault(listed: Listed, name: str, code: str, message: str) -> Problem:
 
 @dataclass
 class Group:
-    """One incident as it stands after the append. `visible`: what a health device before its judgement may add up."""
+    """One incident as it stands after the append. `moved`: it was joined or parted. `grown`: it has a new entry."""
 
     root: UUID
     ids: tuple[UUID, ...]
     entries: list[Held]
-    visible: list[Held]
     full: Incident
+    moved: bool = False
+    grown: bool = False
     related: tuple[PersonEvent, ...] = ()
     duplicates: tuple[UUID, ...] = ()
     family: UUID | None = None
     served: dict[tuple[str, str, bool], bytes] = field(default_factory=dict)
     """Views as served, by side, level and blindness."""
+
+    @cached_property
+    def visible(self) -> list[Held]:
+        """What a health device may add up before its judgement."""
+        return redact(self.entries, BLIND)
 
     @cached_property
     def blind(self) -> Incident | None:
@@ -432,7 +438,7 @@ class Group:
 
 
 def regroup(read: Read, added: Sequence[Addition], items: Sequence[Item] = ()) -> list[Group]:
-    """Every incident that the items and the new entries belong to, name, or were ever said to be one with."""
+    """Every incident that was read, and every one that the items belong to or name, with the new entries."""
     touched = {i for item in items for i in names_incidents(item.entry)}
     every = [*read.entries.values(), *(addition.held for addition in added)]
     statements = [held for held in every if isinstance(held.entry, LINKS)]
@@ -443,8 +449,11 @@ def regroup(read: Read, added: Sequence[Addition], items: Sequence[Item] = ()) -
     for held in every:
         i = held.entry.incident_id
         found.setdefault(ids_of.get(i, (i,)), []).append(held)
+    answered: dict[UUID, set[UUID]] = {}
+    for row in read.rows.values():
+        answered.setdefault(row.root, set()).add(row.id)
     return [
-        _group(ids, entries, read.rows.get((ids[0], False)), family_of.get(ids[0]))
+        _group(ids, entries, read, family_of.get(ids[0]), answered.get(ids[0], ids[:1]))
         for ids, entries in found.items()
         if entries
     ]
@@ -457,30 +466,52 @@ def names_incidents(entry: AnyEntry) -> tuple[UUID, ...]:
     return (entry.incident_id,)
 
 
-def _group(ids: tuple[UUID, ...], entries: list[Held], before: IncidentRow | None, family: UUID | None) -> Group:
-    visible = redact(entries, BLIND)
+def _group(
+    ids: tuple[UUID, ...], entries: list[Held], read: Read, family: UUID | None, answered: Collection[UUID]
+) -> Group:
+    """`answered`: the ids that the incident answered to before. What left it takes the entry that parts them along."""
+    before = read.rows.get((ids[0], False))
     related = _events.decode(before.related) if before else ()
-    full = fold(entries, related, ids=ids)
-    return Group(ids[0], ids, entries, visible, full, related, tuple(before.duplicates) if before else (), family)
-
-
-def relate(group: Group, others: Iterable[Group]) -> None:
-    """Grade the incident again with what others of the same person contribute."""
-    events = [
-        event
-        for other in others
-        if other.root != group.root and not set(other.full.people).isdisjoint(group.full.people)
-        for event in person_events(other.full)
-    ]
-    by_key = {(event.at, event.code, event.entry, event.incident): event for event in events}
-    related = tuple(by_key[key] for key in sorted(by_key))
-    if related != group.related:
-        group.related = related
-        group.full = fold(group.entries, related, ids=group.ids)
-
-
-def names_people(group: Group, read: Read) -> bool:
-    """Whether an entry of the incident ever named a person, or it was one with an incident whose entry did."""
-    return any((row := read.rows.get((i, False))) and row.people for i in group.ids) or any(
-        isinstance(held.entry, PersonLink | PersonUnlink) for held in group.entries
+    return Group(
+        root=ids[0],
+        ids=ids,
+        entries=entries,
+        full=fold(entries, related, ids=ids),
+        moved=len(answered) != len(ids)
+        or any(read.root(i) != ids[0] or _family_changed(read, i, family) for i in ids),
+        grown=max(held.seq for held in entries) > read.seq,
+        related=related,
+        duplicates=tuple(before.duplicates) if before else (),
+        family=family,
     )
+
+
+def _family_changed(read: Read, incident_id: UUID, family: UUID | None) -> bool:
+    row = read.rows.get((incident_id, False))
+    return row is not None and (row.family or incident_id) != (family or incident_id)
+
+
+def relate(groups: Sequence[Group]) -> None:
+    """Grade incidents again with what others of the same person contribute."""
+    concerned = [group for group in groups if group.full.people or group.related]
+    contributed = {group.root: person_events(group.full) for group in concerned}
+    for group in concerned:
+        events = [
+            event
+            for other in concerned
+            if other is not group and not set(other.full.people).isdisjoint(group.full.people)
+            for event in contributed[other.root]
+        ]
+        by_key = {(event.at, event.code, event.entry, event.incident): event for event in events}
+        related = tuple(by_key[key] for key in sorted(by_key))
+        if related != group.related:
+            group.related = related
+            group.full = fold(group.entries, related, ids=group.ids)
+
+
+def changes_people(group: Group, read: Read) -> bool:
+    """Whether other people are concerned by the incident than before, or by one of the ids that it answers to."""
+    if not (group.grown or group.moved):
+        return False
+    before = (row.people if (row := read.rows.get((i, False))) else () for i in group.ids)
+    return any(set(people) != set(group.full.people) for people in before)

@@ -130,6 +130,8 @@ def _parted(one: Group, two: Group) -> bool:
 
 def _may_differ(group: Group, read: Read, added: Sequence[Addition]) -> bool:
     """Whether what likely duplicates are judged by has changed."""
+    if not (group.grown or group.moved):
+        return False
     if any(isinstance(a.held.entry, LINKS) and a.held.entry.incident_id in group.ids for a in added):
         return True
     row = read.rows.get((group.root, True))

@@ -8,7 +8,7 @@ race the next appends queue for the head's row lock, so that several processes s
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import chain as concatenate
@@ -23,7 +23,7 @@ from msgspec import Struct
 from triage.people.sealing import Unreadable, open_sealed
 from triage.problems import BUSY, INTERNAL, Refused
 from triage.store import appending, duplicates, rows
-from triage.store.appending import Addition, Group, HeldRow, IncidentRow, Item, Read, Result, Told, held_of
+from triage.store.appending import Addition, Decision, Group, HeldRow, IncidentRow, Item, Read, Result, Told, held_of
 from triage.store.database import Connection, Database
 from triage.store.keys import KeyStore
 from triage.store.statements import load
@@ -166,14 +166,29 @@ class Log:
                     queue.contended -= 1
                     await stack.enter_async_context(connection.transaction())
                     await connection.execute(SQL.lock_head, team_id)
-                read = await self._read(connection, team_id, items)
-                decision = appending.decide(read, items, self._incident_limit, self._notices)
-                groups = appending.regroup(read, decision.added, items)
+                read, decision, groups = await self._decide(connection, team_id, items)
                 if not decision.added or await self._store(connection, team_id, read, decision.added, groups):
                     return _answers(decision.results, groups)
             queue.contended = CONTENDED
 
-    async def _read(self, connection: Connection, team_id: UUID, items: Sequence[Item]) -> Read:
+    async def _decide(
+        self, connection: Connection, team_id: UUID, items: Sequence[Item]
+    ) -> tuple[Read, Decision, list[Group]]:
+        """What the items would do, read until no person is concerned whose other incidents were not read."""
+        people = {person for item in items if (person := getattr(item.entry, "person_id", None)) is not None}
+        while True:
+            read = await self._read(connection, team_id, items, people)
+            decision = appending.decide(read, items, self._incident_limit, self._notices)
+            groups = appending.regroup(read, decision.added, items)
+            people = {person for group in groups for person in group.full.people}
+            people |= {person for row in read.rows.values() for person in row.people}
+            if people <= read.people:
+                appending.relate(groups)
+                return read, decision, groups
+
+    async def _read(
+        self, connection: Connection, team_id: UUID, items: Sequence[Item], people: Iterable[UUID]
+    ) -> Read:
         ids = [item.id for item in items]
         ids += [name for item in items if (name := appending.named(item.entry)) is not None]
         incidents = {i for item in items for i in appending.names_incidents(item.entry)}
@@ -187,6 +202,7 @@ class Log:
             [actor and actor.device_id for actor in actors],
             [actor and actor.staff_id for actor in actors],
             [actor and actor.stamp for actor in actors],
+            list(people),
         )
         assert record, "a team has a log"
         read = _read_of(record)
@@ -213,21 +229,24 @@ class Log:
         """Swap the head and write; False when another process was faster."""
         await self._assign_keys(added)
         entries, head = rows.of_entries(team_id, read, added)
-        relatives = await self._relatives(connection, team_id, read, groups)
-        folded = rows.of_incidents(read, groups, relatives, added)
         seq = added[-1].held.seq
-        swap = (SQL.append, team_id, seq, head, read.seq, read.link, _json(entries), _json(folded))
-        people = [group for group in groups if appending.names_people(group, read)]
+        folded = rows.of_incidents(read, groups, added)
+        linked = [group for group in groups if appending.changes_people(group, read)]
         pairs = await duplicates.changes(connection, team_id, read, groups, added)
-        if not pairs and not people:
+        swap = (
+            SQL.append,
+            *(team_id, seq, head, read.seq, read.link),
+            *(_json(entries), _json(folded)),
+            [i for group in linked for i in group.ids],
+            [person for group in linked for _ in group.ids for person in group.full.people],
+            [i for group in linked for i in group.ids for _ in group.full.people],
+        )
+        if not pairs:
             return bool(await connection.fetchval(*swap))
         async with connection.transaction():
             if not await connection.fetchval(*swap):
                 return False
-            if people:
-                await self._set_people(connection, team_id, people)
-            if pairs:
-                await connection.executemany(SQL.pair, [(team_id, seq, *pair) for pair in pairs])
+            await connection.executemany(SQL.pair, [(team_id, seq, *pair) for pair in pairs])
         return True
 
     async def _assign_keys(self, added: list[Addition]) -> None:
@@ -235,37 +254,6 @@ class Log:
         if texts:
             for item, key in zip(texts, await self._keys.take(len(texts)), strict=True):
                 item.data_key = key
-
-    async def _relatives(self, connection: Connection, team_id: UUID, read: Read, groups: list[Group]) -> list[Group]:
-        """Other incidents of the people concerned now or before, with every incident's grade related to the others'."""
-        people = {person for group in groups for person in group.full.people}
-        people |= {person for row in read.rows.values() for person in row.people}
-        if not people:
-            return []
-        relatives: list[Group] = []
-        known = {i for group in groups for i in group.ids}
-        asked: set[UUID] = set()
-        while new := people - asked:
-            asked |= new
-            roots = {row["root"] for row in await connection.fetch(SQL.of_people, team_id, list(new))} - known
-            if roots:
-                record = await connection.fetchrow(SQL.read, team_id, [], list(roots), [], [], [])
-                assert record
-                more = _read_of(record)
-                read.rows |= more.rows
-                found = appending.regroup(more, ())
-                known |= {i for group in found for i in group.ids}
-                relatives += found
-                people |= {person for group in found for person in group.full.people}
-        for group in groups + relatives:
-            appending.relate(group, groups + relatives)
-        return relatives
-
-    async def _set_people(self, connection: Connection, team_id: UUID, groups: list[Group]) -> None:
-        pairs = [(person, i) for group in groups for i in group.ids for person in group.full.people]
-        await connection.execute(
-            SQL.set_people, team_id, [i for g in groups for i in g.ids], [p for p, _ in pairs], [i for _, i in pairs]
-        )
 
 
 def _read_of(record: asyncpg.Record) -> Read:
@@ -281,6 +269,7 @@ def _read_of(record: asyncpg.Record) -> Read:
         rows={(row.id, row.blind): row for row in incidents},
         told=[Told(*row) for row in record["told"] or ()],
         stale=frozenset(n - 1 for n in record["stale"] or ()),
+        people=frozenset(record["people"] or ()),
     )
 
 

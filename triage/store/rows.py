@@ -5,7 +5,7 @@ longer than PostgreSQL needs to read the JSON.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -132,33 +132,21 @@ def of_entries(team_id: UUID, read: Read, added: Sequence[Addition]) -> tuple[li
     return rows, link
 
 
-def of_incidents(
-    read: Read, groups: Iterable[Group], relatives: Iterable[Group], added: Sequence[Addition]
-) -> list[IncidentRow]:
+def of_incidents(read: Read, groups: Sequence[Group], added: Sequence[Addition]) -> list[IncidentRow]:
     """What changed of incidents, for those who see all and for the blind.
 
     What a blind health device sees keeps its place in the log when only something hidden was added.
     """
     head = added[-1].held.seq
     rows: list[IncidentRow] = []
-    members: dict[UUID, set[UUID]] = {}
-    for before in read.rows.values():
-        members.setdefault(before.root, set()).add(before.id)
-    for group in (*groups, *relatives):
-        # also what others left, who take the entry that parts them along
-        left = not members.get(group.root, set()).issubset(group.ids)
-        moved = left or any(read.root(i) != group.root or _family_changed(read, i, group.family) for i in group.ids)
+    for group in groups:
         row = read.rows.get((group.root, False))
         regraded = row is not None and row.related != _related(group)
-        rows += _both(group, read, head if moved or regraded else None)
-        if moved:
+        if group.grown or group.moved or regraded:
+            rows += _both(group, read, head if group.moved or regraded else None)
+        if group.moved:
             rows += [_absorbed(row, i) for i in group.ids if i != group.root for row in _both(group, read, head)]
-    return rows + _emptied(read, (*groups, *relatives), head, added[-1].held.received_at)
-
-
-def _family_changed(read: Read, incident_id: UUID, family: UUID | None) -> bool:
-    row = read.rows.get((incident_id, False))
-    return row is not None and (row.family or incident_id) != (family or incident_id)
+    return rows + _emptied(read, groups, head, added[-1].held.received_at)
 
 
 def _emptied(read: Read, groups: Sequence[Group], head: int, at: datetime) -> list[IncidentRow]:
