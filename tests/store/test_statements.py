@@ -17,6 +17,7 @@ from uuid_utils.compat import uuid7
 
 import triage
 from triage.resources import folder
+from triage.store.database import FIRST_PLANS_FOR, connect
 from triage.store.statements import load
 
 Clone = Callable[[str], AbstractAsyncContextManager[str]]
@@ -115,14 +116,18 @@ def entry(n: int) -> UUID:
     return UUID(md5(f"e{n}".encode()).hexdigest())
 
 
+async def seed(connection: asyncpg.Connection, incidents: int) -> None:
+    for sql in SEED.strip().split(";\n"):
+        await connection.execute(sql.replace("$1", f"'{TEAM}'").replace("$2", str(incidents)))
+
+
 @pytest_asyncio.fixture(scope="module")
 async def large(server: str, template: str, clone: Clone) -> AsyncIterator[asyncpg.Connection]:
     """A log of twenty thousand incidents, seen as the service sees it."""
     async with clone(template) as url:
         connection = await asyncpg.connect(url)
         try:
-            for sql in SEED.strip().split(";\n"):
-                await connection.execute(sql.replace("$1", f"'{TEAM}'").replace("$2", str(INCIDENTS)))
+            await seed(connection, INCIDENTS)
             await connection.execute("ANALYZE")
             await connection.execute(f"SET ROLE triage_service; SELECT set_config('triage.team', '{TEAM}', false)")
             yield connection
@@ -146,8 +151,9 @@ def listed(**wanted: Any) -> tuple[Any, ...]:
 
 
 LATEST = [incident(n) for n in range(INCIDENTS - 100, INCIDENTS)]
+READ = (TEAM, [entry(5), uuid7()], [incident(7), uuid7()], [None], [SOMEBODY], [1], [PERSON])
 HOT: list[tuple[str, str, tuple[Any, ...]]] = [
-    ("log", "read", (TEAM, [entry(5), uuid7()], [incident(7), uuid7()], [None], [SOMEBODY], [1], [PERSON])),
+    ("log", "read", READ),
     ("log", "alike", (TEAM, [uuid7()], ["BP-7"], [NOW - timedelta(days=3)], ["bedford"])),
     ("incidents", "position", (TEAM, INCIDENTS // 2)),
     ("incidents", "in_scope", pull(0)),
@@ -184,3 +190,29 @@ async def test_a_hot_statement_reads_what_it_answers_with_and_no_more(
 
 PAGES = {"read": 120, "in_scope": 300, "material": 800, "beside": 500, "held": 500}
 """Where many incidents are looked up one by one, a hundred or those of one person, each costs a few pages."""
+
+
+ROWS_LOOKED_AT = """
+SELECT sum(idx_tup_fetch + seq_tup_read)::bigint FROM pg_stat_xact_user_tables WHERE relname IN ('entry', 'incident')
+"""
+
+
+async def test_what_was_planned_while_the_tables_were_empty_is_planned_again_as_they_grow(
+    template: str, clone: Clone
+) -> None:
+    async with clone(template) as url, connect(url, 1, 30) as database:
+
+        async def rows_looked_at() -> int:
+            async with database.team(TEAM) as connection, connection.transaction():
+                before = await connection.fetchval(ROWS_LOOKED_AT)
+                await connection.fetchrow(statement("log", "read"), *READ)
+                looked_at: int = await connection.fetchval(ROWS_LOOKED_AT) - before
+                return looked_at
+
+        assert await rows_looked_at() == 0
+        owner = await asyncpg.connect(url)
+        await seed(owner, 2_000)
+        await owner.close()
+        looked_at = [await rows_looked_at() for _ in range(FIRST_PLANS_FOR)]
+        assert looked_at[0] > 1_000  # the trap is there
+        assert looked_at[-1] < 50

@@ -477,8 +477,7 @@ def _group(
         ids=ids,
         entries=entries,
         full=fold(entries, related, ids=ids),
-        moved=len(answered) != len(ids)
-        or any(read.root(i) != ids[0] or _family_changed(read, i, family) for i in ids),
+        moved=len(answered) != len(ids) or any(read.root(i) != ids[0] or _family_changed(read, i, family) for i in ids),
         grown=max(held.seq for held in entries) > read.seq,
         related=related,
         duplicates=tuple(before.duplicates) if before else (),

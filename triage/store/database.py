@@ -14,6 +14,8 @@ from asyncpg.pool import PoolConnectionProxy
 
 SERVICE_ROLE = "triage_service"
 NO_TEAM = ""
+FIRST_PLANS_FOR = 16
+"""How often a connection is taken before it plans its statements anew; then at every doubling."""
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 
@@ -22,9 +24,14 @@ class TeamConnection(asyncpg.Connection):
     """A connection that remembers which team its session is set to."""
 
     team: str = NO_TEAM
+    served: int = 0
 
     async def serve(self, team: str) -> None:
         """Set the session to the team, or to none."""
+        self.served += 1
+        if self.served >= FIRST_PLANS_FOR and self.served & (self.served - 1) == 0:
+            # planned while the tables were small, a look-up by id may scan: of an empty table any index will do
+            await self.execute("DISCARD PLANS")
         if self.team != team:
             self.team = "unknown"  # should the statement fail half-way, the next user sets it again
             await self.execute("SELECT set_config('triage.team', $1, false)", team)
@@ -70,6 +77,8 @@ async def connect(
     settings = {
         "application_name": "triage",
         "jit": "off",
+        # every statement has one right plan, and to plan the append anew each time costs as much as to run it
+        "plan_cache_mode": "force_generic_plan",
         # a lost replica must free its locks
         "idle_in_transaction_session_timeout": "60s",
         "tcp_keepalives_idle": "10",

@@ -186,9 +186,7 @@ class Log:
                 appending.relate(groups)
                 return read, decision, groups
 
-    async def _read(
-        self, connection: Connection, team_id: UUID, items: Sequence[Item], people: Iterable[UUID]
-    ) -> Read:
+    async def _read(self, connection: Connection, team_id: UUID, items: Sequence[Item], people: Iterable[UUID]) -> Read:
         ids = [item.id for item in items]
         ids += [name for item in items if (name := appending.named(item.entry)) is not None]
         incidents = {i for item in items for i in appending.names_incidents(item.entry)}
