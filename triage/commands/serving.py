@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -75,6 +76,8 @@ def run(chosen: Settings, beside: Opened | None, listening: Callable[[str], None
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=30,
     )
+    # nearly all that a request makes is freed without it: looking for cycles every 700 objects costs a tenth of the time
+    gc.set_threshold(20_000, 20, 50)
     server = _Server(config, listening)
     server.run()
     if not server.started:
