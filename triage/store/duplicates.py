@@ -3,7 +3,7 @@
 Judged by what everybody may see, so that the suggestion tells nobody of an intent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -43,7 +43,8 @@ async def changes(
     connection: Connection, team_id: UUID, read: Read, groups: Sequence[Group], added: Sequence[Addition]
 ) -> list[Change]:
     """Which suggestions this append makes and takes back, on both sides; each group gets its own."""
-    looking = [group for group in groups if _may_differ(group, read, added)]
+    linked = {one.held.entry.incident_id for one in added if isinstance(one.held.entry, LINKS)}
+    looking = [group for group in groups if _may_differ(group, read, linked)]
     if not looking:
         return []
     found = await _find(connection, team_id, looking)
@@ -128,11 +129,11 @@ def _parted(one: Group, two: Group) -> bool:
     return not (declared_apart(one).isdisjoint(two.ids) and declared_apart(two).isdisjoint(one.ids))
 
 
-def _may_differ(group: Group, read: Read, added: Sequence[Addition]) -> bool:
-    """Whether what likely duplicates are judged by has changed."""
+def _may_differ(group: Group, read: Read, linked: Set[UUID]) -> bool:
+    """Whether what likely duplicates are judged by has changed. `linked`: where the new links and withdrawals are."""
     if not (group.grown or group.moved):
         return False
-    if any(isinstance(a.held.entry, LINKS) and a.held.entry.incident_id in group.ids for a in added):
+    if not linked.isdisjoint(group.ids):
         return True
     row = read.rows.get((group.root, True))
     before = row and Likeness(row.log_ref, row.occurred_at, row.area, row.age_band, row.sex)
