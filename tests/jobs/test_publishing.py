@@ -321,7 +321,7 @@ async def test_a_publication_and_its_messages_are_one(team: Told) -> None:
     summary = await latest(team, "daily", "2026-11-21")
     assert row["key"] == "summary daily 2026-11-21 internal 1"
     assert summary.chain_head and summary.chain_head.encode() in row["payload"]
-    assert b"https://triage.example.org/v1/summaries/daily/2026-11-21?edition=1" in row["payload"]
+    assert b"https://triage.example.org/review/summaries/daily/2026-11-21?edition=1" in row["payload"]
     assert b"luton" not in row["payload"] and b"value" not in row["payload"]
 
 

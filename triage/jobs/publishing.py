@@ -253,7 +253,7 @@ async def _store(connection: Connection, team: Team, slot: Slot, summary: Summar
         edition=summary.edition,
         chain_head=head.link.hex(),
         late=summary.late,
-        link=f"{manner.public_url}/v1/summaries/{summary.kind}/{summary.period}?edition={summary.edition}",
+        link=f"{manner.public_url}/review/summaries/{summary.kind}/{summary.period}?edition={summary.edition}",
     )
     key = f"summary {summary.kind} {summary.period} {summary.form} {summary.edition}"
     payload = SummaryPublished(timestamp=summary.published_at, data=data)
