@@ -24,10 +24,13 @@ from crew import Crew, Running, running
 from exported import Seeded, Team, add_team, half_a_year, write_root
 from installation import Installation
 
+from triage import logs
 from triage.embedded import EmbeddedPostgres
 from triage.migrate import LOCK, migrate
 from triage.resources import folder
 from triage.settings import DatabaseUrl
+
+logs.configure("error")  # structlog's own way of showing an exception, with every local, takes a second each
 
 hypothesis.settings.register_profile("triage", deadline=None)  # the machine is shared; time is measured elsewhere
 hypothesis.settings.load_profile("triage")

@@ -6,7 +6,7 @@ the one it last served, so that a query that forgets its `where` still sees one 
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Final, cast
 from uuid import UUID
 
 import asyncpg
@@ -16,6 +16,18 @@ SERVICE_ROLE = "triage_service"
 NO_TEAM = ""
 
 Connection = asyncpg.Connection | PoolConnectionProxy
+
+UNREACHABLE: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.TargetServerAttributeNotMatched,
+)
+"""What is raised when a server is gone, ends, starts, is full, or has become a standby: to be tried again."""
 
 
 class TeamConnection(asyncpg.Connection):
