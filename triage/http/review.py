@@ -158,20 +158,18 @@ async def come_back(visit: Visit) -> Answer:
     redirect that began at another site."""
     callback = _callback(visit)
     leaving = sessions.opened(visit.key, LEAVING, visit.cookie(LEAVING), Leaving)
-    pending = leaving and leaving.pending
     visit.keep(LEAVING, None, "Lax")
-    provider = next((one for one in _with_login(visit) if pending and one.issuer.url == pending.issuer), None)
+    provider = next((one for one in _with_login(visit) if leaving and one.issuer.url == leaving.pending.issuer), None)
     try:
-        if pending is None or provider is None:
+        if leaving is None or provider is None:
             raise OidcRefused(Reason.STATE)
-        subject = await oidc_login.finish(provider, pending, callback, visit.now)
+        subject = await oidc_login.finish(provider, leaving.pending, callback, visit.now)
         actor = await review.of_subject(visit.service.database, subject)
     except (OidcRefused, Refused) as refused:
         code = refused.reason.value if isinstance(refused, OidcRefused) else refused.problem.code
         await audit.note_sign_in(visit.service.database, None, None, None, code)
         return _sign_in_page(visit, 403, "You could not be signed in with this account.")
     _begin(visit, actor)
-    assert leaving
     return visit.page("onward.html", title="You are signed in", to=leads_on(leaving.onward) or HOME)
 
 

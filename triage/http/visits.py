@@ -170,7 +170,7 @@ def _sign_in_first(visit: Visit) -> Answer:
     From another site, such as a mail read in the browser, the session's cookie is not sent, because it is Strict: a
     page of ours asks once more, and nobody who is signed in has to do so again.
     """
-    scope = visit.scope
+    scope: Any = visit.scope
     page = scope["path"] + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
     asked_for = leads_on(page) if scope["method"] == "GET" else ""
     if visit.cookie(SESSION):
