@@ -40,6 +40,8 @@ BROWSER_INSTALLED = (
 )
 collect_ignore = [] if BROWSER_INSTALLED else ["browser/test_in_chromium.py"]
 
+MEMORY = Path("/dev/shm")
+
 _numbers = itertools.count(1)
 
 
@@ -50,8 +52,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @contextlib.contextmanager
-def _open_directory() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="triage-test-"))
+def _open_directory(parent: Path | None = None) -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="triage-test-", dir=parent))
     path.chmod(0o755)
     try:
         yield path
@@ -93,7 +95,9 @@ def server() -> Iterator[str]:
     if given := os.environ.get("TRIAGE_TEST_DATABASE_URL"):
         yield given
         return
-    with _open_directory() as data_dir:
+    # Each database that is dropped frees a thousand inodes, and while they are fresh ext4 searches long for others.
+    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 2 * 1024**3
+    with _open_directory(MEMORY if in_memory else None) as data_dir:
         embedded = EmbeddedPostgres(data_dir, durable=False)
         try:
             yield embedded.start()
