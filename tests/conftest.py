@@ -9,7 +9,7 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from importlib.util import find_spec
@@ -20,6 +20,7 @@ import asyncpg
 import hypothesis
 import pytest
 import pytest_asyncio
+from besieged import Besieged, besiege
 from crew import Crew, Running, running
 from exported import Seeded, Team, add_team, half_a_year, write_root
 from installation import Installation
@@ -200,8 +201,28 @@ def clone(server: str) -> Callable[[str], AbstractAsyncContextManager[str]]:
     return partial(_database, server)
 
 
+@pytest_asyncio.fixture(scope="session")
+async def besieged(
+    server: str, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Callable[[str], Awaitable[Besieged]]]:
+    """Teams under attack by name, each filled when it is first asked for."""
+    data_dir = tmp_path_factory.mktemp("besieged")
+    write_root(data_dir / "root.key")
+    found: dict[str, Besieged] = {}
+    async with _database(server, template) as url, running(url, data_dir) as opened:
+
+        async def named(name: str) -> Besieged:
+            if name not in found:
+                found[name] = await besiege(opened, name)
+            return found[name]
+
+        yield named
+
+
 @pytest_asyncio.fixture
-async def exporting(server: str, seeded: Seeded) -> AsyncIterator[Team]:
+async def exporting(server: str, seeded: Seeded, tmp_path: Path) -> AsyncIterator[Team]:
     """The seeded team in a database of its own, nothing cut yet."""
-    async with _database(server, seeded.template) as url, running(url, seeded.data_dir) as opened:
-        yield Team(opened, seeded.team_id)
+    async with _database(server, seeded.template) as url:
+        # the journal remembers what this copy did and no other
+        async with running(url, seeded.data_dir, journal=tmp_path / "journal") as opened:
+            yield Team(opened, seeded.team_id)

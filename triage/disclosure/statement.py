@@ -205,7 +205,8 @@ def records_statement(
     groups = people_per_group(release, extract, people)
     shown = _shown(extract)
     k_people = min((group.people for group in groups), default=0)
-    chances = sum(group.rows / group.people for group in groups)
+    # whoever was never identified may be one person
+    chances = sum(group.rows / max(group.people, 1) for group in groups)
     return RecordsStatement(
         release=release.name,
         policy=release.policy,
