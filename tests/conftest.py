@@ -9,7 +9,7 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from importlib.util import find_spec
@@ -20,14 +20,18 @@ import asyncpg
 import hypothesis
 import pytest
 import pytest_asyncio
+from besieged import Besieged, besiege
 from crew import Crew, Running, running
 from exported import Seeded, Team, add_team, half_a_year, write_root
 from installation import Installation
 
+from triage import logs
 from triage.embedded import EmbeddedPostgres
 from triage.migrate import LOCK, migrate
 from triage.resources import folder
 from triage.settings import DatabaseUrl
+
+logs.configure("error")  # structlog's own way of showing an exception, with every local, takes a second each
 
 hypothesis.settings.register_profile("triage", deadline=None)  # the machine is shared; time is measured elsewhere
 hypothesis.settings.load_profile("triage")
@@ -36,6 +40,8 @@ BROWSER_INSTALLED = (
     find_spec("playwright") is not None and shutil.which("chromium") is not None and shutil.which("npm") is not None
 )
 collect_ignore = [] if BROWSER_INSTALLED else ["browser/test_in_chromium.py"]
+
+MEMORY = Path("/dev/shm")
 
 _numbers = itertools.count(1)
 
@@ -47,8 +53,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @contextlib.contextmanager
-def _open_directory() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="triage-test-"))
+def _open_directory(parent: Path | None = None) -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="triage-test-", dir=parent))
     path.chmod(0o755)
     try:
         yield path
@@ -90,7 +96,9 @@ def server() -> Iterator[str]:
     if given := os.environ.get("TRIAGE_TEST_DATABASE_URL"):
         yield given
         return
-    with _open_directory() as data_dir:
+    # Each database that is dropped frees a thousand inodes, and while they are fresh ext4 searches long for others.
+    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 2 * 1024**3
+    with _open_directory(MEMORY if in_memory else None) as data_dir:
         embedded = EmbeddedPostgres(data_dir, durable=False)
         try:
             yield embedded.start()
@@ -193,8 +201,28 @@ def clone(server: str) -> Callable[[str], AbstractAsyncContextManager[str]]:
     return partial(_database, server)
 
 
+@pytest_asyncio.fixture(scope="session")
+async def besieged(
+    server: str, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Callable[[str], Awaitable[Besieged]]]:
+    """Teams under attack by name, each filled when it is first asked for."""
+    data_dir = tmp_path_factory.mktemp("besieged")
+    write_root(data_dir / "root.key")
+    found: dict[str, Besieged] = {}
+    async with _database(server, template) as url, running(url, data_dir) as opened:
+
+        async def named(name: str) -> Besieged:
+            if name not in found:
+                found[name] = await besiege(opened, name)
+            return found[name]
+
+        yield named
+
+
 @pytest_asyncio.fixture
-async def exporting(server: str, seeded: Seeded) -> AsyncIterator[Team]:
+async def exporting(server: str, seeded: Seeded, tmp_path: Path) -> AsyncIterator[Team]:
     """The seeded team in a database of its own, nothing cut yet."""
-    async with _database(server, seeded.template) as url, running(url, seeded.data_dir) as opened:
-        yield Team(opened, seeded.team_id)
+    async with _database(server, seeded.template) as url:
+        # the journal remembers what this copy did and no other
+        async with running(url, seeded.data_dir, journal=tmp_path / "journal") as opened:
+            yield Team(opened, seeded.team_id)

@@ -25,7 +25,8 @@ from triage.http.service import Service
 from triage.settings import DatabaseUrl, Settings
 from triage.store import staff
 from triage.store.access import SQL as ACCESS
-from triage.store.staff import NewStaff, as_owner
+from triage.store.staff import SQL as STAFF
+from triage.store.staff import as_owner
 
 Json = dict[str, Any]
 
@@ -254,24 +255,28 @@ class Running:
     url: str
     service: Service
     client: httpx.AsyncClient
+    _owner: asyncpg.Connection
 
     async def enrol_crew(self) -> Crew:
-        """A new team."""
-        team_id = uuid7()
-        async with as_owner(self.url, team_id) as owner:
-            await staff.add_team(owner, team_id, "Test team", date(2026, 1, 1), now(), "Europe/London", 6)
-            phones = {name: await self._enrol(owner, team_id, name) for name in CAST}
-            partner_id, token = uuid7(), new_token()
-            await staff.add_partner(owner, team_id, partner_id, "Partner", "health")
-            await owner.execute(ACCESS.add_token, token_hash(token), team_id, None, partner_id)
-        partner = Phone(self.service, self.client, token, partner_id, partner_id)
+        """A new team, in one transaction: nearly every test makes one."""
+        team_id, partner_id = uuid7(), uuid7()
+        phones = {name: Phone(self.service, self.client, new_token(), uuid7(), uuid7()) for name in CAST}
+        partner = Phone(self.service, self.client, new_token(), partner_id, partner_id)
+        tokens = [(token_hash(phone.token), team_id, phone.device_id, None) for phone in phones.values()]
+        async with self._owner.transaction():
+            await self._owner.execute("SELECT set_config('triage.team', $1, true)", str(team_id))
+            await staff.add_team(self._owner, team_id, "Test team", date(2026, 1, 1), now(), "Europe/London", 6)
+            await self._owner.executemany(
+                STAFF.add_staff,
+                [(team_id, phone.staff_id, name, *CAST[name], None, None) for name, phone in phones.items()],
+            )
+            await self._owner.executemany(
+                STAFF.add_device, [(team_id, phone.device_id, phone.staff_id, "phone") for phone in phones.values()]
+            )
+            await self._owner.executemany(ACCESS.add_token, tokens)
+            await staff.add_partner(self._owner, team_id, partner_id, "Partner", "health")
+            await self._owner.execute(ACCESS.add_token, token_hash(partner.token), team_id, None, partner_id)
         return Crew(team_id, self.url, **phones, partner=partner)
-
-    async def _enrol(self, owner: asyncpg.Connection, team_id: UUID, name: str) -> Phone:
-        role, profession = CAST[name]
-        staff_id = uuid7()
-        await staff.add_staff(owner, team_id, NewStaff(staff_id=staff_id, name=name, role=role, profession=profession))
-        return await self.add_phone(owner, team_id, staff_id)
 
     async def add_phone(self, owner: asyncpg.Connection, team_id: UUID, staff_id: UUID) -> Phone:
         device_id, token = uuid7(), new_token()
@@ -311,8 +316,12 @@ async def running(url: str, data_dir: Path, address: str = "127.0.0.1", **change
     assert started["type"] == "lifespan.startup.complete", started
     transport = httpx.ASGITransport(app, client=(address, 1))  # type: ignore[arg-type]
     try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://triage.test") as client:
-            yield Running(url, opened[0], client)
+        owner = await asyncpg.connect(url)
+        try:
+            async with httpx.AsyncClient(transport=transport, base_url="http://triage.test") as client:
+                yield Running(url, opened[0], client, owner)
+        finally:
+            await owner.close()
     finally:
         await inbox.put({"type": "lifespan.shutdown"})
         await lifespan

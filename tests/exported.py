@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
@@ -23,6 +23,7 @@ from uuid_utils.compat import uuid7
 
 from triage.access.actors import Actor, new_token, token_hash
 from triage.disclosure import keys as disclosure
+from triage.disclosure.calendar import Dataset
 from triage.disclosure.keys import Keys
 from triage.disclosure.members import Member
 from triage.disclosure.scope import Body
@@ -118,8 +119,12 @@ class Team:
     async def report(self, arrivals: Iterable[Arrival]) -> None:
         """Every entry of these arrivals, received when they arrive."""
         found = (item(one, self.team_id, a.arrived_at) for a in arrivals for one in entries_of(a.member))
-        while chunk := list(islice(found, 500)):
+        for n in count():
+            if not (chunk := list(islice(found, 500))):
+                break
             await self.append(chunk)
+            if n == 0:  # no autovacuum here, and what was never analysed is read as if it were tiny
+                await self.fetch("ANALYZE entry, incident, incident_person, log_head")
 
     async def release(self, now: datetime = END_OF_JULY) -> list[Released]:
         """What the waking job does."""
@@ -156,7 +161,26 @@ class Team:
     async def fetch(self, sql: str, *args: Any) -> list[asyncpg.Record]:
         """Rows of this team as the owner of the database sees them; `$1` is the team."""
         async with as_owner(self.running.url, self.team_id) as owner:
-            return list(await owner.fetch(sql, self.team_id, *args))
+            return list(await owner.fetch(sql, *([self.team_id, *args] if "$1" in sql else [])))
+
+    async def forget(self, dataset: Dataset, period: str) -> None:
+        """As if this had never been cut: what nobody can do to a service."""
+        async with as_owner(self.running.url, self.team_id) as owner:
+            await owner.execute("SET LOCAL session_replication_role = replica")
+            for table in ("rendered_chunk", "rendered_file", "rendering", "release_row", "release"):
+                await owner.execute(
+                    f"DELETE FROM {table} WHERE team_id = $1 AND release_id IN"
+                    " (SELECT release_id FROM release WHERE team_id = $1 AND dataset = $2 AND period = $3)",
+                    self.team_id,
+                    dataset,
+                    period,
+                )
+            if dataset == "tables":
+                for rows in ("summary_edition WHERE form = 'protected'", "summary_run WHERE form = 'protected'"):
+                    await owner.execute(f"DELETE FROM {rows} AND team_id = $1 AND period = $2", self.team_id, period)
+                await owner.execute(
+                    "DELETE FROM release_looked WHERE team_id = $1 AND period = $2", self.team_id, period
+                )
 
 
 async def add_team(running: Running, cadence: str = "quarterly") -> Team:
@@ -189,7 +213,7 @@ class Seeded(NamedTuple):
 
 
 HALF_A_YEAR = 5_000
-"""Incidents a year of the seeded population; the first two quarters are in the log."""
+"""Incidents a year of the seeded population; the first quarter is in the log, and one in three of the second."""
 
 
 def write_root(path: Path) -> None:
@@ -201,8 +225,13 @@ def write_root(path: Path) -> None:
 
 def half_a_year() -> list[Arrival]:
     """The seeded population, in order of arrival."""
-    ends_at = datetime(2025, 10, 1, 5, tzinfo=UTC)
-    return [one for one in population(HALF_A_YEAR) if one.member.occurred_at < ends_at]
+    quarter_ends, ends_at = datetime(2025, 7, 1, 5, tzinfo=UTC), datetime(2025, 10, 1, 5, tzinfo=UTC)
+    return [
+        one
+        for one in population(HALF_A_YEAR)
+        if one.member.occurred_at < quarter_ends
+        or (one.member.occurred_at < ends_at and one.member.incident_id.int % 3 == 0)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,18 @@
 """An identity provider on the loopback address, for tests: it signs tokens, publishes its keys, and can misbehave."""
 
 import json
-import socket
 import threading
 import time
 from base64 import b64decode, urlsafe_b64encode
+from functools import cache
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 import jwt
-import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
-from litestar.types import Receive, Scope, Send
 
 AUDIENCE = "https://triage.example/api"
 
@@ -25,6 +24,12 @@ def new_key(algorithm: str) -> Key:
     if algorithm == "ES256":
         return ec.generate_private_key(ec.SECP256R1())
     return rsa.generate_private_key(65537, 2048)
+
+
+@cache
+def _published_key(algorithm: str, kid: str) -> Key:
+    """Made once, since finding an RSA key takes long: issuers of one algorithm share keys under the same ids."""
+    return new_key(algorithm)
 
 
 def public_jwk(key: Key, kid: str, algorithm: str) -> dict[str, Any]:
@@ -58,10 +63,19 @@ class LoopbackIssuer:
         }
 
     def _listen(self, port: int) -> None:
-        listener = socket.create_server(("127.0.0.1", port))
-        self.port: int = listener.getsockname()[1]
-        self._server = uvicorn.Server(uvicorn.Config(self._answer, interface="asgi3", lifespan="off", log_config=None))
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]})
+        issuer = self
+
+        class Answering(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                issuer._answer(self)
+
+            do_POST = do_GET
+
+            def log_request(self, *_: object) -> None: ...
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Answering)
+        self.port: int = self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.005})
         self._thread.start()
 
     @property
@@ -71,12 +85,13 @@ class LoopbackIssuer:
 
     def rotate(self, kid: str) -> None:
         """Withdraw the key and sign with another."""
-        self.kid, self.key = kid, new_key(self.algorithm)
+        self.kid, self.key = kid, _published_key(self.algorithm, kid)
         self.jwks: list[Any] = [public_jwk(self.key, kid, self.algorithm)]
 
     def stop(self) -> None:
         """Go down."""
-        self._server.should_exit = True
+        self._server.shutdown()
+        self._server.server_close()
         self._thread.join()
 
     def start_again(self) -> None:
@@ -103,25 +118,27 @@ class LoopbackIssuer:
         self.codes[code] = asked
         return {"state": asked["state"], "code": code}
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.asked.append(scope["path"])
-        status, body = self.status, json.dumps({}).encode()
-        match scope["path"]:
+    def _answer(self, request: BaseHTTPRequestHandler) -> None:
+        self.asked.append(request.path)
+        status, body = self.status, b"{}"
+        match request.path:
             case "/.well-known/openid-configuration":
                 body = json.dumps(self.metadata).encode()
             case "/jwks":
                 body = json.dumps({"keys": self.jwks}).encode()
             case "/token":
-                form = await _form(receive)
-                status, body = self._tokens(form, dict(scope["headers"]).get(b"authorization", b""))
+                sent = request.rfile.read(int(request.headers["content-length"])).decode()
+                form = {name: values[0] for name, values in parse_qs(sent).items()}
+                status, body = self._tokens(form, request.headers["authorization"])
             case _:
                 status = 404
-        await send({"type": "http.response.start", "status": status, "headers": []})
-        await send({"type": "http.response.body", "body": body + self.padding, "more_body": False})
+        request.send_response(status)
+        request.end_headers()
+        request.wfile.write(body + self.padding)
 
-    def _tokens(self, form: dict[str, str], authorization: bytes) -> tuple[int, bytes]:
+    def _tokens(self, form: dict[str, str], authorization: str | None) -> tuple[int, bytes]:
         asked = self.codes.pop(form["code"], None)
-        basic = b64decode(authorization.removeprefix(b"Basic ")).decode().partition(":")
+        basic = b64decode((authorization or "").removeprefix("Basic ")).decode().partition(":")
         client, secret = (
             (unquote_plus(basic[0]), unquote_plus(basic[2])) if authorization else (form["client_id"], None)
         )
@@ -136,13 +153,3 @@ class LoopbackIssuer:
             return 400, b'{"error": "invalid_grant"}'
         claims = {"aud": asked["client_id"], "nonce": asked["nonce"], **self.id_token_claims}
         return self.status, json.dumps({"id_token": self.token({"typ": self.id_token_type}, **claims)}).encode()
-
-
-async def _form(receive: Receive) -> dict[str, str]:
-    body = b""
-    while True:
-        message = await receive()
-        assert message["type"] == "http.request"
-        body += message["body"]
-        if not message["more_body"]:
-            return {name: values[0] for name, values in parse_qs(body.decode()).items()}

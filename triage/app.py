@@ -29,6 +29,7 @@ from triage.http.service import Service
 from triage.http.table import OPERATIONS
 from triage.jobs.journalling import journal_forever
 from triage.jobs.sealing import seal_forever
+from triage.log import flags
 from triage.log.entries import Held
 from triage.log.notices import Notice, notices
 from triage.log.redaction import redact
@@ -68,7 +69,11 @@ class Addresses:
 
 @asynccontextmanager
 async def databases(settings: Settings) -> AsyncIterator[Addresses]:
-    """The databases of the settings, migrated; the embedded server runs for the time of the block."""
+    """The databases of the settings, migrated; the embedded server runs for the time of the block.
+
+    With them the owner's terms come into force, on which depends what entries add up to.
+    """
+    flags.TERMS.police_station_allowed_until = settings.police_station_allowed_until
     if settings.database_url is not None:
         assert settings.owner_database_url and settings.keys_database_url
         addresses = Addresses(settings.database_url, settings.owner_database_url, settings.keys_database_url)

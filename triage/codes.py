@@ -9,7 +9,9 @@ A list's objects stay the same through `load`, so whoever holds one sees what is
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -123,7 +125,9 @@ populations: tuple[Population, ...]
 _lists: dict[str, CodeList] = {}
 _changed: dict[str, CodeList] = {}
 _shipped: dict[str, frozenset[str]] = {}
+_document: Document
 _served: bytes
+_digest: bytes
 
 
 def load(path: Path = SHIPPED) -> None:
@@ -132,15 +136,35 @@ def load(path: Path = SHIPPED) -> None:
     Raises ValueError, naming what is wrong, for a file that is not of the documented form, that lacks a code shipped
     here, or that replaces a code by one it does not have.
     """
-    global version, versions, populations, _served
     document = _read(path)
     _refuse_lost_codes(document)
+    _put(document)
+
+
+@contextmanager
+def reading(given_out: bytes) -> Iterator[None]:
+    """Put lists of another time in force for the block, from what `document` gave out then: to compute as they did.
+
+    The whole process sees them: not for one that serves, nor across an await.
+    """
+    in_force = _document
+    _put(msgspec.json.decode(given_out, type=Document))
+    try:
+        yield
+    finally:
+        _put(in_force)
+
+
+def _put(document: Document) -> None:
+    global version, versions, populations, _document, _served, _digest
     for name, rows in document.lists.items():
         _lists.setdefault(name, CodeList(name)).fill({row.code: row for row in rows})
     _changed.clear()
     _changed.update((name, rows) for name, rows in _lists.items() if rows.ending)
     version, versions, populations = document.version, document.versions, document.populations
+    _document = document
     _served = msgspec.json.encode(document, order="sorted")
+    _digest = sha256(_served).digest()
 
 
 def list(name: str) -> CodeList:
@@ -177,6 +201,11 @@ def retired(name: str, code: str, on: date) -> bool:
 def document() -> bytes:
     """All lists as canonical JSON: the same lists give the same bytes on every replica, for a strong ETag."""
     return _served
+
+
+def digest() -> bytes:
+    """SHA-256 of all lists: a version says which they should be, this which they are."""
+    return _digest
 
 
 def page() -> str:

@@ -6,6 +6,7 @@ A setting is one field below: name, type, default, meaning. `load` and `table` k
 import os
 import typing
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
@@ -132,6 +133,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     incident_entries_limit: Annotated[int, Meta(ge=1, description="Entries of one incident.")] = 500
     quarantine_limit: Annotated[int, Meta(ge=0, description="Entries of one device held in quarantine.")] = 2000
     quarantine_days: Annotated[int, Meta(ge=1, description="Days an entry stays in quarantine.")] = 30
+    police_station_allowed_until: Annotated[
+        date | None,
+        Meta(
+            description="Last day on which a police station is a place of safety for anybody (Mental Health Act 2025 "
+            "s48). Incidents are flagged by it as they change: set it before that day.",
+            extra={"default": "none: no order has commenced it"},
+        ),
+    ] = None
 
     enrol_attempts_per_hour: Annotated[
         int, Meta(ge=1, description="Attempts to enrol an hour, for one address and for one code.")
@@ -261,6 +270,7 @@ def _type(field: FieldInfo) -> str:
         Path | None: "path",
         Secret | None: "secret",
         DatabaseUrl | None: "database address",
+        date | None: "date",
     }
     limits = [
         f"{word} {limit}"

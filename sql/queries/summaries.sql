@@ -41,52 +41,6 @@ SELECT ends_at FROM summary_run WHERE team_id = $1 AND kind = $2 AND period = $3
 -- why: the position that a summary is cut at
 SELECT seq, link FROM log_head WHERE team_id = $1
 
--- name: members
--- why: the incidents that occurred in a stretch of time, with what is known of them if it is still true
-SELECT i.id, i.seq, i.duplicates <> '{}' AS duplicate,
-       CASE WHEN f.seq = i.seq AND f.version = $4 THEN f.body END AS body,
-       CASE WHEN f.seq = i.seq AND f.version = $4 THEN NULL ELSE i.related END AS related
-FROM incident i
-LEFT JOIN incident_fact f ON f.team_id = i.team_id AND f.id = i.id AND f.occurred_at >= $2 AND f.occurred_at < $3
-WHERE i.team_id = $1 AND NOT i.blind AND i.status <> 'absorbed' AND i.occurred_at >= $2 AND i.occurred_at < $3
-
--- name: of_people
--- why: what else happened to the people whom incidents of the period concern
-SELECT DISTINCT ON (i.id) i.id, i.seq, i.occurred_at, i.related, i.duplicates <> '{}' AS duplicate,
-       CASE WHEN f.seq = i.seq AND f.version = $5 THEN f.body END AS body
-FROM incident_person p
-JOIN incident i ON i.team_id = p.team_id AND i.id = p.incident_id AND NOT i.blind AND i.status <> 'absorbed'
-LEFT JOIN incident_fact f ON f.team_id = i.team_id AND f.id = i.id
-WHERE p.team_id = $1 AND p.person_id = ANY ($2::uuid[]) AND i.occurred_at >= $3 AND i.occurred_at < $4
-
--- name: running
--- why: detentions without an end, whose clock may be running out
-SELECT i.id, i.seq, i.occurred_at, i.related, i.duplicates <> '{}' AS duplicate,
-       CASE WHEN f.seq = i.seq AND f.version = $2 THEN f.body END AS body
-FROM incident i LEFT JOIN incident_fact f ON f.team_id = i.team_id AND f.id = i.id
-WHERE i.team_id = $1 AND NOT i.blind AND i.root = i.id AND i.status = 'awaiting_outcome' AND NOT i.test
-
--- name: entries
--- why: every entry of these incidents, the absorbed ones included, to add them up again
-WITH member AS (
-    SELECT x AS id, x AS root FROM unnest($2::uuid[]) x
-    UNION ALL
-    SELECT i.id, i.root FROM incident i
-    WHERE i.team_id = $1 AND i.root = ANY ($2::uuid[]) AND i.root <> i.id AND NOT i.blind
-)
-SELECT m.root, e.seq, e.id, e.incident_id, e.received_at, e.author, e.profession, e.role, e.device, e.skew_ms, e.blind,
-       e.released_by, e.body
-FROM member m JOIN entry e ON e.team_id = $1 AND e.incident_id = m.id
-
--- name: keep_facts
--- why: what was added up once need not be again until the incident changes
-INSERT INTO incident_fact (team_id, id, seq, occurred_at, version, body)
-SELECT $1, x.id, x.seq, x.occurred_at, $5, x.body
-FROM unnest($2::uuid[], $3::bigint[], $4::timestamptz[], $6::bytea[]) x (id, seq, occurred_at, body)
-ON CONFLICT (team_id, id) DO UPDATE SET seq = excluded.seq, occurred_at = excluded.occurred_at, version = excluded.version,
-    body = excluded.body
-WHERE incident_fact.seq < excluded.seq OR incident_fact.version <> excluded.version
-
 -- name: heard
 -- why: no incidents and nobody heard from is not the same as no incidents
 SELECT EXISTS (SELECT FROM entry WHERE team_id = $1 AND received_at >= $2 AND received_at < $3)
@@ -97,11 +51,46 @@ SELECT EXISTS (SELECT FROM entry WHERE team_id = $1 AND received_at >= $2 AND re
 SELECT count(*) FROM summary_edition
 WHERE team_id = $1 AND form = 'internal' AND edition > 1 AND published_at >= $2 AND published_at < $3
 
--- name: kinds_since
--- why: which kinds of entries came to these incidents since the last edition
-SELECT DISTINCT e.kind FROM entry e
-LEFT JOIN incident i ON i.team_id = e.team_id AND i.id = e.incident_id AND NOT i.blind
-WHERE e.team_id = $1 AND e.seq > $2 AND e.seq <= $3 AND ($4::uuid[] IS NULL OR i.root = ANY ($4::uuid[])) ORDER BY e.kind
+-- name: moved_since
+-- why: the incidents that entries since an edition bear on: of its period or people, or moved, joined or parted by them
+WITH bearing AS (
+    SELECT DISTINCT i.id, i.root, i.family FROM entry e
+    JOIN incident i ON i.team_id = e.team_id AND i.id = e.incident_id AND NOT i.blind
+    WHERE e.team_id = $1 AND e.seq > $2 AND (i.root = ANY ($3::uuid[]) OR e.kind IN (
+        'amendment', 'withdrawal', 'same_incident', 'not_same_incident', 'person_link', 'person_unlink'))
+    UNION
+    SELECT i.id, i.root, i.family FROM incident i
+    WHERE i.team_id = $1 AND i.id = ANY ($3::uuid[]) AND i.seq > $2 AND NOT i.blind
+)
+SELECT i.id, i.related FROM incident i
+WHERE i.team_id = $1 AND NOT i.blind AND i.status <> 'absorbed' AND i.id IN (
+    SELECT root FROM bearing
+    UNION
+    SELECT o.root FROM bearing b JOIN incident o ON o.team_id = $1 AND NOT o.blind
+        AND o.family = coalesce(b.family, b.id))
+
+-- name: enter_force_total
+-- why: a correction is a new version; what was published rests on the one before
+INSERT INTO force_total (team_id, kind, period, version, s136, source, entered_at)
+SELECT $1, $2, $3, coalesce(max(version), 0) + 1, $4, $5, $6 FROM force_total
+WHERE team_id = $1 AND kind = $2 AND period = $3 RETURNING version
+
+-- name: force_totals
+-- why: the total as it was known at an instant is the newest of these
+SELECT version, s136, source FROM force_total
+WHERE team_id = $1 AND kind = $2 AND period = $3 AND entered_at <= $4 ORDER BY version
+
+-- name: look_again
+-- why: what no entry tells of makes a published period worth another look as well
+UPDATE summary_run SET checked_seq = 0 WHERE team_id = $1 AND kind = $2 AND period = $3 AND form = 'internal'
+
+-- name: code_lists
+-- why: an old edition is computed again under the lists of then
+SELECT body FROM code_lists WHERE digest = $1
+
+-- name: keep_code_lists
+-- why: lists are kept before anything is published under them
+INSERT INTO code_lists (digest, version, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
 
 -- name: record_run
 -- why: the row that says a period is published

@@ -52,7 +52,7 @@ def trust() -> Iterator[LoopbackIssuer]:
     issuer.stop()
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(scope="module")
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient() as client:
         yield client

@@ -27,7 +27,7 @@ def issuer() -> Iterator[LoopbackIssuer]:
     issuer.stop()
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(scope="module")
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient() as client:
         yield client

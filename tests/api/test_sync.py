@@ -3,6 +3,7 @@
 import gzip
 import zlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -70,33 +71,38 @@ async def test_500_entries_are_taken_and_501_are_413(crew: Crew) -> None:
     assert [one["seq"] for one in again["results"]] == list(range(1, 501))
 
 
-@pytest.mark.parametrize("coding", ["gzip", "zstd", "identity"])
+CODINGS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": partial(gzip.compress, compresslevel=1),
+    "zstd": zstandard.ZstdCompressor().compress,
+    "identity": bytes,
+}
+
+
+@pytest.mark.parametrize("coding", CODINGS)
 async def test_bodies_may_be_compressed(crew: Crew, coding: str) -> None:
     plain = request(*(entry("outcome", uuid7()) for _ in range(20)))
-    codings: dict[str, Callable[[bytes], bytes]] = {
-        "gzip": gzip.compress,
-        "zstd": zstandard.ZstdCompressor().compress,
-        "identity": bytes,
-    }
-    coded = codings[coding](plain)
-    answer = await crew.officer.sync_raw(coded, content_encoding=coding)
+    answer = await crew.officer.sync_raw(CODINGS[coding](plain), content_encoding=coding)
     assert answer.json()["counts"]["stored"] == 20
 
 
 async def test_a_gzip_body_in_two_members_or_zstd_in_two_frames_is_not_cut_short_silently(crew: Crew) -> None:
     plain = request(*(entry("outcome", uuid7()) for _ in range(20)))
     half = len(plain) // 2
-    for coding, compress in (("gzip", gzip.compress), ("zstd", zstandard.ZstdCompressor().compress)):
-        answer = await crew.officer.sync_raw(compress(plain[:half]) + compress(plain[half:]), content_encoding=coding)
+    for coding in ("gzip", "zstd"):
+        body = CODINGS[coding](plain[:half]) + CODINGS[coding](plain[half:])
+        answer = await crew.officer.sync_raw(body, content_encoding=coding)
         assert refused(answer) == (400, "malformed")
+
+
+@pytest.mark.parametrize(("coding", "mebibytes"), [("gzip", 17), ("zstd", 17), ("gzip", 200)])
+async def test_a_bomb_is_refused(crew: Crew, coding: str, mebibytes: int) -> None:
+    body = CODINGS[coding](b" " * mebibytes * 1024**2)
+    assert refused(await crew.officer.sync_raw(body, content_encoding=coding)) == (413, "too_large")
 
 
 @pytest.mark.parametrize(
     ("coding", "body", "wanted"),
     [
-        ("gzip", gzip.compress(b" " * 17 * 1024**2), (413, "too_large")),
-        ("zstd", zstandard.ZstdCompressor().compress(b" " * 17 * 1024**2), (413, "too_large")),
-        ("gzip", gzip.compress(b" " * 200 * 1024**2, 9), (413, "too_large")),
         ("gzip", b"{}", (400, "invalid_parameter")),
         ("gzip", gzip.compress(b"{}")[:-9], (400, "invalid_parameter")),
         ("zstd", zstandard.ZstdCompressor().compress(b'{"entries": []}')[:-3], (400, "malformed")),
@@ -106,9 +112,6 @@ async def test_a_gzip_body_in_two_members_or_zstd_in_two_frames_is_not_cut_short
         ("br", b"{}", (415, "unsupported_media_type")),
     ],
     ids=[
-        "gzip bomb",
-        "zstd bomb",
-        "larger gzip bomb",
         "no gzip",
         "truncated gzip",
         "truncated zstd",
@@ -118,12 +121,8 @@ async def test_a_gzip_body_in_two_members_or_zstd_in_two_frames_is_not_cut_short
         "brotli",
     ],
 )
-async def test_a_bomb_or_a_broken_coding_is_refused(
-    crew: Crew, coding: str, body: bytes, wanted: tuple[int, str]
-) -> None:
-    answer = refused(await crew.officer.sync_raw(body, content_encoding=coding))
-    assert answer[0] == wanted[0]
-    assert answer[0] != 413 or answer == wanted
+async def test_a_broken_coding_is_refused(crew: Crew, coding: str, body: bytes, wanted: tuple[int, str]) -> None:
+    assert refused(await crew.officer.sync_raw(body, content_encoding=coding)) == wanted
 
 
 async def test_more_than_2_mib_as_sent_is_413(crew: Crew) -> None:

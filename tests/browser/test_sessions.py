@@ -32,7 +32,59 @@ async def test_no_page_opens_without_a_session(service: Running, crew: Crew, pag
             page.method, address(page.path), headers={"authorization": f"Bearer {crew.sergeant.token}"}
         )
     for one in (answer, with_token):
-        assert (one.status_code, one.headers["location"]) == (303, "/review/sign-in")
+        assert (one.status_code, one.headers["location"].partition("?")[0]) == (303, "/review/sign-in")
+
+
+LINKED = "/review/summaries/daily/2026-11-22?edition=2"
+
+
+async def test_signing_in_leads_to_the_page_that_a_message_linked_to(service: Running, crew: Crew) -> None:
+    async with browser(service) as opened:
+        first = await opened.open(LINKED)
+        form = await opened.read(first.headers["location"])
+        wrong = await opened.press(form, "/review/sign-in", code="7777-3333-2222")
+        right = await opened.press(wrong.text, "/review/sign-in", code=await code_for(crew.sergeant, crew.team_id))
+        assert (right.status_code, right.headers["location"]) == (303, LINKED)
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "https://elsewhere.test/review",
+        "//elsewhere.test/review",
+        "/review//elsewhere.test",
+        "/review/\\elsewhere.test",
+        "/v1/summaries",
+        "/review/sign-out",
+        "/review/sign-in",
+        "/reviewers",
+        "/review?to=javascript:alert(1)",
+        "javascript:alert(1)",
+    ],
+)
+async def test_signing_in_leads_nowhere_else(service: Running, crew: Crew, elsewhere: str) -> None:
+    async with browser(service) as opened:
+        form = (await opened.client.get("/review/sign-in", params={"to": elsewhere})).text
+        assert "elsewhere.test" not in form and 'name="to"' not in form
+        code = await code_for(crew.sergeant, crew.team_id)
+        answer = await opened.press(form, "/review/sign-in", code=code, to=elsewhere)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/review")
+
+
+async def test_a_link_in_another_sites_page_neither_signs_out_nor_asks_to_sign_in_again(
+    service: Running, crew: Crew
+) -> None:
+    # the browser sends no Strict cookie from there, and sends it when a page of ours asks once more
+    async with browser(service) as without_cookie, signed_in(service, crew.sergeant, crew.team_id) as sergeant:
+        first = await without_cookie.open(LINKED, **{"sec-fetch-site": "cross-site"})
+        assert first.status_code == 200 and f'content="0;url={LINKED}"' in first.text
+        assert "set-cookie" not in first.headers
+        again = await without_cookie.open(LINKED, **{"sec-fetch-site": "same-origin"})
+        assert again.status_code == 303 and again.headers["location"].startswith("/review/sign-in?to=")
+        assert "set-cookie" not in again.headers
+        assert (
+            await sergeant.open(LINKED, **{"sec-fetch-site": "same-origin"})
+        ).status_code == 404  # not yet published
 
 
 @pytest.mark.parametrize("name", ["officer", "nurse", "paramedic", "auditor", "admin"])

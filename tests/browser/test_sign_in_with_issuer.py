@@ -47,10 +47,10 @@ async def known_as(crew: Crew, issuer: LoopbackIssuer, staff_id: UUID) -> str:
     return str(staff_id)
 
 
-async def leave(opened: Browser) -> str:
+async def leave(opened: Browser, onward: str = "") -> str:
     """Where the browser is sent."""
-    assert "/review/sign-in/issuer/0" in await opened.read("/review/sign-in")
-    answer = await opened.open("/review/sign-in/issuer/0")
+    assert f"/review/sign-in/issuer/0{onward}" in await opened.read(f"/review/sign-in{onward}")
+    answer = await opened.open(f"/review/sign-in/issuer/0{onward}")
     assert answer.status_code == 303
     [cookie] = answer.headers.get_list("set-cookie")
     assert cookie.startswith("__Host-triage-oidc=") and "SameSite=Lax" in cookie and "Secure" in cookie
@@ -65,6 +65,18 @@ async def test_who_the_issuer_names_is_signed_in(pages: Running, crew: Crew, iss
         back = await opened.open(f"{CALLBACK}?{urlencode(issuer.authorize(address) | {'hd': 'triage.test'})}")
         assert back.status_code == 200 and 'content="0;url=/review"' in back.text
         assert "What needs action now" in await opened.read("/review")
+
+
+async def test_the_issuer_leads_back_to_the_page_that_was_asked_for(
+    pages: Running, crew: Crew, issuer: LoopbackIssuer
+) -> None:
+    issuer.id_token_claims = {"sub": await known_as(crew, issuer, crew.sergeant.staff_id)}
+    async with browser(pages) as opened:
+        asked = await opened.open("/review/summaries/daily/2026-11-22?edition=2")
+        onward = asked.headers["location"].removeprefix("/review/sign-in")
+        address = await leave(opened, onward)
+        back = await opened.open(f"{CALLBACK}?{urlencode(issuer.authorize(address))}")
+        assert 'content="0;url=/review/summaries/daily/2026-11-22?edition=2"' in back.text
 
 
 async def test_an_answer_works_once_and_in_the_browser_that_asked(

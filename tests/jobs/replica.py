@@ -4,23 +4,24 @@ import asyncio
 import sys
 import time
 from datetime import datetime
-from typing import Any
 
 from triage.jobs.publishing import publish_due
 from triage.jobs.waking import repeating
 from triage.store import summaries
 from triage.store.database import connect
 from triage.summaries import editions
+from triage.summaries.figures import Measure
+from triage.summaries.registry import MEASURES_VERSION, Scope
 from triage.summaries.schedule import due_slots
 
 compute = editions.compute
 
 
-def compute_slowly(scope: Any) -> Any:
+def compute_slowly(scope: Scope, version: int = MEASURES_VERSION) -> tuple[Measure, ...]:
     """Long enough, inside the transaction, to be killed in."""
     print("working", flush=True)
     time.sleep(0.005)
-    return compute(scope)
+    return compute(scope, version)
 
 
 async def main(url: str, now: datetime) -> None:

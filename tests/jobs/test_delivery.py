@@ -28,7 +28,7 @@ from triage.store.outbox import BACK_OFF, Channel
 
 TEN = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
 SUNDAY = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
-LINK = "https://triage.example.org/v1/summaries/daily/2026-11-21?edition=1"
+LINK = "https://triage.example.org/review/summaries/daily/2026-11-21?edition=1"
 
 
 @pytest_asyncio.fixture

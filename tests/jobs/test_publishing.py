@@ -1,22 +1,28 @@
 """What is published, when, how often, and what later entries make of it."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 import pytest_asyncio
+from msgspec import structs
 from told import STARTS_ON, TEAM, Told, incident_id, told
 
+from triage import codes
 from triage.demo import CAST, generate
 from triage.jobs.publishing import Manner, publish_due
-from triage.store import outbox, replay, summaries
+from triage.store import facts, outbox, replay, summaries
+from triage.store.facts import Facts
 from triage.store.journal import Journal, Published
 from triage.store.statements import load
 from triage.summaries import editions
 from triage.summaries.editions import Summary
-from triage.times import PeriodKind
+from triage.summaries.facts import Profile, profile_at
+from triage.times import PeriodKind, parse_period
 
 TEN = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
 """Saturday evening; the operational day 2026-11-21 ends on Sunday at 06:00 and is due at 07:00."""
@@ -202,6 +208,144 @@ async def test_a_link_and_an_amendment_restate_too(team: Told) -> None:
     assert third.edition == 3 and {kind for one in third.changes for kind in one.kinds} == {"amendment"}
 
 
+async def whys(team: Told, kind: PeriodKind, period: str) -> dict[str, tuple[str, ...]]:
+    """The kinds of entries that changed each line of the latest edition."""
+    return {one.line: one.kinds for one in (await latest(team, kind, period)).changes if one.why == "entries"}
+
+
+async def test_each_line_names_the_kinds_of_entries_that_changed_it_and_no_others(team: Told) -> None:
+    await team.tell("officer_1", "officer", 1, TEN, occurred_at=TEN, area="luton_west", sex="female")
+    await publish_due(team.database, SUNDAY)
+    await team.tell("nurse_1", "nurse", 1, SUNDAY, occurred_at=TEN, area="luton_west", referral_source="police_999")
+    await team.tell("nurse_1", "outcome", 1, SUNDAY, disposal="signposted", decided_at=TEN + 30 * MINUTE)
+    await team.tell("officer_2", "officer", 2, SUNDAY, occurred_at=TEN, area="bedford")
+    await team.tell("officer_2", "officer", 3, SUNDAY, occurred_at=SUNDAY, area="bedford")  # of another day
+    await team.tell("officer_2", "detention", 3, SUNDAY, event="began", at=SUNDAY, power="s136")
+    await publish_due(team.database, MONDAY)
+    why = await whys(team, "daily", "2026-11-21")
+    assert why["outcomes/signposted"] == why["powers_used/none"] == ("outcome",)
+    assert why["incidents"] == why["incidents_by_area/bedford"] == ("officer",)
+    assert why["completeness/nurse"] == ("nurse",)
+    assert why["completeness_by_field/area"] == ("officer",)  # the nurse's only said it again
+    assert why["completeness_by_field/referral_source"] == ("nurse",)
+
+
+async def test_two_kinds_that_each_suffice_are_both_named(team: Told) -> None:
+    await considered(team)
+    await publish_due(team.database, SUNDAY)
+    await team.tell("nurse_1", "nurse", 2, SUNDAY, occurred_at=TEN, area="bedford")
+    await team.tell("officer_1", "officer", 2, SUNDAY, occurred_at=TEN, area="bedford")
+    await publish_due(team.database, MONDAY)
+    assert (await whys(team, "daily", "2026-11-21"))["incidents"] == ("nurse", "officer")
+
+
+async def test_what_another_incident_of_the_person_tells_is_named(team: Told) -> None:
+    person = str(incident_id(99))
+    for incident, at in ((1, TEN), (2, TEN + timedelta(hours=12))):
+        await considered(team, incident, at)
+        await team.tell("nurse_1", "person_link", incident, at, person_id=person, reason="identified")
+    await publish_due(team.database, MONDAY + timedelta(days=1))
+    at = TEN + timedelta(hours=13)
+    used = {"disposal": "s136_removed", "decided_at": at, "decided_by": "officer"}
+    await team.tell("officer_1", "outcome", 2, MONDAY + timedelta(days=1), **used)
+    await publish_due(team.database, MONDAY + timedelta(days=2))
+    assert (await whys(team, "daily", "2026-11-21"))["considered_by_grade/R"] == ("outcome",)
+
+
+async def test_parting_and_unlinking_are_named(team: Told) -> None:
+    await considered(team, 1)
+    await team.tell("nurse_1", "nurse", 2, TEN, occurred_at=TEN, area="luton_west")
+    await team.tell("sergeant", "same_incident", 2, TEN, other_incident_id=incident_id(1), reason="same")
+    await publish_due(team.database, SUNDAY)
+    await team.tell("sergeant", "not_same_incident", 2, SUNDAY, other_incident_id=incident_id(1), reason="apart")
+    await team.tell("officer_1", "follow_up", 1, SUNDAY, event="seen_again", at=SUNDAY)
+    await publish_due(team.database, MONDAY)
+    assert (await whys(team, "daily", "2026-11-21"))["incidents"] == ("not_same_incident",)
+
+
+async def test_an_amendment_that_moves_an_incident_to_another_day_changes_both_days(team: Told) -> None:
+    wrong = await team.tell("officer_1", "officer", 1, TEN, occurred_at=TEN, area="luton_west")
+    await publish_due(team.database, MONDAY)
+    right = {"kind": "officer", "area": "luton_west", "occurred_at": TEN + timedelta(hours=12)}
+    await team.tell("officer_1", "amendment", 1, MONDAY, amends=wrong, reason="wrong_time", entry=right)
+    await publish_due(team.database, MONDAY + timedelta(days=1))
+    for day, incidents in (("2026-11-21", 0), ("2026-11-22", 1)):
+        assert value(await latest(team, "daily", day), "incidents") == incidents
+        assert (await whys(team, "daily", day))["incidents"] == ("amendment",)
+
+
+async def test_a_change_of_the_code_lists_is_named_and_the_old_edition_still_comes_out_under_the_old_lists(
+    team: Told, tmp_path: Path
+) -> None:
+    await team.tell("officer_1", "officer", 1, TEN, occurred_at=TEN, area="luton_west", sex="female")
+    await publish_due(team.database, SUNDAY)
+    first = await latest(team, "daily", "2026-11-21")
+    owned = tmp_path / "codes.toml"
+    newer = '[[versions]]\nversion = 3\nvalid_from = 2026-11-22\nnote = "West becomes central."\n\n[lists.area]'
+    west = 'luton_west = { label = "Luton: west", '
+    replaced = west + 'valid_to = 2026-11-21, replaced_by = "luton_central", '
+    owned.write_text(codes.SHIPPED.read_text().replace("[lists.area]", newer).replace(west, replaced))
+    codes.load(owned)
+    try:
+        await publish_due(team.database, MONDAY)
+        second = await latest(team, "daily", "2026-11-21")
+        assert (second.codes_version, value(second, "incidents_by_area", "luton_central")) == (3, 1)
+        why = await whys(team, "daily", "2026-11-21")
+        assert why["incidents_by_area/luton_central"] == why["incidents_by_area/luton_west"] == ("code_lists",)
+        async with team.database.team(TEAM) as connection:
+            for summary in (first, second):
+                flows = tuple(one for one in summary.measures if one.kind == "flow")
+                assert await replay.recompute(connection, await team.team(), summary) == flows
+        assert codes.version == 3
+    finally:
+        codes.load()
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"rules": "DIV-0"}, "rule set DIV-0"),
+        ({"measures_version": 99}, "newer program"),
+        ({"codes_digest": "00" * 32}, "not kept here"),
+        ({"codes_digest": "", "codes_version": 1}, "not kept here"),
+    ],
+)
+async def test_what_this_program_cannot_compute_again_is_refused(team: Told, changed: dict[str, Any], why: str) -> None:
+    await considered(team)
+    await publish_due(team.database, SUNDAY)
+    summary = structs.replace(await latest(team, "daily", "2026-11-21"), **changed)
+    async with team.database.team(TEAM) as connection:
+        with pytest.raises(replay.OtherRules, match=why):
+            await replay.recompute(connection, await team.team(), summary)
+
+
+async def test_a_total_of_the_force_entered_later_gives_the_rate_in_the_next_edition(
+    db_url: str, tmp_path: Path
+) -> None:
+    async with told(db_url, tmp_path, starts_on=date(2026, 7, 1)) as team:
+        await considered(team, 1, datetime(2026, 7, 4, 22, 0, tzinfo=UTC))
+        due = datetime(2026, 10, 15, 6, 0, tzinfo=UTC)
+        await publish_due(team.database, due)
+        first = await latest(team, "quarterly", "2026-Q2")
+        assert value(first, "s136_per_100_000", "force") is None
+        quarter = parse_period("quarterly", "2026-Q2")
+        for day, s136 in ((1, 140), (3, 141)):
+            entered = due + timedelta(days=day)
+            async with team.database.team(TEAM) as connection:
+                await summaries.enter_force_total(connection, TEAM, quarter, s136, "force return", entered)
+            await publish_due(team.database, entered + timedelta(days=1))
+        third = await latest(team, "quarterly", "2026-Q2")
+        assert (third.edition, value(third, "s136_per_100_000", "force")) == (3, 20.0)
+        assert [(one.line, one.kinds) for one in third.changes] == [("s136_per_100_000/force", ("force_total",))]
+        async with team.database.team(TEAM) as connection:
+            for body in await summaries.all_editions(connection, TEAM, "quarterly", "2026-Q2"):
+                summary = editions.decode(body)
+                flows = tuple(one for one in summary.measures if one.kind == "flow")
+                assert await replay.recompute(connection, await team.team(), summary) == flows
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute("UPDATE force_total SET s136 = 0")
+
+
 async def test_training_is_in_no_number(team: Told) -> None:
     await team.tell("officer_1", "officer", 1, TEN, occurred_at=TEN, area="luton_west", test=True)
     await publish_due(team.database, SUNDAY)
@@ -321,7 +465,7 @@ async def test_a_publication_and_its_messages_are_one(team: Told) -> None:
     summary = await latest(team, "daily", "2026-11-21")
     assert row["key"] == "summary daily 2026-11-21 internal 1"
     assert summary.chain_head and summary.chain_head.encode() in row["payload"]
-    assert b"https://triage.example.org/v1/summaries/daily/2026-11-21?edition=1" in row["payload"]
+    assert b"https://triage.example.org/review/summaries/daily/2026-11-21?edition=1" in row["payload"]
     assert b"luton" not in row["payload"] and b"value" not in row["payload"]
 
 
@@ -338,6 +482,61 @@ async def test_kept_facts_give_the_same_numbers_as_facts_made_anew(db_url: str, 
             loaded = await summaries.load_scope(connection, await team.team(), slot, now)
         assert kept > 100 and len(loaded.fresh) > 40
         assert editions.compute(loaded.scope) == summary.measures
+
+
+async def pools(team: Told, as_at: datetime) -> tuple[Counter[Profile], Counter[Profile]]:
+    """The month before, by profile: as the database counts it, and from facts made anew."""
+    starts, ends = as_at - timedelta(days=30), as_at + timedelta(days=1)
+    async with team.database.team(TEAM) as connection:
+        counted = await Facts(connection, TEAM).profiles(starts, ends, as_at)
+        made = await Facts(connection, TEAM, "none is kept under this").between(starts, ends)
+    return counted, Counter(profile_at(fact, as_at) for fact in made if fact.counts)
+
+
+async def test_what_the_database_counts_is_what_the_entries_add_up_to_however_far_it_was_kept(
+    db_url: str, tmp_path: Path
+) -> None:
+    now = datetime(2026, 11, 19, 21, 0, tzinfo=UTC)
+    async with told(db_url, tmp_path) as team:
+        month = list(generate(CAST, STARTS_ON, now))
+        await team.send(month[: len(month) // 2])
+        counted, made = await pools(team, now)  # nothing is kept yet
+        assert counted == made and counted.total() > 50
+        await facts.bring_up_to_date(team.database, TEAM)
+        assert await pools(team, now) == (made, made)
+        await team.send(month[len(month) // 2 :])  # more of the same incidents, and others
+        counted, made = await pools(team, now)
+        assert counted == made and counted.total() > 100 and {profile.grade for profile in made} >= {"P", "A", "B"}
+        await facts.bring_up_to_date(team.database, TEAM)
+        assert await pools(team, now) == (made, made)
+        async with team.database.team(TEAM) as connection:
+            assert await facts.position(connection, TEAM) == (await summaries.head(connection, TEAM)).seq
+
+
+async def test_an_incident_that_moves_or_is_absorbed_is_counted_where_it_is_now(team: Told) -> None:
+    first = await team.tell("officer_1", "officer", 1, TEN, occurred_at=TEN, area="luton_west", sex="female")
+    await team.tell("nurse_1", "nurse", 2, TEN, occurred_at=TEN, area="luton_west", sex="female")
+    await facts.bring_up_to_date(team.database, TEAM)
+    assert [one.total() for one in await pools(team, SUNDAY)] == [2, 2]
+    await team.tell("sergeant", "same_incident", 2, SUNDAY, other_incident_id=incident_id(1), reason="same")
+    assert [one.total() for one in await pools(team, SUNDAY)] == [1, 1]
+    await facts.bring_up_to_date(team.database, TEAM)
+    assert [one.total() for one in await pools(team, SUNDAY)] == [1, 1]
+    wrong = {"kind": "officer", "area": "luton_west", "occurred_at": TEN - timedelta(days=300)}
+    await team.tell("officer_1", "amendment", 1, SUNDAY, amends=first, reason="wrong_time", entry=wrong)
+    await team.tell("sergeant", "not_same_incident", 2, SUNDAY, other_incident_id=incident_id(1), reason="apart")
+    assert [one.total() for one in await pools(team, SUNDAY)] == [1, 1]  # the nurse's; the officer's was long ago
+    await facts.bring_up_to_date(team.database, TEAM)
+    assert [one.total() for one in await pools(team, SUNDAY)] == [1, 1]
+
+
+async def test_facts_kept_under_other_rules_are_not_counted(team: Told) -> None:
+    await considered(team)
+    await facts.bring_up_to_date(team.database, TEAM)
+    async with team.database.team(TEAM) as connection:
+        await connection.execute("UPDATE incident_fact SET version = 'of another program', profile = '[null]'")
+    counted, made = await pools(team, SUNDAY)
+    assert counted == made and counted.total() == 1
 
 
 async def test_an_edition_comes_out_the_same_from_its_log_alone_though_the_log_went_on(
@@ -383,7 +582,7 @@ async def test_later_entries_are_gathered_before_a_period_is_looked_at_again(tea
     assert (again.period, again.edition) == ("2026-11-21", 2)
 
 
-@pytest.mark.parametrize("family", ["summaries", "outbox"])
+@pytest.mark.parametrize("family", ["summaries", "facts", "outbox"])
 async def test_every_statement_fits_the_schema_and_the_services_rights(team: Told, family: str) -> None:
     async with team.database.team(TEAM) as connection:
         for statement in vars(load(family)).values():

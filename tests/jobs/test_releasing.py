@@ -1,15 +1,19 @@
 """Releases are cut when due, once, from what was known at the cut-off, and are then as they are for ever."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4, uuid5
 
 import asyncpg
 import pytest
-from exported import Json, Team, entries_of, half_a_year, item
+import pytest_asyncio
+from crew import running
+from exported import Json, Seeded, Team, entries_of, half_a_year, item
 from msgspec import structs
 from population import Arrival
 
@@ -24,12 +28,32 @@ from triage.store.proof import Verdict, verify_releases
 from triage.store.releases import withdraw
 from triage.store.staff import as_owner
 
+Clone = Callable[[str], AbstractAsyncContextManager[str]]
 DAY = timedelta(days=1)
 APRIL = datetime(2025, 5, 8, 5, tzinfo=UTC)
 QUARTER = datetime(2025, 7, 29, 5, tzinfo=UTC)
 """The cut-offs: 1 May and 1 July, six in the morning local time, and 7 and 28 days."""
 FIRST_QUARTER = ["tables/2025-04/1", "tables/2025-05/1", "tables/2025-06/1", "records/2025-Q1/1", "tables/2025-Q1/1"]
 SECOND_QUARTER = datetime(2025, 10, 29, 6, tzinfo=UTC)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def after_quarter(seeded: Seeded, clone: Clone) -> AsyncIterator[Seeded]:
+    """The seeded team after its first quarter was cut, with a partner of each kind: to be copied."""
+    async with clone(seeded.template) as url:
+        async with running(url, seeded.data_dir) as opened:
+            team = Team(opened, seeded.team_id)
+            for body in ("other", "police"):
+                await team.partner(body)
+            assert [one for one in named(await team.release(QUARTER)) if one.endswith("/1")] == FIRST_QUARTER
+        yield Seeded(urlsplit(url).path[1:], seeded.data_dir, seeded.team_id)
+
+
+@pytest_asyncio.fixture
+async def released(after_quarter: Seeded, clone: Clone) -> AsyncIterator[Team]:
+    """Such a team in a database of its own."""
+    async with clone(after_quarter.template) as url, running(url, after_quarter.data_dir) as opened:
+        yield Team(opened, after_quarter.team_id)
 
 
 def named(found: list[Released]) -> list[str]:
@@ -52,18 +76,15 @@ async def test_nothing_is_cut_before_its_period_is_over_and_its_cut_off_has_pass
     assert [one for one in named(await exporting.release(now)) if one.endswith("/1")] == due
 
 
-async def test_a_quarter_is_cut_at_its_cut_off_and_nothing_twice(exporting: Team) -> None:
-    found = named(await exporting.release(QUARTER))
-    assert [one for one in found if one.endswith("/1")] == FIRST_QUARTER
-    assert await exporting.release(QUARTER) == []
-    assert await exporting.release(QUARTER + DAY) == []
+async def test_what_is_cut_is_not_cut_again(released: Team) -> None:
+    assert await released.release(QUARTER) == []
+    assert await released.release(QUARTER + DAY) == []
 
 
-async def test_a_clock_set_back_cuts_nothing(exporting: Team) -> None:
-    await exporting.release(QUARTER)
-    before = await exporting.fetch("SELECT * FROM release WHERE team_id = $1 ORDER BY release_id")
-    assert await exporting.release(APRIL) == []
-    assert await exporting.fetch("SELECT * FROM release WHERE team_id = $1 ORDER BY release_id") == before
+async def test_a_clock_set_back_cuts_nothing(released: Team) -> None:
+    before = await released.fetch("SELECT * FROM release WHERE team_id = $1 ORDER BY release_id")
+    assert await released.release(APRIL) == []
+    assert await released.fetch("SELECT * FROM release WHERE team_id = $1 ORDER BY release_id") == before
 
 
 async def test_twenty_runs_at_once_cut_each_release_once(exporting: Team) -> None:
@@ -75,21 +96,18 @@ async def test_twenty_runs_at_once_cut_each_release_once(exporting: Team) -> Non
     assert len(await exporting.fetch("SELECT FROM rendering WHERE team_id = $1")) == len(found)
 
 
-async def test_a_run_that_comes_months_late_cuts_what_one_on_time_would_have(exporting: Team) -> None:
-    await exporting.release(QUARTER)
+async def test_a_run_that_comes_months_late_cuts_what_one_on_time_would_have(released: Team) -> None:
     frozen = (
         "SELECT dataset, period, sha256 FROM release WHERE team_id = $1 AND edition = 1 AND cut_off <= $2 ORDER BY 1, 2"
     )
-    on_time = await exporting.fetch(frozen, QUARTER)
-    async with as_owner(exporting.running.url, exporting.team_id) as owner:
-        for table in ("release", "release_row", "summary_edition"):
-            await owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
-        for table in ("release_row", "release", "summary_edition", "summary_run"):
-            await owner.execute(f"DELETE FROM {table} WHERE team_id = $1", exporting.team_id)
+    on_time = await released.fetch(frozen, QUARTER)
+    for row in on_time:
+        await released.forget(row["dataset"], row["period"])
     # what the log got in the meantime: a correction of one in three, and a withdrawal of one in ten
-    await exporting.append([i for n, a in enumerate(_quarter()) for i in _second_thoughts(exporting, n, a)])
-    await exporting.release(QUARTER + 30 * DAY)
-    late = await exporting.fetch(frozen, QUARTER)
+    await released.append([i for n, a in enumerate(_quarter()) for i in _second_thoughts(released, n, a)])
+    await released.release(QUARTER + 30 * DAY)
+    late = await released.fetch(frozen, QUARTER)
+    assert len(late) == len(FIRST_QUARTER)
     assert [tuple(row) for row in late] == [tuple(row) for row in on_time]
 
 
@@ -117,12 +135,11 @@ def _second_thoughts(team: Team, n: int, arrival: Arrival) -> Iterator[Item]:
         yield item(entry, team.team_id, at)
 
 
-async def test_what_is_amended_and_withdrawn_after_the_release_moves_no_byte_of_it(exporting: Team) -> None:
-    partner = await exporting.partner()
-    await exporting.release(QUARTER)
+async def test_what_is_amended_and_withdrawn_after_the_release_moves_no_byte_of_it(released: Team) -> None:
+    partner = await released.partner()
     before = await partner.bytes("records/2025-Q1"), await partner.bytes("tables/2025-Q1", edition=1)
-    await exporting.append([i for n, a in enumerate(_quarter()) for i in _second_thoughts(exporting, n, a)])
-    found = named(await exporting.release(QUARTER + 20 * DAY))
+    await released.append([i for n, a in enumerate(_quarter()) for i in _second_thoughts(released, n, a)])
+    found = named(await released.release(QUARTER + 20 * DAY))
     assert "tables/2025-Q1/2" in found, "so many changes are a new edition of the tables"
     assert not [one for one in found if one.startswith("records")]
     assert (await partner.bytes("records/2025-Q1"), await partner.bytes("tables/2025-Q1", edition=1)) == before
@@ -130,33 +147,31 @@ async def test_what_is_amended_and_withdrawn_after_the_release_moves_no_byte_of_
 
 
 async def test_what_is_erased_after_the_release_moves_no_byte_and_no_member_of_it(
-    exporting: Team, tmp_path: Path
+    released: Team, tmp_path: Path
 ) -> None:
-    partner = await exporting.partner()
-    await exporting.release(QUARTER)
+    partner = await released.partner()
     before = await partner.bytes("records/2025-Q1"), await partner.manifest("records/2025-Q1")
-    keys = exporting.running.service.keys
+    keys = released.running.service.keys
     for arrival in _quarter()[:30]:
-        async with as_owner(exporting.running.url, exporting.team_id) as owner:
+        async with as_owner(released.running.url, released.team_id) as owner:
             incident = arrival.member.incident_id
-            await erase_incident(owner, keys, Journal(tmp_path / "journal"), exporting.team_id, incident, "a test")
-    await exporting.release(QUARTER + 20 * DAY)
+            await erase_incident(owner, keys, Journal(tmp_path / "journal"), released.team_id, incident, "a test")
+    await released.release(QUARTER + 20 * DAY)
     assert (await partner.bytes("records/2025-Q1"), await partner.manifest("records/2025-Q1")) == before
-    assert {one.fault for one in await _verdicts(exporting)} == {None}
+    assert {one.fault for one in await _verdicts(released)} == {None}
 
 
-async def test_late_records_come_once_in_a_file_of_their_own(exporting: Team) -> None:
-    partner = await exporting.partner()
-    await exporting.release(QUARTER)
-    found = named(await exporting.release(SECOND_QUARTER))
+async def test_late_records_come_once_in_a_file_of_their_own(released: Team) -> None:
+    partner = await released.partner()
+    found = named(await released.release(SECOND_QUARTER))
     assert "records/2025-Q2/1" in found
     assert "records/2025-Q2-late/1" in found
-    rows = await exporting.fetch(
+    rows = await released.fetch(
         "SELECT r.period, x.incident_id FROM release_row x JOIN release r USING (team_id, release_id)"
         " WHERE x.team_id = $1 AND number IS NOT NULL"
     )
-    released = [row["incident_id"] for row in rows]
-    assert len(released) == len(set(released))
+    ids = [row["incident_id"] for row in rows]
+    assert len(ids) == len(set(ids))
     late = {row["incident_id"] for row in rows if row["period"] == "2025-Q2-late"}
     arrived = {
         a.member.incident_id
@@ -234,91 +249,83 @@ async def test_the_service_can_change_nothing_that_is_frozen(conn: asyncpg.Conne
         await conn.execute(statement)
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE release SET body = ''",
-        "DELETE FROM release",
-        "UPDATE release_row SET classes = 'x'",
-        "DELETE FROM release_row",
-        "TRUNCATE rendered_chunk",
-        "UPDATE rendering SET manifest = ''",
-        "UPDATE rendered_file SET bytes = 0",
-        "UPDATE rendered_chunk SET body = 'x'",
-        "UPDATE agreement SET purpose = 'x'",
-    ],
-)
-async def test_nor_can_the_owner_by_mistake(exporting: Team, statement: str) -> None:
-    await exporting.partner()
-    await exporting.release(APRIL + 90 * DAY)
-    with pytest.raises(asyncpg.IntegrityConstraintViolationError):
-        async with as_owner(exporting.running.url, exporting.team_id) as owner:
-            await owner.execute(statement)
+FROZEN = [
+    "UPDATE release SET body = ''",
+    "DELETE FROM release",
+    "UPDATE release_row SET classes = 'x'",
+    "DELETE FROM release_row",
+    "TRUNCATE rendered_chunk",
+    "UPDATE rendering SET manifest = ''",
+    "UPDATE rendered_file SET bytes = 0",
+    "UPDATE rendered_chunk SET body = 'x'",
+    "UPDATE agreement SET purpose = 'x'",
+]
+
+
+async def test_nor_can_the_owner_by_mistake(released: Team) -> None:
+    for statement in FROZEN:
+        with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+            async with as_owner(released.running.url, released.team_id) as owner:
+                await owner.execute(statement)
 
 
 async def test_a_release_that_is_withdrawn_is_cut_again_under_a_new_policy_only(
-    exporting: Team, monkeypatch: pytest.MonkeyPatch
+    released: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    partner = await exporting.partner()
-    await exporting.release(QUARTER)
-    async with as_owner(exporting.running.url, exporting.team_id) as owner:
+    partner = await released.partner()
+    async with as_owner(released.running.url, released.team_id) as owner:
         done = await owner.fetchval(
             "UPDATE release SET withdrawn_at = now(), withdrawn_because = 'a test'"
             " WHERE team_id = $1 AND dataset = 'records' RETURNING release_id",
-            exporting.team_id,
+            released.team_id,
         )
     assert done
     assert (await partner.get("/records/2025-Q1")).status_code == 404
     assert (await partner.get("/records/2025-Q1/files/records.csv?edition=1")).status_code == 404
     assert "records" not in {one["dataset"] for one in await partner.offers()}
-    assert await exporting.release(QUARTER) == []
+    assert await released.release(QUARTER) == []
     policy = "records-2"
     config = structs.replace(CONFIG, policy=policy)
     monkeypatch.setattr("triage.jobs.releasing.CONFIG", config)
     monkeypatch.setitem(releasing._POLICY, "records", policy)
-    assert named(await exporting.release(QUARTER)) == ["records/2025-Q1/2"]
+    assert named(await released.release(QUARTER)) == ["records/2025-Q1/2"]
     manifest = await partner.manifest("records/2025-Q1")
     assert manifest["statement"]["supersedes"] == "records/2025-Q1/1"
 
 
-async def test_tables_that_are_withdrawn_are_gone_as_a_summary_too(exporting: Team) -> None:
-    partner = await exporting.partner()
-    await exporting.release(QUARTER)
-    client, signed_in = exporting.running.client, {"authorization": f"Bearer {partner.token}"}
+async def test_tables_that_are_withdrawn_are_gone_as_a_summary_too(released: Team) -> None:
+    partner = await released.partner()
+    client, signed_in = released.running.client, {"authorization": f"Bearer {partner.token}"}
     address = "/v1/summaries/quarterly/2025-Q1"
     assert (await client.get(address, headers=signed_in)).status_code == 200
-    async with as_owner(exporting.running.url, exporting.team_id) as owner:
-        await withdraw(owner, exporting.team_id, "tables", "2025-Q1", 1, QUARTER, "a test")
+    async with as_owner(released.running.url, released.team_id) as owner:
+        await withdraw(owner, released.team_id, "tables", "2025-Q1", 1, QUARTER, "a test")
     assert (await client.get(address, headers=signed_in)).status_code == 404
     listed = (await client.get("/v1/summaries", headers=signed_in)).json()["summaries"]
     assert "2025-Q1" not in {one["period"] for one in listed}
     assert "2025-04" in {one["period"] for one in listed}
 
 
-async def test_verify_recomputes_everything_and_finds_a_changed_byte(exporting: Team) -> None:
-    await exporting.partner("health")
-    await exporting.partner("police")
-    await exporting.release(QUARTER)
-    assert {one.fault for one in await _verdicts(exporting)} == {None}
-    assert min(one.k_people for one in await _verdicts(exporting) if one.k_people is not None) >= 10
-    async with as_owner(exporting.running.url, exporting.team_id) as owner:
+async def test_verify_recomputes_everything_and_finds_a_changed_byte(released: Team) -> None:
+    await released.partner("health")
+    assert {one.fault for one in await _verdicts(released)} == {None}
+    assert min(one.k_people for one in await _verdicts(released) if one.k_people is not None) >= 10
+    async with as_owner(released.running.url, released.team_id) as owner:
         await owner.execute("ALTER TABLE rendered_chunk DISABLE TRIGGER USER")
         await owner.execute(
             "UPDATE rendered_chunk SET body = set_byte(body, 100, 65) WHERE team_id = $1 AND name = 'records.csv'",
-            exporting.team_id,
+            released.team_id,
         )
-    faults = [one for one in await _verdicts(exporting) if one.fault]
+    faults = [one for one in await _verdicts(released) if one.fault]
     assert [one.name for one in faults] == ["records/2025-Q1/1"]
     assert "records.csv was altered" in str(faults[0].fault)
 
 
-async def test_verify_finds_a_row_whose_person_was_made_another(exporting: Team) -> None:
-    await exporting.partner()
-    await exporting.release(QUARTER)
-    async with as_owner(exporting.running.url, exporting.team_id) as owner:
+async def test_verify_finds_a_row_whose_person_was_made_another(released: Team) -> None:
+    async with as_owner(released.running.url, released.team_id) as owner:
         await owner.execute("ALTER TABLE release_row DISABLE TRIGGER USER")
-        await owner.execute("UPDATE release_row SET person_id = $2 WHERE team_id = $1", exporting.team_id, uuid4())
-    assert "a group holds 1 people" in str([one.fault for one in await _verdicts(exporting)])
+        await owner.execute("UPDATE release_row SET person_id = $2 WHERE team_id = $1", released.team_id, uuid4())
+    assert "a group holds 1 people" in str([one.fault for one in await _verdicts(released)])
 
 
 async def _verdicts(team: Team) -> list[Verdict]:

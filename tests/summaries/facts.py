@@ -1,10 +1,11 @@
 """Facts as a test wants them: an ordinary closed incident, changed where the test says."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from triage.summaries.facts import ASKED, Around, Fact, Graded
+from triage.summaries.facts import ASKED, Around, Fact, Graded, Profile, profile_at
 from triage.summaries.registry import Scope
 
 TEN = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
@@ -68,6 +69,11 @@ def used(number: int = 1, **changed: Any) -> Fact:
     return fact(number, **ordinary | changed)
 
 
+def pooled(*facts: Fact) -> Counter[Profile]:
+    """These incidents counted by profile."""
+    return Counter(profile_at(one, LATER) for one in facts)
+
+
 def scope(*members: Fact, **changed: Any) -> Scope:
     """A quarter long over that holds these incidents, which are all that is known of their people."""
     of_person: dict[UUID, list[Fact]] = {}
@@ -81,7 +87,7 @@ def scope(*members: Fact, **changed: Any) -> Scope:
         "as_at": LATER,
         "members": members,
         "recent": [Around(one, False) for one in members],
-        "pooled": members,
+        "pooled": pooled(*members),
         "of_person": of_person,
     }
     return Scope(**(given | changed))

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from facts import LATER, NOTHING, TEN, considered, fact, person, scope, used
+from facts import LATER, NOTHING, TEN, considered, fact, person, pooled, scope, used
 
 from triage.codes import Population
 from triage.summaries import editions
 from triage.summaries.facts import Around, Graded, Later, OnScene, Stay
 from triage.summaries.figures import Measure
-from triage.summaries.registry import REGISTRY, Scope, definitions, page
+from triage.summaries.registry import REGISTRY, ForceTotal, Scope, definitions, page
 from triage.summaries.schedule import KINDS
 
 HOUR = timedelta(hours=1)
@@ -255,7 +255,7 @@ def test_repeat_contact_needs_a_link_and_time() -> None:
 
 def test_equality_tables_are_pooled_and_what_is_not_known_is_missing() -> None:
     year = [used(1, ethnicity="A4"), considered(2, ethnicity="W1"), fact(3, ethnicity="N4"), fact(4)]
-    given = scope(pooled=year)
+    given = scope(pooled=pooled(*year))
     found = rows("equality_ethnicity", given)
     assert (found["Asian/s136_used"], found["White/considered_not_used_a_or_b"], found["Black/incidents"]) == (1, 1, 0)
     assert (measured("equality_ethnicity", given).known, measured("equality_ethnicity", given).missing) == (2, 2)
@@ -268,6 +268,34 @@ def test_a_rate_names_its_population_and_there_is_none_without() -> None:
     assert isinstance(measure.rows, tuple)
     assert (measure.rows[0].value, measure.rows[1].value) == (1.0, None)
     assert "Mid-year estimate" in measure.rows[0].text and "MHST-attended only" in measure.rows[0].text
+
+
+def test_the_rate_of_the_force_rests_on_a_total_that_was_entered_and_on_every_population() -> None:
+    people = [
+        Population(local_authority=code, year=2025, persons=100_000, source="Mid-year estimate")
+        for code in ("E06000032", "E06000055", "E06000056")
+    ]
+    total = ForceTotal(version=2, s136=60, source="force return")
+    of_force = [
+        REGISTRY["s136_per_100_000"].measure(given).rows[-1]  # type: ignore[index]
+        for given in (
+            scope(used(1), populations=people, force_total=total),
+            scope(used(1), populations=people),
+            scope(used(1), populations=people[:2], force_total=total),
+        )
+    ]
+    assert [(one.code, one.value) for one in of_force] == [("force", 20.0), ("force", None), ("force", None)]
+    assert "force return, version 2" in of_force[0].text and "MHST-attended only" in of_force[1].text
+
+
+def test_what_an_earlier_version_of_the_measures_computed_can_be_computed_again() -> None:
+    given = scope(used(1), force_total=ForceTotal(1, 60, "force return"))
+    first, second = (
+        next(one for one in editions.compute(given, version) if one.code == "s136_per_100_000") for version in (1, 2)
+    )
+    assert isinstance(first.rows, tuple) and isinstance(second.rows, tuple)
+    assert first.rows == second.rows[:-1] and second.rows[-1].code == "force"
+    assert [one.code for one in editions.compute(given, 1)] == [one.code for one in editions.compute(given, 2)]
 
 
 def test_hours_on_scene_are_summed_by_service() -> None:

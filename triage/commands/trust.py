@@ -1,4 +1,4 @@
-"""`triage subject-access`, `erase`, `hold` and `retention`: the rights of the people concerned."""
+"""`triage subject-access`, `erase`, `hold`, `recipients` and `retention`: the rights of the people concerned."""
 
 import asyncio
 import os
@@ -23,10 +23,12 @@ from triage.people.sealing import load_or_create_root
 from triage.problems import Refused
 from triage.settings import Settings
 from triage.store import erasure, subject
+from triage.store import recipients as store
 from triage.store.database import connect
 from triage.store.erasure import Held
 from triage.store.journal import Journal
 from triage.store.keys import KeyStore
+from triage.store.recipients import Recipient
 from triage.store.retention import Due, Retention
 from triage.store.staff import as_owner
 from triage.store.subject import SubjectFile
@@ -100,6 +102,25 @@ def hold(data_dir: Path | None, team_id: UUID, by: str, reason: str | None, lift
 
     _run(settings(data_dir), team_id, act)
     click.echo("lifted" if lift else "held")
+
+
+@click.command()
+@DATA_DIR
+@TEAM
+@click.option("--by", required=True, help="Who asks: a name or post, kept in the audit.")
+@click.argument("incident_id", type=click.UUID)
+def recipients(data_dir: Path | None, team_id: UUID, by: str, incident_id: UUID) -> None:
+    """List who got a summary or release that may have been touched by a link of an incident, undone since."""
+
+    async def act(connection: asyncpg.Connection, _: KeyStore) -> list[Recipient]:
+        return await store.find(connection, team_id, incident_id, by)
+
+    found = _run(settings(data_dir), team_id, act)
+    for one in found:
+        who = f"{one.who} ({one.role})" if one.role else one.who
+        click.echo(f"{one.at.astimezone(UTC):%Y-%m-%d %H:%M}Z  {one.what}: {one.how}, {who}")
+    if not found:
+        click.echo("nobody")
 
 
 @click.command()

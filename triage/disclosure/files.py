@@ -7,6 +7,7 @@ number; anything else stops the rendering, so no spreadsheet can take a cell for
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Final
 
 import msgspec
@@ -14,7 +15,8 @@ import msgspec
 from triage.disclosure.scope import Extract
 from triage.disclosure.tables import Edition
 
-CHUNK_BYTES: Final = 256 * 1024
+LINES: Final = 1_000
+"""How many lines make a chunk."""
 TABLES_COLUMNS: Final = ("table", "row", "column", "count")
 HIDDEN: Final = "c"
 
@@ -68,8 +70,9 @@ def records_ndjson(extract: Extract) -> File:
     _check(extract.columns, extract.rows)
     # what is plain needs no escape, and filling a form in takes a sixth of the time of encoding
     line = "{" + ",".join(f'"{column}":"%s"' for column in extract.columns) + "}"
-    lines = ((line % row).encode() for row in extract.rows)
-    return rendered("records.ndjson", "application/x-ndjson", len(extract.rows), _chunks(lines))
+    return rendered(
+        "records.ndjson", "application/x-ndjson", len(extract.rows), _chunks(map(line.__mod__, extract.rows))
+    )
 
 
 def tables_csv(edition: Edition) -> File:
@@ -109,7 +112,7 @@ def _published_rows(edition: Edition, table: str) -> tuple[PublishedRow, ...]:
 
 def _csv(name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> File:
     _check(columns, rows)
-    lines = (",".join(row).encode() for row in (columns, *rows))
+    lines = map(",".join, chain((columns,), rows))
     return rendered(name, "text/csv; charset=utf-8", len(rows), _chunks(lines))
 
 
@@ -120,14 +123,6 @@ def _check(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
                 raise ValueError(f"a value of {column} is not plain: {value!r}")
 
 
-def _chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
-    held: list[bytes] = []
-    size = 0
-    for line in lines:
-        held.append(line + b"\n")
-        size += len(line) + 1
-        if size >= CHUNK_BYTES:
-            yield b"".join(held)
-            held, size = [], 0
-    if held:
-        yield b"".join(held)
+def _chunks(lines: Iterator[str]) -> Iterator[bytes]:
+    while held := list(islice(lines, LINES)):
+        yield ("\n".join(held) + "\n").encode()

@@ -9,6 +9,7 @@ from triage.log import course, links
 from triage.log.course import PersonEvent
 from triage.log.entries import Held
 from triage.log.incident import Incident, fold
+from triage.log.view import DetentionView
 
 MINUTE = timedelta(minutes=1)
 
@@ -37,7 +38,6 @@ def member(entries: Sequence[Held], others: Sequence[PersonEvent], cut_off: date
 def member_of(incident: Incident, cut_off: datetime) -> Member:
     """The member of an incident that counts. Somebody linked to two people is the first of them by id."""
     view, first = incident.view, course.first(incident.decided)
-    detention = view.detention
     return Member(
         incident_id=incident.id,
         person_id=incident.people[0] if incident.people else None,
@@ -48,7 +48,7 @@ def member_of(incident: Incident, cut_off: datetime) -> Member:
         ethnicity=view.ethnicity,
         power=next((claim.part.power for claim in incident.claims if claim.state == "stands"), None),
         disposal=first.disposal if first else None,
-        place_of_safety=detention.places[0].place_of_safety if detention and detention.places else None,
+        place_of_safety=_place(view.detention),
         minutes_at_scene=_minutes(view.arrived_at, view.left_at),
         referral_source=view.referral_source,
         conveyance=_conveyance(incident),
@@ -60,6 +60,13 @@ def _minutes(arrived_at: datetime | None, left_at: datetime | None) -> int | Non
     if arrived_at is None or left_at is None or left_at < arrived_at:
         return None
     return (left_at - arrived_at) // MINUTE
+
+
+def _place(detention: DetentionView | None) -> str | None:
+    """The first place of a detention; None is no detention, so a place that nobody recorded is unknown."""
+    if detention is None:
+        return None
+    return (detention.places[0].place_of_safety if detention.places else None) or "unknown"
 
 
 def _conveyance(incident: Incident) -> str | None:

@@ -6,8 +6,12 @@ An incident in a release is in no other one; what came too late for its period w
 """
 
 import hashlib
-from collections.abc import Container, Iterable, Sequence
-from datetime import date
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from functools import cache, lru_cache
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from typing import Final, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -147,51 +151,70 @@ class _Row(msgspec.Struct, frozen=True, gc=False):
     chance: bytes
 
 
-_FIRST_CUT: Final = {age: first for first, ages in m.AGE_FIRST.items() for age in ages}
-
-
 def _project(member: m.Member, secret: Secret, zone: ZoneInfo, day_start: int) -> _Row:
-    age = m.AGE.of(member.age_band)
+    who = _who(member.area, member.age_band, member.sex, member.ethnicity)
+    when = _when(int(member.occurred_at.timestamp()) // _WHEN_S, zone, day_start)
+    minutes = m.minutes_band(member.minutes_at_scene)
     return _Row(
         member.incident_id,
         member.person_id,
-        (
-            m.AREA.of(member.area),
-            _FIRST_CUT[age],
-            m.SEX.of(member.sex),
-            age,
-            m.ETHNIC_GROUP.of(member.ethnicity),
-            m.shift(member.occurred_at, zone),
-            operational_day(member.occurred_at, zone, day_start).isoformat()[:7],
-        ),
-        (
-            m.POWER.of(member.power),
-            m.DISPOSAL.of(member.disposal),
-            m.PLACE_OF_SAFETY.of(member.place_of_safety),
-            m.minutes_band(member.minutes_at_scene),
-        ),
-        (m.SOURCE.of(member.referral_source), m.CONVEYANCE.of(member.conveyance)),
+        who + when,
+        _what(member.power, member.disposal, member.place_of_safety, minutes),
+        _how(member.referral_source, member.conveyance),
         secret.digest("row", member.incident_id.hex),
     )
 
 
+# Few combinations of codes make up a million members: each is looked up once
+
+_FIRST_CUT: Final = {age: first for first, ages in m.AGE_FIRST.items() for age in ages}
+
+
+@cache
+def _who(area: str | None, age_band: str | None, sex: str | None, ethnicity: str | None) -> tuple[str, ...]:
+    age = m.AGE.of(age_band)
+    return m.AREA.of(area), _FIRST_CUT[age], m.SEX.of(sex), age, m.ETHNIC_GROUP.of(ethnicity)
+
+
+_WHEN_S: Final = 900
+"""Seconds of a quarter of an hour, in which neither shift nor day ever change: no zone is off by less."""
+
+
+@lru_cache(100_000)
+def _when(quarter_hours: int, zone: ZoneInfo, day_start: int) -> tuple[str, ...]:
+    instant = datetime.fromtimestamp(quarter_hours * _WHEN_S, UTC)
+    return m.shift(instant, zone), operational_day(instant, zone, day_start).isoformat()[:7]
+
+
+@cache
+def _what(power: str | None, disposal: str | None, place: str | None, minutes: str) -> tuple[str, ...]:
+    return m.POWER.of(power), m.DISPOSAL.of(disposal), m.PLACE_OF_SAFETY.of(place), minutes
+
+
+@cache
+def _how(source: str | None, conveyance: str | None) -> tuple[str, ...]:
+    return m.SOURCE.of(source), m.CONVEYANCE.of(conveyance)
+
+
 def _cap(rows: list[_Row], config: Config) -> tuple[list[_Row], tuple[UUID, ...]]:
     """At most so many rows of one known person, by keyed choice; and the incidents left out."""
-    by_person: dict[UUID, list[_Row]] = {}
-    for row in rows:
-        if row.person_id is not None:
-            by_person.setdefault(row.person_id, []).append(row)
+    times = Counter(row.person_id for row in rows)
+    often: dict[UUID, list[_Row]] = {p: [] for p, n in times.items() if p is not None and n > config.rows_per_person}
+    for row in rows if often else ():
+        if row.person_id in often:
+            often[row.person_id].append(row)
     capped = [
         row.incident_id
-        for many in by_person.values()
-        if len(many) > config.rows_per_person
+        for many in often.values()
         for row in sorted(many, key=lambda row: row.chance[:8])[config.rows_per_person :]
     ]
     left_out = set(capped)
     return [row for row in rows if row.incident_id not in left_out], tuple(capped)
 
 
-_VALUE_AT: Final = {value: i for i, value in enumerate(VALUES)}
+_POWER_AT, _DISPOSAL_AT = (
+    {value: at for at, (column, value) in enumerate(VALUES) if column == wanted} for wanted in ("power", "disposal")
+)
 
 
 def _finest(rows: Sequence[_Row], config: Config) -> list[Finest]:
@@ -202,8 +225,9 @@ def _finest(rows: Sequence[_Row], config: Config) -> list[Finest]:
         if group is None:
             group = found[row.classes] = Finest(row.classes, [0] * len(VALUES))
         group.rows.append(at)
-        group.counts[_VALUE_AT["power", row.what[0]]] += 1
-        group.counts[_VALUE_AT["disposal", row.what[1]]] += 1
+        power, disposal, _, _ = row.what
+        group.counts[_POWER_AT[power]] += 1
+        group.counts[_DISPOSAL_AT[disposal]] += 1
         if len(group.people) < config.k:
             if not config.count_people:
                 group.people.add(at)
@@ -213,9 +237,8 @@ def _finest(rows: Sequence[_Row], config: Config) -> list[Finest]:
 
 
 def _group(number: int, leaf: Leaf, rows: Sequence[_Row]) -> Group:
-    members = [rows[at] for finest in leaf.groups for at in finest.rows]
-    people = {row.person_id for row in members if row.person_id is not None}
-    return Group(number, leaf.labels, len(members), len(people))
+    people = [rows[at].person_id for finest in leaf.groups for at in finest.rows]
+    return Group(number, leaf.labels, len(people), len({*people} - {None}))
 
 
 def _published(labels: tuple[str, ...], order: tuple[str, ...]) -> tuple[str, ...]:
@@ -227,25 +250,38 @@ def _published(labels: tuple[str, ...], order: tuple[str, ...]) -> tuple[str, ..
 
 
 def _rows(leaves: Iterable[Leaf], rows: Sequence[_Row], config: Config) -> tuple[FrozenRow, ...]:
-    """Shuffle inside each group, then order by published values and keyed chance, then number."""
-    out = []
-    for number, leaf in enumerate(leaves):
-        group = _published(leaf.labels, config.order)
-        what = sorted((rows[at] for finest in leaf.groups for at in finest.rows), key=lambda row: row.chance[8:16])
-        how = sorted(what, key=lambda row: row.chance[16:24]) if config.shuffle else what
-        for left, right in zip(what, how, strict=True):
-            out.append((group + left.what + right.how, left.chance[24:], number, left.incident_id))
-    if config.sort:
-        out.sort(key=lambda row: row[:2])
-    else:
+    """Shuffle inside each group, then order by published values and keyed chance, then number.
+
+    No two leaves publish the same labels, so groups in order, each in order, are all in order.
+    """
+    groups = sorted((_published(leaf.labels, config.order), number, leaf) for number, leaf in enumerate(leaves))
+    out = [
+        (values, number, i) for labels, number, leaf in groups for values, i in _in_order(labels, leaf, rows, config)
+    ]
+    if not config.sort:
         arrived = {row.incident_id: at for at, row in enumerate(rows)}
-        out.sort(key=lambda row: arrived[row[3]])
-    return tuple(FrozenRow(number, group, incident, values) for number, (values, _, group, incident) in enumerate(out))
+        out.sort(key=lambda row: arrived[row[2]])
+    return tuple(FrozenRow(at, number, incident, values) for at, (values, number, incident) in enumerate(out))
+
+
+def _in_order(
+    labels: tuple[str, ...], leaf: Leaf, rows: Sequence[_Row], config: Config
+) -> Iterator[tuple[tuple[str, ...], UUID]]:
+    """The values of a group's rows, and the incident of each. Equal rows share one tuple: few are different."""
+    what = sorted((rows[at] for finest in leaf.groups for at in finest.rows), key=lambda row: row.chance[8:16])
+    how = sorted(what, key=lambda row: row.chance[16:24]) if config.shuffle else what
+    pairs = [(left.what, right.how, left.chance[24:], left.incident_id) for left, right in zip(what, how, strict=True)]
+    pairs.sort()
+    for bundle, alike in groupby(pairs, itemgetter(0, 1)):
+        values = labels + bundle[0] + bundle[1]
+        for pair in alike:
+            yield values, pair[3]
 
 
 def digest(rows: Iterable[FrozenRow]) -> str:
     """The `sha256` of a release: over values and group numbers of all rows in order."""
     found = hashlib.sha256()
-    for row in rows:
-        found.update("\x1f".join((*row.values, str(row.group))).encode() + b"\n")
+    for (values, group), alike in groupby(rows, attrgetter("values", "group")):
+        line = "\x1f".join((*values, str(group))).encode() + b"\n"
+        found.update(line * sum(1 for _ in alike))
     return found.hexdigest()

@@ -5,6 +5,8 @@ is a union of whole groups and two selections differ by whole groups.
 """
 
 import hmac
+from itertools import groupby
+from operator import attrgetter
 from typing import Final, Literal
 
 import msgspec
@@ -74,16 +76,17 @@ def extract(release: Release, scope: Scope, key: bytes) -> Extract:
     coarse = COLUMNS.index(view.column) if view else -1
     reference_key = key_for(key, scope.partner, release.name)
     selected, areas = [], _selected_areas(release, scope)
-    for row in release.rows:
-        if row.values[0] in areas:
-            values = tuple(view.label[row.values[i]] if view and i == coarse else row.values[i] for i in at)
-            selected.append((values, reference(reference_key, row.number), row.number))
+    # equal rows follow one another and share one tuple of values
+    for whole, alike in groupby(release.rows, attrgetter("values")):
+        if whole[0] in areas:
+            values = tuple([view.label[whole[i]] if view and i == coarse else whole[i] for i in at])
+            selected += [(values, reference(reference_key, row.number), row.number) for row in alike]
     selected.sort()
     first = ROW_REF in columns
     return Extract(
         columns,
-        tuple((ref, *values) if first else values for values, ref, _ in selected),
-        tuple(number for _, _, number in selected),
+        tuple([(ref, *values) if first else values for values, ref, _ in selected]),
+        tuple([number for _, _, number in selected]),
     )
 
 

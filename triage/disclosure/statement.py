@@ -6,8 +6,9 @@ still wait is not stated, since it would count single people.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
@@ -202,8 +203,10 @@ def records_statement(
     """The statement of one agreement's record file. `people` tells the person of every released incident."""
     from_file = recompute(extract.columns, extract.rows, config.harmful)
     groups = people_per_group(release, extract, people)
+    shown = _shown(extract)
     k_people = min((group.people for group in groups), default=0)
-    chances = sum(group.rows / group.people for group in groups)
+    # whoever was never identified may be one person
+    chances = sum(group.rows / max(group.people, 1) for group in groups)
     return RecordsStatement(
         release=release.name,
         policy=release.policy,
@@ -217,8 +220,8 @@ def records_statement(
             largest_chance_of_naming_the_right_person=_share(1, k_people),
             mean_chance_of_naming_the_right_person=_share(chances, len(extract.rows)),
         ),
-        withheld=_withheld(release, extract),
-        utility=RecordsUtility(_lost(release, extract), round(from_file.rows / (from_file.groups or 1), 1)),
+        withheld=_withheld(release, shown, from_file.rows),
+        utility=RecordsUtility(_lost(release, shown), round(from_file.rows / (from_file.groups or 1), 1)),
     )
 
 
@@ -247,21 +250,22 @@ def tables_statement(edition: Edition, terms: Terms, rules: Rules = RULES) -> Ta
 
 
 def recompute(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], harmful: Iterable[str] = CONFIG.harmful
+    columns: Sequence[str], rows: Iterable[Sequence[str]], harmful: Iterable[str] = CONFIG.harmful
 ) -> FromFile:
     """The figures of a record file from its rows alone, as its reader would compute them."""
-    groups = _by_label(columns, rows)
-    sizes = [len(group) for group in groups.values()]
     sensitive = [column for column in SENSITIVE if column in columns]
+    groups = _by_label(columns, rows, sensitive)
+    sizes = [group.total() for group in groups]
+    values = {column: [_of_one(group, at) for group in groups] for at, column in enumerate(sensitive)}
     return FromFile(
-        rows=len(rows),
+        rows=sum(sizes),
         groups=len(groups),
         k_rows=min(sizes, default=0),
-        l={c: min((len(v) for v in _values(columns, c, groups)), default=0) for c in sensitive},
-        alpha={c: max((_worst_share(v, harmful) for v in _values(columns, c, groups)), default=0) for c in sensitive},
-        t={c: _distance(_values(columns, c, groups)) for c in sensitive},
+        l={column: min(map(len, found), default=0) for column, found in values.items()},
+        alpha={c: max((_worst_share(one, harmful) for one in found), default=0) for c, found in values.items()},
+        t={column: _distance(found) for column, found in values.items()},
         largest_chance_of_the_right_row=_share(1, min(sizes, default=0)),
-        mean_chance_of_the_right_row=_share(len(groups), len(rows)),
+        mean_chance_of_the_right_row=_share(len(groups), sum(sizes)),
     )
 
 
@@ -281,33 +285,43 @@ class ShownGroup(msgspec.Struct, frozen=True):
 
 def people_per_group(release: Release, extract: Extract, people: Mapping[UUID, UUID | None]) -> tuple[ShownGroup, ...]:
     """Every group of a file with its people, from the stored members."""
-    at = _label_at(extract.columns)
     behind: dict[tuple[str, ...], list[UUID | None]] = {}
-    for row, number in zip(extract.rows, extract.numbers, strict=True):
-        behind.setdefault(tuple(row[i] for i in at), []).append(people[release.rows[number].incident_id])
+    for label, number in zip(_labels(extract.columns, extract.rows), extract.numbers, strict=True):
+        behind.setdefault(label, []).append(people[release.rows[number].incident_id])
     return tuple(ShownGroup(len(group), len({*group} - {None})) for group in behind.values())
 
 
 # --- from rows to figures
 
 
-def _label_at(columns: Sequence[str]) -> list[int]:
-    return [columns.index(column) for column in GROUP_COLUMNS if column in columns]
+def _picked(columns: Sequence[str], rows: Iterable[Sequence[str]], wanted: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Some columns of every row."""
+    at = [columns.index(column) for column in wanted]
+    return map(itemgetter(*at), rows) if len(at) > 1 else (tuple([row[i] for i in at]) for row in rows)
 
 
-def _by_label(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> dict[tuple[str, ...], list[Sequence[str]]]:
-    at = _label_at(columns)
-    groups: dict[tuple[str, ...], list[Sequence[str]]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row[i] for i in at), []).append(row)
-    return groups
+def _labels(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[tuple[str, ...]]:
+    """What of every row makes its group."""
+    return _picked(columns, rows, [column for column in GROUP_COLUMNS if column in columns])
 
 
-def _values(
-    columns: Sequence[str], column: str, groups: Mapping[tuple[str, ...], list[Sequence[str]]]
-) -> list[Counter[str]]:
-    at = columns.index(column)
-    return [Counter(row[at] for row in group) for group in groups.values()]
+def _by_label(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], sensitive: Sequence[str]
+) -> list[Counter[tuple[str, ...]]]:
+    """For every group how often its rows have which sensitive values."""
+    shown = [column for column in GROUP_COLUMNS if column in columns]
+    groups: dict[tuple[str, ...], Counter[tuple[str, ...]]] = {}
+    # few rows of a large file are different
+    for row, n in Counter(_picked(columns, rows, [*shown, *sensitive])).items():
+        groups.setdefault(row[: len(shown)], Counter())[row[len(shown) :]] += n
+    return list(groups.values())
+
+
+def _of_one(group: Counter[tuple[str, ...]], at: int) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for values, n in group.items():
+        found[values[at]] += n
+    return found
 
 
 def _worst_share(values: Counter[str], harmful: Iterable[str]) -> float:
@@ -343,20 +357,18 @@ def _record_rules(config: Config) -> RecordRules:
     )
 
 
-def _withheld(release: Release, extract: Extract) -> RecordsWithheld:
-    labels = _labels(extract)
-    n = len(extract.rows)
+def _withheld(release: Release, shown: dict[str, Counter[str]], rows: int) -> RecordsWithheld:
     return RecordsWithheld(
         nearest(len(release.capped), 5),
-        {c: _share(sum(k for label, k in found.items() if m.POOLED in label), n) for c, found in labels.items()},
-        {c: _share(found[m.NOT_SHOWN], n) for c, found in labels.items()},
+        {c: _share(sum(n for label, n in found.items() if m.POOLED in label), rows) for c, found in shown.items()},
+        {c: _share(found[m.NOT_SHOWN], rows) for c, found in shown.items()},
     )
 
 
-def _lost(release: Release, extract: Extract) -> dict[str, float]:
+def _lost(release: Release, shown: dict[str, Counter[str]]) -> dict[str, float]:
     """For every group column: how many classes a label leaves open, of all but one; the mean over rows."""
     lost = {}
-    for column, found in _labels(extract).items():
+    for column, found in shown.items():
         classes = _CLASSES.get(column, release.months)
         wide = {label: _open(column, label, len(classes)) for label in found}
         lost[column] = _share(sum(wide[label] * n for label, n in found.items()), found.total())
@@ -379,9 +391,8 @@ def _open(column: str, label: str, classes: int) -> float:
     return (named - 1) / (classes - 1) if classes > 1 else 0.0
 
 
-def _labels(extract: Extract) -> dict[str, Counter[str]]:
-    return {
-        column: Counter(row[extract.columns.index(column)] for row in extract.rows)
-        for column in GROUP_COLUMNS
-        if column in extract.columns
-    }
+def _shown(extract: Extract) -> dict[str, Counter[str]]:
+    """How often every group column has which label."""
+    columns = [column for column in GROUP_COLUMNS if column in extract.columns]
+    groups = Counter(_labels(extract.columns, extract.rows))
+    return {column: _of_one(groups, at) for at, column in enumerate(columns)}

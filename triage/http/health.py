@@ -8,6 +8,7 @@ from triage.http.service import Asked
 from triage.migrate import MigrationError, pending
 from triage.problems import NOT_READY, Refused
 from triage.resources import folder
+from triage.store.database import UNREACHABLE
 
 
 class Health(Struct, frozen=True):
@@ -26,7 +27,7 @@ async def ready(asked: Asked) -> Answer:
     try:
         async with asked.service.database.anyone() as connection:
             waiting = await pending(connection, folder("sql") / "migrations")
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+    except (*UNREACHABLE, asyncpg.PostgresError) as error:
         raise Refused(NOT_READY, "The database does not answer.", retry_after=5) from error
     except MigrationError as error:
         raise Refused(NOT_READY, "The database does not fit this program.", retry_after=60) from error

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from triage.http.messages import Answer, ClientGone, MethodRefused, in_problem, send_answer
 from triage.http.service import Asked, Service
-from triage.problems import INTERNAL, Listed, Refused
+from triage.problems import INTERNAL, NOT_READY, Listed, Refused
+from triage.store.database import UNREACHABLE
 
 log = structlog.get_logger(__name__)
 
@@ -96,6 +97,9 @@ async def _answer(handler: Handler | None, allowed: Sequence[str], asked: Asked,
         return in_problem(refused)
     except ClientGone:
         return Answer(400)
+    except UNREACHABLE as error:
+        log.error("database_unreachable", exc_info=error)
+        return in_problem(Refused(NOT_READY, "The database does not answer.", retry_after=2))
     except Exception as error:
         log.error("unhandled", exc_info=error)
         return in_problem(Refused(INTERNAL))

@@ -25,11 +25,14 @@ from triage.http.operations import Handler, Operation
 from triage.http.service import Asked
 from triage.http.summaries import PROTECTED_KINDS
 from triage.http.visits import (
+    HOME,
     Visit,
     check_sign_in_form,
     go_to,
+    leads_on,
     new_form_secret,
     page_operation,
+    to,
 )
 from triage.log.canonical import canonical
 from triage.log.entries import NotSameIncident, SameIncident, Time
@@ -80,13 +83,18 @@ DONE: Final = {
 
 async def sign_in_page(visit: Visit) -> Answer:
     """The form for a one-time code, and the issuers to sign in with."""
-    return _sign_in_page(visit, signed_out="out" in query(visit.scope, "out"))
+    sent = query(visit.scope, "out", "to")
+    return _sign_in_page(visit, onward=leads_on(sent.get("to")), signed_out="out" in sent)
 
 
-def _sign_in_page(visit: Visit, status: int = 200, fault: str = "", signed_out: bool = False) -> Answer:
-    issuers = [(n, provider.issuer.url) for n, provider in enumerate(_with_login(visit))]
+def _sign_in_page(
+    visit: Visit, status: int = 200, fault: str = "", *, onward: str = "", signed_out: bool = False
+) -> Answer:
+    issuers = [(f"{n}{to(onward)}", provider.issuer.url) for n, provider in enumerate(_with_login(visit))]
     form = new_form_secret(visit)
-    return visit.page("sign_in.html", status, form=form, issuers=issuers, fault=fault, signed_out=signed_out)
+    return visit.page(
+        "sign_in.html", status, form=form, issuers=issuers, fault=fault, signed_out=signed_out, onward=onward
+    )
 
 
 def _with_login(visit: Visit) -> list[Provider]:
@@ -95,8 +103,9 @@ def _with_login(visit: Visit) -> list[Provider]:
 
 async def sign_in(visit: Visit) -> Answer:
     """Begin a session with a one-time code. Attempts are counted for the address and the code, in all processes."""
-    sent = await visit.form("csrf", "code")
+    sent = await visit.form("csrf", "code", "to")
     check_sign_in_form(visit, sent)
+    onward = leads_on(sent.get("to"))
     database, code = visit.service.database, sent.get("code", "")
     most = visit.service.settings.enrol_attempts_per_hour
     await access.limit(database, "review/address", visit.address(), most * 5, HOUR)
@@ -105,9 +114,10 @@ async def sign_in(visit: Visit) -> Answer:
         actor = await review.use_code(database, code)
     except Refused:
         await audit.note_sign_in(database, None, None, None, CODE_EXPIRED.code)
-        return _sign_in_page(visit, 422, "The code is wrong, was used, or has expired. Ask for a new one.")
+        fault = "The code is wrong, was used, or has expired. Ask for a new one."
+        return _sign_in_page(visit, 422, fault, onward=onward)
     _begin(visit, actor)
-    return go_to("/review")
+    return go_to(onward or HOME)
 
 
 def _begin(visit: Visit, actor: Actor) -> None:
@@ -115,16 +125,24 @@ def _begin(visit: Visit, actor: Actor) -> None:
     visit.keep(FORM, None)
 
 
+class Leaving(Struct, frozen=True, array_like=True):
+    """What the browser keeps while it is at an issuer: the sign-in that was begun, and the page to go to after it."""
+
+    pending: Pending
+    onward: str
+
+
 async def leave_for_issuer(visit: Visit) -> Answer:
     """Send the browser to an issuer. Lax, for the browser comes back from another site."""
     provider = _provider(visit, visit.path("n"))
+    onward = leads_on(query(visit.scope, "to").get("to"))
     try:
         address, pending = await oidc_login.begin(
             provider, visit.service.settings.public_url.rstrip("/") + CALLBACK, visit.now
         )
     except OidcRefused as refused:
         raise Refused(NOT_READY, "The issuer cannot be reached. Try again later.") from refused
-    visit.keep(LEAVING, pending, "Lax")
+    visit.keep(LEAVING, Leaving(pending, onward), "Lax")
     return go_to(address)
 
 
@@ -139,20 +157,20 @@ async def come_back(visit: Visit) -> Answer:
     """Begin a session for whom an issuer names. A page of ours leads on: a cookie that is Strict is not sent on a
     redirect that began at another site."""
     callback = _callback(visit)
-    pending = sessions.opened(visit.key, LEAVING, visit.cookie(LEAVING), Pending)
+    leaving = sessions.opened(visit.key, LEAVING, visit.cookie(LEAVING), Leaving)
     visit.keep(LEAVING, None, "Lax")
-    provider = next((one for one in _with_login(visit) if pending and one.issuer.url == pending.issuer), None)
+    provider = next((one for one in _with_login(visit) if leaving and one.issuer.url == leaving.pending.issuer), None)
     try:
-        if pending is None or provider is None:
+        if leaving is None or provider is None:
             raise OidcRefused(Reason.STATE)
-        subject = await oidc_login.finish(provider, pending, callback, visit.now)
+        subject = await oidc_login.finish(provider, leaving.pending, callback, visit.now)
         actor = await review.of_subject(visit.service.database, subject)
     except (OidcRefused, Refused) as refused:
         code = refused.reason.value if isinstance(refused, OidcRefused) else refused.problem.code
         await audit.note_sign_in(visit.service.database, None, None, None, code)
         return _sign_in_page(visit, 403, "You could not be signed in with this account.")
     _begin(visit, actor)
-    return visit.page("signed_in.html")
+    return visit.page("onward.html", title="You are signed in", to=leads_on(leaving.onward) or HOME)
 
 
 def _callback(visit: Visit) -> Callback:

@@ -1,9 +1,10 @@
 """A request to the review pages: who asks by the session's cookie, forms with their secret, refusals as pages."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from litestar.types import Scope
 from msgspec import structs
@@ -22,6 +23,9 @@ from triage.web.sessions import FORM, SESSION, Session
 HTML: Final = b"text/html; charset=utf-8"
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
 LONGEST_FORM: Final = 16 * 1024
+HOME: Final = "/review"
+_LEADS_ON: Final = re.compile(r"/review(/(?!sign-)[\w.-]+)*(\?[\w.=&%-]*)?", re.ASCII)
+"""The pages that signing in may lead to: this service's own, and never back to signing in or out."""
 _OF_THE_API: Final = (b"accept", b"if-none-match", b"authorization")
 """What pages do not obey: routes of the API that they call on the way answer JSON, and for the session's account."""
 
@@ -152,13 +156,38 @@ def _visited(page: Page, what: str) -> Handler:
         try:
             found = await page(visit)
         except SignedOut:
-            visit.keep(SESSION, None)
-            found = go_to("/review/sign-in")
+            found = _sign_in_first(visit)
         except Refused as refused:
             found = await _refuse(visit, refused, what)
         return structs.replace(found, headers=[*found.headers, *_headers(visit)])
 
     return answer
+
+
+def _sign_in_first(visit: Visit) -> Answer:
+    """Signing in, which leads back to the page that was asked for.
+
+    From another site, such as a mail read in the browser, the session's cookie is not sent, because it is Strict: a
+    page of ours asks once more, and nobody who is signed in has to do so again.
+    """
+    scope: Any = visit.scope
+    page = scope["path"] + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
+    asked_for = leads_on(page) if scope["method"] == "GET" else ""
+    if visit.cookie(SESSION):
+        visit.keep(SESSION, None)
+    elif asked_for and header(scope, b"sec-fetch-site") == "cross-site":
+        return visit.page("onward.html", title="One moment", to=asked_for)
+    return go_to("/review/sign-in" + to(asked_for))
+
+
+def leads_on(page: str | None) -> str:
+    """The page to go to after signing in; empty for what is no page of ours, or is the first one anyway."""
+    return page if page and page != HOME and _LEADS_ON.fullmatch(page) else ""
+
+
+def to(page: str) -> str:
+    """The query that carries the page to go to through signing in; empty where there is none."""
+    return f"?to={quote(page, safe='')}" if page else ""
 
 
 async def _refuse(visit: Visit, refused: Refused, what: str) -> Answer:

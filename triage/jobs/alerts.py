@@ -6,6 +6,7 @@ from uuid import UUID
 
 from triage.store import outbox, summaries
 from triage.store.database import Connection, Database
+from triage.store.facts import Facts
 from triage.store.outbox import ALERTED_FOR, AlertData, AlertKind, AlertRaised
 from triage.store.summaries import Team
 from triage.summaries.facts import Fact
@@ -25,7 +26,7 @@ async def raise_alerts(database: Database, now: datetime, *, public_url: str = "
         async with database.team(team.team_id) as connection:
             for incident in await outbox.children_at_stations(connection, team.team_id, now):
                 raised += await _raise(connection, team, incident, "under_18_police_station", "", now, public_url)
-            for fact in await summaries.running_detentions(connection, team.team_id):
+            for fact in await Facts(connection, team.team_id).running():
                 kind = reached(fact, now)
                 if kind and fact.expires_at:
                     mark = fact.expires_at.isoformat()

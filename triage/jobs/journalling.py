@@ -12,7 +12,7 @@ import structlog
 from triage.store import access
 from triage.store.anchors import Anchoring
 from triage.store.audit import NO_TEAM
-from triage.store.database import Database
+from triage.store.database import UNREACHABLE, Database
 from triage.store.journal import JournalFault
 from triage.store.publications import Publications
 
@@ -35,6 +35,6 @@ async def journal_forever(database: Database, publications: Publications, anchor
                 for team_id in (*teams, NO_TEAM):
                     await anchoring.write(team_id)
                 anchors_at = loop.time() + ANCHORS_EVERY_S
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, JournalFault) as error:
+        except (*UNREACHABLE, asyncpg.PostgresError, JournalFault) as error:
             log.error("journal_not_written", exc_info=error)
         await asyncio.sleep(EVERY_S)

@@ -17,15 +17,19 @@ from msgspec import Raw, Struct
 from prometheus_client import Counter
 
 from triage import codes
-from triage.store import outbox, summaries
+from triage.log.diversion import RULE
+from triage.store import facts, outbox, summaries
 from triage.store.database import Connection, Database
 from triage.store.journal import Journal
 from triage.store.journal import Published as Line
 from triage.store.outbox import SummaryData, SummaryPublished
 from triage.store.summaries import Head, Run, Team
 from triage.summaries import editions
-from triage.summaries.editions import Summary
+from triage.summaries.causes import causes
+from triage.summaries.editions import Summary, Why
 from triage.summaries.facts import Fact
+from triage.summaries.quarterly import FORCE_LINE
+from triage.summaries.registry import MEASURES_VERSION
 from triage.summaries.schedule import Slot, due_slots, is_late, is_restated
 from triage.times import Period, PeriodKind, parse_period
 
@@ -77,6 +81,7 @@ async def publish_due(database: Database, now: datetime, manner: Manner = PLAIN)
     Running it again at the same instant changes nothing. A period whose run fails is recorded as failed and does not
     hold back the others.
     """
+    await summaries.keep_code_lists(database)
     done: list[Published] = []
     for team in await summaries.teams(database):
         done += await _publish_team(database, team, now, manner)
@@ -114,12 +119,13 @@ async def publish(
                     as_at=now,
                     chain_head=head.link.hex(),
                     codes_version=codes.version,
+                    codes_digest=codes.digest().hex(),
                     silent=loaded.scope.silent,
                     notes=editions.notes(loaded.scope, late),
                     measures=await asyncio.to_thread(editions.compute, loaded.scope),
                 )
                 await _store(connection, team, slot, summary, head, manner)
-            await summaries.keep_facts(connection, team.team_id, loaded.fresh)
+            await facts.keep(connection, team.team_id, loaded.fresh)
     except _LOST:
         return None
     except Exception as error:
@@ -149,7 +155,7 @@ async def restate(database: Database, team: Team, run: Run, now: datetime, manne
                     await summaries.set_checked(connection, team.team_id, run, head.seq, now)
                 else:
                     await _store(connection, team, slot, summary, head, manner)
-            await summaries.keep_facts(connection, team.team_id, fresh)
+            await facts.keep(connection, team.team_id, fresh)
     except _LOST:
         return None
     except Exception as error:
@@ -163,6 +169,7 @@ async def restate(database: Database, team: Team, run: Run, now: datetime, manne
 
 
 async def _publish_team(database: Database, team: Team, now: datetime, manner: Manner) -> list[Published]:
+    await facts.bring_up_to_date(database, team.team_id)
     async with database.team(team.team_id) as connection:
         runs = await summaries.runs(connection, team.team_id)
         head = await summaries.head(connection, team.team_id)
@@ -209,16 +216,16 @@ async def _next(
     connection: Connection, team: Team, slot: Slot, before: Summary, first: Summary, now: datetime
 ) -> tuple[Summary | None, Head, list[Fact]]:
     assert before.as_at and before.as_at_seq is not None
-    then = await summaries.load_scope(connection, team, slot, before.as_at)
+    then = await summaries.load_scope(connection, team, slot, before.as_at, known_at=now)
     head = await summaries.head(connection, team.team_id)
     at_old_instant = await asyncio.to_thread(editions.compute, then.scope)
     if not editions.flows_differ(before.measures, at_old_instant):
         return None, head, then.fresh
     loaded = await summaries.load_scope(connection, team, slot, now)
     computed = editions.keep_snapshots(await asyncio.to_thread(editions.compute, loaded.scope), first.measures)
-    kinds = await summaries.kinds_since(connection, team.team_id, before.as_at_seq, loaded.scope)
-    if before.codes_version != codes.version:
-        kinds = (*kinds, "code_lists")
+    moved = await summaries.moved_since(connection, team.team_id, before.as_at_seq, then.scope)
+    before_flows = [one for one in before.measures if one.kind == "flow"]
+    why = await asyncio.to_thread(causes, before_flows, at_old_instant, then.scope, moved, _elsewhere(before))
     summary = Summary(
         kind=before.kind,
         form="internal",
@@ -233,13 +240,23 @@ async def _next(
         as_at=now,
         chain_head=head.link.hex(),
         codes_version=codes.version,
+        codes_digest=codes.digest().hex(),
         silent=loaded.scope.silent,
         notes=editions.notes(loaded.scope, before.late),
         measures=computed,
         previous=before.edition,
-        changes=editions.changes(before.measures, at_old_instant, computed, kinds),
+        changes=editions.changes(before.measures, at_old_instant, computed, why),
     )
     return summary, head, loaded.fresh
+
+
+def _elsewhere(before: Summary) -> Why:
+    """What else than entries moved on since an edition: by line, and under the empty name for every line."""
+    moved_on = {
+        "code_lists": before.codes_digest != codes.digest().hex(),
+        "rules": (before.rules, before.measures_version) != (RULE, MEASURES_VERSION),
+    }
+    return {FORCE_LINE: ("force_total",), "": tuple(name for name, has in moved_on.items() if has)}
 
 
 async def _store(connection: Connection, team: Team, slot: Slot, summary: Summary, head: Head, manner: Manner) -> None:
@@ -253,7 +270,7 @@ async def _store(connection: Connection, team: Team, slot: Slot, summary: Summar
         edition=summary.edition,
         chain_head=head.link.hex(),
         late=summary.late,
-        link=f"{manner.public_url}/v1/summaries/{summary.kind}/{summary.period}?edition={summary.edition}",
+        link=f"{manner.public_url}/review/summaries/{summary.kind}/{summary.period}?edition={summary.edition}",
     )
     key = f"summary {summary.kind} {summary.period} {summary.form} {summary.edition}"
     payload = SummaryPublished(timestamp=summary.published_at, data=data)

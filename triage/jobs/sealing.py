@@ -7,7 +7,7 @@ import asyncpg
 import structlog
 
 from triage.store import audit
-from triage.store.database import Database
+from triage.store.database import UNREACHABLE, Database
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +26,6 @@ async def seal_forever(database: Database) -> None:
                 await audit.prepare_months(database)
                 months_at = loop.time() + MONTHS_EVERY_S
             await audit.seal(database)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        except (*UNREACHABLE, asyncpg.PostgresError) as error:
             log.error("audit_not_sealed", exc_info=error)
         await asyncio.sleep(EVERY_S)

@@ -5,6 +5,7 @@ Disagreements are in `triage.log.consensus`; what time alone raises in `triage.l
 
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -26,7 +27,7 @@ _RANKS = codes.list("authorised_rank").codes
 _PHYSICAL_NEEDS = ("treat_on_scene", "ed_needed", "ed_immediate")
 
 
-class Terms(Struct, frozen=True):
+class Terms(Struct):
     """What an owner sets and a fold depends on, beside the code lists.
 
     A police station is no place of safety for anybody after `police_station_allowed_until` (its last day); the Mental
@@ -36,6 +37,10 @@ class Terms(Struct, frozen=True):
     zone: ZoneInfo = LONDON
     day_start_hour: int = DAY_START_HOUR
     police_station_allowed_until: date | None = None
+
+
+TERMS: Final = Terms()
+"""What is in force. As with the code lists the object stays the same when an owner's terms are put into it at start."""
 
 
 def of(facts: Facts, clock: Clock | None, child: bool, terms: Terms) -> Iterator[str]:

@@ -20,7 +20,7 @@ from triage.log.detention import Clock
 from triage.log.diversion import CLINICAL, POLICE_ONLY, Result
 from triage.log.entries import AMENDABLE, Contact, Held
 from triage.log.evidence import Facts
-from triage.log.flags import Terms
+from triage.log.flags import TERMS, Terms
 from triage.log.intents import Claim
 from triage.log.standing import Record, Standing, captured, judges, read
 from triage.log.view import (
@@ -45,8 +45,6 @@ _SHOWN_TO_LEADS = timedelta(days=28)
 _SHOWN_TO_FIELD = timedelta(hours=72)
 _THRESHOLDS = (5, 2)
 _UNDER_WAY = ("open", "awaiting_outcome")
-
-TERMS = Terms()
 
 
 class Incident(Struct, frozen=True, kw_only=True, gc=False):

@@ -16,7 +16,7 @@ from triage.log import consensus, course, detention, standing
 from triage.log.canonical import coded_fields
 from triage.log.detention import Clock
 from triage.log.entries import Amendment, AnyEntry, Detention, Held, Withdrawal
-from triage.log.flags import Terms
+from triage.log.flags import TERMS, Terms
 from triage.log.standing import SKEW_TOLERATED_MS, Record
 
 NOTICES: Final = {
@@ -41,8 +41,6 @@ ARRIVALS: Final = frozenset({"began", "kept_from", "arrived_site", "entered", "t
 
 RELEASE: Final = NOTICES["check_power_to_release"]
 NO_STATION: Final = "Police stations are no longer places of safety."
-TERMS: Final = Terms()
-"""What holds where an owner has set nothing."""
 
 _NOTHING: Final = standing.read(())
 _TOLERATED: Final = timedelta(milliseconds=SKEW_TOLERATED_MS)

@@ -26,8 +26,8 @@ from triage.log.entries import (
     Withdrawal,
     replacement,
 )
-from triage.log.flags import Terms
-from triage.log.incident import TERMS, Incident, at, blind, fold, repeat_turns, turns
+from triage.log.flags import TERMS, Terms
+from triage.log.incident import Incident, at, blind, fold, repeat_turns, turns
 from triage.log.standing import judges, kind, originals, out_of_force, permitted, without_training
 from triage.log.view import Audience, Side, View
 

@@ -6,7 +6,7 @@ the one it last served, so that a query that forgets its `where` still sees one 
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Final, cast
 from uuid import UUID
 
 import asyncpg
@@ -18,6 +18,18 @@ FIRST_PLANS_FOR = 16
 """How often a connection is taken before it plans its statements anew; then at every doubling."""
 
 Connection = asyncpg.Connection | PoolConnectionProxy
+
+UNREACHABLE: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.TargetServerAttributeNotMatched,
+)
+"""What is raised when a server is gone, ends, starts, is full, or has become a standby: to be tried again."""
 
 
 class TeamConnection(asyncpg.Connection):

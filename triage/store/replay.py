@@ -3,94 +3,78 @@
 What the service keeps beside the entries (incidents, facts) is not looked at: the log alone gives the numbers again.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import asyncpg
 from msgspec import structs
 
 from triage import codes
-from triage.log import links
-from triage.log.course import PersonEvent
 from triage.log.diversion import RULE
-from triage.log.entries import Held
-from triage.log.incident import Incident, fold, person_events
-from triage.store.appending import LINKS, held_of
+from triage.store.appending import held_of
 from triage.store.database import Connection
-from triage.store.summaries import AROUND, SQL, Team, assemble, pooled_since, slot_of
+from triage.store.summaries import AROUND, SQL, Team, assemble, code_lists, force_totals, pooled_since, slot_of
 from triage.summaries import editions
 from triage.summaries.editions import Summary
-from triage.summaries.facts import Around, Fact, fact_of
+from triage.summaries.facts import Fact, facts_of, profile_at
 from triage.summaries.figures import Measure
-from triage.summaries.registry import Scope
+from triage.summaries.registry import MEASURES_VERSION, ForceTotal, Scope
 from triage.summaries.schedule import Slot
 
 PAGE: Final = 5000
 
 
 class OtherRules(Exception):
-    """The edition was computed under rules or code lists that this program does not have in force."""
+    """The edition was computed under rules that this program no longer carries, or code lists that are not kept."""
 
 
 async def recompute(connection: Connection, team: Team, summary: Summary) -> tuple[Measure, ...]:
-    """The flow measures of an edition, from the log up to its position. Raises OtherRules.
+    """The flow measures of an edition, from the log up to its position, under the rules and code lists of then.
 
-    Reads the whole log up to there: an audit, not something to wait for.
+    Raises OtherRules. Reads the whole log up to there: an audit, not something to wait for. The code lists of then are
+    in force in the process while it computes, so it is for a command and not for the service.
     """
-    if (summary.rules, summary.codes_version) != (RULE, codes.version):
-        raise OtherRules(f"needs {summary.rules} and code lists {summary.codes_version}")
+    if summary.rules != RULE:
+        raise OtherRules(f"it needs rule set {summary.rules}; this program has {RULE}")
+    if summary.measures_version > MEASURES_VERSION:
+        raise OtherRules(f"it needs version {summary.measures_version} of the measures, of a newer program")
+    lists = await _lists_of(connection, summary)
     assert summary.as_at and summary.as_at_seq is not None
-    facts = facts_of(await _log(connection, team.team_id, summary.as_at_seq))
-    scope = _scope(team, slot_of(summary), summary.as_at, facts)
-    scope = structs.replace(scope, silent=summary.silent)
-    return tuple(one for one in editions.compute(scope) if one.kind == "flow")
+    rows = await _log(connection, team.team_id, summary.as_at_seq)
+    slot = slot_of(summary)
+    totals = await force_totals(connection, team.team_id, slot.period, summary.as_at)
+    with codes.reading(lists):
+        facts = facts_of(held_of(*row) for row in rows)
+        scope = structs.replace(_scope(team, slot, summary.as_at, facts, totals), silent=summary.silent)
+        return tuple(one for one in editions.compute(scope, summary.measures_version) if one.kind == "flow")
 
 
-async def _log(connection: Connection, team_id: UUID, until: int) -> list[Held]:
-    held: list[Held] = []
-    while rows := await connection.fetch(SQL.log_until, team_id, held[-1].seq if held else 0, until, PAGE):
-        held += [held_of(*row) for row in rows]
-    return held
+async def _lists_of(connection: Connection, summary: Summary) -> bytes:
+    digest = summary.codes_digest
+    if digest == codes.digest().hex() or (not digest and summary.codes_version == codes.version):
+        return codes.document()
+    kept = await code_lists(connection, bytes.fromhex(digest)) if digest else None
+    if kept is None:
+        raise OtherRules(f"the code lists it was computed under (version {summary.codes_version}) are not kept here")
+    return kept
 
 
-def facts_of(held: Iterable[Held]) -> list[Fact]:
-    """Every incident of these entries, graded with what the other incidents of its people contribute."""
-    entries = list(held)
-    parts = links.components(one for one in entries if isinstance(one.entry, LINKS))
-    root = {i: part.id for part in parts for i in part.incident_ids}
-    groups: dict[UUID, list[Held]] = defaultdict(list)
-    for one in entries:
-        groups[root.get(one.entry.incident_id, one.entry.incident_id)].append(one)
-    incidents = {i: fold(group, ids=links.incident_ids(group)) for i, group in groups.items()}
-    of_person: dict[UUID, list[Incident]] = defaultdict(list)
-    for incident in incidents.values():
-        for person in incident.people:
-            of_person[person].append(incident)
-    return [
-        fact_of(fold(groups[i], others, ids=incident.incident_ids) if others else incident, others)
-        for i, incident in incidents.items()
-        for others in [_others(incident, of_person)]
-    ]
+async def _log(connection: Connection, team_id: UUID, until: int) -> list[asyncpg.Record]:
+    read: list[asyncpg.Record] = []
+    while rows := await connection.fetch(SQL.log_until, team_id, read[-1]["seq"] if read else 0, until, PAGE):
+        read += rows
+    return read
 
 
-def _others(incident: Incident, of_person: dict[UUID, list[Incident]]) -> tuple[PersonEvent, ...]:
-    found = {
-        event
-        for person in incident.people
-        for other in of_person[person]
-        if other.id != incident.id
-        for event in person_events(other)
-    }
-    return tuple(sorted(found, key=lambda event: (event.at, event.code, event.entry.bytes)))
-
-
-def _scope(team: Team, slot: Slot, as_at: datetime, facts: Iterable[Fact]) -> Scope:
-    every = [Around(fact, False) for fact in facts]
+def _scope(team: Team, slot: Slot, as_at: datetime, facts: Iterable[Fact], totals: Sequence[ForceTotal]) -> Scope:
+    every = list(facts)
+    of_period = [one for one in every if slot.starts_at <= one.at < slot.ends_at]
     since = pooled_since(slot, team.calendar.zone) or slot.starts_at
-    of_period = [one for one in every if since <= one.fact.at < slot.ends_at]
-    people = {person for one in of_period if one.fact.at >= slot.starts_at for person in one.fact.people}
+    earlier = Counter(profile_at(one, as_at) for one in every if since <= one.at < slot.starts_at and one.counts)
+    people = {person for one in of_period for person in one.people}
     first, last = slot.starts_at - AROUND, slot.ends_at + AROUND
-    theirs = [one for one in every if first <= one.fact.at < last and not people.isdisjoint(one.fact.people)]
-    return assemble(team, slot, as_at, of_period, (), theirs)
+    theirs = [one for one in every if first <= one.at < last and not people.isdisjoint(one.people)]
+    return assemble(team, slot, as_at, of_period, earlier, (), theirs, totals=totals)

@@ -3,10 +3,9 @@
 What measures need is read within one snapshot, so the incidents are those of the log's head that is read with them.
 """
 
-import asyncio
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
 from uuid import UUID
@@ -17,18 +16,18 @@ import msgspec
 from msgspec import Struct
 
 from triage import codes
-from triage.log import links
-from triage.log.course import PersonEvent
 from triage.log.diversion import RULE
-from triage.log.incident import fold
 from triage.store.appending import held_of
 from triage.store.database import Connection, Database
+from triage.store.facts import SQL as FACTS
+from triage.store.facts import Facts, related_of
 from triage.store.statements import load
 from triage.summaries import comparison, editions
+from triage.summaries.causes import Moved
 from triage.summaries.comparison import Report, Span
 from triage.summaries.editions import Form, Summary
-from triage.summaries.facts import Around, Fact, decode, encode, fact_of
-from triage.summaries.registry import POOLED_MONTHS, Scope
+from triage.summaries.facts import Around, Fact, Profile, profile_at
+from triage.summaries.registry import POOLED_MONTHS, ForceTotal, Scope
 from triage.summaries.schedule import DEFAULTS, Calendar, Due, Slot, slot
 from triage.times import Period, PeriodKind, parse_period, period_of
 
@@ -38,10 +37,6 @@ RECENT: Final = timedelta(days=28)
 """How far back open outcomes and other things to do are looked for."""
 AROUND: Final = timedelta(days=90)
 """How far before and after a period the other incidents of its people matter."""
-CHUNK: Final = 250
-"""Incidents added up at once: requests served by the same process pass between."""
-
-_related = msgspec.json.Decoder(tuple[PersonEvent, ...]).decode
 
 
 class Team(Struct, frozen=True):
@@ -157,48 +152,60 @@ class Loaded:
     """A scope, with the facts that had to be made for it, to be kept for the next time."""
 
     scope: Scope
-    fresh: list[Fact] = field(default_factory=list)
+    fresh: list[Fact]
 
 
-async def load_scope(connection: Connection, team: Team, slot: Slot, as_at: datetime) -> Loaded:
-    """Everything the measures of a period need, as the log stands in the connection's snapshot."""
-    loading = _Loading(connection, team.team_id)
+async def load_scope(
+    connection: Connection, team: Team, slot: Slot, as_at: datetime, known_at: datetime | None = None
+) -> Loaded:
+    """Everything the measures of a period need, as the log stands in the connection's snapshot.
+
+    `known_at` is until when totals of the force count that were entered; by default `as_at`.
+    """
+    facts = Facts(connection, team.team_id)
     starts_at, ends_at = slot.starts_at, slot.ends_at
+    of_period = await facts.between(starts_at, ends_at)
     since = pooled_since(slot, team.calendar.zone)
-    of_period = await loading.fetch(SQL.members, since or starts_at, ends_at)
-    recent = await loading.fetch(SQL.members, as_at - RECENT, as_at)
-    people = {person for around in of_period for person in around.fact.people if around.fact.at >= starts_at}
-    theirs = await loading.fetch(SQL.of_people, list(people), starts_at - AROUND, ends_at + AROUND) if people else []
+    earlier = await facts.profiles(since, starts_at, as_at) if since and since < starts_at else {}
+    longer = slot.period.kind not in ("daily", "weekly")
+    recent = await facts.recent(as_at - RECENT, as_at, duplicates_only=longer)
+    people = {person for fact in of_period for person in fact.people}
+    theirs = await facts.of_people(people, starts_at - AROUND, ends_at + AROUND) if people else []
     restated = await connection.fetchval(SQL.restated, team.team_id, starts_at, ends_at)
-    scope = assemble(team, slot, as_at, of_period, recent, theirs, restated)
+    totals = await force_totals(connection, team.team_id, slot.period, known_at or as_at)
+    scope = assemble(team, slot, as_at, of_period, earlier, recent, theirs, restated, totals)
     if not scope.members and not await connection.fetchval(SQL.heard, team.team_id, starts_at, ends_at):
         scope = msgspec.structs.replace(scope, silent=True)
-    return Loaded(scope, loading.fresh)
+    return Loaded(scope, facts.fresh)
 
 
 def assemble(
     team: Team,
     slot: Slot,
     as_at: datetime,
-    of_period: Iterable[Around],
+    of_period: Iterable[Fact],
+    earlier: Mapping[Profile, int],
     recent: Iterable[Around],
-    theirs: Iterable[Around],
+    theirs: Iterable[Fact],
     restated: int = 0,
+    totals: Sequence[ForceTotal] = (),
 ) -> Scope:
-    """The scope of those of these incidents that count. `of_period` reaches back as far as is pooled."""
-    counting = [around.fact for around in of_period if around.fact.counts]
+    """The scope of those of these incidents that count; `earlier` are pooled with those of the period."""
+    members = [fact for fact in of_period if fact.counts]
     since = pooled_since(slot, team.calendar.zone)
     return Scope(
         kind=slot.period.kind,
         starts_at=slot.starts_at,
         ends_at=slot.ends_at,
         as_at=as_at,
-        members=[fact for fact in counting if fact.at >= slot.starts_at],
+        members=members,
         recent=[around for around in recent if around.fact.counts],
-        pooled=counting if since else (),
-        of_person=by_person(around.fact for around in theirs if around.fact.counts),
+        pooled=Counter(earlier) + Counter(profile_at(fact, as_at) for fact in members) if since else {},
+        pooled_since=since,
+        of_person=by_person(fact for fact in theirs if fact.counts),
         restated=restated,
         populations=codes.populations,
+        force_total=totals[-1] if totals else None,
         zone=team.calendar.zone,
     )
 
@@ -220,78 +227,54 @@ def by_person(facts: Iterable[Fact]) -> dict[UUID, list[Fact]]:
     return dict(found)
 
 
-@dataclass(slots=True)
-class _Loading:
-    """Facts of one snapshot: those kept that are still true, the others made from their entries."""
-
-    connection: Connection
-    team_id: UUID
-    version: str = field(default_factory=editions.rules_in_force)
-    known: dict[UUID, Fact] = field(default_factory=dict)
-    fresh: list[Fact] = field(default_factory=list)
-
-    async def fetch(self, statement: str, *args: object) -> list[Around]:
-        rows = await self.connection.fetch(statement, self.team_id, *args, self.version)
-        new = [row for row in rows if row["id"] not in self.known]
-        # in a thread: a year of a large team takes seconds, and the same process serves phones
-        self.known |= await asyncio.to_thread(_decoded, new)
-        stale = [row for row in new if row["body"] is None]
-        for start in range(0, len(stale), CHUNK):
-            await self._make(stale[start : start + CHUNK])
-        return [Around(self.known[row["id"]], row["duplicate"]) for row in rows if row["id"] in self.known]
-
-    async def _make(self, rows: Sequence[asyncpg.Record]) -> None:
-        by_id = {row["id"]: row for row in rows}
-        entries = defaultdict(list)
-        for root, *columns in await self.connection.fetch(SQL.entries, self.team_id, list(by_id)):
-            entries[root].append(held_of(*columns))
-        for root, held in entries.items():
-            others = _related(by_id[root]["related"])
-            incident = fold(held, others, ids=links.incident_ids(held))
-            fact = msgspec.structs.replace(fact_of(incident, others), seq=by_id[root]["seq"])
-            self.known[root] = fact
-            self.fresh.append(fact)
-
-
 def slot_of(summary: Summary) -> Slot:
     """The instants that an edition was published for: a calendar changed since changes no past period."""
     period = parse_period(summary.kind, summary.period)
     return Slot(period, summary.starts_at, summary.ends_at, summary.due_at)
 
 
-def _decoded(rows: Iterable[asyncpg.Record]) -> dict[UUID, Fact]:
-    return {row["id"]: decode(row["body"]) for row in rows if row["body"] is not None}
+async def moved_since(connection: Connection, team_id: UUID, since: int, scope: Scope) -> Moved:
+    """The incidents of a period, or of its people, that entries after a position bear on, and those they came from."""
+    ids = {fact.id for fact in scope.members} | {fact.id for facts in scope.of_person.values() for fact in facts}
+    rows = await connection.fetch(SQL.moved_since, team_id, since, list(ids))
+    roots = [row["id"] for row in rows]
+    held = [held_of(*columns) for _, *columns in await connection.fetch(FACTS.entries, team_id, roots)]
+    inside = {one.entry.incident_id for one in held}
+    related = {
+        row["id"]: [event for event in related_of(row["related"]) if event.incident not in inside] for row in rows
+    }
+    return Moved(since, held, related)
 
 
-async def running_detentions(connection: Connection, team_id: UUID) -> list[Fact]:
-    """The incidents whose detention has no end on record."""
-    loading = _Loading(connection, team_id)
-    return [around.fact for around in await loading.fetch(SQL.running)]
+async def enter_force_total(
+    connection: Connection, team_id: UUID, period: Period, s136: int, source: str, now: datetime
+) -> ForceTotal:
+    """Note how often the whole force used s136 in a quarter or year; its summary is looked at again."""
+    async with connection.transaction():
+        key = (team_id, period.kind, period.name)
+        version = await connection.fetchval(SQL.enter_force_total, *key, s136, source, now)
+        await connection.execute(SQL.look_again, *key)
+    return ForceTotal(version, s136, source)
 
 
-async def keep_facts(connection: Connection, team_id: UUID, facts: Sequence[Fact]) -> None:
-    """Keep facts for the next time; an older one never replaces a newer."""
-    version = editions.rules_in_force()
-    for start in range(0, len(facts), CHUNK):
-        chunk = sorted(facts[start : start + CHUNK], key=lambda fact: fact.id)  # in one order: no deadlock
-        await connection.execute(
-            SQL.keep_facts,
-            team_id,
-            [fact.id for fact in chunk],
-            [fact.seq for fact in chunk],
-            [fact.at for fact in chunk],
-            version,
-            [encode(fact) for fact in chunk],
-        )
+async def force_totals(connection: Connection, team_id: UUID, period: Period, until: datetime) -> list[ForceTotal]:
+    """What was entered for a period by an instant, the newest version last."""
+    rows = await connection.fetch(SQL.force_totals, team_id, period.kind, period.name, until)
+    return [ForceTotal(*row.values()) for row in rows]
 
 
-async def kinds_since(connection: Connection, team_id: UUID, since: int, scope: Scope) -> tuple[str, ...]:
-    """The kinds of entries that came to the incidents of a period after a position; of all where none of those did."""
-    ids = [fact.id for fact in scope.members] + [fact.id for facts in scope.of_person.values() for fact in facts]
-    now = (await head(connection, team_id)).seq
-    rows = await connection.fetch(SQL.kinds_since, team_id, since, now, ids)
-    rows = rows or await connection.fetch(SQL.kinds_since, team_id, since, now, None)
-    return tuple(row["kind"] for row in rows)
+async def keep_code_lists(database: Database) -> None:
+    """Keep the code lists in force, so that what is computed under them can be computed again when they are others."""
+    digest = codes.digest()
+    async with database.anyone() as connection:
+        if not await connection.fetchval(SQL.code_lists, digest):
+            await connection.execute(SQL.keep_code_lists, digest, codes.version, codes.document())
+
+
+async def code_lists(connection: Connection, digest: bytes) -> bytes | None:
+    """Code lists that were kept."""
+    body: bytes | None = await connection.fetchval(SQL.code_lists, digest)
+    return body
 
 
 # --- what was done ---
@@ -466,8 +449,8 @@ async def anchors(connection: Connection, team_id: UUID) -> list[Anchor]:
 async def between(connection: Connection, team: Team, starts: date, ends: date) -> list[Fact]:
     """The incidents that count of the operational days from `starts` to before `ends`."""
     where = slot(Period("daily", "", starts, ends), team.calendar)
-    found = await _Loading(connection, team.team_id).fetch(SQL.members, where.starts_at, where.ends_at)
-    return [around.fact for around in found if around.fact.counts]
+    found = await Facts(connection, team.team_id).between(where.starts_at, where.ends_at)
+    return [fact for fact in found if fact.counts]
 
 
 async def compare(connection: Connection, team: Team, first: Span, second: Span, now: datetime) -> Report:

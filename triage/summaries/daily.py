@@ -51,9 +51,6 @@ _POWER_OF = {
     "returned_under_act": "returned",
 }
 
-PLACES = {one.code: one.label for one in codes.list("place_of_safety") if not one.missing} | {
-    "unknown": "Place not recorded"
-}
 PROFESSIONS = {"police": "Police", "nurse": "Nurse", "paramedic": "Paramedic"}
 
 ACTIONS = {
@@ -258,7 +255,7 @@ def handover_minutes(scope: Scope) -> Figure:
     stays = [stay for fact in scope.members for stay in fact.stays]
     rows: list[Row] = []
     known = 0
-    for code, label in PLACES.items():
+    for code, label in _places().items():
         here = [stay for stay in stays if (stay.place or "unknown") == code]
         minutes = [stay.handover_minutes for stay in here if stay.handover_minutes is not None]
         if not here:
@@ -271,6 +268,11 @@ def handover_minutes(scope: Scope) -> Figure:
             row(code, label, over, len(minutes), len(here) - len(minutes), column="over_target"),
         ]
     return Figure(rows=tuple(rows), known=known, missing=len(stays) - known)
+
+
+def _places() -> dict[str, str]:
+    known = {one.code: one.label for one in codes.list("place_of_safety") if not one.missing}
+    return known | {"unknown": "Place not recorded"}
 
 
 @measure(

@@ -1,6 +1,6 @@
 """Editions: what is published for a period, and how an edition differs from the one before it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -26,8 +26,9 @@ NO_DATA = "No data: the run for this period failed. It is tried again until it s
 class Difference(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A line that differs from the previous edition.
 
-    `why`: `entries`, because of what was added to the log (or a change of the code lists) since, of the `kinds` named;
-    `time`, because a grade left P or a follow-up time ran out. A line that changed for both reasons is two changes.
+    `why`: `entries`, because of what was added to the log since, of the `kinds` named (`code_lists`, `rules` and
+    `force_total` where these changed); `time`, because a grade left P or a follow-up time ran out. A line that changed
+    for both reasons is two changes.
     """
 
     line: str
@@ -41,6 +42,7 @@ class Difference(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Summary(Struct, frozen=True, kw_only=True):
     """An internal edition. (`as_at_seq`, `as_at`, `rules`, `codes_version`, `measures_version`) fix every flow number.
 
+    `codes_digest` is that of the code lists themselves, which are kept under it.
     Snapshot measures are those of the first edition. `edition` 0 stands for a period whose run failed: no data.
     """
 
@@ -58,6 +60,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     chain_head: str | None
     rules: str = RULE
     codes_version: int = 0
+    codes_digest: str = ""
     measures_version: int = MEASURES_VERSION
     silent: bool = False
     notes: tuple[str, ...] = ()
@@ -82,12 +85,13 @@ def decode(body: bytes) -> Summary:
 
 def rules_in_force() -> str:
     """What numbers depend on beside the entries. When it moves on, facts are made anew and editions looked at again."""
-    return f"{RULE} facts {FACTS_VERSION} measures {MEASURES_VERSION} codes {codes.version}"
+    lists = f"{codes.version} {codes.digest()[:4].hex()}"
+    return f"{RULE} facts {FACTS_VERSION} measures {MEASURES_VERSION} codes {lists}"
 
 
-def compute(scope: Scope) -> tuple[Measure, ...]:
-    """Every measure of the internal form of a period."""
-    return tuple(one.measure(scope) for one in definitions(scope.kind))
+def compute(scope: Scope, version: int = MEASURES_VERSION) -> tuple[Measure, ...]:
+    """Every measure of the internal form of a period, as a version of the measures defines them."""
+    return tuple(one.measure(scope) for one in definitions(scope.kind, version))
 
 
 def notes(scope: Scope, late: bool) -> tuple[str, ...]:
@@ -113,12 +117,16 @@ def flows_differ(old: Sequence[Measure], new: Sequence[Measure]) -> bool:
     return any(True for _ in _differences(old, new))
 
 
+Why = Mapping[str, tuple[str, ...]]
+"""For a line, the kinds of entries that changed it."""
+
+
 def changes(
-    old: Sequence[Measure], then: Sequence[Measure], new: Sequence[Measure], kinds: Sequence[str]
+    old: Sequence[Measure], then: Sequence[Measure], new: Sequence[Measure], why: Why
 ) -> tuple[Difference, ...]:
     """What changed since `old`: up to `then` (the new position, the old instant) by entries, from there on by time."""
     by_entries = [
-        Difference(line=line, label=label, old=a, new=b, why="entries", kinds=tuple(kinds))
+        Difference(line=line, label=label, old=a, new=b, why="entries", kinds=why.get(line, ()))
         for line, label, a, b in _differences(old, then)
     ]
     by_time = [
@@ -143,6 +151,11 @@ def _differences(
             (_, x), (label, y) = a.get(line, ("", 0)), b.get(line, ("", 0))
             if x != y:
                 yield line, label or a[line][0], x, y
+
+
+def lines_of(measures: Iterable[Measure]) -> dict[str, int | float | None]:
+    """Every line that a later edition may be compared in, with its value."""
+    return {line: value for measure in measures if measure.kind == "flow" for line, (_, value) in _lines(measure)}
 
 
 def _lines(measure: Measure) -> Iterator[tuple[str, Line]]:

@@ -4,25 +4,26 @@ A fact holds nothing that depends on the time of reading: whether a grade is sti
 much of a clock is left follows from the instant that a summary is computed for. All times are corrected for skew.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from triage import codes
-from triage.log import course, intents
+from triage.log import course, intents, links
 from triage.log.course import Decided
 from triage.log.diversion import Grading
-from triage.log.entries import Contact
+from triage.log.entries import Contact, Held, NotSameIncident, SameIncident, Withdrawal
 from triage.log.evidence import Facts, contemporaneous
 from triage.log.flags import LATE
-from triage.log.incident import Incident
+from triage.log.incident import Incident, fold, person_events
 from triage.log.standing import Standing, captured
 
-FACTS_VERSION = 1
+FACTS_VERSION = 2
 """Moves on when a field is added or means something else: facts kept under another version are made anew."""
 
 ASKED: tuple[str, ...] = (
@@ -169,6 +170,16 @@ class Fact(Part, frozen=True):
         return self.s136.reason not in ("none", "corrected")
 
 
+class Profile(Struct, frozen=True, array_like=True):
+    """What the pooled tables ask of an incident, and no more: few enough that the database counts them."""
+
+    ethnicity: str | None
+    sex: str | None
+    age_band: str | None
+    used_s136: bool
+    grade: str | None
+
+
 class Around(Struct, frozen=True, gc=False):
     """A fact with what is not the incident's own: whether the machine suggests a duplicate."""
 
@@ -188,6 +199,30 @@ def encode(fact: Fact) -> bytes:
 def decode(body: bytes) -> Fact:
     """The fact that was kept."""
     return _decode(body)
+
+
+_profile = msgspec.json.Encoder().encode
+_read_profile = msgspec.json.Decoder(Profile).decode
+
+
+def profile_of(fact: Fact) -> str | None:
+    """The profile to keep, with the grade that is no longer pending; None for what counts nowhere."""
+    return _profile(_profile_of(fact, fact.s136.grade)).decode() if fact.counts else None
+
+
+def read_profile(text: str, pending: bool) -> Profile:
+    """A kept profile as it stands at an instant: P where the 24 hours are not over then."""
+    profile = _read_profile(text)
+    return structs.replace(profile, grade="P") if pending else profile
+
+
+def profile_at(fact: Fact, now: datetime) -> Profile:
+    """The profile as it stands at an instant."""
+    return _profile_of(fact, fact.s136.at(now))
+
+
+def _profile_of(fact: Fact, grade: str | None) -> Profile:
+    return Profile(fact.ethnicity, fact.sex, fact.age_band, fact.used_s136, grade)
 
 
 def fact_of(incident: Incident, others: Iterable[course.PersonEvent] = ()) -> Fact:
@@ -262,6 +297,46 @@ def fact_of(incident: Incident, others: Iterable[course.PersonEvent] = ()) -> Fa
         entries=len(record.held),
         late_entries=sum(one.received_at - captured(one) > LATE for one in record.held),
     )
+
+
+def facts_of(held: Iterable[Held], related: Mapping[UUID, Iterable[course.PersonEvent]] = {}) -> list[Fact]:
+    """Every incident that these entries add up to, graded with what the other incidents of its people contribute.
+
+    `related` is what incidents of which there is no entry here contribute, by the incident that it concerns.
+    """
+    entries = list(held)
+    statements = [one for one in entries if isinstance(one.entry, SameIncident | NotSameIncident | Withdrawal)]
+    root = {i: part.id for part in links.components(statements) for i in part.incident_ids}
+    groups: dict[UUID, list[Held]] = defaultdict(list)
+    for one in entries:
+        groups[root.get(one.entry.incident_id, one.entry.incident_id)].append(one)
+    incidents = {i: fold(group, ids=links.incident_ids(group)) for i, group in groups.items()}
+    of_person: dict[UUID, list[Incident]] = defaultdict(list)
+    for incident in incidents.values():
+        for person in incident.people:
+            of_person[person].append(incident)
+    return [
+        fact_of(fold(groups[i], others, ids=incident.incident_ids) if others else incident, others)
+        for i, incident in incidents.items()
+        for others in [_others(incident, of_person, related)]
+    ]
+
+
+def _others(
+    incident: Incident,
+    of_person: Mapping[UUID, Sequence[Incident]],
+    related: Mapping[UUID, Iterable[course.PersonEvent]],
+) -> tuple[course.PersonEvent, ...]:
+    found = {
+        event
+        for person in incident.people
+        for other in of_person[person]
+        if other.id != incident.id
+        for event in person_events(other)
+    }
+    if incident.people:
+        found |= {event for i in incident.incident_ids for event in related.get(i, ())}
+    return tuple(sorted(found, key=lambda event: (event.at, event.code, event.entry.bytes)))
 
 
 def _graded(grading: Grading) -> Graded:

@@ -1,12 +1,13 @@
 """The quarterly and yearly measures, for overview and scrutiny."""
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from triage import codes
+from triage.codes import Population
 from triage.summaries.daily import WINDOWS, asked_of, by_grade, row_of_entries
-from triage.summaries.facts import Fact
+from triage.summaries.facts import Fact, Profile
 from triage.summaries.figures import Figure, Row, proportion, quantile, row, split
 from triage.summaries.monthly import admitted, authority_of
 from triage.summaries.registry import HANDOVER_TARGET_MINUTES, POOLED_MONTHS, Scope, measure
@@ -19,41 +20,80 @@ HARMED = frozenset(("s136", "s135", "s2", "s3", "s4", "s5", "s2_s3_s4", "mha_det
 """What ends survival after s136 was considered and not used."""
 
 
+FORCE_LINE = "s136_per_100_000/force"
+"""The line that rests on a total that somebody entered."""
+_RATE_LABEL = "Section 136 per 100,000 people"
+_RATE_DENOMINATOR = (
+    "The population set by the owner, with its source and year; out of county and unknown areas are left out."
+)
+
+
 @measure(
     "s136_per_100_000",
-    "Section 136 per 100,000 people",
+    _RATE_LABEL,
     SCRUTINY,
     formula="Uses of s136 by local authority, divided by its population, times 100,000; for the length of the period.",
-    denominator="The population set by the owner, with its source and year; out of county and unknown areas are "
-    "left out.",
+    denominator=_RATE_DENOMINATOR,
     caveat="MHST-attended only: the force's total is not known here, so it is a rate of this service only.",
+    until=1,
 )
-def s136_per_100_000(scope: Scope) -> Figure:
+def s136_attended_per_100_000(scope: Scope) -> Figure:
     known, missing = split(scope.used_s136, lambda fact: authority_of(fact) is not None)
-    newest = {one.local_authority: one for one in sorted(scope.populations, key=lambda one: one.year)}
+    newest = _newest(scope)
     rows = []
     for authority in codes.list("local_authority"):
         people = newest.get(authority.code)
         uses = sum(authority_of(fact) == authority.code for fact in known)
         rate = round(100_000 * uses / people.persons, 1) if people else None
         basis = f"{uses} of {people.persons} people ({people.year}, {people.source})" if people else "no population set"
-        unconfirmed = "; not confirmed in a primary source" if people and people.check else ""
         rows.append(
             Row(
                 code=authority.code,
                 label=authority.label,
                 value=rate,
                 of=people.persons if people else None,
-                text=f"{basis}{unconfirmed}; MHST-attended only",
+                text=f"{basis}{_unconfirmed(people)}; MHST-attended only",
             )
         )
     return Figure(rows=tuple(rows), known=len(known), missing=missing)
 
 
-def in_question(scope: Scope) -> list[Fact]:
-    """Contemporaneous s136 intents of confidence 2 or more, used or not; one a linked person in 24 hours."""
-    asked = [fact for fact in scope.considered if fact.contemporaneous and (fact.confidence or 0) >= 2]
-    return scope.once_a_day(asked)
+@measure(
+    "s136_per_100_000",
+    _RATE_LABEL,
+    SCRUTINY,
+    formula="Uses of s136 by local authority, and of the whole force as its owner entered them, divided by the "
+    "population, times 100,000; for the length of the period.",
+    denominator=_RATE_DENOMINATOR,
+    caveat="By local authority MHST-attended only: a rate of this service. The force's total comes from elsewhere, "
+    "with its source; where none was entered there is no rate of the force.",
+    since=2,
+)
+def s136_per_100_000(scope: Scope) -> Figure:
+    attended = s136_attended_per_100_000(scope)
+    assert isinstance(attended.rows, tuple)
+    return Figure(rows=(*attended.rows, _of_force(scope)), known=attended.known, missing=attended.missing)
+
+
+def _of_force(scope: Scope) -> Row:
+    total, newest = scope.force_total, _newest(scope)
+    persons = sum(one.persons for one in newest.values())
+    if total is None:
+        return Row(code="force", label="Whole force", value=None, text="force total not entered: MHST-attended only")
+    if not newest.keys() >= {authority.code for authority in codes.list("local_authority")}:
+        return Row(code="force", label="Whole force", value=None, text="no population set for all local authorities")
+    source = f"{total.s136} of {persons} people; force total from {total.source}, version {total.version}"
+    check = next((_unconfirmed(one) for one in newest.values() if one.check), "")
+    rate = round(100_000 * total.s136 / persons, 1)
+    return Row(code="force", label="Whole force", value=rate, of=persons, text=source + check)
+
+
+def _newest(scope: Scope) -> dict[str, Population]:
+    return {one.local_authority: one for one in sorted(scope.populations, key=lambda one: one.year)}
+
+
+def _unconfirmed(people: Population | None) -> str:
+    return "; not confirmed in a primary source" if people and people.check else ""
 
 
 def _in_question(code: str, label: str) -> Callable[[Callable[[Scope], Figure]], Callable[[Scope], Figure]]:
@@ -72,17 +112,17 @@ def _in_question(code: str, label: str) -> Callable[[Callable[[Scope], Figure]],
 
 @_in_question("considered_attended", "Section 136 considered, person attended")
 def considered_attended(scope: Scope) -> Figure:
-    return by_grade(scope, [fact for fact in in_question(scope) if fact.contact_mode in ATTENDED])
+    return by_grade(scope, [fact for fact in scope.in_question if fact.contact_mode in ATTENDED])
 
 
 @_in_question("considered_remote", "Section 136 considered, by telephone or video")
 def considered_remote(scope: Scope) -> Figure:
-    return by_grade(scope, [fact for fact in in_question(scope) if fact.contact_mode in REMOTE])
+    return by_grade(scope, [fact for fact in scope.in_question if fact.contact_mode in REMOTE])
 
 
 @_in_question("considered_mode_unknown", "Section 136 considered, contact mode not recorded")
 def considered_mode_unknown(scope: Scope) -> Figure:
-    return by_grade(scope, [fact for fact in in_question(scope) if fact.contact_mode not in (*ATTENDED, *REMOTE)])
+    return by_grade(scope, [fact for fact in scope.in_question if fact.contact_mode not in (*ATTENDED, *REMOTE)])
 
 
 @measure(
@@ -97,7 +137,7 @@ def window_checked(scope: Scope) -> Figure:
     rows: list[Row] = []
     total = 0
     for grade in ("A", "B"):
-        graded = [fact for fact in in_question(scope) if fact.s136.at(scope.as_at) == grade]
+        graded = [fact for fact in scope.in_question if fact.s136.at(scope.as_at) == grade]
         total += len(graded)
         for code, label in WINDOWS.items():
             n = sum((fact.s136.window or "not_checked") == code for fact in graded)
@@ -118,7 +158,7 @@ def window_checked(scope: Scope) -> Figure:
     caveat="What happened elsewhere is seen only if recorded here.",
 )
 def survival(scope: Scope) -> Figure:
-    graded = [fact for fact in in_question(scope) if fact.s136.at(scope.as_at) in ("A", "B") and fact.decided_at]
+    graded = [fact for fact in scope.in_question if fact.s136.at(scope.as_at) in ("A", "B") and fact.decided_at]
     rows: list[Row] = []
     known = missing = 0
     for days in (7, 28, 90):
@@ -228,7 +268,9 @@ def under_18s(scope: Scope) -> Figure:
     return Figure(rows=rows, known=len(known), missing=missing)
 
 
-def _equality(code: str, label: str, group_of: Callable[[Fact], str | None], labels: dict[str, str]) -> None:
+def _equality(
+    code: str, label: str, group_of: Callable[[Profile], str | None], labels: Callable[[], Mapping[str, str]]
+) -> None:
     """Enter a table of how often s136 was used, and considered and not used, for each group of 12 months."""
 
     @measure(
@@ -242,32 +284,32 @@ def _equality(code: str, label: str, group_of: Callable[[Fact], str | None], lab
         "where and when; they are a reason to look, not a finding.",
     )
     def table(scope: Scope) -> Figure:
-        groups: dict[str, list[Fact]] = defaultdict(list)
-        missing = 0
-        for fact in scope.pooled:
-            group = group_of(fact)
-            if group is None:
-                missing += 1
-            else:
-                groups[group].append(fact)
-        known = len(scope.pooled) - missing
+        incidents: Counter[str | None] = Counter()
+        used: Counter[str | None] = Counter()
+        avoided: Counter[str | None] = Counter()
+        for profile, n in scope.pooled.items():
+            group = group_of(profile)
+            incidents[group] += n
+            used[group] += n * profile.used_s136
+            avoided[group] += n * (profile.grade in ("A", "B"))
+        missing = incidents.pop(None, 0)
+        known = incidents.total()
         rows: list[Row] = []
-        for group, name in labels.items():
-            here = groups[group]
-            avoided = sum(fact.s136.at(scope.as_at) in ("A", "B") for fact in here)
+        for group, name in labels().items():
+            here = incidents[group]
             rows += [
-                row(group, name, len(here), known, missing, column="incidents"),
-                row(group, name, sum(fact.used_s136 for fact in here), len(here), column="s136_used"),
-                row(group, name, avoided, len(here), column="considered_not_used_a_or_b"),
+                row(group, name, here, known, missing, column="incidents"),
+                row(group, name, used[group], here, column="s136_used"),
+                row(group, name, avoided[group], here, column="considered_not_used_a_or_b"),
             ]
         return Figure(rows=tuple(rows), known=known, missing=missing)
 
 
-def ethnic_group(fact: Fact) -> str | None:
+def ethnic_group(profile: Profile) -> str | None:
     """The published ethnic group; None where not known."""
-    if codes.is_missing("ethnicity", fact.ethnicity):
+    if codes.is_missing("ethnicity", profile.ethnicity):
         return None
-    return codes.list("ethnicity")[fact.ethnicity or ""].group
+    return codes.list("ethnicity")[profile.ethnicity or ""].group
 
 
 def _known(name: str, value: str | None) -> str | None:
@@ -278,9 +320,14 @@ def _labels(name: str) -> dict[str, str]:
     return {one.code: one.label for one in codes.list(name) if not one.missing}
 
 
-_equality("equality_ethnicity", "By ethnic group, 12 months", ethnic_group, GROUPS)
-_equality("equality_sex", "By sex, 12 months", lambda fact: _known("sex", fact.sex), _labels("sex"))
-_equality("equality_age", "By age band, 12 months", lambda fact: _known("age_band", fact.age_band), _labels("age_band"))
+_equality("equality_ethnicity", "By ethnic group, 12 months", ethnic_group, lambda: GROUPS)
+_equality("equality_sex", "By sex, 12 months", lambda one: _known("sex", one.sex), lambda: _labels("sex"))
+_equality(
+    "equality_age",
+    "By age band, 12 months",
+    lambda one: _known("age_band", one.age_band),
+    lambda: _labels("age_band"),
+)
 
 
 @measure(

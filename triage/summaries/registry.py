@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from triage.codes import Population
-from triage.summaries.facts import Around, Fact
+from triage.summaries.facts import Around, Fact, Profile
 from triage.summaries.figures import Figure, Measure, without_data
 from triage.times import LONDON, PeriodKind
 
-MEASURES_VERSION = 1
+MEASURES_VERSION = 2
 """The version of these definitions: one that computes something else is a new version, and the old one is kept."""
 
 HANDOVER_TARGET_MINUTES = 60
@@ -27,13 +27,22 @@ POOLED_MONTHS = 12
 SILENT = "No data: no entry was received and no device was heard from. This is not the same as zero incidents."
 
 
+class ForceTotal(Struct, frozen=True):
+    """Uses of s136 by the whole force in a period, as somebody entered them; a correction is a new version."""
+
+    version: int
+    s136: int
+    source: str
+
+
 class Scope(Struct, frozen=True, kw_only=True, dict=True):
     """What measures look at: the incidents of a period, what surrounds them, and the instant they are computed for.
 
-    `members` count and happened in the period; `recent` are those of the 28 days before `as_at`; `pooled` those of the
-    12 months that end with the period; `of_person` every incident of a linked person from 90 days before the period to
-    90 days after it. `restated` counts editions of any period that replaced another in the period. `silent`: nothing
-    was received in the period and no device was heard from since it began.
+    `members` count and happened in the period; `recent` are those of the 28 days before `as_at`, for a period longer
+    than a week the likely duplicates among them; `pooled` counts those of the 12 months that end with the period, since
+    `pooled_since`, by their profile at `as_at`; `of_person` every incident of a linked person from 90 days before the
+    period to 90 days after it. `restated` counts editions of any period that replaced another in the period. `silent`:
+    nothing was received in the period and no device was heard from since it began.
     """
 
     kind: PeriodKind
@@ -42,17 +51,24 @@ class Scope(Struct, frozen=True, kw_only=True, dict=True):
     as_at: datetime
     members: Sequence[Fact]
     recent: Sequence[Around] = ()
-    pooled: Sequence[Fact] = ()
+    pooled: Mapping[Profile, int] = {}
+    pooled_since: datetime | None = None
     of_person: Mapping[UUID, Sequence[Fact]] = {}
     restated: int = 0
     silent: bool = False
     populations: Sequence[Population] = ()
+    force_total: ForceTotal | None = None
     zone: ZoneInfo = LONDON
 
     @cached_property
     def considered(self) -> list[Fact]:
         """The incidents with a s136 intent on record."""
         return [fact for fact in self.members if fact.considered]
+
+    @cached_property
+    def in_question(self) -> list[Fact]:
+        """Contemporaneous s136 intents of confidence 2 or more, used or not; one a linked person in 24 hours."""
+        return self.once_a_day([one for one in self.considered if one.contemporaneous and (one.confidence or 0) >= 2])
 
     @cached_property
     def used_s136(self) -> list[Fact]:
@@ -77,7 +93,7 @@ class Scope(Struct, frozen=True, kw_only=True, dict=True):
 
 
 class Definition(Struct, frozen=True, kw_only=True):
-    """A line of the registry."""
+    """A line of the registry, in force in these versions of the measures."""
 
     code: str
     label: str
@@ -87,6 +103,8 @@ class Definition(Struct, frozen=True, kw_only=True):
     denominator: str
     caveat: str
     compute: Callable[[Scope], Figure]
+    since: int = 1
+    until: int | None = None
 
     def measure(self, scope: Scope) -> Measure:
         """The measure for a scope; no data where the period was silent."""
@@ -110,7 +128,9 @@ class Definition(Struct, frozen=True, kw_only=True):
 
 
 REGISTRY: dict[str, Definition] = {}
-"""Every measure by its code, in the order in which summaries print them."""
+"""Every measure in force by its code, in the order in which summaries print them."""
+_EVERY: list[Definition] = []
+"""Those of earlier versions too, for editions that were computed under them."""
 
 
 def measure(
@@ -122,13 +142,13 @@ def measure(
     denominator: str,
     caveat: str = "",
     kind: Literal["flow", "snapshot"] = "flow",
+    since: int = 1,
+    until: int | None = None,
 ) -> Callable[[Callable[[Scope], Figure]], Callable[[Scope], Figure]]:
     """Put a function in the registry. `periods` names the kinds of period it is computed for."""
 
     def enter(compute: Callable[[Scope], Figure]) -> Callable[[Scope], Figure]:
-        if code in REGISTRY:
-            raise ValueError(f"two measures are called {code}")
-        REGISTRY[code] = Definition(
+        found = Definition(
             code=code,
             label=label,
             kind=kind,
@@ -137,15 +157,26 @@ def measure(
             denominator=denominator,
             caveat=caveat,
             compute=compute,
+            since=since,
+            until=until,
         )
+        if code in REGISTRY:
+            raise ValueError(f"two measures are called {code}")
+        _EVERY.append(found)
+        if until is None:
+            REGISTRY[code] = found
         return compute
 
     return enter
 
 
-def definitions(kind: PeriodKind) -> list[Definition]:
-    """What a summary of this kind holds, in order."""
-    return [one for one in REGISTRY.values() if kind in one.periods]
+def definitions(kind: PeriodKind, version: int = MEASURES_VERSION) -> list[Definition]:
+    """What a summary of this kind holds in a version of the measures, in order."""
+    return [
+        one
+        for one in _EVERY
+        if kind in one.periods and one.since <= version and (one.until is None or version <= one.until)
+    ]
 
 
 _INTRODUCTION = """# Measures

@@ -1,0 +1,49 @@
+"""The day on which police stations cease to be places of safety is a date that the owner sets."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from crew import Crew, entry, told
+
+from triage.app import databases
+from triage.log import flags
+from triage.settings import DatabaseUrl, Settings, load
+
+YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def as_shipped() -> Iterator[None]:
+    yield
+    flags.TERMS.police_station_allowed_until = None
+
+
+async def test_the_setting_is_in_force_wherever_the_database_is_used(db_url: str, tmp_path: Path) -> None:
+    assert load({"TRIAGE_POLICE_STATION_ALLOWED_UNTIL": "2027-03-31"}).police_station_allowed_until == date(2027, 3, 31)
+    url = DatabaseUrl(db_url)
+    chosen = Settings(
+        database_url=url, keys_database_url=url, data_dir=tmp_path, police_station_allowed_until=date(2027, 3, 31)
+    )
+    async with databases(chosen):
+        assert flags.TERMS.police_station_allowed_until == date(2027, 3, 31)
+
+
+@pytest.mark.parametrize(("until", "lawful"), [(None, True), (YESTERDAY, False)])
+async def test_after_its_last_day_a_station_is_no_place_for_anybody(
+    crew: Crew, until: date | None, lawful: bool
+) -> None:
+    flags.TERMS.police_station_allowed_until = until
+    receipt = await crew.officer.store(
+        entry(
+            "detention",
+            uuid4(),
+            place_of_safety="police_station",
+            authorised_rank="inspector",
+            station_tests={"imminent_risk": True, "no_other_place": True, "healthcare_available": True},
+        )
+    )
+    assert (("station_not_authorised", "place_of_safety") not in told(receipt)) is lawful
+    assert ("station_not_authorised" not in receipt["incident"]["flags"]) is lawful
