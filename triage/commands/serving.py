@@ -76,7 +76,7 @@ def run(chosen: Settings, beside: Opened | None, listening: Callable[[str], None
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=30,
     )
-    # nearly all that a request makes is freed without it: to look for cycles every 700 objects takes a tenth of the time
+    # nearly all that a request makes is freed without it; a look for cycles every 700 objects costs a tenth
     gc.set_threshold(20_000, 20, 50)
     server = _Server(config, listening)
     server.run()
