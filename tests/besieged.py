@@ -31,7 +31,9 @@ from triage.disclosure.scope import Body
 from triage.disclosure.tables import RULES
 from triage.disclosure.tree import CONFIG, ages_in
 from triage.jobs import releasing
-from triage.store import agreements
+from triage.store import agreements, releases
+from triage.store.database import Connection
+from triage.store.releases import Counted, snapshot
 from triage.store.staff import as_owner
 from triage.times import PeriodKind, operational_day
 
@@ -103,6 +105,7 @@ class Besieged:
     _cut: dict[str, Any] = field(default_factory=dict)
     _records: dict[str, dict[Body, Pulled]] = field(default_factory=dict)
     _cells: dict[str, Cells] = field(default_factory=dict)
+    _snapshots: dict[Any, list[Counted]] = field(default_factory=dict)
 
     @property
     def period(self) -> str:
@@ -186,7 +189,14 @@ class Besieged:
             patch.setattr(releasing, "RULES", structs.replace(RULES, **(off or {} if dataset == "tables" else {})))
             patch.setattr(releasing, "TABLE_KINDS", (self.kind,) if dataset == "tables" else ())
             patch.setattr(tables, "admit", lambda kind, *_: forms(kind))
+            patch.setattr(releases, "snapshot", self._snapshot)
             yield patch
+
+    async def _snapshot(self, connection: Connection, team_id: UUID, *at: Any) -> list[Counted]:
+        """What the log held at a position is read once: it does not depend on any rule."""
+        if at not in self._snapshots:
+            self._snapshots[at] = await snapshot(connection, team_id, *at)
+        return self._snapshots[at]
 
     async def pull(self, partner: Partner) -> Pulled:
         """A partner's record file, with the truth."""
