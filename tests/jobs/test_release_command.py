@@ -7,10 +7,13 @@ import sys
 from datetime import UTC, datetime
 from uuid import UUID
 
+import pytest
 from click.testing import CliRunner, Result
 from exported import Partner, Team
 
 from triage.__main__ import main
+from triage.disclosure import records
+from triage.disclosure.members import UnmappedCode
 from triage.store.exports import verify_ledger
 from triage.store.staff import as_owner
 
@@ -71,6 +74,24 @@ async def test_a_process_killed_in_the_middle_leaves_nothing_and_the_next_does_i
     await triage(exporting, "release", "--as-at", CUT_OFF)
     assert await partner.rows("records/2025-Q1")
     assert await triage(exporting, "release", "--as-at", CUT_OFF) == ["0 released"]
+
+
+async def test_what_cannot_be_frozen_fails_the_run_and_holds_back_nothing_else(
+    exporting: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise UnmappedCode("disposal", "issued_tomorrow")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(records, "freeze", fail)
+        done = await run(exporting, "release", "--as-at", CUT_OFF)
+    assert done.exit_code == 1
+    assert "could not be frozen: records 2025-Q1" in done.stderr
+    assert "released tables 2025-Q1 edition 1" in done.stdout
+    assert await triage(exporting, "release", "--as-at", CUT_OFF) == [
+        "released records 2025-Q1 edition 1",
+        "1 released",
+    ]
 
 
 async def test_an_administrator_signs_a_partner_up_releases_verifies_and_withdraws(exporting: Team) -> None:

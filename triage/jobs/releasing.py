@@ -13,7 +13,6 @@ from typing import Final
 import asyncpg
 import structlog
 from msgspec import Struct, structs
-from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
 from triage.disclosure import records, tables
@@ -28,9 +27,6 @@ from triage.store.releases import Counted, Latest, Stored, Team
 from triage.times import due_at
 
 log = structlog.get_logger(__name__)
-
-RELEASED = Counter("triage_releases", "Releases frozen", ["dataset"])
-FAILED = Counter("triage_releases_failed", "Releases that could not be frozen", ["dataset"])
 
 REVISED_FOR: Final = timedelta(days=731)
 """How long after its end published tables may have further editions."""
@@ -49,6 +45,15 @@ class Released(Struct, frozen=True):
     edition: int
 
 
+class Unreleased(Exception):
+    """Some of what was due could not be frozen: it is logged, stays due, and is tried again the next time."""
+
+    def __init__(self, names: list[str], released: list[Released]) -> None:
+        super().__init__(f"could not be frozen: {', '.join(names)}")
+        self.names = names
+        self.released = released
+
+
 Progress = Callable[[str, int, int], None]
 """Told what is worked on, and how many of how many are done."""
 Done = dict[tuple[Dataset, str], Latest]
@@ -59,12 +64,19 @@ async def release_due(
 ) -> list[Released]:
     """Freeze everything that is due at `now`, oldest cut-off first; then look again at published tables.
 
-    Running it again at the same instant changes nothing. A release that fails is logged and does not hold back the
-    other dataset; it is tried again the next time.
+    Running it again at the same instant changes nothing. A release that fails does not hold back the other dataset.
+    Raises Unreleased at the end.
     """
     done: list[Released] = []
+    failed: list[str] = []
     for team in await releases.teams(database):
-        done += await release_team(database, keys, team, now, progress)
+        try:
+            done += await release_team(database, keys, team, now, progress)
+        except Unreleased as error:
+            failed += error.names
+            done += error.released
+    if failed:
+        raise Unreleased(failed, done)
     return done
 
 
@@ -73,6 +85,14 @@ async def release_team(
 ) -> list[Released]:
     """As `release_due`, for one team."""
     return await _Releasing(database, keys, team, now, progress or _silent).all()
+
+
+async def is_anything_due(database: Database, keys: Keys, now: datetime) -> bool:
+    """Whether `release_due` would find anything to freeze, or published tables to look at."""
+    for team in await releases.teams(database):
+        if await _Releasing(database, keys, team, now, _silent).is_anything_due():
+            return True
+    return False
 
 
 class _Releasing:
@@ -84,16 +104,27 @@ class _Releasing:
         self._team = team
         self._now = now
         self._progress = progress
+        self._failed: list[str] = []
 
     async def all(self) -> list[Released]:
         await self._decide_cadences()
-        return [*await self._first_editions(), *await self._next_editions()]
+        found = [*await self._first_editions(), *await self._next_editions()]
+        if self._failed:
+            raise Unreleased(self._failed, found)
+        return found
+
+    async def is_anything_due(self) -> bool:
+        async with self._database.team(self._team.team_id) as connection:
+            cadences = await releases.cadences(connection, self._team.team_id)
+            return bool(
+                self._first_months().keys() - cadences.keys()
+                or await self._due(connection, cadences)
+                or await self._again(connection)
+            )
 
     async def _first_editions(self) -> list[Released]:
         async with self._database.team(self._team.team_id) as connection:
-            done = await releases.released(connection, self._team.team_id)
-            cadences = await releases.cadences(connection, self._team.team_id)
-        due = [one for one in self._cuts(cadences) if _is_due(one, done)]
+            due = await self._due(connection, await releases.cadences(connection, self._team.team_id))
         found: list[Released] = []
         failed: set[Dataset] = set()
         for n, one in enumerate(due):
@@ -104,15 +135,13 @@ class _Releasing:
                 except Exception as error:
                     # what is due later is judged by this one, or must not take its incidents
                     failed.add(one.dataset)
-                    FAILED.labels(one.dataset).inc()
+                    self._failed.append(f"{one.dataset} {one.period}")
                     log.error("release_failed", dataset=one.dataset, period=one.period, exc_info=error)
         return found
 
     async def _next_editions(self) -> list[Released]:
         async with self._database.team(self._team.team_id) as connection:
-            done = await releases.released(connection, self._team.team_id)
-            looked = await releases.looked(connection, self._team.team_id)
-        again = [one for one in self._tables() if self._to_look_at(one, done, looked)]
+            again = await self._again(connection)
         found: list[Released] = []
         for n, one in enumerate(again):
             self._progress(f"{one.dataset} {one.period} again", n, len(again))
@@ -120,6 +149,15 @@ class _Releasing:
         return found
 
     # --- what is due
+
+    async def _due(self, connection: Connection, cadences: dict[int, records.Cadence]) -> list[Cut]:
+        done = await releases.released(connection, self._team.team_id)
+        return [one for one in self._cuts(cadences) if _is_due(one, done)]
+
+    async def _again(self, connection: Connection) -> list[Cut]:
+        done = await releases.released(connection, self._team.team_id)
+        looked = await releases.looked(connection, self._team.team_id)
+        return [one for one in self._tables() if self._to_look_at(one, done, looked)]
 
     def _cuts(self, cadences: dict[int, records.Cadence]) -> list[Cut]:
         """Everything whose cut-off has passed, oldest first; tables before records, shorter periods before longer."""
@@ -137,12 +175,16 @@ class _Releasing:
     def _first(self, year: int) -> date:
         return max(self._team.starts_on, date(year, 4, 1))
 
+    def _first_months(self) -> dict[int, Cut]:
+        """The first month of every financial year of which a month is over."""
+        months: dict[int, Cut] = {}
+        for month in self._of("records", "monthly", self._team.starts_on):
+            months.setdefault(month.financial_year, month)
+        return months
+
     async def _decide_cadences(self) -> None:
         """Decide for every financial year of which a month is over, by the incidents of the twelve months before."""
-        team = self._team
-        months: dict[int, Cut] = {}
-        for month in self._of("records", "monthly", team.starts_on):
-            months.setdefault(month.financial_year, month)
+        team, months = self._team, self._first_months()
         async with self._database.team(team.team_id) as connection:
             if months.keys() <= (await releases.cadences(connection, team.team_id)).keys():
                 return
@@ -188,7 +230,6 @@ class _Releasing:
         except _LOST:
             return []
         for one in found:
-            RELEASED.labels(one.dataset).inc()
             log.info("released", dataset=one.dataset, period=one.period, edition=one.edition)
         return found
 
@@ -308,10 +349,9 @@ class _Releasing:
         except _LOST:
             return []
         except Exception as error:
-            FAILED.labels("tables").inc()
+            self._failed.append(f"{published.dataset} {published.period} again")
             log.error("tables_not_revised", period=published.period, exc_info=error)
             return []
-        RELEASED.labels("tables").inc()
         log.info("released", dataset="tables", period=published.period, edition=edition.edition)
         return [found]
 

@@ -1,6 +1,8 @@
 """Waking: a scheduler that does nothing but look, every few seconds, whether something is due. Rows decide what is."""
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,8 +16,9 @@ from triage.disclosure import keys as disclosure
 from triage.jobs.alerts import raise_alerts
 from triage.jobs.delivery import Sender, deliver_due
 from triage.jobs.publishing import Manner, publish_due
-from triage.jobs.releasing import release_due
+from triage.jobs.releasing import Unreleased, is_anything_due
 from triage.jobs.tidying import tidy
+from triage.settings import Settings
 from triage.store.database import Database
 from triage.store.journal import Journal
 
@@ -28,7 +31,7 @@ GATHER: Final = timedelta(hours=1)
 
 
 async def wake(database: Database, sender: Sender, now: datetime) -> None:
-    """Publish, raise, deliver and release whatever is due at `now`, and tidy up.
+    """Publish, raise and deliver whatever is due at `now`, and tidy up.
 
     What fails is logged and left for the next time.
     """
@@ -37,8 +40,44 @@ async def wake(database: Database, sender: Sender, now: datetime) -> None:
     await _attempt("publishing", publish_due(database, now, manner))
     await _attempt("alerts", raise_alerts(database, now, public_url=url))
     await _attempt("delivery", deliver_due(database, sender, now))
-    await _attempt("releasing", release_due(database, disclosure.derive(sender.root), now))
     await _attempt("tidying", tidy(database, sender.settings.quarantine_days))
+
+
+async def wake_to_release(database: Database, sender: Sender, now: datetime) -> None:
+    """Release what is due at `now`, beside everything else: it may take minutes, which no alert must wait for."""
+    if await is_anything_due(database, disclosure.derive(sender.root), now):
+        await _attempt("releasing", release_apart(sender.settings, now))
+
+
+async def release_apart(settings: Settings, now: datetime) -> None:
+    """Run `triage release` in a process of its own, so that requests are not held up; killed where this is cancelled.
+
+    Raises Unreleased: the process has said why.
+    """
+    addresses = {
+        "TRIAGE_DATABASE_URL": settings.database_url,
+        "TRIAGE_OWNER_DATABASE_URL": settings.owner_database_url,
+        "TRIAGE_KEYS_DATABASE_URL": settings.keys_database_url,
+        "TRIAGE_DATA_DIR": str(settings.data_dir),
+        "TRIAGE_ROOT_KEY_FILE": str(settings.root_key_file),
+    }
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "triage", "release", "--as-at", now.isoformat()),
+        env=os.environ | {name: value for name, value in addresses.items() if value is not None},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C stops the service, and the service stops this
+    )
+    try:
+        printed, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    for line in printed.decode().splitlines():
+        log.info("release", said=line)
+    if process.returncode:
+        raise Unreleased([f"see above, exit code {process.returncode}"], [])
 
 
 async def _attempt(name: str, work: Awaitable[object]) -> None:
@@ -55,7 +94,10 @@ async def awake(database: Database, sender: Sender, every_s: float = EVERY_S) ->
     async def work() -> None:
         await wake(database, sender, datetime.now(UTC))
 
-    async with repeating(work, every_s):
+    async def release() -> None:
+        await wake_to_release(database, sender, datetime.now(UTC))
+
+    async with repeating(work, every_s), repeating(release, every_s):
         yield
 
 

@@ -1,7 +1,7 @@
 """Releases in the database: what a cut is made from, what it froze, and the files as each agreement gets them."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Final, TypeVar
 from uuid import UUID
@@ -410,10 +410,6 @@ def _even(chunks: Iterable[bytes]) -> Iterator[bytes]:
 def _pages(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-Progress = Callable[[str], None]
-"""Told what is being cut."""
 
 
 async def withdraw(

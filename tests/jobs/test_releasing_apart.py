@@ -1,0 +1,72 @@
+"""A release is cut in a process of its own, so that no request waits for it, and that process ends with the service."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from exported import Team
+
+from triage.jobs import waking
+from triage.jobs.delivery import Sender
+from triage.jobs.releasing import Unreleased
+
+MAY = datetime(2025, 5, 9, tzinfo=UTC)
+"""The tables of April are due, and nothing else."""
+
+
+def sender(team: Team) -> Sender:
+    return Sender(team.running.service.settings, team.running.service.root)
+
+
+async def wake(team: Team, now: datetime) -> None:
+    await waking.wake_to_release(team.running.service.database, sender(team), now)
+
+
+async def periods(team: Team) -> list[str]:
+    return [row["period"] for row in await team.fetch("SELECT period FROM release WHERE team_id = $1 ORDER BY 1")]
+
+
+async def test_what_is_due_is_cut_by_another_process_and_where_nothing_is_none_is_started(
+    exporting: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partner = await exporting.partner()
+    await wake(exporting, MAY)
+    assert await periods(exporting) == ["2025-04"]
+    assert await partner.cells("2025-04")
+
+    async def start(*_: object, **__: object) -> None:
+        raise AssertionError("nothing is due")
+
+    monkeypatch.setattr(waking, "release_apart", start)
+    await wake(exporting, MAY)
+
+
+async def test_it_ends_with_the_service_and_leaves_nothing(exporting: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: asyncio.Future[asyncio.subprocess.Process] = asyncio.get_running_loop().create_future()
+    honest = asyncio.create_subprocess_exec
+
+    async def start(*command: str, **how: object) -> asyncio.subprocess.Process:
+        process = await honest(*command, **how)  # type: ignore[arg-type]
+        started.set_result(process)
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+    working = asyncio.create_task(wake(exporting, MAY))
+    process = await started
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    assert process.returncode == -9
+    assert await periods(exporting) == []
+
+
+async def test_one_that_fails_says_so_and_is_tried_again(exporting: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = exporting.running.service.settings
+    monkeypatch.setenv("TRIAGE_NONSENSE", "1")
+    with pytest.raises(Unreleased, match="exit code 1"):
+        await waking.release_apart(settings, MAY)
+    await wake(exporting, MAY)
+    assert await periods(exporting) == []
+    monkeypatch.delenv("TRIAGE_NONSENSE")
+    await wake(exporting, MAY)
+    assert await periods(exporting) == ["2025-04"]
