@@ -22,7 +22,7 @@ from triage.http.messages import (
     require_acceptable,
 )
 from triage.http.service import Asked
-from triage.problems import FORBIDDEN, RANGE_NOT_SATISFIABLE, Refused
+from triage.problems import FORBIDDEN, NOT_FOUND, RANGE_NOT_SATISFIABLE, Refused
 from triage.store import exports
 from triage.store.exports import Offer, StoredFile
 
@@ -32,6 +32,7 @@ LARGEST_PAGE: Final = 200
 ASK_AGAIN: Final = (b"cache-control", b"private, no-cache")
 """The bytes never change, but whether the partner may still have them does."""
 
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
@@ -61,7 +62,7 @@ async def get_manifest(asked: Asked) -> Answer:
     actor = await asked.actor("exports.read")
     edition = _edition(query(asked.scope, "edition"))
     found = await exports.find(
-        asked.service.database, actor, asked.path("dataset"), asked.path("period"), edition, asked.now
+        asked.service.database, actor, _named(asked, "dataset"), _named(asked, "period"), edition, asked.now
     )
     return Answer(200, found.manifest, headers=[ASK_AGAIN])
 
@@ -70,9 +71,9 @@ async def get_file(asked: Asked) -> Answer:
     """The bytes of a file, or a range of them. On the ledger before the first byte; a 304 is no pull, nor is HEAD."""
     actor = await asked.actor("exports.read")
     edition = _edition(query(asked.scope, "edition"))
-    database, dataset, period = asked.service.database, asked.path("dataset"), asked.path("period")
+    database, dataset, period = asked.service.database, _named(asked, "dataset"), _named(asked, "period")
     found = await exports.find(database, actor, dataset, period, edition, asked.now)
-    stored = await exports.file(database, actor, found, asked.path("name"))
+    stored = await exports.file(database, actor, found, _named(asked, "name"))
     require_acceptable(asked.scope, stored.media_type.split(";")[0])
     etag = f'"{stored.sha256}"'
     headers: HeaderList = [ASK_AGAIN, (b"etag", etag.encode()), (b"accept-ranges", b"bytes")]
@@ -95,6 +96,14 @@ async def get_file(asked: Asked) -> Answer:
         headers=headers,
         pieces=exports.pieces(database, actor.team_id, found, stored.name, first, last),
     )
+
+
+def _named(asked: Asked, part: str) -> str:
+    """A part of the path. Raises Refused (404) for what names nothing; no text of the database holds a zero byte."""
+    name = asked.path(part)
+    if not _NAME.fullmatch(name):
+        raise Refused(NOT_FOUND)
+    return name
 
 
 def _edition(values: Mapping[str, str]) -> int | None:

@@ -89,7 +89,7 @@ async def sign(connection: asyncpg.Connection, team_id: UUID, new: NewAgreement,
         m.AREA.classes if new.areas is None else new.areas,
     )
     if found := faults(scope):
-        raise AgreementFault(f"not in a release, or not for a {body} body: {', '.join(found)}")
+        raise AgreementFault(f"in no release, or not for a body of the kind {body}: {', '.join(found)}")
     if new.expires_at <= now:
         raise AgreementFault("the agreement would have expired already")
     await connection.execute(SQL.end_expired, team_id, new.partner_id, now)
