@@ -1,5 +1,6 @@
 """The wheel, built from the source archive and installed into an empty environment, is the whole program."""
 
+import ensurepip
 import os
 import subprocess
 import sys
@@ -35,8 +36,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with tarfile.open(next(dist.glob("*.tar.gz"))) as archive:
         archive.extractall(unpacked, filter="data")
     run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", dist, cwd=next(unpacked.iterdir()))
-    run(sys.executable, "-m", "venv", venv)
-    run(venv / "bin/pip", "install", "--no-index", "--no-deps", *dist.glob("*.whl"))
+    run(sys.executable, "-m", "venv", "--without-pip", venv)
+    (pip,) = Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl")  # runs as it is; installing it takes seconds
+    run(venv / "bin/python", pip / "pip", "install", "--no-index", "--no-deps", "--no-compile", *dist.glob("*.whl"))
     # a path in a .pth file adds the dependencies without the .pth files there, so without this checkout
     (site,) = venv.glob("lib/python*/site-packages")
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))

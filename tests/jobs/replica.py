@@ -1,9 +1,9 @@
-"""One replica, woken several times a second, that says what it is working on: run by the test that kills it."""
+"""One replica, woken several times a second, that says when it works: run by the test that kills it."""
 
 import asyncio
-import sys
 import time
 from datetime import datetime
+from multiprocessing.connection import Connection
 
 from triage.jobs.publishing import publish_due
 from triage.jobs.waking import repeating
@@ -17,15 +17,20 @@ from triage.summaries.schedule import due_slots
 compute = editions.compute
 
 
-def compute_slowly(scope: Scope, version: int = MEASURES_VERSION) -> tuple[Measure, ...]:
-    """Long enough, inside the transaction, to be killed in."""
-    print("working", flush=True)
-    time.sleep(0.005)
-    return compute(scope, version)
+def run(url: str, now: datetime, told: Connection) -> None:
+    """Work until nothing is left to do."""
 
+    def compute_slowly(scope: Scope, version: int = MEASURES_VERSION) -> tuple[Measure, ...]:
+        """Long enough, inside the transaction, to be killed in."""
+        told.send("working")
+        time.sleep(0.005)
+        return compute(scope, version)
 
-async def main(url: str, now: datetime) -> None:
     editions.compute = compute_slowly
+    asyncio.run(_work(url, now))
+
+
+async def _work(url: str, now: datetime) -> None:
     nothing_left = asyncio.Event()
     async with connect(url, 2, 30.0) as database:
         [team] = await summaries.teams(database)
@@ -39,7 +44,3 @@ async def main(url: str, now: datetime) -> None:
 
         async with repeating(work, 0.2):
             await nothing_left.wait()
-
-
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], datetime.fromisoformat(sys.argv[2])))

@@ -1,19 +1,22 @@
 """Four replicas on one database, killed at random in the middle of their work: every period exactly once."""
 
 import asyncio
-import sys
+import contextlib
+import multiprocessing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
 
 import pytest
+import replica
 from told import TEAM, told
 
 from triage.jobs.waking import repeating
 from triage.store import outbox, summaries
 from triage.summaries.schedule import due_slots
 
-REPLICA = Path(__file__).with_name("replica.py")
+FORKING = multiprocessing.get_context("forkserver")
+FORKING.set_forkserver_preload(["triage.jobs.waking"])  # imports cost a process most of its life
 REPLICAS = 4
 KILLED_ONE_IN = 22
 NOW = datetime(2027, 4, 5, 12, 0, tzinfo=UTC)
@@ -21,31 +24,33 @@ STARTS_ON = date(2026, 9, 1)
 """Both changes of the clocks lie between."""
 
 
-async def keep_one(url: str, random: Random, kills: list[int]) -> None:
+def keep_one(url: str, random: Random, kills: list[int | None]) -> None:
     """Start a replica, kill it while it works, start the next, until one finds nothing left to do."""
     ended = None
     while ended != 0:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, str(REPLICA), url, NOW.isoformat(), stdout=asyncio.subprocess.PIPE
-        )
-        assert process.stdout
-        async for _ in process.stdout:
-            if random.randrange(KILLED_ONE_IN) == 0:
-                process.kill()
-                kills.append(process.pid)
-                break
-        ended = await process.wait()
+        says, told = FORKING.Pipe(duplex=False)
+        process = FORKING.Process(target=replica.run, args=(url, NOW, told))
+        process.start()
+        told.close()
+        with says, contextlib.suppress(EOFError):
+            while says.recv():
+                if random.randrange(KILLED_ONE_IN) == 0:
+                    process.kill()
+                    kills.append(process.pid)
+                    break
+        process.join()
+        ended = process.exitcode
 
 
 @pytest.mark.timeout(120)
 async def test_every_period_exactly_once_though_replicas_die(db_url: str, tmp_path: Path) -> None:
-    kills: list[int] = []
+    kills: list[int | None] = []
     async with told(db_url, tmp_path, starts_on=STARTS_ON) as team:
         async with team.database.team(TEAM) as connection:
             await outbox.add_destination(connection, TEAM, "email", "a@example.org", ["summary"])
         due = due_slots((await team.team()).calendar, NOW)
         assert len(due) > 250
-        await asyncio.gather(*(keep_one(db_url, Random(n), kills) for n in range(REPLICAS)))
+        await asyncio.gather(*(asyncio.to_thread(keep_one, db_url, Random(n), kills) for n in range(REPLICAS)))
         async with team.database.team(TEAM) as connection:
             rows = await connection.fetch("SELECT kind, period, edition, length(body) AS n FROM summary_edition")
             keys = [row["key"] for row in await connection.fetch("SELECT key FROM outbox")]

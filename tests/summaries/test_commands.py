@@ -4,9 +4,12 @@ import csv
 import io
 import json
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -18,26 +21,34 @@ from triage.demo import CAST, generate
 
 ENDS = datetime(2026, 11, 19, 21, 0, tzinfo=UTC)
 Run = Callable[..., Result]
+Clone = Callable[[str], AbstractAsyncContextManager[str]]
+
+
+@pytest_asyncio.fixture(scope="module")
+async def month(
+    clone: Clone, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[str, Path]]:
+    """A synthetic month: the name of its database, of which each test gets a copy, and its root key."""
+    data_dir = tmp_path_factory.mktemp("month")
+    async with clone(template) as url:
+        async with told(url, data_dir) as team:
+            await team.send(generate(CAST, STARTS_ON, ENDS))
+        yield urlsplit(url).path[1:], data_dir / "root.key"
 
 
 @pytest_asyncio.fixture
-async def month(db_url: str, tmp_path: Path) -> AsyncIterator[str]:
-    """The address of a database with a synthetic month."""
-    async with told(db_url, tmp_path) as team:
-        await team.send(generate(CAST, STARTS_ON, ENDS))
-    yield db_url
-
-
-@pytest.fixture
-def run(month: str, tmp_path: Path) -> Run:
-    """The command line, on that database."""
+async def run(clone: Clone, month: tuple[str, Path], tmp_path: Path) -> AsyncIterator[Run]:
+    """The command line, on that month."""
+    name, root_key = month
+    shutil.copy(root_key, tmp_path)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TRIAGE_")}
-    ours = {"TRIAGE_DATABASE_URL": month, "TRIAGE_KEYS_DATABASE_URL": month, "TRIAGE_DATA_DIR": str(tmp_path)}
+    async with clone(name) as url:
+        ours = {"TRIAGE_DATABASE_URL": url, "TRIAGE_KEYS_DATABASE_URL": url, "TRIAGE_DATA_DIR": str(tmp_path)}
 
-    def invoke(*arguments: str) -> Result:
-        return CliRunner(env={**dict.fromkeys(os.environ), **kept, **ours}).invoke(main, arguments)
+        def invoke(*arguments: str) -> Result:
+            return CliRunner(env={**dict.fromkeys(os.environ), **kept, **ours}).invoke(main, arguments)
 
-    return invoke
+        yield invoke
 
 
 def ended_well(result: Result) -> str:
