@@ -1,7 +1,7 @@
 """Brings the journal up to what was published: rows of editions and releases, each once."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import UUID
@@ -29,14 +29,16 @@ class Publications:
             if self._counted.get(team_id) == count:
                 return 0
             # read anew: whoever publishes may have written to the journal already
-            lines = await asyncio.to_thread(list, self._journal.lines())
-            known = {_name(one.table, bytes(one.row)) for one in lines if isinstance(one, Published)}
+            known = await asyncio.to_thread(self._known)
             for table in PUBLISHED:
-                rows = await _rows(connection, table, team_id)
-                # a release may have a million rows: none of it on the event loop, and one wait for the disk
-                added += await asyncio.to_thread(self._add, team_id, table, rows, known)
+                # a release may have a million rows: a page at a time, and none of it on the event loop
+                async for rows in _pages(connection, table, team_id):
+                    added += await asyncio.to_thread(self._add, team_id, table, rows, known)
         self._counted[team_id] = count
         return added
+
+    def _known(self) -> set[bytes]:
+        return {_name(one.table, bytes(one.row)) for one in self._journal.lines() if isinstance(one, Published)}
 
     def _add(self, team_id: UUID, table: str, rows: Iterable[bytes], known: set[bytes]) -> int:
         named = {_name(table, row): row for row in rows}
@@ -62,8 +64,11 @@ def _name(table: str, row: bytes) -> bytes:
     return sha256(table.encode() + msgspec.json.encode(values, order="sorted")).digest()
 
 
-async def _rows(connection: Connection, table: str, team_id: UUID) -> list[bytes]:
+async def _pages(connection: Connection, table: str, team_id: UUID) -> AsyncIterator[list[bytes]]:
     """Every row of a table as JSON; the tables are few and fixed, so the name is no value of anybody's."""
     assert table in PUBLISHED
-    rows = await connection.fetch(f"SELECT to_jsonb(t)::text AS row FROM {table} t WHERE team_id = $1", team_id)
-    return [row["row"].encode() for row in rows]
+    page = 20 if table == "rendered_chunk" else 1_000
+    async with connection.transaction(readonly=True):
+        rows = await connection.cursor(f"SELECT to_jsonb(t)::text AS row FROM {table} t WHERE team_id = $1", team_id)
+        while found := await rows.fetch(page):
+            yield [row["row"].encode() for row in found]
