@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from functools import cached_property
 from pathlib import Path
 from random import Random
 from urllib.parse import urlsplit
@@ -273,9 +274,10 @@ class Killed:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "triage", "serve"], env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
-        self.url = self._listening()
 
-    def _listening(self) -> str:
+    @cached_property
+    def url(self) -> str:
+        """Where it listens, as it says once it does."""
         assert self.process.stderr
         for line in self.process.stderr:
             said = json.loads(line)
@@ -311,15 +313,18 @@ async def storm(
             for start in range(0, len(entries), 10):
                 answer = await talking.sync(*entries[start : start + 10])
                 acknowledged |= {one["id"]: one["seq"] for one in answer["results"]}
-                if len(acknowledged) > 600:
+                if len(acknowledged) > 300:
                     enough.set()
 
 
 async def test_killed_in_a_storm_of_syncs_every_acknowledged_entry_is_there_once(db_url: str, tmp_path: Path) -> None:
     async with running(db_url, tmp_path) as process:
         crew = await process.enrol_crew()
+    await crew.fetch(
+        "UPDATE team SET starts_on = current_date WHERE team_id = $1"
+    )  # no summaries of months to catch up
     phones = [crew.officer, crew.other_officer, crew.sergeant, crew.nurse, crew.paramedic, crew.clinical_lead]
-    entries = [[entry("outcome", uuid7()) for _ in range(400)] for _ in phones]
+    entries = [[entry("outcome", uuid7()) for _ in range(200)] for _ in phones]
     acknowledged: dict[str, int] = {}
     enough = asyncio.Event()
     with serving(db_url, tmp_path) as one, serving(db_url, tmp_path) as other:
@@ -331,7 +336,7 @@ async def test_killed_in_a_storm_of_syncs_every_acknowledged_entry_is_there_once
         one.kill()
         other.kill()
         await asyncio.gather(*storms)
-    assert len(acknowledged) < 6 * 400
+    assert len(acknowledged) < 6 * 200
     in_the_log = await stored(crew)
     assert len(set(in_the_log)) == len(in_the_log)
     for name, seq in acknowledged.items():
@@ -339,7 +344,7 @@ async def test_killed_in_a_storm_of_syncs_every_acknowledged_entry_is_there_once
     async with running(db_url, tmp_path) as process:
         for phone, sent in zip(phones, entries, strict=True):
             answer = await phone.on(process).sync(*sent)
-            assert answer["counts"]["stored"] + answer["counts"]["duplicate"] == 400
+            assert answer["counts"]["stored"] + answer["counts"]["duplicate"] == 200
             for one in answer["results"]:
                 assert acknowledged.get(one["id"], one["seq"]) == one["seq"]
     assert sorted(await stored(crew)) == sorted(body["id"] for sent in entries for body in sent)
