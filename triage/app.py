@@ -43,7 +43,7 @@ from triage.store import audit
 from triage.store.access import Clocks, SignIn
 from triage.store.anchors import Anchoring
 from triage.store.appending import Item
-from triage.store.database import connect
+from triage.store.database import PlannedOnce, connect
 from triage.store.incidents import Incidents, audience
 from triage.store.journal import Journal
 from triage.store.keys import KeyStore
@@ -55,6 +55,8 @@ from triage.store.quarantine import Quarantine
 log = structlog.get_logger(__name__)
 
 KEYS_SCHEMA = "keystore"
+WRITERS = 4
+"""Connections that append to logs: one for each team that is appended to at a moment, beside the pool."""
 AnyRequest = Request[Any, Any, Any]
 
 
@@ -127,6 +129,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
     async with (
         databases(settings) as addresses,
         connect(addresses.service, settings.pool_size, settings.command_timeout_s) as database,
+        connect(addresses.service, WRITERS, settings.command_timeout_s, kind=PlannedOnce) as writers,
         connect(addresses.keys, 4, settings.command_timeout_s, role=None) as keys_database,
         httpx.AsyncClient() as http,
     ):
@@ -135,7 +138,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         keys = KeyStore(keys_database, root, settings.root_key_file)
         await keys.check()
         writer = Log(
-            database,
+            writers,
             keys,
             incident_limit=settings.incident_entries_limit,
             queue_limit=settings.queue_limit,

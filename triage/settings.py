@@ -117,7 +117,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(description="Bearer token for `/metrics`.", extra={"default": "none: `/metrics` is not served"}),
     ] = None
 
-    pool_size: Annotated[int, Meta(ge=2, description="Database connections of one process.")] = 10
+    pool_size: Annotated[
+        int, Meta(ge=2, description="Database connections of one process, beside four that append.")
+    ] = 10
     command_timeout_s: Annotated[float, Meta(gt=0, description="Seconds until a statement is given up.")] = 10.0
     queue_limit: Annotated[
         int, Meta(ge=1, description="Entries that may wait for the log in one process; more are asked to come later.")

@@ -36,18 +36,27 @@ class TeamConnection(asyncpg.Connection):
     """A connection that remembers which team its session is set to."""
 
     team: str = NO_TEAM
-    served: int = 0
 
     async def serve(self, team: str) -> None:
         """Set the session to the team, or to none."""
-        self.served += 1
-        if self.served >= FIRST_PLANS_FOR and self.served & (self.served - 1) == 0:
-            # planned while the tables were small, a look-up by id may scan: of an empty table any index will do
-            await self.execute("DISCARD PLANS")
         if self.team != team:
             self.team = "unknown"  # should the statement fail half-way, the next user sets it again
             await self.execute("SELECT set_config('triage.team', $1, false)", team)
             self.team = team
+
+
+class PlannedOnce(TeamConnection):
+    """A connection for statements that have one right plan each: to plan an append anew costs as much as to run it."""
+
+    served: int = 0
+
+    async def serve(self, team: str) -> None:
+        """As every connection; at each doubling of its use it plans anew."""
+        self.served += 1
+        if self.served >= FIRST_PLANS_FOR and self.served & (self.served - 1) == 0:
+            # planned while the tables were small, a look-up by id may scan: of an empty table any index will do
+            await self.execute("DISCARD PLANS")
+        await super().serve(team)
 
 
 async def _keep(connection: asyncpg.Connection) -> None:
@@ -83,14 +92,17 @@ class Database:
 
 @asynccontextmanager
 async def connect(
-    url: str, size: int, command_timeout_s: float, role: str | None = SERVICE_ROLE
+    url: str,
+    size: int,
+    command_timeout_s: float,
+    role: str | None = SERVICE_ROLE,
+    kind: type[TeamConnection] = TeamConnection,
 ) -> AsyncIterator[Database]:
     """Open the pool for the time of the block. Raises OSError or asyncpg.PostgresError when there is no server."""
     settings = {
         "application_name": "triage",
         "jit": "off",
-        # every statement has one right plan, and to plan the append anew each time costs as much as to run it
-        "plan_cache_mode": "force_generic_plan",
+        "plan_cache_mode": "force_generic_plan" if kind is PlannedOnce else "auto",
         # a lost replica must free its locks
         "idle_in_transaction_session_timeout": "60s",
         "tcp_keepalives_idle": "10",
@@ -100,7 +112,7 @@ async def connect(
         min_size=1,
         max_size=size,
         command_timeout=command_timeout_s,
-        connection_class=TeamConnection,
+        connection_class=kind,
         reset=_keep,
         server_settings=settings | ({"role": role} if role else {}),
     ) as pool:
