@@ -13,8 +13,11 @@ COMMANDS = {
     "partner": ("partners", "Partner organisations: add, agree, token, revoke, list."),
     "release": ("releases", "Freeze exports that are due; verify or withdraw what is frozen."),
     "publish": ("summaries", "Publish whatever is due, and exit."),
-    "summary": ("summaries", "Published summaries: show, list, diff; compare, home-office."),
-    "deliver": ("summaries", "Messages: destinations, what waits, retry."),
+    "summary": (
+        "summaries",
+        "Published summaries, when they are due, and reports on demand.",
+    ),
+    "deliver": ("deliver", "Messages: where they go, what waits, retry."),
     "subject-access": ("trust", "Gather everything about one person into a page and a JSON file."),
     "erase": ("trust", "Destroy a person's identifiers, or an incident's notes, for good."),
     "hold": ("trust", "Put an incident under legal hold, or lift it."),

@@ -13,7 +13,7 @@ INSERT INTO destination (team_id, destination_id, channel, address, topics) VALU
 
 -- name: disable_destination
 -- why: nothing more goes there
-UPDATE destination SET disabled_at = $3 WHERE team_id = $1 AND destination_id = $2 AND disabled_at IS NULL
+UPDATE destination SET disabled_at = $3 WHERE team_id = $1 AND destination_id = $2 AND disabled_at IS NULL RETURNING true
 
 -- name: enqueue
 -- why: one message a destination and key, in the transaction of what it tells of
@@ -22,7 +22,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (team_id, destination_id, key) D
 
 -- name: take
 -- why: one due message, held while it is sent so that no other process sends it too
-SELECT o.id, o.payload, o.attempts, o.created_at, d.destination_id, d.channel, d.address, d.disabled_at IS NOT NULL AS disabled
+SELECT o.id, o.key, o.payload, o.attempts, o.created_at, d.destination_id, d.channel, d.address, d.disabled_at IS NOT NULL AS disabled
 FROM outbox o JOIN destination d USING (team_id, destination_id)
 WHERE o.team_id = $1 AND o.delivered_at IS NULL AND o.dead_at IS NULL AND o.next_at <= $2
 ORDER BY o.next_at, o.id LIMIT 1 FOR UPDATE OF o SKIP LOCKED

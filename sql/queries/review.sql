@@ -27,6 +27,21 @@ SELECT i.id, i.root, i.blind, i.seq FROM due JOIN incident i ON i.team_id = $1 A
 WHERE shown(i.blind, i.judged_by, $2, $3) AND i.root = i.id AND NOT i.test
 ORDER BY i.occurred_at DESC, i.id DESC LIMIT $6
 
+-- name: alone
+-- why: what may belong to another incident: no contact is in force, or an entry names one that has not arrived
+SELECT i.id, i.root, i.blind, i.seq, count(*) OVER () AS n FROM incident i
+WHERE i.team_id = $1 AND shown(i.blind, i.judged_by, $2, $3) AND i.root = i.id AND NOT i.test AND i.status <> 'withdrawn'
+  AND i.occurred_at >= $4 AND (NOT i.contact OR 'target_not_held' = ANY (i.flags))
+ORDER BY i.occurred_at DESC, i.id DESC LIMIT $5
+
+-- name: of_nobody
+-- why: incidents of which nobody has said whom they concern, so that repeat contact does not see them
+SELECT i.id, i.root, i.blind, i.seq, count(*) OVER () AS n FROM incident i
+JOIN incident w ON w.team_id = i.team_id AND w.id = i.id AND NOT w.blind
+WHERE i.team_id = $1 AND shown(i.blind, i.judged_by, $2, $3) AND i.root = i.id AND NOT i.test AND i.status <> 'withdrawn'
+  AND i.occurred_at >= $4 AND w.people = '{}'
+ORDER BY i.occurred_at DESC, i.id DESC LIMIT $5
+
 -- name: chase
 -- why: incidents of a year whose outcome or end nobody recorded, the longest waiting first, keyset-paged
 SELECT i.id, i.root, i.blind, i.seq, i.occurred_at FROM incident i

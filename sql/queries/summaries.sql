@@ -33,6 +33,10 @@ SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))
 -- why: whether another process was faster
 SELECT count(*) > 0 FROM summary_edition WHERE team_id = $1 AND kind = $2 AND period = $3 AND form = $4
 
+-- name: published_periods
+-- why: what is due and not among these is overdue, whether its run failed or nobody ran
+SELECT kind, period FROM summary_run WHERE team_id = $1 AND form = 'internal' AND state = 'published'
+
 -- name: end_of_previous
 -- why: periods of a kind tile even where the team's zone or hour of day changed between them
 SELECT ends_at FROM summary_run WHERE team_id = $1 AND kind = $2 AND period = $3 AND form = 'internal'

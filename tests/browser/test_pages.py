@@ -113,6 +113,36 @@ async def test_a_child_at_a_police_station_is_shown_at_once(service: Running, cr
     assert "Under 18 held at a police station" in said
 
 
+async def test_today_shows_what_nobody_has_linked(service: Running, crew: Crew) -> None:
+    known, unknown, outcome_only = uuid7(), uuid7(), uuid7()
+    person = (await crew.officer.post("/v1/people", {"police_ref": f"PR-{known.hex[-8:]}"})).json()["person_id"]
+    await crew.officer.tell("officer", known, area="bedford")
+    await crew.officer.tell("person_link", known, person_id=person, reason="identified")
+    await crew.officer.tell("officer", unknown, area="luton_west")
+    await crew.officer.tell("outcome", outcome_only)
+    for reader in (crew.sergeant, crew.clinical_lead):
+        async with signed_in(service, reader, crew.team_id) as browser:
+            page = await browser.read("/review")
+        assert "1 Unlinked entries" in text(page) and "2 No person linked" in text(page)
+        entries, people = (
+            page.split(f'<h2 id="{code}">')[1].split("</section>")[0] for code in ("unlinked_entries", "unlinked")
+        )
+        assert str(outcome_only) in entries and str(unknown) not in entries
+        assert str(unknown) in people and str(outcome_only) in people and str(known) not in people
+
+
+async def test_of_many_unlinked_incidents_the_newest_are_shown_and_all_are_counted(
+    service: Running, crew: Crew
+) -> None:
+    told = [entry("officer", uuid7(), occurred_at=now() - n * HOUR, area="bedford") for n in range(25)]
+    await crew.officer.sync(*told)
+    async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
+        page = await sergeant.read("/review")
+    shown = page.split('<h2 id="unlinked">')[1]
+    assert "25 No person linked" in text(page) and "The newest 20 of 25 in 28 days." in text(page)
+    assert [str(one["incident_id"]) in shown for one in told] == [True] * 20 + [False] * 5
+
+
 async def test_reading_is_logged_with_what_was_shown(service: Running, crew: Crew) -> None:
     incident = await held_for(crew, 1)
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 import pytest
 import pytest_asyncio
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from receivers import MailReceiver, WebReceiver, mail_receiver, web_receiver
 from standardwebhooks import Webhook
-from told import TEAM, Told, told
+from told import TEAM, Told, incident_id, told
 
 from triage.jobs.alerts import raise_alerts
 from triage.jobs.delivery import Sender, deliver_due, secret
@@ -194,6 +195,40 @@ async def test_a_message_that_hangs_holds_up_no_other(team: Told, web: WebReceiv
     delivering.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await delivering
+
+
+async def disclosures(team: Told) -> list[tuple[str, list[UUID], str]]:
+    """What the audit says was disclosed: the kind of message, the incidents it is of, and to whom."""
+    owner = await asyncpg.connect(team.url)
+    try:
+        rows = await owner.fetch(
+            "SELECT query, ids, recipient FROM audit WHERE operation = 'disclosure' ORDER BY at, id"
+        )
+    finally:
+        await owner.close()
+    return [(row["query"], row["ids"], row["recipient"]) for row in rows]
+
+
+async def test_what_was_delivered_is_a_disclosure_and_what_was_not_is_none(
+    team: Told, web: WebReceiver, mail: MailReceiver, tmp_path: Path
+) -> None:
+    web.answers = ["500 Internal Server Error", "200 OK"]
+    hook = await announce(team, "webhook", f"http://127.0.0.1:{web.port}/hook?key=secret")
+    async with team.database.team(TEAM) as connection:
+        post = await outbox.add_destination(connection, TEAM, "email", "sergeant@example.org", ["alert"])
+    sending = sender(tmp_path, smtp_host="127.0.0.1", smtp_port=mail.port)
+    await deliver_due(team.database, sending, SUNDAY)
+    assert await disclosures(team) == []
+    await deliver_due(team.database, sending, SUNDAY + BACK_OFF[0])
+    query = "message summary daily 2026-11-21 internal 1"
+    assert await disclosures(team) == [(query, [], f"webhook {hook} 127.0.0.1")]
+    web.answers = ["410 Gone"]
+    await detained(team, "police_station", age=15)
+    await raise_alerts(team.database, TEN)
+    await deliver_due(team.database, sending, TEN)
+    [_, (query, ids, recipient)] = await disclosures(team)
+    assert (query, ids) == ("message alert under_18_police_station", [incident_id(1)])
+    assert recipient == f"email {post} sergeant@example.org"
 
 
 async def test_a_disabled_destination_gets_nothing_more(team: Told, web: WebReceiver, tmp_path: Path) -> None:

@@ -76,7 +76,19 @@ def test_what_is_due_is_published_oldest_first_and_twice_is_once(run: Run) -> No
         ("summary", "compare", "2026-10", "2026-09..2026-01"),
         ("summary", "home-office", "2025-27"),
         ("summary", "list", "--team", "0193a000-0000-7000-8000-000000000001"),
+        ("summary", "recompute", "daily", "2026-11-18"),
+        ("summary", "force-total", "2026-Q5", "10", "--source", "force return"),
+        ("summary", "force-total", "2026-Q1", "10"),
+        ("summary", "force-total", "2026-Q1", "-1", "--source", "force return"),
+        ("summary", "force-total", "2090-Q1", "10", "--source", "force return"),
+        ("summary", "schedule", "daily"),
+        ("summary", "schedule", "daily", "25:00"),
         ("deliver", "add", "pigeon", "coop"),
+        ("deliver", "add", "email", "nobody"),
+        ("deliver", "add", "email", "a@example.org, b@example.org"),
+        ("deliver", "add", "webhook", "http://example.org/hook"),
+        ("deliver", "add", "webhook", "https://user:password@example.org/hook"),
+        ("deliver", "stop", "0193a000-0000-7000-8000-000000000001"),
     ],
 )
 def test_what_cannot_be_done_fails(run: Run, arguments: tuple[str, ...]) -> None:
@@ -112,6 +124,38 @@ def test_reports_come_out_as_csv(run: Run) -> None:
     returned = ended_well(run("summary", "home-office", "2026-27"))
     total = next(row for row in csv.DictReader(io.StringIO(returned)) if row["breakdown"] == "total")
     assert int(total["detentions"]) > 10
+
+
+def test_an_edition_is_computed_again_to_the_byte(run: Run) -> None:
+    ended_well(run("publish", "--as-at", ENDS.isoformat()))
+    assert "the same numbers, to the byte" in ended_well(run("summary", "recompute", "monthly", "2026-10"))
+
+
+def test_totals_of_the_force_are_entered_in_versions(run: Run) -> None:
+    total = ("summary", "force-total", "2026-Q1")
+    assert ended_well(run(*total)) == ""
+    ended_well(run(*total, "140", "--source", "force return"))
+    lines = ended_well(run(*total, "141", "--source", "force return, corrected")).splitlines()
+    assert lines == [
+        "2026-Q1 version 1: 140 uses of s136, from force return",
+        "2026-Q1 version 2: 141 uses of s136, from force return, corrected",
+    ]
+
+
+def test_a_team_sets_when_its_summaries_are_due(run: Run) -> None:
+    assert "daily: 07:00, the day after the last day" in ended_well(run("summary", "schedule"))
+    ended_well(run("summary", "schedule", "daily", "09:30"))
+    assert "daily: 09:30, the day after the last day" in ended_well(run("summary", "schedule"))
+    early = datetime(2026, 10, 21, 8, 29, tzinfo=UTC)
+    assert ended_well(run("publish", "--as-at", early.isoformat())) == ""
+    assert "daily 2026-10-20" in ended_well(run("publish", "--as-at", early.replace(minute=30).isoformat()))
+
+
+def test_a_destination_is_listed_until_it_is_stopped(run: Run) -> None:
+    destination = ended_well(run("deliver", "add", "email", "sergeant@example.org")).strip()
+    assert f"{destination} email sergeant@example.org" in ended_well(run("deliver", "destinations"))
+    ended_well(run("deliver", "stop", destination))
+    assert ended_well(run("deliver", "destinations")) == ""
 
 
 def test_messages_wait_and_are_tried_again(run: Run) -> None:

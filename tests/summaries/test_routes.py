@@ -6,18 +6,21 @@ import re
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, time, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx
 import pytest
 import pytest_asyncio
-from crew import Crew, Json, Phone, Running, refused
+from crew import Crew, Json, Phone, Running, refused, running
 from uuid_utils.compat import uuid7
 
-from triage.jobs.publishing import publish
+from triage.jobs.publishing import publish, publish_due
 from triage.store import summaries
+from triage.store.staff import as_owner
 from triage.summaries import editions
-from triage.summaries.schedule import slot
+from triage.summaries.schedule import due_slots, slot
 from triage.times import PeriodKind, due_at, operational_day, parse_period, period_of
 
 NOW = datetime.now(UTC)
@@ -160,6 +163,37 @@ async def test_a_failed_run_is_a_problem_in_the_list_and_no_data_in_the_output(
     assert (summary["edition"], summary["measures"]) == (0, []) and "No data" in summary["notes"][0]
     for accept in ("text/html", "text/csv"):
         assert "No data" in (await crew.sergeant.get(DAILY, {"accept": accept})).text
+
+
+async def test_the_metrics_tell_of_failed_runs_and_of_what_is_due_and_not_published(
+    server: str, template: str, clone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with clone(template) as url, running(url, tmp_path, metrics_token="metrics") as alone:
+        crew = await alone.enrol_crew()
+        async with as_owner(url, crew.team_id) as owner:
+            await owner.execute("UPDATE team SET starts_on = $1", DAY - timedelta(days=3))
+        database = alone.service.database
+        team = await summaries.team(database, crew.team_id)
+
+        async def metric(name: str) -> float:
+            answer = await alone.client.get("/metrics", headers={"authorization": "Bearer metrics"})
+            lines = dict(line.rsplit(" ", 1) for line in answer.text.splitlines() if not line.startswith("#"))
+            return float(lines.get(name, 0.0))
+
+        first = due_slots(team.calendar, NOW)[0]
+        waits = (datetime.now(UTC) - first.due_at).total_seconds()
+        assert abs(await metric("triage_summary_unpublished_seconds") - waits) < 60  # though no run ever failed
+        failures = await metric('triage_summary_runs_failed_total{kind="daily"}')
+
+        def fail(_: object) -> None:
+            raise ZeroDivisionError
+
+        with monkeypatch.context() as broken:
+            broken.setattr(editions, "compute", fail)
+            await publish(database, team, slot(period_of("daily", DAY), team.calendar), NOW)
+        assert await metric('triage_summary_runs_failed_total{kind="daily"}') == failures + 1
+        await publish_due(database, NOW)
+        assert await metric("triage_summary_unpublished_seconds") < 86_400
 
 
 # --- CSV ---

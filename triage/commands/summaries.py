@@ -1,11 +1,8 @@
-"""`triage publish`, `triage summary` and `triage deliver`: summaries from the command line."""
+"""`triage publish` and `triage summary`: summaries from the command line."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 from uuid import UUID
 
 import msgspec
@@ -14,16 +11,13 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from triage import codes, logs
-from triage.app import databases
-from triage.commands.options import DATA_DIR, settings
-from triage.jobs.delivery import Sender, deliver_due, secret
+from triage import codes
+from triage.commands.options import DATA_DIR
+from triage.commands.teams import TEAM, quiet_settings, with_database, with_team
 from triage.jobs.publishing import Manner, publish_due
 from triage.log.entries import Time
-from triage.people.sealing import load_or_create_root
-from triage.settings import Settings
-from triage.store import outbox, summaries
-from triage.store.database import Connection, Database, connect
+from triage.store import replay, summaries
+from triage.store.database import Connection, Database
 from triage.store.journal import Journal
 from triage.store.summaries import Team
 from triage.summaries import editions, pages, tables
@@ -31,12 +25,12 @@ from triage.summaries.comparison import Report, Span, parse_span
 from triage.summaries.editions import Summary
 from triage.summaries.facts import Fact
 from triage.summaries.home_office import annual_return, parse_year
+from triage.summaries.registry import ForceTotal
+from triage.summaries.schedule import DEFAULTS, KINDS, Due, is_over
 from triage.times import PeriodKind, parse_period
 
-TEAM = click.option("--team", "team_id", type=click.UUID, help="The team's id, where there are several.")
 KIND = click.argument("kind", type=click.Choice(get_args(PeriodKind)))
 OUTPUT = click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="File instead of the screen.")
-T = TypeVar("T")
 
 
 class Instant(click.ParamType[datetime]):
@@ -77,7 +71,7 @@ AS_AT = click.option("--as-at", type=Instant(), help="The run's clock; by defaul
 @AS_AT
 def publish(data_dir: Path | None, as_at: datetime | None) -> None:
     """Publish whatever is due at that instant. Running it twice changes nothing. Fails where a run failed."""
-    chosen = _settings(data_dir)
+    chosen = quiet_settings(data_dir)
     now = as_at or datetime.now(UTC)
 
     async def run(database: Database) -> list[str]:
@@ -92,7 +86,7 @@ def publish(data_dir: Path | None, as_at: datetime | None) -> None:
                 click.echo(f"{one.kind} {one.period} edition {one.edition}{' late' if one.late else ''}")
         return await _failed(database)
 
-    failed = asyncio.run(_with_database(chosen, run))
+    failed = with_database(chosen, run)
     if failed:
         raise click.ClickException("no data, the run failed: " + ", ".join(failed))
 
@@ -128,7 +122,7 @@ def list_(data_dir: Path | None, team_id: UUID | None, kind: PeriodKind | None, 
     table = Table()
     for heading in ("kind", "period", "edition", "published", "late", "problem"):
         table.add_column(heading)
-    for one in asyncio.run(_with_team(_settings(data_dir), team_id, run)):
+    for one in with_team(quiet_settings(data_dir), team_id, run):
         published = one.published_at.isoformat() if one.published_at else "no data"
         table.add_row(one.kind, one.period, str(one.edition), published, "late" if one.late else "", one.problem or "")
     Console().print(table)
@@ -183,6 +177,32 @@ def diff(data_dir: Path | None, team_id: UUID | None, kind: PeriodKind, period: 
 @summary.command()
 @DATA_DIR
 @TEAM
+@KIND
+@click.argument("period")
+@click.option("--edition", type=click.IntRange(1), help="By default the latest.")
+def recompute(data_dir: Path | None, team_id: UUID | None, kind: PeriodKind, period: str, edition: int | None) -> None:
+    """Compute an edition again from the log alone, under its own rules and code lists. Fails where a number differs."""
+    found, team = _find(data_dir, team_id, kind, period, edition)
+    if not found.edition:
+        raise click.ClickException("no edition is published for this period: its run failed")
+
+    async def run(connection: Connection, team: Team) -> bool:
+        flows = tuple(one for one in found.measures if one.kind == "flow")
+        again = await replay.recompute(connection, team, found)
+        return msgspec.json.encode(again) == msgspec.json.encode(flows)
+
+    try:
+        same = with_team(quiet_settings(data_dir), team.team_id, run)
+    except replay.OtherRules as error:
+        raise click.ClickException(f"the edition cannot be computed here: {error}") from error
+    if not same:
+        raise click.ClickException("the numbers differ from those published")
+    click.echo(f"{kind} {found.period} edition {found.edition}: the same numbers, to the byte")
+
+
+@summary.command()
+@DATA_DIR
+@TEAM
 @click.argument("first", type=SpanOfMonths())
 @click.argument("second", type=SpanOfMonths())
 @click.option("--format", "form", type=click.Choice(["csv", "html"]), default="csv", show_default=True)
@@ -204,7 +224,7 @@ def compare(
         async with connection.transaction(isolation="repeatable_read"):
             return await summaries.compare(connection, team, first, second, now)
 
-    report = asyncio.run(_with_team(_settings(data_dir), team_id, run))
+    report = with_team(quiet_settings(data_dir), team_id, run)
     _put(pages.of_comparison(report) if form == "html" else tables.of_comparison(report), output)
 
 
@@ -230,101 +250,69 @@ def home_office_(data_dir: Path | None, team_id: UUID | None, year: str, triage_
     async def run(connection: Connection, team: Team) -> list[Fact]:
         return await summaries.between(connection, team, period.starts, period.ends)
 
-    facts = asyncio.run(_with_team(_settings(data_dir), team_id, run))
+    facts = with_team(quiet_settings(data_dir), team_id, run)
     _put(annual_return(year, facts, triage_car), output)
 
 
-# --- deliver ---
-
-
-@click.group()
-def deliver() -> None:
-    """Messages: where they go, what waits, and another try."""
-
-
-@deliver.command("add")
+@summary.command("force-total")
 @DATA_DIR
 @TEAM
-@click.argument("channel", type=click.Choice(["email", "webhook"]))
-@click.argument("address")
-@click.option("--topic", "topics", multiple=True, type=click.Choice(["summary", "alert"]), default=("summary", "alert"))
-def add(
-    data_dir: Path | None, team_id: UUID | None, channel: outbox.Channel, address: str, topics: tuple[outbox.Topic, ...]
-) -> None:
-    """Send messages to an address; a webhook's secret is printed for its receiver."""
-    chosen = _settings(data_dir)
+@click.argument("period")
+@click.argument("s136", type=click.IntRange(0, 1_000_000), required=False)
+@click.option("--source", help="Where the number comes from; printed with the rate.")
+def force_total(data_dir: Path | None, team_id: UUID | None, period: str, s136: int | None, source: str | None) -> None:
+    """Enter how often the whole force used s136 in a quarter or financial year, such as 2026-Q3 or 2026.
 
-    async def run(connection: Connection, team: Team) -> UUID:
-        return await outbox.add_destination(connection, team.team_id, channel, address, list(topics))
-
-    destination = asyncio.run(_with_team(chosen, team_id, run))
-    click.echo(destination)
-    if channel == "webhook":
-        click.echo(secret(load_or_create_root(chosen.root_key_file), destination))
-
-
-@deliver.command("list")
-@DATA_DIR
-@TEAM
-def waiting(data_dir: Path | None, team_id: UUID | None) -> None:
-    """List the messages that wait or are dead, with the last outcome."""
-
-    async def run(connection: Connection, team: Team) -> list[outbox.Undelivered]:
-        return await outbox.undelivered(connection, team.team_id)
-
-    for one in asyncio.run(_with_team(_settings(data_dir), team_id, run)):
-        state = "dead" if one.dead_at else f"next {one.next_at.isoformat()}"
-        click.echo(f"{one.id} {one.channel} {one.key}: {one.attempts} attempts, {one.last_outcome or 'none'}, {state}")
-
-
-@deliver.command()
-@DATA_DIR
-@TEAM
-@click.option("--id", "message_id", type=click.UUID, help="One dead letter; by default all of them.")
-def retry(data_dir: Path | None, team_id: UUID | None, message_id: UUID | None) -> None:
-    """Give dead letters another chance, and deliver whatever is due now."""
-    chosen = _settings(data_dir)
+    The next edition has the rate of the force. A correction is entered as a new version. Without a number, lists what
+    was entered.
+    """
     now = datetime.now(UTC)
+    try:
+        of = parse_period("quarterly" if "Q" in period else "yearly", period)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    if s136 is not None and not (source and source.strip()):
+        raise click.ClickException("say where the number comes from, by --source")
 
-    async def replay(connection: Connection, team: Team) -> int:
-        return await outbox.replay(connection, team.team_id, now, message_id)
+    async def run(connection: Connection, team: Team) -> list[ForceTotal]:
+        if s136 is not None and source:
+            if not is_over(of, team.calendar, now):
+                raise click.ClickException(f"{of.name} is not over")
+            await summaries.enter_force_total(connection, team.team_id, of, s136, source.strip()[:200], now)
+        return await summaries.force_totals(connection, team.team_id, of, now)
 
-    async def send(database: Database) -> int:
-        return await deliver_due(database, Sender(chosen, load_or_create_root(chosen.root_key_file)), now)
+    for one in with_team(quiet_settings(data_dir), team_id, run):
+        click.echo(f"{of.name} version {one.version}: {one.s136} uses of s136, from {one.source}")
 
-    click.echo(f"{asyncio.run(_with_team(chosen, team_id, replay))} dead letters are tried again")
-    click.echo(f"{asyncio.run(_with_database(chosen, send))} attempts made")
+
+@summary.command()
+@DATA_DIR
+@TEAM
+@click.argument("kind", type=click.Choice(KINDS), required=False)
+@click.argument("at", type=click.DateTime(["%H:%M"]), required=False)
+@click.option(
+    "--after-days", type=click.IntRange(1, 120), help="Days after the period's last day; by default as shipped."
+)
+def schedule(
+    data_dir: Path | None, team_id: UUID | None, kind: PeriodKind | None, at: datetime | None, after_days: int | None
+) -> None:
+    """Show when summaries are due, or set the local time at which a kind is, such as: daily 09:30."""
+    if kind and at is None:
+        raise click.ClickException("say the time as well, such as 09:30")
+
+    async def run(connection: Connection, team: Team) -> list[tuple[PeriodKind, Due]]:
+        due = dict(team.calendar.due)
+        if kind and at:
+            due[kind] = Due(at.time(), after_days or DEFAULTS[kind].after_days)
+            await summaries.set_schedule(connection, team.team_id, kind, due[kind].at, due[kind].after_days)
+        return [(one, due[one]) for one in KINDS]
+
+    for one, due in with_team(quiet_settings(data_dir), team_id, run):
+        days = "the day" if due.after_days == 1 else f"{due.after_days} days"
+        click.echo(f"{one}: {due.at:%H:%M}, {days} after the last day")
 
 
 # --- what the commands share ---
-
-
-def _settings(data_dir: Path | None) -> Settings:
-    chosen = settings(data_dir)
-    logs.configure("error")
-    return chosen
-
-
-@asynccontextmanager
-async def _open(chosen: Settings) -> AsyncIterator[Database]:
-    async with databases(chosen) as addresses:
-        # catching up may take longer than a request ever should
-        async with connect(addresses.service, 4, 600.0) as database:
-            yield database
-
-
-async def _with_database(chosen: Settings, run: Callable[[Database], Awaitable[T]]) -> T:
-    async with _open(chosen) as database:
-        return await run(database)
-
-
-async def _with_team(chosen: Settings, team_id: UUID | None, run: Callable[[Connection, Team], Awaitable[T]]) -> T:
-    async with _open(chosen) as database:
-        teams = [team for team in await summaries.teams(database) if team_id in (None, team.team_id)]
-        if len(teams) != 1:
-            raise click.ClickException("say which team, by --team" if teams else "there is no such team")
-        async with database.team(teams[0].team_id) as connection:
-            return await run(connection, teams[0])
 
 
 def _find(
@@ -342,7 +330,7 @@ def _find(
         failed = None if edition else await summaries.find_failed(connection, team.team_id, kind, name)
         return failed, team
 
-    found, team = asyncio.run(_with_team(_settings(data_dir), team_id, run))
+    found, team = with_team(quiet_settings(data_dir), team_id, run)
     if found is None:
         raise click.ClickException("nothing is published for this period, or not in this edition")
     return found, team
@@ -367,6 +355,3 @@ def _in_text(found: Summary, team: Team) -> str:
             column = f" ({row.column})" if row.column else ""
             lines.append(f"  {row.label}{column}: {row.text or ('no data' if row.value is None else row.value)}")
     return "\n".join(lines) + "\n"
-
-
-COMMANDS = [publish, summary, deliver]

@@ -3,46 +3,40 @@
 from functools import cache
 from hmac import compare_digest
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, generate_latest
 
 from triage.http.messages import NO_STORE, Answer, bearer
 from triage.http.service import Asked
 from triage.problems import NOT_FOUND, TOKEN_INVALID, Refused
 from triage.store import gauges
 
-REGISTRY = CollectorRegistry()
-REQUESTS = Counter("triage_requests_total", "Requests answered.", ["method", "status"], registry=REGISTRY)
+REQUESTS = Counter("triage_requests_total", "Requests answered.", ["method", "status"])
 SECONDS = Histogram(
     "triage_request_seconds",
     "Time to answer.",
     ["method"],
-    registry=REGISTRY,
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
-WAITING = Gauge("triage_entries_waiting", "Entries that wait for the log in this process.", registry=REGISTRY)
+WAITING = Gauge("triage_entries_waiting", "Entries that wait for the log in this process.")
 
 
 APPEND_SECONDS = Histogram(
     "triage_append_seconds",
     "Time of one append to the log, of however many entries.",
-    registry=REGISTRY,
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )
 APPEND_ENTRIES = Histogram(
     "triage_append_entries",
     "Entries gathered into one append.",
-    registry=REGISTRY,
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
 )
-LOG_HEAD = Gauge("triage_log_entries", "Entries in the logs of all teams.", registry=REGISTRY)
-QUARANTINE = Gauge("triage_quarantine_items", "Items that wait in quarantine.", registry=REGISTRY)
-OUTBOX_AGE = Gauge("triage_outbox_oldest_seconds", "Age of the oldest message not delivered.", registry=REGISTRY)
+LOG_HEAD = Gauge("triage_log_entries", "Entries in the logs of all teams.")
+QUARANTINE = Gauge("triage_quarantine_items", "Items that wait in quarantine.")
+OUTBOX_AGE = Gauge("triage_outbox_oldest_seconds", "Age of the oldest message not delivered.")
 UNPUBLISHED = Gauge(
-    "triage_summary_unpublished_seconds", "Time since the oldest summary was due whose run failed.", registry=REGISTRY
+    "triage_summary_unpublished_seconds", "Time since the oldest summary was due that is not published."
 )
-CLOCK_SKEW = Gauge(
-    "triage_clock_skew_milliseconds", "The largest offset of a phone's clock, of the last day.", registry=REGISTRY
-)
+CLOCK_SKEW = Gauge("triage_clock_skew_milliseconds", "The largest offset of a phone's clock, of the last day.")
 
 
 def observe_append(entries: int, seconds: float) -> None:
@@ -71,7 +65,7 @@ async def get_metrics(asked: Asked) -> Answer:
     if not compare_digest(bearer(asked.scope).encode(), token.encode()):
         raise Refused(TOKEN_INVALID)
     WAITING.set(asked.service.log.waiting)
-    standing = await gauges.read(asked.service.database)
+    standing = await gauges.read(asked.service.database, asked.now)
     LOG_HEAD.set(standing.log_head)
     QUARANTINE.set(standing.quarantine)
     OUTBOX_AGE.set(standing.outbox_seconds)

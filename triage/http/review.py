@@ -200,7 +200,9 @@ async def today(visit: Visit) -> Answer:
     service = visit.service
     zone = (await summaries.team(service.database, actor.team_id)).calendar.zone
     views = await review.needing_action(service.database, service.incidents, actor, now)
-    sections = incidents.needs(views, zone, now)
+    alone = await review.alone(service.database, service.incidents, actor, now)
+    of_nobody = await review.of_nobody(service.database, service.incidents, actor, now)
+    sections = [*incidents.needs(views, zone, now), *incidents.unlinked(alone, of_nobody, zone, now)]
     shown = {card.id for section in sections for card in section.cards}
     if shown:
         await service.incidents.note(actor, "review/today", sorted(shown))

@@ -1,8 +1,10 @@
 """How the service stands, over all teams: figures for the metrics, none of them about anybody."""
 
+from datetime import datetime
+
 from msgspec import Struct
 
-from triage.store.access import SQL as ACCESS
+from triage.store import summaries
 from triage.store.database import Database
 from triage.store.statements import load
 
@@ -19,20 +21,20 @@ class Gauges(Struct, frozen=True, kw_only=True):
     clock_skew_ms: int
 
 
-async def read(database: Database) -> Gauges:
+async def read(database: Database, now: datetime) -> Gauges:
     """The figures of this moment."""
-    async with database.anyone() as connection:
-        teams = [row["team_id"] for row in await connection.fetch(ACCESS.teams)]
-    rows = []
-    for team_id in teams:
-        async with database.team(team_id) as connection:
-            row = await connection.fetchrow(SQL.of_team, team_id)
+    rows, unpublished = [], []
+    for team in await summaries.teams(database):
+        async with database.team(team.team_id) as connection:
+            row = await connection.fetchrow(SQL.of_team, team.team_id)
             assert row
             rows.append(row)
+            due = await summaries.oldest_unpublished(connection, team, now)
+            unpublished.append((now - due).total_seconds() if due else 0.0)
     return Gauges(
         log_head=sum(row["log_head"] or 0 for row in rows),
         quarantine=sum(row["quarantine"] for row in rows),
         outbox_seconds=max((row["outbox_seconds"] for row in rows), default=0.0),
-        unpublished_seconds=max((row["unpublished_seconds"] for row in rows), default=0.0),
+        unpublished_seconds=max(unpublished, default=0.0),
         clock_skew_ms=max((row["clock_skew_ms"] for row in rows), default=0),
     )

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final, Literal
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
@@ -11,6 +12,7 @@ import msgspec
 from msgspec import Struct
 from uuid_utils.compat import uuid7
 
+from triage.store import audit
 from triage.store.database import Connection
 from triage.store.statements import load
 
@@ -76,6 +78,7 @@ class Message(Struct, frozen=True, kw_only=True):
     """A message that is due. Its payload never changed since it was written."""
 
     id: UUID
+    key: str
     payload: bytes
     attempts: int
     created_at: datetime
@@ -112,9 +115,9 @@ async def add_destination(
     return destination_id
 
 
-async def disable_destination(connection: Connection, team_id: UUID, destination_id: UUID, now: datetime) -> None:
-    """Send nothing more there; what waits becomes a dead letter."""
-    await connection.execute(SQL.disable_destination, team_id, destination_id, now)
+async def disable_destination(connection: Connection, team_id: UUID, destination_id: UUID, now: datetime) -> bool:
+    """Send nothing more there; what waits becomes a dead letter. Whether there was anything to stop."""
+    return bool(await connection.fetchval(SQL.disable_destination, team_id, destination_id, now))
 
 
 async def list_destinations(connection: Connection, team_id: UUID) -> list[Destination]:
@@ -161,6 +164,7 @@ async def taken(connection: Connection, team_id: UUID, now: datetime) -> AsyncIt
 def _message(row: asyncpg.Record) -> Message:
     return Message(
         id=row["id"],
+        key=row["key"],
         payload=row["payload"],
         attempts=row["attempts"],
         created_at=row["created_at"],
@@ -170,9 +174,8 @@ def _message(row: asyncpg.Record) -> Message:
 
 
 async def settle(connection: Connection, team_id: UUID, message: Message, outcome: str, now: datetime) -> None:
-    """Record an attempt. A failed one is repeated after a pause that grows to a day; after the last it is dead.
-
-    A message to a disabled destination is dead at once.
+    """Record an attempt, and what was delivered as a disclosure. A failed attempt is repeated after a pause that grows
+    to a day; after the last the message is dead, and so is at once one to a disabled destination.
     """
     n = message.attempts
     delivered = outcome == "delivered"
@@ -182,6 +185,25 @@ async def settle(connection: Connection, team_id: UUID, message: Message, outcom
         SQL.settle, team_id, message.id, now + pause, now if delivered else None, now if dead else None
     )
     await connection.execute(SQL.record_attempt, team_id, message.id, now, n + 1, outcome)
+    if delivered:
+        await _note_disclosure(connection, team_id, message)
+
+
+async def _note_disclosure(connection: Connection, team_id: UUID, message: Message) -> None:
+    """To whom a message went; of a webhook's address the host alone, for the rest of it may be a secret."""
+    to = message.destination
+    shown = to.address if to.channel == "email" else urlsplit(to.address).hostname
+    topic, *rest = message.key.split()
+    incidents = [UUID(rest.pop(0))] if topic == "alert" else []
+    await audit.note_owner(
+        connection,
+        team_id,
+        "disclosure",
+        " ".join(("message", topic, *rest)),
+        incidents,
+        recipient=f"{to.channel} {to.destination_id} {shown}",
+        detail="sent by the service",
+    )
 
 
 async def undelivered(connection: Connection, team_id: UUID) -> list[Undelivered]:

@@ -24,6 +24,7 @@ RECENT: Final = timedelta(days=28)
 """How far back things to do are looked for, as in the daily summary; what has no outcome or end is never too old."""
 MOST: Final = 500
 PAIRS: Final = 50
+UNLINKED_SHOWN: Final = 20
 CHASED: Final = 50
 CHASED_FOR: Final = timedelta(days=365)
 RAISED: Final = ("under_18_police_station", "station_not_authorised", "power_location_conflict")
@@ -36,6 +37,13 @@ class Pair(NamedTuple):
 
     one: View
     other: View
+
+
+class Unlinked(NamedTuple):
+    """Incidents that nobody has linked to what they belong to, the newest, and how many there are in all."""
+
+    views: list[View]
+    total: int
 
 
 def may_review(actor: Actor) -> bool:
@@ -129,6 +137,26 @@ async def needing_action(database: Database, incidents: Incidents, actor: Actor,
         )
         seen = await incidents.seen(connection, actor, [Row(r["root"], r["blind"], r["seq"]) for r in rows], now)
     return [_decode(seen[row["root"]].body) for row in rows if row["root"] in seen]
+
+
+async def alone(database: Database, incidents: Incidents, actor: Actor, now: datetime) -> Unlinked:
+    """Incidents whose entries may belong to another one."""
+    return await _unlinked(database, incidents, actor, now, SQL.alone)
+
+
+async def of_nobody(database: Database, incidents: Incidents, actor: Actor, now: datetime) -> Unlinked:
+    """Incidents with no person linked."""
+    return await _unlinked(database, incidents, actor, now, SQL.of_nobody)
+
+
+async def _unlinked(database: Database, incidents: Incidents, actor: Actor, now: datetime, statement: str) -> Unlinked:
+    async with database.team(actor.team_id) as connection:
+        rows = await connection.fetch(
+            statement, actor.team_id, eyes(actor), actor.staff_id, now - RECENT, UNLINKED_SHOWN
+        )
+        seen = await incidents.seen(connection, actor, [Row(r["root"], r["blind"], r["seq"]) for r in rows], now)
+    views = [_decode(seen[row["root"]].body) for row in rows if row["root"] in seen]
+    return Unlinked(views, rows[0]["n"] if rows else 0)
 
 
 async def without_outcome(

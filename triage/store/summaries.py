@@ -3,6 +3,7 @@
 What measures need is read within one snapshot, so the incidents are those of the log's head that is read with them.
 """
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from triage.summaries.comparison import Report, Span
 from triage.summaries.editions import Form, Summary
 from triage.summaries.facts import Around, Fact, Profile, profile_at
 from triage.summaries.registry import POOLED_MONTHS, ForceTotal, Scope
-from triage.summaries.schedule import DEFAULTS, Calendar, Due, Slot, slot
+from triage.summaries.schedule import DEFAULTS, Calendar, Due, Slot, due_slots, slot
 from triage.times import Period, PeriodKind, parse_period, period_of
 
 SQL = load("summaries")
@@ -288,6 +289,13 @@ async def try_claim(connection: Connection, team_id: UUID, kind: PeriodKind, per
 async def is_published(connection: Connection, team_id: UUID, kind: PeriodKind, period: str, form: Form) -> bool:
     """Whether the period has an edition."""
     return bool(await connection.fetchval(SQL.published, team_id, kind, period, form))
+
+
+async def oldest_unpublished(connection: Connection, team: Team, now: datetime) -> datetime | None:
+    """When the oldest period was due that has no edition yet; None where everything is published."""
+    done = {(row["kind"], row["period"]) for row in await connection.fetch(SQL.published_periods, team.team_id)}
+    due = await asyncio.to_thread(due_slots, team.calendar, now)  # years of days: not on the event loop
+    return next((one.due_at for one in due if (one.period.kind, one.period.name) not in done), None)
 
 
 async def tiled(connection: Connection, team_id: UUID, slot: Slot) -> Slot:

@@ -61,6 +61,11 @@ def slot(period: Period, calendar: Calendar) -> Slot:
     return Slot(period, starts_at, ends_at, max(ends_at, due_at(day, due.at, calendar.zone)))
 
 
+def is_over(period: Period, calendar: Calendar, now: datetime) -> bool:
+    """Whether the last day of a period has ended."""
+    return slot(period, calendar).ends_at <= now
+
+
 def due_slots(calendar: Calendar, now: datetime) -> list[Slot]:
     """Every period that is due by now, oldest due first, from the one that holds the team's first day."""
     found = [one for kind in KINDS for one in _of_kind(kind, calendar, now)]

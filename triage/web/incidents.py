@@ -12,7 +12,7 @@ from msgspec import UNSET, Struct
 from triage.log.entries import Held
 from triage.log.standing import out_of_force
 from triage.log.view import View
-from triage.store.review import Pair
+from triage.store.review import Pair, Unlinked
 from triage.web import words
 
 Terms = tuple[tuple[str, str], ...]
@@ -75,12 +75,13 @@ class Card(Struct, frozen=True, kw_only=True):
 
 
 class Section(Struct, frozen=True):
-    """Incidents that need the same thing done."""
+    """Incidents that need the same thing done; `count` of them, of which the newest may be all that is shown."""
 
     code: str
     title: str
     what_to_do: str
     cards: tuple[Card, ...]
+    count: int
 
 
 class Side(Struct, frozen=True):
@@ -195,8 +196,31 @@ def needs(views: Sequence[View], zone: ZoneInfo, now: datetime) -> list[Section]
         chosen = [view for view in views if applies(view)]
         if code in ("open_detentions", "under_18"):
             chosen.sort(key=_expiry)
-        found.append(Section(code, title, what_to_do, tuple(card(view, zone, now) for view in chosen)))
+        cards = tuple(card(view, zone, now) for view in chosen)
+        found.append(Section(code, title, what_to_do, cards, len(cards)))
     return found
+
+
+def unlinked(alone: Unlinked, of_nobody: Unlinked, zone: ZoneInfo, now: datetime) -> list[Section]:
+    """What nobody has linked yet: entries to their incident, and incidents to the person."""
+    return [
+        Section(code, title, what_to_do, tuple(card(view, zone, now) for view in found.views), found.total)
+        for code, title, what_to_do, found in (
+            (
+                "unlinked_entries",
+                "Unlinked entries",
+                "No contact was recorded, or an entry names another that has not arrived. See whether they belong to "
+                "another incident: likely ones are in the queue.",
+                alone,
+            ),
+            (
+                "unlinked",
+                "No person linked",
+                "Link the person from a phone where it is known who it was. Somebody unknown stays unlinked.",
+                of_nobody,
+            ),
+        )
+    ]
 
 
 def _expiry(view: View) -> tuple[bool, datetime]:
