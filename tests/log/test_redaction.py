@@ -343,6 +343,14 @@ def test_after_a_death_only_the_leads_reach_the_incident() -> None:
     assert all(view(story.held, (), audience, LATER) for audience in AUDIENCES)
 
 
+def test_a_death_in_training_closes_nothing_else_its_being_open_would_tell_of_a_real_intent() -> None:
+    story = Story()
+    story.tell("follow_up", 300, event="died", at=300, test=True)
+    for _ in range(2):
+        assert all(view(story.held, (), audience, LATER) for audience in AUDIENCES)
+        story.intent(4)
+
+
 def test_the_service_itself_sees_all() -> None:
     story = evening()
     assert redact(story.held, FULL) == story.held

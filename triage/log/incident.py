@@ -53,10 +53,10 @@ class Incident(Struct, frozen=True, kw_only=True, gc=False):
     `view` is what somebody sees who sees everything, but for the grades and what time changes. `record`, `decided` (in
     capture order) and `claims` are what it was made from. `incident_ids`: every id it answers to. `happened_at`:
     `occurred_at` corrected for skew. `counts`: it has a contact, outcome or detention that is not training.
-    `restricted`: the person died; only sergeant, clinical lead and auditor may reach it. `conflicts` are the flags of
-    disagreement. `overdue_at`, `expires_at`: from when, if nothing is added, it is overdue, and its clock has run out
-    without an end. `events` is what befell the person; `met` the other contacts with the person. `judged_by`: whose
-    accounts have stored an `s136_justified`.
+    `restricted`: the person died, and not in training; only sergeant, clinical lead and auditor may reach it.
+    `conflicts` are the flags of disagreement. `overdue_at`, `expires_at`: from when, if nothing is added, it is
+    overdue, and its clock has run out without an end. `events` is what befell the person; `met` the other contacts with
+    the person. `judged_by`: whose accounts have stored an `s136_justified`.
     """
 
     view: View
@@ -152,7 +152,7 @@ def fold(
         incident_ids=incident_ids,
         happened_at=happened_at,
         counts=not training and bool(record.contacts or decided or record.detentions),
-        restricted=died,
+        restricted=died and not training,
         someone_lives_there=lives,
         conflicts=tuple(conflicts),
         used=used,
