@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -125,9 +126,14 @@ def replacement(body: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name not in Entry.__struct_fields__}
 
 
+@cache
+def _type_of(kind: str) -> inspect.Type:
+    return inspect.type_info(KIND_TYPES[kind])
+
+
 def full(kind: str) -> dict[str, Any]:
     """A body with every field of this kind; an amendment replaces an officer's contact."""
-    body: dict[str, Any] = _value(inspect.type_info(KIND_TYPES[kind]))
+    body: dict[str, Any] = _value(_type_of(kind))
     body["id"] = str(entry_id(1))
     return body
 
@@ -146,7 +152,7 @@ def fields(node: inspect.Type, path: str = "") -> Iterator[tuple[str, inspect.Fi
 
 
 def fields_of(kind: str) -> list[tuple[str, inspect.Field, inspect.Type]]:
-    return list(fields(inspect.type_info(KIND_TYPES[kind])))
+    return list(fields(_type_of(kind)))
 
 
 def put(body: dict[str, Any], path: str, value: Any) -> dict[str, Any]:

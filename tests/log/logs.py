@@ -12,12 +12,16 @@ MINUTES = st.integers(0, 40) | st.integers(0, 3 * 24 * 60)
 """Many things happen in the first minutes, where the rules' limits lie."""
 
 
-def code(name: str) -> st.SearchStrategy[str | None]:
-    return st.none() | st.sampled_from([row.code for row in codes.list(name)])
-
-
 def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.none() | strategy
+
+
+def some_code(name: str) -> st.SearchStrategy[str]:
+    return st.sampled_from([row.code for row in codes.list(name)])
+
+
+def code(name: str) -> st.SearchStrategy[str | None]:
+    return maybe(some_code(name))
 
 
 COMMON: dict[str, st.SearchStrategy[Any]] = {
@@ -32,12 +36,12 @@ COMMON: dict[str, st.SearchStrategy[Any]] = {
     "sex": code("sex"),
     "ethnicity": code("ethnicity"),
     "disability": code("disability"),
-    "presenting": maybe(st.lists(code("presenting").filter(bool), max_size=2)),
+    "presenting": maybe(st.lists(some_code("presenting"), max_size=2)),
     "legal_status": st.just("free_to_leave") | code("legal_status"),
 }
 
 INTENT = st.fixed_dictionaries(
-    {"power": st.just("s136") | code("intent_power").filter(bool)},
+    {"power": st.just("s136") | some_code("intent_power")},
     optional={
         "confidence": st.integers(1, 3),
         "formed_at": MINUTES,
@@ -55,7 +59,7 @@ HIDDEN_FROM_BLIND: dict[str, st.SearchStrategy[Any]] = {
     "consulted": maybe(st.fixed_dictionaries({"role": code("consulted_role"), "at": maybe(MINUTES)})),
     "not_consulted_reason": code("not_consulted_reason"),
     "offence": code("offence"),
-    "arrest_necessity": maybe(st.lists(code("arrest_necessity").filter(bool), max_size=2)),
+    "arrest_necessity": maybe(st.lists(some_code("arrest_necessity"), max_size=2)),
 }
 """What an officer's contact holds that nobody may know who is still to judge."""
 
@@ -77,13 +81,13 @@ KINDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     },
     "intent": {"intent": INTENT},
     "outcome": {
-        "disposal": st.just("community_follow_up") | code("disposal").filter(bool),
+        "disposal": st.just("community_follow_up") | some_code("disposal"),
         "decided_at": maybe(MINUTES),
         "decided_by": code("decided_by"),
         "location_type": code("location_type"),
     },
     "detention": {
-        "event": code("detention_event").filter(bool),
+        "event": some_code("detention_event"),
         "at": MINUTES,
         "power": code("detention_power"),
         "place_of_safety": code("place_of_safety"),
@@ -92,7 +96,7 @@ KINDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "authorised_by": st.just("responsible_doctor") | code("authorised_by"),
         "result": code("detention_result"),
     },
-    "follow_up": {"event": code("follow_up_event").filter(bool), "at": MINUTES, "section": code("later_section")},
+    "follow_up": {"event": some_code("follow_up_event"), "at": MINUTES, "section": code("later_section")},
 }
 
 
