@@ -445,7 +445,7 @@ async def test_the_days_summary_stands_beside_the_edition_before_with_changes_ma
         await restate_yesterday(service, crew, day)
         second = await sergeant.read("/review/day")
         assert "What changed since edition 1" in second
-        assert "Incidents: 1 became 2, by entries added (officer)" in text(second)
+        assert "Incidents: 1 became 2, because of officer" in text(second)
         assert "Edition 1 Edition 2 Incidents 1 2 (changed)" in text(second)
         again = await sergeant.read(f"/review/summaries/daily/{day}?edition=1")
         assert lines_changed(again) == [] and "Edition 2" not in again

@@ -219,12 +219,20 @@ async def test_each_line_names_the_kinds_of_entries_that_changed_it_and_no_other
     await team.tell("nurse_1", "nurse", 1, SUNDAY, occurred_at=TEN, area="luton_west", referral_source="police_999")
     await team.tell("nurse_1", "outcome", 1, SUNDAY, disposal="signposted", decided_at=TEN + 30 * MINUTE)
     await team.tell("officer_2", "officer", 2, SUNDAY, occurred_at=TEN, area="bedford")
+    place = {"power": "s136", "place_of_safety": "health_based"}
+    await team.tell("officer_2", "detention", 2, SUNDAY, event="arrived_site", at=TEN, **place)
+    await team.tell("officer_2", "detention", 2, SUNDAY, event="handover_complete", at=TEN + 45 * MINUTE, **place)
     await team.tell("officer_2", "officer", 3, SUNDAY, occurred_at=SUNDAY, area="bedford")  # of another day
     await team.tell("officer_2", "detention", 3, SUNDAY, event="began", at=SUNDAY, power="s136")
     await publish_due(team.database, MONDAY)
     why = await whys(team, "daily", "2026-11-21")
     assert why["outcomes/signposted"] == why["powers_used/none"] == ("outcome",)
     assert why["incidents"] == why["incidents_by_area/bedford"] == ("officer",)
+    changed = {one.line: one for one in (await latest(team, "daily", "2026-11-21")).changes}
+    median = changed["handover_minutes/health_based/median"]
+    assert (median.old, median.new, median.kinds) == (None, 45, ("detention", "officer"))
+    # there was none before, which is not zero; the contact says of which day it is
+    assert median.label == "Handover by place of safety: Health-based place of safety, median"
     assert why["completeness/nurse"] == ("nurse",)
     assert why["completeness_by_field/area"] == ("officer",)  # the nurse's only said it again
     assert why["completeness_by_field/referral_source"] == ("nurse",)

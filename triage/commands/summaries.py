@@ -123,7 +123,7 @@ def list_(data_dir: Path | None, team_id: UUID | None, kind: PeriodKind | None, 
     for heading in ("kind", "period", "edition", "published", "late", "problem"):
         table.add_column(heading)
     for one in with_team(quiet_settings(data_dir), team_id, run):
-        published = one.published_at.isoformat() if one.published_at else "no data"
+        published = one.published_at.isoformat(timespec="seconds") if one.published_at else "no data"
         table.add_row(one.kind, one.period, str(one.edition), published, "late" if one.late else "", one.problem or "")
     Console().print(table)
 

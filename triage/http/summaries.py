@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from triage.access.actors import Actor
 from triage.disclosure import protected
+from triage.disclosure.files import TABLES_COLUMNS
 from triage.http.messages import (
     NO_STORE,
     Answer,
@@ -120,9 +121,11 @@ def rendered(summary: Summary, media_type: str, zone: Any) -> bytes:
 
 
 def partners(body: bytes, media_type: str, zone: Any) -> bytes:
-    """A protected edition as a page or as CSV."""
+    """A protected edition as a page, or as the CSV that is frozen with the caveats after it."""
     summary = protected.decode(body)
-    return protected.page(summary, zone) if media_type == HTML else protected.csv(summary)
+    if media_type == HTML:
+        return protected.page(summary, zone)
+    return protected.csv(summary) + tables.caveats(summary.statement.read_me, len(TABLES_COLUMNS))
 
 
 async def _without_edition(

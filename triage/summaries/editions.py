@@ -135,7 +135,12 @@ def changes(
     return tuple(sorted(by_entries + by_time, key=lambda one: (one.line, one.why)))
 
 
-Line = tuple[str, int | float | None]
+class _Line(Struct, frozen=True):
+    """A line of a measure; `absent` is what it says where the row is left out: no incident, or no figure at all."""
+
+    label: str
+    value: int | float | None
+    absent: int | None = 0
 
 
 def _differences(
@@ -146,24 +151,26 @@ def _differences(
         if measure.kind != "flow" or measure.code not in before:
             continue
         a, b = dict(_lines(before[measure.code])), dict(_lines(measure))
-        for line in [*b, *(line for line in a if line not in b)]:
-            # a row that nothing falls into may be left out
-            (_, x), (label, y) = a.get(line, ("", 0)), b.get(line, ("", 0))
+        for name in [*b, *(name for name in a if name not in b)]:
+            line = b.get(name) or a[name]
+            x, y = (lines[name].value if name in lines else line.absent for lines in (a, b))
             if x != y:
-                yield line, label or a[line][0], x, y
+                yield name, line.label, x, y
 
 
 def lines_of(measures: Iterable[Measure]) -> dict[str, int | float | None]:
     """Every line that a later edition may be compared in, with its value."""
-    return {line: value for measure in measures if measure.kind == "flow" for line, (_, value) in _lines(measure)}
+    return {name: line.value for measure in measures if measure.kind == "flow" for name, line in _lines(measure)}
 
 
-def _lines(measure: Measure) -> Iterator[tuple[str, Line]]:
+def _lines(measure: Measure) -> Iterator[tuple[str, _Line]]:
     if measure.value is not UNSET:
-        yield measure.code, (measure.label, measure.value)
+        yield measure.code, _Line(measure.label, measure.value)
     for row in measure.rows if isinstance(measure.rows, tuple) else ():
-        yield _name(measure, row), (f"{measure.label}: {row.label}", row.value)
-    yield f"{measure.code}/missing", (f"{measure.label}: not recorded", measure.missing)
+        label = f"{row.label}, {row.column.replace('_', ' ')}" if row.column else row.label
+        # counts are printed in words as well; of a median that is left out nothing is known
+        yield _name(measure, row), _Line(f"{measure.label}: {label}", row.value, 0 if row.text else None)
+    yield f"{measure.code}/missing", _Line(f"{measure.label}: not recorded", measure.missing)
 
 
 def _name(measure: Measure, row: Row) -> str:

@@ -80,6 +80,14 @@ def of_comparison(report: Report) -> bytes:
     return write(headings, rows)
 
 
+def caveats(sentences: Iterable[str], columns: int) -> bytes:
+    """Lines for the end of a CSV of so many columns; their first cell says what they are."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows(["caveat", safe(sentence), *[""] * (columns - 2)] for sentence in sentences)
+    return text.getvalue().encode()
+
+
 def write(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     """CSV with a heading line; texts that a spreadsheet would run are quoted with an apostrophe."""
     text = io.StringIO()
