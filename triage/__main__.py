@@ -21,6 +21,7 @@ COMMANDS = {
     "subject-access": ("trust", "Gather everything about one person into a page and a JSON file."),
     "erase": ("trust", "Destroy a person's identifiers, or an incident's notes, for good."),
     "hold": ("trust", "Put an incident under legal hold, or lift it."),
+    "regime": ("trust", "Show or change under which law an incident is processed."),
     "recipients": ("trust", "List who got a summary that a wrong link had touched."),
     "retention": ("trust", "Show, and with --apply do, what the retention table asks for."),
     "backup": ("backup", "Write the database, or the key store, into a file."),

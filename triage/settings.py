@@ -135,6 +135,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     incident_entries_limit: Annotated[int, Meta(ge=1, description="Entries of one incident.")] = 500
     quarantine_limit: Annotated[int, Meta(ge=0, description="Entries of one device held in quarantine.")] = 2000
     quarantine_days: Annotated[int, Meta(ge=1, description="Days an entry stays in quarantine.")] = 30
+    retention_applied: Annotated[
+        bool,
+        Meta(
+            description="Whether the daily job destroys what the retention table has switched on; otherwise it records "
+            "what it would do. It needs the owner's login."
+        ),
+    ] = False
     police_station_allowed_until: Annotated[
         date | None,
         Meta(

@@ -21,10 +21,9 @@ SELECT o.id FROM incident i JOIN incident o ON o.team_id = i.team_id AND o.root 
 WHERE i.team_id = $1 AND i.id = $2 AND NOT i.blind
 
 -- name: held
--- why: what must not be destroyed: a hold in force, or a death whose hold nobody has lifted
+-- why: what must not be destroyed
 SELECT DISTINCT i.id FROM unnest($2::uuid[]) x JOIN incident i ON i.team_id = $1 AND i.id = x AND NOT i.blind
-WHERE EXISTS (SELECT FROM legal_hold h WHERE h.team_id = $1 AND h.incident_id = i.id AND h.lifted_at IS NULL)
-   OR i.restricted AND NOT EXISTS (SELECT FROM legal_hold h WHERE h.team_id = $1 AND h.incident_id = i.id)
+WHERE is_held(i.team_id, i.root)
 
 -- name: texts
 -- why: the sealed texts of incidents
@@ -73,22 +72,26 @@ UPDATE device SET revoked_at = $3 WHERE team_id = $1 AND device_id = $2 AND revo
 SELECT format('INSERT INTO %I SELECT * FROM jsonb_populate_record(NULL::%I, $1::jsonb) ON CONFLICT DO NOTHING', $1::text, $1::text)
 
 -- name: due_people
--- why: people without contact for so many months, and without an incident under hold
+-- why: people without contact for so many months, none of whose incidents is held; of somebody under 18 not for 25 years
 SELECT p.person_id, max(i.occurred_at) AS last_at FROM person p
 LEFT JOIN incident_person l USING (team_id, person_id)
 LEFT JOIN incident i ON i.team_id = p.team_id AND i.id = l.incident_id AND NOT i.blind
 WHERE p.team_id = $1 AND p.erased_at IS NULL
 GROUP BY p.person_id, p.created_at
-HAVING greatest(max(i.occurred_at), p.created_at) < $3::timestamptz - make_interval(months => $2)
-   AND NOT coalesce(bool_or(i.restricted), false)
-   AND NOT EXISTS (SELECT FROM legal_hold h JOIN incident_person o ON o.team_id = $1 AND o.incident_id = h.incident_id
-                   WHERE h.team_id = $1 AND o.person_id = p.person_id AND h.lifted_at IS NULL)
+HAVING greatest(max(i.occurred_at), p.created_at) < $3::timestamptz - make_interval(months =>
+           CASE WHEN bool_or(i.flags @> '{under_18}') THEN greatest($2, 25 * 12) ELSE $2 END)
+   AND NOT coalesce(bool_or(is_held(i.team_id, i.root)), false)
 
--- name: due_incidents
--- why: incidents older than a period whose part is to be reviewed by a human; nobody under 18 before the 25th birthday
-SELECT count(*) FROM incident i
-WHERE i.team_id = $1 AND NOT i.blind AND i.root = i.id
-  AND i.occurred_at < $3::timestamptz - make_interval(months => CASE WHEN i.age_band = 'under_18' THEN greatest($2, 25 * 12) ELSE $2 END)
+-- name: due_texts
+-- why: one side's notes of incidents past a period and not held; of somebody under 18 not for 25 years
+SELECT e.id, e.incident_id, e.key_ref, r.id AS root
+FROM incident r
+JOIN incident i ON i.team_id = r.team_id AND i.root = r.id AND NOT i.blind
+JOIN entry e ON e.team_id = i.team_id AND e.incident_id = i.id AND e.sealed IS NOT NULL
+WHERE r.team_id = $1 AND NOT r.blind AND r.root = r.id AND (e.profession = 'police') = $4
+  AND r.occurred_at < $3::timestamptz - make_interval(months =>
+      CASE WHEN r.flags @> '{under_18}' THEN greatest($2, 25 * 12) ELSE $2 END)
+  AND NOT is_held(r.team_id, r.id)
 
 -- name: due_quarantine
 -- why: what nobody decided on in time
@@ -101,3 +104,25 @@ SELECT part, months, afterwards, applied, source, review_on FROM retention ORDER
 -- name: due_audit
 -- why: months of the audit older than their period
 SELECT count(*) FROM audit WHERE team_id = $1 AND at < $3::timestamptz - make_interval(months => $2)
+
+-- name: audit_months
+-- why: the months of the audit that have a partition of their own
+SELECT c.relname::text AS name FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
+WHERE h.inhparent = 'audit'::regclass AND c.relname ~ '^audit_[0-9]{4}_[0-9]{2}$' ORDER BY c.relname
+
+-- name: begin_audit
+-- why: what is kept of the chain begins after the last row of a month that goes
+UPDATE audit_head SET from_position = $2, from_link = $3 WHERE team_id = $1 AND from_position < $2
+
+-- name: claim_run
+-- why: one process looks at a team, once a day
+SELECT pg_try_advisory_xact_lock(hashtextextended('retention ' || $1::uuid, 0))
+   AND NOT EXISTS (SELECT FROM retention_run WHERE team_id = $1 AND day = $2)
+
+-- name: add_run
+-- why: what was found, and whether it was done
+INSERT INTO retention_run (team_id, day, applied, found) VALUES ($1, $2, $3, $4)
+
+-- name: runs
+-- why: an owner sees what the daily job would do before switching it on
+SELECT day, applied, found FROM retention_run WHERE team_id = $1 ORDER BY day DESC LIMIT 7

@@ -133,6 +133,7 @@ async def test_subject_access_gathers_everything_and_is_recorded(installation: I
     file = msgspec.json.decode((out / f"subject-{person}.json").read_bytes())
     page = (out / f"subject-{person}.html").read_text()
     assert file["identity"] == KIM
+    assert file["regimes"] == [{"incident_id": str(incident), "regime": "both"}]
     assert [one["kind"] for one in file["entries"]] == ["nurse", "person_link", "amendment"]
     assert ("consultation", str(crew.sergeant.staff_id)) in [(o["operation"], o["actor"]) for o in file["operations"]]
     assert all(text in page for text in (NOTE, "corrected", "9990000018"))

@@ -119,6 +119,10 @@ SERVICE = [
     "INSERT INTO erasure VALUES (gen_random_uuid(), gen_random_uuid(), now(), 'me')",
     "SELECT * FROM legal_hold",
     "UPDATE retention SET applied = true",
+    "SELECT * FROM retention_run",
+    "SELECT * FROM incident_regime",
+    "INSERT INTO incident_regime (team_id, incident_id, regime, reason, by) "
+    "VALUES (gen_random_uuid(), gen_random_uuid(), 'general', 'x', 'me')",
     "UPDATE summary_edition SET body = ''",
     "DELETE FROM summary_edition",
     "DELETE FROM release",

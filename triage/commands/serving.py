@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import rich_click as click
@@ -20,9 +21,11 @@ from triage.app import Opened, application
 from triage.commands import demo as demonstration
 from triage.commands.options import DATA_DIR, settings
 from triage.http.service import Service
+from triage.jobs import keeping
 from triage.jobs.delivery import Sender
-from triage.jobs.waking import awake
+from triage.jobs.waking import awake, repeating
 from triage.settings import Settings
+from triage.store.retention import Retention
 
 log = structlog.get_logger(__name__)
 
@@ -86,8 +89,14 @@ def run(chosen: Settings, beside: Opened | None, listening: Callable[[str], None
 
 @asynccontextmanager
 async def waking(service: Service) -> AsyncIterator[None]:
-    """Summaries, alerts and messages go out beside the requests, in whichever processes serve."""
-    async with awake(service.database, Sender(service.settings, service.root)):
+    """Summaries, alerts and messages go out beside the requests, in whichever processes serve, and retention is run."""
+    chosen = service.settings
+    retention = Retention(service.keys, service.journal, chosen.quarantine_days)
+
+    async def keep_today() -> None:
+        await keeping.keep(service.database, service.owner_url, retention, chosen.retention_applied, datetime.now(UTC))
+
+    async with awake(service.database, Sender(chosen, service.root)), repeating(keep_today, keeping.EVERY_S):
         yield
 
 

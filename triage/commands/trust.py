@@ -1,4 +1,4 @@
-"""`triage subject-access`, `erase`, `hold`, `recipients` and `retention`: the rights of the people concerned."""
+"""`triage subject-access`, `erase`, `hold`, `regime`, `recipients`, `retention`: the rights of the people concerned."""
 
 import asyncio
 import os
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar, get_args
 from uuid import UUID
 
 import asyncpg
@@ -22,18 +22,24 @@ from triage.commands.staff import TEAM
 from triage.people.sealing import load_or_create_root
 from triage.problems import Refused
 from triage.settings import Settings
-from triage.store import erasure, subject
+from triage.store import erasure, regimes, subject
 from triage.store import recipients as store
 from triage.store.database import connect
 from triage.store.erasure import Held
 from triage.store.journal import Journal
 from triage.store.keys import KeyStore
 from triage.store.recipients import Recipient
-from triage.store.retention import Due, Retention
+from triage.store.regimes import Regime
+from triage.store.retention import Due, Retention, Run, runs
 from triage.store.staff import as_owner
 from triage.store.subject import SubjectFile
 
 BY = click.option("--by", required=True, help="Who decided: a name or post, kept in the receipt and the audit.")
+LAWS: Final[dict[Regime, str]] = {
+    "general": "UK GDPR",
+    "law_enforcement": "Data Protection Act 2018 part 3",
+    "both": "UK GDPR, and Data Protection Act 2018 part 3",
+}
 T = TypeVar("T")
 
 
@@ -131,17 +137,46 @@ def retention(data_dir: Path | None, team_id: UUID, applying: bool) -> None:
     """Show what is past its period in the retention table, and with --apply destroy what the owner switched on."""
     chosen = settings(data_dir)
 
-    async def act(connection: asyncpg.Connection, keys: KeyStore) -> list[Due]:
+    async def act(connection: asyncpg.Connection, keys: KeyStore) -> tuple[list[Due], list[Run]]:
         kept = Retention(keys, Journal(chosen.journal), chosen.quarantine_days)
-        return await kept.run(connection, team_id, datetime.now(UTC), not applying)
+        return await kept.run(connection, team_id, datetime.now(UTC), not applying), await runs(connection, team_id)
 
+    due_now, daily = _run(chosen, team_id, act)
     table = Table()
     for heading in ("part", "months", "then", "switched on", "review on", "due now"):
         table.add_column(heading)
-    for due in _run(chosen, team_id, act):
+    for due in due_now:
         on = "yes" if due.applied else "no"
         table.add_row(due.part, str(due.months), due.afterwards, on, due.review_on.isoformat(), str(due.count))
     Console().print(table)
+    for run in daily:
+        did = "did what is switched on" if run.applied else "would do, once TRIAGE_RETENTION_APPLIED is set"
+        counts = ", ".join(
+            f"{due.part} {due.count}" for due in run.found if due.afterwards == "destroy" and due.applied
+        )
+        click.echo(f"{run.day}: the daily job {did}: {counts or 'nothing is switched on'}")
+
+
+@click.command()
+@DATA_DIR
+@TEAM
+@BY
+@click.option("--set", "regime", type=click.Choice(get_args(Regime)), help="What applies from now on.")
+@click.option("--reason", help="Why it is changed.")
+@click.argument("incident_id", type=click.UUID)
+def regime(
+    data_dir: Path | None, team_id: UUID, by: str, regime: Regime | None, reason: str | None, incident_id: UUID
+) -> None:
+    """Show, or with --set change, under which law an incident is processed. A change is kept with who and why."""
+    if (regime is None) != (reason is None):
+        raise click.UsageError("--set and --reason go together")
+
+    async def act(connection: asyncpg.Connection, _: KeyStore) -> Regime:
+        if regime and reason:
+            await regimes.change(connection, team_id, incident_id, regime, reason, by)
+        return await regimes.regime_of(connection, team_id, incident_id)
+
+    click.echo(_run(settings(data_dir), team_id, act))
 
 
 def _run(chosen: Settings, team_id: UUID, act: Callable[[asyncpg.Connection, KeyStore], Awaitable[T]]) -> T:
@@ -192,6 +227,7 @@ def page(file: SubjectFile) -> str:
             for one in file.operations
         ),
     )
+    tagged = _table(("Incident", "Law"), ((one.incident_id, LAWS[one.regime]) for one in file.regimes))
     before = "".join(f"<li>{incident}</li>" for incident in file.linked_before)
     return (
         "<!doctype html><html lang='en'><meta charset='utf-8'><title>Subject access</title>"
@@ -200,6 +236,7 @@ def page(file: SubjectFile) -> str:
         "vertical-align:top;overflow-wrap:anywhere}</style>"
         f"<h1>What is held about a person</h1><p>Person {file.person_id}, gathered "
         f"{file.gathered_at:%d %B %Y %H:%M} UTC.</p><h2>Identifiers</h2>{identity}"
+        f"<h2>Incidents, and the law they are processed under</h2>{tagged}"
         f"<h2>Entries</h2>{entries or '<p>None.</p>'}"
         f"<h2>Incidents linked before, and no longer</h2><ul>{before or '<li>None</li>'}</ul>"
         f"<h2>Who read it, and to whom it went</h2>{operations}</html>"

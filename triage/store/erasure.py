@@ -91,6 +91,23 @@ async def forget_person(
     return Receipt(receipt, 0, destroyed)
 
 
+async def forget_texts(
+    connection: asyncpg.Connection,
+    keys: KeyStore,
+    journal: Journal,
+    team_id: UUID,
+    texts: Sequence[asyncpg.Record],
+    by: str,
+) -> Receipt:
+    """Destroy these texts only (`id`, `incident_id`, `key_ref`), as the end of their retention asks for."""
+    receipt = uuid7()
+    destroyed = await _destroy_texts(
+        connection, keys, journal, team_id, sorted({row["incident_id"] for row in texts}), texts, (), receipt, by
+    )
+    await _sign(connection, team_id, receipt, by)
+    return Receipt(receipt, len(texts), destroyed)
+
+
 async def _destroy_person(
     connection: asyncpg.Connection,
     keys: KeyStore,
@@ -141,6 +158,22 @@ async def _erase_texts(
     """Destroy the texts of incidents, also those in quarantine; how many texts and keys there were."""
     texts = await connection.fetch(SQL.texts, team_id, incidents)
     waiting = await _in_quarantine(connection, keys, team_id, incidents)
+    destroyed = await _destroy_texts(connection, keys, journal, team_id, incidents, texts, waiting, receipt, by)
+    await connection.execute(SQL.end_scope, team_id, incidents)
+    return len(texts) + len(waiting), destroyed
+
+
+async def _destroy_texts(
+    connection: asyncpg.Connection,
+    keys: KeyStore,
+    journal: Journal,
+    team_id: UUID,
+    incidents: Sequence[UUID],
+    texts: Sequence[asyncpg.Record],
+    waiting: Sequence[asyncpg.Record],
+    receipt: UUID,
+    by: str,
+) -> int:
     refs = [row["key_ref"] for row in (*texts, *waiting)]
     ids = [row["id"] for row in texts]
     journal.add(
@@ -157,8 +190,7 @@ async def _erase_texts(
     destroyed = await keys.destroy(refs)
     await connection.execute(SQL.empty_entries, team_id, ids)
     await connection.execute(SQL.discard, team_id, [row["id"] for row in waiting])
-    await connection.execute(SQL.end_scope, team_id, incidents)
-    return len(ids) + len(waiting), destroyed
+    return destroyed
 
 
 class _Named(Struct):

@@ -15,6 +15,7 @@ from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.keys import KeyStore
 from triage.store.people import open_person
+from triage.store.regimes import Tagged, regime_of
 from triage.store.statements import load
 
 SQL = load("subject")
@@ -53,6 +54,7 @@ class SubjectFile(Struct, frozen=True, kw_only=True):
     gathered_at: datetime
     identity: Identity | None
     incidents: list[UUID]
+    regimes: list[Tagged]
     linked_before: list[UUID]
     entries: list[Entry]
     operations: list[Operation]
@@ -88,6 +90,7 @@ async def gather(
         gathered_at=now,
         identity=identity,
         incidents=sorted(now_linked),
+        regimes=[Tagged(one, await regime_of(connection, team_id, one)) for one in sorted(now_linked)],
         linked_before=sorted(ever_linked - now_linked),
         entries=entries,
         operations=operations,

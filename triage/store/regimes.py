@@ -1,0 +1,57 @@
+"""The regime an incident is processed under: part 3 of the Data Protection Act 2018, the UK GDPR, or both.
+
+Until somebody says otherwise both apply, which asks for whatever either asks for. What was said is only ever added to.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+from triage.problems import NOT_FOUND, Refused
+from triage.store import audit
+from triage.store.statements import load
+
+SQL = load("regimes")
+
+Regime = Literal["general", "law_enforcement", "both"]
+UNSAID: Final[Regime] = "both"
+
+
+class Tagged(Struct, frozen=True):
+    """An incident, and the regime it is processed under."""
+
+    incident_id: UUID
+    regime: Regime
+
+
+async def regime_of(connection: asyncpg.Connection, team_id: UUID, incident_id: UUID) -> Regime:
+    """The regime of an incident; both where its ids were said to be under different ones. Raises Refused (404).
+
+    `connection` is the owner's, set to the team.
+    """
+    return await _of(connection, team_id, await _group(connection, team_id, incident_id))
+
+
+async def change(
+    connection: asyncpg.Connection, team_id: UUID, incident_id: UUID, regime: Regime, reason: str, by: str
+) -> None:
+    """Put an incident, under every id it answers to, under a regime: an alteration. Raises Refused (404)."""
+    ids = await _group(connection, team_id, incident_id)
+    if await _of(connection, team_id, ids) != regime:
+        await connection.execute(SQL.add, team_id, ids, regime, reason, by)
+        await audit.note_owner(connection, team_id, "alteration", f"regime/{regime}", ids, detail=by)
+
+
+async def _of(connection: asyncpg.Connection, team_id: UUID, ids: Sequence[UUID]) -> Regime:
+    said: set[Regime] = {row["regime"] for row in await connection.fetch(SQL.latest, team_id, ids)}
+    return said.pop() if len(said) == 1 else UNSAID
+
+
+async def _group(connection: asyncpg.Connection, team_id: UUID, incident_id: UUID) -> list[UUID]:
+    ids = [row["id"] for row in await connection.fetch(SQL.group_of, team_id, incident_id)]
+    if not ids:
+        raise Refused(NOT_FOUND)
+    return ids
