@@ -238,6 +238,21 @@ async def test_without_script_the_queue_is_worked_off(chromium: Browser, address
         await page.get_by_text("You are signed out.").wait_for()
 
 
+async def test_a_link_in_a_mail_leads_to_its_page_signed_in_or_not(chromium: Browser, address: str, busy: Crew) -> None:
+    yesterday = operational_day(now()) - DAY
+    mail = f'<a href="{address}/review/summaries/daily/{yesterday}?edition=1">Read it</a>'
+    async with opened(chromium, address) as page:
+        await page.set_content(mail)
+        await page.get_by_role("link", name="Read it").click()
+        await page.get_by_label("One-time code").fill(await code_for(busy.sergeant, busy.team_id))
+        await page.get_by_role("button", name="Sign in").click()
+        await page.get_by_role("heading", level=1, name="Summary of ").wait_for()
+        await page.goto("about:blank")  # another site: the cookie, which is Strict, does not come with the click
+        await page.set_content(mail)
+        await page.get_by_role("link", name="Read it").click()
+        await page.get_by_role("heading", level=1, name="Summary of ").wait_for()
+
+
 async def test_discarding_takes_two_steps(chromium: Browser, address: str, busy: Crew) -> None:
     async with opened(chromium, address) as page:
         await sign_in(page, busy)
