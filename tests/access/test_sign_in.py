@@ -142,9 +142,14 @@ async def test_an_actor_who_asks_too_often_is_told_when_to_come_back(trusting: R
     assert (await crew.sergeant.on(trusting).get("/v1/me")).status_code == 200
 
 
-async def test_two_hundred_phones_that_come_back_are_admitted_in_turn(service: Running, crew: Crew) -> None:
+async def test_two_hundred_phones_that_come_back_are_admitted_in_turn(
+    service: Running, another: Running, crew: Crew
+) -> None:
     async with as_owner(crew.owner_url, crew.team_id) as owner:
-        phones = [await service.add_phone(owner, crew.team_id, crew.officer.staff_id) for _ in range(200)]
+        phones = [
+            (await service.add_phone(owner, crew.team_id, crew.officer.staff_id)).on(service if n % 2 else another)
+            for n in range(200)
+        ]
     outboxes = [entry("officer", uuid4()) for _ in phones]
     waiting = list(zip(phones, outboxes, strict=True))
     for _ in range(10):
@@ -158,6 +163,20 @@ async def test_two_hundred_phones_that_come_back_are_admitted_in_turn(service: R
     assert not waiting
     [row] = await crew.fetch("SELECT count(*) AS n FROM entry WHERE team_id = $1")
     assert row["n"] == 200
+
+
+async def test_failed_sign_ins_of_an_address_are_limited_in_all_processes_together(
+    service: Running, crew: Crew
+) -> None:
+    data_dir, codes = service.service.settings.data_dir, []
+    for _ in range(2):
+        async with running(service.url, data_dir, "203.0.113.77", sign_in_failures_per_hour=3) as process:
+            stranger = phone(process, "nobody's", uuid4())
+            answers = [await stranger.get("/v1/me") for _ in range(3)]
+            codes += [refused(answer) for answer in answers]
+            assert (await crew.officer.on(process).get("/v1/me")).status_code == 200  # who signs in is not kept out
+    assert codes == [(401, "token_invalid")] * 3 + [(429, "rate_limited")] * 3
+    assert int(answers[-1].headers["retry-after"]) >= 1
 
 
 def test_a_budget_fills_again_with_time() -> None:
