@@ -29,6 +29,8 @@ SQL = load("facts")
 
 CHUNK: Final = 250
 """Incidents added up at once: requests served by the same process pass between."""
+CHUNKS: Final = 40
+"""Chunks of one call: after new rules a large log is caught up with over several wakings, and alerts pass between."""
 
 _LOST: Final = (asyncpg.UniqueViolationError, asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 """Another process keeps the same facts."""
@@ -136,12 +138,15 @@ async def position(connection: Connection, team_id: UUID) -> int:
 
 
 async def bring_up_to_date(database: Database, team_id: UUID) -> None:
-    """Keep the facts of whatever moved since the last time. Any number of processes may call it: one of them works."""
-    moved = True
-    while moved:
+    """Keep the facts of what moved since the last time, the oldest first, or of as much of it as one call does.
+
+    Any number of processes may call it: one of them works.
+    """
+    for _ in range(CHUNKS):
         try:
             async with database.team(team_id) as connection, connection.transaction(isolation="repeatable_read"):
-                moved = await _next_chunk(connection, team_id)
+                if not await _next_chunk(connection, team_id):
+                    return
         except _LOST:
             return
 
