@@ -53,15 +53,16 @@ INSERT INTO erasure (team_id, id, by) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
 
 -- name: hold
 -- why: nothing of the incident is destroyed until the hold is lifted
-INSERT INTO legal_hold (team_id, incident_id, reason, by) VALUES ($1, $2, $3, $4)
+INSERT INTO legal_hold (team_id, incident_id, reason, by, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
 
 -- name: lift
--- why: every hold of the incident; for a death the row says that somebody lifted it
+-- why: every hold of the incident from before; for a death the row says that somebody lifted it
 WITH lifted AS (
-    UPDATE legal_hold SET lifted_at = now() WHERE team_id = $1 AND incident_id = $2 AND lifted_at IS NULL RETURNING 1
+    UPDATE legal_hold SET lifted_at = $4
+    WHERE team_id = $1 AND incident_id = $2 AND lifted_at IS NULL AND at < $4::timestamptz RETURNING 1
 )
-INSERT INTO legal_hold (team_id, incident_id, reason, by, lifted_at)
-SELECT $1, $2, 'lifted', $3, now() WHERE NOT EXISTS (SELECT FROM lifted)
+INSERT INTO legal_hold (team_id, incident_id, reason, by, at, lifted_at)
+SELECT $1, $2, 'lifted', $3, $4, $4 WHERE NOT EXISTS (SELECT FROM lifted) ON CONFLICT DO NOTHING
 
 -- name: revoke
 -- why: a device that was revoked after the backup was made

@@ -1,6 +1,7 @@
 """Retention: the daily job shows first, and does what is switched on; what is held, or a child's, stays."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -123,6 +124,27 @@ async def test_what_is_held_is_not_due(installation: Installation) -> None:
         args = ("--team", str(crew.team_id), "--by", "the coroner", "--reason", "inquest", str(incident))
         await installation.triage("hold", *args)
     assert await due(installation, "police") == 0
+
+
+async def test_a_hold_outlives_the_restoring_of_an_older_backup(installation: Installation, tmp_path: Path) -> None:
+    crew, file = installation.crew, str(tmp_path / "main.dump")
+    held, lifted, again = await noted(crew), await noted(crew), await noted(crew)
+    at = ("--team", str(crew.team_id), "--by", "the coroner")
+
+    async def hold(incident: UUID, *how: str) -> None:
+        await installation.triage("hold", *at, *how, str(incident))
+
+    for incident in (lifted, again):
+        await hold(incident, "--reason", "inquest")
+    await hold(again, "--lift")
+    await hold(again, "--reason", "a second inquest")
+    await installation.triage("backup", file)
+    await hold(held, "--reason", "inquest")
+    await hold(lifted, "--lift")
+    await installation.triage("restore", file)
+    for incident, fails in ((held, True), (again, True), (lifted, False)):
+        printed = await installation.triage("erase", *at, "--incident", str(incident), fails=fails)
+        assert ("legal hold" in printed) is fails
 
 
 async def test_of_somebody_under_18_nothing_goes_before_the_25th_birthday(installation: Installation) -> None:

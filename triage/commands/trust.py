@@ -99,14 +99,16 @@ def hold(data_dir: Path | None, team_id: UUID, by: str, reason: str | None, lift
     """Put an incident under legal hold, or lift it."""
     if lift == bool(reason):
         raise click.UsageError("give either --reason or --lift")
+    chosen = settings(data_dir)
+    journal = Journal(chosen.journal)
 
     async def act(connection: asyncpg.Connection, _: KeyStore) -> None:
         if reason:
-            await erasure.hold(connection, team_id, incident_id, reason, by)
+            await erasure.hold(connection, journal, team_id, incident_id, reason, by)
         else:
-            await erasure.lift(connection, team_id, incident_id, by)
+            await erasure.lift(connection, journal, team_id, incident_id, by)
 
-    _run(settings(data_dir), team_id, act)
+    _run(chosen, team_id, act)
     click.echo("lifted" if lift else "held")
 
 

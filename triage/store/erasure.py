@@ -19,8 +19,10 @@ from triage.store import audit
 from triage.store.journal import (
     AnyLine,
     Head,
+    Hold,
     Journal,
     Leaver,
+    Lift,
     NotesErasure,
     PersonErasure,
     Published,
@@ -218,15 +220,21 @@ async def _sign(connection: asyncpg.Connection, team_id: UUID, receipt: UUID, by
     await audit.note_owner(connection, team_id, "erasure", "erase", [receipt], detail=by)
 
 
-async def hold(connection: asyncpg.Connection, team_id: UUID, incident_id: UUID, reason: str, by: str) -> None:
-    """Let nothing of an incident be destroyed."""
-    await connection.execute(SQL.hold, team_id, incident_id, reason, by)
+async def hold(
+    connection: asyncpg.Connection, journal: Journal, team_id: UUID, incident_id: UUID, reason: str, by: str
+) -> None:
+    """Let nothing of an incident be destroyed, whatever backup is restored."""
+    line = Hold(at=datetime.now(UTC), team_id=team_id, incident_id=incident_id, reason=reason, by=by)
+    journal.add(line)
+    await replay(connection, None, line)
     await audit.note_owner(connection, team_id, "alteration", "hold", [incident_id], detail=by)
 
 
-async def lift(connection: asyncpg.Connection, team_id: UUID, incident_id: UUID, by: str) -> None:
+async def lift(connection: asyncpg.Connection, journal: Journal, team_id: UUID, incident_id: UUID, by: str) -> None:
     """Lift every hold of an incident, also that of a death."""
-    await connection.execute(SQL.lift, team_id, incident_id, by)
+    line = Lift(at=datetime.now(UTC), team_id=team_id, incident_id=incident_id, by=by)
+    journal.add(line)
+    await replay(connection, None, line)
     await audit.note_owner(connection, team_id, "alteration", "hold/lift", [incident_id], detail=by)
 
 
@@ -249,6 +257,10 @@ async def replay(connection: asyncpg.Connection, keys: KeyStore | None, line: An
             await connection.execute(SQL.empty_entries, line.team_id, line.entries)
             await connection.execute(SQL.end_scope, line.team_id, line.incident_ids)
             await connection.execute(SQL.add_receipt, line.team_id, line.receipt, line.by)
+        case Hold():
+            await connection.execute(SQL.hold, line.team_id, line.incident_id, line.reason, line.by, line.at)
+        case Lift():
+            await connection.execute(SQL.lift, line.team_id, line.incident_id, line.by, line.at)
         case Published():
             if line.table not in PUBLISHED:
                 raise ValueError(f"the journal names a table that is not published: {line.table}")

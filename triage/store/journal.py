@@ -54,6 +54,21 @@ class NotesErasure(Line, frozen=True, tag="notes_erasure", kw_only=True):
     by: str
 
 
+class Hold(Line, frozen=True, tag="hold", kw_only=True):
+    """An incident was put under legal hold at this instant."""
+
+    incident_id: UUID
+    reason: str
+    by: str
+
+
+class Lift(Line, frozen=True, tag="lift", kw_only=True):
+    """Every hold that an incident was under at this instant was lifted."""
+
+    incident_id: UUID
+    by: str
+
+
 class Published(Line, frozen=True, tag="published", kw_only=True):
     """A row of an edition or release as it was stored, so that it is kept and never cut again."""
 
@@ -79,7 +94,7 @@ class Rewound(Line, frozen=True, tag="rewound", kw_only=True):
     position: int
 
 
-AnyLine = Revocation | Leaver | PersonErasure | NotesErasure | Published | Head | Rewound
+AnyLine = Revocation | Leaver | PersonErasure | NotesErasure | Hold | Lift | Published | Head | Rewound
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(AnyLine).decode
