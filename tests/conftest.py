@@ -5,6 +5,7 @@ where it is set; TRIAGE_PG_BIN chooses the binaries of the embedded one.
 """
 
 import contextlib
+import gc
 import itertools
 import os
 import shutil
@@ -33,6 +34,7 @@ from triage.settings import DatabaseUrl
 
 logs.configure("error")  # structlog's own way of showing an exception, with every local, takes a second each
 
+gc.set_threshold(20_000, 20, 50)  # as `triage serve` has it: a look for cycles every 700 objects costs a tenth
 hypothesis.settings.register_profile("triage", deadline=None)  # the machine is shared; time is measured elsewhere
 hypothesis.settings.load_profile("triage")
 

@@ -8,6 +8,8 @@ class that nobody in one area belongs to.
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import accumulate
 from uuid import UUID
 
 from triage.disclosure.members import LUTON, Member
@@ -21,6 +23,8 @@ POCKET_AREA, POCKET_AGE = "luton_airport", "65_plus"
 """Everybody of this age in this area was removed under section 136."""
 ABSENT_AREA, ABSENT_SEX = "luton_east", "other"
 """Nobody in this area is recorded with this sex."""
+
+Weighted = tuple[tuple[str | None, ...], tuple[int, ...]]
 
 _AREAS = ((*LUTON, "bedford", "central_bedfordshire", "out_of_county", "unknown"), (9, 9, 8, 8, 8, 9, 4, 22, 18, 3, 2))
 _AGES = (("under_11", "11_15", "16_17", "18_34", "35_49", "50_64", "65_plus", "unknown"), (1, 4, 5, 36, 26, 15, 9, 4))
@@ -75,8 +79,13 @@ def between(arrivals: list[Arrival], first: datetime, after: datetime, known_by:
     return [a.member for a in arrivals if first <= a.member.occurred_at < after and a.arrived_at < known_by]
 
 
-def _pick(rng: random.Random, weighted: tuple[tuple[str | None, ...], tuple[int, ...]]) -> str | None:
-    return rng.choices(*weighted)[0]
+def _pick(rng: random.Random, weighted: Weighted) -> str | None:
+    return rng.choices(weighted[0], cum_weights=_added_up(weighted[1]))[0]
+
+
+@cache
+def _added_up(weights: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(accumulate(weights))
 
 
 def _traits(rng: random.Random) -> tuple[str | None, ...]:
