@@ -225,7 +225,7 @@ def application(settings: Settings, beside: Opened | None = None) -> ASGIApp:
         exception_handlers={HTTPException: _no_such_address, Exception: _unhandled},
     )
     _let_asgi_routes_have_parameters(app.asgi_router.root_route_map_node)
-    return Edge(app, metrics.observe)
+    return Edge(app, metrics.observe, https=settings.public_url.startswith("https:"))
 
 
 class _OfAnyMethod(dict[Any, Any]):

@@ -10,5 +10,5 @@ WHERE team_id = $1 AND incident_id = ANY ($2::uuid[]) ORDER BY incident_id, at D
 
 -- name: add
 -- why: a change never overwrites what was said before
-INSERT INTO incident_regime (team_id, incident_id, regime, reason, by)
-SELECT $1, x, $3, $4, $5 FROM unnest($2::uuid[]) x
+INSERT INTO incident_regime (team_id, incident_id, regime, reason, by, at)
+SELECT $1, x, $3, $4, $5, $6 FROM unnest($2::uuid[]) x ON CONFLICT DO NOTHING

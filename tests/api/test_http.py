@@ -307,6 +307,13 @@ async def test_every_answer_is_kept_from_being_misread(service: Running, path: s
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
     assert headers["referrer-policy"] == "no-referrer"
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "strict-transport-security" not in headers
+
+
+async def test_over_https_browsers_are_told_to_stay_there(service: Running) -> None:
+    headers = (await service.client.get("https://127.0.0.1/v1/me")).headers
+    assert headers["strict-transport-security"].startswith("max-age=")
 
 
 async def test_a_refusal_names_nobody_who_made_the_server(service: Running) -> None:

@@ -260,10 +260,11 @@ async def test_a_rotation_cut_short_goes_on(installation: Installation) -> None:
     assert NOTE in str(await installation.crew.nurse.entries(incident))
 
 
-async def test_an_edition_published_since_the_backup_is_put_back_as_it_was(
+async def test_what_was_published_or_decided_since_the_backup_is_put_back_as_it_was(
     installation: Installation, tmp_path: Path
 ) -> None:
     crew, file, service = installation.crew, str(tmp_path / "main.dump"), installation.process.service
+    _, incident, _ = await known(crew)
     await installation.triage("backup", file)
     await crew.fetch(
         "INSERT INTO summary_run (team_id, kind, period, form, first_day, starts_at, ends_at, due_at, state, ran_at) "
@@ -276,8 +277,15 @@ async def test_an_edition_published_since_the_backup_is_put_back_as_it_was(
         "VALUES ($1, 'daily', '2026-11-22', 'internal', 1, now(), now(), 0, $2, '{\"as\": \"it was\"}')",
         bytes(32),
     )
+    await crew.fetch(
+        "INSERT INTO force_total (team_id, kind, period, version, s136, source, entered_at) "
+        "VALUES ($1, 'quarterly', '2026-Q3', 1, 90, 'Force return', now())"
+    )
+    regime = ("regime", "--team", str(crew.team_id), "--by", "somebody", str(incident))
+    await installation.triage(*regime, "--set", "law_enforcement", "--reason", "an offence is looked into")
     await Publications(service.database, service.journal).write(crew.team_id)
-    published = await crew.fetch("SELECT * FROM summary_edition WHERE team_id = $1")
-    assert len(published) == 1
+    tables = ("summary_edition", "force_total", "incident_regime")
+    kept = [await crew.fetch(f"SELECT * FROM {table} WHERE team_id = $1") for table in tables]
+    assert [len(rows) for rows in kept] == [1, 1, 1]
     await installation.triage("restore", file)
-    assert await crew.fetch("SELECT * FROM summary_edition WHERE team_id = $1") == published
+    assert [await crew.fetch(f"SELECT * FROM {table} WHERE team_id = $1") for table in tables] == kept

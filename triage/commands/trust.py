@@ -173,12 +173,15 @@ def regime(
     if (regime is None) != (reason is None):
         raise click.UsageError("--set and --reason go together")
 
+    chosen = settings(data_dir)
+
     async def act(connection: asyncpg.Connection, _: KeyStore) -> Regime:
         if regime and reason:
-            await regimes.change(connection, team_id, incident_id, regime, reason, by)
+            journal = Journal(chosen.journal)
+            await regimes.change(connection, journal, team_id, incident_id, regime=regime, reason=reason, by=by)
         return await regimes.regime_of(connection, team_id, incident_id)
 
-    click.echo(_run(settings(data_dir), team_id, act))
+    click.echo(_run(chosen, team_id, act))
 
 
 def _run(chosen: Settings, team_id: UUID, act: Callable[[asyncpg.Connection, KeyStore], Awaitable[T]]) -> T:

@@ -21,17 +21,21 @@ _ALWAYS = [
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
+_SHOWS_NOTHING = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+"""For answers that are no page: should a browser take one for a page, it runs and loads nothing."""
+_HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 
 Observe = Callable[[str, int, float], None]
 """method, status, seconds"""
 
 
 class Edge:
-    """The outermost application."""
+    """The outermost application. `https`: people reach it by https, whatever a proxy in front may speak to it."""
 
-    def __init__(self, app: ASGIApp, observe: Observe) -> None:
+    def __init__(self, app: ASGIApp, observe: Observe, https: bool) -> None:
         self._app = app
         self._observe = observe
+        self._https = https
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # type: ignore[comparison-overlap]
@@ -46,7 +50,12 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *_ALWAYS]
+                headers = [*message["headers"], (b"x-request-id", request_id.encode()), *_ALWAYS]
+                if all(name != _SHOWS_NOTHING[0] for name, _ in headers):
+                    headers.append(_SHOWS_NOTHING)
+                if self._https or scope["scheme"] == "https":
+                    headers.append(_HTTPS_ONLY)
+                message["headers"] = headers
             await send(message)
 
         # the server runs each request in a context of its own, which ends with it

@@ -206,8 +206,6 @@ def _headers(visit: Visit) -> HeaderList:
         (b"cross-origin-opener-policy", b"same-origin"),
         (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
     ]
-    if visit.https:
-        found.append((b"strict-transport-security", b"max-age=31536000"))
     return found + [(b"set-cookie", cookie.encode()) for cookie in visit.cookies]
 
 

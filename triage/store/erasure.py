@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 
 from triage.people.sealing import Unreadable, open_sealed
 from triage.problems import NOT_FOUND, Refused
-from triage.store import audit
+from triage.store import audit, regimes
 from triage.store.journal import (
     AnyLine,
     Head,
@@ -26,6 +26,7 @@ from triage.store.journal import (
     NotesErasure,
     PersonErasure,
     Published,
+    RegimeChange,
     Revocation,
     Rewound,
 )
@@ -38,6 +39,7 @@ SQL = load("erasure")
 PUBLISHED = (
     "partner",
     "agreement",
+    "force_total",
     "summary_run",
     "summary_edition",
     "release",
@@ -261,6 +263,8 @@ async def replay(connection: asyncpg.Connection, keys: KeyStore | None, line: An
             await connection.execute(SQL.hold, line.team_id, line.incident_id, line.reason, line.by, line.at)
         case Lift():
             await connection.execute(SQL.lift, line.team_id, line.incident_id, line.by, line.at)
+        case RegimeChange():
+            await regimes.say(connection, line)
         case Published():
             if line.table not in PUBLISHED:
                 raise ValueError(f"the journal names a table that is not published: {line.table}")

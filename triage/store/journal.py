@@ -69,8 +69,17 @@ class Lift(Line, frozen=True, tag="lift", kw_only=True):
     by: str
 
 
+class RegimeChange(Line, frozen=True, tag="regime", kw_only=True):
+    """Incidents were put under a regime at this instant."""
+
+    incident_ids: list[UUID]
+    regime: str
+    reason: str
+    by: str
+
+
 class Published(Line, frozen=True, tag="published", kw_only=True):
-    """A row of an edition or release as it was stored, so that it is kept and never cut again."""
+    """A row of what was published, or of what it rests on, as it was stored: kept, and never cut again."""
 
     table: str
     row: msgspec.Raw
@@ -94,7 +103,7 @@ class Rewound(Line, frozen=True, tag="rewound", kw_only=True):
     position: int
 
 
-AnyLine = Revocation | Leaver | PersonErasure | NotesErasure | Hold | Lift | Published | Head | Rewound
+AnyLine = Revocation | Leaver | PersonErasure | NotesErasure | Hold | Lift | RegimeChange | Published | Head | Rewound
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(AnyLine).decode

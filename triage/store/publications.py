@@ -53,7 +53,8 @@ class Publications:
 
 
 _COUNT = """SELECT (SELECT count(*) FROM summary_edition WHERE team_id = $1)
-                 + (SELECT count(*) FROM rendered_file WHERE team_id = $1)"""
+                 + (SELECT count(*) FROM rendered_file WHERE team_id = $1)
+                 + (SELECT count(*) FROM force_total WHERE team_id = $1)"""
 
 
 def _name(table: str, row: bytes) -> bytes:

@@ -4,6 +4,7 @@ Until somebody says otherwise both apply, which asks for whatever either asks fo
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final, Literal
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from msgspec import Struct
 
 from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
+from triage.store.journal import Journal, RegimeChange
 from triage.store.statements import load
 
 SQL = load("regimes")
@@ -36,13 +38,32 @@ async def regime_of(connection: asyncpg.Connection, team_id: UUID, incident_id: 
 
 
 async def change(
-    connection: asyncpg.Connection, team_id: UUID, incident_id: UUID, regime: Regime, reason: str, by: str
+    connection: asyncpg.Connection,
+    journal: Journal,
+    team_id: UUID,
+    incident_id: UUID,
+    *,
+    regime: Regime,
+    reason: str,
+    by: str,
 ) -> None:
-    """Put an incident, under every id it answers to, under a regime: an alteration. Raises Refused (404)."""
+    """Put an incident, under every id it answers to, under a regime, whatever backup is restored: an alteration.
+
+    Raises Refused (404).
+    """
     ids = await _group(connection, team_id, incident_id)
     if await _of(connection, team_id, ids) != regime:
-        await connection.execute(SQL.add, team_id, ids, regime, reason, by)
+        line = RegimeChange(
+            at=datetime.now(UTC), team_id=team_id, incident_ids=ids, regime=regime, reason=reason, by=by
+        )
+        journal.add(line)
+        await say(connection, line)
         await audit.note_owner(connection, team_id, "alteration", f"regime/{regime}", ids, detail=by)
+
+
+async def say(connection: asyncpg.Connection, line: RegimeChange) -> None:
+    """Make a line of the journal true in the database, again if need be."""
+    await connection.execute(SQL.add, line.team_id, line.incident_ids, line.regime, line.reason, line.by, line.at)
 
 
 async def _of(connection: asyncpg.Connection, team_id: UUID, ids: Sequence[UUID]) -> Regime:
