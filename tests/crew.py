@@ -102,7 +102,7 @@ def _named(headers: dict[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)  # asyncio prints what a fixture returns, and all of a service is much to print
 class Phone:
     """One member of staff's phone. `holds` is what `follow` has told it, as a phone keeps it."""
 
@@ -205,7 +205,7 @@ class Phone:
         return Phone(running.service, running.client, self.token, self.staff_id, self.device_id)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Crew:
     """A team with everybody in it, each on a phone; the partner has a token but no phone."""
 
@@ -248,7 +248,7 @@ class Crew:
         )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Running:
     """One process of the service: the application in this event loop, with its own memory, pool and writer."""
 
