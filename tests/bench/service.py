@@ -38,6 +38,7 @@ from triage.embedded import EmbeddedPostgres
 from triage.settings import DatabaseUrl, Settings
 from triage.store import staff
 from triage.store.access import SQL as ACCESS
+from triage.summaries.editions import rules_in_force
 
 CLIENTS = 32
 SYNC = 500
@@ -200,6 +201,14 @@ async def grow(running: Running) -> None:
             await connection.execute(COPY_ENTRIES, seq, COPIES)
             await connection.execute(COPY_INCIDENTS, seq, COPIES)
             await connection.execute("UPDATE log_head SET seq = seq * ($1 + 1) WHERE team_id = $2", COPIES, TEAM)
+            # no summary is measured here: the service shall not add a million copies up meanwhile
+            await connection.execute(
+                "INSERT INTO fact_position (team_id, version, seq)"
+                " SELECT team_id, $2, seq FROM log_head WHERE team_id = $1"
+                " ON CONFLICT (team_id, version) DO UPDATE SET seq = excluded.seq",
+                TEAM,
+                rules_in_force(),
+            )
         await connection.execute("ANALYZE")
         await connection.execute(
             "CREATE TABLE peer_view (team_id uuid, seq bigint, id uuid, body text, PRIMARY KEY (team_id, seq, id))"
