@@ -27,9 +27,9 @@ from triage.summaries.facts import Around, Fact, Profile, decode, encode, fact_o
 
 SQL = load("facts")
 
-CHUNK: Final = 250
+CHUNK: Final = 50
 """Incidents added up at once: requests served by the same process pass between."""
-CHUNKS: Final = 40
+CHUNKS: Final = 200
 """Chunks of one call: after new rules a large log is caught up with over several wakings, and alerts pass between."""
 
 _LOST: Final = (asyncpg.UniqueViolationError, asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
