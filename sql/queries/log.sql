@@ -38,7 +38,7 @@ SELECT h.seq, h.link, clock_timestamp() AS now,
      FROM member m
      JOIN LATERAL (SELECT * FROM entry WHERE team_id = $1 AND incident_id = m.id OFFSET 0) e ON true) AS entries,
     (SELECT array_agg(row(i.id, i.blind, i.root, i.seq, i.duplicates, i.people, i.related, i.log_ref, i.occurred_at, i.area,
-                          i.age_band, i.sex, i.family))
+                          i.age_band, i.sex, i.family, i.status))
      FROM member m
      JOIN LATERAL (SELECT * FROM incident WHERE team_id = $1 AND id = m.id OFFSET 0) i ON true) AS incidents,
     (SELECT array_agg(row(d.incident_id, d.staff_id, d.device_id))

@@ -384,6 +384,20 @@ async def test_who_was_one_with_a_linked_person_is_no_longer_of_that_person(crew
     assert {row["incident_id"] for row in await crew.fetch(of_person)} == {small}
 
 
+async def test_an_id_that_only_a_withdrawn_link_named_concerns_nobody_and_changes_no_more(crew: Crew) -> None:
+    held, empty, person = uuid7(), uuid7(), uuid7()
+    await crew.officer.tell("officer", held)
+    await crew.officer.tell("person_link", held, person_id=person)
+    link = await crew.officer.tell("same_incident", held, other_incident_id=empty)
+    await crew.officer.tell("withdrawal", held, withdraws=link["id"])
+    of_person = "SELECT incident_id FROM incident_person WHERE team_id = $1"
+    assert {row["incident_id"] for row in await crew.fetch(of_person)} == {held}
+    of_empty = "SELECT seq, status FROM incident WHERE team_id = $1 AND id = $2"
+    before = await crew.fetch(of_empty, empty)
+    await crew.officer.tell("officer", held, area="bedford")
+    assert await crew.fetch(of_empty, empty) == before
+
+
 async def test_an_incident_cannot_be_linked_to_itself(crew: Crew) -> None:
     incident = uuid7()
     answer = await crew.officer.put(entry("same_incident", incident, other_incident_id=incident))

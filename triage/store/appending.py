@@ -126,6 +126,7 @@ class IncidentRow(NamedTuple):
     age_band: str | None
     sex: str | None
     family: UUID | None
+    status: str
 
 
 class Told(NamedTuple):
@@ -506,6 +507,12 @@ def relate(groups: Sequence[Group]) -> None:
         if related != group.related:
             group.related = related
             group.full = fold(group.entries, related, ids=group.ids)
+
+
+def emptied(read: Read, groups: Sequence[Group]) -> list[UUID]:
+    """Incidents that were nothing but an id that a link named, and that no link names any more."""
+    known = {i for group in groups for i in group.ids}
+    return list({row.id for row in read.rows.values()} - known)
 
 
 def changes_people(group: Group, read: Read) -> bool:

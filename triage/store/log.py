@@ -235,7 +235,7 @@ class Log:
             SQL.append,
             *(team_id, seq, head, read.seq, read.link),
             *(_json(entries), _json(folded)),
-            [i for group in linked for i in group.ids],
+            [i for group in linked for i in group.ids] + appending.emptied(read, groups),
             [person for group in linked for _ in group.ids for person in group.full.people],
             [i for group in linked for i in group.ids for _ in group.full.people],
         )

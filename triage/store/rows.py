@@ -17,7 +17,7 @@ from triage.log.incident import Incident, repeat_turns, turns
 from triage.log.standing import kind
 from triage.people.sealing import seal
 from triage.store import duplicates
-from triage.store.appending import CHANGED_FOR, LINKS, OPEN_FOR, Addition, Group, Read
+from triage.store.appending import CHANGED_FOR, LINKS, OPEN_FOR, Addition, Group, Read, emptied
 
 _encode = msgspec.json.encode
 POSSIBLE_DUPLICATE = "possible_duplicate"
@@ -150,19 +150,19 @@ def of_incidents(read: Read, groups: Sequence[Group], added: Sequence[Addition])
 
 
 def _emptied(read: Read, groups: Sequence[Group], head: int, at: datetime) -> list[IncidentRow]:
-    """Incidents that were nothing but an id that a link named, and that no link names any more: nobody sees them."""
-    known = {i for group in groups for i in group.ids}
-    emptied = [key for key in read.rows if key[0] not in known]
-    if not emptied:
+    """What `emptied` finds and the rows do not say yet: nobody sees them."""
+    gone = set(emptied(read, groups))
+    if not gone:
         return []
     family_of = links.families(held for group in groups for held in group.entries if isinstance(held.entry, LINKS))
+    families = {i: _if_other(family_of.get(i), i) for i in gone}
     return [
         IncidentRow(
             id=i,
             blind=blind,
             root=i,
             ids=(),
-            family=_if_other(family_of.get(i), i),
+            family=families[i],
             seq=head,
             status="withdrawn",
             occurred_at=at,
@@ -184,7 +184,8 @@ def _emptied(read: Read, groups: Sequence[Group], head: int, at: datetime) -> li
             people=(),
             related=_bytes(b"[]"),
         )
-        for i, blind in emptied
+        for (i, blind), row in read.rows.items()
+        if i in gone and (row.status, row.family) != ("withdrawn", families[i])
     ]
 
 
