@@ -41,7 +41,7 @@ def backup(data_dir: Path | None, keys: bool, file: Path) -> None:
     chosen = settings(data_dir)
     try:
         asyncio.run(_backup(chosen, file, keys))
-    except BackupFault as fault:
+    except (BackupFault, JournalFault) as fault:
         raise click.ClickException(str(fault)) from fault
     click.echo(f"{file}: {file.stat().st_size} bytes")
 
@@ -56,10 +56,12 @@ async def _backup(chosen: Settings, file: Path, keys: bool) -> None:
 async def write_journal(addresses: Addresses, chosen: Settings) -> None:
     """Bring the journal up to what was published, and to where the chains stand."""
     async with connect(addresses.service, 2, chosen.command_timeout_s) as database:
-        publications = Publications(database, Journal(chosen.journal))
-        anchoring = Anchoring(database, Journal(chosen.journal))
-        for team_id in await access.teams(database):
+        journal = Journal(chosen.journal)
+        publications, anchoring = Publications(database, journal), Anchoring(database, journal)
+        teams = await access.teams(database)
+        for team_id in teams:
             await publications.write(team_id)
+        for team_id in (*teams, audit.NO_TEAM):
             await anchoring.write(team_id)
 
 

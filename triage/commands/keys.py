@@ -14,7 +14,7 @@ from triage.people.sealing import Root, add_wrapping_key, drop_wrapping_keys, lo
 from triage.settings import Settings
 from triage.store.database import Connection, connect
 from triage.store.erasure import destroyed_by
-from triage.store.journal import Journal
+from triage.store.journal import Journal, JournalFault
 from triage.store.keys import SQL, KeyStore
 
 AT_ONCE = 1000
@@ -51,7 +51,11 @@ def retire(data_dir: Path | None) -> None:
 def forget(data_dir: Path | None) -> None:
     """Destroy again every key that the journal says was destroyed: after the key store itself was restored."""
     logs.configure("error")
-    click.echo(f"{asyncio.run(_forget(settings(data_dir)))} keys destroyed again")
+    try:
+        destroyed = asyncio.run(_forget(settings(data_dir)))
+    except JournalFault as fault:
+        raise click.ClickException(str(fault)) from fault
+    click.echo(f"{destroyed} keys destroyed again")
 
 
 async def _forget(chosen: Settings) -> int:

@@ -9,6 +9,7 @@ import rich_click as click
 from triage import logs
 from triage.app import open_service
 from triage.commands.options import DATA_DIR, settings
+from triage.commands.staff import TEAM
 from triage.problems import NOT_FOUND, Refused
 from triage.store import review
 from triage.store.access import Enrolment
@@ -16,11 +17,10 @@ from triage.store.access import Enrolment
 
 @click.command("sign-in")
 @DATA_DIR
-@click.option("--team", "team_id", required=True, type=click.UUID, help="The team.")
+@TEAM
 @click.argument("staff_id", type=click.UUID)
 def sign_in(data_dir: Path | None, team_id: UUID, staff_id: UUID) -> None:
     """Print a one-time code, valid for 15 minutes: a sergeant or clinical lead signs in to the review pages with it."""
-
     logs.configure("error")  # what is printed is the code alone
 
     async def issue() -> Enrolment:

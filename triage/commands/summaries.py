@@ -273,6 +273,8 @@ def force_total(data_dir: Path | None, team_id: UUID | None, period: str, s136: 
         raise click.ClickException(str(error)) from error
     if s136 is not None and not (source and source.strip()):
         raise click.ClickException("say where the number comes from, by --source")
+    if source and s136 is None:
+        raise click.ClickException("say the number that comes from there")
 
     async def run(connection: Connection, team: Team) -> list[ForceTotal]:
         if s136 is not None and source:
@@ -297,8 +299,8 @@ def schedule(
     data_dir: Path | None, team_id: UUID | None, kind: PeriodKind | None, at: datetime | None, after_days: int | None
 ) -> None:
     """Show when summaries are due, or set the local time at which a kind is, such as: daily 09:30."""
-    if kind and at is None:
-        raise click.ClickException("say the time as well, such as 09:30")
+    if (kind or after_days is not None) and at is None:
+        raise click.ClickException("say the kind and the time as well, such as daily 09:30")
 
     async def run(connection: Connection, team: Team) -> list[tuple[PeriodKind, Due]]:
         due = dict(team.calendar.due)

@@ -444,7 +444,7 @@ async def _summary(visit: Visit, actor: Actor, kind: PeriodKind, name: str, edit
     title = (
         f"Summary of {words.day(period.starts)}" if kind == "daily" else f"{kind.capitalize()} summary {period.name}"
     )
-    earlier = parse_period(kind, period.name).starts - timedelta(days=1)
+    earlier = period.starts - timedelta(days=1)
     return visit.page(
         "summary.html",
         title=title,

@@ -21,7 +21,7 @@ from triage.store.statements import load
 SQL = load("review")
 
 RECENT: Final = timedelta(days=28)
-"""How far back things to do are looked for, as in the daily summary; what has no outcome or end is never too old."""
+"""How far back things to do are looked for, as in the daily summary; a detention without an end is never too old."""
 MOST: Final = 500
 PAIRS: Final = 50
 UNLINKED_SHOWN: Final = 20

@@ -147,11 +147,18 @@ def _summary(view: View) -> Iterable[tuple[str, str]]:
     if view.car:
         yield "Car", view.car
     yield "Age", _age(view)
-    yield "Place", words.code("location_type", view.location_type) if view.location_type else words.UNSAID
+    yield "Place", _place(view)
     if view.outcome:
         yield "Outcome", words.code("disposal", view.outcome.disposal)
-    written = sorted({words.PROFESSIONS.get(one.profession, one.profession) for one in view.contributions})
-    yield "Written by", ", ".join(written) or "Nobody yet"
+    yield "Written by", _writers(view)
+
+
+def _place(view: View) -> str:
+    return words.code("location_type", view.location_type) if view.location_type else words.UNSAID
+
+
+def _writers(view: View) -> str:
+    return ", ".join(sorted({words.PROFESSIONS[one.profession] for one in view.contributions})) or "Nobody yet"
 
 
 def _age(view: View) -> str:
@@ -295,11 +302,11 @@ def _likeness(view: View, zone: ZoneInfo) -> Iterable[tuple[str, str]]:
     yield "Area", words.code("area", view.area)
     yield "Log reference", view.log_ref or words.UNSAID
     yield "Car", view.car or words.UNSAID
-    yield "Place", words.code("location_type", view.location_type) if view.location_type else words.UNSAID
+    yield "Place", _place(view)
     yield "Age", _age(view)
     yield "Sex", words.code("sex", view.sex) if view.sex else words.UNSAID
     yield "Outcome", words.code("disposal", view.outcome.disposal) if view.outcome else words.UNSAID
-    yield "Written by", ", ".join(sorted({words.PROFESSIONS[one.profession] for one in view.contributions})) or "Nobody"
+    yield "Written by", _writers(view)
 
 
 def disagreements(view: View, entries: Sequence[Held], zone: ZoneInfo) -> tuple[Disagreement, ...]:
@@ -344,15 +351,7 @@ def _facts(view: View, zone: ZoneInfo) -> Iterable[tuple[str, str]]:
     yield from _summary(view)
     yield "Arrived", words.at(view.arrived_at, zone)
     yield "Left", words.at(view.left_at, zone)
-    for name in (
-        "contact_mode",
-        "referral_source",
-        "sex",
-        "ethnicity",
-        "legal_status",
-        "immediate_danger",
-        "force_type",
-    ):
+    for name in _CODED:
         value = getattr(view, name)
         yield words.sentence(name), words.code(name, value) if value else words.UNSAID
     for name in ("offence", "physical_need", "conveyed", "known_to_services", "crisis_plan", "safety_plan"):
