@@ -15,11 +15,6 @@ WHERE team_id = $1 AND person_id = $2 AND erased_at IS NULL
 -- why: every incident that concerns the person, under all of its ids
 SELECT incident_id AS id FROM incident_person WHERE team_id = $1 AND person_id = $2
 
--- name: group_of
--- why: an incident under all the ids it answers to
-SELECT o.id FROM incident i JOIN incident o ON o.team_id = i.team_id AND o.root = i.root AND NOT o.blind
-WHERE i.team_id = $1 AND i.id = $2 AND NOT i.blind
-
 -- name: held
 -- why: what must not be destroyed
 SELECT DISTINCT i.id FROM unnest($2::uuid[]) x JOIN incident i ON i.team_id = $1 AND i.id = x AND NOT i.blind

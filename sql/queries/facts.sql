@@ -67,6 +67,7 @@ INSERT INTO incident_fact (team_id, id, seq, occurred_at, version, body, profile
 SELECT $1, x.id, x.seq, x.occurred_at, $5, x.body, x.profile, x.pending_until
 FROM unnest($2::uuid[], $3::bigint[], $4::timestamptz[], $6::bytea[], $7::text[], $8::timestamptz[])
      x (id, seq, occurred_at, body, profile, pending_until)
+WHERE NOT EXISTS (SELECT FROM incident i WHERE i.team_id = $1 AND i.id = x.id AND NOT i.blind AND i.status = 'absorbed')
 ON CONFLICT (team_id, id) DO UPDATE SET seq = excluded.seq, occurred_at = excluded.occurred_at, version = excluded.version,
     body = excluded.body, profile = excluded.profile, pending_until = excluded.pending_until
 WHERE incident_fact.seq < excluded.seq OR incident_fact.version <> excluded.version

@@ -19,7 +19,7 @@ from prometheus_client import Counter
 from triage import codes
 from triage.log.diversion import RULE
 from triage.store import facts, outbox, summaries
-from triage.store.database import Connection, Database
+from triage.store.database import UNREACHABLE, Connection, Database
 from triage.store.journal import Journal
 from triage.store.journal import Published as Line
 from triage.store.outbox import SummaryData, SummaryPublished
@@ -94,7 +94,6 @@ async def publish(
     """Publish the first edition of a period; None when another process does, or did, or the run failed."""
     period = slot.period
     try:
-        loaded = None
         async with database.team(team.team_id) as connection:
             async with connection.transaction(isolation="repeatable_read"):
                 if not await summaries.try_claim(connection, team.team_id, period.kind, period.name):
@@ -125,7 +124,7 @@ async def publish(
                     measures=await asyncio.to_thread(editions.compute, loaded.scope),
                 )
                 await _store(connection, team, slot, summary, head, manner)
-            await facts.keep(connection, team.team_id, loaded.fresh)
+            await _keep(connection, team.team_id, loaded.fresh)
     except _LOST:
         return None
     except Exception as error:
@@ -155,7 +154,7 @@ async def restate(database: Database, team: Team, run: Run, now: datetime, manne
                     await summaries.set_checked(connection, team.team_id, run, head.seq, now)
                 else:
                     await _store(connection, team, slot, summary, head, manner)
-            await facts.keep(connection, team.team_id, fresh)
+            await _keep(connection, team.team_id, fresh)
     except _LOST:
         return None
     except Exception as error:
@@ -286,6 +285,14 @@ def _remember(journal: Journal, team_id: UUID, at: datetime, rows: Sequence[tupl
     Should the commit fail all the same, the period's next line is the true one.
     """
     journal.add(*(Line(at=at, team_id=team_id, table=table, row=Raw(row.encode())) for table, row in rows))
+
+
+async def _keep(connection: Connection, team_id: UUID, fresh: Sequence[Fact]) -> None:
+    """What was published stays so, whatever becomes of these: facts that are not kept are made again."""
+    try:
+        await facts.keep(connection, team_id, fresh)
+    except (*UNREACHABLE, asyncpg.PostgresError) as error:
+        log.warning("facts_not_kept", exc_info=error)
 
 
 async def _record_failure(database: Database, team: Team, slot: Slot, now: datetime, error: Exception) -> None:

@@ -45,8 +45,12 @@ async def wake(database: Database, sender: Sender, now: datetime) -> None:
 
 async def wake_to_release(database: Database, sender: Sender, now: datetime) -> None:
     """Release what is due at `now`, beside everything else: it may take minutes, which no alert must wait for."""
+    await _attempt("releasing", _release_due(database, sender, now))
+
+
+async def _release_due(database: Database, sender: Sender, now: datetime) -> None:
     if await is_anything_due(database, disclosure.derive(sender.root), now):
-        await _attempt("releasing", release_apart(sender.settings, now))
+        await release_apart(sender.settings, now)
 
 
 async def release_apart(settings: Settings, now: datetime) -> None:

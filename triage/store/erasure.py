@@ -134,9 +134,7 @@ async def erase_incident(
     connection: asyncpg.Connection, keys: KeyStore, journal: Journal, team_id: UUID, incident_id: UUID, by: str
 ) -> Receipt:
     """Destroy an incident's notes under every id it answers to. Raises Refused (404), or Held."""
-    incidents = [each["id"] for each in await connection.fetch(SQL.group_of, team_id, incident_id)]
-    if not incidents:
-        raise Refused(NOT_FOUND)
+    incidents = await regimes.group_of(connection, team_id, incident_id)
     await _check_holds(connection, team_id, incidents)
     receipt = uuid7()
     texts, destroyed = await _erase_texts(connection, keys, journal, team_id, incidents, receipt, by)

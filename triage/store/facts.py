@@ -115,7 +115,7 @@ async def _made(connection: Connection, team_id: UUID, rows: Sequence[asyncpg.Re
 
 
 async def keep(connection: Connection, team_id: UUID, facts: Sequence[Fact]) -> None:
-    """Keep facts for the next time; an older one never replaces a newer."""
+    """Keep facts for the next time; under the same rules an older one never replaces a newer."""
     version = rules_in_force()
     for start in range(0, len(facts), CHUNK):
         chunk = sorted(facts[start : start + CHUNK], key=lambda fact: fact.id)  # in one order: no deadlock

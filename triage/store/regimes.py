@@ -34,7 +34,7 @@ async def regime_of(connection: asyncpg.Connection, team_id: UUID, incident_id: 
 
     `connection` is the owner's, set to the team.
     """
-    return await _of(connection, team_id, await _group(connection, team_id, incident_id))
+    return await _of(connection, team_id, await group_of(connection, team_id, incident_id))
 
 
 async def change(
@@ -51,7 +51,7 @@ async def change(
 
     Raises Refused (404).
     """
-    ids = await _group(connection, team_id, incident_id)
+    ids = await group_of(connection, team_id, incident_id)
     if await _of(connection, team_id, ids) != regime:
         line = RegimeChange(
             at=datetime.now(UTC), team_id=team_id, incident_ids=ids, regime=regime, reason=reason, by=by
@@ -71,7 +71,8 @@ async def _of(connection: asyncpg.Connection, team_id: UUID, ids: Sequence[UUID]
     return said.pop() if len(said) == 1 else UNSAID
 
 
-async def _group(connection: asyncpg.Connection, team_id: UUID, incident_id: UUID) -> list[UUID]:
+async def group_of(connection: asyncpg.Connection, team_id: UUID, incident_id: UUID) -> list[UUID]:
+    """Every id that the incident answers to. Raises Refused (404)."""
     ids = [row["id"] for row in await connection.fetch(SQL.group_of, team_id, incident_id)]
     if not ids:
         raise Refused(NOT_FOUND)

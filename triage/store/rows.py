@@ -143,9 +143,10 @@ def of_incidents(read: Read, groups: Sequence[Group], added: Sequence[Addition])
         row = read.rows.get((group.root, False))
         regraded = row is not None and row.related != _related(group)
         if group.grown or group.moved or regraded:
-            rows += _both(group, read, head if group.moved or regraded else None)
-        if group.moved:
-            rows += [_absorbed(row, i) for i in group.ids if i != group.root for row in _both(group, read, head)]
+            own = _both(group, read, head if group.moved or regraded else None)
+            rows += own
+            if group.moved:
+                rows += [_absorbed(one, i) for i in group.ids if i != group.root for one in own]
     return rows + _emptied(read, groups, head, added[-1].held.received_at)
 
 
