@@ -21,10 +21,10 @@ import asyncpg
 import hypothesis
 import pytest
 import pytest_asyncio
-from besieged import Besieged, besiege
-from crew import Crew, Running, running
-from exported import Seeded, Team, add_team, half_a_year, write_root
-from installation import Installation
+from support.attacked_team import Besieged, besiege
+from support.export_team import Seeded, Team, add_team, half_a_year, write_root
+from support.installation import Installation
+from support.phones import Crew, Running, running
 
 from triage import logs
 from triage.embedded import EmbeddedPostgres

@@ -13,8 +13,8 @@ from msgspec import UNSET
 
 from triage import codes, times
 from triage.demo import CAST, Sent, bulk, generate, people
+from triage.log import decode
 from triage.log import entries as e
-from triage.log import validation
 from triage.log.canonical import canonical, modernise
 from triage.log.incident import at, fold, person_events
 from triage.log.links import components
@@ -71,7 +71,7 @@ def test_a_later_end_only_adds_to_what_began_long_before_the_end() -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_entry_is_one_the_service_takes(seed: int) -> None:
     for sent in a_month(seed):
-        taken = validation.decode_item(msgspec.json.encode(sent.entry))
+        taken = decode.decode_item(msgspec.json.encode(sent.entry))
         assert msgspec.to_builtins(taken) == msgspec.to_builtins(sent.entry)
 
 
@@ -275,7 +275,7 @@ def test_bulk_gives_so_many_incidents_in_order_of_receipt(n_incidents: int, year
     assert all(one.sent_at <= other.sent_at for one, other in pairwise(copies))
     assert copies[-1].sent_at - copies[0].sent_at <= timedelta(days=366 * years)
     for copy in copies:
-        entry = validation.decode(copy.body, copy.id)
+        entry = decode.decode(copy.body, copy.id)
         assert (entry.incident_id, entry.__struct_config__.tag) == (copy.incident_id, copy.kind)
         assert canonical(entry).body == copy.body
 

@@ -27,30 +27,30 @@ from triage.http.operations import routes
 from triage.http.review import PAGES
 from triage.http.service import Service
 from triage.http.table import OPERATIONS
-from triage.jobs.journalling import journal_forever
-from triage.jobs.sealing import seal_forever
+from triage.jobs.audit_chain import seal_forever
+from triage.jobs.journal import journal_forever
 from triage.log import flags
+from triage.log.append_decision import Item
 from triage.log.entries import Held
 from triage.log.notices import Notice, notices
 from triage.log.redaction import redact
 from triage.migrate import migrate
+from triage.people.encryption import load_or_create_root
 from triage.people.notes import likely_identifiers
-from triage.people.sealing import load_or_create_root
 from triage.problems import INTERNAL, NOT_FOUND, Refused
 from triage.resources import folder
 from triage.settings import DatabaseUrl, Settings
 from triage.store import audit
-from triage.store.access import Clocks, SignIn
-from triage.store.anchors import Anchoring
-from triage.store.appending import Item
+from triage.store.access.sign_in import Clocks, SignIn
 from triage.store.database import PlannedOnce, connect
-from triage.store.incidents import Incidents, audience
 from triage.store.journal import Journal
 from triage.store.keys import KeyStore
-from triage.store.log import Log
-from triage.store.people import People
-from triage.store.publications import Publications
-from triage.store.quarantine import Quarantine
+from triage.store.log.append import Log
+from triage.store.log.incidents import Incidents, audience
+from triage.store.log.quarantine import Quarantine
+from triage.store.people.people import People
+from triage.store.recovery.anchors import Anchoring
+from triage.store.recovery.journal_copy import Publications
 
 log = structlog.get_logger(__name__)
 

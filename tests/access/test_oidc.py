@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from loopback_issuer import AUDIENCE, LoopbackIssuer, new_key, public_jwk
+from support.loopback_issuer import AUDIENCE, LoopbackIssuer, new_key, public_jwk
 
 from triage.access import oidc
 from triage.access.oidc import Issuer, IssuersFault, Login, OidcRefused, Provider, Reason, Subject, Verifier

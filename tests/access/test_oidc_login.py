@@ -11,7 +11,7 @@ import httpx
 import msgspec
 import pytest
 import pytest_asyncio
-from loopback_issuer import AUDIENCE, LoopbackIssuer
+from support.loopback_issuer import AUDIENCE, LoopbackIssuer
 
 from triage.access.oidc import Issuer, Login, OidcRefused, Provider, Reason, Subject
 from triage.access.oidc_login import PENDING_FOR, Callback, Pending, begin, finish

@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
-from crew import CAST, Crew, Phone, Running, entry, refused, running
-from loopback_issuer import AUDIENCE, LoopbackIssuer
+from support.loopback_issuer import AUDIENCE, LoopbackIssuer
+from support.phones import CAST, Crew, Phone, Running, entry, refused, running
 from uuid_utils.compat import uuid7
 
 from triage.access.budget import Budget
-from triage.store.staff import NewStaff, add_staff, as_owner, disable_staff
+from triage.store.access.staff import NewStaff, add_staff, as_owner, disable_staff
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ from uuid import UUID
 import httpx
 import msgspec
 import pytest
-from crew import CAST, HOUR, MINUTE, Crew, Phone, Running, entry, now, refused, running
+from support.phones import CAST, HOUR, MINUTE, Crew, Phone, Running, entry, now, refused, running
 from uuid_utils.compat import uuid7
 
 from triage.access.actors import token_hash
-from triage.store.staff import as_owner, disable_staff
+from triage.store.access.staff import as_owner, disable_staff
 
 
 async def issue(phone: Phone, staff_id: UUID) -> str:

@@ -14,10 +14,10 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from crew import DAY, HOUR, MINUTE, S136, Crew, Json, Phone, entry, now
+from support.phones import DAY, HOUR, MINUTE, S136, Crew, Json, Phone, entry, now
 from uuid_utils.compat import uuid7
 
-from triage.store.rows import POSSIBLE_DUPLICATE
+from triage.store.log.rows import POSSIBLE_DUPLICATE
 
 OF_THE_LOG = {"seq", "received_at", "changed_at", "server_time", "link", "cursor"}
 BLIND = ("nurse", "other_nurse", "paramedic", "clinical_lead")

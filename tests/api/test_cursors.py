@@ -11,11 +11,11 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from crew import DAY, HOUR, MINUTE, S136, Crew, Json, Phone, Running, entry, now, refused
+from support.phones import DAY, HOUR, MINUTE, S136, Crew, Json, Phone, Running, entry, now, refused
 from uuid_utils.compat import uuid7
 
-from triage.store import sync
-from triage.store.cursor import Cursor
+from triage.store.log import pull
+from triage.store.log.cursor import Cursor
 
 
 class Follower:
@@ -34,7 +34,7 @@ class Follower:
         more = True
         while more:
             actor = await self.phone.actor()
-            told = await sync.pull(service.database, service.incidents, actor, self.cursor, at)
+            told = await pull.pull(service.database, service.incidents, actor, self.cursor, at)
             views = [msgspec.json.decode(body) for body in told.incidents]
             self.holds |= {view["id"]: view for view in views}
             came |= {view["id"] for view in views}
@@ -348,5 +348,5 @@ async def test_whoever_follows_cursors_holds_what_a_fresh_phone_gets(
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> int:
     """Pages of three, so that a few incidents fill several."""
-    monkeypatch.setattr(sync, "PAGE", 3)
+    monkeypatch.setattr(pull, "PAGE", 3)
     return 3

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from crew import DAY, HOUR, MINUTE, S136, Crew, Json, entry, fields, now, refused, told
+from support.phones import DAY, HOUR, MINUTE, S136, Crew, Json, entry, fields, now, refused, told
 from uuid_utils.compat import uuid7
 
 from triage import codes

@@ -18,15 +18,15 @@ from uuid import uuid4
 import msgspec
 import pytest
 import pytest_asyncio
-from crew import running
-from exported import Partner, Seeded, Team
+from support.export_team import Partner, Seeded, Team
+from support.phones import running
 
-from triage.disclosure.scope import columns_for
-from triage.disclosure.statement import recompute, recompute_cells
-from triage.store import agreements, exports
-from triage.store.agreements import AgreementFault
-from triage.store.exports import verify_ledger
-from triage.store.staff import as_owner
+from triage.exports.scope import columns_for
+from triage.exports.statement import recompute, recompute_cells
+from triage.store.access.staff import as_owner
+from triage.store.exports import agreements, downloads
+from triage.store.exports.agreements import AgreementFault
+from triage.store.exports.downloads import verify_ledger
 
 RECORDS, TABLES = "records/2025-Q1", "tables/2025-Q1"
 FILE = f"/{RECORDS}/files/records.csv"
@@ -299,8 +299,8 @@ async def test_a_range_beyond_the_end_is_416_and_no_pull(partner: Partner, asked
 async def test_a_large_file_is_put_together_from_its_pieces(
     released: Team, partner: Partner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("triage.store.releases.CHUNK", 1000)
-    monkeypatch.setattr("triage.store.exports.CHUNK", 1000)
+    monkeypatch.setattr("triage.store.exports.releases.CHUNK", 1000)
+    monkeypatch.setattr("triage.store.exports.downloads.CHUNK", 1000)
     small = await released.partner()
     manifest = await small.manifest(RECORDS)
     for file in manifest["files"]:
@@ -323,7 +323,7 @@ async def test_every_pull_is_on_the_ledger_and_in_the_audit_before_the_first_byt
         seen.append(len((await partner.get("/ledger")).json()["pulls"]))
         yield b""
 
-    monkeypatch.setattr(exports, "pieces", watched)
+    monkeypatch.setattr(downloads, "pieces", watched)
     await partner.get(FILE)
     assert seen == [1]
     (pull,) = (await partner.get("/ledger")).json()["pulls"]

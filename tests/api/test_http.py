@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 import pytest_asyncio
-from crew import Crew, Phone, Running, entry, refused
+from support.phones import Crew, Phone, Running, entry, refused
 from uuid_utils.compat import uuid7
 
 from triage.http.table import OPERATIONS

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from crew import DAY, HOUR, MINUTE, S136, Crew, Json, Phone, entry, now, refused
+from support.phones import DAY, HOUR, MINUTE, S136, Crew, Json, Phone, entry, now, refused
 from uuid_utils.compat import uuid7
 
 

@@ -19,7 +19,7 @@ from triage.http import openapi, reference
 from triage.http.sync import SyncRequest
 from triage.http.table import OPERATIONS
 from triage.log import entries
-from triage.log.validation import decode, decode_as, decode_item
+from triage.log.decode import decode, decode_as, decode_item
 from triage.problems import CATALOGUE, INTERNAL
 
 COMMITTED = Path(__file__).parents[2] / "openapi" / "triage.json"

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from crew import HOUR, Crew, Json, Phone, Running, entry, fields, refused
+from support.phones import HOUR, Crew, Json, Phone, Running, entry, fields, refused
 from uuid_utils.compat import uuid7
 
-from triage.jobs.tidying import tidy
+from triage.jobs.cleanup import tidy
 
 
 async def queue(phone: Phone) -> list[Json]:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 import zstandard
-from crew import Crew, Json, entry, fields, now, refused
+from support.phones import Crew, Json, entry, fields, now, refused
 from uuid_utils.compat import uuid7
 
 

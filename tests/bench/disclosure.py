@@ -17,12 +17,12 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from population import population
+from support.population import population
 
-from triage.disclosure import files, parquet, tables
-from triage.disclosure.members import Member
-from triage.disclosure.records import config_for, freeze, months_between
-from triage.disclosure.scope import Scope, extract
+from triage.exports import files, parquet, tables
+from triage.exports.members import Member
+from triage.exports.records import config_for, freeze, months_between
+from triage.exports.scope import Scope, extract
 
 KEY = bytes(32)
 YEAR = months_between(date(2025, 4, 1), date(2026, 4, 1))

@@ -29,14 +29,14 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from crew import Running, running
-from exported import Partner, Team, add_team
-from population import population
+from support.export_team import Partner, Team, add_team
+from support.phones import Running, running
+from support.population import population
 
-from triage.disclosure.members import Member
 from triage.embedded import EmbeddedPostgres
-from triage.store import releases
-from triage.store.releases import Counted
+from triage.exports.members import Member
+from triage.store.exports import releases
+from triage.store.exports.releases import Counted
 
 YEAR_CUT = datetime(2026, 4, 29, 6, tzinfo=UTC)
 MIB = 1024 * 1024

@@ -36,8 +36,8 @@ from triage.commands.demo import OFFICE, TEAM, _add_member, device_id
 from triage.demo import CAST, bulk
 from triage.embedded import EmbeddedPostgres
 from triage.settings import DatabaseUrl, Settings
-from triage.store import staff
-from triage.store.access import SQL as ACCESS
+from triage.store.access import staff
+from triage.store.access.sign_in import SQL as ACCESS
 from triage.summaries.editions import rules_in_force
 
 CLIENTS = 32

@@ -26,8 +26,9 @@ from triage.embedded import EmbeddedPostgres
 from triage.log.entries import Held
 from triage.migrate import migrate
 from triage.resources import folder
-from triage.store import facts, staff, summaries
+from triage.store.access import staff
 from triage.store.database import connect
+from triage.store.summaries import facts, publications
 from triage.summaries import editions
 from triage.summaries.facts import Fact, encode, facts_of, profile_of
 from triage.summaries.schedule import Slot, slot
@@ -135,16 +136,16 @@ async def measure(url: str) -> list[tuple[str, int, float, float, float]]:
     """For each kind of period: incidents, seconds in the database, CPU seconds to fetch, CPU seconds to compute."""
     found = []
     async with connect(url, 2, 120.0) as database:
-        team = await summaries.team(database, TEAM)
+        team = await publications.team(database, TEAM)
         now = datetime(2026, 1, 20, tzinfo=UTC)
         for kind in ("daily", "weekly", "monthly", "quarterly", "yearly"):
             where = slot(period_of(kind, date(2025, 10, 15 if kind != "yearly" else 1)), team.calendar)
             if kind == "yearly":
                 where = slot(period_of(kind, date(2024, 10, 1)), team.calendar)
             async with database.team(TEAM) as connection:
-                await summaries.load_scope(connection, team, where, now)  # warm: the server's cache, prepared plans
+                await publications.load_scope(connection, team, where, now)  # warm: the server's cache, prepared plans
                 began = time.process_time()
-                loaded = await summaries.load_scope(connection, team, where, now)
+                loaded = await publications.load_scope(connection, team, where, now)
                 fetched = time.process_time()
                 editions.compute(loaded.scope)
                 computed = time.process_time()
@@ -154,10 +155,10 @@ async def measure(url: str) -> list[tuple[str, int, float, float, float]]:
     return found
 
 
-async def _in_database(connection: Any, team: summaries.Team, where: Slot, now: datetime) -> float:
+async def _in_database(connection: Any, team: publications.Team, where: Slot, now: datetime) -> float:
     """Planning and execution of everything that `load_scope` asks, as the server says."""
     version = editions.rules_in_force()
-    since = summaries.pooled_since(where, team.calendar.zone)
+    since = publications.pooled_since(where, team.calendar.zone)
     longer = where.period.kind not in ("daily", "weekly")
     people = [
         row["person_id"]
@@ -170,10 +171,10 @@ async def _in_database(connection: Any, team: summaries.Team, where: Slot, now: 
             where.ends_at,
         )
     ]
-    around = (where.starts_at - summaries.AROUND, where.ends_at + summaries.AROUND)
+    around = (where.starts_at - publications.AROUND, where.ends_at + publications.AROUND)
     statements: list[tuple[str, tuple[Any, ...]]] = [
         (facts.SQL.members, (where.starts_at, where.ends_at, version)),
-        (facts.SQL.recent, (now - summaries.RECENT, now, longer, version)),
+        (facts.SQL.recent, (now - publications.RECENT, now, longer, version)),
         (facts.SQL.of_people, (people, *around, version)),
     ]
     if since and since < where.starts_at:

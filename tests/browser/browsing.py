@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 from uuid import UUID
 
 import httpx
-from crew import Phone, Running
+from support.phones import Phone, Running
 
-from triage.store import review
+from triage.store.log import review_lists
 
 
 class _Forms(HTMLParser):
@@ -68,7 +68,7 @@ class Browser:
 
 async def code_for(phone: Phone, team_id: UUID) -> str:
     """A one-time code for somebody."""
-    return (await review.issue_code(phone.service.database, team_id, phone.staff_id)).code
+    return (await review_lists.issue_code(phone.service.database, team_id, phone.staff_id)).code
 
 
 @asynccontextmanager

@@ -13,12 +13,12 @@ import pytest
 import pytest_asyncio
 import uvicorn
 from browsing import code_for
-from crew import DAY, HOUR, Crew, Running, entry, now
 from playwright.async_api import Browser, Page, async_playwright
+from support.phones import DAY, HOUR, Crew, Running, entry, now
 from uuid_utils.compat import uuid7
 
-from triage.jobs.publishing import publish
-from triage.store import summaries
+from triage.jobs.publish import publish
+from triage.store.summaries import publications
 from triage.summaries.schedule import slot
 from triage.times import due_at, operational_day, period_of
 
@@ -96,7 +96,7 @@ async def busy(crew: Crew, service: Running) -> Crew:
         await phone.store(body)
         assert (await phone.put(body | {"sex": "male"})).status_code == 409
     database = service.service.database
-    team = await summaries.team(database, crew.team_id)
+    team = await publications.team(database, crew.team_id)
     yesterday = operational_day(now()) - DAY
     periods = (period_of("daily", yesterday), period_of("weekly", yesterday - 7 * DAY))
     for period in periods:

@@ -5,11 +5,11 @@ from uuid import UUID
 
 import pytest
 from browsing import Browser, forms, signed_in, text
-from crew import DAY, HOUR, S136, Crew, Running, entry, now
+from support.phones import DAY, HOUR, S136, Crew, Running, entry, now
 from uuid_utils.compat import uuid7
 
-from triage.jobs.publishing import publish, restate
-from triage.store import summaries
+from triage.jobs.publish import publish, restate
+from triage.store.summaries import publications
 from triage.summaries.schedule import slot
 from triage.times import due_at, operational_day, period_of
 
@@ -416,7 +416,7 @@ def lines_changed(page: str) -> list[str]:
 async def publish_yesterday(service: Running, crew: Crew) -> date:
     """Yesterday's summary with one incident in it, published."""
     database = service.service.database
-    team = await summaries.team(database, crew.team_id)
+    team = await publications.team(database, crew.team_id)
     day = operational_day(now()) - DAY
     at = due_at(day, time(22))
     await crew.officer.tell("officer", uuid7(), occurred_at=at, captured_at=at, area="luton_west")
@@ -429,9 +429,9 @@ async def restate_yesterday(service: Running, crew: Crew, day: date) -> None:
     at = due_at(day, time(23))
     await crew.officer.tell("officer", uuid7(), occurred_at=at, captured_at=at, area="bedford")
     database = service.service.database
-    team = await summaries.team(database, crew.team_id)
+    team = await publications.team(database, crew.team_id)
     async with database.team(crew.team_id) as connection:
-        run = (await summaries.runs(connection, crew.team_id))["daily", str(day)]
+        run = (await publications.runs(connection, crew.team_id))["daily", str(day)]
     assert await restate(database, team, run, now() + DAY)
 
 
@@ -456,7 +456,7 @@ async def test_the_days_summary_stands_beside_the_edition_before_with_changes_ma
 
 async def test_trends_have_a_table_beside_every_chart(service: Running, crew: Crew) -> None:
     database = service.service.database
-    team = await summaries.team(database, crew.team_id)
+    team = await publications.team(database, crew.team_id)
     week = period_of("weekly", operational_day(now()) - 7 * DAY)
     at = due_at(week.starts, time(22))
     await crew.officer.tell("officer", uuid7(), occurred_at=at, captured_at=at, area="luton_west")

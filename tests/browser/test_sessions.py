@@ -4,14 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from browsing import browser, code_for, forms, signed_in, text
-from crew import Crew, Running
+from support.phones import Crew, Running
 
 from triage.http.review import PAGES
-from triage.people.sealing import Purpose
+from triage.pages import sessions
+from triage.people.encryption import Purpose
 from triage.problems import Refused
-from triage.store import access, review, staff
-from triage.store.staff import as_owner
-from triage.web import sessions
+from triage.store.access import sign_in, staff
+from triage.store.access.staff import as_owner
+from triage.store.log import review_lists
 
 NOW = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
 NEEDS_SESSION = [page for page in PAGES if "sign-in" not in page.path and not page.open]
@@ -90,7 +91,7 @@ async def test_a_link_in_another_sites_page_neither_signs_out_nor_asks_to_sign_i
 @pytest.mark.parametrize("name", ["officer", "nurse", "paramedic", "auditor", "admin"])
 async def test_there_are_no_codes_for_others(service: Running, crew: Crew, name: str) -> None:
     with pytest.raises(Refused) as refused:
-        await review.issue_code(service.service.database, crew.team_id, getattr(crew, name).staff_id)
+        await review_lists.issue_code(service.service.database, crew.team_id, getattr(crew, name).staff_id)
     assert refused.value.problem.code == "forbidden"
 
 
@@ -106,7 +107,7 @@ async def test_a_code_signs_in_once(service: Running, crew: Crew) -> None:
 
 async def test_a_code_for_a_phone_does_not_sign_in_and_the_other_way_round(service: Running, crew: Crew) -> None:
     database = service.service.database
-    for_phone = (await access.issue_code_as_owner(database, crew.team_id, crew.sergeant.staff_id)).code
+    for_phone = (await sign_in.issue_code_as_owner(database, crew.team_id, crew.sergeant.staff_id)).code
     async with browser(service) as opened:
         assert (await opened.sign_in(for_phone)).status_code == 422
     for_pages = await code_for(crew.sergeant, crew.team_id)

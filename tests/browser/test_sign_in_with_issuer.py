@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 from browsing import Browser, browser, text
-from crew import Crew, Running, running
-from loopback_issuer import LoopbackIssuer
+from support.loopback_issuer import LoopbackIssuer
+from support.phones import Crew, Running, running
 
-from triage.store.staff import as_owner
+from triage.store.access.staff import as_owner
 
 CALLBACK = "/review/sign-in/callback"
 

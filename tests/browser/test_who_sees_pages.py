@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 from browsing import signed_in
-from crew import CAST, Crew, Running
+from support.phones import CAST, Crew, Running
 
 from triage.http.review import PAGES
 

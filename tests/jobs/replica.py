@@ -5,10 +5,10 @@ import time
 from datetime import datetime
 from multiprocessing.connection import Connection
 
-from triage.jobs.publishing import publish_due
-from triage.jobs.waking import repeating
-from triage.store import summaries
+from triage.jobs.publish import publish_due
+from triage.jobs.schedule import repeating
 from triage.store.database import connect
+from triage.store.summaries import publications
 from triage.summaries import editions
 from triage.summaries.figures import Measure
 from triage.summaries.registry import MEASURES_VERSION, Scope
@@ -33,12 +33,12 @@ def run(url: str, now: datetime, told: Connection) -> None:
 async def _work(url: str, now: datetime) -> None:
     nothing_left = asyncio.Event()
     async with connect(url, 2, 30.0) as database:
-        [team] = await summaries.teams(database)
+        [team] = await publications.teams(database)
 
         async def work() -> None:
             await publish_due(database, now)
             async with database.team(team.team_id) as connection:
-                done = await summaries.runs(connection, team.team_id)
+                done = await publications.runs(connection, team.team_id)
             if len(done) == len(due_slots(team.calendar, now)):
                 nothing_left.set()
 

@@ -19,12 +19,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from receivers import MailReceiver, WebReceiver, mail_receiver, web_receiver
 from standardwebhooks import Webhook
-from told import TEAM, Told, incident_id, told
+from support.team_log import TEAM, Told, incident_id, told
 
 from triage.jobs.alerts import raise_alerts
-from triage.jobs.delivery import Sender, deliver_due, secret
-from triage.jobs.publishing import Manner, publish_due
-from triage.people.sealing import load_or_create_root
+from triage.jobs.deliver import Sender, deliver_due, secret
+from triage.jobs.publish import Manner, publish_due
+from triage.people.encryption import load_or_create_root
 from triage.settings import Settings
 from triage.store import outbox
 from triage.store.outbox import BACK_OFF, Channel

@@ -10,15 +10,16 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from msgspec import structs
-from told import STARTS_ON, TEAM, Told, incident_id, told
+from support.team_log import STARTS_ON, TEAM, Told, incident_id, told
 
 from triage import codes
 from triage.demo import CAST, generate
-from triage.jobs.publishing import Manner, publish_due
-from triage.store import facts, outbox, replay, summaries
-from triage.store.facts import Facts
+from triage.jobs.publish import Manner, publish_due
+from triage.store import outbox
 from triage.store.journal import Journal, Published
 from triage.store.statements import load
+from triage.store.summaries import facts, publications, recompute
+from triage.store.summaries.facts import Facts
 from triage.summaries import editions
 from triage.summaries.editions import Summary
 from triage.summaries.facts import Profile, profile_at
@@ -39,7 +40,7 @@ async def team(db_url: str, tmp_path: Path) -> AsyncIterator[Told]:
 
 async def edition(team: Told, kind: PeriodKind, period: str, number: int | None = None) -> Summary | None:
     async with team.database.team(TEAM) as connection:
-        body = await summaries.find(connection, TEAM, kind, period, number)
+        body = await publications.find(connection, TEAM, kind, period, number)
     return None if body is None else editions.decode(body)
 
 
@@ -102,7 +103,7 @@ async def test_an_edition_says_from_which_log_it_was_computed(team: Told) -> Non
     await publish_due(team.database, SUNDAY)
     summary = await latest(team, "daily", "2026-11-21")
     async with team.database.team(TEAM) as connection:
-        head = await summaries.head(connection, TEAM)
+        head = await publications.head(connection, TEAM)
     assert (summary.as_at_seq, summary.chain_head) == (head.seq, head.link.hex()) == (2, head.link.hex())
     assert summary.as_at == summary.published_at == SUNDAY
     assert (summary.rules, summary.codes_version, summary.late) == ("DIV-1", 2, False)
@@ -303,7 +304,7 @@ async def test_a_change_of_the_code_lists_is_named_and_the_old_edition_still_com
         async with team.database.team(TEAM) as connection:
             for summary in (first, second):
                 flows = tuple(one for one in summary.measures if one.kind == "flow")
-                assert await replay.recompute(connection, await team.team(), summary) == flows
+                assert await recompute.recompute(connection, await team.team(), summary) == flows
         assert codes.version == 3
     finally:
         codes.load()
@@ -323,8 +324,8 @@ async def test_what_this_program_cannot_compute_again_is_refused(team: Told, cha
     await publish_due(team.database, SUNDAY)
     summary = structs.replace(await latest(team, "daily", "2026-11-21"), **changed)
     async with team.database.team(TEAM) as connection:
-        with pytest.raises(replay.OtherRules, match=why):
-            await replay.recompute(connection, await team.team(), summary)
+        with pytest.raises(recompute.OtherRules, match=why):
+            await recompute.recompute(connection, await team.team(), summary)
 
 
 async def test_a_total_of_the_force_entered_later_gives_the_rate_in_the_next_edition(
@@ -340,16 +341,16 @@ async def test_a_total_of_the_force_entered_later_gives_the_rate_in_the_next_edi
         for day, s136 in ((1, 140), (3, 141)):
             entered = due + timedelta(days=day)
             async with team.database.team(TEAM) as connection:
-                await summaries.enter_force_total(connection, TEAM, quarter, s136, "force return", entered)
+                await publications.enter_force_total(connection, TEAM, quarter, s136, "force return", entered)
             await publish_due(team.database, entered + timedelta(days=1))
         third = await latest(team, "quarterly", "2026-Q2")
         assert (third.edition, value(third, "s136_per_100_000", "force")) == (3, 20.0)
         assert [(one.line, one.kinds) for one in third.changes] == [("s136_per_100_000/force", ("force_total",))]
         async with team.database.team(TEAM) as connection:
-            for body in await summaries.all_editions(connection, TEAM, "quarterly", "2026-Q2"):
+            for body in await publications.all_editions(connection, TEAM, "quarterly", "2026-Q2"):
                 summary = editions.decode(body)
                 flows = tuple(one for one in summary.measures if one.kind == "flow")
-                assert await replay.recompute(connection, await team.team(), summary) == flows
+                assert await recompute.recompute(connection, await team.team(), summary) == flows
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.execute("UPDATE force_total SET s136 = 0")
 
@@ -399,7 +400,7 @@ async def test_the_night_of_23_hours_is_one_day_published_once(db_url: str, tmp_
 async def test_a_due_time_of_the_teams_own_counts_from_then_on(team: Told) -> None:
     await considered(team)
     async with team.database.team(TEAM) as connection:
-        await summaries.set_schedule(connection, TEAM, "daily", time(9, 30), 1)
+        await publications.set_schedule(connection, TEAM, "daily", time(9, 30), 1)
     assert await publish_due(team.database, SUNDAY) == []
     assert len(await publish_due(team.database, SUNDAY + timedelta(hours=2, minutes=30))) == 1
 
@@ -429,8 +430,8 @@ async def test_a_failed_run_is_no_data_and_is_tried_again(team: Told, monkeypatc
         broken.setattr(editions, "compute", fail)
         assert await publish_due(team.database, SUNDAY) == []
     async with team.database.team(TEAM) as connection:
-        [listed] = await summaries.list_latest(connection, TEAM)
-        failed = await summaries.find_failed(connection, TEAM, "daily", "2026-11-21")
+        [listed] = await publications.list_latest(connection, TEAM)
+        failed = await publications.find_failed(connection, TEAM, "daily", "2026-11-21")
     assert (listed.edition, listed.problem) == (0, "run_failed")
     assert failed and failed.measures == () and "No data" in failed.notes[0]
     [published] = await publish_due(team.database, SUNDAY + MINUTE)
@@ -486,8 +487,8 @@ async def test_kept_facts_give_the_same_numbers_as_facts_made_anew(db_url: str, 
         async with team.database.team(TEAM) as connection:
             kept = await connection.fetchval("SELECT count(*) FROM incident_fact")
             await connection.execute("UPDATE incident_fact SET version = 'old'")
-            slot = summaries.slot_of(summary)
-            loaded = await summaries.load_scope(connection, await team.team(), slot, now)
+            slot = publications.slot_of(summary)
+            loaded = await publications.load_scope(connection, await team.team(), slot, now)
         assert kept > 100 and len(loaded.fresh) > 40
         assert editions.compute(loaded.scope) == summary.measures
 
@@ -518,7 +519,7 @@ async def test_what_the_database_counts_is_what_the_entries_add_up_to_however_fa
         await facts.bring_up_to_date(team.database, TEAM)
         assert await pools(team, now) == (made, made)
         async with team.database.team(TEAM) as connection:
-            assert await facts.position(connection, TEAM) == (await summaries.head(connection, TEAM)).seq
+            assert await facts.position(connection, TEAM) == (await publications.head(connection, TEAM)).seq
 
 
 async def test_an_incident_that_moves_or_is_absorbed_is_counted_where_it_is_now(team: Told) -> None:
@@ -560,10 +561,10 @@ async def test_an_edition_comes_out_the_same_from_its_log_alone_though_the_log_w
         assert restated
         async with team.database.team(TEAM) as connection:
             for kind, period in [("monthly", "2026-10"), *((one.kind, one.period) for one in restated)]:
-                for body in await summaries.all_editions(connection, TEAM, kind, period):
+                for body in await publications.all_editions(connection, TEAM, kind, period):
                     summary = editions.decode(body)
                     flows = tuple(one for one in summary.measures if one.kind == "flow")
-                    assert await replay.recompute(connection, await team.team(), summary) == flows
+                    assert await recompute.recompute(connection, await team.team(), summary) == flows
 
 
 async def test_an_edition_is_in_the_journal_as_it_was_stored(team: Told, tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ from uuid import UUID
 
 import pytest
 from click.testing import CliRunner, Result
-from exported import Partner, Team
+from support.export_team import Partner, Team
 
 from triage.__main__ import main
-from triage.disclosure import records
-from triage.disclosure.members import UnmappedCode
-from triage.store.exports import verify_ledger
-from triage.store.staff import as_owner
+from triage.exports import records
+from triage.exports.members import UnmappedCode
+from triage.store.access.staff import as_owner
+from triage.store.exports.downloads import verify_ledger
 
 CUT_OFF = "2025-07-29T05:00:00Z"
 

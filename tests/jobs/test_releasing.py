@@ -12,21 +12,21 @@ from uuid import uuid4, uuid5
 import asyncpg
 import pytest
 import pytest_asyncio
-from crew import running
-from exported import Json, Seeded, Team, entries_of, half_a_year, item
 from msgspec import structs
-from population import Arrival
+from support.export_team import Json, Seeded, Team, entries_of, half_a_year, item
+from support.phones import running
+from support.population import Arrival
 
-from triage.disclosure.tree import CONFIG
-from triage.jobs import releasing
-from triage.jobs.releasing import Released
+from triage.exports.tree import CONFIG
+from triage.jobs import release
+from triage.jobs.release import Released
 from triage.log import entries as e
-from triage.store.appending import Item
-from triage.store.erasure import erase_incident
+from triage.log.append_decision import Item
+from triage.store.access.staff import as_owner
+from triage.store.exports.releases import withdraw
 from triage.store.journal import Journal
+from triage.store.people.erasure import erase_incident
 from triage.store.proof import Verdict, verify_releases
-from triage.store.releases import withdraw
-from triage.store.staff import as_owner
 
 Clone = Callable[[str], AbstractAsyncContextManager[str]]
 DAY = timedelta(days=1)
@@ -286,8 +286,8 @@ async def test_a_release_that_is_withdrawn_is_cut_again_under_a_new_policy_only(
     assert await released.release(QUARTER) == []
     policy = "records-2"
     config = structs.replace(CONFIG, policy=policy)
-    monkeypatch.setattr("triage.jobs.releasing.CONFIG", config)
-    monkeypatch.setitem(releasing._POLICY, "records", policy)
+    monkeypatch.setattr("triage.jobs.release.CONFIG", config)
+    monkeypatch.setitem(release._POLICY, "records", policy)
     assert named(await released.release(QUARTER)) == ["records/2025-Q1/2"]
     manifest = await partner.manifest("records/2025-Q1")
     assert manifest["statement"]["supersedes"] == "records/2025-Q1/1"

@@ -4,11 +4,11 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
-from exported import Team
+from support.export_team import Team
 
-from triage.jobs import waking
-from triage.jobs.delivery import Sender
-from triage.jobs.releasing import Unreleased
+from triage.jobs import schedule
+from triage.jobs.deliver import Sender
+from triage.jobs.release import Unreleased
 
 MAY = datetime(2025, 5, 9, tzinfo=UTC)
 """The tables of April are due, and nothing else."""
@@ -19,7 +19,7 @@ def sender(team: Team) -> Sender:
 
 
 async def wake(team: Team, now: datetime) -> None:
-    await waking.wake_to_release(team.running.service.database, sender(team), now)
+    await schedule.wake_to_release(team.running.service.database, sender(team), now)
 
 
 async def periods(team: Team) -> list[str]:
@@ -37,7 +37,7 @@ async def test_what_is_due_is_cut_by_another_process_and_where_nothing_is_none_i
     async def start(*_: object, **__: object) -> None:
         raise AssertionError("nothing is due")
 
-    monkeypatch.setattr(waking, "release_apart", start)
+    monkeypatch.setattr(schedule, "release_apart", start)
     await wake(exporting, MAY)
 
 
@@ -64,7 +64,7 @@ async def test_one_that_fails_says_so_and_is_tried_again(exporting: Team, monkey
     settings = exporting.running.service.settings
     monkeypatch.setenv("TRIAGE_NONSENSE", "1")
     with pytest.raises(Unreleased, match="exit code 1"):
-        await waking.release_apart(settings, MAY)
+        await schedule.release_apart(settings, MAY)
     await wake(exporting, MAY)
     assert await periods(exporting) == []
     monkeypatch.delenv("TRIAGE_NONSENSE")

@@ -9,10 +9,11 @@ from random import Random
 
 import pytest
 import replica
-from told import TEAM, told
+from support.team_log import TEAM, told
 
-from triage.jobs.waking import repeating
-from triage.store import outbox, summaries
+from triage.jobs.schedule import repeating
+from triage.store import outbox
+from triage.store.summaries import publications
 from triage.summaries.schedule import due_slots
 
 FORKING = multiprocessing.get_context("forkserver")
@@ -54,7 +55,7 @@ async def test_every_period_exactly_once_though_replicas_die(db_url: str, tmp_pa
         async with team.database.team(TEAM) as connection:
             rows = await connection.fetch("SELECT kind, period, edition, length(body) AS n FROM summary_edition")
             keys = [row["key"] for row in await connection.fetch("SELECT key FROM outbox")]
-            runs = await summaries.runs(connection, TEAM)
+            runs = await publications.runs(connection, TEAM)
     assert len(kills) >= 5
     assert sorted((row["kind"], row["period"]) for row in rows) == sorted((s.period.kind, s.period.name) for s in due)
     assert {row["edition"] for row in rows} == {1} and min(row["n"] for row in rows) > 1000

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from receivers import mail_receiver
-from told import TEAM, Told, told
+from support.team_log import TEAM, Told, told
 
-from triage.jobs import waking
-from triage.jobs.delivery import Sender
-from triage.people.sealing import load_or_create_root
+from triage.jobs import schedule
+from triage.jobs.deliver import Sender
+from triage.people.encryption import load_or_create_root
 from triage.settings import Settings
 from triage.store import outbox
 from triage.store.journal import Journal
@@ -42,7 +42,7 @@ async def woken(team: Told, directory: Path) -> list[str]:
             delivery_timeout_s=30.0,
         )
         sender = Sender(settings, load_or_create_root(directory / "root.key"))
-        await waking.wake(team.database, sender, SUNDAY)
+        await schedule.wake(team.database, sender, SUNDAY)
     return sorted(one["Subject"] for one in mail.mails)
 
 
@@ -61,5 +61,5 @@ async def test_what_fails_does_not_hold_back_the_rest(
     async def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(waking, "publish_due", fail)
+    monkeypatch.setattr(schedule, "publish_due", fail)
     assert await woken(team, tmp_path) == ["Test team: please look now"]

@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from bodies import drop, entry_id, fields_of, full, plausible, put, replacement
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import inspect
+from support.bodies import drop, entry_id, fields_of, full, plausible, put, replacement
 
 from triage import codes
-from triage.log import canonical, validation
+from triage.log import canonical, decode
 from triage.log.canonical import Content
 from triage.log.entries import KINDS, SEALED, Amendment, AnyEntry, Officer
 
@@ -23,7 +23,7 @@ OWN = entry_id(1)
 
 
 def decoded(body: dict[str, Any]) -> AnyEntry:
-    return validation.decode(json.dumps(body).encode(), OWN)
+    return decode.decode(json.dumps(body).encode(), OWN)
 
 
 def content(body: dict[str, Any]) -> Content:
@@ -139,7 +139,7 @@ def test_order_white_space_nulls_offsets_and_letters_of_ids_make_no_difference(
         if isinstance(node, inspect.UUIDType):
             other = put(other, path, value.upper())
     spaced = json.dumps(other, indent=data.draw(st.none() | st.integers(0, 3)), ensure_ascii=data.draw(st.booleans()))
-    sent_again = canonical.canonical(validation.decode(spaced.encode(), OWN))
+    sent_again = canonical.canonical(decode.decode(spaced.encode(), OWN))
     assert sent_again == content(body)
     assert canonical.differing_fields(sent_again, content(body)) == []
 

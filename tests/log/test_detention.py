@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from story import DAY, NURSE, STREET, Story, minute
+from support.story import DAY, NURSE, STREET, Story, minute
 
 from triage.log.flags import Terms
 from triage.log.incident import fold

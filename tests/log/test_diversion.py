@@ -6,21 +6,10 @@ from uuid import UUID
 
 import pytest
 from hypothesis import given
-from logs import stories
-from story import (
-    ANOTHER,
-    CLINICAL_LEAD,
-    COLLEAGUE,
-    DAY,
-    OTHER_NURSE,
-    S136,
-    STREET,
-    TESTS,
-    Story,
-    minute,
-)
+from support.story import ANOTHER, CLINICAL_LEAD, COLLEAGUE, DAY, OTHER_NURSE, S136, STREET, TESTS, Story, minute
+from support.strategies import stories
 
-from triage.log.course import PersonEvent
+from triage.log.timeline import PersonEvent
 
 JUDGED: dict[str, Any] = {"assessment": "face_to_face", "s136_justified": "yes", "told_intent": False, "blind": True}
 CONFIRMED: dict[str, Any] = {"source": "referring_officer", "referrer": "1234", "log_time": 3}

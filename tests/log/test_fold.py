@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from logs import KINDS, MINUTES, stories
-from story import (
+from support.story import (
     AS_NURSE,
     CLINICAL_LEAD,
     COLLEAGUE,
@@ -26,12 +25,13 @@ from story import (
     minute,
     served,
 )
+from support.strategies import KINDS, MINUTES, stories
 
 from triage.log.completeness import FIELDS, completeness
+from triage.log.effective import kind
 from triage.log.flags import Terms
 from triage.log.incident import Incident, at, fold, person_events
 from triage.log.redaction import view
-from triage.log.standing import kind
 from triage.log.view import FULL, Audience, DiversionView, View
 
 

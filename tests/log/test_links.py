@@ -4,7 +4,7 @@ from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
-from story import ANOTHER, COLLEAGUE, INCIDENT, NURSE, OFFICER, SERGEANT, Story
+from support.story import ANOTHER, COLLEAGUE, INCIDENT, NURSE, OFFICER, SERGEANT, Story
 
 from triage.log.incident import fold
 from triage.log.links import Component, component_of, components, families

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bodies import PLAUSIBLE, entry_id, plausible, replacement
+from support.bodies import PLAUSIBLE, entry_id, plausible, replacement
 
 from triage import codes
-from triage.log import notices, validation
+from triage.log import decode, notices
 from triage.log.entries import KINDS, AnyEntry, Held
 from triage.log.flags import Terms
 from triage.log.notices import NOTICES
@@ -20,7 +20,7 @@ NIGHT = datetime(2026, 10, 3, 1, 50, tzinfo=UTC)
 
 
 def entry(body: dict[str, Any]) -> AnyEntry:
-    return validation.decode(json.dumps(body).encode(), entry_id(1))
+    return decode.decode(json.dumps(body).encode(), entry_id(1))
 
 
 def told(body: dict[str, Any], *others: dict[str, Any], **known: Any) -> set[tuple[str, str]]:

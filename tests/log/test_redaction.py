@@ -7,9 +7,8 @@ import msgspec
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from logs import HIDDEN_FROM_BLIND, KINDS, MINUTES, content, stories
 from msgspec import UNSET
-from story import (
+from support.story import (
     AS_CLINICAL_LEAD,
     AS_NURSE,
     AS_OFFICER,
@@ -30,11 +29,12 @@ from story import (
     minute,
     served,
 )
+from support.strategies import HIDDEN_FROM_BLIND, KINDS, MINUTES, content, stories
 
+from triage.log.effective import kind
 from triage.log.entries import Held, Nurse, Officer
 from triage.log.incident import fold
 from triage.log.redaction import BLIND, redact, see, sight, view, visible_entries
-from triage.log.standing import kind
 from triage.log.view import FULL, Audience, DiversionView, View
 
 POLICE = (AS_OFFICER, AS_SERGEANT)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 from msgspec import UNSET
-from story import (
+from support.story import (
     ANOTHER,
     AS_CLINICAL_LEAD,
     AS_NURSE,

@@ -7,15 +7,15 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from bodies import KIND_TYPES, OTHER, PLAUSIBLE, drop, entry_id, fields_of, full, plausible, put
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw, Struct, inspect
+from support.bodies import KIND_TYPES, OTHER, PLAUSIBLE, drop, entry_id, fields_of, full, plausible, put
 
 from triage import problems
-from triage.log import entries, faults, validation
+from triage.log import body_errors, decode, entries
+from triage.log.decode import Faults
 from triage.log.entries import KINDS
-from triage.log.validation import Faults
 
 OWN = entry_id(1)
 TIMES = (inspect.DateTimeType, inspect.DateType)
@@ -24,7 +24,7 @@ TIMES = (inspect.DateTimeType, inspect.DateType)
 def refused(body: dict[str, Any] | bytes | str) -> Faults:
     raw = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
     with pytest.raises(Faults) as caught:
-        validation.decode(raw, OWN)
+        decode.decode(raw, OWN)
     assert caught.value.problem.status == caught.value.status
     assert caught.value.problem.code == {400: "malformed", 422: "invalid"}[caught.value.status]
     return caught.value
@@ -37,7 +37,7 @@ def found(body: dict[str, Any] | bytes | str) -> tuple[int, set[tuple[str, str]]
 
 
 def accepted(body: dict[str, Any]) -> entries.AnyEntry:
-    return validation.decode(json.dumps(body).encode(), OWN)
+    return decode.decode(json.dumps(body).encode(), OWN)
 
 
 def plain(node: inspect.Type) -> inspect.Type:
@@ -206,7 +206,7 @@ def test_a_field_given_twice_inside_a_part_is_malformed() -> None:
     body = json.dumps(plausible("officer", note='"\\"')).replace('"tests": {', '"tests": {"necessary": true, ')
     assert found(body) == (400, {("intent.tests.necessary", "repeated_field")})
     hidden = json.dumps(plausible("officer", note="\\u0022")).replace("\\\\u0022", "\\u0022\\u0022")
-    assert validation.decode(hidden.encode(), OWN)
+    assert decode.decode(hidden.encode(), OWN)
     assert found(hidden.replace('"domestic_abuse": false', '"domestic_abuse": false, "domestic_abuse": true')) == (
         400,
         {("domestic_abuse", "repeated_field")},
@@ -307,7 +307,7 @@ def test_an_entry_cannot_name_itself(kind: str, field: str) -> None:
     body = plausible(kind) | {field: str(OWN)}
     assert found(body) == (422, {(field, "refers_to_itself")})
     with pytest.raises(Faults) as caught:
-        validation.decode_item(json.dumps(body | {"id": str(OWN)}).encode())
+        decode.decode_item(json.dumps(body | {"id": str(OWN)}).encode())
     assert [error.field for error in caught.value.errors] == [field]
 
 
@@ -382,7 +382,7 @@ def test_no_message_repeats_a_value(kind: str) -> None:
         for value in (secret, [secret], {secret: secret}, {"x": secret}, [{secret: secret}], secret + "\x00" * 300):
             body = put(full(kind), path, value)
             try:
-                validation.decode(json.dumps(body).encode(), OWN)
+                decode.decode(json.dumps(body).encode(), OWN)
             except Faults as refusal:
                 assert secret not in msgspec.json.encode(refusal.problem).decode()
                 assert secret not in str(refusal)
@@ -392,7 +392,7 @@ def test_no_message_repeats_a_value(kind: str) -> None:
 def test_an_answer_to_rubbish_stays_small() -> None:
     refusal = refused(plausible("nurse") | {f"x{number}": 1 for number in range(10_000)} | {"area": "atlantis"})
     assert refusal.status == 400
-    assert len(refusal.errors) == faults.MOST_LISTED
+    assert len(refusal.errors) == body_errors.MOST_LISTED
 
 
 # --- what is taken
@@ -432,7 +432,7 @@ def test_lines_and_tabs_are_no_control_characters() -> None:
 def test_an_item_carries_its_id() -> None:
     for body in (plausible("outcome"), plausible("outcome", id=None)):
         with pytest.raises(Faults) as caught:
-            validation.decode_item(json.dumps(body).encode())
+            decode.decode_item(json.dumps(body).encode())
         assert caught.value.status == 400
         assert [(error.field, error.code) for error in caught.value.errors] == [("id", "missing")]
 
@@ -440,7 +440,7 @@ def test_an_item_carries_its_id() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_item_is_the_body_with_its_id(kind: str) -> None:
     body = json.dumps(plausible(kind, id=str(OWN))).encode()
-    assert validation.decode_item(Raw(body)) == validation.decode_item(body) == validation.decode(body, OWN)
+    assert decode.decode_item(Raw(body)) == decode.decode_item(body) == decode.decode(body, OWN)
 
 
 class Envelope(Struct, forbid_unknown_fields=True):
@@ -451,12 +451,12 @@ class Envelope(Struct, forbid_unknown_fields=True):
 
 def test_any_body_is_held_to_the_same_rules() -> None:
     body = {"cursor": None, "sent_at": "2026-10-03T02:20:00Z", "entries": [{"any": "thing"}, 3]}
-    taken = validation.decode_as(Envelope, json.dumps(body).encode())
+    taken = decode.decode_as(Envelope, json.dumps(body).encode())
     assert taken.sent_at == datetime.fromisoformat("2026-10-03T02:20:00Z")
     assert [bytes(item) for item in taken.entries] == [b'{"any": "thing"}', b"3"]
     wrong = {"cursor": "a\x00b", "sent_at": "2026-10-03T02:20:00", "entries": {}, "colour": 1}
     with pytest.raises(Faults) as caught:
-        validation.decode_as(Envelope, json.dumps(wrong).encode())
+        decode.decode_as(Envelope, json.dumps(wrong).encode())
     assert caught.value.status == 400
     assert {(error.field, error.code) for error in caught.value.errors} == {
         ("cursor", "control_character"),
@@ -465,7 +465,7 @@ def test_any_body_is_held_to_the_same_rules() -> None:
         ("colour", "unknown_field"),
     }
     with pytest.raises(Faults) as missing:
-        validation.decode_as(Envelope, b'{"cursor": null, "entries": [], "entries": []}')
+        decode.decode_as(Envelope, b'{"cursor": null, "entries": [], "entries": []}')
     assert {(error.field, error.code) for error in missing.value.errors} == {
         ("sent_at", "missing"),
         ("entries", "repeated_field"),
@@ -489,7 +489,7 @@ _json = st.recursive(
 
 def either(body: bytes) -> entries.AnyEntry | Faults:
     try:
-        return validation.decode(body, OWN)
+        return decode.decode(body, OWN)
     except Faults as refusal:
         return refusal
 
@@ -503,8 +503,8 @@ def test_no_bytes_cause_anything_but_a_refusal(body: bytes) -> None:
 def test_any_value_anywhere_is_taken_or_refused_by_both_ways_alike(kind: str, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from([path for path, _, _ in fields_of(kind)]))
     body = json.dumps(put(full(kind), path, data.draw(_json))).encode()
-    walked = faults.FaultList()
-    faults.walk_body(inspect.type_info(entries.AnyEntry), body, walked)
+    walked = body_errors.FaultList()
+    body_errors.walk_body(inspect.type_info(entries.AnyEntry), body, walked)
     taken = either(body)
     if walked.errors:
         assert isinstance(taken, Faults)

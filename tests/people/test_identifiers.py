@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from triage.people import identifiers
+from triage.people.encryption import load_or_create_root
 from triage.people.identifiers import BlindIndex, Identifier, Identity, Kind
-from triage.people.sealing import load_or_create_root
 from triage.problems import Refused
 
 TODAY = date(2026, 11, 23)

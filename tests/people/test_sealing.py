@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triage.people import sealing
-from triage.people.sealing import KeyUnknown, Purpose, RootFault, Unreadable
+from triage.people import encryption
+from triage.people.encryption import KeyUnknown, Purpose, RootFault, Unreadable
 
 REF = UUID("0193a000-0000-7000-8000-0000000000f1")
 KEY = bytes(range(32))
@@ -27,55 +27,55 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("at", [0, 1, 12, 13, -1], ids=["format", "nonce", "nonce end", "text", "tag"])
 def test_altered_bytes_do_not_open(at: int) -> None:
-    sealed = bytearray(sealing.seal(KEY, b"calm after talking", b"note"))
+    sealed = bytearray(encryption.seal(KEY, b"calm after talking", b"note"))
     sealed[at] ^= 1
     with pytest.raises(Unreadable):
-        sealing.open_sealed(KEY, bytes(sealed), b"note")
+        encryption.open_sealed(KEY, bytes(sealed), b"note")
 
 
 def test_bytes_moved_to_another_place_do_not_open() -> None:
     with pytest.raises(Unreadable):
-        sealing.open_sealed(KEY, sealing.seal(KEY, b"calm", b"note 1"), b"note 2")
+        encryption.open_sealed(KEY, encryption.seal(KEY, b"calm", b"note 1"), b"note 2")
 
 
 def test_another_key_does_not_open() -> None:
     with pytest.raises(Unreadable):
-        sealing.open_sealed(bytes(32), sealing.seal(KEY, b"calm", b""), b"")
+        encryption.open_sealed(bytes(32), encryption.seal(KEY, b"calm", b""), b"")
 
 
 @given(st.binary(max_size=40))
 def test_rubbish_is_unreadable_and_nothing_worse(rubbish: bytes) -> None:
     with pytest.raises(Unreadable):
-        sealing.open_sealed(KEY, rubbish, b"")
+        encryption.open_sealed(KEY, rubbish, b"")
 
 
 @given(st.binary(max_size=2000), st.binary(max_size=40))
 def test_what_was_sealed_opens(text: bytes, aad: bytes) -> None:
-    assert sealing.open_sealed(KEY, sealing.seal(KEY, text, aad), aad) == text
+    assert encryption.open_sealed(KEY, encryption.seal(KEY, text, aad), aad) == text
 
 
 def test_the_same_text_never_looks_the_same() -> None:
-    assert len({sealing.seal(KEY, b"calm", b"") for _ in range(50)}) == 50
+    assert len({encryption.seal(KEY, b"calm", b"") for _ in range(50)}) == 50
 
 
 # --- data keys
 
 
 def test_a_wrapped_key_moved_to_another_row_does_not_open(path: Path) -> None:
-    root = sealing.load_or_create_root(path)
+    root = encryption.load_or_create_root(path)
     with pytest.raises(Unreadable):
         root.unwrap(root.wrap(KEY, REF), uuid4())
 
 
 def test_another_installation_cannot_unwrap(path: Path, tmp_path: Path) -> None:
-    wrapped = sealing.load_or_create_root(path).wrap(KEY, REF)
+    wrapped = encryption.load_or_create_root(path).wrap(KEY, REF)
     with pytest.raises(Unreadable):
-        sealing.load_or_create_root(tmp_path / "other.json").unwrap(wrapped, REF)
+        encryption.load_or_create_root(tmp_path / "other.json").unwrap(wrapped, REF)
 
 
 def test_the_key_encryption_key_id_cannot_be_exchanged(path: Path) -> None:
-    sealing.load_or_create_root(path)
-    root = sealing.add_wrapping_key(path)
+    encryption.load_or_create_root(path)
+    root = encryption.add_wrapping_key(path)
     wrapped = bytearray(root.wrap(KEY, REF))
     wrapped[4] = 1
     with pytest.raises(Unreadable):
@@ -85,12 +85,12 @@ def test_the_key_encryption_key_id_cannot_be_exchanged(path: Path) -> None:
 @pytest.mark.parametrize("rubbish", [b"", b"\x01", b"\x01\x00\x00\x00\x01", b"\x02" + bytes(60)])
 def test_a_wrapped_key_that_is_none_is_unreadable(path: Path, rubbish: bytes) -> None:
     with pytest.raises(Unreadable):
-        sealing.load_or_create_root(path).unwrap(rubbish, REF)
+        encryption.load_or_create_root(path).unwrap(rubbish, REF)
 
 
 def test_a_data_key_is_its_own_and_shows_nothing_when_printed(path: Path) -> None:
-    root = sealing.load_or_create_root(path)
-    one, two = sealing.new_data_key(), sealing.new_data_key()
+    root = encryption.load_or_create_root(path)
+    one, two = encryption.new_data_key(), encryption.new_data_key()
     assert one.key != two.key and one.ref != two.ref
     assert root.unwrap(root.wrap(one.key, one.ref), one.ref) == one.key
     assert str(one.key) not in repr(one)
@@ -101,28 +101,28 @@ def test_a_data_key_is_its_own_and_shows_nothing_when_printed(path: Path) -> Non
 
 
 def test_rotation_opens_old_and_new_and_derives_the_same(path: Path) -> None:
-    before = sealing.load_or_create_root(path)
+    before = encryption.load_or_create_root(path)
     old = before.wrap(KEY, REF)
 
-    after = sealing.add_wrapping_key(path)
+    after = encryption.add_wrapping_key(path)
     new = after.rewrap(old, REF)
 
-    assert (sealing.wrapped_under(old), sealing.wrapped_under(new)) == (1, 2)
+    assert (encryption.wrapped_under(old), encryption.wrapped_under(new)) == (1, 2)
     assert after.unwrap(old, REF) == after.unwrap(new, REF) == KEY
     assert [before.derive(purpose) for purpose in Purpose] == [after.derive(purpose) for purpose in Purpose]
 
 
 def test_a_process_with_the_file_as_it_was_says_that_the_key_is_unknown(path: Path) -> None:
-    before = sealing.load_or_create_root(path)
+    before = encryption.load_or_create_root(path)
     with pytest.raises(KeyUnknown):
-        before.unwrap(sealing.add_wrapping_key(path).wrap(KEY, REF), REF)
+        before.unwrap(encryption.add_wrapping_key(path).wrap(KEY, REF), REF)
 
 
 def test_a_dropped_key_opens_nothing_and_a_used_or_newest_one_is_never_dropped(path: Path) -> None:
-    old = sealing.load_or_create_root(path).wrap(KEY, REF)
-    sealing.add_wrapping_key(path)
-    assert set(sealing.drop_wrapping_keys(path, still_used=[1]).wrapping) == {1, 2}
-    ended = sealing.drop_wrapping_keys(path, still_used=[])
+    old = encryption.load_or_create_root(path).wrap(KEY, REF)
+    encryption.add_wrapping_key(path)
+    assert set(encryption.drop_wrapping_keys(path, still_used=[1]).wrapping) == {1, 2}
+    ended = encryption.drop_wrapping_keys(path, still_used=[])
     assert set(ended.wrapping) == {2}
     with pytest.raises(KeyUnknown):
         ended.unwrap(old, REF)
@@ -132,7 +132,7 @@ def test_a_dropped_key_opens_nothing_and_a_used_or_newest_one_is_never_dropped(p
 
 
 def test_every_purpose_has_a_key_of_its_own(path: Path) -> None:
-    root = sealing.load_or_create_root(path)
+    root = encryption.load_or_create_root(path)
     assert len({root.derive(purpose) for purpose in Purpose}) == len(Purpose)
     assert {len(root.derive(purpose)) for purpose in Purpose} == {32}
 
@@ -142,10 +142,10 @@ def test_every_purpose_has_a_key_of_its_own(path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o602])
 def test_a_file_others_may_read_or_write_is_refused(path: Path, mode: int) -> None:
-    sealing.load_or_create_root(path)
+    encryption.load_or_create_root(path)
     path.chmod(mode)
     with pytest.raises(RootFault, match="chmod 600"):
-        sealing.load_or_create_root(path)
+        encryption.load_or_create_root(path)
 
 
 KEY_TEXT = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -170,27 +170,27 @@ def test_a_damaged_file_is_refused_and_left_alone(path: Path, content: bytes) ->
     path.write_bytes(content)
     path.chmod(0o600)
     with pytest.raises(RootFault) as fault:
-        sealing.load_or_create_root(path)
+        encryption.load_or_create_root(path)
     assert str(path) in str(fault.value) and KEY_TEXT not in str(fault.value)
     assert path.read_bytes() == content
 
 
 def test_a_missing_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RootFault, match="directory"):
-        sealing.load_or_create_root(tmp_path / "absent" / "root.json")
+        encryption.load_or_create_root(tmp_path / "absent" / "root.json")
 
 
 def test_loading_without_creating_leaves_nothing_behind(path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        sealing.load_root(path)
+        encryption.load_root(path)
     assert not path.exists()
 
 
 def test_a_new_file_is_private_and_says_the_same_again(path: Path) -> None:
-    first = sealing.load_or_create_root(path)
+    first = encryption.load_or_create_root(path)
     assert path.stat().st_mode & 0o777 == 0o600
     assert [file.name for file in path.parent.iterdir()] == [path.name]
-    again = sealing.load_or_create_root(path)
+    again = encryption.load_or_create_root(path)
     assert again.derivation == first.derivation
     assert again.unwrap(first.wrap(KEY, REF), REF) == KEY
 
@@ -200,24 +200,26 @@ def test_all_who_start_at_once_agree(tmp_path: Path) -> None:
 
     def load(path: Path) -> bytes:
         start.wait()
-        return sealing.load_or_create_root(path).derivation  # the lock belongs to the open file, as between processes
+        return encryption.load_or_create_root(
+            path
+        ).derivation  # the lock belongs to the open file, as between processes
 
     with ThreadPoolExecutor(8) as threads:
         for turn in range(10):
             path = tmp_path / f"{turn}.json"
-            assert set(threads.map(load, [path] * 8)) == {sealing.load_root(path).derivation}
+            assert set(threads.map(load, [path] * 8)) == {encryption.load_root(path).derivation}
 
 
 def test_rotations_at_once_each_add_a_key(path: Path) -> None:
-    sealing.load_or_create_root(path)
+    encryption.load_or_create_root(path)
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(sealing.add_wrapping_key, [path] * 20))
-    assert set(sealing.load_root(path).wrapping) == set(range(1, 22))
+        list(threads.map(encryption.add_wrapping_key, [path] * 20))
+    assert set(encryption.load_root(path).wrapping) == set(range(1, 22))
 
 
 def test_the_file_is_plain_json_with_keys_by_id(path: Path) -> None:
-    sealing.load_or_create_root(path)
-    sealing.add_wrapping_key(path)
+    encryption.load_or_create_root(path)
+    encryption.add_wrapping_key(path)
     content = msgspec.json.decode(path.read_bytes())
     assert set(content) == {"format", "derivation", "wrapping"}
     assert set(content["wrapping"]) == {"1", "2"}
@@ -244,5 +246,5 @@ def test_a_new_version_derives_what_the_old_one_did(path: Path) -> None:
         '{"format": "triage-root-1", "derivation": "KEY", "wrapping": {"1": "KEY"}}'.replace("KEY", KEY_TEXT)
     )
     path.chmod(0o600)
-    root = sealing.load_root(path)
+    root = encryption.load_root(path)
     assert {purpose: root.derive(purpose).hex()[:16] for purpose in Purpose} == DERIVED

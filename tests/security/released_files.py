@@ -9,8 +9,8 @@ from typing import get_args
 
 from cuts import KEY, LARGE, MEDIUM, SMALL, by_volume
 
-from triage.disclosure.files import records_csv
-from triage.disclosure.scope import Body, Scope, columns_for, extract
+from triage.exports.files import records_csv
+from triage.exports.scope import Body, Scope, columns_for, extract
 
 POPULATIONS = ((SMALL, 0.2), (SMALL, 0.5), (SMALL, 0.88), (MEDIUM, 0.88), (LARGE, 0.88))
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 import pytest
-from besieged import (
+from support.attacked_team import (
     GROUP,
     MEDIUM,
     SMALL,
@@ -27,19 +27,19 @@ from besieged import (
     outcome,
     outcomes,
 )
-from exported import Team
-from population import HEAVY
+from support.export_team import Team
+from support.population import HEAVY
 
-from triage.disclosure import members as m
-from triage.disclosure import records, scope
-from triage.disclosure.files import File, records_csv
-from triage.disclosure.members import Member
-from triage.disclosure.records import Release
-from triage.disclosure.scope import Extract, Scope
-from triage.disclosure.tree import CONFIG, DISPOSAL_FOR_POLICE, VIEWS
+from triage.exports import members as m
+from triage.exports import records, scope
+from triage.exports.files import File, records_csv
+from triage.exports.members import Member
+from triage.exports.records import Release
+from triage.exports.scope import Extract, Scope
+from triage.exports.tree import CONFIG, DISPOSAL_FOR_POLICE, VIEWS
 from triage.http import exports as http
-from triage.store import exports, releases
-from triage.store.staff import as_owner
+from triage.store.access.staff import as_owner
+from triage.store.exports import downloads, releases
 
 Attacked = Callable[[str], Awaitable[Besieged]]
 WEEK = timedelta(days=7)
@@ -119,7 +119,7 @@ def answers_questions(town: Besieged, patch: pytest.MonkeyPatch) -> None:
     """A service that filters incidents and protects each answer by itself, with every rule of a group in force."""
     asked: dict[str, str] = {}
     answers: dict[str, File] = {}
-    find_file, stored_pieces = exports.file, exports.pieces
+    find_file, stored_pieces = downloads.file, downloads.pieces
 
     def query(request: Any, *_: str) -> dict[str, str]:
         asked.clear()
@@ -132,7 +132,7 @@ def answers_questions(town: Besieged, patch: pytest.MonkeyPatch) -> None:
             "areas", known_of(member)["area"]
         ).split(",")
 
-    async def file(database: Any, actor: Any, found: Any, name: str) -> exports.StoredFile:
+    async def file(database: Any, actor: Any, found: Any, name: str) -> downloads.StoredFile:
         stored = await find_file(database, actor, found, name)
         if not asked:
             return stored
@@ -145,7 +145,7 @@ def answers_questions(town: Besieged, patch: pytest.MonkeyPatch) -> None:
         )
         made = records_csv(scope.extract(release, Scope(str(actor.partner_id), "other"), b"naive"))
         answers[made.sha256] = made
-        return exports.StoredFile(name, made.media_type, made.size, made.sha256, made.rows)
+        return downloads.StoredFile(name, made.media_type, made.size, made.sha256, made.rows)
 
     async def pieces(database: Any, team_id: Any, found: Any, name: str, first: int, last: int) -> Any:
         made = next((one for one in answers.values() if one.size == last + 1), None) if asked else None
@@ -157,8 +157,8 @@ def answers_questions(town: Besieged, patch: pytest.MonkeyPatch) -> None:
                 yield chunk
 
     patch.setattr(http, "query", query)
-    patch.setattr(exports, "file", file)
-    patch.setattr(exports, "pieces", pieces)
+    patch.setattr(downloads, "file", file)
+    patch.setattr(downloads, "pieces", pieces)
 
 
 async def ask(town: Besieged, **question: str) -> list[dict[str, str]] | None:
@@ -229,7 +229,7 @@ async def test_two_selections_of_areas_differ_by_ten_people_or_by_nobody(besiege
     await town.cut("records")
     with pytest.MonkeyPatch.context() as patch:
         if not rule:
-            patch.setattr("triage.disclosure.rendering.extract", by_incident(town))
+            patch.setattr("triage.exports.rendering.extract", by_incident(town))
         partners = [
             await town.team.partner(areas=tuple(area for area in m.AREA.classes if area != left_out))
             for left_out in m.AREA.classes
@@ -297,7 +297,7 @@ def refer_to_people(town: Besieged, patch: pytest.MonkeyPatch) -> None:
         person = person_of.get(number)
         return reference(key, number if person is None else person.int % 2**63)
 
-    patch.setattr("triage.disclosure.rendering.extract", extract)
+    patch.setattr("triage.exports.rendering.extract", extract)
     patch.setattr(scope, "reference", by_person)
 
 
@@ -450,7 +450,7 @@ def in_order_of_events(patch: pytest.MonkeyPatch) -> None:
         return Extract(found.columns, tuple(row for _, row in pairs), tuple(n for n, _ in pairs))
 
     patch.setattr(releases, "snapshot", by_time)
-    patch.setattr("triage.disclosure.rendering.extract", as_frozen)
+    patch.setattr("triage.exports.rendering.extract", as_frozen)
 
 
 # --- what is beside the files

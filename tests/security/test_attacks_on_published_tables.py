@@ -12,11 +12,11 @@ from functools import cache
 from itertools import product
 
 import pytest
-from besieged import MEDIUM, PROMPT, SMALL, Besieged, Cells, Off, distinct, forms, in_tables
+from support.attacked_team import MEDIUM, PROMPT, SMALL, Besieged, Cells, Off, distinct, forms, in_tables
 
-from triage.disclosure.catalogue import CLASSES, Table
-from triage.disclosure.members import Member
-from triage.jobs import releasing
+from triage.exports.catalogue import CLASSES, Table
+from triage.exports.members import Member
+from triage.jobs import release
 from triage.times import PeriodKind
 
 Attacked = Callable[[str], Awaitable[Besieged]]
@@ -121,7 +121,7 @@ async def test_a_quarter_minus_two_months_does_not_give_the_hidden_third(
     for period in (*months, town.period):
         await town.team.forget("tables", period)
     with town.switched("tables", {} if rule else EXACT) as patch:
-        patch.setattr(releasing, "TABLE_KINDS", ("monthly", "quarterly"))
+        patch.setattr(release, "TABLE_KINDS", ("monthly", "quarterly"))
         await town.team.release(town.cut_off)
     partner = town.partners["other"]
     parts = [by_identity(await partner.cells(month), "monthly") for month in months]

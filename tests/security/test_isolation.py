@@ -13,7 +13,7 @@ from uuid import uuid4
 import httpx
 import pytest
 import pytest_asyncio
-from crew import CAST, Crew, Json, Phone, Running, entry, now, refused
+from support.phones import CAST, Crew, Json, Phone, Running, entry, now, refused
 from uuid_utils.compat import uuid7
 
 from triage.http.operations import Operation

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 import uvicorn
-from crew import Running
+from support.phones import Running
 
 HIDDEN = b"GET /health/live HTTP/1.1\r\nHost: t\r\n\r\n"
 """The request that nobody in front has seen."""

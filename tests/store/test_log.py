@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 import asyncpg
 import httpx
 import pytest
-from crew import Crew, Json, Phone, Running, entry, refused, running
 from structlog.testing import capture_logs
+from support.phones import Crew, Json, Phone, Running, entry, refused, running
 from uuid_utils.compat import uuid7
 
+from triage.store.access.staff import as_owner
 from triage.store.database import Database
-from triage.store.staff import as_owner
-from triage.store.verification import Verdict, verify
+from triage.store.verify import Verdict, verify
 
 Clone = Callable[[str], AbstractAsyncContextManager[str]]
 

@@ -8,9 +8,9 @@ from msgspec import structs
 
 from triage.demo import CAST, generate
 from triage.log import links
+from triage.log.append_decision import LINKS, Group, Read, regroup
 from triage.log.entries import Held
-from triage.store import rows
-from triage.store.appending import LINKS, Group, Read, regroup
+from triage.store.log import rows
 from triage.times import operational_day
 
 SPACE = UUID(int=7)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 from click.testing import CliRunner, Result
-from told import STARTS_ON, told
+from support.team_log import STARTS_ON, told
 
 from triage.__main__ import main
 from triage.demo import CAST, generate

@@ -10,13 +10,13 @@ from uuid import uuid4
 import asyncpg
 import msgspec
 import pytest
-from crew import Crew, Running, now, refused
+from support.phones import Crew, Running, now, refused
 
 from triage.store import audit
-from triage.store.anchors import Anchoring, Anchors, check
+from triage.store.access.staff import as_owner
 from triage.store.journal import Chain
-from triage.store.staff import as_owner
-from triage.store.verification import Verdict
+from triage.store.recovery.anchors import Anchoring, Anchors, check
+from triage.store.verify import Verdict
 
 ROLES = ["officer", "nurse", "paramedic", "sergeant", "clinical_lead", "admin", "partner"]
 

@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 import asyncpg
 import msgspec
 import pytest
-from crew import Crew, Json, now, refused
-from installation import Installation
+from support.installation import Installation
+from support.phones import Crew, Json, now, refused
 
-from triage.store.anchors import Anchoring
-from triage.store.publications import Publications
+from triage.store.recovery.anchors import Anchoring
+from triage.store.recovery.journal_copy import Publications
 
 KIM: Json = {"nhs_number": "9990000018", "family_name": "Rowe", "given_name": "Kim", "born": "1971-02-03"}
 NOTE = "Kim Rowe said so"

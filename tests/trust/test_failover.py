@@ -9,7 +9,7 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
-from crew import Crew, Json, Running, entry, refused, running
+from support.phones import Crew, Json, Running, entry, refused, running
 
 from triage import embedded
 from triage.embedded import EmbeddedPostgres

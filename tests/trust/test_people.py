@@ -3,7 +3,7 @@
 from uuid import UUID, uuid4
 
 import pytest
-from crew import Crew, Json, Phone, Running, now, refused
+from support.phones import Crew, Json, Phone, Running, now, refused
 
 from triage.people.identifiers import nhs_number_holds
 

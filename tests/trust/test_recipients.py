@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from crew import HOUR, Crew, entry, now
-from installation import Installation
+from support.installation import Installation
+from support.phones import HOUR, Crew, entry, now
 
-from triage.jobs.publishing import publish_due
+from triage.jobs.publish import publish_due
 from triage.store import outbox
 from triage.times import operational_day
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from crew import DAY, HOUR, Crew, Json, Phone, now
+from support.phones import DAY, HOUR, Crew, Json, Phone, now
 
 
 async def tell_of(crew: Crew) -> str:

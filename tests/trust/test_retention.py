@@ -7,14 +7,14 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from crew import Crew, now, refused
-from installation import Installation
+from support.installation import Installation
+from support.phones import Crew, now, refused
 
-from triage.jobs.keeping import keep
+from triage.jobs.retention import keep
 from triage.store import audit
-from triage.store.anchors import Anchors, check
-from triage.store.retention import Retention
-from triage.store.staff import as_owner
+from triage.store.access.staff import as_owner
+from triage.store.people.retention import Retention
+from triage.store.recovery.anchors import Anchors, check
 
 NOTE = "said in confidence"
 

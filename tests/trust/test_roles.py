@@ -5,11 +5,11 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from crew import CAST, Crew, Json, Running, refused
+from support.phones import CAST, Crew, Json, Running, refused
 
 from triage.http.operations import Operation
 from triage.http.table import OPERATIONS
-from triage.store.staff import as_owner
+from triage.store.access.staff import as_owner
 
 ROLES = frozenset((*CAST, "partner")) - {"other_officer", "other_nurse"}
 FIELD = frozenset(("officer", "nurse", "paramedic"))

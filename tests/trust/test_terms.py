@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from crew import Crew, entry, told
+from support.phones import Crew, entry, told
 
 from triage.app import databases
 from triage.log import flags

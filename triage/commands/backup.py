@@ -14,19 +14,21 @@ from triage.app import Addresses, databases
 from triage.commands.checking import report, verify_all
 from triage.commands.options import DATA_DIR, settings
 from triage.migrate import migrate
-from triage.people.sealing import load_root
+from triage.people.encryption import load_root
 from triage.resources import folder
 from triage.settings import Settings
-from triage.store import access, audit, erasure
-from triage.store import backup as store
-from triage.store.access import SQL as ACCESS
-from triage.store.anchors import Anchoring, Anchors, rewound
-from triage.store.backup import BackupFault
+from triage.store import audit
+from triage.store.access import sign_in
+from triage.store.access.sign_in import SQL as ACCESS
 from triage.store.database import connect
 from triage.store.journal import Journal, JournalFault, Rewound
 from triage.store.keys import KeyStore
-from triage.store.publications import Publications
-from triage.store.verification import Verdict
+from triage.store.people import erasure
+from triage.store.recovery import backup as store
+from triage.store.recovery.anchors import Anchoring, Anchors, rewound
+from triage.store.recovery.backup import BackupFault
+from triage.store.recovery.journal_copy import Publications
+from triage.store.verify import Verdict
 
 FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
@@ -58,7 +60,7 @@ async def write_journal(addresses: Addresses, chosen: Settings) -> None:
     async with connect(addresses.service, 2, chosen.command_timeout_s) as database:
         journal = Journal(chosen.journal)
         publications, anchoring = Publications(database, journal), Anchoring(database, journal)
-        teams = await access.teams(database)
+        teams = await sign_in.teams(database)
         for team_id in teams:
             await publications.write(team_id)
         for team_id in (*teams, audit.NO_TEAM):

@@ -13,13 +13,13 @@ from triage.app import databases
 from triage.commands.options import DATA_DIR, settings
 from triage.settings import Settings
 from triage.store import audit
-from triage.store.access import SQL as ACCESS
-from triage.store.anchors import Anchors, check
-from triage.store.exports import verify_ledger
+from triage.store.access.sign_in import SQL as ACCESS
+from triage.store.access.staff import as_owner
+from triage.store.exports.downloads import verify_ledger
 from triage.store.journal import Journal, JournalFault
-from triage.store.staff import as_owner
-from triage.store.verification import Verdict
-from triage.store.verification import verify as verify_log
+from triage.store.recovery.anchors import Anchors, check
+from triage.store.verify import Verdict
+from triage.store.verify import verify as verify_log
 
 
 @click.command()

@@ -8,11 +8,11 @@ import rich_click as click
 
 from triage.commands.options import DATA_DIR
 from triage.commands.teams import TEAM, quiet_settings, with_database, with_team
-from triage.jobs.delivery import Sender, Undeliverable, checked_url, deliver_due, secret
-from triage.people.sealing import load_or_create_root
+from triage.jobs.deliver import Sender, Undeliverable, checked_url, deliver_due, secret
+from triage.people.encryption import load_or_create_root
 from triage.store import outbox
 from triage.store.database import Connection, Database
-from triage.store.summaries import Team
+from triage.store.summaries.publications import Team
 
 
 @click.group()

@@ -16,17 +16,18 @@ from rich.table import Table
 from triage.access.actors import Actor, Level, Side, new_token, token_hash
 from triage.demo import CAST, Member, Sent, generate
 from triage.demo.cast import people
-from triage.disclosure import keys as disclosure
+from triage.exports import keys as disclosure
 from triage.http.service import Service
-from triage.jobs.releasing import release_due
+from triage.jobs.release import release_due
+from triage.log.append_decision import Item
 from triage.log.canonical import canonical
 from triage.log.entries import AnyEntry
 from triage.problems import Problem
-from triage.store import agreements, staff
-from triage.store.access import SQL as ACCESS
-from triage.store.agreements import NewAgreement
-from triage.store.appending import Item
-from triage.store.staff import NewStaff
+from triage.store.access import staff
+from triage.store.access.sign_in import SQL as ACCESS
+from triage.store.access.staff import NewStaff
+from triage.store.exports import agreements
+from triage.store.exports.agreements import NewAgreement
 from triage.times import operational_day
 
 NAMESPACE = UUID("0193a000-0000-7000-8000-0000000000de")

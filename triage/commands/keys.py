@@ -10,12 +10,12 @@ from rich.progress import Progress
 from triage import logs
 from triage.app import databases
 from triage.commands.options import DATA_DIR, settings
-from triage.people.sealing import Root, add_wrapping_key, drop_wrapping_keys, load_root
+from triage.people.encryption import Root, add_wrapping_key, drop_wrapping_keys, load_root
 from triage.settings import Settings
 from triage.store.database import Connection, connect
-from triage.store.erasure import destroyed_by
 from triage.store.journal import Journal, JournalFault
 from triage.store.keys import SQL, KeyStore
+from triage.store.people.erasure import destroyed_by
 
 AT_ONCE = 1000
 

@@ -15,13 +15,13 @@ from uuid_utils.compat import uuid7
 
 from triage.app import databases
 from triage.commands.options import DATA_DIR, settings
-from triage.disclosure import keys as disclosure
-from triage.disclosure.calendar import Dataset
-from triage.people.sealing import load_or_create_root
+from triage.exports import keys as disclosure
+from triage.exports.calendar import Dataset
+from triage.people.encryption import load_or_create_root
 from triage.settings import Settings
-from triage.store import agreements as store
-from triage.store import staff
-from triage.store.agreements import AgreementFault, NewAgreement
+from triage.store.access import staff
+from triage.store.exports import agreements as store
+from triage.store.exports.agreements import AgreementFault, NewAgreement
 from triage.times import due_at
 
 TEAM = click.option("--team", "team_id", type=click.UUID, required=True, help="The team's id.")

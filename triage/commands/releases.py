@@ -14,13 +14,14 @@ from rich.progress import Progress, TaskID
 from triage import logs
 from triage.app import databases
 from triage.commands.options import DATA_DIR, settings
-from triage.disclosure import keys as disclosure
-from triage.jobs.releasing import Released, Unreleased, release_due
-from triage.people.sealing import load_or_create_root
+from triage.exports import keys as disclosure
+from triage.jobs.release import Released, Unreleased, release_due
+from triage.people.encryption import load_or_create_root
 from triage.settings import Settings
-from triage.store import releases, staff
-from triage.store.access import SQL as ACCESS
+from triage.store.access import staff
+from triage.store.access.sign_in import SQL as ACCESS
 from triage.store.database import connect
+from triage.store.exports import releases
 from triage.store.proof import Verdict, verify_releases
 
 TEAM = click.option("--team", "team_id", type=click.UUID, required=True, help="The team's id.")

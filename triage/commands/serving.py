@@ -21,11 +21,11 @@ from triage.app import Opened, application
 from triage.commands import demo as demonstration
 from triage.commands.options import DATA_DIR, settings
 from triage.http.service import Service
-from triage.jobs import keeping
-from triage.jobs.delivery import Sender
-from triage.jobs.waking import awake, repeating
+from triage.jobs import retention
+from triage.jobs.deliver import Sender
+from triage.jobs.schedule import awake, repeating
 from triage.settings import Settings
-from triage.store.retention import Retention
+from triage.store.people.retention import Retention
 
 log = structlog.get_logger(__name__)
 
@@ -91,12 +91,12 @@ def run(chosen: Settings, beside: Opened | None, listening: Callable[[str], None
 async def waking(service: Service) -> AsyncIterator[None]:
     """Summaries, alerts and messages go out beside the requests, in whichever processes serve, and retention is run."""
     chosen = service.settings
-    retention = Retention(service.keys, service.journal, chosen.quarantine_days)
+    worker = Retention(service.keys, service.journal, chosen.quarantine_days)
 
     async def keep_today() -> None:
-        await keeping.keep(service.database, service.owner_url, retention, chosen.retention_applied, datetime.now(UTC))
+        await retention.keep(service.database, service.owner_url, worker, chosen.retention_applied, datetime.now(UTC))
 
-    async with awake(service.database, Sender(chosen, service.root)), repeating(keep_today, keeping.EVERY_S):
+    async with awake(service.database, Sender(chosen, service.root)), repeating(keep_today, retention.EVERY_S):
         yield
 
 

@@ -16,10 +16,10 @@ from triage.app import databases, open_service
 from triage.commands.options import DATA_DIR, settings
 from triage.problems import Refused
 from triage.settings import Settings
-from triage.store import access
-from triage.store import staff as store
+from triage.store.access import sign_in
+from triage.store.access import staff as store
+from triage.store.access.staff import ListedStaff, NewStaff
 from triage.store.journal import Journal, Leaver
-from triage.store.staff import ListedStaff, NewStaff
 from triage.times import operational_day
 
 TEAM = click.option("--team", "team_id", type=click.UUID, required=True, help="The team's id.")
@@ -134,9 +134,9 @@ def disable(data_dir: Path | None, team_id: UUID, staff_id: UUID) -> None:
 def enrol(data_dir: Path | None, team_id: UUID, staff_id: UUID) -> None:
     """Print a one-time code, valid for 15 minutes, with which a phone is enrolled for this account."""
 
-    async def issue() -> access.Enrolment:
+    async def issue() -> sign_in.Enrolment:
         async with open_service(settings(data_dir)) as service:
-            return await access.issue_code_as_owner(service.database, team_id, staff_id)
+            return await sign_in.issue_code_as_owner(service.database, team_id, staff_id)
 
     try:
         enrolment = asyncio.run(issue())

@@ -14,12 +14,13 @@ from rich.table import Table
 from triage import codes
 from triage.commands.options import DATA_DIR
 from triage.commands.teams import TEAM, quiet_settings, with_database, with_team
-from triage.jobs.publishing import Manner, publish_due
+from triage.jobs.publish import Manner, publish_due
 from triage.log.entries import Time
-from triage.store import replay, summaries
 from triage.store.database import Connection, Database
 from triage.store.journal import Journal
-from triage.store.summaries import Team
+from triage.store.summaries import publications
+from triage.store.summaries import recompute as recomputation
+from triage.store.summaries.publications import Team
 from triage.summaries import editions, pages, tables
 from triage.summaries.comparison import Report, Span, parse_span
 from triage.summaries.editions import Summary
@@ -93,9 +94,9 @@ def publish(data_dir: Path | None, as_at: datetime | None) -> None:
 
 async def _failed(database: Database) -> list[str]:
     found = []
-    for team in await summaries.teams(database):
+    for team in await publications.teams(database):
         async with database.team(team.team_id) as connection:
-            runs = await summaries.runs(connection, team.team_id)
+            runs = await publications.runs(connection, team.team_id)
         found += [f"{run.kind} {run.period}" for run in runs.values() if run.state == "failed"]
     return found
 
@@ -116,8 +117,8 @@ def summary() -> None:
 def list_(data_dir: Path | None, team_id: UUID | None, kind: PeriodKind | None, limit: int) -> None:
     """List the latest edition of each period, newest first."""
 
-    async def run(connection: Connection, team: Team) -> list[summaries.ListedSummary]:
-        return await summaries.list_latest(connection, team.team_id, kind=kind, limit=limit)
+    async def run(connection: Connection, team: Team) -> list[publications.ListedSummary]:
+        return await publications.list_latest(connection, team.team_id, kind=kind, limit=limit)
 
     table = Table()
     for heading in ("kind", "period", "edition", "published", "late", "problem"):
@@ -188,12 +189,12 @@ def recompute(data_dir: Path | None, team_id: UUID | None, kind: PeriodKind, per
 
     async def run(connection: Connection, team: Team) -> bool:
         flows = tuple(one for one in found.measures if one.kind == "flow")
-        again = await replay.recompute(connection, team, found)
+        again = await recomputation.recompute(connection, team, found)
         return msgspec.json.encode(again) == msgspec.json.encode(flows)
 
     try:
         same = with_team(quiet_settings(data_dir), team.team_id, run)
-    except replay.OtherRules as error:
+    except recomputation.OtherRules as error:
         raise click.ClickException(f"the edition cannot be computed here: {error}") from error
     if not same:
         raise click.ClickException("the numbers differ from those published")
@@ -222,7 +223,7 @@ def compare(
 
     async def run(connection: Connection, team: Team) -> Report:
         async with connection.transaction(isolation="repeatable_read"):
-            return await summaries.compare(connection, team, first, second, now)
+            return await publications.compare(connection, team, first, second, now)
 
     report = with_team(quiet_settings(data_dir), team_id, run)
     _put(pages.of_comparison(report) if form == "html" else tables.of_comparison(report), output)
@@ -248,7 +249,7 @@ def home_office_(data_dir: Path | None, team_id: UUID | None, year: str, triage_
         raise click.ClickException(str(error)) from error
 
     async def run(connection: Connection, team: Team) -> list[Fact]:
-        return await summaries.between(connection, team, period.starts, period.ends)
+        return await publications.between(connection, team, period.starts, period.ends)
 
     facts = with_team(quiet_settings(data_dir), team_id, run)
     _put(annual_return(year, facts, triage_car), output)
@@ -280,8 +281,8 @@ def force_total(data_dir: Path | None, team_id: UUID | None, period: str, s136: 
         if s136 is not None and source:
             if not is_over(of, team.calendar, now):
                 raise click.ClickException(f"{of.name} is not over")
-            await summaries.enter_force_total(connection, team.team_id, of, s136, source.strip()[:200], now)
-        return await summaries.force_totals(connection, team.team_id, of, now)
+            await publications.enter_force_total(connection, team.team_id, of, s136, source.strip()[:200], now)
+        return await publications.force_totals(connection, team.team_id, of, now)
 
     for one in with_team(quiet_settings(data_dir), team_id, run):
         click.echo(f"{of.name} version {one.version}: {one.s136} uses of s136, from {one.source}")
@@ -306,7 +307,7 @@ def schedule(
         due = dict(team.calendar.due)
         if kind and at:
             due[kind] = Due(at.time(), after_days or DEFAULTS[kind].after_days)
-            await summaries.set_schedule(connection, team.team_id, kind, due[kind].at, due[kind].after_days)
+            await publications.set_schedule(connection, team.team_id, kind, due[kind].at, due[kind].after_days)
         return [(one, due[one]) for one in KINDS]
 
     for one, due in with_team(quiet_settings(data_dir), team_id, run):
@@ -326,10 +327,10 @@ def _find(
         raise click.ClickException(str(error)) from error
 
     async def run(connection: Connection, team: Team) -> tuple[Summary | None, Team]:
-        body = await summaries.find(connection, team.team_id, kind, name, edition)
+        body = await publications.find(connection, team.team_id, kind, name, edition)
         if body is not None:
             return editions.decode(body), team
-        failed = None if edition else await summaries.find_failed(connection, team.team_id, kind, name)
+        failed = None if edition else await publications.find_failed(connection, team.team_id, kind, name)
         return failed, team
 
     found, team = with_team(quiet_settings(data_dir), team_id, run)

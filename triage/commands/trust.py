@@ -19,20 +19,21 @@ from triage import logs
 from triage.app import databases
 from triage.commands.options import DATA_DIR, settings
 from triage.commands.staff import TEAM
-from triage.people.sealing import load_or_create_root
+from triage.people.encryption import load_or_create_root
 from triage.problems import Refused
 from triage.settings import Settings
-from triage.store import erasure, regimes, subject
-from triage.store import recipients as store
+from triage.store.access.staff import as_owner
 from triage.store.database import connect
-from triage.store.erasure import Held
 from triage.store.journal import Journal
 from triage.store.keys import KeyStore
-from triage.store.recipients import Recipient
-from triage.store.regimes import Regime
-from triage.store.retention import Due, Retention, Run, runs
-from triage.store.staff import as_owner
-from triage.store.subject import SubjectFile
+from triage.store.people import erasure, regimes
+from triage.store.people import recipients as store
+from triage.store.people import subject_access as subject_files
+from triage.store.people.erasure import Held
+from triage.store.people.recipients import Recipient
+from triage.store.people.regimes import Regime
+from triage.store.people.retention import Due, Retention, Run, runs
+from triage.store.people.subject_access import SubjectFile
 
 BY = click.option("--by", required=True, help="Who decided: a name or post, kept in the receipt and the audit.")
 LAWS: Final[dict[Regime, str]] = {
@@ -55,7 +56,7 @@ def subject_access(data_dir: Path | None, team_id: UUID, by: str, out: Path, per
     out.mkdir(parents=True, exist_ok=True)
 
     async def act(connection: asyncpg.Connection, keys: KeyStore) -> SubjectFile:
-        file = await subject.gather(connection, keys, team_id, person_id, by, now)
+        file = await subject_files.gather(connection, keys, team_id, person_id, by, now)
         _write(out / f"subject-{person_id}.json", msgspec.json.format(msgspec.json.encode(file), indent=2))
         _write(out / f"subject-{person_id}.html", page(file).encode())
         return file

@@ -3,10 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
-from triage.demo.pen import Pen
-from triage.demo.scene import Mix, Scene
-from triage.log.consensus import band_of
+from triage.demo.incident import Mix, Scene
+from triage.demo.phone import Pen
 from triage.log.entries import Consulted, Intent, IntentPart, Nurse, Officer, Paramedic
+from triage.log.resolve import band_of
 
 NOTES = (
     "Calm after talking. Agreed to walk to the car.",

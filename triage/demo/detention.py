@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from triage.demo.scene import Mix
+from triage.demo.incident import Mix
 from triage.log.entries import StationTests
 
 

@@ -7,12 +7,12 @@ from random import Random
 from uuid import UUID
 
 from triage import times
-from triage.demo.afterwards import tidy
 from triage.demo.cast import Cast, Person, people
-from triage.demo.pen import Crew, Pen, Sent
-from triage.demo.pieces import AT_THE_END, PIECES, Part, Piece, stage
-from triage.demo.scene import Scene, draw
-from triage.demo.script import tell
+from triage.demo.corrections import tidy
+from triage.demo.entries import tell
+from triage.demo.incident import Scene, draw
+from triage.demo.phone import Crew, Pen, Sent
+from triage.demo.set_pieces import AT_THE_END, PIECES, Part, Piece, stage
 
 DAYS_OF_PIECES = 28
 """Every stretch of so many days, counted from the first day, holds each set piece once."""

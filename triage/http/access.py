@@ -10,9 +10,9 @@ from msgspec import Meta, Struct
 
 from triage.http.messages import NO_STORE, Answer, an_id, in_json, require_acceptable
 from triage.http.service import Asked
-from triage.log.validation import decode_as
+from triage.log.decode import decode_as
 from triage.problems import NOT_FOUND, Refused
-from triage.store import access
+from triage.store.access import sign_in
 
 HOUR = timedelta(hours=1)
 
@@ -47,7 +47,7 @@ class DeviceName(Struct, frozen=True, forbid_unknown_fields=True):
 class DeviceList(Struct, frozen=True):
     """Devices, the latest seen first."""
 
-    devices: list[access.Device]
+    devices: list[sign_in.Device]
 
 
 class TokenAnswer(Struct, frozen=True):
@@ -89,7 +89,7 @@ async def post_enrolment(asked: Asked) -> Answer:
     require_acceptable(asked.scope, "application/json")
     actor = await asked.actor()
     request = decode_as(EnrolmentRequest, await asked.body())
-    enrolment = await access.issue_code(asked.service.database, actor, request.staff_id)
+    enrolment = await sign_in.issue_code(asked.service.database, actor, request.staff_id)
     return in_json(EnrolmentAnswer(enrolment.code, enrolment.expires_at, _qr(enrolment.code)), 201)
 
 
@@ -104,17 +104,17 @@ async def post_device(asked: Asked) -> Answer:
     require_acceptable(asked.scope, "application/json")
     service = asked.service
     most = service.settings.enrol_attempts_per_hour
-    await access.limit(service.database, "enrol/address", asked.address(), most * 5, HOUR)
+    await sign_in.limit(service.database, "enrol/address", asked.address(), most * 5, HOUR)
     request = decode_as(DeviceRequest, await asked.body())
-    await access.limit(service.database, "enrol/code", access.code_digest(request.code), most, HOUR)
-    return in_json(await access.enrol(service.database, request.code, request.name), 201)
+    await sign_in.limit(service.database, "enrol/code", sign_in.code_digest(request.code), most, HOUR)
+    return in_json(await sign_in.enrol(service.database, request.code, request.name), 201)
 
 
 async def post_token(asked: Asked) -> Answer:
     """A new token for the device that asks."""
     require_acceptable(asked.scope, "application/json")
     actor = await asked.actor()
-    token = await access.renew_token(asked.service.database, actor, an_id(asked.path("id"), "id"))
+    token = await sign_in.renew_token(asked.service.database, actor, an_id(asked.path("id"), "id"))
     return in_json(TokenAnswer(token), 201)
 
 
@@ -123,7 +123,7 @@ async def delete_device(asked: Asked) -> Answer:
     actor = await asked.actor()
     device_id = an_id(asked.path("id"), "id")
     journal = asked.service.journal
-    await access.revoke_device(
+    await sign_in.revoke_device(
         asked.service.database, actor, device_id, lambda: journal.revoked(actor.team_id, device_id)
     )
     return Answer(204, headers=[NO_STORE])
@@ -133,7 +133,7 @@ async def list_devices(asked: Asked) -> Answer:
     """The devices one may manage; for those who manage none, their own."""
     require_acceptable(asked.scope, "application/json")
     actor = await asked.actor()
-    return in_json(DeviceList(await access.devices(asked.service.database, actor)))
+    return in_json(DeviceList(await sign_in.devices(asked.service.database, actor)))
 
 
 async def put_device(asked: Asked) -> Answer:
@@ -141,7 +141,7 @@ async def put_device(asked: Asked) -> Answer:
     actor = await asked.actor()
     device_id = an_id(asked.path("id"), "id")
     request = decode_as(DeviceName, await asked.body())
-    await access.rename_device(asked.service.database, actor, device_id, request.name)
+    await sign_in.rename_device(asked.service.database, actor, device_id, request.name)
     return Answer(204, headers=[NO_STORE])
 
 
@@ -150,12 +150,12 @@ async def get_me(asked: Asked) -> Answer:
     require_acceptable(asked.scope, "application/json")
     actor, database = await asked.actor(), asked.service.database
     try:
-        name: str | None = (await access.staff(database, actor)).name
+        name: str | None = (await sign_in.staff(database, actor)).name
     except Refused as refused:
         if refused.problem.code != NOT_FOUND.code:
             raise
         name = None
-    team = await access.team(database, actor.team_id)
+    team = await sign_in.team(database, actor.team_id)
     return in_json(
         Me(
             ActorView(

@@ -19,16 +19,16 @@ from triage.http.messages import (
     require_acceptable,
 )
 from triage.http.service import Asked, Service
+from triage.log.append_decision import Item, Receipt, Stale
 from triage.log.canonical import canonical
+from triage.log.decode import decode
 from triage.log.entries import SEALED, AnyEntry, Intent, Nurse, Officer, Paramedic
 from triage.log.notices import Notice
-from triage.log.validation import decode
 from triage.log.view import View
 from triage.problems import FORBIDDEN, WRONG_PROFESSION, Problem, Refused
-from triage.store.appending import Item, Receipt, Stale
-from triage.store.incidents import Shown
-from triage.store.log import Appended
-from triage.store.quarantine import Refusal
+from triage.store.log.append import Appended
+from triage.store.log.incidents import Shown
+from triage.store.log.quarantine import Refusal
 
 _PROFESSIONS: dict[type[Any], str] = {Officer: "police", Intent: "police", Nurse: "nurse", Paramedic: "paramedic"}
 _encode = msgspec.json.Encoder().encode

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from msgspec import Struct, structs
 
-from triage.disclosure.ledger import WHOLE, Pull
+from triage.exports.ledger import WHOLE, Pull
 from triage.http.messages import (
     Answer,
     HeaderList,
@@ -23,8 +23,8 @@ from triage.http.messages import (
 )
 from triage.http.service import Asked
 from triage.problems import FORBIDDEN, NOT_FOUND, RANGE_NOT_SATISFIABLE, Refused
-from triage.store import exports
-from triage.store.exports import Offer, StoredFile
+from triage.store.exports import downloads
+from triage.store.exports.downloads import Offer, StoredFile
 
 LARGEST_EDITION: Final = 100_000
 DEFAULT_PAGE: Final = 50
@@ -53,7 +53,7 @@ async def list_exports(asked: Asked) -> Answer:
     require_acceptable(asked.scope, "application/json")
     actor = await asked.actor("exports.read")
     query(asked.scope)
-    return in_json(OfferList(await exports.offers(asked.service.database, actor, asked.now)))
+    return in_json(OfferList(await downloads.offers(asked.service.database, actor, asked.now)))
 
 
 async def get_manifest(asked: Asked) -> Answer:
@@ -61,7 +61,7 @@ async def get_manifest(asked: Asked) -> Answer:
     require_acceptable(asked.scope, "application/json")
     actor = await asked.actor("exports.read")
     edition = _edition(query(asked.scope, "edition"))
-    found = await exports.find(
+    found = await downloads.find(
         asked.service.database, actor, _named(asked, "dataset"), _named(asked, "period"), edition, asked.now
     )
     return Answer(200, found.manifest, headers=[ASK_AGAIN])
@@ -72,8 +72,8 @@ async def get_file(asked: Asked) -> Answer:
     actor = await asked.actor("exports.read")
     edition = _edition(query(asked.scope, "edition"))
     database, dataset, period = asked.service.database, _named(asked, "dataset"), _named(asked, "period")
-    found = await exports.find(database, actor, dataset, period, edition, asked.now)
-    stored = await exports.file(database, actor, found, _named(asked, "name"))
+    found = await downloads.find(database, actor, dataset, period, edition, asked.now)
+    stored = await downloads.file(database, actor, found, _named(asked, "name"))
     require_acceptable(asked.scope, stored.media_type.split(";")[0])
     etag = f'"{stored.sha256}"'
     headers: HeaderList = [ASK_AGAIN, (b"etag", etag.encode()), (b"accept-ranges", b"bytes")]
@@ -86,7 +86,7 @@ async def get_file(asked: Asked) -> Answer:
         return structs.replace(refused, headers=[*refused.headers, whole])
     status, first, last, text = part
     if asked.scope["method"] != "HEAD":  # type: ignore[typeddict-item]
-        await exports.note_pull(database, actor, found, dataset, period, stored, text)
+        await downloads.note_pull(database, actor, found, dataset, period, stored, text)
     headers.append((b"content-length", str(last - first + 1).encode()))
     if status == 206:
         headers.append((b"content-range", f"bytes {first}-{last}/{stored.size}".encode()))
@@ -94,7 +94,7 @@ async def get_file(asked: Asked) -> Answer:
         status,
         media_type=stored.media_type.encode(),
         headers=headers,
-        pieces=exports.pieces(database, actor.team_id, found, stored.name, first, last),
+        pieces=downloads.pieces(database, actor.team_id, found, stored.name, first, last),
     )
 
 
@@ -141,7 +141,7 @@ async def get_ledger(asked: Asked) -> Answer:
         raise Refused(FORBIDDEN)
     values = query(asked.scope, "limit", "before")
     limit = a_number(values, "limit", DEFAULT_PAGE, LARGEST_PAGE)
-    found = await exports.pulls(asked.service.database, actor, a_time(values, "before"), limit + 1)
+    found = await downloads.pulls(asked.service.database, actor, a_time(values, "before"), limit + 1)
     shown = found[:limit]
     link = [(b"link", _next(shown[-1].at, limit))] if len(found) > limit else []
     return in_json(PullList(shown), headers=link)

@@ -25,7 +25,7 @@ from triage.http.service import Asked
 from triage.log.entries import ShortText, Time
 from triage.log.view import Status
 from triage.problems import INVALID_PARAMETER, Refused
-from triage.store.incidents import Place, Wanted
+from triage.store.log.incidents import Place, Wanted
 
 FILTERS = ("status", "area", "log_ref", "from", "to", "flag")
 DEFAULT_PAGE = 50

@@ -14,8 +14,8 @@ import zstandard
 from litestar.types import Receive, Scope, Send
 from msgspec import Struct
 
+from triage.log.body_errors import CONTROL
 from triage.log.entries import Time
-from triage.log.faults import CONTROL
 from triage.problems import (
     INVALID_PARAMETER,
     METHOD_NOT_ALLOWED,

@@ -16,8 +16,8 @@ from msgspec import inspect as types
 
 from triage import codes
 from triage.http.operations import Operation, Parameter, Response
+from triage.log.body_errors import CONTROL
 from triage.log.entries import AnyEntry
-from triage.log.faults import CONTROL
 from triage.problems import CATALOGUE, Listed, Problem
 from triage.resources import folder
 

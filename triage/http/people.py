@@ -8,10 +8,10 @@ from msgspec import Struct
 from triage.access.actors import Actor
 from triage.http.messages import Answer, in_json, require_acceptable
 from triage.http.service import Asked
-from triage.log.validation import decode_as
+from triage.log.decode import decode_as
 from triage.people.identifiers import Identity
 from triage.problems import MALFORMED, FieldError, Refused
-from triage.store import access
+from triage.store.access import sign_in
 
 HOUR = timedelta(hours=1)
 
@@ -74,5 +74,5 @@ async def _searching(asked: Asked) -> Actor:
     require_acceptable(asked.scope, "application/json")
     actor = await asked.actor("people.match")
     most = asked.service.settings.match_per_hour
-    await access.limit(asked.service.database, "people", actor.account.bytes, most, HOUR)
+    await sign_in.limit(asked.service.database, "people", actor.account.bytes, most, HOUR)
     return actor

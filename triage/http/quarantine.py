@@ -8,11 +8,11 @@ from triage.access.actors import Actor, Side
 from triage.http.entries import check_profession, receipt, refusal
 from triage.http.messages import Answer, an_id, in_json, require_acceptable
 from triage.http.service import Asked
+from triage.log.append_decision import Item
 from triage.log.canonical import canonical
-from triage.log.validation import decode
+from triage.log.decode import decode
 from triage.problems import ENTRY_CONFLICT, FORBIDDEN, Problem, Refused
-from triage.store.appending import Item
-from triage.store.quarantine import Quarantined
+from triage.store.log.quarantine import Quarantined
 
 
 class QuarantineList(Struct, frozen=True):

@@ -34,9 +34,12 @@ from triage.http.visits import (
     page_operation,
     to,
 )
+from triage.log.append_decision import Item, Receipt
 from triage.log.canonical import canonical
 from triage.log.entries import NotSameIncident, SameIncident, Time
 from triage.log.view import View
+from triage.pages import figures, frame, incidents, sessions, words
+from triage.pages.sessions import FORM, LEAVING, SESSION
 from triage.problems import (
     CODE_EXPIRED,
     EDITION_NOT_FOUND,
@@ -50,16 +53,16 @@ from triage.problems import (
     Problem,
     Refused,
 )
-from triage.store import access, audit, review, summaries
-from triage.store.appending import Item, Receipt
-from triage.store.incidents import Place
-from triage.store.quarantine import Quarantined
+from triage.store import audit
+from triage.store.access import sign_in
+from triage.store.log import review_lists
+from triage.store.log.incidents import Place
+from triage.store.log.quarantine import Quarantined
+from triage.store.summaries import publications
 from triage.summaries import comparison, editions
 from triage.summaries import pages as summary_pages
 from triage.summaries.editions import Summary
 from triage.times import PeriodKind, parse_period
-from triage.web import figures, incidents, pages, sessions, words
-from triage.web.sessions import FORM, LEAVING, SESSION
 
 HOUR: Final = timedelta(hours=1)
 CONFLICTS: Final = 20
@@ -101,17 +104,17 @@ def _with_login(visit: Visit) -> list[Provider]:
     return [provider for provider in visit.service.providers if provider.issuer.login is not None]
 
 
-async def sign_in(visit: Visit) -> Answer:
+async def post_sign_in(visit: Visit) -> Answer:
     """Begin a session with a one-time code. Attempts are counted for the address and the code, in all processes."""
     sent = await visit.form("csrf", "code", "to")
     check_sign_in_form(visit, sent)
     onward = leads_on(sent.get("to"))
     database, code = visit.service.database, sent.get("code", "")
     most = visit.service.settings.enrol_attempts_per_hour
-    await access.limit(database, "review/address", visit.address(), most * 5, HOUR)
-    await access.limit(database, "review/code", review.code_digest(code), most, HOUR)
+    await sign_in.limit(database, "review/address", visit.address(), most * 5, HOUR)
+    await sign_in.limit(database, "review/code", review_lists.code_digest(code), most, HOUR)
     try:
-        actor = await review.use_code(database, code)
+        actor = await review_lists.use_code(database, code)
     except Refused:
         await audit.note_sign_in(database, None, None, None, CODE_EXPIRED.code)
         fault = "The code is wrong, was used, or has expired. Ask for a new one."
@@ -164,7 +167,7 @@ async def come_back(visit: Visit) -> Answer:
         if leaving is None or provider is None:
             raise OidcRefused(Reason.STATE)
         subject = await oidc_login.finish(provider, leaving.pending, callback, visit.now)
-        actor = await review.of_subject(visit.service.database, subject)
+        actor = await review_lists.of_subject(visit.service.database, subject)
     except (OidcRefused, Refused) as refused:
         code = refused.reason.value if isinstance(refused, OidcRefused) else refused.problem.code
         await audit.note_sign_in(visit.service.database, None, None, None, code)
@@ -185,7 +188,7 @@ def _callback(visit: Visit) -> Callback:
 async def sign_out(visit: Visit) -> Answer:
     """End every session of the account."""
     actor, _ = await visit.writer()
-    await review.end_sessions(visit.service.database, actor)
+    await review_lists.end_sessions(visit.service.database, actor)
     visit.cookies.clear()
     visit.keep(SESSION, None)
     return go_to("/review/sign-in?out")
@@ -198,10 +201,10 @@ async def today(visit: Visit) -> Answer:
     """What needs action now, as the reader may see it, with clocks read at this moment."""
     actor, now = await visit.reader(), visit.now
     service = visit.service
-    zone = (await summaries.team(service.database, actor.team_id)).calendar.zone
-    views = await review.needing_action(service.database, service.incidents, actor, now)
-    alone = await review.alone(service.database, service.incidents, actor, now)
-    of_nobody = await review.of_nobody(service.database, service.incidents, actor, now)
+    zone = (await publications.team(service.database, actor.team_id)).calendar.zone
+    views = await review_lists.needing_action(service.database, service.incidents, actor, now)
+    alone = await review_lists.alone(service.database, service.incidents, actor, now)
+    of_nobody = await review_lists.of_nobody(service.database, service.incidents, actor, now)
     sections = [*incidents.needs(views, zone, now), *incidents.unlinked(alone, of_nobody, zone, now)]
     shown = {card.id for section in sections for card in section.cards}
     if shown:
@@ -220,9 +223,9 @@ async def chase(visit: Visit) -> Answer:
     actor, now = await visit.reader(), visit.now
     values = query(visit.scope, "after")
     service = visit.service
-    zone = (await summaries.team(service.database, actor.team_id)).calendar.zone
+    zone = (await publications.team(service.database, actor.team_id)).calendar.zone
     after = _read_place(values["after"]) if "after" in values else None
-    views, following = await review.without_outcome(service.database, service.incidents, actor, after, now)
+    views, following = await review_lists.without_outcome(service.database, service.incidents, actor, after, now)
     groups: dict[str, list[incidents.Card]] = {}
     for view in views:
         groups.setdefault(incidents.waiting(view, now), []).append(incidents.card(view, zone, now))
@@ -250,11 +253,11 @@ async def incident(visit: Visit) -> Answer:
     actor, now = await visit.reader(), visit.now
     incident_id = an_id(visit.path("id"), "id")
     service = visit.service
-    zone = (await summaries.team(service.database, actor.team_id)).calendar.zone
+    zone = (await publications.team(service.database, actor.team_id)).calendar.zone
     _, seen = await service.incidents.one(actor, incident_id, now)
     view = msgspec.json.decode(seen.body, type=View)
     listed = msgspec.json.decode((await entries.get_entries(visit)).body)["entries"]
-    names = await review.names(service.database, actor, [UUID(one["author"]) for one in listed])
+    names = await review_lists.names(service.database, actor, [UUID(one["author"]) for one in listed])
     return visit.page(
         "incident.html",
         card=incidents.card(view, zone, now),
@@ -285,9 +288,9 @@ async def queue(visit: Visit) -> Answer:
     actor, now = await visit.reader(), visit.now
     done = query(visit.scope, "done").get("done", "")
     service = visit.service
-    zone = (await summaries.team(service.database, actor.team_id)).calendar.zone
-    pairs = await review.likely_duplicates(service.database, service.incidents, actor, now)
-    views = await review.needing_action(service.database, service.incidents, actor, now)
+    zone = (await publications.team(service.database, actor.team_id)).calendar.zone
+    pairs = await review_lists.likely_duplicates(service.database, service.incidents, actor, now)
+    views = await review_lists.needing_action(service.database, service.incidents, actor, now)
     differing = [view for view in views if any(flag.startswith("conflict:") for flag in view.flags)]
     conflicts = []
     for view in differing[:CONFLICTS]:
@@ -414,7 +417,7 @@ async def latest_day(visit: Visit) -> Answer:
     actor = await visit.reader()
     actor.require("summaries.internal")
     async with visit.service.database.team(actor.team_id) as connection:
-        found = await summaries.list_latest(connection, actor.team_id, kind="daily", limit=1)
+        found = await publications.list_latest(connection, actor.team_id, kind="daily", limit=1)
     if not found:
         return visit.page("summary.html", title="The day’s summary", summary=None)
     return await _summary(visit, actor, "daily", found[0].period, None)
@@ -438,7 +441,7 @@ async def _summary(visit: Visit, actor: Actor, kind: PeriodKind, name: str, edit
         period = parse_period(kind, name)
     except ValueError as error:
         raise Refused(PERIOD_NOT_FOUND) from error
-    zone = (await summaries.team(visit.service.database, actor.team_id)).calendar.zone
+    zone = (await publications.team(visit.service.database, actor.team_id)).calendar.zone
     shown = await _editions(visit, actor, kind, period.name, edition)
     summary = shown[-1]
     title = (
@@ -459,9 +462,9 @@ async def _summary(visit: Visit, actor: Actor, kind: PeriodKind, name: str, edit
 async def _editions(visit: Visit, actor: Actor, kind: PeriodKind, name: str, edition: int | None) -> list[Summary]:
     """An edition after those before it; one without data where the run failed. The reading is logged."""
     async with visit.service.database.team(actor.team_id) as connection, connection.transaction():
-        found = [editions.decode(b) for b in await summaries.all_editions(connection, actor.team_id, kind, name)]
+        found = [editions.decode(b) for b in await publications.all_editions(connection, actor.team_id, kind, name)]
         if not found:
-            failed = await summaries.find_failed(connection, actor.team_id, kind, name)
+            failed = await publications.find_failed(connection, actor.team_id, kind, name)
             if failed is None:
                 raise Refused(PERIOD_NOT_FOUND)
             found = [failed]
@@ -481,11 +484,11 @@ async def trends(visit: Visit) -> Answer:
         raise Refused(INVALID_PARAMETER, "by is week or month.")
     kind = BY[by]
     async with visit.service.database.team(actor.team_id) as connection, connection.transaction():
-        listed = await summaries.list_latest(connection, actor.team_id, kind=kind, limit=PERIODS)
+        listed = await publications.list_latest(connection, actor.team_id, kind=kind, limit=PERIODS)
         found = []
         for one in reversed(listed):
-            body = await summaries.find(connection, actor.team_id, kind, one.period)
-            failed = None if body else await summaries.find_failed(connection, actor.team_id, kind, one.period)
+            body = await publications.find(connection, actor.team_id, kind, one.period)
+            failed = None if body else await publications.find_failed(connection, actor.team_id, kind, one.period)
             found += [editions.decode(body)] if body else [failed] if failed else []
         if found:
             await audit.note(connection, actor, "consultation", f"review/trends {kind}")
@@ -506,12 +509,12 @@ async def compare(visit: Visit) -> Answer:
     except ValueError:
         fault = "Enter both spans as whole months, the earlier month first."
         return visit.page("compare.html", 422, first=first, second=second, fault=fault, report=None)
-    team = await summaries.team(visit.service.database, actor.team_id)
+    team = await publications.team(visit.service.database, actor.team_id)
     async with (
         visit.service.database.team(actor.team_id) as connection,
         connection.transaction(isolation="repeatable_read"),
     ):
-        report = await summaries.compare(connection, team, before, after, visit.now)
+        report = await publications.compare(connection, team, before, after, visit.now)
         await audit.note(connection, actor, "consultation", f"review/compare {before.name} {after.name}")
     return visit.page(
         "compare.html",
@@ -538,7 +541,7 @@ async def get_icon(asked: Asked) -> Answer:
 
 
 def _file(asked: Asked, name: str, media_type: bytes) -> Answer:
-    body = pages.file(name)
+    body = frame.file(name)
     etag = strong_etag(body)
     headers = [(b"etag", etag.encode()), (b"cache-control", b"no-cache")]
     if is_unchanged(asked.scope, etag):
@@ -553,7 +556,7 @@ def _file_operation(path: str, handler: Handler) -> Operation:
 PAGES: Final = (
     page_operation("GET", "/review", today),
     page_operation("GET", "/review/sign-in", sign_in_page),
-    page_operation("POST", "/review/sign-in", sign_in),
+    page_operation("POST", "/review/sign-in", post_sign_in),
     page_operation("GET", "/review/sign-in/issuer/{n}", leave_for_issuer),
     page_operation("GET", CALLBACK, come_back),
     page_operation("POST", "/review/sign-out", sign_out),

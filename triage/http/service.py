@@ -14,18 +14,19 @@ from triage.access.actors import Actor
 from triage.access.budget import Budget
 from triage.access.oidc import Provider
 from triage.http.messages import BodyLimits, bearer, read_body
-from triage.people.sealing import Purpose, Root
+from triage.people.encryption import Purpose, Root
 from triage.problems import RATE_LIMITED, Refused
 from triage.settings import Settings
-from triage.store import access, audit
-from triage.store.access import SignIn, SignInRefused
+from triage.store import audit
+from triage.store.access import sign_in
+from triage.store.access.sign_in import Clocks, SignIn, SignInRefused
 from triage.store.database import Database
-from triage.store.incidents import Incidents
 from triage.store.journal import Journal
 from triage.store.keys import KeyStore
-from triage.store.log import Log
-from triage.store.people import People
-from triage.store.quarantine import Quarantine
+from triage.store.log.append import Log
+from triage.store.log.incidents import Incidents
+from triage.store.log.quarantine import Quarantine
+from triage.store.people.people import People
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class Service:
     people: People
     journal: Journal
     budget: Budget
-    clocks: access.Clocks
+    clocks: Clocks
     limits: BodyLimits
     providers: tuple[Provider, ...] = ()
     syncing: int = 0
@@ -101,7 +102,7 @@ class Asked:
         except SignInRefused as refused:
             database, settings = self.service.database, self.service.settings
             most = settings.sign_in_failures_per_hour
-            await access.limit(database, "sign_in/address", self.address(), most, timedelta(hours=1))
+            await sign_in.limit(database, "sign_in/address", self.address(), most, timedelta(hours=1))
             whose = refused.team_id, refused.staff_id, refused.device_id
             await audit.note_sign_in(database, *whose, refused.problem.code)
             raise

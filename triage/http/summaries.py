@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Struct
 
 from triage.access.actors import Actor
-from triage.disclosure import protected
-from triage.disclosure.files import TABLES_COLUMNS
+from triage.exports import protected
+from triage.exports.files import TABLES_COLUMNS
 from triage.http.messages import (
     NO_STORE,
     Answer,
@@ -25,8 +25,9 @@ from triage.http.messages import (
 )
 from triage.http.service import Asked
 from triage.problems import EDITION_NOT_FOUND, FORBIDDEN, INVALID_PARAMETER, NOT_FOUND, PERIOD_NOT_FOUND, Refused
-from triage.store import audit, summaries
-from triage.store.summaries import ListedSummary
+from triage.store import audit
+from triage.store.summaries import publications
+from triage.store.summaries.publications import ListedSummary
 from triage.summaries import editions, pages, tables
 from triage.summaries.editions import Form, Summary
 from triage.times import PeriodKind, due_at, parse_period
@@ -57,11 +58,11 @@ async def list_summaries(asked: Asked) -> Answer:
     kind = _kind(values["kind"], INVALID_PARAMETER) if "kind" in values else None
     if form == "protected" and kind not in (None, *PROTECTED_KINDS):
         raise Refused(FORBIDDEN)
-    team = await summaries.team(asked.service.database, actor.team_id)
+    team = await publications.team(asked.service.database, actor.team_id)
     calendar = team.calendar
     after = _read_place(values["after"]) if "after" in values else None
     async with asked.service.database.team(actor.team_id) as connection:
-        found = await summaries.list_latest(
+        found = await publications.list_latest(
             connection,
             actor.team_id,
             form,
@@ -93,14 +94,14 @@ async def get_summary(asked: Asked) -> Answer:
     period = _existing(kind, asked.path("period"))
     database = asked.service.database
     async with database.team(actor.team_id) as connection:
-        body = await summaries.find(connection, actor.team_id, kind, period, edition, form)
+        body = await publications.find(connection, actor.team_id, kind, period, edition, form)
         if body is None:
             body = await _without_edition(connection, actor, kind, period, edition, form)
         operation: audit.Operation = "disclosure" if actor.partner_id else "consultation"
         recipient = str(actor.partner_id) if actor.partner_id else None
         await audit.note(connection, actor, operation, f"summary {kind} {period} {form}", recipient=recipient)
     if media_type != JSON:
-        team = await summaries.team(database, actor.team_id)
+        team = await publications.team(database, actor.team_id)
         zone = team.calendar.zone
         internal = form == "internal"
         body = rendered(editions.decode(body), media_type, zone) if internal else partners(body, media_type, zone)
@@ -133,10 +134,10 @@ async def _without_edition(
 ) -> bytes:
     """No data where the run failed. Raises Refused (404) where nothing is published, or not this edition."""
     if edition is not None:
-        if await summaries.find(connection, actor.team_id, kind, period, None, form) is not None:
+        if await publications.find(connection, actor.team_id, kind, period, None, form) is not None:
             raise Refused(EDITION_NOT_FOUND)
         raise Refused(PERIOD_NOT_FOUND)
-    failed = await summaries.find_failed(connection, actor.team_id, kind, period, form)
+    failed = await publications.find_failed(connection, actor.team_id, kind, period, form)
     if failed is None:
         raise Refused(PERIOD_NOT_FOUND)
     return editions.encode(failed)

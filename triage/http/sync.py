@@ -13,14 +13,14 @@ from triage.access.actors import Actor
 from triage.http.entries import check_profession, skew_of
 from triage.http.messages import NO_STORE, Answer, in_json, require_acceptable
 from triage.http.service import Asked, Service
+from triage.log.append_decision import Item, Receipt, Stale
 from triage.log.canonical import canonical
+from triage.log.decode import decode_as, decode_item
 from triage.log.entries import Time
 from triage.log.notices import Notice
-from triage.log.validation import decode_as, decode_item
 from triage.problems import BUSY, DEVICE_REVOKED, QUARANTINE_FULL, TOO_MANY_ITEMS, Problem, Refused
-from triage.store import cursor, sync
-from triage.store.appending import Item, Receipt, Stale
-from triage.store.quarantine import Refusal
+from triage.store.log import cursor, pull
+from triage.store.log.quarantine import Refusal
 
 _encode = msgspec.json.Encoder().encode
 
@@ -109,20 +109,20 @@ async def post_sync(asked: Asked) -> Answer:
             return await _hand_over(service, actor, entries, skew_ms, now)
         since = cursor.read(request.cursor) if request.cursor else None
         if since is not None and (entries or since.stage == "time"):
-            await sync.check(service.database, actor, since)
+            await pull.check(service.database, actor, since)
         results = await _take(asked, actor, entries, skew_ms) if entries else []
         if results is None:
             return await _hand_over(service, actor, entries, skew_ms, now)
-        pull = await sync.pull(service.database, service.incidents, actor, since, now)
+        pulled = await pull.pull(service.database, service.incidents, actor, since, now)
     finally:
         service.syncing -= 1
     answer = SyncAnswer(
         counts=_counts(results),
         results=results,
-        incidents=[Raw(body) for body in pull.incidents],
-        gone=pull.gone,
-        cursor=cursor.write(pull.cursor),
-        more=pull.more,
+        incidents=[Raw(body) for body in pulled.incidents],
+        gone=pulled.gone,
+        cursor=cursor.write(pulled.cursor),
+        more=pulled.more,
         server_time=now,
     )
     return Answer(200, _encode(answer), headers=[NO_STORE])
@@ -215,7 +215,7 @@ async def post_held(asked: Asked) -> Answer:
     request = decode_as(HeldRequest, await asked.body())
     if len(request.ids) > asked.service.settings.held_limit:
         raise Refused(TOO_MANY_ITEMS)
-    held = await sync.held(asked.service.database, actor, request.ids)
+    held = await pull.held(asked.service.database, actor, request.ids)
     return in_json(
         HeldAnswer([one for one in request.ids if one in held], [one for one in request.ids if one not in held])
     )

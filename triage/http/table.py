@@ -6,9 +6,9 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from triage import codes, problems
-from triage.disclosure.calendar import Dataset
-from triage.disclosure.protected import Protected
-from triage.disclosure.rendering import Manifest
+from triage.exports.calendar import Dataset
+from triage.exports.protected import Protected
+from triage.exports.rendering import Manifest
 from triage.http import (
     access,
     audit,
@@ -28,8 +28,8 @@ from triage.log.entries import KINDS, AnyEntry, Area, ShortText, Time
 from triage.log.notices import Notice
 from triage.log.view import Status, View
 from triage.problems import Listed
-from triage.store.access import Enrolled
-from triage.store.people import Match
+from triage.store.access.sign_in import Enrolled
+from triage.store.people.people import Match
 from triage.summaries.editions import Summary
 from triage.times import PeriodKind
 

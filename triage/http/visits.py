@@ -13,12 +13,12 @@ from triage.access.actors import Actor
 from triage.http.messages import NO_STORE, Answer, ClientGone, HeaderList, header, jittered
 from triage.http.operations import Handler, Method, Operation
 from triage.http.service import Asked
-from triage.log.faults import CONTROL
-from triage.people.sealing import Purpose
+from triage.log.body_errors import CONTROL
+from triage.pages import frame, sessions
+from triage.pages.sessions import FORM, SESSION, Session
+from triage.people.encryption import Purpose
 from triage.problems import FORBIDDEN, MALFORMED, TOKEN_INVALID, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, Problem, Refused
-from triage.store import review
-from triage.web import pages, sessions
-from triage.web.sessions import FORM, SESSION, Session
+from triage.store.log import review_lists
 
 HTML: Final = b"text/html; charset=utf-8"
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
@@ -67,8 +67,8 @@ class Visit(Asked):
         session = sessions.opened(self.key, SESSION, self.cookie(SESSION), Session)
         if session is None or not sessions.lives(session, self.now):
             raise SignedOut
-        actor = await review.standing(self.service.database, session.team_id, session.staff_id)
-        if actor is None or actor.stamp != session.stamp or not review.may_review(actor):
+        actor = await review_lists.standing(self.service.database, session.team_id, session.staff_id)
+        if actor is None or actor.stamp != session.stamp or not review_lists.may_review(actor):
             raise SignedOut
         self.session = session
         return actor
@@ -126,7 +126,7 @@ class Visit(Asked):
         """A page; signed in, with the navigation and the way out."""
         csrf = self.session.csrf if self.session else ""
         content = {"csrf": csrf, "here": self.scope["path"]} | content
-        return Answer(status, pages.render(template, **content), HTML)
+        return Answer(status, frame.render(template, **content), HTML)
 
     def problem(self, problem: Problem) -> Answer:
         """A refusal as a page."""
@@ -202,7 +202,7 @@ async def _refuse(visit: Visit, refused: Refused, what: str) -> Answer:
 def _headers(visit: Visit) -> HeaderList:
     found: HeaderList = [
         NO_STORE,
-        (b"content-security-policy", pages.CONTENT_SECURITY_POLICY.encode()),
+        (b"content-security-policy", frame.CONTENT_SECURITY_POLICY.encode()),
         (b"cross-origin-opener-policy", b"same-origin"),
         (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
     ]

@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from triage.store import outbox, summaries
+from triage.store import outbox
 from triage.store.database import Connection, Database
-from triage.store.facts import Facts
 from triage.store.outbox import ALERTED_FOR, AlertData, AlertKind, AlertRaised
-from triage.store.summaries import Team
+from triage.store.summaries import publications
+from triage.store.summaries.facts import Facts
+from triage.store.summaries.publications import Team
 from triage.summaries.facts import Fact
 
 THRESHOLDS: Final[tuple[tuple[timedelta, AlertKind], ...]] = (
@@ -22,7 +23,7 @@ THRESHOLDS: Final[tuple[tuple[timedelta, AlertKind], ...]] = (
 async def raise_alerts(database: Database, now: datetime, *, public_url: str = "") -> int:
     """Raise what is to be raised at `now`; how many were new."""
     raised = 0
-    for team in await summaries.teams(database):
+    for team in await publications.teams(database):
         async with database.team(team.team_id) as connection:
             for incident in await outbox.children_at_stations(connection, team.team_id, now):
                 raised += await _raise(connection, team, incident, "under_18_police_station", "", now, public_url)

@@ -16,8 +16,8 @@ import msgspec
 from msgspec import Struct, inspect, structs
 
 from triage import codes
+from triage.log.body_errors import without_null
 from triage.log.entries import SEALED, Amendment, AnyEntry
-from triage.log.faults import without_null
 
 S = TypeVar("S", bound=Struct)
 

@@ -3,8 +3,8 @@
 from msgspec import Struct
 
 from triage import codes
+from triage.log.effective import kind
 from triage.log.incident import Incident
-from triage.log.standing import kind
 
 ALWAYS_ASKED = ("occurred_at", "area", "referral_source")
 """All that is asked where nobody was seen: stood down, or not attended."""

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from triage import codes
-from triage.log.course import Decided, Use
+from triage.log.effective import Record, Standing
 from triage.log.entries import Detention
-from triage.log.standing import Record, Standing
+from triage.log.timeline import Decided, Use
 from triage.log.view import DetentionView, Place
 
 CLOCK = timedelta(hours=24)

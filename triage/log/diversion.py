@@ -12,8 +12,8 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
-from triage.log.consensus import available, known
-from triage.log.evidence import (
+from triage.log.effective import Standing
+from triage.log.grading_inputs import (
     JUDGED_BY,
     WINDOW,
     Facts,
@@ -28,7 +28,7 @@ from triage.log.evidence import (
     window,
 )
 from triage.log.intents import Claim, earliest
-from triage.log.standing import Standing
+from triage.log.resolve import available, known
 from triage.log.view import Because, CustodyView, DiversionView, Grade, S136View
 
 RULE = "DIV-1"

@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from triage import codes
-from triage.log.consensus import available, known
-from triage.log.course import USES
 from triage.log.detention import Clock
+from triage.log.effective import Standing, correction
 from triage.log.entries import Detention, Held
-from triage.log.evidence import Facts, place_of
-from triage.log.standing import Standing, correction
+from triage.log.grading_inputs import Facts, place_of
+from triage.log.resolve import available, known
+from triage.log.timeline import USES
 from triage.times import DAY_START_HOUR, LONDON
 
 LATE = timedelta(hours=1)

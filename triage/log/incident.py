@@ -13,16 +13,16 @@ from uuid import UUID
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from triage import codes
-from triage.log import consensus, course, detention, diversion, flags, intents, links
-from triage.log.consensus import known
-from triage.log.course import Decided, PersonEvent, Use
+from triage.log import detention, diversion, flags, intents, links, resolve, timeline
 from triage.log.detention import Clock
 from triage.log.diversion import CLINICAL, POLICE_ONLY, Result
+from triage.log.effective import Record, Standing, captured, judges, read
 from triage.log.entries import AMENDABLE, Contact, Held
-from triage.log.evidence import Facts
 from triage.log.flags import TERMS, Terms
+from triage.log.grading_inputs import Facts
 from triage.log.intents import Claim
-from triage.log.standing import Record, Standing, captured, judges, read
+from triage.log.resolve import known
+from triage.log.timeline import Decided, PersonEvent, Use
 from triage.log.view import (
     AdviceView,
     Audience,
@@ -105,14 +105,14 @@ def fold(
     if not record.held:
         raise ValueError("an incident has at least one entry")
     incident_ids, parted = _incident_ids(record, ids)
-    ages = consensus.ages(record.contacts)
-    place, lives = consensus.place(record)
+    ages = resolve.ages(record.contacts)
+    place, lives = resolve.place(record)
     claims = intents.claims(record)
-    decided = course.decisions(record)
-    used = course.uses(record, decided)
-    befell = course.events(record, decided, used, incident_ids[0])
-    conflicts = consensus.conflicts(record, ages, decided, claims)
-    first = course.first(decided)
+    decided = timeline.decisions(record)
+    used = timeline.uses(record, decided)
+    befell = timeline.events(record, decided, used, incident_ids[0])
+    conflicts = resolve.conflicts(record, ages, decided, claims)
+    first = timeline.first(decided)
     facts = Facts(
         record=record,
         claims=claims,
@@ -131,7 +131,7 @@ def fold(
     status = _status(record, used, clock)
     died = any(event.code == "died" for event in befell)
     occurred_at, happened_at = _occurred(record)
-    child = consensus.under_18(record.contacts, ages)
+    child = resolve.under_18(record.contacts, ages)
     training = record.training and all(one.entry.test for one in record.held if isinstance(one.entry, AMENDABLE))
     return Incident(
         view=_view(
@@ -141,7 +141,7 @@ def fold(
             training=training,
             occurred_at=occurred_at,
             day=operational_day(happened_at, terms.zone, terms.day_start_hour),
-            age=consensus.age(ages),
+            age=resolve.age(ages),
             child=child,
             clock=clock,
             raised=tuple(flags.of(facts, clock, child, terms)),
@@ -293,7 +293,7 @@ def _view(
     training: bool,
     occurred_at: datetime,
     day: date,
-    age: consensus.Age | None,
+    age: resolve.Age | None,
     child: bool,
     clock: Clock | None,
     raised: tuple[str, ...],
@@ -327,12 +327,12 @@ def _view(
         ethnicity=known(contacts, "ethnicity", _MISSING["ethnicity"]),
         interpreter_needed=known(contacts, "interpreter_needed"),
         disability=known(contacts, "disability", _MISSING["disability"]),
-        presenting=consensus.presenting(record),
-        legal_status=consensus.legal_status(contacts),
+        presenting=resolve.presenting(record),
+        legal_status=resolve.legal_status(contacts),
         immediate_danger=known(contacts, "immediate_danger"),
         force_type=known(record.officers, "force_type"),
         advice=_advice(record),
-        outcome=_outcome(facts.first, course.latest(facts.decided)),
+        outcome=_outcome(facts.first, timeline.latest(facts.decided)),
         detention=clock.served if clock else None,
         follow_ups=_follow_ups(record),
         flags=raised,

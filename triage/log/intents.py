@@ -11,8 +11,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from triage.log.effective import Record, Standing, Version, captured
 from triage.log.entries import Amendment, Held, Intent, IntentPart, Officer
-from triage.log.standing import Record, Standing, Version, captured
 
 FREELY = timedelta(minutes=2)
 """How long after its capture an intent may be corrected without a trace in the grade."""

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from triage.log.effective import captured, out_of_force
 from triage.log.entries import Held, NotSameIncident, PersonLink, PersonUnlink, SameIncident, Withdrawal
-from triage.log.standing import captured, out_of_force
 
 
 class Component(Struct, frozen=True, gc=False):

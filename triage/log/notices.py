@@ -12,12 +12,12 @@ from typing import Any, Final
 from msgspec import Struct
 
 from triage import codes
-from triage.log import consensus, course, detention, standing
+from triage.log import detention, effective, resolve, timeline
 from triage.log.canonical import coded_fields
 from triage.log.detention import Clock
+from triage.log.effective import SKEW_TOLERATED_MS, Record
 from triage.log.entries import Amendment, AnyEntry, Detention, Held, Withdrawal
 from triage.log.flags import TERMS, Terms
-from triage.log.standing import SKEW_TOLERATED_MS, Record
 
 NOTICES: Final = {
     "power_location_conflict": "Section 136 does not reach this kind of place: a home, or what belongs to one home.",
@@ -42,7 +42,7 @@ ARRIVALS: Final = frozenset({"began", "kept_from", "arrived_site", "entered", "t
 RELEASE: Final = NOTICES["check_power_to_release"]
 NO_STATION: Final = "Police stations are no longer places of safety."
 
-_NOTHING: Final = standing.read(())
+_NOTHING: Final = effective.read(())
 _TOLERATED: Final = timedelta(milliseconds=SKEW_TOLERATED_MS)
 _LOCATIONS: Final = codes.list("location_type").codes
 _BANDS: Final = codes.list("age_band").codes
@@ -65,12 +65,12 @@ class Surroundings:
 
     @cached_property
     def record(self) -> Record:
-        return standing.read(self._others) if self._others else _NOTHING
+        return effective.read(self._others) if self._others else _NOTHING
 
     @cached_property
     def place(self) -> tuple[str | None, bool | None]:
         """Where s136 was used, as far as known, and whether somebody lives there."""
-        kind, lives = consensus.place(self.record)
+        kind, lives = resolve.place(self.record)
         for one in self.record.outcomes:
             if one.entry.location_type and one.entry.disposal.startswith("s136_"):
                 kind = one.entry.location_type
@@ -79,11 +79,11 @@ class Surroundings:
     @cached_property
     def under_18(self) -> bool:
         contacts = self.record.contacts
-        return consensus.under_18(contacts, consensus.ages(contacts))
+        return resolve.under_18(contacts, resolve.ages(contacts))
 
     @cached_property
     def physical_need(self) -> bool:
-        return consensus.known(self.record.paramedics, "physical_need") not in (None, "none")
+        return resolve.known(self.record.paramedics, "physical_need") not in (None, "none")
 
     @cached_property
     def at_station(self) -> list[Detention]:
@@ -92,8 +92,8 @@ class Surroundings:
 
     @cached_property
     def clock(self) -> Clock | None:
-        decided = course.decisions(self.record)
-        return detention.clock(self.record, decided, course.uses(self.record, decided))
+        decided = timeline.decisions(self.record)
+        return detention.clock(self.record, decided, timeline.uses(self.record, decided))
 
 
 def notices(
@@ -121,7 +121,7 @@ def notices(
     if identifiers is not None:
         found += _identifying(entry, content, under, identifiers)
     about = Surroundings(others)
-    match standing.kind(content):
+    match effective.kind(content):
         case "officer" | "nurse" | "paramedic":
             found += _contact(content, under, about)
         case "intent":
@@ -207,7 +207,7 @@ def _intent(intent: Any, under: str, lives: bool | None, about: Surroundings | N
 
 def _place(kind: str | None, lives: bool | None, field: str, used: bool = True) -> Iterator[Notice]:
     """What the law says of the place. `used`: s136 was considered or used there."""
-    if used and consensus.available(kind, lives) is False:
+    if used and resolve.available(kind, lives) is False:
         yield _notice("power_location_conflict", field)
     elif kind is not None and _LOCATIONS[kind].available == "disputed":
         yield _notice("place_disputed", field)

@@ -13,8 +13,8 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
-from triage.log.course import PersonEvent
 from triage.log.diversion import Result
+from triage.log.effective import judges, kind, originals, out_of_force, permitted, without_training
 from triage.log.entries import (
     Amendment,
     Contact,
@@ -28,7 +28,7 @@ from triage.log.entries import (
 )
 from triage.log.flags import TERMS, Terms
 from triage.log.incident import Incident, at, blind, fold, repeat_turns, turns
-from triage.log.standing import judges, kind, originals, out_of_force, permitted, without_training
+from triage.log.timeline import PersonEvent
 from triage.log.view import Audience, Side, View
 
 BLIND = Audience("health", "field")

@@ -21,7 +21,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from triage.people.sealing import Purpose, Root
+from triage.people.encryption import Purpose, Root
 from triage.problems import INVALID, FieldError, Refused
 
 

@@ -17,10 +17,10 @@ import msgspec
 from msgspec import Struct
 
 from triage.access.actors import Actor
-from triage.log.chain import GENESIS
+from triage.chain import GENESIS
 from triage.store.database import Connection, Database
 from triage.store.statements import load
-from triage.store.verification import Verdict
+from triage.store.verify import Verdict
 
 SQL = load("audit")
 

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from triage.store import summaries
 from triage.store.database import Database
 from triage.store.statements import load
+from triage.store.summaries import publications
 
 SQL = load("gauges")
 
@@ -24,12 +24,12 @@ class Gauges(Struct, frozen=True, kw_only=True):
 async def read(database: Database, now: datetime) -> Gauges:
     """The figures of this moment."""
     rows, unpublished = [], []
-    for team in await summaries.teams(database):
+    for team in await publications.teams(database):
         async with database.team(team.team_id) as connection:
             row = await connection.fetchrow(SQL.of_team, team.team_id)
             assert row
             rows.append(row)
-            due = await summaries.oldest_unpublished(connection, team, now)
+            due = await publications.oldest_unpublished(connection, team, now)
             unpublished.append((now - due).total_seconds() if due else 0.0)
     return Gauges(
         log_head=sum(row["log_head"] or 0 for row in rows),

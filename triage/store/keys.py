@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from triage.people.sealing import DataKey, KeyUnknown, Purpose, Root, load_root, new_data_key
+from triage.people.encryption import DataKey, KeyUnknown, Purpose, Root, load_root, new_data_key
 from triage.store.database import Database
 from triage.store.statements import load
 

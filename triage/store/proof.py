@@ -7,18 +7,12 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct, structs
 
-from triage.disclosure import records, rendering
-from triage.disclosure.rendering import FrozenRecords, FrozenTables, Manifest
-from triage.disclosure.scope import Scope, extract
-from triage.disclosure.statement import (
-    RecordsStatement,
-    TablesStatement,
-    people_per_group,
-    recompute,
-    recompute_cells,
-)
-from triage.store import releases
-from triage.store.releases import SQL, Stored
+from triage.exports import records, rendering
+from triage.exports.rendering import FrozenRecords, FrozenTables, Manifest
+from triage.exports.scope import Scope, extract
+from triage.exports.statement import RecordsStatement, TablesStatement, people_per_group, recompute, recompute_cells
+from triage.store.exports import releases
+from triage.store.exports.releases import SQL, Stored
 
 
 class Verdict(Struct, frozen=True):

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
-from triage.log.course import PersonEvent
+from triage.log.effective import kind
 from triage.log.entries import Held
-from triage.log.standing import kind
+from triage.log.timeline import PersonEvent
 from triage.summaries.editions import Why, lines_of
 from triage.summaries.facts import Fact, Profile, facts_of, profile_at
 from triage.summaries.figures import Measure

@@ -14,14 +14,14 @@ import msgspec
 from msgspec import Struct, structs
 
 from triage import codes
-from triage.log import course, intents, links
-from triage.log.course import Decided
+from triage.log import intents, links, timeline
 from triage.log.diversion import Grading
+from triage.log.effective import Standing, captured
 from triage.log.entries import Contact, Held, NotSameIncident, SameIncident, Withdrawal
-from triage.log.evidence import Facts, contemporaneous
 from triage.log.flags import LATE
+from triage.log.grading_inputs import Facts, contemporaneous
 from triage.log.incident import Incident, fold, person_events
-from triage.log.standing import Standing, captured
+from triage.log.timeline import Decided
 
 FACTS_VERSION = 2
 """Moves on when a field is added or means something else: facts kept under another version are made anew."""
@@ -225,11 +225,11 @@ def _profile_of(fact: Fact, grade: str | None) -> Profile:
     return Profile(fact.ethnicity, fact.sex, fact.age_band, fact.used_s136, grade)
 
 
-def fact_of(incident: Incident, others: Iterable[course.PersonEvent] = ()) -> Fact:
+def fact_of(incident: Incident, others: Iterable[timeline.PersonEvent] = ()) -> Fact:
     """The fact of an incident, folded from all its entries with what other incidents of the person contribute."""
     view, record = incident.view, incident.record
     decided = incident.decided
-    first, latest = course.first(decided), course.latest(decided)
+    first, latest = timeline.first(decided), timeline.latest(decided)
     use = _outcome_of_use(decided)
     claim = intents.earliest(incident.claims, ("s136",))
     detention = view.detention
@@ -299,7 +299,7 @@ def fact_of(incident: Incident, others: Iterable[course.PersonEvent] = ()) -> Fa
     )
 
 
-def facts_of(held: Iterable[Held], related: Mapping[UUID, Iterable[course.PersonEvent]] = {}) -> list[Fact]:
+def facts_of(held: Iterable[Held], related: Mapping[UUID, Iterable[timeline.PersonEvent]] = {}) -> list[Fact]:
     """Every incident that these entries add up to, graded with what the other incidents of its people contribute.
 
     `related` is what incidents of which there is no entry here contribute, by the incident that it concerns.
@@ -325,8 +325,8 @@ def facts_of(held: Iterable[Held], related: Mapping[UUID, Iterable[course.Person
 def _others(
     incident: Incident,
     of_person: Mapping[UUID, Sequence[Incident]],
-    related: Mapping[UUID, Iterable[course.PersonEvent]],
-) -> tuple[course.PersonEvent, ...]:
+    related: Mapping[UUID, Iterable[timeline.PersonEvent]],
+) -> tuple[timeline.PersonEvent, ...]:
     found = {
         event
         for person in incident.people
@@ -360,7 +360,7 @@ def _as_facts(incident: Incident, first: Decided | None) -> Facts:
 
 def _outcome_of_use(decided: Iterable[Decided]) -> Decided | None:
     """The first outcome that used s136 or s135: its transport is the one the annual return asks for."""
-    return next((one for one in decided if one.disposal in course.USES), None)
+    return next((one for one in decided if one.disposal in timeline.USES), None)
 
 
 def _consulted(officers: Iterable[Standing[Any]]) -> bool | None:

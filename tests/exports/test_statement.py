@@ -1,0 +1,194 @@
+"""A statement says what its file shows: every figure is computed again from the file, as its reader would."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+import pytest
+from checker import smallest
+from cuts import KEY, LARGE, MEDIUM, SMALL, by_volume, known, people, placed, quarter_file, year_file
+
+from triage.exports import statement as s
+from triage.exports import tables as t
+from triage.exports.catalogue import ladders
+from triage.exports.files import File, records_csv, tables_csv
+from triage.exports.records import COLUMNS, Release
+from triage.exports.scope import ROW_REF, Body, Extract, Scope, extract
+from triage.exports.tree import CONFIG
+
+
+def terms(file: File) -> s.Terms:
+    cut_off = datetime(2025, 7, 29, tzinfo=UTC)
+    return s.Terms("agreement 1", "Scrutiny of the use of Section 136", cut_off, file.name, file.sha256)
+
+
+COMMITTED = Path(__file__).parents[2] / "openapi" / "disclosure-statement.schema.json"
+SIZES = ((SMALL, 0.2), (SMALL, 0.5), (SMALL, 0.88), (MEDIUM, 0.88))
+
+
+@cache
+def people_of(incidents: int, linked: float) -> dict[UUID, UUID | None]:
+    return people(known("yearly", "2025", incidents, linked) + known("quarterly", "2025-Q1", incidents, linked))
+
+
+def read(file: File) -> tuple[list[str], list[list[str]]]:
+    """A file as a partner reads it."""
+    header, *rows = csv.reader(io.StringIO(b"".join(file.chunks).decode()))
+    return header, rows
+
+
+def stated(release: Release, found: Extract, size: tuple[int, float]) -> tuple[s.RecordsStatement, File]:
+    file = records_csv(found)
+    return s.records_statement(release, found, people_of(*size), terms(file)), file
+
+
+def tables_of_april(rules: t.Rules = t.RULES) -> s.TablesStatement:
+    forms = [form for ladder in ladders("monthly") for form in ladder]
+    edition = t.freeze("monthly", "2025-04", forms, placed("monthly", "2025-04", MEDIUM), KEY, rules)
+    return s.tables_statement(edition, terms(tables_csv(edition)), rules)
+
+
+def test_the_committed_schema_is_the_generated_one() -> None:
+    assert COMMITTED.read_bytes() == s.schema()
+
+
+@pytest.mark.parametrize(
+    ("rule", "weaker"),
+    [
+        (("k_people",), 9),
+        (("l_distinct",), 1),
+        (("alpha_max_share",), 0.9),
+    ],
+)
+def test_a_statement_of_weaker_rules_is_none(rule: tuple[str], weaker: float) -> None:
+    release = by_volume(SMALL, 0.5)
+    found, _ = stated(release, extract(release, Scope("p", "other"), KEY), (SMALL, 0.5))
+    document = json.loads(msgspec.json.encode(found))
+    document["rules"][rule[0]] = weaker
+    with pytest.raises(msgspec.ValidationError, match=rule[0]):
+        msgspec.convert(document, s.Statement)
+
+
+@pytest.mark.parametrize(
+    "weaker",
+    [
+        {"minimum_people": 9},
+        {"row_minimum_people": 29},
+        {"largest_share": 0.6},
+        {"base": 1},
+        {"hold_people": 9},
+    ],
+)
+def test_a_statement_of_weaker_table_rules_is_none(weaker: dict[str, float]) -> None:
+    found = tables_of_april(msgspec.structs.replace(t.RULES, **weaker))
+    with pytest.raises(msgspec.ValidationError, match="rules"):
+        msgspec.json.decode(msgspec.json.encode(found), type=s.Statement)
+
+
+@pytest.mark.parametrize("body", ["police", "health", "other"])
+@pytest.mark.parametrize("size", SIZES)
+def test_every_achieved_figure_follows_from_the_file(size: tuple[int, float], body: Body) -> None:
+    release = by_volume(*size)
+    columns = tuple(c for c in (ROW_REF, *COLUMNS) if (body, c) != ("police", "place_of_safety"))
+    found, file = stated(release, extract(release, Scope("p", body, columns), KEY), size)
+    again = s.recompute(*read(file))
+    for name in s.FromFile.__struct_fields__:
+        assert getattr(found.achieved, name) == getattr(again, name)
+    assert found.achieved.rows == file.rows == len(release.rows)
+    assert found.achieved.groups == len(release.groups)
+    assert min(again.l.values()) >= CONFIG.l
+    assert max(again.alpha.values()) <= CONFIG.alpha
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_people_in_the_smallest_group_follow_from_the_members(size: tuple[int, float]) -> None:
+    release = by_volume(*size)
+    found, _ = stated(release, extract(release, Scope("p", "other"), KEY), size)
+    k, values = smallest([(row.values, people_of(*size)[row.incident_id]) for row in release.rows], [6, 7])
+    assert found.achieved.k_people == k >= 10
+    assert min(found.achieved.l.values()) == values
+    assert found.achieved.largest_chance_of_naming_the_right_person == round(1 / k, 4)
+    chances = sum(group.rows / group.people for group in release.groups)
+    assert found.achieved.mean_chance_of_naming_the_right_person == round(chances / len(release.rows), 4)
+
+
+def test_figures_of_a_file_worked_out_by_hand() -> None:
+    rows = [["a", "s136", "s136"]] * 3 + [["a", "s136", "community"]] + [["b", "arrest", "custody"]] * 4
+    found = s.recompute(["area", "power", "disposal"], rows)
+    assert (found.rows, found.groups, found.k_rows) == (8, 2, 4)
+    assert found.l == {"power": 1, "disposal": 1}
+    assert found.alpha == {"power": 1.0, "disposal": 1.0}
+    assert found.t == {"power": 0.5, "disposal": 0.5}
+    assert found.largest_chance_of_the_right_row == found.mean_chance_of_the_right_row == 0.25
+
+
+def test_an_agreement_without_rows_has_a_statement_too() -> None:
+    release = by_volume(SMALL, 0.2)
+    nothing = extract(release, Scope("p", "other", areas=()), KEY)
+    found, file = stated(release, nothing, (SMALL, 0.2))
+    assert (found.achieved.rows, found.achieved.k_people, file.rows) == (0, 0, 0)
+
+
+def test_fewer_columns_make_larger_groups_never_smaller_ones() -> None:
+    release = by_volume(MEDIUM, 0.88)
+    full, _ = stated(release, extract(release, Scope("p", "other"), KEY), (MEDIUM, 0.88))
+    some = extract(release, Scope("p", "other", ("area", "disposal")), KEY)
+    few, _ = stated(release, some, (MEDIUM, 0.88))
+    assert few.achieved.k_people >= full.achieved.k_people
+    assert few.achieved.groups < full.achieved.groups
+    assert "power" not in few.achieved.l
+
+
+def test_what_was_withheld_is_stated_in_shares_and_fives() -> None:
+    release = year_file(SMALL)
+    found, file = stated(release, extract(release, Scope("p", "other"), KEY), (SMALL, 0.88))
+    assert len(release.capped) == 33
+    assert found.withheld.rows_by_repeat_cap == 35
+    _, rows = read(file)
+    hidden = sum(row[4] == "*" for row in rows) / len(rows)
+    assert found.withheld.values_not_shown["ethnic_group"] == round(hidden, 4)
+    assert found.withheld.rows_held_for_next_late_file == "not stated"
+
+
+def test_information_lost_is_nothing_where_all_is_shown_and_all_where_nothing_is() -> None:
+    release = quarter_file(LARGE)
+    found = extract(release, Scope("p", "other"), KEY)
+    who = people(known("quarterly", "2025-Q1", LARGE))
+    lost = s.records_statement(release, found, who, terms(records_csv(found))).utility.information_lost
+    assert lost["area"] == 0
+    assert 0 < lost["sex"] < lost["ethnic_group"] < lost["month"] < 1
+
+
+def test_a_late_file_says_that_it_is_one() -> None:
+    release = msgspec.structs.replace(by_volume(SMALL, 0.5), months=())
+    found, _ = stated(release, extract(release, Scope("p", "other"), KEY), (SMALL, 0.5))
+    assert found.kind == "records-late"
+
+
+def test_table_figures_follow_from_the_file() -> None:
+    forms = t.admit("quarterly", [placed("quarterly", "2025-Q1", MEDIUM)], KEY)
+    edition = t.freeze("quarterly", "2025-Q2", forms, placed("quarterly", "2025-Q2", MEDIUM), KEY)
+    file = tables_csv(edition)
+    found = s.tables_statement(edition, terms(file))
+    _, rows = read(file)
+    assert found.achieved == s.recompute_cells(None if row[3] == "c" else int(row[3]) for row in rows)
+    assert found.achieved.smallest_shown is not None and found.achieved.smallest_shown >= 10
+    assert found.utility == s.TablesUtility(4, 1.6)
+
+
+@pytest.mark.parametrize("kind", ["records", "tables"])
+def test_a_statement_reads_back_by_its_schema_and_speaks_plainly(kind: str) -> None:
+    found: s.Statement
+    if kind == "records":
+        release = by_volume(SMALL, 0.5)
+        found, _ = stated(release, extract(release, Scope("p", "other"), KEY), (SMALL, 0.5))
+    else:
+        found = tables_of_april()
+    assert msgspec.json.decode(msgspec.json.encode(found), type=s.Statement) == found
+    assert json.loads(msgspec.json.encode(found))["dataset"] == kind
+    assert any("ten" in sentence for sentence in found.read_me)

@@ -1,0 +1,1 @@
+"""The cast, phones, teams and populations that tests share."""

@@ -1,0 +1,281 @@
+"""A team whose log holds a synthetic population, and a partner that pulls its exports over HTTP.
+
+The population goes in by the way that phones' entries go, received when each record of it arrives.
+"""
+
+import csv
+import io
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import count, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID, uuid5
+
+import asyncpg
+import httpx
+import msgspec
+from uuid_utils.compat import uuid7
+
+from support.phones import Running
+from support.population import Arrival, population
+from triage.access.actors import Actor, new_token, token_hash
+from triage.exports import keys as disclosure
+from triage.exports.calendar import Dataset
+from triage.exports.keys import Keys
+from triage.exports.members import Member
+from triage.exports.scope import Body
+from triage.jobs.release import Released, release_team
+from triage.log import entries as e
+from triage.log.append_decision import Item, Receipt
+from triage.log.canonical import canonical
+from triage.store.access import staff
+from triage.store.access.sign_in import SQL as ACCESS
+from triage.store.access.staff import NewStaff, as_owner
+from triage.store.exports import agreements, releases
+from triage.store.exports.agreements import NewAgreement
+
+STARTS_ON = date(2025, 4, 1)
+EXPIRES = datetime(2090, 1, 1, tzinfo=UTC)
+END_OF_JULY = datetime(2025, 7, 30, tzinfo=UTC)
+"""The first quarter of the synthetic year has been cut."""
+Json = dict[str, Any]
+
+
+def entries_of(member: Member) -> Iterator[e.AnyEntry]:
+    """What the officer and the paramedic of an incident would have sent."""
+    at = member.occurred_at
+
+    def common(name: str) -> Json:
+        made = uuid5(member.incident_id, name)
+        return {"id": made, "incident_id": member.incident_id, "captured_at": at, "codes_version": 1}
+
+    minutes = member.minutes_at_scene
+    yield e.Officer(
+        **common("officer"),
+        occurred_at=at,
+        arrived_at=at,
+        left_at=None if minutes is None else at + timedelta(minutes=minutes),
+        area=member.area,
+        age_band=member.age_band,
+        sex=member.sex,
+        ethnicity=member.ethnicity,
+        referral_source=member.referral_source,
+        intent=e.IntentPart(power=member.power, confidence=3, source="self") if member.power else None,
+    )
+    if member.disposal:
+        yield e.Outcome(**common("outcome"), disposal=member.disposal, decided_at=at + timedelta(minutes=5))
+    if member.place_of_safety:
+        place = member.place_of_safety
+        yield e.Detention(
+            **common("detention"),
+            event="arrived_site",
+            at=at + timedelta(minutes=9),
+            power="s136",
+            place_of_safety=None if place == "unknown" else place,
+        )
+    if member.conveyance:
+        yield e.Paramedic(**common("paramedic"), conveyed=member.conveyance)
+    if member.person_id:
+        yield e.PersonLink(**common("person"), person_id=member.person_id, reason="identified_later")
+
+
+def item(entry: e.AnyEntry, team_id: UUID, received_at: datetime) -> Item:
+    """An entry as the service takes it in."""
+    medic = isinstance(entry, e.Paramedic)
+    role = "paramedic" if medic else "officer"
+    actor = Actor(
+        team_id=team_id,
+        role=role,
+        level="field",
+        verbs=frozenset(),
+        staff_id=uuid5(team_id, role),
+        device_id=uuid5(team_id, f"{role}'s phone"),
+        profession="paramedic" if medic else "police",
+        side="health" if medic else "police",
+        stamp=1,
+    )
+    assert entry.id
+    return Item(id=entry.id, entry=entry, content=canonical(entry), actor=actor, skew_ms=None, received_at=received_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A team of the running service whose exports are cut."""
+
+    running: Running
+    team_id: UUID
+
+    @property
+    def keys(self) -> Keys:
+        return disclosure.derive(self.running.service.root)
+
+    async def append(self, items: Sequence[Item]) -> None:
+        """Into the log, in this order."""
+        for appended in await self.running.service.log.append(self.team_id, items):
+            assert isinstance(appended.result, Receipt), appended.result
+
+    async def report(self, arrivals: Iterable[Arrival]) -> None:
+        """Every entry of these arrivals, received when they arrive."""
+        found = (item(one, self.team_id, a.arrived_at) for a in arrivals for one in entries_of(a.member))
+        for n in count():
+            if not (chunk := list(islice(found, 500))):
+                break
+            await self.append(chunk)
+            if n == 0:  # no autovacuum here, and what was never analysed is read as if it were tiny
+                await self.fetch("ANALYZE entry, incident, incident_person, log_head")
+
+    async def release(self, now: datetime = END_OF_JULY) -> list[Released]:
+        """What the waking job does."""
+        database = self.running.service.database
+        (team,) = [one for one in await releases.teams(database) if one.team_id == self.team_id]
+        return await release_team(database, self.keys, team, now)
+
+    async def partner(self, body: Body = "other", agree: bool = True, **agreement: Any) -> "Partner":
+        """A new organisation with a token, and an agreement for both datasets if nothing else is said."""
+        partner_id, token = uuid7(), new_token()
+        async with as_owner(self.running.url, self.team_id) as owner:
+            await staff.add_partner(owner, self.team_id, partner_id, "Partner", body)
+            await owner.execute(ACCESS.add_token, token_hash(token), self.team_id, None, partner_id)
+        partner = Partner(self, partner_id, token)
+        if agree:
+            await self.sign(partner_id, **agreement)
+        return partner
+
+    async def sign(self, partner_id: UUID, now: datetime | None = None, **agreement: Any) -> UUID:
+        """Sign an agreement; its id."""
+        least: Json = {
+            "agreement_id": uuid7(),
+            "partner_id": partner_id,
+            "datasets": ("records", "tables"),
+            "purpose": "Scrutiny of the use of Section 136",
+            "contact": "governance@partner.example",
+            "expires_at": EXPIRES,
+        }
+        new = NewAgreement(**(least | agreement))
+        async with as_owner(self.running.url, self.team_id) as owner:
+            await agreements.sign(owner, self.team_id, new, self.keys, now or datetime.now(UTC))
+        return new.agreement_id
+
+    async def fetch(self, sql: str, *args: Any) -> list[asyncpg.Record]:
+        """Rows of this team as the owner of the database sees them; `$1` is the team."""
+        async with as_owner(self.running.url, self.team_id) as owner:
+            return list(await owner.fetch(sql, *([self.team_id, *args] if "$1" in sql else [])))
+
+    async def forget(self, dataset: Dataset, period: str) -> None:
+        """As if this had never been cut: what nobody can do to a service."""
+        async with as_owner(self.running.url, self.team_id) as owner:
+            await owner.execute("SET LOCAL session_replication_role = replica")
+            for table in ("rendered_chunk", "rendered_file", "rendering", "release_row", "release"):
+                await owner.execute(
+                    f"DELETE FROM {table} WHERE team_id = $1 AND release_id IN"
+                    " (SELECT release_id FROM release WHERE team_id = $1 AND dataset = $2 AND period = $3)",
+                    self.team_id,
+                    dataset,
+                    period,
+                )
+            if dataset == "tables":
+                for rows in ("summary_edition WHERE form = 'protected'", "summary_run WHERE form = 'protected'"):
+                    await owner.execute(f"DELETE FROM {rows} AND team_id = $1 AND period = $2", self.team_id, period)
+                await owner.execute(
+                    "DELETE FROM release_looked WHERE team_id = $1 AND period = $2", self.team_id, period
+                )
+
+
+async def add_team(running: Running, cadence: str = "quarterly") -> Team:
+    """A team that starts with the synthetic year, whose record files are cut this often whatever the volume."""
+    team_id = uuid7()
+    async with as_owner(running.url, team_id) as owner:
+        made = datetime(2025, 3, 31, tzinfo=UTC)
+        await staff.add_team(owner, team_id, "Exporting team", STARTS_ON, made, "Europe/London", 6)
+        for role, profession in (("officer", "police"), ("paramedic", "paramedic")):
+            new = NewStaff(staff_id=uuid5(team_id, role), name=role, role=role, profession=profession)
+            await staff.add_staff(owner, team_id, new)
+            await staff.add_device(owner, team_id, uuid5(team_id, f"{role}'s phone"), new.staff_id, "phone")
+        for year in (2025, 2026):
+            await owner.execute(
+                "INSERT INTO release_cadence (team_id, financial_year, cadence, decided_at) VALUES ($1, $2, $3, $4)",
+                team_id,
+                year,
+                cadence,
+                made,
+            )
+    return Team(running, team_id)
+
+
+class Seeded(NamedTuple):
+    """A database, as a template to clone, in whose log the synthetic half-year is; nothing is cut yet."""
+
+    template: str
+    data_dir: Path
+    team_id: UUID
+
+
+HALF_A_YEAR = 5_000
+"""Incidents a year of the seeded population; the first quarter is in the log, and one in three of the second."""
+
+
+def write_root(path: Path) -> None:
+    """A root secret that is always the same, so that what the keys decide in a release is too. For tests only."""
+    key = b64encode(bytes(range(32))).decode()
+    path.touch(mode=0o600)
+    path.write_bytes(msgspec.json.encode({"format": "triage-root-1", "derivation": key, "wrapping": {"1": key}}))
+
+
+def half_a_year() -> list[Arrival]:
+    """The seeded population, in order of arrival."""
+    quarter_ends, ends_at = datetime(2025, 7, 1, 5, tzinfo=UTC), datetime(2025, 10, 1, 5, tzinfo=UTC)
+    return [
+        one
+        for one in population(HALF_A_YEAR)
+        if one.member.occurred_at < quarter_ends
+        or (one.member.occurred_at < ends_at and one.member.incident_id.int % 3 == 0)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """A partner organisation with its token."""
+
+    team: Team
+    partner_id: UUID
+    token: str
+
+    async def get(self, path: str, method: str = "GET", **headers: str) -> httpx.Response:
+        """Whatever is at this address below `/v1/exports`."""
+        signed_in = {"authorization": f"Bearer {self.token}"} | {k.replace("_", "-"): v for k, v in headers.items()}
+        return await self.team.running.client.request(method, f"/v1/exports{path}", headers=signed_in)
+
+    async def offers(self) -> list[Json]:
+        answer = await self.get("")
+        assert answer.status_code == 200, answer.text
+        found: list[Json] = answer.json()["releases"]
+        return found
+
+    async def manifest(self, release: str) -> Json:
+        """The manifest of `records/2025-Q1`."""
+        answer = await self.get(f"/{release}")
+        assert answer.status_code == 200, answer.text
+        found: Json = answer.json()
+        return found
+
+    async def bytes(self, release: str, name: str | None = None, edition: int | None = None) -> bytes:
+        name = name or f"{release.split('/')[0]}.csv"
+        chosen = f"?edition={edition}" if edition else ""
+        answer = await self.get(f"/{release}/files/{name}{chosen}")
+        assert answer.status_code == 200, answer.text
+        return answer.content
+
+    async def rows(self, release: str, edition: int | None = None) -> list[dict[str, str]]:
+        """The lines of a release's CSV file, as its reader has them."""
+        text = (await self.bytes(release, edition=edition)).decode()
+        return list(csv.DictReader(io.StringIO(text)))
+
+    async def cells(self, period: str, edition: int | None = None) -> dict[tuple[str, str, str], int | None]:
+        """The published numbers of a period; None is `c`."""
+        return {
+            (line["table"], line["row"], line["column"]): None if line["count"] == "c" else int(line["count"])
+            for line in await self.rows(f"tables/{period}", edition)
+        }

@@ -1,0 +1,34 @@
+"""The service on two databases, as in production, and the command line beside it."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from support.phones import Crew, Running
+from triage.__main__ import main
+
+
+@dataclass(slots=True)
+class Installation:
+    """A running service with a team, and the command line beside it."""
+
+    process: Running
+    crew: Crew
+    keys_url: str
+    data_dir: Path
+
+    async def triage(self, *args: str, fails: bool = False) -> str:
+        """What a command prints; it must succeed, unless it must fail."""
+        result = await asyncio.to_thread(self._invoke, args)
+        assert (result.exit_code != 0) == fails, result.output
+        return result.output
+
+    def _invoke(self, args: tuple[str, ...]) -> Result:
+        environ = {
+            "TRIAGE_DATABASE_URL": self.process.url,
+            "TRIAGE_KEYS_DATABASE_URL": self.keys_url,
+            "TRIAGE_DATA_DIR": str(self.data_dir),
+        }
+        return CliRunner().invoke(main, args, env=environ)

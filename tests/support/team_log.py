@@ -1,0 +1,121 @@
+"""A team whose log a test writes: entries go in by the one way there is, received when the test says."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+import msgspec
+
+from triage.access.actors import Actor
+from triage.demo import CAST, Member, Sent
+from triage.log.append_decision import Item, Receipt
+from triage.log.canonical import canonical
+from triage.log.entries import AnyEntry
+from triage.people.encryption import load_or_create_root
+from triage.store.access import staff
+from triage.store.database import Database, connect
+from triage.store.keys import KeyStore
+from triage.store.log.append import Log
+from triage.store.summaries import publications
+from triage.store.summaries.publications import Team
+
+SPACE = UUID("0193a000-0000-7000-8000-0000000000dd")
+TEAM = uuid5(SPACE, "team")
+STARTS_ON = date(2026, 10, 20)
+MEMBERS = {member.key: member for member in CAST.members}
+_entry: msgspec.json.Decoder[AnyEntry] = msgspec.json.Decoder(AnyEntry)
+
+
+@dataclass
+class Told:
+    """The open database of one team, and what a test does to it."""
+
+    database: Database
+    url: str
+    log: Log
+    _number: int = 0
+
+    async def team(self) -> Team:
+        return await publications.team(self.database, TEAM)
+
+    async def send(self, sent: Iterable[Sent]) -> None:
+        """Append synthetic entries in their order, received when they were sent."""
+        items = [_item(one.entry, MEMBERS[one.author], one.sent_at, one.skew_ms) for one in sent]
+        for start in range(0, len(items), 100):
+            await self._append(items[start : start + 100])
+
+    async def tell(self, who: str, kind: str, incident: int, at: datetime, /, **content: Any) -> UUID:
+        """Append one entry, captured and received at this instant; its id."""
+        self._number += 1
+        entry_id = uuid5(SPACE, f"entry {self._number}")
+        written = {
+            "kind": kind,
+            "id": entry_id,
+            "incident_id": incident_id(incident),
+            "captured_at": at,
+            "codes_version": 2,
+            **content,
+        }
+        await self._append([_item(_entry.decode(msgspec.json.encode(written)), MEMBERS[who], at, 0)])
+        return entry_id
+
+    async def _append(self, items: list[Item]) -> None:
+        for appended in await self.log.append(TEAM, items):
+            assert isinstance(appended.result, Receipt), appended.result
+
+
+def incident_id(number: int) -> UUID:
+    """The id of a test's n-th incident."""
+    return uuid5(SPACE, f"incident {number}")
+
+
+@asynccontextmanager
+async def told(
+    url: str, directory: Path, *, starts_on: date = STARTS_ON, zone: str = "Europe/London"
+) -> AsyncIterator[Told]:
+    """A team in a fresh database, with the cast as its staff."""
+    async with staff.as_owner(url, TEAM) as owner:
+        made_at = datetime.fromisoformat(f"{starts_on}T00:00:00+00:00")
+        await staff.add_team(owner, TEAM, "Test team", starts_on, made_at, zone, 6)
+        for member in CAST.members:
+            new = staff.NewStaff(
+                staff_id=staff_id(member.key), name=member.name, role=member.role, profession=member.profession
+            )
+            await staff.add_staff(owner, TEAM, new)
+            await staff.add_device(owner, TEAM, device_id(member.key), new.staff_id, "phone")
+        await owner.execute("UPDATE device SET last_seen_at = $1", made_at)
+    async with connect(url, 6, 30.0) as database, connect(url, 2, 30.0, role=None) as keys:
+        key_store = KeyStore(keys, load_or_create_root(directory / "root.key"))
+        log = Log(database, key_store, incident_limit=500, queue_limit=10_000, notices=lambda *_: ())
+        yield Told(database, url, log)
+        await log.close()
+
+
+def staff_id(key: str) -> UUID:
+    return uuid5(SPACE, f"staff {key}")
+
+
+def device_id(key: str) -> UUID:
+    return uuid5(SPACE, f"device {key}")
+
+
+def _item(entry: AnyEntry, member: Member, received_at: datetime, skew_ms: int) -> Item:
+    actor = Actor(
+        team_id=TEAM,
+        role=member.role,
+        level="lead" if member.role in ("sergeant", "clinical_lead") else "field",
+        verbs=frozenset(),
+        staff_id=staff_id(member.key),
+        device_id=device_id(member.key),
+        profession=member.profession,
+        side="police" if member.profession == "police" else "health",
+        stamp=1,
+    )
+    assert entry.id
+    return Item(
+        id=entry.id, entry=entry, content=canonical(entry), actor=actor, skew_ms=skew_ms, received_at=received_at
+    )

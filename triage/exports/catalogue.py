@@ -1,0 +1,95 @@
+"""The tables that may be published, and nothing else ever is.
+
+Each entry is a ladder, the finest form first: a period gets the first form that last year's numbers admit, and where
+none is admitted the entry waits for the next longer period. All forms of one variable nest (an area lies in one local
+authority, a disposal in one of three, those in used or not used), so a coarser cell is a union of finer ones and two
+tables never cut the same people in two ways.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+from triage.exports import members as m
+from triage.times import PeriodKind
+
+Counts = Literal["incidents", "people", "median_minutes"]
+"""What a number in a table is: incidents, known people, or the median of minutes at the scene."""
+
+
+class Table(msgspec.Struct, frozen=True):
+    """One table: the variables that make its rows, and the sensitive variable that makes its columns, if any."""
+
+    code: str
+    title: str
+    rows: tuple[str, ...] = ()
+    column: str | None = None
+    counts: Counts = "incidents"
+
+
+ATTENDANCE: Final = ("1", "2-4", "5+")
+"""Classes of known people by their number of incidents in the period."""
+
+CLASSES: Final = {
+    "area": m.AREA.classes,
+    "local_authority": m.LOCAL_AUTHORITY.classes,
+    "age": m.AGE.classes,
+    "sex": m.SEX.classes,
+    "ethnic_group": m.ETHNIC_GROUP.classes,
+    "ethnicity": m.ETHNICITY.classes,
+    "power": m.POWER.classes,
+    "disposal": m.DISPOSAL.classes,
+    "disposal_in_three": tuple(dict.fromkeys(m.DISPOSAL_IN_THREE.values())),
+    "power_used": tuple(dict.fromkeys(m.DISPOSAL_IN_TWO.values())),
+    "grade": m.GRADE.classes,
+    "attendance": ATTENDANCE,
+}
+"""Every variable of a table with all its classes, in published order."""
+
+
+def _by_area(code: str, title: str, more: tuple[str, ...], column: str) -> tuple[Table, Table]:
+    return (
+        Table(f"area_{code}", f"Area {title}", ("area", *more), column),
+        Table(f"local_authority_{code}", f"Local authority {title}", ("local_authority", *more), column),
+    )
+
+
+TOTAL: Final = Table("incidents", "Incidents")
+"""Always published: its one cell is hidden or rounded like any other."""
+
+_MONTHLY: Final = (
+    (TOTAL,),
+    (Table("disposal_in_three", "Disposal in three", (), "disposal_in_three"),),
+    (Table("power_used", "Power used or not", (), "power_used"),),
+    _by_area("disposal", "by disposal", (), "disposal"),
+    _by_area("power", "by power considered", (), "power"),
+    (Table("age_disposal", "Age by disposal", ("age",), "disposal"),),
+    (Table("ethnic_group_power", "Ethnic group by power considered", ("ethnic_group",), "power"),),
+    (Table("sex_power", "Sex by power considered", ("sex",), "power"),),
+    (Table("grade", "Section 136 considered and not used, by grade", (), "grade"),),
+)
+_QUARTERLY: Final = (
+    *_MONTHLY,
+    _by_area("age_power", "and age by power considered", ("age",), "power"),
+    (Table("ethnic_group_disposal", "Ethnic group by disposal", ("ethnic_group",), "disposal"),),
+    (Table("sex_age_disposal", "Sex and age by disposal", ("sex", "age"), "disposal"),),
+    (Table("minutes_at_scene", "Median minutes at the scene", counts="median_minutes"),),
+)
+_YEARLY: Final = (
+    *_QUARTERLY,
+    (Table("ethnicity", "Self-defined ethnicity", ("ethnicity",)),),
+    (Table("people", "People by number of incidents", (), "attendance", "people"),),
+)
+
+
+def ladders(kind: PeriodKind) -> tuple[tuple[Table, ...], ...]:
+    """The entries of the catalogue for a kind of period. Raises ValueError for days and weeks, which never leave."""
+    match kind:
+        case "monthly":
+            return _MONTHLY
+        case "quarterly":
+            return _QUARTERLY
+        case "yearly":
+            return _YEARLY
+        case _:
+            raise ValueError(f"no table is published for a {kind} period")

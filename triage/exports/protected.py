@@ -1,0 +1,99 @@
+"""The protected form of a monthly, quarterly or yearly summary: the frozen tables, as partners get them.
+
+It has the very numbers of the `tables` release of the period, and nothing of the log's position, chain or exact counts.
+"""
+
+from datetime import datetime
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from msgspec import Struct
+
+from triage.exports import files
+from triage.exports.files import PublishedTable
+from triage.exports.statement import TablesStatement, Terms, tables_statement
+from triage.exports.tables import RULES, Edition, Rules
+from triage.times import PeriodKind
+
+AGREEMENT: Final = "none"
+PURPOSE: Final = "Summary for partners and the public"
+
+
+class Protected(Struct, frozen=True, kw_only=True):
+    """A protected edition as it is stored and served."""
+
+    kind: PeriodKind
+    form: Literal["protected"] = "protected"
+    period: str
+    edition: int
+    cut_off: datetime
+    published_at: datetime
+    tables: tuple[PublishedTable, ...]
+    statement: TablesStatement
+
+
+def protected(edition: Edition, cut_off: datetime, published_at: datetime, rules: Rules = RULES) -> Protected:
+    """The protected summary of a frozen edition."""
+    file = files.tables_csv(edition)
+    earlier = f"tables/{edition.period}/{edition.edition - 1}" if edition.edition > 1 else None
+    return Protected(
+        kind=edition.kind,
+        period=edition.period,
+        edition=edition.edition,
+        cut_off=cut_off,
+        published_at=published_at,
+        tables=files.published(edition),
+        statement=tables_statement(edition, Terms(AGREEMENT, PURPOSE, cut_off, file.name, file.sha256, earlier), rules),
+    )
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Protected).decode
+
+
+def encode(summary: Protected) -> bytes:
+    """The bytes that are stored and served."""
+    return _encode(summary)
+
+
+def decode(body: bytes) -> Protected:
+    """A stored protected edition."""
+    return _decode(body)
+
+
+def csv(summary: Protected) -> bytes:
+    """`tables.csv`, byte for byte, from the stored summary."""
+    lines = [",".join(files.TABLES_COLUMNS)]
+    for table in summary.tables:
+        for row in table.rows:
+            lines += [f"{table.code},{'/'.join(row.row) or 'all'},{cell.column},{cell.count}" for cell in row.cells]
+    return ("\n".join(lines) + "\n").encode()
+
+
+# the frame is that of the internal form: a reader of both finds his way
+_templates = Environment(
+    loader=ChoiceLoader([PackageLoader("triage.exports"), PackageLoader("triage.summaries")]),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def page(summary: Protected, zone: ZoneInfo) -> bytes:
+    """A protected edition as a page, with the numbers of `csv`."""
+    facts = [
+        ("Edition", str(summary.edition)),
+        ("Form", summary.form),
+        ("Cut off", _local(summary.cut_off, zone)),
+        ("Published", _local(summary.published_at, zone)),
+        ("Policy", summary.statement.policy),
+    ]
+    template = _templates.get_template("protected.html")
+    return template.render(summary=summary, facts=facts, stylesheet=None).encode()
+
+
+def _local(instant: datetime, zone: ZoneInfo) -> str:
+    return instant.astimezone(zone).strftime("%-d %B %Y %H:%M %Z")

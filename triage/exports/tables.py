@@ -1,0 +1,401 @@
+"""Protected tables: what a partner sees of a month, a quarter or a year, decided once and frozen.
+
+Four rules make a number: a cell is hidden (`c`) when it is small or one person's, zero included; a row of few people
+shows no sensitive column; every other number is rounded to a multiple of five by a die that the records themselves
+throw, so that the same records give the same number wherever they are counted; and a published number moves in a later
+edition only when at least ten people in that very cell changed. See docs/disclosure.md for the reasons.
+"""
+
+import hmac
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from operator import attrgetter
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from triage.exports import members as m
+from triage.exports.catalogue import ATTENDANCE, CLASSES, TOTAL, Table, ladders
+from triage.times import PeriodKind
+
+ALL: Final = "all"
+"""The label of a total. A total is a cell like any other, counted from its own records, never added up."""
+
+
+class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The parameters of protected tables. A published statement carries them; another value is another policy."""
+
+    policy: str = "tables-1"
+    minimum_people: int = 10
+    """A shown cell holds at least this many people and this many incidents."""
+    row_minimum_people: int = 30
+    """A row with fewer people shows no sensitive column; a median needs as many."""
+    largest_share: Annotated[float, Meta(gt=0, le=1)] = 0.5
+    """A cell is hidden when one known person holds more of it than this."""
+    base: int = 5
+    """Shown numbers are multiples of this."""
+    hold_people: int = 10
+    """An edition exists, and a cell in it moves, only when at least this many people changed."""
+    admission: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    """The share of last year's incidents that has to lie in shown cells for a table to be published."""
+    hide_zero: bool = True
+    """Whether an empty cell looks the same as a small one."""
+
+
+RULES: Final = Rules()
+
+
+class Placed(msgspec.Struct, frozen=True, gc=False):
+    """A member in the classes of the catalogue: all that a snapshot stores. `grade` is None when not in question."""
+
+    incident_id: UUID
+    person_id: UUID | None
+    record_key: int
+    area: str
+    local_authority: str
+    age: str
+    sex: str
+    ethnic_group: str
+    ethnicity: str
+    power: str
+    disposal: str
+    disposal_in_three: str
+    power_used: str
+    grade: str | None
+    minutes: int | None
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """A published number (None is `c`) and, for the ledger only, what it was made from.
+
+    `n` is the exact count, `x` the combined record key, `edition` the edition whose snapshot the cell counts.
+    """
+
+    table: str
+    row: tuple[str, ...]
+    column: str
+    count: int | None
+    n: int
+    x: int
+    edition: int
+
+
+class Edition(msgspec.Struct, frozen=True):
+    """The tables of one period as published once. `snapshot` is the member set at the cut-off; it never leaves."""
+
+    kind: PeriodKind
+    period: str
+    edition: int
+    policy: str
+    tables: tuple[Table, ...]
+    cells: tuple[Cell, ...]
+    snapshot: tuple[Placed, ...]
+
+
+def record_key(key: bytes, incident_id: UUID) -> int:
+    """64 bits that stand for an incident in every cell it is counted in. Stored once, it never changes."""
+    return int.from_bytes(hmac.digest(key, b"rk" + incident_id.bytes, "sha256")[:8], "big")
+
+
+def place(member: m.Member, key: bytes) -> Placed:
+    """A member in the classes of the catalogue. Raises UnmappedCode."""
+    disposal = m.DISPOSAL.of(member.disposal)
+    minutes = member.minutes_at_scene
+    return Placed(
+        incident_id=member.incident_id,
+        person_id=member.person_id,
+        record_key=record_key(key, member.incident_id),
+        area=m.AREA.of(member.area),
+        local_authority=m.LOCAL_AUTHORITY.of(member.area),
+        age=m.AGE.of(member.age_band),
+        sex=m.SEX.of(member.sex),
+        ethnic_group=m.ETHNIC_GROUP.of(member.ethnicity),
+        ethnicity=m.ETHNICITY.of(member.ethnicity),
+        power=m.POWER.of(member.power),
+        disposal=disposal,
+        disposal_in_three=m.DISPOSAL_IN_THREE[disposal],
+        power_used=m.DISPOSAL_IN_TWO[disposal],
+        grade=None if member.grade is None else m.GRADE.of(member.grade),
+        minutes=None if minutes is None else nearest(minutes, 5),
+    )
+
+
+def nearest(number: float, base: int) -> int:
+    """The multiple of `base` nearest to a number that is not negative; halves go up."""
+    return int(number / base + 0.5) * base
+
+
+def rounded(key: bytes, x: int, n: int, base: int = RULES.base) -> int:
+    """`n` up or down to a multiple of `base`, unbiased, by a die that depends on the records alone."""
+    whole, rest = divmod(n, base)
+    throw = hmac.digest(key, b"rr" + x.to_bytes(8, "big") + n.to_bytes(8, "big"), "sha256")
+    return base * (whole + (int.from_bytes(throw[:8], "big") * base < rest << 64))
+
+
+def admit(
+    kind: PeriodKind, precedents: Sequence[Sequence[Placed]], key: bytes, rules: Rules = RULES
+) -> tuple[Table, ...]:
+    """The tables of a new period: the total, and of each ladder the finest form that the year before admits.
+
+    `precedents` are the snapshots of the same kind of period in the year before; in a first year the cuts there are.
+    Without any only the total is published. The decision looks at sizes of past periods, so it tells nothing of this
+    one; and it is taken for edition 1 alone, because a table added to an old period would be a second look at it.
+    """
+    return tuple(
+        form
+        for ladder in ladders(kind)
+        if (form := next((t for t in ladder if t == TOTAL or _admitted(t, precedents, rules)), None)) is not None
+    )
+
+
+def freeze(
+    kind: PeriodKind,
+    period: str,
+    tables: Iterable[Table],
+    snapshot: Iterable[Placed],
+    key: bytes,
+    rules: Rules = RULES,
+) -> Edition:
+    """Edition 1 of a period's tables."""
+    chosen, members = tuple(tables), tuple(snapshot)
+    cells = tuple(cell for table in chosen for cell in _cells(table, members, 1, key, rules))
+    return Edition(kind, period, 1, rules.policy, chosen, cells, members)
+
+
+def revise(
+    previous: Edition,
+    snapshots: Mapping[int, Sequence[Placed]],
+    snapshot: Iterable[Placed],
+    key: bytes,
+    rules: Rules = RULES,
+) -> Edition | None:
+    """The next edition of a month or a quarter, or None when fewer than ten people changed. A year is never revised.
+
+    `snapshots` holds the member set of every edition that a cell of `previous` still counts. A cell takes the new
+    member set only when ten people were added to, removed from or moved into or out of that cell since the set it
+    counts; else it stays as published, whether it was shown or hidden.
+    """
+    members = tuple(snapshot)
+    if previous.kind == "yearly" or len(_people_changed(previous.snapshot, members)) < rules.hold_people:
+        return None
+    edition = previous.edition + 1
+    old = {(cell.table, cell.row, cell.column): cell for cell in previous.cells}
+    moved = _people_moved(previous, snapshots, members)
+    cells = []
+    for table in previous.tables:
+        for new in _cells(table, members, edition, key, rules):
+            held = old[new.table, new.row, new.column]
+            changed = moved.get((held.edition, *_address(new)), ())
+            cells.append(new if len(changed) >= rules.hold_people else held)
+    return Edition(previous.kind, previous.period, edition, rules.policy, previous.tables, tuple(cells), members)
+
+
+# --- cells
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What one cell holds while it is counted. `often` counts the people who could hold too much of a cell."""
+
+    n: int = 0
+    x: int = 0
+    known: set[UUID] = field(default_factory=set)
+    unknown: bool = False
+    often: Counter[UUID] = field(default_factory=Counter)
+    minutes: list[int] = field(default_factory=list)
+
+    def merge(self, other: "_Tally") -> None:
+        self.n += other.n
+        self.x ^= other.x
+        self.known |= other.known
+        self.unknown |= other.unknown
+        self.often.update(other.often)
+        self.minutes += other.minutes
+
+    @property
+    def people(self) -> int:
+        """Everybody who was never identified counts as one person together: they might be one."""
+        return len(self.known) + self.unknown
+
+
+_Address = tuple[tuple[str, ...], str]
+_NOTHING: Final = _Tally()
+
+
+class _Attender(msgspec.Struct, frozen=True):
+    """A known person as the unit of a table of people; the key stands for all their incidents."""
+
+    person_id: UUID
+    record_key: int
+    attendance: str
+    minutes: None = None
+
+
+def _attenders(members: Iterable[Placed]) -> list[_Attender]:
+    times: Counter[UUID] = Counter()
+    keys: dict[UUID, int] = {}
+    for member in members:
+        if member.person_id is not None:
+            times[member.person_id] += 1
+            keys[member.person_id] = keys.get(member.person_id, 0) ^ member.record_key
+    return [_Attender(person, keys[person], ATTENDANCE[(n > 1) + (n > 4)]) for person, n in times.items()]
+
+
+def _coordinates(table: Table) -> Any:
+    """A function from a unit to its classes in the table's variables, as a tuple. None in it: not in this table."""
+    variables = (*table.rows, *([table.column] if table.column else []))
+    if table.counts == "median_minutes":
+        return lambda unit: () if unit.minutes is not None else (None,)
+    if len(variables) == 1:
+        only = attrgetter(variables[0])
+        return lambda unit: (only(unit),)
+    return attrgetter(*variables) if variables else lambda unit: ()
+
+
+def _margins(table: Table, classes: tuple[str, ...]) -> Iterator[_Address]:
+    """The cells that count a unit: its own and every total above it."""
+    for label in product(*((c, ALL) for c in classes)):
+        yield (label[:-1], label[-1]) if table.column else (label, ALL)
+
+
+def _tallies(table: Table, members: Sequence[Placed], rules: Rules) -> dict[_Address, _Tally]:
+    """Every cell that counts somebody: first the finest ones, one pass; then the totals, from the finest."""
+    units: Sequence[Placed | _Attender] = _attenders(members) if table.counts == "people" else members
+    # Nobody holds over half of ten with fewer than six; so only these few are worth counting one by one
+    enough = rules.largest_share * rules.minimum_people
+    often = {p for p, n in Counter(u.person_id for u in units).items() if p is not None and n > enough}
+    finest: dict[tuple[str, ...], _Tally] = {}
+    coordinates = _coordinates(table)
+    for unit in units:
+        classes = coordinates(unit)
+        tally = finest.get(classes)
+        if tally is None:
+            if None in classes:
+                continue
+            tally = finest[classes] = _Tally()
+        tally.n += 1
+        tally.x ^= unit.record_key
+        if unit.person_id is None:
+            tally.unknown = True
+        else:
+            tally.known.add(unit.person_id)
+            if unit.person_id in often:
+                tally.often[unit.person_id] += 1
+        if table.counts == "median_minutes" and unit.minutes is not None:
+            tally.minutes.append(unit.minutes)
+    cells: dict[_Address, _Tally] = {}
+    for classes, tally in finest.items():
+        for address in _margins(table, classes):
+            cells.setdefault(address, _Tally()).merge(tally)
+    return cells
+
+
+def _addresses(table: Table) -> Iterator[_Address]:
+    """All cells of a table, empty ones too, in published order."""
+    columns = (*CLASSES[table.column], ALL) if table.column else (ALL,)
+    for row in product(*((*CLASSES[variable], ALL) for variable in table.rows)):
+        for column in columns:
+            yield row, column
+
+
+def _hidden(cell: _Tally, row: _Tally, column: str, rules: Rules) -> bool:
+    """A rule about sizes only: what decides never depends on which sensitive value the people have."""
+    if cell.n == 0 and not rules.hide_zero:
+        return False
+    if column != ALL and row.people < rules.row_minimum_people:
+        return True
+    if cell.people < rules.minimum_people or cell.n < rules.minimum_people:
+        return True
+    return bool(cell.often) and max(cell.often.values()) > rules.largest_share * cell.n
+
+
+def _cells(table: Table, members: Sequence[Placed], edition: int, key: bytes, rules: Rules) -> Iterator[Cell]:
+    tallies = _tallies(table, members, rules)
+    for row, column in _addresses(table):
+        tally = tallies.get((row, column), _NOTHING)
+        count = None
+        if not _hidden(tally, tallies.get((row, ALL), _NOTHING), column, rules):
+            count = rounded(key, tally.x, tally.n, rules.base)
+            if table.counts == "median_minutes":
+                count = median_minutes(tally.minutes, tally.people, rules)
+        yield Cell(table.code, row, column, count, tally.n, tally.x, edition)
+
+
+def _address(cell: Cell) -> tuple[str, tuple[str, ...], str]:
+    return cell.table, cell.row, cell.column
+
+
+# --- what is derived from published numbers
+
+
+def median_minutes(minutes: Sequence[int], people: int, rules: Rules = RULES) -> int | None:
+    """The median of minutes, to the nearest five, or None for fewer than thirty people."""
+    return nearest(statistics.median(minutes), 5) if people >= rules.row_minimum_people else None
+
+
+def percent(part: int | None, whole: int | None) -> int | None:
+    """A share of two published numbers, in whole per cent of at most 100; None where either is hidden or none."""
+    return None if part is None or not whole else min(100, round(100 * part / whole))
+
+
+# --- admission
+
+
+def _admitted(table: Table, precedents: Sequence[Sequence[Placed]], rules: Rules) -> bool:
+    shown = total = 0
+    for members in precedents:
+        tallies = _tallies(table, members, rules)
+        for (row, column), tally in tallies.items():
+            if ALL in row or (table.column and column == ALL):
+                continue
+            total += tally.n
+            shown += 0 if _hidden(tally, tallies[row, ALL], column, rules) else tally.n
+    return total > 0 and shown >= rules.admission * total
+
+
+# --- revisions
+
+
+def _changes(old: Iterable[Placed], new: Iterable[Placed]) -> Iterator[tuple[Placed | None, Placed | None]]:
+    """Incidents that came, went or changed class, as they were and as they are."""
+    before = {member.incident_id: member for member in old}
+    for member in new:
+        was = before.pop(member.incident_id, None)
+        if was != member:
+            yield was, member
+    for gone in before.values():
+        yield gone, None
+
+
+def _who(was: Placed | None, now: Placed | None) -> UUID | None:
+    """The person behind a change. All changes of unidentified people count as one person's."""
+    return (now and now.person_id) or (was and was.person_id) or None
+
+
+def _people_changed(old: Iterable[Placed], new: Iterable[Placed]) -> set[UUID | None]:
+    return {_who(was, now) for was, now in _changes(old, new)}
+
+
+def _people_moved(
+    previous: Edition, snapshots: Mapping[int, Sequence[Placed]], members: Sequence[Placed]
+) -> dict[tuple[int, str, tuple[str, ...], str], set[UUID | None]]:
+    """For every edition still counted and every cell: who came into or left the cell since."""
+    moved: dict[tuple[int, str, tuple[str, ...], str], set[UUID | None]] = {}
+    for edition in {cell.edition for cell in previous.cells}:
+        for was, now in _changes(snapshots[edition], members):
+            for table in previous.tables:
+                for row, column in _counted_in(table, was) ^ _counted_in(table, now):
+                    moved.setdefault((edition, table.code, row, column), set()).add(_who(was, now))
+    return moved
+
+
+def _counted_in(table: Table, member: Placed | None) -> set[_Address]:
+    if member is None:
+        return set()
+    classes = _coordinates(table)(member)
+    return set() if None in classes else set(_margins(table, classes))

@@ -1,0 +1,234 @@
+"""Delivery of the outbox: e-mail by SMTP, webhooks as the Standard Webhooks specification says (version 1.0).
+
+A message tells that something is there and where, never a figure. It goes at least once: a process that dies between
+sending and noting it sends again, under the same id. Every attempt is on record.
+"""
+
+import asyncio
+import hmac
+import socket
+from base64 import b64decode, b64encode
+from datetime import datetime
+from email.message import EmailMessage
+from hashlib import sha256
+from html import escape
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+from uuid import UUID
+
+import aiosmtplib
+import httpx
+import msgspec
+import structlog
+from msgspec import Struct
+from prometheus_client import Counter
+
+from triage.people.encryption import Purpose, Root
+from triage.settings import Settings
+from triage.store import outbox
+from triage.store.database import Database
+from triage.store.outbox import AlertData, Message, Payload, SummaryData
+from triage.store.summaries import publications
+
+log = structlog.get_logger(__name__)
+
+ATTEMPTS = Counter("triage_delivery_attempts", "Attempts to deliver a message", ["channel", "outcome"])
+
+AT_ONCE: Final = 2
+"""Messages of a team on their way at once in one process: a receiver that hangs holds up half of them."""
+SECRET_PREFIX: Final = "whsec_"
+
+_payload: Final[msgspec.json.Decoder[Payload]] = msgspec.json.Decoder(Payload)
+
+WORDS: Final[dict[str, str]] = {
+    "under_18_police_station": "Somebody under 18 is recorded at a police station",
+    "detention_4_h": "A detention has 4 hours left",
+    "detention_1_h": "A detention has 1 hour left",
+    "detention_0_h": "A detention has no time left",
+}
+
+
+class Undeliverable(Exception):
+    """An attempt that failed; the message is a short code, without an address."""
+
+
+class Sender(Struct, frozen=True):
+    """What sending needs: the settings, and the root secret from which each webhook's secret derives."""
+
+    settings: Settings
+    root: Root
+
+
+async def deliver_due(database: Database, sender: Sender, now: datetime) -> int:
+    """Send whatever is due; how many attempts were made."""
+    made = 0
+    for team in await publications.teams(database):
+        made += sum(await asyncio.gather(*(_deliver(database, team.team_id, sender, now) for _ in range(AT_ONCE))))
+    return made
+
+
+def secret(root: Root, destination_id: UUID) -> str:
+    """The secret of a webhook, to be given to its receiver. It is derived, so that the database holds none."""
+    key = hmac.digest(root.derive(Purpose.WEBHOOKS), destination_id.bytes, sha256)
+    return SECRET_PREFIX + b64encode(key).decode()
+
+
+async def _deliver(database: Database, team_id: UUID, sender: Sender, now: datetime) -> int:
+    made = 0
+    async with database.team(team_id) as connection:
+        while True:
+            async with outbox.taken(connection, team_id, now) as message:
+                if message is None:
+                    return made
+                outcome = await _attempt(sender, message, now)
+                await outbox.settle(connection, team_id, message, outcome, now)
+            ATTEMPTS.labels(message.destination.channel, outcome.split("_")[0]).inc()
+            made += 1
+
+
+async def _attempt(sender: Sender, message: Message, now: datetime) -> str:
+    """What became of it: `delivered`, or why not."""
+    if message.disabled:
+        return "destination_disabled"
+    try:
+        async with asyncio.timeout(sender.settings.delivery_timeout_s):
+            if message.destination.channel == "email":
+                await _mail(sender.settings, message)
+            else:
+                await _post(sender, message, now)
+    except Undeliverable as why:
+        return str(why)
+    except TimeoutError:
+        return "timeout"
+    except Exception as error:  # a message that cannot be sent must not stop the others
+        log.error("delivery_failed", exc_info=error)
+        return "internal"
+    return "delivered"
+
+
+# --- e-mail ---
+
+
+async def _mail(settings: Settings, message: Message) -> None:
+    if settings.smtp_host is None:
+        raise Undeliverable("smtp_not_configured")
+    try:
+        await aiosmtplib.send(
+            email(settings, message),
+            hostname=settings.smtp_host,
+            port=settings.smtp_port,
+            use_tls=settings.smtp_security == "tls",
+            start_tls=settings.smtp_security == "starttls",
+            username=settings.smtp_user,
+            password=settings.smtp_password,
+            timeout=settings.delivery_timeout_s,
+        )
+    except aiosmtplib.SMTPResponseException as error:
+        raise Undeliverable(f"smtp_{error.code}") from error
+    except (aiosmtplib.SMTPException, OSError) as error:
+        raise Undeliverable("smtp_failed") from error
+
+
+def email(settings: Settings, message: Message) -> EmailMessage:
+    """The message as an e-mail: text and HTML, status and link. A repetition has the same Message-ID."""
+    subject, lines, link = told(_payload.decode(message.payload).data)
+    mail = EmailMessage()
+    mail["From"] = settings.smtp_from
+    mail["To"] = message.destination.address
+    mail["Subject"] = subject
+    mail["Date"] = message.created_at
+    mail["Message-ID"] = f"<{message.id}@{settings.smtp_from.rpartition('@')[2]}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content("\n".join((*lines, "", link)))
+    paragraphs = "".join(f"<p>{escape(line)}</p>" for line in lines)
+    anchor = f'<p><a href="{escape(link)}">{escape(link)}</a></p>'
+    html = f'<!DOCTYPE html><html lang="en-GB"><head><title>{escape(subject)}</title></head><body>{paragraphs}{anchor}'
+    mail.add_alternative(html + "</body></html>", subtype="html")
+    return mail
+
+
+def told(data: SummaryData | AlertData) -> tuple[str, list[str], str]:
+    """Subject, lines and link of a message."""
+    if isinstance(data, AlertData):
+        return f"{data.team}: please look now", [f"{WORDS[data.kind]}. Please look now."], data.link
+    subject = f"{data.team}: {data.kind} summary {data.period}, edition {data.edition}"
+    status = "It was published late." if data.late else "It was published in time."
+    return subject, [f"{subject} is published. {status}", f"Chain head: {data.chain_head}"], data.link
+
+
+# --- webhooks ---
+
+
+async def _post(sender: Sender, message: Message, now: datetime) -> None:
+    """POST the payload to the address that was checked, whatever its name resolves to a moment later."""
+    private = sender.settings.webhook_private_addresses
+    url = checked_url(message.destination.address, private)
+    address = await _resolve(url, private)
+    host = f"[{address}]" if address.version == 6 else str(address)
+    port = f":{url.port}" if url.port else ""
+    headers = {
+        **signed(secret(sender.root, message.destination.destination_id), message.id, message.payload, now),
+        "content-type": "application/json",
+        "host": url.netloc.rpartition("@")[2],
+        "user-agent": "street-triage-log",
+    }
+    try:
+        async with httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=None) as client:
+            async with client.stream(
+                "POST",
+                url._replace(netloc=host + port).geturl(),
+                content=message.payload,
+                headers=headers,
+                extensions={"sni_hostname": url.hostname},
+            ) as response:
+                status = response.status_code
+    except (httpx.HTTPError, OSError) as error:
+        raise Undeliverable("connection_failed") from error
+    if not 200 <= status < 300:
+        raise Undeliverable(f"http_{status}")
+
+
+def checked_url(address: str, private: bool) -> SplitResult:
+    """The parts of a webhook's address. Raises Undeliverable for what is no https address, or carries a login."""
+    try:
+        url = urlsplit(address)
+        _ = url.port
+    except ValueError as error:
+        raise Undeliverable("address_invalid") from error
+    if url.scheme not in (("https", "http") if private else ("https",)) or not url.hostname or "@" in url.netloc:
+        raise Undeliverable("address_invalid")
+    return url._replace(fragment="")
+
+
+async def _resolve(url: SplitResult, private: bool) -> IPv4Address | IPv6Address:
+    """One address of the host. Raises Undeliverable where there is none, or any of them is private."""
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(url.hostname, url.port or 443, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise Undeliverable("unresolved") from error
+    addresses = [ip_address(one[4][0]) for one in found]
+    if not private and not all(map(_is_public, addresses)):
+        raise Undeliverable("address_private")
+    return addresses[0]
+
+
+def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    if isinstance(address, IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is not None:
+            return _is_public(inner)
+    return address.is_global and not address.is_multicast
+
+
+def signed(webhook_secret: str, message_id: UUID, payload: bytes, now: datetime) -> dict[str, str]:
+    """The three headers of Standard Webhooks: HMAC-SHA-256 over id, timestamp and payload."""
+    stamp = int(now.timestamp())
+    key = b64decode(webhook_secret.removeprefix(SECRET_PREFIX))
+    signature = hmac.digest(key, f"msg_{message_id}.{stamp}.".encode() + payload, sha256)
+    return {
+        "webhook-id": f"msg_{message_id}",
+        "webhook-timestamp": str(stamp),
+        "webhook-signature": f"v1,{b64encode(signature).decode()}",
+    }

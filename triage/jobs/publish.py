@@ -1,0 +1,303 @@
+"""Publishing: whatever is due, once, however many processes try.
+
+Rows decide. A period is claimed, computed, stored and announced in one transaction: a process that dies leaves nothing
+behind, and the next one does it all. `now` is the run's clock; the content is cut at the log's head.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import structlog
+from msgspec import Raw, Struct
+from prometheus_client import Counter
+
+from triage import codes
+from triage.log.diversion import RULE
+from triage.store import outbox
+from triage.store.database import UNREACHABLE, Connection, Database
+from triage.store.journal import Journal
+from triage.store.journal import Published as Line
+from triage.store.outbox import SummaryData, SummaryPublished
+from triage.store.summaries import facts, publications
+from triage.store.summaries.publications import Head, Run, Team
+from triage.summaries import editions
+from triage.summaries.causes import causes
+from triage.summaries.editions import Summary, Why
+from triage.summaries.facts import Fact
+from triage.summaries.quarterly import FORCE_LINE
+from triage.summaries.registry import MEASURES_VERSION
+from triage.summaries.schedule import Slot, due_slots, is_late, is_restated
+from triage.times import Period, PeriodKind, parse_period
+
+log = structlog.get_logger(__name__)
+
+PUBLISHED = Counter("triage_summaries_published", "Editions published", ["kind"])
+FAILED = Counter("triage_summary_runs_failed", "Runs that ended without an edition", ["kind"])
+
+_LOST: Final = (asyncpg.UniqueViolationError, asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+"""Another process was faster: nothing is left to do, or it is done at the next waking."""
+
+
+class Published(Struct, frozen=True):
+    """An edition that this run published."""
+
+    team_id: UUID
+    kind: PeriodKind
+    period: str
+    edition: int
+    late: bool
+
+
+Progress = Callable[[int, int], None]
+"""Told how many of how many periods are done."""
+
+
+def _unwatched(done: int, of: int) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a run publishes: the address that messages link to; the journal that remembers editions; how long later
+    entries are gathered before a published period is looked at again; and who is told of the progress.
+    """
+
+    public_url: str = ""
+    journal: Journal | None = None
+    gather: timedelta = timedelta(0)
+    progress: Progress = _unwatched
+
+
+PLAIN: Final = Manner()
+
+
+async def publish_due(database: Database, now: datetime, manner: Manner = PLAIN) -> list[Published]:
+    """Publish everything that is due at `now`: first editions, oldest first, then the restatements.
+
+    Running it again at the same instant changes nothing. A period whose run fails is recorded as failed and does not
+    hold back the others.
+    """
+    await publications.keep_code_lists(database)
+    done: list[Published] = []
+    for team in await publications.teams(database):
+        done += await _publish_team(database, team, now, manner)
+    return done
+
+
+async def publish(
+    database: Database, team: Team, slot: Slot, now: datetime, manner: Manner = PLAIN
+) -> Published | None:
+    """Publish the first edition of a period; None when another process does, or did, or the run failed."""
+    period = slot.period
+    try:
+        async with database.team(team.team_id) as connection:
+            async with connection.transaction(isolation="repeatable_read"):
+                if not await publications.try_claim(connection, team.team_id, period.kind, period.name):
+                    return None
+                if await publications.is_published(connection, team.team_id, period.kind, period.name, "internal"):
+                    return None
+                slot = await publications.tiled(connection, team.team_id, slot)
+                loaded = await publications.load_scope(connection, team, slot, now)
+                head = await publications.head(connection, team.team_id)
+                late = is_late(slot.due_at, now)
+                summary = Summary(
+                    kind=period.kind,
+                    form="internal",
+                    period=period.name,
+                    starts_at=slot.starts_at,
+                    ends_at=slot.ends_at,
+                    due_at=slot.due_at,
+                    edition=1,
+                    published_at=now,
+                    late=late,
+                    as_at_seq=head.seq,
+                    as_at=now,
+                    chain_head=head.link.hex(),
+                    codes_version=codes.version,
+                    codes_digest=codes.digest().hex(),
+                    silent=loaded.scope.silent,
+                    notes=editions.notes(loaded.scope, late),
+                    measures=await asyncio.to_thread(editions.compute, loaded.scope),
+                )
+                await _store(connection, team, slot, summary, head, manner)
+            await _keep(connection, team.team_id, loaded.fresh)
+    except _LOST:
+        return None
+    except Exception as error:
+        await _record_failure(database, team, slot, now, error)
+        return None
+    PUBLISHED.labels(period.kind).inc()
+    return Published(team.team_id, period.kind, period.name, 1, late)
+
+
+async def restate(database: Database, team: Team, run: Run, now: datetime, manner: Manner = PLAIN) -> Published | None:
+    """Publish the next edition of a period if later entries changed a flow measure; None when they did not.
+
+    Compared at the new position and the old instant; computed at the new position and `now`.
+    """
+    slot = _slot_of(run)
+    try:
+        async with database.team(team.team_id) as connection:
+            async with connection.transaction(isolation="repeatable_read"):
+                if not await publications.try_claim(connection, team.team_id, run.kind, run.period):
+                    return None
+                bodies = await publications.all_editions(connection, team.team_id, run.kind, run.period)
+                before = editions.decode(bodies[-1])
+                if before.edition != run.edition:
+                    return None
+                summary, head, fresh = await _next(connection, team, slot, before, editions.decode(bodies[0]), now)
+                if summary is None:
+                    await publications.set_checked(connection, team.team_id, run, head.seq, now)
+                else:
+                    await _store(connection, team, slot, summary, head, manner)
+            await _keep(connection, team.team_id, fresh)
+    except _LOST:
+        return None
+    except Exception as error:
+        log.error("summary_not_restated", kind=run.kind, period=run.period, exc_info=error)
+        FAILED.labels(run.kind).inc()
+        return None
+    if summary is None:
+        return None
+    PUBLISHED.labels(run.kind).inc()
+    return Published(team.team_id, run.kind, run.period, summary.edition, False)
+
+
+async def _publish_team(database: Database, team: Team, now: datetime, manner: Manner) -> list[Published]:
+    await facts.bring_up_to_date(database, team.team_id)
+    async with database.team(team.team_id) as connection:
+        runs = await publications.runs(connection, team.team_id)
+        head = await publications.head(connection, team.team_id)
+    due = [one for one in due_slots(team.calendar, now) if not _has_edition(runs, one.period)]
+    late = [run for run in runs.values() if may_restate(team, run, head.seq, now, manner.gather)]
+    late.sort(key=lambda run: run.due_at)
+    published = []
+    for n, slot in enumerate(due):
+        published.append(await publish(database, team, slot, now, manner))
+        manner.progress(n + 1, len(due) + len(late))
+    for n, run in enumerate(late, len(due)):
+        published.append(await restate(database, team, run, now, manner))
+        manner.progress(n + 1, len(due) + len(late))
+    return [one for one in published if one]
+
+
+def may_restate(team: Team, run: Run, head: int, now: datetime, gather: timedelta = timedelta(0)) -> bool:
+    """Whether a published period is to be looked at again.
+
+    Something was added, or the rules moved on; it is young enough; it was not looked at within `gather`; and it had no
+    edition on this local day yet, nor one later than `now`.
+    """
+    if run.edition is None or run.published_at is None or not is_restated(run.kind, run.ends_at, now):
+        return False
+    if run.checked_seq >= head and run.checked_rules == editions.rules_in_force():
+        return False
+    if now - run.ran_at < gather:
+        return False
+    zone = team.calendar.zone
+    return now.astimezone(zone).date() > run.published_at.astimezone(zone).date()
+
+
+def _has_edition(runs: dict[tuple[PeriodKind, str], Run], period: Period) -> bool:
+    run = runs.get((period.kind, period.name))
+    return run is not None and run.edition is not None
+
+
+def _slot_of(run: Run) -> Slot:
+    """The instants that the period was published for: a calendar changed since changes no past period."""
+    return Slot(parse_period(run.kind, run.period), run.starts_at, run.ends_at, run.due_at)
+
+
+async def _next(
+    connection: Connection, team: Team, slot: Slot, before: Summary, first: Summary, now: datetime
+) -> tuple[Summary | None, Head, list[Fact]]:
+    assert before.as_at and before.as_at_seq is not None
+    then = await publications.load_scope(connection, team, slot, before.as_at, known_at=now)
+    head = await publications.head(connection, team.team_id)
+    at_old_instant = await asyncio.to_thread(editions.compute, then.scope)
+    if not editions.flows_differ(before.measures, at_old_instant):
+        return None, head, then.fresh
+    loaded = await publications.load_scope(connection, team, slot, now)
+    computed = editions.keep_snapshots(await asyncio.to_thread(editions.compute, loaded.scope), first.measures)
+    moved = await publications.moved_since(connection, team.team_id, before.as_at_seq, then.scope)
+    before_flows = [one for one in before.measures if one.kind == "flow"]
+    why = await asyncio.to_thread(causes, before_flows, at_old_instant, then.scope, moved, _elsewhere(before))
+    summary = Summary(
+        kind=before.kind,
+        form="internal",
+        period=before.period,
+        starts_at=before.starts_at,
+        ends_at=before.ends_at,
+        due_at=before.due_at,
+        edition=before.edition + 1,
+        published_at=now,
+        late=before.late,
+        as_at_seq=head.seq,
+        as_at=now,
+        chain_head=head.link.hex(),
+        codes_version=codes.version,
+        codes_digest=codes.digest().hex(),
+        silent=loaded.scope.silent,
+        notes=editions.notes(loaded.scope, before.late),
+        measures=computed,
+        previous=before.edition,
+        changes=editions.changes(before.measures, at_old_instant, computed, why),
+    )
+    return summary, head, loaded.fresh
+
+
+def _elsewhere(before: Summary) -> Why:
+    """What else than entries moved on since an edition: by line, and under the empty name for every line."""
+    moved_on = {
+        "code_lists": before.codes_digest != codes.digest().hex(),
+        "rules": (before.rules, before.measures_version) != (RULE, MEASURES_VERSION),
+    }
+    return {FORCE_LINE: ("force_total",), "": tuple(name for name, has in moved_on.items() if has)}
+
+
+async def _store(connection: Connection, team: Team, slot: Slot, summary: Summary, head: Head, manner: Manner) -> None:
+    assert summary.published_at
+    await publications.add_edition(connection, team.team_id, slot, summary, head)
+    data = SummaryData(
+        team=team.name,
+        kind=summary.kind,
+        form=summary.form,
+        period=summary.period,
+        edition=summary.edition,
+        chain_head=head.link.hex(),
+        late=summary.late,
+        link=f"{manner.public_url}/review/summaries/{summary.kind}/{summary.period}?edition={summary.edition}",
+    )
+    key = f"summary {summary.kind} {summary.period} {summary.form} {summary.edition}"
+    payload = SummaryPublished(timestamp=summary.published_at, data=data)
+    await outbox.enqueue(connection, team.team_id, "summary", key, payload, summary.published_at)
+    if manner.journal:
+        rows = await publications.rows_of(connection, team.team_id, summary)
+        await asyncio.to_thread(_remember, manner.journal, team.team_id, summary.published_at, rows)
+
+
+def _remember(journal: Journal, team_id: UUID, at: datetime, rows: Sequence[tuple[str, str]]) -> None:
+    """Write the edition down outside the database, last before the commit.
+
+    Should the commit fail all the same, the period's next line is the true one.
+    """
+    journal.add(*(Line(at=at, team_id=team_id, table=table, row=Raw(row.encode())) for table, row in rows))
+
+
+async def _keep(connection: Connection, team_id: UUID, fresh: Sequence[Fact]) -> None:
+    """What was published stays so, whatever becomes of these: facts that are not kept are made again."""
+    try:
+        await facts.keep(connection, team_id, fresh)
+    except (*UNREACHABLE, asyncpg.PostgresError) as error:
+        log.warning("facts_not_kept", exc_info=error)
+
+
+async def _record_failure(database: Database, team: Team, slot: Slot, now: datetime, error: Exception) -> None:
+    log.error("summary_failed", kind=slot.period.kind, period=slot.period.name, exc_info=error)
+    FAILED.labels(slot.period.kind).inc()
+    async with database.team(team.team_id) as connection:
+        await publications.record_failure(connection, team.team_id, slot, now)

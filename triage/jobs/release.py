@@ -1,0 +1,393 @@
+"""Releasing: whatever export is due, once, however many processes try.
+
+Rows decide. A release is claimed, cut, protected, frozen and rendered for every agreement in one transaction: a process
+that dies leaves nothing behind, and the next one does it all. It is cut at the position that the log had at the
+cut-off, so that a run that comes late gives the release that one on time would have given.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+import asyncpg
+import structlog
+from msgspec import Struct, structs
+from uuid_utils.compat import uuid7
+
+from triage.exports import records, tables
+from triage.exports.calendar import LATE, TABLE_KINDS, Cut, Dataset, cut, cuts
+from triage.exports.keys import Keys
+from triage.exports.rendering import About, Frozen, FrozenRecords, FrozenTables
+from triage.exports.tables import RULES, Edition
+from triage.exports.tree import CONFIG
+from triage.store.database import Connection, Database
+from triage.store.exports import releases
+from triage.store.exports.releases import Counted, Latest, Stored, Team
+from triage.times import due_at
+
+log = structlog.get_logger(__name__)
+
+REVISED_FOR: Final = timedelta(days=731)
+"""How long after its end published tables may have further editions."""
+QUARTER_DAYS: Final = 365.25 / 4
+LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+_LOST: Final = (asyncpg.UniqueViolationError, asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+"""Another process was faster: it is done."""
+
+
+class Released(Struct, frozen=True):
+    """A release that this run froze."""
+
+    dataset: Dataset
+    period: str
+    edition: int
+
+
+class Unreleased(Exception):
+    """Some of what was due could not be frozen: it is logged, stays due, and is tried again the next time."""
+
+    def __init__(self, names: list[str], released: list[Released]) -> None:
+        super().__init__(f"could not be frozen: {', '.join(names)}")
+        self.names = names
+        self.released = released
+
+
+Progress = Callable[[str, int, int], None]
+"""Told what is worked on, and how many of how many are done."""
+Done = dict[tuple[Dataset, str], Latest]
+
+
+async def release_due(
+    database: Database, keys: Keys, now: datetime, progress: Progress | None = None
+) -> list[Released]:
+    """Freeze everything that is due at `now`, oldest cut-off first; then look again at published tables.
+
+    Running it again at the same instant changes nothing. A release that fails does not hold back the other dataset.
+    Raises Unreleased at the end.
+    """
+    done: list[Released] = []
+    failed: list[str] = []
+    for team in await releases.teams(database):
+        try:
+            done += await release_team(database, keys, team, now, progress)
+        except Unreleased as error:
+            failed += error.names
+            done += error.released
+    if failed:
+        raise Unreleased(failed, done)
+    return done
+
+
+async def release_team(
+    database: Database, keys: Keys, team: Team, now: datetime, progress: Progress | None = None
+) -> list[Released]:
+    """As `release_due`, for one team."""
+    return await _Releasing(database, keys, team, now, progress or _silent).all()
+
+
+async def is_anything_due(database: Database, keys: Keys, now: datetime) -> bool:
+    """Whether `release_due` would find anything to freeze, or published tables to look at."""
+    for team in await releases.teams(database):
+        if await _Releasing(database, keys, team, now, _silent).is_anything_due():
+            return True
+    return False
+
+
+class _Releasing:
+    """One run for one team."""
+
+    def __init__(self, database: Database, keys: Keys, team: Team, now: datetime, progress: Progress) -> None:
+        self._database = database
+        self._keys = keys
+        self._team = team
+        self._now = now
+        self._progress = progress
+        self._failed: list[str] = []
+
+    async def all(self) -> list[Released]:
+        await self._decide_cadences()
+        found = [*await self._first_editions(), *await self._next_editions()]
+        if self._failed:
+            raise Unreleased(self._failed, found)
+        return found
+
+    async def is_anything_due(self) -> bool:
+        async with self._database.team(self._team.team_id) as connection:
+            cadences = await releases.cadences(connection, self._team.team_id)
+            return bool(
+                self._first_months().keys() - cadences.keys()
+                or await self._due(connection, cadences)
+                or await self._again(connection)
+            )
+
+    async def _first_editions(self) -> list[Released]:
+        async with self._database.team(self._team.team_id) as connection:
+            due = await self._due(connection, await releases.cadences(connection, self._team.team_id))
+        found: list[Released] = []
+        failed: set[Dataset] = set()
+        for n, one in enumerate(due):
+            self._progress(f"{one.dataset} {one.period}", n, len(due))
+            if one.dataset not in failed:
+                try:
+                    found += await self._freeze(one)
+                except Exception as error:
+                    # what is due later is judged by this one, or must not take its incidents
+                    failed.add(one.dataset)
+                    self._failed.append(f"{one.dataset} {one.period}")
+                    log.error("release_failed", dataset=one.dataset, period=one.period, exc_info=error)
+        return found
+
+    async def _next_editions(self) -> list[Released]:
+        async with self._database.team(self._team.team_id) as connection:
+            again = await self._again(connection)
+        found: list[Released] = []
+        for n, one in enumerate(again):
+            self._progress(f"{one.dataset} {one.period} again", n, len(again))
+            found += await self._revise(one)
+        return found
+
+    # --- what is due
+
+    async def _due(self, connection: Connection, cadences: dict[int, records.Cadence]) -> list[Cut]:
+        done = await releases.released(connection, self._team.team_id)
+        return [one for one in self._cuts(cadences) if _is_due(one, done)]
+
+    async def _again(self, connection: Connection) -> list[Cut]:
+        done = await releases.released(connection, self._team.team_id)
+        looked = await releases.looked(connection, self._team.team_id)
+        return [one for one in self._tables() if self._to_look_at(one, done, looked)]
+
+    def _cuts(self, cadences: dict[int, records.Cadence]) -> list[Cut]:
+        """Everything whose cut-off has passed, oldest first; tables before records, shorter periods before longer."""
+        found = self._tables()
+        for year, every in cadences.items():
+            found += [one for one in self._of("records", every, self._first(year)) if one.financial_year == year]
+        return sorted(found, key=lambda one: (one.cut_off, one.dataset, one.ends - one.starts))
+
+    def _tables(self) -> list[Cut]:
+        return [one for every in TABLE_KINDS for one in self._of("tables", every, self._team.starts_on)]
+
+    def _of(self, dataset: Dataset, every: records.Cadence, first: date) -> Iterator[Cut]:
+        return cuts(dataset, every, first, self._now, self._team.zone, self._team.day_start_hour)
+
+    def _first(self, year: int) -> date:
+        return max(self._team.starts_on, date(year, 4, 1))
+
+    def _first_months(self) -> dict[int, Cut]:
+        """The first month of every financial year of which a month is over."""
+        months: dict[int, Cut] = {}
+        for month in self._of("records", "monthly", self._team.starts_on):
+            months.setdefault(month.financial_year, month)
+        return months
+
+    async def _decide_cadences(self) -> None:
+        """Decide for every financial year of which a month is over, by the incidents of the twelve months before."""
+        team, months = self._team, self._first_months()
+        async with self._database.team(team.team_id) as connection:
+            if months.keys() <= (await releases.cadences(connection, team.team_id)).keys():
+                return
+        async with self._database.team(team.team_id) as connection, connection.transaction():
+            await releases.alone(connection, team.team_id)
+            decided = await releases.cadences(connection, team.team_id)
+            for year, month in months.items():
+                if year not in decided:
+                    begun = due_at(team.starts_on, _hour(team), team.zone)
+                    since = max(begun, month.ends_at - timedelta(days=365))
+                    days = max(1.0, (month.ends_at - since) / timedelta(days=1))
+                    count = await releases.volume(connection, team.team_id, since, month.ends_at)
+                    every = records.cadence(round(count / days * QUARTER_DAYS))
+                    await releases.decide_cadence(connection, team.team_id, year, every, self._now)
+
+    def _to_look_at(self, one: Cut, done: Done, looked: dict[str, datetime]) -> bool:
+        """Whether a monthly cut-off has passed since published tables were cut or last looked at."""
+        latest = done.get(("tables", one.period))
+        if latest is None or latest.withdrawn or one.every == "yearly" or self._now > one.ends_at + REVISED_FOR:
+            return False
+        last = self._last_monthly_cut_off()
+        return last is not None and last > max(latest.cut_off, looked.get(one.period, LONG_AGO))
+
+    def _last_monthly_cut_off(self) -> datetime | None:
+        return max((one.cut_off for one in self._of("tables", "monthly", self._team.starts_on)), default=None)
+
+    # --- one release
+
+    async def _freeze(self, due: Cut) -> list[Released]:
+        found: list[Released] = []
+        try:
+            async with self._database.team(self._team.team_id) as connection, connection.transaction():
+                await releases.alone(connection, self._team.team_id)
+                done = await releases.released(connection, self._team.team_id)
+                if not _is_due(due, done):
+                    return []
+                seq = await releases.position(connection, self._team.team_id, due.cut_off)
+                number = _next_edition(done, due.dataset, due.period)
+                if due.dataset == "tables":
+                    found.append(await self._tables_of(connection, due, number, seq))
+                else:
+                    found += await self._records_of(connection, due, number, done, seq)
+        except _LOST:
+            return []
+        for one in found:
+            log.info("released", dataset=one.dataset, period=one.period, edition=one.edition)
+        return found
+
+    async def _tables_of(self, connection: Connection, due: Cut, number: int, seq: int) -> Released:
+        team_id = self._team.team_id
+        counted = await self._snapshot(connection, due, due.starts_at, due.ends_at, seq, due.cut_off, False)
+        precedents = await releases.first_editions(connection, team_id, self._year_before(due))
+        edition = await asyncio.to_thread(self._first_edition, due, counted, precedents)
+        edition = _numbered(edition, number)
+        return await self._store(connection, due, FrozenTables(edition, RULES), due.cut_off, seq, ())
+
+    def _first_edition(self, due: Cut, counted: Iterable[Counted], precedents: Iterable[Edition]) -> Edition:
+        key = self._keys.tables
+        members = [tables.place(one.member, key) for one in counted]
+        admitted = tables.admit(due.kind, [one.snapshot for one in precedents], key, RULES)
+        return tables.freeze(due.kind, due.period, admitted, members, key, RULES)
+
+    def _year_before(self, due: Cut) -> list[str]:
+        """The periods of the same kind that began in the twelve months before this one."""
+        found, day = [], due.starts - timedelta(days=1)
+        while (one := cut("tables", due.every, day)).starts >= date(due.starts.year - 1, due.starts.month, 1):
+            found.append(one.period)
+            day = one.starts - timedelta(days=1)
+        return found
+
+    async def _records_of(self, connection: Connection, due: Cut, number: int, done: Done, seq: int) -> list[Released]:
+        """The main file of a period, and the late file of what waits from before it, where that can be shown."""
+        counted = await self._snapshot(connection, due, due.starts_at, due.ends_at, seq, due.cut_off, True)
+        main = FrozenRecords(_EMPTY, records.config_for(due.every, CONFIG))
+        main = await asyncio.to_thread(self._cut, due, due.period, number, main, counted)
+        found = [await self._store(connection, due, main, due.cut_off, seq, counted)]
+        late_period = due.period + LATE
+        waiting = await self._snapshot(connection, due, LONG_AGO, due.starts_at, seq, due.cut_off, True)
+        number = _next_edition(done, due.dataset, late_period)
+        late = FrozenRecords(_EMPTY, records.config_for_late(CONFIG))
+        late = await asyncio.to_thread(self._cut, due, late_period, number, late, waiting)
+        if late.release.rows:
+            late_cut = structs.replace(due, period=late_period)
+            found.append(await self._store(connection, late_cut, late, due.cut_off, seq, waiting))
+        return found
+
+    def _cut(
+        self, due: Cut, period: str, number: int, empty: FrozenRecords, counted: Iterable[Counted]
+    ) -> FrozenRecords:
+        release = records.freeze(
+            f"records/{period}/{number}",
+            [one.member for one in counted],
+            () if period.endswith(LATE) else records.months_between(due.starts, due.ends),
+            self._keys.records,
+            empty.config,
+            zone=self._team.zone,
+            day_start=self._team.day_start_hour,
+        )
+        return structs.replace(empty, release=release)
+
+    async def _snapshot(
+        self,
+        connection: Connection,
+        due: Cut,
+        starts_at: datetime,
+        ends_at: datetime,
+        seq: int,
+        cut_off: datetime,
+        undecided: bool,
+    ) -> list[Counted]:
+        return await releases.snapshot(connection, self._team.team_id, starts_at, ends_at, seq, cut_off, undecided)
+
+    async def _store(
+        self,
+        connection: Connection,
+        due: Cut,
+        frozen: Frozen,
+        cut_off: datetime,
+        seq: int,
+        counted: Iterable[Counted],
+    ) -> Released:
+        match frozen:
+            case FrozenRecords():
+                policy, number = frozen.release.policy, int(frozen.release.name.rsplit("/", 1)[1])
+            case FrozenTables():
+                policy, number = frozen.edition.policy, frozen.edition.edition
+        about = About(due.dataset, due.period, number, cut_off, self._now)
+        members = list(counted)
+        people = {one.member.incident_id: one.member.person_id for one in members}
+        stored = Stored(uuid7(), about, frozen, people)
+        await releases.add(connection, self._team.team_id, stored, due.starts, policy, seq, members)
+        if isinstance(frozen, FrozenTables):
+            await releases.add_summary(connection, self._team.team_id, due, about, frozen.edition, seq)
+        agreements = await releases.agreements_for(connection, self._team.team_id, due.dataset, self._now)
+        await releases.render(connection, self._team.team_id, stored, agreements, self._keys, self._now)
+        return Released(due.dataset, due.period, number)
+
+    # --- a further edition of published tables
+
+    async def _revise(self, published: Cut) -> list[Released]:
+        """The next edition, where enough people changed by the last monthly cut-off; noted, so as not to look twice."""
+        cut_off = self._last_monthly_cut_off()
+        team_id = self._team.team_id
+        assert cut_off
+        try:
+            async with self._database.team(team_id) as connection, connection.transaction():
+                await releases.alone(connection, team_id)
+                looked = await releases.looked(connection, team_id)
+                if looked.get(published.period, LONG_AGO) >= cut_off:
+                    return []
+                await releases.note_looked(connection, team_id, published.period, cut_off)
+                editions = [one for one, _ in await releases.editions(connection, team_id, published.period)]
+                seq = await releases.position(connection, team_id, cut_off)
+                counted = await self._snapshot(
+                    connection, published, published.starts_at, published.ends_at, seq, cut_off, False
+                )
+                edition = await asyncio.to_thread(self._next_edition, editions, counted)
+                if edition is None:
+                    return []
+                frozen = FrozenTables(edition, RULES)
+                found = await self._store(connection, published, frozen, cut_off, seq, ())
+        except _LOST:
+            return []
+        except Exception as error:
+            self._failed.append(f"{published.dataset} {published.period} again")
+            log.error("tables_not_revised", period=published.period, exc_info=error)
+            return []
+        log.info("released", dataset="tables", period=published.period, edition=edition.edition)
+        return [found]
+
+    def _next_edition(self, editions: list[Edition], counted: Iterable[Counted]) -> Edition | None:
+        key = self._keys.tables
+        snapshots = {one.edition: one.snapshot for one in editions}
+        members = [tables.place(one.member, key) for one in counted]
+        return tables.revise(editions[-1], snapshots, members, key, RULES)
+
+
+_EMPTY: Final = records.Release("", CONFIG.policy, (), (), (), (), (), "")
+_POLICY: Final[dict[Dataset, str]] = {"records": CONFIG.policy, "tables": RULES.policy}
+
+
+def _is_due(due: Cut, done: Done) -> bool:
+    """Whether it was never released; or was withdrawn, and the policy is another one now."""
+    latest = done.get((due.dataset, due.period))
+    return latest is None or (latest.withdrawn and latest.policy != _POLICY[due.dataset])
+
+
+def _next_edition(done: Done, dataset: Dataset, period: str) -> int:
+    latest = done.get((dataset, period))
+    return latest.edition + 1 if latest else 1
+
+
+def _numbered(edition: Edition, number: int) -> Edition:
+    """A first edition under another number, after one that was withdrawn."""
+    if number == 1:
+        return edition
+    cells = tuple(structs.replace(cell, edition=number) for cell in edition.cells)
+    return structs.replace(edition, edition=number, cells=cells)
+
+
+def _hour(team: Team) -> time:
+    return time(team.day_start_hour)
+
+
+def _silent(_: str, __: int, ___: int) -> None:
+    """Nobody watches."""

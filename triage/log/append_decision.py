@@ -1,0 +1,523 @@
+"""What one append would do, decided from what was read and nothing else.
+
+No I/O, so that it can be decided again after a lost race. First which items are new (`decide`), then which incidents
+they change and what those now add up to (`regroup`); `triage.store.log.append` reads before and writes after.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Final, NamedTuple
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct, structs
+
+from triage.access.actors import Actor
+from triage.log import effective, links
+from triage.log.canonical import Content, decode_body, differing_fields, modernise
+from triage.log.entries import (
+    Amendment,
+    AnyEntry,
+    Held,
+    NotSameIncident,
+    Nurse,
+    Officer,
+    SameIncident,
+    Withdrawal,
+)
+from triage.log.incident import Incident, fold, person_events
+from triage.log.notices import Notice
+from triage.log.redaction import BLIND, redact
+from triage.log.timeline import PersonEvent
+from triage.people.encryption import DataKey
+from triage.problems import (
+    ENTRY_CONFLICT,
+    ENTRY_ERASED,
+    INCIDENT_FULL,
+    INVALID,
+    NOT_YOURS,
+    FieldError,
+    Listed,
+    Problem,
+)
+
+CHANGED_FOR: Final = timedelta(hours=72)
+"""How long a changed incident stays in the scope of a phone."""
+_events: Final = msgspec.json.Decoder(tuple[PersonEvent, ...])
+OPEN_FOR: Final = timedelta(days=28)
+"""How long an incident without its outcome stays in the scope of a phone."""
+LINKS: Final = (SameIncident, NotSameIncident, Withdrawal)
+"""Kinds that decide which incident ids are one incident."""
+DUPLICATES_SHOWN: Final = 4
+"""Likely duplicates suggested for one incident: more would be no suggestion."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Item:
+    """An entry on its way into the log. `data_key` seals its text, where it has any.
+
+    `received_at` is given only by the demo, whose month lies in the past; else the database's clock says it.
+    """
+
+    id: UUID
+    entry: AnyEntry
+    content: Content
+    actor: Actor
+    skew_ms: int | None
+    released_by: UUID | None = None
+    data_key: DataKey | None = None
+    received_at: datetime | None = None
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """The log's answer to an entry, the same however often it is sent."""
+
+    id: UUID
+    incident_id: UUID
+    seq: int
+    status: str
+    received_at: datetime
+    clock_skew_ms: int | None
+    notices: tuple[Notice, ...]
+
+
+class Stale(Struct, frozen=True):
+    """The account or device no longer stands as it was when the request signed in."""
+
+
+STALE: Final = Stale()
+Result = Receipt | Problem | Stale
+
+
+class HeldRow(NamedTuple):
+    """An entry of the log under an id that was asked for."""
+
+    seq: int
+    id: UUID
+    incident_id: UUID
+    kind: str
+    author: UUID
+    profession: str
+    device: UUID | None
+    received_at: datetime
+    skew_ms: int | None
+    body: bytes
+    sealed: bytes | None
+    key_ref: UUID | None
+    notices: str
+    erased: bool
+
+
+class IncidentRow(NamedTuple):
+    """What is stored of an incident and needed to change it."""
+
+    id: UUID
+    blind: bool
+    root: UUID
+    seq: int
+    duplicates: list[UUID]
+    people: list[UUID]
+    related: bytes
+    log_ref: str | None
+    occurred_at: datetime
+    area: str
+    age_band: str | None
+    sex: str | None
+    family: UUID | None
+    status: str
+
+
+class Told(NamedTuple):
+    """That an intent of the incident was served to a health account on a device."""
+
+    incident_id: UUID
+    staff_id: UUID
+    device_id: UUID | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Read:
+    """The log as it was read: all of it is still true when the head has not moved."""
+
+    seq: int
+    link: bytes
+    now: datetime
+    held: dict[UUID, HeldRow] = field(default_factory=dict)
+    entries: dict[UUID, Held] = field(default_factory=dict)
+    rows: dict[tuple[UUID, bool], IncidentRow] = field(default_factory=dict)
+    told: list[Told] = field(default_factory=list)
+    stale: frozenset[int] = frozenset()
+    texts: dict[UUID, bytes | None] = field(default_factory=dict)
+    people: frozenset[UUID] = frozenset()
+    """Whose incidents were all read."""
+
+    def root(self, incident_id: UUID) -> UUID:
+        """The id under which the incident answers."""
+        row = self.rows.get((incident_id, False))
+        return row.root if row else incident_id
+
+
+def held_of(
+    seq: int,
+    id: UUID,
+    incident_id: UUID,
+    received_at: datetime,
+    author: UUID,
+    profession: str,
+    role: str,
+    device: UUID | None,
+    skew_ms: int | None,
+    blind: bool,
+    released_by: UUID | None,
+    body: bytes,
+) -> Held:
+    """An entry of the log from its columns, with retired codes read as today's."""
+    entry = modernise(decode_body(body))
+    # the same id as asyncpg decodes it: its hash is not computed in Python each time
+    structs.force_setattr(entry, "incident_id", incident_id)
+    return Held(
+        seq=seq,
+        id=id,
+        entry=entry,
+        received_at=received_at,
+        author=author,
+        profession=profession,
+        role=role,
+        device=device,
+        skew_ms=skew_ms,
+        blind=blind,
+        released_by=released_by,
+    )
+
+
+@dataclass(slots=True)
+class Addition:
+    """A new entry, with its item and what its author is told."""
+
+    item: Item
+    held: Held
+    notices: tuple[Notice, ...]
+
+
+@dataclass(slots=True)
+class Decision:
+    """One result an item, and what is new."""
+
+    results: list[Result]
+    added: list[Addition]
+
+
+GiveNotices = Callable[[Item, datetime, bool | None, Sequence[Held]], tuple[Notice, ...]]
+"""item, received_at, whether the entry it names is held (None: it names none), entries of the incident -> notices"""
+
+
+# --- which items are new ---
+
+
+def decide(read: Read, items: Sequence[Item], limit: int, give_notices: GiveNotices) -> Decision:
+    """One result for each item, in order; an id sent twice at once obeys the same rules as one sent twice."""
+    return _Deciding(read, limit, give_notices).all(items)
+
+
+class _Deciding:
+    """The items decided so far: what is new, and each incident's entries including the new ones."""
+
+    def __init__(self, read: Read, limit: int, give_notices: GiveNotices) -> None:
+        self.read = read
+        self.limit = limit
+        self.give_notices = give_notices
+        self.fresh: dict[UUID, Addition] = {}
+        self.incidents: dict[UUID, list[Held]] = {}
+        for held in read.entries.values():
+            self.incidents.setdefault(read.root(held.entry.incident_id), []).append(held)
+
+    def all(self, items: Sequence[Item]) -> Decision:
+        results = [STALE if n in self.read.stale else self.one(item) for n, item in enumerate(items)]
+        return Decision(results, list(self.fresh.values()))
+
+    def one(self, item: Item) -> Result:
+        if (held := self.read.held.get(item.id)) is not None:
+            return _again(item, held, self.read.texts)
+        if (earlier := self.fresh.get(item.id)) is not None:
+            return _twice(item, earlier)
+        incident = self.incidents.setdefault(self.read.root(item.entry.incident_id), [])
+        if len(incident) >= self.limit:
+            return INCIDENT_FULL.problem()
+        target = self.target(item)
+        if target is not None and (problem := self.change_refused(item, target)) is not None:
+            return problem
+        addition = self.add(item, incident, target)
+        self.fresh[item.id] = addition
+        incident.append(addition.held)
+        return _receipt(addition, "stored")
+
+    def target(self, item: Item) -> Held | None:
+        """What an amendment or withdrawal names, if it is held and not hidden from its author.
+
+        Health accounts can change nothing of the police, and most police entries are not there for them; only of a
+        contact, which they do see, does it tell nothing to say that it is not theirs.
+        """
+        name = named(item.entry)
+        if name is None:
+            return None
+        target = self.fresh[name].held if name in self.fresh else self.read.entries.get(name) or self.elsewhere(name)
+        if target is None:
+            return None
+        hidden = item.actor.side == "health" and target.profession == "police" and not isinstance(target.entry, Officer)
+        return None if hidden else target
+
+    def elsewhere(self, name: UUID) -> Held | None:
+        """An entry of another incident, which a link may yet join to this one."""
+        row = self.read.held.get(name)
+        return row and Held(
+            seq=row.seq,
+            id=row.id,
+            entry=decode_body(row.body),
+            received_at=row.received_at,
+            author=row.author,
+            profession=row.profession,
+            role="",
+        )
+
+    def change_refused(self, item: Item, target: Held) -> Problem | None:
+        own = target.author == item.actor.staff_id
+        if not own and item.actor.role != effective.LEADS[target.profession]:
+            return NOT_YOURS.problem()
+        if not isinstance(item.entry, Amendment):
+            return None
+        content = item.entry.entry
+        if not isinstance(target.entry, Amendment) and effective.kind(content) != effective.kind(target.entry):
+            return _fault(INVALID, "entry.kind", "mismatch", "An amendment keeps the kind of what it amends.")
+        judgement = getattr(content, "s136_justified", None)
+        if not own and isinstance(target.entry, Nurse) and judgement not in (None, target.entry.s136_justified):
+            return _fault(NOT_YOURS, "entry.s136_justified", "not_yours", "Only its author may change a judgement.")
+        return None
+
+    def add(self, item: Item, incident: Sequence[Held], target: Held | None) -> Addition:
+        entry, actor, read = item.entry, item.actor, self.read
+        assert actor.staff_id and actor.profession
+        received_at = item.received_at or read.now
+        if item.skew_ms is None and entry.captured_at > received_at:
+            item = replace(item, skew_ms=(entry.captured_at - received_at) // timedelta(milliseconds=1))
+        held = Held(
+            seq=read.seq + len(self.fresh) + 1,
+            id=item.id,
+            entry=modernise(entry),
+            received_at=received_at,
+            author=actor.staff_id,
+            profession=actor.profession,
+            role=actor.role,
+            device=actor.device_id,
+            skew_ms=item.skew_ms,
+            blind=judges(entry) and _is_blind(actor, incident, read.told),
+            released_by=item.released_by,
+        )
+        together = target is not None and read.root(target.entry.incident_id) == read.root(entry.incident_id)
+        target_held = None if named(entry) is None else together
+        return Addition(item, held, self.give_notices(item, received_at, target_held, incident))
+
+
+def named(entry: AnyEntry) -> UUID | None:
+    """The entry that this one amends or withdraws."""
+    match entry:
+        case Amendment():
+            return entry.amends
+        case Withdrawal():
+            return entry.withdraws
+        case _:
+            return None
+
+
+def judges(entry: AnyEntry) -> bool:
+    """Whether the entry holds a nurse's judgement of s136."""
+    content = entry.entry if isinstance(entry, Amendment) else entry
+    return getattr(content, "s136_justified", None) is not None
+
+
+def _is_blind(actor: Actor, incident: Sequence[Held], told: Sequence[Told]) -> bool:
+    """Whether the service had served this account and device no intent of the incident.
+
+    It serves intents to a nurse only after her own judgement, and to others on the health side only as noted in `told`.
+    """
+    ids = {held.entry.incident_id for held in incident}
+    served = [(held.author, held.device) for held in incident if judges(held.entry)]
+    served += [(row.staff_id, row.device_id) for row in told if row.incident_id in ids]
+    return not any(
+        account == actor.staff_id or (device is not None and device == actor.device_id) for account, device in served
+    )
+
+
+def _again(item: Item, held: HeldRow, texts: Mapping[UUID, bytes | None]) -> Result:
+    if held.erased:
+        return ENTRY_ERASED.problem()
+    stored = Content(held.body, texts.get(held.id))
+    if stored != item.content:
+        return _conflict(item, stored, held.author)
+    # notices rest on what their author may see
+    notices = held.notices if held.author == item.actor.staff_id else "[]"
+    return Receipt(
+        id=held.id,
+        incident_id=held.incident_id,
+        seq=held.seq,
+        status="duplicate",
+        received_at=held.received_at,
+        clock_skew_ms=held.skew_ms,
+        notices=msgspec.json.decode(notices, type=tuple[Notice, ...]),
+    )
+
+
+def _twice(item: Item, earlier: Addition) -> Result:
+    if earlier.item.content != item.content:
+        return _conflict(item, earlier.item.content, earlier.held.author)
+    return _receipt(earlier, "duplicate")
+
+
+def _receipt(addition: Addition, status: str) -> Receipt:
+    held = addition.held
+    return Receipt(
+        id=held.id,
+        incident_id=held.entry.incident_id,
+        seq=held.seq,
+        status=status,
+        received_at=held.received_at,
+        clock_skew_ms=held.skew_ms,
+        notices=addition.notices,
+    )
+
+
+def _conflict(item: Item, stored: Content, author: UUID) -> Problem:
+    """Only the author of what is stored learns where the two differ."""
+    if item.actor.staff_id != author:
+        return ENTRY_CONFLICT.problem()
+    differing = differing_fields(stored, item.content)
+    return ENTRY_CONFLICT.problem(
+        errors=tuple(FieldError(name, "differs", "Differs from what is stored under this id.") for name in differing)
+    )
+
+
+def _fault(listed: Listed, name: str, code: str, message: str) -> Problem:
+    return listed.problem(errors=(FieldError(name, code, message),))
+
+
+# --- what the incidents now add up to ---
+
+
+@dataclass
+class Group:
+    """One incident as it stands after the append. `moved`: it was joined or parted. `grown`: it has a new entry."""
+
+    root: UUID
+    ids: tuple[UUID, ...]
+    entries: list[Held]
+    full: Incident
+    moved: bool = False
+    grown: bool = False
+    related: tuple[PersonEvent, ...] = ()
+    duplicates: tuple[UUID, ...] = ()
+    family: UUID | None = None
+    served: dict[tuple[str, str, bool], bytes] = field(default_factory=dict)
+    """Views as served, by side, level and blindness."""
+
+    @cached_property
+    def visible(self) -> list[Held]:
+        """What a health device may add up before its judgement."""
+        return redact(self.entries, BLIND)
+
+    @cached_property
+    def blind(self) -> Incident | None:
+        """What those add up to who may not know of an intent; None where nothing is visible to them."""
+        return fold(self.visible, ids=self.ids) if self.visible else None
+
+    @cached_property
+    def outline(self) -> Incident | None:
+        """What the blind row is written from. No column of it rests on what is hidden once a contact is in force,
+        but its place in the log and its flags; of these it may hold more than are shown."""
+        contacts = self.visible and self.full.record.contacts and not self.full.record.training
+        return self.full if contacts else self.blind
+
+
+def regroup(read: Read, added: Sequence[Addition], items: Sequence[Item] = ()) -> list[Group]:
+    """Every incident that was read, and every one that the items belong to or name, with the new entries."""
+    touched = {i for item in items for i in names_incidents(item.entry)}
+    every = [*read.entries.values(), *(addition.held for addition in added)]
+    statements = [held for held in every if isinstance(held.entry, LINKS)]
+    parts = links.components(statements) if statements else ()
+    family_of = links.families(statements) if statements else {}
+    ids_of = {i: part.incident_ids for part in parts for i in part.incident_ids}
+    found: dict[tuple[UUID, ...], list[Held]] = {ids_of.get(i, (i,)): [] for i in touched}
+    for held in every:
+        i = held.entry.incident_id
+        found.setdefault(ids_of.get(i, (i,)), []).append(held)
+    answered: dict[UUID, set[UUID]] = {}
+    for row in read.rows.values():
+        answered.setdefault(row.root, set()).add(row.id)
+    return [
+        _group(ids, entries, read, family_of.get(ids[0]), answered.get(ids[0], ids[:1]))
+        for ids, entries in found.items()
+        if entries
+    ]
+
+
+def names_incidents(entry: AnyEntry) -> tuple[UUID, ...]:
+    """The incident ids that an entry bears on."""
+    if isinstance(entry, SameIncident | NotSameIncident):
+        return entry.incident_id, entry.other_incident_id
+    return (entry.incident_id,)
+
+
+def _group(
+    ids: tuple[UUID, ...], entries: list[Held], read: Read, family: UUID | None, answered: Collection[UUID]
+) -> Group:
+    """`answered`: the ids that the incident answered to before. What left it takes the entry that parts them along."""
+    before = read.rows.get((ids[0], False))
+    related = _events.decode(before.related) if before else ()
+    return Group(
+        root=ids[0],
+        ids=ids,
+        entries=entries,
+        full=fold(entries, related, ids=ids),
+        moved=len(answered) != len(ids) or any(read.root(i) != ids[0] or _family_changed(read, i, family) for i in ids),
+        grown=max(held.seq for held in entries) > read.seq,
+        related=related,
+        duplicates=tuple(before.duplicates) if before else (),
+        family=family,
+    )
+
+
+def _family_changed(read: Read, incident_id: UUID, family: UUID | None) -> bool:
+    row = read.rows.get((incident_id, False))
+    return row is not None and (row.family or incident_id) != (family or incident_id)
+
+
+def relate(groups: Sequence[Group]) -> None:
+    """Grade incidents again with what others of the same person contribute."""
+    concerned = [group for group in groups if group.full.people or group.related]
+    contributed = {group.root: person_events(group.full) for group in concerned}
+    for group in concerned:
+        events = [
+            event
+            for other in concerned
+            if other is not group and not set(other.full.people).isdisjoint(group.full.people)
+            for event in contributed[other.root]
+        ]
+        by_key = {(event.at, event.code, event.entry, event.incident): event for event in events}
+        related = tuple(by_key[key] for key in sorted(by_key))
+        if related != group.related:
+            group.related = related
+            group.full = fold(group.entries, related, ids=group.ids)
+
+
+def emptied(read: Read, groups: Sequence[Group]) -> list[UUID]:
+    """Incidents that were nothing but an id that a link named, and that no link names any more."""
+    known = {i for group in groups for i in group.ids}
+    return list({row.id for row in read.rows.values()} - known)
+
+
+def changes_people(group: Group, read: Read) -> bool:
+    """Whether other people are concerned by the incident than before, or by one of the ids that it answers to."""
+    if not (group.grown or group.moved):
+        return False
+    before = (row.people if (row := read.rows.get((i, False))) else () for i in group.ids)
+    return any(set(people) != set(group.full.people) for people in before)

@@ -1,0 +1,1 @@
+"""Who may sign in: staff, devices, enrolment, sessions."""

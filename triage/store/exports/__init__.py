@@ -1,0 +1,1 @@
+"""Frozen releases in PostgreSQL: releases, agreements, downloads."""

@@ -1,0 +1,165 @@
+"""Partners' agreements and tokens, as the owner of the database signs and revokes them."""
+
+from datetime import datetime
+from typing import cast
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+from triage.access.actors import new_token, token_hash
+from triage.exports import members as m
+from triage.exports.calendar import Dataset
+from triage.exports.keys import Keys
+from triage.exports.rendering import Agreed
+from triage.exports.scope import Body, Scope, columns_for, faults
+from triage.store.access.sign_in import SQL as ACCESS
+from triage.store.exports import releases
+from triage.store.statements import load
+
+SQL = load("agreements")
+
+TOKEN_NAME: int = 8
+"""Hex digits of a token's hash by which it is listed and revoked."""
+
+
+class AgreementFault(Exception):
+    """An agreement that cannot be signed; the message says why."""
+
+
+class NewAgreement(Struct, frozen=True, kw_only=True):
+    """What a partner gets, what for, and until when. Columns and areas: None is all that the kind of body may get."""
+
+    agreement_id: UUID
+    partner_id: UUID
+    datasets: tuple[Dataset, ...]
+    purpose: str
+    contact: str
+    expires_at: datetime
+    columns: tuple[str, ...] | None = None
+    areas: tuple[str, ...] | None = None
+
+
+class ListedPartner(Struct, frozen=True):
+    """A partner organisation."""
+
+    partner_id: UUID
+    name: str
+    body: str
+    revoked_at: datetime | None
+
+
+class ListedAgreement(Struct, frozen=True):
+    """An agreement as signed."""
+
+    agreement_id: UUID
+    partner_id: UUID
+    datasets: list[str]
+    columns: list[str]
+    areas: list[str]
+    purpose: str
+    contact: str
+    signed_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+
+
+class ListedToken(Struct, frozen=True):
+    """A partner's token, by the first digits of its hash."""
+
+    name: str
+    partner_id: UUID
+    created_at: datetime
+    used_at: datetime | None
+    revoked_at: datetime | None
+
+
+async def sign(connection: asyncpg.Connection, team_id: UUID, new: NewAgreement, keys: Keys, now: datetime) -> int:
+    """Sign an agreement and render every release that it covers, in the caller's transaction; how many those are.
+
+    Raises AgreementFault: unknown or revoked partner, a column or area that no file of such a body has, an expiry that
+    has passed, or an agreement in force for the same dataset.
+    """
+    await releases.alone(connection, team_id)
+    body = await _body(connection, team_id, new.partner_id)
+    scope = Scope(
+        str(new.partner_id),
+        body,
+        columns_for(body) if new.columns is None else new.columns,
+        m.AREA.classes if new.areas is None else new.areas,
+    )
+    if found := faults(scope):
+        raise AgreementFault(f"in no release, or not for a body of the kind {body}: {', '.join(found)}")
+    if new.expires_at <= now:
+        raise AgreementFault("the agreement would have expired already")
+    await connection.execute(SQL.end_expired, team_id, new.partner_id, now)
+    try:
+        await connection.execute(
+            SQL.sign,
+            team_id,
+            new.agreement_id,
+            new.partner_id,
+            new.datasets,
+            scope.columns,
+            scope.areas,
+            new.purpose,
+            new.contact,
+            now,
+            new.expires_at,
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise AgreementFault("an agreement for the same dataset is in force: revoke it first") from error
+    agreed = Agreed(new.agreement_id, scope, new.purpose)
+    standing = await releases.standing(connection, team_id, new.datasets)
+    for stored in standing:
+        whole = await releases.load_rows(connection, team_id, stored)
+        await releases.render(connection, team_id, whole, [agreed], keys, now)
+    return len(standing)
+
+
+async def _body(connection: asyncpg.Connection, team_id: UUID, partner_id: UUID) -> Body:
+    row = await connection.fetchrow(SQL.partner, team_id, partner_id)
+    if row is None or row["revoked"]:
+        raise AgreementFault("there is no such partner in this team, or it was revoked")
+    return cast(Body, row["body"])
+
+
+async def add_token(connection: asyncpg.Connection, team_id: UUID, partner_id: UUID) -> str:
+    """A further token of a partner, shown once. Raises AgreementFault for an unknown or revoked partner."""
+    await _body(connection, team_id, partner_id)
+    token = new_token()
+    await connection.execute(ACCESS.add_token, token_hash(token), team_id, None, partner_id)
+    return token
+
+
+async def revoke_token(
+    connection: asyncpg.Connection, team_id: UUID, partner_id: UUID, name: str, now: datetime
+) -> bool:
+    """Revoke the token of this name, at once on every process; False where there is none that works."""
+    rows = await connection.fetch(SQL.revoke_token, team_id, partner_id, name, now)
+    return bool(rows)
+
+
+async def revoke_agreement(connection: asyncpg.Connection, team_id: UUID, agreement_id: UUID, now: datetime) -> bool:
+    """End an agreement; False where there is none in force."""
+    return await connection.fetchval(SQL.revoke_agreement, team_id, agreement_id, now) is not None
+
+
+async def revoke_partner(connection: asyncpg.Connection, team_id: UUID, partner_id: UUID, now: datetime) -> bool:
+    """End all access of a partner; False where there is none."""
+    return await connection.fetchval(SQL.revoke_partner, team_id, partner_id, now) is not None
+
+
+async def partners(connection: asyncpg.Connection, team_id: UUID) -> list[ListedPartner]:
+    """Every partner of a team."""
+    return [ListedPartner(*row) for row in await connection.fetch(SQL.partners, team_id)]
+
+
+async def agreements(connection: asyncpg.Connection, team_id: UUID) -> list[ListedAgreement]:
+    """Every agreement of a team, in the order of signing."""
+    return [ListedAgreement(*row) for row in await connection.fetch(SQL.agreements, team_id)]
+
+
+async def tokens(connection: asyncpg.Connection, team_id: UUID) -> list[ListedToken]:
+    """Every token of every partner, without the token."""
+    return [ListedToken(*row) for row in await connection.fetch(SQL.tokens, team_id)]

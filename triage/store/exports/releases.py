@@ -1,0 +1,426 @@
+"""Releases in the database: what a cut is made from, what it froze, and the files as each agreement gets them."""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from typing import Final, TypeVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import msgspec
+from msgspec import Struct, structs
+
+from triage.exports import protected, rendering
+from triage.exports.calendar import Cut, Dataset
+from triage.exports.files import File
+from triage.exports.keys import Keys
+from triage.exports.members import Member
+from triage.exports.projection import gather, member
+from triage.exports.records import Cadence, FrozenRow, Release
+from triage.exports.rendering import About, Agreed, Frozen, FrozenRecords, FrozenTables, Rendered
+from triage.exports.scope import Scope
+from triage.exports.tables import Edition
+from triage.log.append_decision import held_of
+from triage.log.entries import Held
+from triage.log.timeline import PersonEvent
+from triage.store.database import Connection, Database
+from triage.store.statements import load
+
+SQL = load("releases")
+
+PATIENCE_S: Final = 900.0
+"""A release of a million rows takes its time, and so does waiting for another process that cuts one."""
+PAGE: Final = 2_000
+"""Incidents added up at once."""
+ROWS: Final = 50_000
+"""Frozen rows written by one statement."""
+CHUNK: Final = 256 * 1024
+"""Bytes of a stored piece of a file; the last one may be shorter."""
+
+_related = msgspec.json.Decoder(tuple[PersonEvent, ...]).decode
+
+T = TypeVar("T")
+
+
+class Team(Struct, frozen=True):
+    """A team with its calendar."""
+
+    team_id: UUID
+    zone: ZoneInfo
+    day_start_hour: int
+    starts_on: date
+
+
+class Latest(Struct, frozen=True):
+    """The latest edition of a period of a dataset."""
+
+    edition: int
+    policy: str
+    cut_off: datetime
+    released_at: datetime
+    withdrawn: bool
+
+
+class Counted(Struct, frozen=True):
+    """A member with every incident id that it answers to."""
+
+    member: Member
+    incident_ids: tuple[UUID, ...]
+
+
+class Stored(Struct, frozen=True):
+    """A release as stored; `people` tells the person of every released incident."""
+
+    release_id: UUID
+    about: About
+    frozen: Frozen
+    people: dict[UUID, UUID | None]
+
+
+async def teams(database: Database) -> list[Team]:
+    """Every team."""
+    async with database.anyone() as connection:
+        rows = await connection.fetch(SQL.teams)
+    return [Team(r["team_id"], ZoneInfo(r["zone"]), r["day_start_hour"], r["starts_on"]) for r in rows]
+
+
+async def alone(connection: Connection, team_id: UUID) -> None:
+    """Wait until no other process cuts a release of this team, and keep others out until the transaction ends."""
+    await connection.execute(SQL.alone, team_id, timeout=PATIENCE_S)
+
+
+# --- what is done
+
+
+async def released(connection: Connection, team_id: UUID) -> dict[tuple[Dataset, str], Latest]:
+    """The latest edition of every period."""
+    rows = await connection.fetch(SQL.released, team_id)
+    return {(row["dataset"], row["period"]): Latest(*list(row.values())[2:]) for row in rows}
+
+
+async def cadences(connection: Connection, team_id: UUID) -> dict[int, Cadence]:
+    """How often record files are cut, by financial year, where that is decided."""
+    return {row["financial_year"]: row["cadence"] for row in await connection.fetch(SQL.cadences, team_id)}
+
+
+async def volume(connection: Connection, team_id: UUID, starts_at: datetime, ends_at: datetime) -> int:
+    """How many incidents occurred in a stretch of time, as known now."""
+    found: int = await connection.fetchval(SQL.volume, team_id, starts_at, ends_at)
+    return found
+
+
+async def decide_cadence(connection: Connection, team_id: UUID, year: int, cadence: Cadence, at: datetime) -> None:
+    """Decide once for a financial year. Raises asyncpg.UniqueViolationError when it was decided."""
+    await connection.execute(SQL.decide_cadence, team_id, year, cadence, at)
+
+
+async def looked(connection: Connection, team_id: UUID) -> dict[str, datetime]:
+    """Until which cut-off published tables were looked at for a further edition, by period."""
+    return {row["period"]: row["looked_at"] for row in await connection.fetch(SQL.looked, team_id)}
+
+
+async def note_looked(connection: Connection, team_id: UUID, period: str, at: datetime) -> None:
+    """As `looked`."""
+    await connection.execute(SQL.note_looked, team_id, period, at)
+
+
+# --- the snapshot
+
+
+async def position(connection: Connection, team_id: UUID, cut_off: datetime) -> int:
+    """The last position in the log that was received before the cut-off."""
+    found: int = await connection.fetchval(SQL.position, team_id, cut_off, timeout=PATIENCE_S)
+    return found
+
+
+async def snapshot(
+    connection: Connection,
+    team_id: UUID,
+    starts_at: datetime,
+    ends_at: datetime,
+    seq: int,
+    cut_off: datetime,
+    undecided: bool,
+) -> list[Counted]:
+    """The incidents of a stretch of time as they stood at a position in the log; only those in no record file if asked.
+
+    What did not change since stands as it is now; what did is added up again from the entries up to there, joined by
+    the links there were.
+    """
+    rows = await connection.fetch(
+        SQL.candidates, team_id, starts_at, ends_at, seq, "undecided" if undecided else None, timeout=PATIENCE_S
+    )
+    related = {row["id"]: _related(row["related"]) for row in rows}
+    changed = [row["id"] for row in rows if row["changed"]]
+    found: list[Counted] = []
+    for page in _pages([row["id"] for row in rows if not row["changed"]], PAGE):
+        found += await _add_up(connection, team_id, page, seq, related, cut_off)
+    if changed:
+        await _forget_later(connection, team_id, changed, seq, related)
+        found += await _add_up(connection, team_id, changed, seq, related, cut_off)
+    found = [one for one in found if starts_at <= one.member.occurred_at < ends_at]
+    found.sort(key=lambda one: one.member.incident_id)
+    return await _undecided(connection, team_id, found) if undecided else found
+
+
+async def _add_up(
+    connection: Connection,
+    team_id: UUID,
+    roots: Sequence[UUID],
+    seq: int,
+    related: dict[UUID, tuple[PersonEvent, ...]],
+    cut_off: datetime,
+) -> list[Counted]:
+    rows = await connection.fetch(SQL.entries_until, team_id, roots, seq, timeout=PATIENCE_S)
+    return await asyncio.to_thread(_counted, rows, related, cut_off)
+
+
+def _counted(
+    rows: Iterable[asyncpg.Record], related: dict[UUID, tuple[PersonEvent, ...]], cut_off: datetime
+) -> list[Counted]:
+    found = []
+    for entries in gather(held_of(*row) for row in rows):
+        ids = _ids(entries)
+        others = next((related[i] for i in ids if i in related), ())
+        one = member(entries, others, cut_off)
+        if one is not None:
+            found.append(Counted(one, ids))
+    return found
+
+
+def _ids(entries: Iterable[Held]) -> tuple[UUID, ...]:
+    return tuple(sorted({one.entry.incident_id for one in entries}))
+
+
+async def _forget_later(
+    connection: Connection,
+    team_id: UUID,
+    roots: Iterable[UUID],
+    seq: int,
+    related: dict[UUID, tuple[PersonEvent, ...]],
+) -> None:
+    named = {event.entry for root in roots for event in related[root]}
+    later = {row["id"] for row in await connection.fetch(SQL.after, team_id, list(named), seq)}
+    for root in roots:
+        related[root] = tuple(event for event in related[root] if event.entry not in later)
+
+
+async def _undecided(connection: Connection, team_id: UUID, found: list[Counted]) -> list[Counted]:
+    """Without those of which any id is in a record file: what was released apart is not released again as one."""
+    ids = [i for one in found for i in one.incident_ids]
+    rows = await connection.fetch(SQL.decided, team_id, ids, timeout=PATIENCE_S)
+    decided = {row["incident_id"] for row in rows}
+    return [one for one in found if decided.isdisjoint(one.incident_ids)]
+
+
+# --- what is frozen
+
+
+async def add(
+    connection: Connection,
+    team_id: UUID,
+    stored: Stored,
+    first_day: date,
+    policy: str,
+    seq: int,
+    counted: Sequence[Counted],
+) -> None:
+    """Freeze a release: its rows, with every incident it decided, or its cells and members."""
+    about, body = stored.about, rendering.pack(stored.frozen)
+    await connection.execute(
+        SQL.add_release,
+        team_id,
+        stored.release_id,
+        about.dataset,
+        about.period,
+        about.edition,
+        policy,
+        first_day,
+        about.cut_off,
+        about.released_at,
+        seq,
+        rendering.digest(stored.frozen),
+        body,
+    )
+    if isinstance(stored.frozen, FrozenRecords):
+        rows = list(_decided(stored.frozen.release, stored.people, counted))
+        for page in _pages(rows, ROWS):
+            await connection.execute(
+                SQL.add_rows, team_id, stored.release_id, policy, *zip(*page, strict=True), timeout=PATIENCE_S
+            )
+
+
+_Decided = tuple[UUID, UUID | None, int | None, int | None, str | None]
+
+
+def _decided(release: Release, people: dict[UUID, UUID | None], counted: Iterable[Counted]) -> Iterator[_Decided]:
+    """Released rows; then what the limit of a person withheld, and the other ids of joined incidents."""
+    for row in release.rows:
+        yield row.incident_id, people[row.incident_id], row.number, row.group, ",".join(row.values)
+    gone = {row.incident_id for row in release.rows} | set(release.capped)
+    for incident in release.capped:
+        yield incident, people[incident], None, None, None
+    for one in counted:
+        if one.member.incident_id in gone:
+            for other in one.incident_ids:
+                if other != one.member.incident_id:
+                    yield other, one.member.person_id, None, None, None
+
+
+async def load_rows(connection: Connection, team_id: UUID, stored: Stored) -> Stored:
+    """A stored record release with its rows and people; tables as they are."""
+    if isinstance(stored.frozen, FrozenTables):
+        return stored
+    rows = await connection.fetch(SQL.rows, team_id, stored.release_id, timeout=PATIENCE_S)
+    frozen = tuple(FrozenRow(r["number"], r["grouped"], r["incident_id"], tuple(r["classes"].split(","))) for r in rows)
+    release = structs.replace(stored.frozen.release, rows=frozen)
+    return structs.replace(
+        stored,
+        frozen=structs.replace(stored.frozen, release=release),
+        people={row["incident_id"]: row["person_id"] for row in rows},
+    )
+
+
+async def standing(connection: Connection, team_id: UUID, datasets: Iterable[Dataset]) -> list[Stored]:
+    """Every release of these datasets that was not withdrawn, without rows."""
+    return [_stored(row) for row in await connection.fetch(SQL.standing, team_id, list(datasets))]
+
+
+async def everything(connection: Connection, team_id: UUID) -> list[tuple[Stored, bytes]]:
+    """Every release, the withdrawn ones too, without rows, each with the digest that was stored."""
+    return [(_stored(row), row["sha256"]) for row in await connection.fetch(SQL.everything, team_id)]
+
+
+def _stored(row: asyncpg.Record) -> Stored:
+    about = About(row["dataset"], row["period"], row["edition"], row["cut_off"], row["released_at"])
+    return Stored(row["release_id"], about, rendering.unpack(row["body"]), {})
+
+
+async def editions(connection: Connection, team_id: UUID, period: str) -> list[tuple[Edition, datetime]]:
+    """Every edition of a period's tables, oldest first, with its cut-off."""
+    return [
+        (frozen.edition, row["cut_off"])
+        for row in await connection.fetch(SQL.editions, team_id, period)
+        if isinstance(frozen := rendering.unpack(row["body"]), FrozenTables)
+    ]
+
+
+async def first_editions(connection: Connection, team_id: UUID, periods: Iterable[str]) -> list[Edition]:
+    """The first edition of each of these periods' tables that was released."""
+    return [
+        frozen.edition
+        for row in await connection.fetch(SQL.first_editions, team_id, list(periods))
+        if isinstance(frozen := rendering.unpack(row["body"]), FrozenTables)
+    ]
+
+
+async def add_summary(
+    connection: Connection, team_id: UUID, cut: Cut, about: About, edition: Edition, seq: int
+) -> None:
+    """The protected form of the period's summary: the same numbers, in the same transaction."""
+    kind = edition.kind
+    await connection.execute(
+        SQL.record_run,
+        team_id,
+        kind,
+        about.period,
+        cut.starts,
+        cut.starts_at,
+        cut.ends_at,
+        cut.cut_off,
+        about.released_at,
+        seq,
+    )
+    link = await connection.fetchval(SQL.log_link, team_id, seq)
+    body = protected.encode(protected.protected(edition, about.cut_off, about.released_at))
+    await connection.execute(
+        SQL.add_summary,
+        team_id,
+        kind,
+        about.period,
+        edition.edition,
+        about.released_at,
+        about.cut_off,
+        seq,
+        link,
+        body,
+    )
+
+
+# --- renderings
+
+
+async def agreements_for(connection: Connection, team_id: UUID, dataset: Dataset, now: datetime) -> list[Agreed]:
+    """The agreements in force that cover a dataset."""
+    return [_agreed(row) for row in await connection.fetch(SQL.agreements_for, team_id, dataset, now)]
+
+
+def _agreed(row: asyncpg.Record) -> Agreed:
+    scope = Scope(str(row["partner_id"]), row["body"], tuple(row["columns"]), tuple(row["areas"]))
+    return Agreed(row["agreement_id"], scope, row["purpose"])
+
+
+async def render(
+    connection: Connection, team_id: UUID, stored: Stored, agreements: Iterable[Agreed], keys: Keys, now: datetime
+) -> None:
+    """Render a release once for each of these agreements, and store the bytes."""
+    for agreed in agreements:
+        found = await asyncio.to_thread(rendered, stored, agreed, keys)
+        await connection.execute(
+            SQL.add_rendering, team_id, stored.release_id, agreed.agreement_id, found.manifest, now
+        )
+        for file in found.files:
+            await _add_file(connection, (team_id, stored.release_id, agreed.agreement_id, file.name), file)
+
+
+def rendered(stored: Stored, agreed: Agreed, keys: Keys) -> Rendered:
+    """The files of one agreement, from what is frozen."""
+    match stored.frozen:
+        case FrozenRecords():
+            return rendering.records(stored.frozen, stored.about, agreed, stored.people, keys.references)
+        case FrozenTables():
+            return rendering.tables(stored.frozen, stored.about, agreed)
+
+
+async def _add_file(connection: Connection, address: tuple[UUID, UUID, UUID, str], file: File) -> None:
+    digest = bytes.fromhex(file.sha256)
+    await connection.execute(SQL.add_file, *address, file.media_type, file.size, digest, file.rows)
+    await connection.executemany(
+        SQL.add_chunk,
+        [(*address, n, chunk) for n, chunk in enumerate(_even(file.chunks))],
+        timeout=PATIENCE_S,
+    )
+
+
+def _even(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces of one size, so that the piece that holds a position is known without looking."""
+    held = bytearray()
+    for chunk in chunks:
+        held += chunk
+        at = 0
+        while len(held) - at >= CHUNK:
+            yield bytes(held[at : at + CHUNK])
+            at += CHUNK
+        del held[:at]
+    if held:
+        yield bytes(held)
+
+
+def _pages(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+async def withdraw(
+    connection: asyncpg.Connection,
+    team_id: UUID,
+    dataset: str,
+    period: str,
+    edition: int,
+    now: datetime,
+    because: str,
+) -> bool:
+    """Withdraw a whole release, as the owner of the database; False where there is none that stands."""
+    done = await connection.fetchval(SQL.withdraw, team_id, dataset, period, edition, now, because)
+    return done is not None

@@ -1,0 +1,1 @@
+"""The log in PostgreSQL: appending, reading incidents, pulling changes, quarantine, review lists."""

@@ -1,0 +1,140 @@
+"""Likely duplicates: suggested on both sides as a flag, never merged by the machine.
+
+Judged by what everybody may see, so that the suggestion tells nobody of an intent.
+"""
+
+from collections.abc import Sequence, Set
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from triage import codes
+from triage.log import links
+from triage.log.append_decision import DUPLICATES_SHOWN, LINKS, Addition, Group, Read
+from triage.store.database import Connection
+from triage.store.statements import load
+
+SQL = load("log")
+
+SAME_LOG_WITHIN: Final = timedelta(hours=24)
+NEAR_WITHIN: Final = timedelta(minutes=30)
+_NOBODY: frozenset[UUID] = frozenset()
+
+
+class Likeness(NamedTuple):
+    """What two incidents are compared by."""
+
+    log_ref: str | None
+    occurred_at: datetime
+    area: str
+    age_band: str | None
+    sex: str | None
+
+
+class Change(NamedTuple):
+    """`id` gets, or loses, the suggestion that `other` is the same incident."""
+
+    id: UUID
+    other: UUID
+    joins: bool
+
+
+async def changes(
+    connection: Connection, team_id: UUID, read: Read, groups: Sequence[Group], added: Sequence[Addition]
+) -> list[Change]:
+    """Which suggestions this append makes and takes back, on both sides; each group gets its own."""
+    linked = {one.held.entry.incident_id for one in added if isinstance(one.held.entry, LINKS)}
+    looking = [group for group in groups if _may_differ(group, read, linked)]
+    if not looking:
+        return []
+    found = await _find(connection, team_id, looking)
+    one_side = []
+    for group in looking:
+        group.duplicates = tuple(dict.fromkeys(found.get(group.root, ())))[:DUPLICATES_SHOWN]
+        for i in group.ids:
+            row = read.rows.get((i, False))
+            before = set(row.duplicates) if row else set()
+            now = set(group.duplicates) if i == group.root else set()
+            one_side += [Change(i, other, True) for other in now - before]
+            one_side += [Change(i, other, False) for other in before - now]
+    return list(dict.fromkeys(one_side + [Change(c.other, c.id, c.joins) for c in one_side]))
+
+
+async def _find(connection: Connection, team_id: UUID, looking: Sequence[Group]) -> dict[UUID, list[UUID]]:
+    asking = [(group, of) for group in looking if (of := likeness(group)) is not None]
+    found: dict[UUID, list[UUID]] = {}
+    if not asking:
+        return found
+    known = {group.root for group in looking}
+    rows = await connection.fetch(
+        SQL.alike,
+        team_id,
+        [group.root for group, _ in asking],
+        [of.log_ref for _, of in asking],
+        [of.occurred_at for _, of in asking],
+        [of.area for _, of in asking],
+    )
+    for row in rows:
+        group, of = asking[row["n"] - 1]
+        other = Likeness(row["log_ref"], row["occurred_at"], row["area"], row["age_band"], row["sex"])
+        apart = row["id"] in declared_apart(group) or not set(group.ids).isdisjoint(row["apart"])
+        # what this very append changes is compared as it will be, not as it is stored
+        if row["id"] not in known and not apart and alike(of, other):
+            found.setdefault(group.root, []).append(row["id"])
+    asking.sort(key=lambda pair: pair[1].occurred_at)
+    for n, (one, of_one) in enumerate(asking):
+        for two, of_two in asking[n + 1 :]:
+            if of_two.occurred_at - of_one.occurred_at > SAME_LOG_WITHIN:
+                break
+            if alike(of_one, of_two) and not _parted(one, two):
+                found.setdefault(one.root, []).append(two.root)
+                found.setdefault(two.root, []).append(one.root)
+    return found
+
+
+def likeness(group: Group) -> Likeness | None:
+    """What the incident is compared by; None without a contact in force that everybody sees, and for training."""
+    outline = group.outline
+    if outline is None or not outline.record.contacts or outline.view.test or outline.view.status == "withdrawn":
+        return None
+    seen = outline.view
+    return Likeness(seen.log_ref, outline.happened_at, seen.area, seen.age_band, seen.sex)
+
+
+def alike(one: Likeness, other: Likeness) -> bool:
+    """The same log reference on the day, or near in time and area with compatible age and sex."""
+    between = abs(one.occurred_at - other.occurred_at)
+    if one.log_ref is not None and one.log_ref == other.log_ref and between <= SAME_LOG_WITHIN:
+        return True
+    return (
+        one.area == other.area
+        and one.area != "unknown"
+        and between <= NEAR_WITHIN
+        and _compatible("age_band", one.age_band, other.age_band)
+        and _compatible("sex", one.sex, other.sex)
+    )
+
+
+def _compatible(name: str, one: str | None, other: str | None) -> bool:
+    return one == other or codes.is_missing(name, one) or codes.is_missing(name, other)
+
+
+def declared_apart(group: Group) -> frozenset[UUID]:
+    """The incident ids that somebody declared to be another incident, in force."""
+    statements = [held for held in group.entries if isinstance(held.entry, LINKS)]
+    return links.declared_apart(statements).difference(group.ids) if statements else _NOBODY
+
+
+def _parted(one: Group, two: Group) -> bool:
+    return not (declared_apart(one).isdisjoint(two.ids) and declared_apart(two).isdisjoint(one.ids))
+
+
+def _may_differ(group: Group, read: Read, linked: Set[UUID]) -> bool:
+    """Whether what likely duplicates are judged by has changed. `linked`: where the new links and withdrawals are."""
+    if not (group.grown or group.moved):
+        return False
+    if not linked.isdisjoint(group.ids):
+        return True
+    row = read.rows.get((group.root, True))
+    before = row and Likeness(row.log_ref, row.occurred_at, row.area, row.age_band, row.sex)
+    return before != likeness(group)

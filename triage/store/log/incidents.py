@@ -1,0 +1,290 @@
+"""Incidents as somebody may see them: rows decided in SQL, fields by adding up what that audience may know."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import msgspec
+from msgspec import Raw, Struct
+
+from triage.access.actors import Actor
+from triage.log.append_decision import Group, held_of
+from triage.log.entries import Held
+from triage.log.incident import at, blind
+from triage.log.redaction import view, visible_entries
+from triage.log.timeline import PersonEvent
+from triage.log.view import Audience, View
+from triage.people.encryption import Unreadable, open_sealed
+from triage.problems import NOT_FOUND, Refused
+from triage.store import audit
+from triage.store.database import Connection, Database
+from triage.store.keys import KeyStore
+from triage.store.log.rows import POSSIBLE_DUPLICATE
+from triage.store.statements import load
+
+SQL = load("incidents")
+
+MOVING_FLAGS: Final = frozenset({"outcome_overdue", "expiry_passed_no_end", "clock_running", "clock_unknown"})
+"""Flags that come and go by time alone, on incidents without their outcome or end; they are not stored."""
+VIEWS_REMEMBERED: Final = 1000
+"""Views of about 2 kB each, for each team and kind of reader: every phone of a team asks for the same ones."""
+
+_encode = msgspec.json.Encoder().encode
+_events = msgspec.json.Decoder(tuple[PersonEvent, ...])
+
+
+class Row(NamedTuple):
+    """Which of an incident's two rows an actor reads, and where it last changed."""
+
+    root: UUID
+    blind: bool
+    seq: int
+
+
+class Place(NamedTuple):
+    """Where a page of the list ends."""
+
+    occurred_at: datetime
+    id: UUID
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What of the incident list is asked for."""
+
+    status: str | None = None
+    area: str | None = None
+    log_ref: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    flag: str | None = None
+    after: Place | None = None
+    limit: int = 50
+
+
+class Shown(Struct, frozen=True):
+    """An entry in the list of an incident's entries, with its place in the chain."""
+
+    held: Held
+    link: bytes
+    notices: bytes
+    secrets: bytes | None
+
+
+class Seen(NamedTuple):
+    """A view as served, and from when to when it is what it is."""
+
+    body: bytes
+    flags: tuple[str, ...]
+    status: str
+    since: datetime
+    until: datetime | None
+
+
+def eyes(actor: Actor) -> str:
+    """How SQL decides which rows the actor reads."""
+    return "police" if actor.side == "police" else f"health_{actor.level}"
+
+
+def audience(actor: Actor) -> Audience:
+    """How fields are decided for the actor. Raises Refused (404) for one who sees no incidents."""
+    if actor.side is None or actor.level == "office":
+        raise Refused(NOT_FOUND)
+    return Audience(actor.side, actor.level, actor.staff_id)
+
+
+class Incidents:
+    """Views of incidents, remembered while nothing changes them."""
+
+    def __init__(self, database: Database, keys: KeyStore) -> None:
+        self._database = database
+        self._keys = keys
+        self._views: dict[tuple[Any, ...], OrderedDict[Row, Seen]] = {}
+
+    async def of_group(self, actor: Actor, group: Group, now: datetime) -> Raw:
+        """The incident as this actor may see it right after an append, as JSON; `null` where nothing may be seen.
+
+        Authors whose entries went into the same append, and who see the same, share one.
+        """
+        whom = audience(actor)
+        key = (whom.side, whom.level, blind(whom, group.full.judged_by))
+        if key not in group.served:
+            group.served[key] = _encode(_after_append(group, whom, now))
+        if not key[2] and (whom.side, whom.level) == ("health", "lead"):
+            async with self._database.team(actor.team_id) as connection:
+                await connection.execute(
+                    SQL.disclose_intents, actor.team_id, actor.staff_id, actor.device_id, [group.root]
+                )
+        return Raw(group.served[key])
+
+    async def seen(self, connection: Connection, actor: Actor, rows: Iterable[Row], now: datetime) -> dict[UUID, Seen]:
+        """The incidents of these rows as the actor may see them, by id."""
+        found: dict[UUID, Seen] = {}
+        missing = []
+        views = self._views_for(actor)
+        for row in rows:
+            remembered = views.get(row)
+            if remembered and remembered.since <= now and (remembered.until is None or now < remembered.until):
+                found[row.root] = remembered
+            else:
+                missing.append(row)
+        if missing:
+            found |= await self._make(connection, actor, missing, now)
+        return found
+
+    def _views_for(self, actor: Actor) -> OrderedDict[Row, Seen]:
+        """What is remembered for those who see the same of this team: the row says the rest."""
+        return self._views.setdefault((actor.team_id, actor.side, actor.level), OrderedDict())
+
+    async def _make(self, connection: Connection, actor: Actor, rows: Sequence[Row], now: datetime) -> dict[UUID, Seen]:
+        roots = [row.root for row in rows]
+        material = await _material(connection, actor.team_id, roots)
+        if actor.side == "health" and actor.level == "lead" and (told := [r.root for r in rows if not r.blind]):
+            await connection.execute(SQL.disclose_intents, actor.team_id, actor.staff_id, actor.device_id, told)
+        whom, made = audience(actor), {}
+        for row in rows:
+            one = material[row.root]
+            served = view(one.entries, one.related, whom, now, extra_flags=one.extra_flags, ids=one.ids)
+            if served is None:
+                continue
+            until = min((turn for turn in one.turns if turn > now), default=None)
+            made[row.root] = Seen(_encode(served), served.flags, served.status, now, until)
+            # what an append overtook between the two statements is newer than its row says: not to be remembered
+            if max(held.seq for held in one.entries) <= row.seq and (whom.side, whom.level) != ("health", "lead"):
+                _remember(self._views_for(actor), row, made[row.root])
+        return made
+
+    async def one(self, actor: Actor, incident_id: UUID, now: datetime) -> tuple[Row, Seen]:
+        """One incident under any of its ids. Raises Refused (404) where the actor may not know of it."""
+        async with self._database.team(actor.team_id) as connection:
+            row = await _find(connection, actor, incident_id)
+            seen = (await self.seen(connection, actor, [row], now)).get(row.root)
+        if seen is None:
+            raise Refused(NOT_FOUND)
+        return row, seen
+
+    async def note(self, actor: Actor, query: str, ids: Sequence[UUID]) -> None:
+        """Log that the actor consulted these incidents; to be awaited before the answer is sent (DPA 2018 s62)."""
+        async with self._database.team(actor.team_id) as connection:
+            await audit.note(connection, actor, "consultation", query, ids)
+
+    async def page(self, actor: Actor, wanted: Wanted, now: datetime) -> tuple[list[Seen], Place | None]:
+        """One page of the list, newest first, and where the next begins. The reading is logged in its transaction."""
+        served: list[tuple[Place, Seen]] = []
+        place, more = wanted.after, True
+        async with self._database.team(actor.team_id) as connection, connection.transaction():
+            while more and len(served) <= wanted.limit:
+                rows = await connection.fetch(SQL.page, *_conditions(actor, wanted, place))
+                more = len(rows) > wanted.limit
+                views = await self.seen(connection, actor, [Row(r["root"], r["blind"], r["seq"]) for r in rows], now)
+                for row in rows:
+                    place = Place(row["occurred_at"], row["id"])
+                    seen = views.get(row["id"])
+                    if seen and (wanted.flag is None or wanted.flag in seen.flags):
+                        served.append((place, seen))
+            shown = served[: wanted.limit]
+            if shown:
+                ids = [place.id for place, _ in shown]
+                await audit.note(connection, actor, "consultation", "list", ids)
+        return [seen for _, seen in shown], shown[-1][0] if len(served) > wanted.limit else None
+
+    async def entries(self, actor: Actor, incident_id: UUID) -> list[Shown]:
+        """The entries of an incident as the actor may see them, in the order of the log. Logs the reading."""
+        async with self._database.team(actor.team_id) as connection, connection.transaction():
+            row = await _find(connection, actor, incident_id)
+            material = (await _material(connection, actor.team_id, [row.root]))[row.root]
+            visible = visible_entries(material.entries, audience(actor))
+            if not visible:
+                raise Refused(NOT_FOUND)
+            chained = {
+                record["id"]: record
+                for record in await connection.fetch(SQL.chained, actor.team_id, [held.id for held in visible])
+            }
+            await audit.note(connection, actor, "consultation", "entries", [row.root])
+            if not row.blind and actor.side == "health" and actor.level == "lead":
+                await connection.execute(
+                    SQL.disclose_intents, actor.team_id, actor.staff_id, actor.device_id, [row.root]
+                )
+        keys = await self._keys.fetch({r["key_ref"] for r in chained.values() if r["key_ref"]})
+        return [_show(actor.team_id, held, chained[held.id], keys) for held in visible]
+
+
+def _after_append(group: Group, whom: Audience, now: datetime) -> View | None:
+    extra = (POSSIBLE_DUPLICATE,) if group.duplicates else ()
+    if blind(whom, group.full.judged_by):
+        hidden = group.full.restricted and whom.level == "field"
+        return at(group.blind, now, whom, extra) if group.blind and not hidden else None
+    return view(group.entries, group.related, whom, now, extra_flags=extra, full=group.full, ids=group.ids)
+
+
+def _remember(views: OrderedDict[Row, Seen], row: Row, seen: Seen) -> None:
+    views[row] = seen
+    if len(views) > VIEWS_REMEMBERED:
+        views.popitem(last=False)
+
+
+class _Material(NamedTuple):
+    """What an incident's view is made of."""
+
+    entries: list[Held]
+    related: tuple[PersonEvent, ...]
+    extra_flags: tuple[str, ...]
+    turns: list[datetime]
+    ids: tuple[UUID, ...]
+
+
+async def _material(connection: Connection, team_id: UUID, roots: Sequence[UUID]) -> dict[UUID, _Material]:
+    found = {
+        row["id"]: _Material(
+            [],
+            _events.decode(row["related"]),
+            (POSSIBLE_DUPLICATE,) if row["duplicates"] else (),
+            row["turns"],
+            tuple(row["ids"]) or (row["id"],),
+        )
+        for row in await connection.fetch(SQL.beside, team_id, roots)
+    }
+    for root, *columns in await connection.fetch(SQL.material, team_id, roots):
+        found[root].entries.append(held_of(*columns))
+    return found
+
+
+async def _find(connection: Connection, actor: Actor, incident_id: UUID) -> Row:
+    row = await connection.fetchrow(
+        SQL.find, actor.team_id, incident_id, eyes(actor), actor.staff_id, actor.level == "lead"
+    )
+    if row is None:
+        raise Refused(NOT_FOUND)
+    return Row(row["root"], row["blind"], row["seq"])
+
+
+def _conditions(actor: Actor, wanted: Wanted, after: Place | None) -> tuple[Any, ...]:
+    moving = wanted.flag in MOVING_FLAGS
+    return (
+        actor.team_id,
+        eyes(actor),
+        actor.staff_id,
+        actor.level == "lead",
+        wanted.status,
+        wanted.area,
+        wanted.log_ref,
+        wanted.since,
+        wanted.until,
+        None if moving else wanted.flag,
+        after and after.occurred_at,
+        after and after.id,
+        moving,
+        wanted.limit + 1,
+    )
+
+
+def _show(team_id: UUID, held: Held, row: Any, keys: dict[UUID, bytes]) -> Shown:
+    """The entry with its own text unsealed; whether the reader may have it was decided by redacting."""
+    secrets = None
+    if row["sealed"] and row["key_ref"] in keys:
+        try:
+            secrets = open_sealed(keys[row["key_ref"]], row["sealed"], team_id.bytes + held.id.bytes)
+        except Unreadable:
+            secrets = None
+    return Shown(held, row["link"], row["notices"].encode(), secrets)

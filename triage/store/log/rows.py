@@ -1,0 +1,269 @@
+"""Rows of the log and of incidents for one statement, which takes them as JSON.
+
+Forty arrays would say the same, but asyncpg asks each of their elements whether it is an array itself: that alone took
+longer than PostgreSQL needs to read the JSON.
+"""
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct, structs
+
+from triage import chain
+from triage.log import links
+from triage.log.append_decision import CHANGED_FOR, LINKS, OPEN_FOR, Addition, Group, Read, emptied
+from triage.log.effective import kind
+from triage.log.incident import Incident, repeat_turns, turns
+from triage.people.encryption import seal
+from triage.store.log import duplicates
+
+_encode = msgspec.json.encode
+POSSIBLE_DUPLICATE = "possible_duplicate"
+
+
+class EntryRow(Struct, frozen=True, gc=False):
+    """A new row of `entry`, named by its columns. Bytes are written as PostgreSQL reads them (`\\x…`)."""
+
+    seq: int
+    id: UUID
+    incident_id: UUID
+    kind: str
+    author: UUID
+    profession: str
+    role: str
+    device: UUID | None
+    received_at: datetime
+    skew_ms: int | None
+    blind: bool
+    released_by: UUID | None
+    body: str
+    sealed: str | None
+    sealed_digest: str | None
+    key_ref: UUID | None
+    salt: str
+    link: str
+    notices: str
+
+
+class IncidentRow(Struct, frozen=True, gc=False):
+    """A row of `incident`, named by its columns."""
+
+    id: UUID
+    blind: bool
+    root: UUID
+    ids: Sequence[UUID]
+    family: UUID | None
+    seq: int
+    status: str
+    occurred_at: datetime
+    changed_at: datetime
+    scope_until: datetime
+    turns: tuple[datetime, ...]
+    turns_last: datetime | None
+    area: str
+    log_ref: str | None
+    age_band: str | None
+    sex: str | None
+    contact: bool
+    test: bool
+    restricted: bool
+    flags: Sequence[str]
+    judged_by: Sequence[UUID]
+    duplicates: Sequence[UUID]
+    apart: Sequence[UUID]
+    people: Sequence[UUID]
+    related: str
+
+
+def of_entries(team_id: UUID, read: Read, added: Sequence[Addition]) -> tuple[list[EntryRow], bytes]:
+    """The new entries, chained, and the link of the last."""
+    link = read.link
+    rows = []
+    for addition in added:
+        held, item = addition.held, addition.item
+        salt = os.urandom(chain.SALT_BYTES)
+        sealed = digest = key_ref = None
+        if item.content.secrets is not None:
+            assert item.data_key
+            key_ref = item.data_key.ref
+            sealed = seal(item.data_key.key, item.content.secrets, team_id.bytes + held.id.bytes)
+            digest = chain.digest(sealed)
+        envelope = chain.Envelope(
+            team=team_id,
+            seq=held.seq,
+            id=held.id,
+            incident_id=held.entry.incident_id,
+            kind=kind(held.entry),
+            author=held.author,
+            profession=held.profession,
+            role=held.role,
+            device=held.device,
+            received_at=held.received_at,
+            skew_ms=held.skew_ms,
+            blind=held.blind,
+            released_by=held.released_by,
+        )
+        link = chain.link(link, envelope, salt, item.content.body, digest)
+        rows.append(
+            EntryRow(
+                held.seq,
+                held.id,
+                held.entry.incident_id,
+                envelope.kind,
+                held.author,
+                held.profession,
+                held.role,
+                held.device,
+                held.received_at,
+                held.skew_ms,
+                held.blind,
+                held.released_by,
+                _bytes(item.content.body),
+                _bytes(sealed) if sealed else None,
+                _bytes(digest) if digest else None,
+                key_ref,
+                _bytes(salt),
+                _bytes(link),
+                _encode(addition.notices).decode() if addition.notices else "[]",
+            )
+        )
+    return rows, link
+
+
+def of_incidents(read: Read, groups: Sequence[Group], added: Sequence[Addition]) -> list[IncidentRow]:
+    """What changed of incidents, for those who see all and for the blind.
+
+    What a blind health device sees keeps its place in the log when only something hidden was added.
+    """
+    head = added[-1].held.seq
+    rows: list[IncidentRow] = []
+    for group in groups:
+        row = read.rows.get((group.root, False))
+        regraded = row is not None and row.related != _related(group)
+        if group.grown or group.moved or regraded:
+            own = _both(group, read, head if group.moved or regraded else None)
+            rows += own
+            if group.moved:
+                rows += [_absorbed(one, i) for i in group.ids if i != group.root for one in own]
+    return rows + _emptied(read, groups, head, added[-1].held.received_at)
+
+
+def _emptied(read: Read, groups: Sequence[Group], head: int, at: datetime) -> list[IncidentRow]:
+    """What `emptied` finds and the rows do not say yet: nobody sees them."""
+    gone = set(emptied(read, groups))
+    if not gone:
+        return []
+    family_of = links.families(held for group in groups for held in group.entries if isinstance(held.entry, LINKS))
+    families = {i: _if_other(family_of.get(i), i) for i in gone}
+    return [
+        IncidentRow(
+            id=i,
+            blind=blind,
+            root=i,
+            ids=(),
+            family=families[i],
+            seq=head,
+            status="withdrawn",
+            occurred_at=at,
+            changed_at=at,
+            scope_until=at,
+            turns=(),
+            turns_last=None,
+            area="unknown",
+            log_ref=None,
+            age_band=None,
+            sex=None,
+            contact=False,
+            test=False,
+            restricted=False,
+            flags=(),
+            judged_by=(),
+            duplicates=(),
+            apart=(),
+            people=(),
+            related=_bytes(b"[]"),
+        )
+        for (i, blind), row in read.rows.items()
+        if i in gone and (row.status, row.family) != ("withdrawn", families[i])
+    ]
+
+
+def _if_other(family: UUID | None, incident_id: UUID) -> UUID | None:
+    return None if family == incident_id else family
+
+
+def _both(group: Group, read: Read, seq: int | None) -> list[IncidentRow]:
+    """The rows of an incident, at `seq`; None: where each last changed, left alone if that was before this append."""
+    suggested, apart = _duplicates_before(group, read), tuple(duplicates.declared_apart(group))
+    shared = (suggested, apart, _related(group), repeat_turns(group.full))
+    rows = []
+    for blind, incident, entries in ((False, group.full, group.full.record.held), (True, group.outline, group.visible)):
+        if incident and (seq or entries[-1].seq > read.seq):
+            newest = entries[-1]
+            rows.append(_row(group, incident, blind, seq or newest.seq, newest.received_at, *shared))
+    return rows
+
+
+def _row(
+    group: Group,
+    incident: Incident,
+    blind: bool,
+    seq: int,
+    changed_at: datetime,
+    suggested: Sequence[UUID],
+    apart: Sequence[UUID],
+    related: bytes,
+    repeats: Sequence[datetime],
+) -> IncidentRow:
+    turning = tuple(sorted({*turns(incident, grades=not blind), *repeats}))
+    open_until = incident.happened_at + OPEN_FOR if incident.view.status in ("open", "awaiting_outcome") else None
+    changed_until = changed_at + CHANGED_FOR
+    seen = incident.view
+    flags = [*seen.flags, *incident.conflicts] + ([POSSIBLE_DUPLICATE] if suggested else [])
+    return IncidentRow(
+        group.root,
+        blind,
+        group.root,
+        group.ids if len(group.ids) > 1 else (),
+        _if_other(group.family, group.root),
+        seq,
+        seen.status,
+        incident.happened_at,
+        changed_at,
+        max(changed_until, open_until) if open_until else changed_until,
+        turning,
+        max(turning, default=None),
+        seen.area,
+        seen.log_ref,
+        seen.age_band,
+        seen.sex,
+        bool(incident.record.contacts),
+        seen.test,
+        incident.restricted,
+        flags,
+        incident.judged_by,
+        suggested,
+        apart,
+        incident.people,
+        _bytes(related),
+    )
+
+
+def _absorbed(row: IncidentRow, incident_id: UUID) -> IncidentRow:
+    return structs.replace(row, id=incident_id, family=_if_other(row.family or row.id, incident_id), status="absorbed")
+
+
+def _related(group: Group) -> bytes:
+    return _encode(group.related) if group.related else b"[]"
+
+
+def _duplicates_before(group: Group, read: Read) -> list[UUID]:
+    row = read.rows.get((group.root, False))
+    return row.duplicates if row else []
+
+
+def _bytes(value: bytes) -> str:
+    return "\\x" + value.hex()

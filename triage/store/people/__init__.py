@@ -1,0 +1,1 @@
+"""People in PostgreSQL: identifiers, erasure, retention, regimes, subject access, recipients."""

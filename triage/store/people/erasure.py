@@ -1,0 +1,284 @@
+"""Erasing: keys, digests and sealed content go; coded fields, totals, chains stay (UK GDPR art. 17, DPA s47).
+
+The journal is written first, then the keys are destroyed, then the rows are emptied in one transaction. Cut short
+at any point, the same command finishes it; and a backup restored later erases the same again.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+from uuid_utils.compat import uuid7
+
+from triage.people.encryption import Unreadable, open_sealed
+from triage.problems import NOT_FOUND, Refused
+from triage.store import audit
+from triage.store.access.staff import disable_staff
+from triage.store.journal import (
+    AnyLine,
+    Head,
+    Hold,
+    Journal,
+    Leaver,
+    Lift,
+    NotesErasure,
+    PersonErasure,
+    Published,
+    RegimeChange,
+    Revocation,
+    Rewound,
+)
+from triage.store.keys import KeyStore
+from triage.store.people import regimes
+from triage.store.statements import load
+
+SQL = load("erasure")
+
+PUBLISHED = (
+    "partner",
+    "agreement",
+    "force_total",
+    "summary_run",
+    "summary_edition",
+    "release",
+    "release_row",
+    "rendering",
+    "rendered_file",
+    "rendered_chunk",
+)
+"""The tables whose rows are kept in the journal, parents first."""
+
+
+class Held(Exception):
+    """Something is under legal hold; the message names the incidents."""
+
+
+class Receipt(Struct, frozen=True):
+    """What an erasure did, in numbers; stored are its id, who and when."""
+
+    id: UUID
+    texts: int
+    keys: int
+
+
+async def erase_person(
+    connection: asyncpg.Connection, keys: KeyStore, journal: Journal, team_id: UUID, person_id: UUID, by: str
+) -> Receipt:
+    """Destroy a person's identifiers, and the notes of every incident that concerns the person.
+
+    `connection` is the owner's, set to the team, in a transaction. Raises Refused (404), or Held.
+    """
+    row = await connection.fetchrow(SQL.person, team_id, person_id)
+    if row is None:
+        raise Refused(NOT_FOUND)
+    incidents = [each["id"] for each in await connection.fetch(SQL.incidents_of, team_id, person_id)]
+    await _check_holds(connection, team_id, incidents)
+    receipt = uuid7()
+    destroyed = await _destroy_person(connection, keys, journal, team_id, person_id, row["key_ref"], receipt, by)
+    texts, more = await _erase_texts(connection, keys, journal, team_id, incidents, receipt, by)
+    await _sign(connection, team_id, receipt, by)
+    return Receipt(receipt, texts, destroyed + more)
+
+
+async def forget_person(
+    connection: asyncpg.Connection, keys: KeyStore, journal: Journal, team_id: UUID, person_id: UUID, by: str
+) -> Receipt:
+    """Destroy a person's identifiers only, as the end of their retention asks for; notes have a period of their own."""
+    row = await connection.fetchrow(SQL.person, team_id, person_id)
+    if row is None:
+        raise Refused(NOT_FOUND)
+    receipt = uuid7()
+    destroyed = await _destroy_person(connection, keys, journal, team_id, person_id, row["key_ref"], receipt, by)
+    await _sign(connection, team_id, receipt, by)
+    return Receipt(receipt, 0, destroyed)
+
+
+async def forget_texts(
+    connection: asyncpg.Connection,
+    keys: KeyStore,
+    journal: Journal,
+    team_id: UUID,
+    texts: Sequence[asyncpg.Record],
+    by: str,
+) -> Receipt:
+    """Destroy these texts only (`id`, `incident_id`, `key_ref`), as the end of their retention asks for."""
+    receipt = uuid7()
+    destroyed = await _destroy_texts(
+        connection, keys, journal, team_id, sorted({row["incident_id"] for row in texts}), texts, (), receipt, by
+    )
+    await _sign(connection, team_id, receipt, by)
+    return Receipt(receipt, len(texts), destroyed)
+
+
+async def _destroy_person(
+    connection: asyncpg.Connection,
+    keys: KeyStore,
+    journal: Journal,
+    team_id: UUID,
+    person_id: UUID,
+    key: UUID | None,
+    receipt: UUID,
+    by: str,
+) -> int:
+    at = datetime.now(UTC)
+    journal.add(PersonErasure(at=at, team_id=team_id, receipt=receipt, person_id=person_id, by=by, key=key))
+    destroyed = await keys.destroy([key]) if key else 0
+    await connection.execute(SQL.forget_identifiers, team_id, person_id)
+    await connection.execute(SQL.empty_person, team_id, person_id)
+    return destroyed
+
+
+async def erase_incident(
+    connection: asyncpg.Connection, keys: KeyStore, journal: Journal, team_id: UUID, incident_id: UUID, by: str
+) -> Receipt:
+    """Destroy an incident's notes under every id it answers to. Raises Refused (404), or Held."""
+    incidents = await regimes.group_of(connection, team_id, incident_id)
+    await _check_holds(connection, team_id, incidents)
+    receipt = uuid7()
+    texts, destroyed = await _erase_texts(connection, keys, journal, team_id, incidents, receipt, by)
+    await _sign(connection, team_id, receipt, by)
+    return Receipt(receipt, texts, destroyed)
+
+
+async def _check_holds(connection: asyncpg.Connection, team_id: UUID, incidents: Sequence[UUID]) -> None:
+    held = [str(row["id"]) for row in await connection.fetch(SQL.held, team_id, incidents)]
+    if held:
+        raise Held(f"under legal hold: {', '.join(held)}")
+
+
+async def _erase_texts(
+    connection: asyncpg.Connection,
+    keys: KeyStore,
+    journal: Journal,
+    team_id: UUID,
+    incidents: Sequence[UUID],
+    receipt: UUID,
+    by: str,
+) -> tuple[int, int]:
+    """Destroy the texts of incidents, also those in quarantine; how many texts and keys there were."""
+    texts = await connection.fetch(SQL.texts, team_id, incidents)
+    waiting = await _in_quarantine(connection, keys, team_id, incidents)
+    destroyed = await _destroy_texts(connection, keys, journal, team_id, incidents, texts, waiting, receipt, by)
+    await connection.execute(SQL.end_scope, team_id, incidents)
+    return len(texts) + len(waiting), destroyed
+
+
+async def _destroy_texts(
+    connection: asyncpg.Connection,
+    keys: KeyStore,
+    journal: Journal,
+    team_id: UUID,
+    incidents: Sequence[UUID],
+    texts: Sequence[asyncpg.Record],
+    waiting: Sequence[asyncpg.Record],
+    receipt: UUID,
+    by: str,
+) -> int:
+    refs = [row["key_ref"] for row in (*texts, *waiting)]
+    ids = [row["id"] for row in texts]
+    journal.add(
+        NotesErasure(
+            at=datetime.now(UTC),
+            team_id=team_id,
+            receipt=receipt,
+            incident_ids=list(incidents),
+            entries=ids,
+            keys=refs,
+            by=by,
+        )
+    )
+    destroyed = await keys.destroy(refs)
+    await connection.execute(SQL.empty_entries, team_id, ids)
+    await connection.execute(SQL.discard, team_id, [row["id"] for row in waiting])
+    return destroyed
+
+
+class _Named(Struct):
+    incident_id: UUID | None = None
+
+
+async def _in_quarantine(
+    connection: asyncpg.Connection, keys: KeyStore, team_id: UUID, incidents: Sequence[UUID]
+) -> list[asyncpg.Record]:
+    rows = await connection.fetch(SQL.quarantined, team_id)
+    opened = await keys.fetch([row["key_ref"] for row in rows])
+    wanted, found = set(incidents), []
+    for row in rows:
+        try:
+            sent = open_sealed(opened[row["key_ref"]], row["sealed"], row["id"].bytes)
+            if msgspec.json.decode(sent, type=_Named).incident_id in wanted:
+                found.append(row)
+        except (KeyError, Unreadable, msgspec.DecodeError, UnicodeDecodeError):
+            continue  # of no incident that can be told
+    return found
+
+
+async def _sign(connection: asyncpg.Connection, team_id: UUID, receipt: UUID, by: str) -> None:
+    await connection.execute(SQL.add_receipt, team_id, receipt, by)
+    await audit.note_owner(connection, team_id, "erasure", "erase", [receipt], detail=by)
+
+
+async def hold(
+    connection: asyncpg.Connection, journal: Journal, team_id: UUID, incident_id: UUID, reason: str, by: str
+) -> None:
+    """Let nothing of an incident be destroyed, whatever backup is restored."""
+    line = Hold(at=datetime.now(UTC), team_id=team_id, incident_id=incident_id, reason=reason, by=by)
+    journal.add(line)
+    await replay(connection, None, line)
+    await audit.note_owner(connection, team_id, "alteration", "hold", [incident_id], detail=by)
+
+
+async def lift(connection: asyncpg.Connection, journal: Journal, team_id: UUID, incident_id: UUID, by: str) -> None:
+    """Lift every hold of an incident, also that of a death."""
+    line = Lift(at=datetime.now(UTC), team_id=team_id, incident_id=incident_id, by=by)
+    journal.add(line)
+    await replay(connection, None, line)
+    await audit.note_owner(connection, team_id, "alteration", "hold/lift", [incident_id], detail=by)
+
+
+async def replay(connection: asyncpg.Connection, keys: KeyStore | None, line: AnyLine) -> None:
+    """Make a line of the journal true again in a restored database. Without `keys` the key store is left alone."""
+    match line:
+        case Revocation():
+            await connection.execute(SQL.revoke, line.team_id, line.device_id, line.at)
+        case Leaver():
+            await disable_staff(connection, line.team_id, line.staff_id)
+        case PersonErasure():
+            if keys:
+                await keys.destroy(destroyed_by(line))
+            await connection.execute(SQL.forget_identifiers, line.team_id, line.person_id)
+            await connection.execute(SQL.empty_person, line.team_id, line.person_id)
+            await connection.execute(SQL.add_receipt, line.team_id, line.receipt, line.by)
+        case NotesErasure():
+            if keys:
+                await keys.destroy(destroyed_by(line))
+            await connection.execute(SQL.empty_entries, line.team_id, line.entries)
+            await connection.execute(SQL.end_scope, line.team_id, line.incident_ids)
+            await connection.execute(SQL.add_receipt, line.team_id, line.receipt, line.by)
+        case Hold():
+            await connection.execute(SQL.hold, line.team_id, line.incident_id, line.reason, line.by, line.at)
+        case Lift():
+            await connection.execute(SQL.lift, line.team_id, line.incident_id, line.by, line.at)
+        case RegimeChange():
+            await regimes.say(connection, line)
+        case Published():
+            if line.table not in PUBLISHED:
+                raise ValueError(f"the journal names a table that is not published: {line.table}")
+            statement = await connection.fetchval(SQL.keep_published, line.table)
+            await connection.execute(statement, bytes(line.row).decode())
+        case Head() | Rewound():
+            pass  # for verifying, see triage.store.anchors
+
+
+def destroyed_by(line: AnyLine) -> list[UUID]:
+    """The keys that the erasure of this line destroyed."""
+    match line:
+        case PersonErasure():
+            return [line.key] if line.key else []
+        case NotesErasure():
+            return line.keys
+        case _:
+            return []

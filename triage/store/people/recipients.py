@@ -1,0 +1,91 @@
+"""Who was told numbers that a wrong link had touched: a person, or another incident, linked and later not so any more.
+
+Listed is whoever got an edition or release that was cut while the link stood and whose period reaches an incident
+concerned. That is wide: it names everybody whose numbers may have been touched, not only where they differ.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+from triage.log import links
+from triage.log.append_decision import held_of
+from triage.log.effective import read
+from triage.log.entries import Amendment, Held, NotSameIncident, PersonLink, PersonUnlink, SameIncident, Withdrawal
+from triage.problems import NOT_FOUND, Refused
+from triage.store import audit
+from triage.store.statements import load
+
+SQL = load("recipients")
+
+_LINKING = (SameIncident, NotSameIncident, PersonLink, PersonUnlink, Withdrawal, Amendment)
+
+
+class Stretch(Struct, frozen=True):
+    """A link that stood from one position of the log until before another; `to` is a person or an incident."""
+
+    incident: UUID
+    to: UUID
+    since: int
+    until: int
+
+
+class Recipient(Struct, frozen=True, order=True):
+    """Who got what, how (`email`, `webhook`, `read`, `pull`), and when last."""
+
+    at: datetime
+    what: str
+    how: str
+    who: str
+    role: str | None
+
+
+async def find(connection: asyncpg.Connection, team_id: UUID, incident_id: UUID, by: str) -> list[Recipient]:
+    """Everybody who may have been told a wrong number because of a link of this incident that was undone.
+
+    `connection` is the owner's, set to the team, in a transaction. Raises Refused (404).
+    """
+    held = [held_of(*row) for row in await connection.fetch(SQL.connected, team_id, incident_id)]
+    if not held:
+        raise Refused(NOT_FOUND)
+    found: set[Recipient] = set()
+    for stretch in wrong_links(held, incident_id):
+        others = await connection.fetch(SQL.of_person, team_id, stretch.to)
+        concerned = {incident_id, stretch.incident, stretch.to, *(row["incident_id"] for row in others)}
+        rows = await connection.fetch(SQL.told, team_id, stretch.since, stretch.until, list(concerned))
+        found |= {Recipient(**row) for row in rows}
+    await audit.note_owner(connection, team_id, "consultation", "recipients", [incident_id], detail=by)
+    return sorted(found)
+
+
+def wrong_links(held: Sequence[Held], incident_id: UUID) -> list[Stretch]:
+    """The links of an incident that stood once and stand no more, from the entries of all incidents ever connected."""
+    moments = [one.seq for one in held if isinstance(one.entry, _LINKING)]
+    joined = [(seq, _others(held, seq, incident_id)) for seq in moments]
+    found = list(_ended(incident_id, joined))
+    for one in {incident_id, *(other for _, others in joined for other in others)}:
+        found += _ended(one, ((seq, _people(held, seq, one)) for seq in moments))
+    return found
+
+
+def _others(held: Iterable[Held], seq: int, incident_id: UUID) -> set[UUID]:
+    """The ids that were one with this incident after a position of the log."""
+    return {*links.component_of(incident_id, (one for one in held if one.seq <= seq)).incident_ids} - {incident_id}
+
+
+def _people(held: Iterable[Held], seq: int, incident_id: UUID) -> set[UUID]:
+    """The people whom the entries of an id concerned after a position of the log."""
+    until = [one for one in held if one.seq <= seq and one.entry.incident_id == incident_id]
+    return set(links.people(read(until).people))
+
+
+def _ended(incident: UUID, series: Iterable[tuple[int, set[UUID]]]) -> Iterator[Stretch]:
+    since: dict[UUID, int] = {}
+    for seq, linked in series:
+        for one in since.keys() - linked:
+            yield Stretch(incident, one, since.pop(one), seq)
+        for one in linked - since.keys():
+            since[one] = seq

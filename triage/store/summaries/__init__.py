@@ -1,0 +1,1 @@
+"""Published summaries in PostgreSQL: editions, the facts they count from, recomputation."""

@@ -1,0 +1,169 @@
+"""What measures need of incidents, kept from the last time they were added up.
+
+It is read where it is still true, and made from the entries where it is not.
+
+Everything is read within one snapshot, so the facts are those of the log's head that is read with them.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from triage.log import links
+from triage.log.append_decision import held_of
+from triage.log.incident import fold
+from triage.log.timeline import PersonEvent
+from triage.store.database import Connection, Database
+from triage.store.statements import load
+from triage.summaries.editions import rules_in_force
+from triage.summaries.facts import Around, Fact, Profile, decode, encode, fact_of, profile_at, profile_of, read_profile
+
+SQL = load("facts")
+
+CHUNK: Final = 50
+"""Incidents added up at once: requests served by the same process pass between."""
+CHUNKS: Final = 200
+"""Chunks of one call: after new rules a large log is caught up with over several wakings, and alerts pass between."""
+
+_LOST: Final = (asyncpg.UniqueViolationError, asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+"""Another process keeps the same facts."""
+
+related_of = msgspec.json.Decoder(tuple[PersonEvent, ...]).decode
+"""What other incidents of the same people contribute to an incident, as its row holds it."""
+
+
+@dataclass(slots=True)
+class Facts:
+    """The facts of one snapshot; `fresh` are those that had to be made, to be kept for the next time."""
+
+    connection: Connection
+    team_id: UUID
+    version: str = field(default_factory=rules_in_force)
+    fresh: list[Fact] = field(default_factory=list)
+    _known: dict[UUID, Fact] = field(default_factory=dict)
+
+    async def between(self, starts_at: datetime, ends_at: datetime) -> list[Fact]:
+        """Incidents that occurred in [starts_at, ends_at)."""
+        return [around.fact for around in await self._fetch(SQL.members, starts_at, ends_at)]
+
+    async def recent(self, since: datetime, until: datetime, *, duplicates_only: bool) -> list[Around]:
+        """Incidents of a stretch of time with whether each may be a duplicate."""
+        return await self._fetch(SQL.recent, since, until, duplicates_only)
+
+    async def of_people(self, people: Iterable[UUID], starts_at: datetime, ends_at: datetime) -> list[Fact]:
+        """Incidents that concern any of these people."""
+        return [around.fact for around in await self._fetch(SQL.of_people, list(people), starts_at, ends_at)]
+
+    async def running(self) -> list[Fact]:
+        """Incidents whose detention has no end on record."""
+        return [around.fact for around in await self._fetch(SQL.running)]
+
+    async def profiles(self, starts_at: datetime, ends_at: datetime, as_at: datetime) -> Counter[Profile]:
+        """How many incidents of [starts_at, ends_at) have each profile at `as_at`.
+
+        The database counts what is kept up to date; what moved since is read one by one.
+        """
+        where = (starts_at, ends_at, self.version, await position(self.connection, self.team_id))
+        found: Counter[Profile] = Counter()
+        for row in await self.connection.fetch(SQL.profiles, self.team_id, *where, as_at):
+            found[read_profile(row["profile"], row["pending"])] += row["n"]
+        moved = await self.connection.fetch(SQL.moved, self.team_id, *where)
+        found.update(profile_at(one.fact, as_at) for one in await self._read(moved) if one.fact.counts)
+        return found
+
+    async def _fetch(self, statement: str, *args: object) -> list[Around]:
+        return await self._read(await self.connection.fetch(statement, self.team_id, *args, self.version))
+
+    async def _read(self, rows: Sequence[asyncpg.Record]) -> list[Around]:
+        new = [row for row in rows if row["id"] not in self._known]
+        # in a thread: a year of a large team takes seconds, and the same process serves phones
+        self._known |= await asyncio.to_thread(_decoded, new)
+        stale = [row for row in new if row["body"] is None]
+        for start in range(0, len(stale), CHUNK):
+            await self._make(stale[start : start + CHUNK])
+        return [Around(self._known[row["id"]], row["duplicate"]) for row in rows if row["id"] in self._known]
+
+    async def _make(self, rows: Sequence[asyncpg.Record]) -> None:
+        made = await _made(self.connection, self.team_id, rows)
+        self._known |= {fact.id: fact for fact in made}
+        self.fresh += made
+
+
+def _decoded(rows: Iterable[asyncpg.Record]) -> dict[UUID, Fact]:
+    return {row["id"]: decode(row["body"]) for row in rows if row["body"] is not None}
+
+
+async def _made(connection: Connection, team_id: UUID, rows: Sequence[asyncpg.Record]) -> list[Fact]:
+    """The facts of incidents, from their entries."""
+    by_id = {row["id"]: row for row in rows}
+    entries = defaultdict(list)
+    for root, *columns in await connection.fetch(SQL.entries, team_id, list(by_id)):
+        entries[root].append(held_of(*columns))
+    made = []
+    for root, held in entries.items():
+        others = related_of(by_id[root]["related"])
+        incident = fold(held, others, ids=links.incident_ids(held))
+        made.append(msgspec.structs.replace(fact_of(incident, others), seq=by_id[root]["seq"]))
+    return made
+
+
+async def keep(connection: Connection, team_id: UUID, facts: Sequence[Fact]) -> None:
+    """Keep facts for the next time; under the same rules an older one never replaces a newer."""
+    version = rules_in_force()
+    for start in range(0, len(facts), CHUNK):
+        chunk = sorted(facts[start : start + CHUNK], key=lambda fact: fact.id)  # in one order: no deadlock
+        await connection.execute(
+            SQL.keep,
+            team_id,
+            [fact.id for fact in chunk],
+            [fact.seq for fact in chunk],
+            [fact.at for fact in chunk],
+            version,
+            [encode(fact) for fact in chunk],
+            [profile_of(fact) for fact in chunk],
+            [fact.s136.pending_until for fact in chunk],
+        )
+
+
+async def position(connection: Connection, team_id: UUID) -> int:
+    """Up to where in the log the facts of every incident are kept."""
+    return await connection.fetchval(SQL.position, team_id, rules_in_force()) or 0
+
+
+async def bring_up_to_date(database: Database, team_id: UUID) -> None:
+    """Keep the facts of what moved since the last time, the oldest first, or of as much of it as one call does.
+
+    Any number of processes may call it: one of them works.
+    """
+    for _ in range(CHUNKS):
+        try:
+            async with database.team(team_id) as connection, connection.transaction(isolation="repeatable_read"):
+                if not await _next_chunk(connection, team_id):
+                    return
+        except _LOST:
+            return
+
+
+async def _next_chunk(connection: Connection, team_id: UUID) -> bool:
+    """Whether there may be more."""
+    version = rules_in_force()
+    head: int = await connection.fetchval(SQL.head, team_id) or 0
+    if await position(connection, team_id) >= head:
+        return False
+    await connection.execute(SQL.open_position, team_id, version)
+    since = await connection.fetchval(SQL.take_position, team_id, version)
+    if since is None:
+        return False
+    rows = await connection.fetch(SQL.moved_since, team_id, since, CHUNK, version)
+    await keep(connection, team_id, await _made(connection, team_id, [row for row in rows if row["stale"]]))
+    await connection.execute(SQL.forget, team_id, [row["id"] for row in rows if row["absorbed"]])
+    more = len(rows) >= CHUNK
+    await connection.execute(SQL.set_position, team_id, version, rows[-1]["seq"] if more else head)
+    return more

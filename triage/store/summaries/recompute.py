@@ -1,0 +1,89 @@
+"""An old edition computed anew, from nothing but the entries up to its position.
+
+What the service keeps beside the entries (incidents, facts) is not looked at: the log alone gives the numbers again.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+from msgspec import structs
+
+from triage import codes
+from triage.log.append_decision import held_of
+from triage.log.diversion import RULE
+from triage.store.database import Connection
+from triage.store.summaries.publications import (
+    AROUND,
+    SQL,
+    Team,
+    assemble,
+    code_lists,
+    force_totals,
+    pooled_since,
+    slot_of,
+)
+from triage.summaries import editions
+from triage.summaries.editions import Summary
+from triage.summaries.facts import Fact, facts_of, profile_at
+from triage.summaries.figures import Measure
+from triage.summaries.registry import MEASURES_VERSION, ForceTotal, Scope
+from triage.summaries.schedule import Slot
+
+PAGE: Final = 5000
+
+
+class OtherRules(Exception):
+    """The edition was computed under rules that this program no longer carries, or code lists that are not kept."""
+
+
+async def recompute(connection: Connection, team: Team, summary: Summary) -> tuple[Measure, ...]:
+    """The flow measures of an edition, from the log up to its position, under the rules and code lists of then.
+
+    Raises OtherRules. Reads the whole log up to there: an audit, not something to wait for. The code lists of then are
+    in force in the process while it computes, so it is for a command and not for the service.
+    """
+    if summary.rules != RULE:
+        raise OtherRules(f"it needs rule set {summary.rules}; this program has {RULE}")
+    if summary.measures_version > MEASURES_VERSION:
+        raise OtherRules(f"it needs version {summary.measures_version} of the measures, of a newer program")
+    lists = await _lists_of(connection, summary)
+    assert summary.as_at and summary.as_at_seq is not None
+    rows = await _log(connection, team.team_id, summary.as_at_seq)
+    slot = slot_of(summary)
+    totals = await force_totals(connection, team.team_id, slot.period, summary.as_at)
+    with codes.reading(lists):
+        facts = facts_of(held_of(*row) for row in rows)
+        scope = structs.replace(_scope(team, slot, summary.as_at, facts, totals), silent=summary.silent)
+        return tuple(one for one in editions.compute(scope, summary.measures_version) if one.kind == "flow")
+
+
+async def _lists_of(connection: Connection, summary: Summary) -> bytes:
+    digest = summary.codes_digest
+    if digest == codes.digest().hex() or (not digest and summary.codes_version == codes.version):
+        return codes.document()
+    kept = await code_lists(connection, bytes.fromhex(digest)) if digest else None
+    if kept is None:
+        raise OtherRules(f"the code lists it was computed under (version {summary.codes_version}) are not kept here")
+    return kept
+
+
+async def _log(connection: Connection, team_id: UUID, until: int) -> list[asyncpg.Record]:
+    read: list[asyncpg.Record] = []
+    while rows := await connection.fetch(SQL.log_until, team_id, read[-1]["seq"] if read else 0, until, PAGE):
+        read += rows
+    return read
+
+
+def _scope(team: Team, slot: Slot, as_at: datetime, facts: Iterable[Fact], totals: Sequence[ForceTotal]) -> Scope:
+    every = list(facts)
+    of_period = [one for one in every if slot.starts_at <= one.at < slot.ends_at]
+    since = pooled_since(slot, team.calendar.zone) or slot.starts_at
+    earlier = Counter(profile_at(one, as_at) for one in every if since <= one.at < slot.starts_at and one.counts)
+    people = {person for one in of_period for person in one.people}
+    first, last = slot.starts_at - AROUND, slot.ends_at + AROUND
+    theirs = [one for one in every if first <= one.at < last and not people.isdisjoint(one.people)]
+    return assemble(team, slot, as_at, of_period, earlier, (), theirs, totals=totals)
