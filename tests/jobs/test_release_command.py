@@ -22,7 +22,7 @@ CUT_OFF = "2025-07-29T05:00:00Z"
 KILLED = """
 import os, signal
 from triage.__main__ import main
-from triage.store import releases
+from triage.store.exports import releases
 
 async def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)

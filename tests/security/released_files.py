@@ -1,6 +1,6 @@
 """Writes the record files of the synthetic populations, as each kind of body gets them: `released_files.py DIRECTORY`.
 
-To be run with `tests` and `tests/disclosure` on the path, as `.ci/pycanon` does.
+To be run with `tests` and `tests/exports` on the path, as `.ci/pycanon` does.
 """
 
 import sys

@@ -391,7 +391,7 @@ async def test_a_hidden_value_is_hardly_evidence_of_an_outcome(besieged: Attacke
     """Where size cannot be why an attribute is hidden, the outcomes are; unless some are hidden for no reason.
 
     Nearly all decoys instead of the 8 in 100 of the method: a quarter of this size has too few groups for rare ones;
-    the rate of the method itself is measured on a large force in `tests/disclosure`.
+    the rate of the method itself is measured on a large force in `tests/exports`.
     """
     pulled = await (await besieged(MEDIUM)).records({"decoy_rate": 0.9 if rule else 0.0})
     suspicious = informative = 0
