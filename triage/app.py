@@ -42,17 +42,17 @@ from triage.resources import folder
 from triage.settings import DatabaseUrl, Settings
 from triage.store import audit
 from triage.store.access.sign_in import Clocks, SignIn
-from triage.store.database import PlannedOnce, connect
+from triage.store.database import GenericPlans, connect
 from triage.store.journal import Journal
 from triage.store.keys import KeyStore
 from triage.store.log.append import Log
 from triage.store.log.incidents import Incidents, audience
 from triage.store.log.quarantine import Quarantine
 from triage.store.people.people import People
-from triage.store.recovery.anchors import Anchoring
-from triage.store.recovery.journal_copy import Publications
+from triage.store.recovery.anchors import AnchorWriter
+from triage.store.recovery.journal_copy import PublicationWriter
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 KEYS_SCHEMA = "keystore"
 WRITERS = 4
@@ -120,7 +120,7 @@ async def _migrate(addresses: Addresses) -> None:
         finally:
             await connection.close()
         if applied:
-            log.info("migrated", files=applied)
+            logger.info("migrated", files=applied)
 
 
 @asynccontextmanager
@@ -129,7 +129,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
     async with (
         databases(settings) as addresses,
         connect(addresses.service, settings.pool_size, settings.command_timeout_s) as database,
-        connect(addresses.service, WRITERS, settings.command_timeout_s, kind=PlannedOnce) as writers,
+        connect(addresses.service, WRITERS, settings.command_timeout_s, kind=GenericPlans) as writers,
         connect(addresses.keys, 4, settings.command_timeout_s, role=None) as keys_database,
         httpx.AsyncClient() as http,
     ):
@@ -198,8 +198,8 @@ def application(settings: Settings, beside: Opened | None = None) -> ASGIApp:
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with open_service(settings) as service:
             opened.append(service)
-            publications = Publications(service.database, service.journal)
-            anchoring = Anchoring(service.database, service.journal)
+            publications = PublicationWriter(service.database, service.journal)
+            anchoring = AnchorWriter(service.database, service.journal)
             beside_all = [
                 asyncio.create_task(seal_forever(service.database)),
                 asyncio.create_task(journal_forever(service.database, publications, anchoring)),
@@ -246,7 +246,7 @@ def _no_such_address(_: AnyRequest, error: HTTPException) -> Response[bytes]:
 
 
 def _unhandled(_: AnyRequest, error: Exception) -> Response[bytes]:
-    log.error("unhandled", exc_info=error)
+    logger.error("unhandled", exc_info=error)
     return _response(Refused(INTERNAL))
 
 

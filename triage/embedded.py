@@ -48,7 +48,7 @@ NOT_DURABLE = {
     "max_wal_senders": "0",
 }
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 
 class EmbeddedPostgresError(Exception):
@@ -73,7 +73,7 @@ class EmbeddedPostgres:
 
         Raises EmbeddedPostgresError.
         """
-        log.warning("embedded_postgres", advice="for development, demos and tests; not for production")
+        logger.warning("embedded_postgres", advice="for development, demos and tests; not for production")
         self._make_directories()
         self._bin = self._find_binaries()
         self._users = (self._root / "users.lock").open("a")

@@ -16,7 +16,7 @@ from triage import codes
 from triage.demo import CAST, generate
 from triage.jobs.publish import Manner, publish_due
 from triage.store import outbox
-from triage.store.journal import Journal, Published
+from triage.store.journal import Journal, RowPublished
 from triage.store.statements import load
 from triage.store.summaries import facts, publications, recompute
 from triage.store.summaries.facts import Facts
@@ -572,7 +572,7 @@ async def test_an_edition_is_in_the_journal_as_it_was_stored(team: Told, tmp_pat
     journal = Journal(tmp_path / "journal")
     await publish_due(team.database, SUNDAY, Manner(journal=journal))
     run, kept = journal.lines()
-    assert isinstance(run, Published) and isinstance(kept, Published)
+    assert isinstance(run, RowPublished) and isinstance(kept, RowPublished)
     assert (run.table, kept.table, kept.team_id) == ("summary_run", "summary_edition", TEAM)
     async with team.database.team(TEAM) as connection:
         query = "SELECT e = json_populate_record(null::summary_edition, $1::json) FROM summary_edition e"

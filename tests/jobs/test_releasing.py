@@ -26,7 +26,7 @@ from triage.store.access.staff import as_owner
 from triage.store.exports.releases import withdraw
 from triage.store.journal import Journal
 from triage.store.people.erasure import erase_incident
-from triage.store.proof import Verdict, verify_releases
+from triage.store.proof import ReleaseVerdict, verify_releases
 
 Clone = Callable[[str], AbstractAsyncContextManager[str]]
 DAY = timedelta(days=1)
@@ -328,6 +328,6 @@ async def test_verify_finds_a_row_whose_person_was_made_another(released: Team) 
     assert "a group holds 1 people" in str([one.fault for one in await _verdicts(released)])
 
 
-async def _verdicts(team: Team) -> list[Verdict]:
+async def _verdicts(team: Team) -> list[ReleaseVerdict]:
     async with as_owner(team.running.url, team.team_id) as owner:
         return await verify_releases(owner, team.team_id, lambda done, of: None)

@@ -23,12 +23,12 @@ from uuid_utils.compat import uuid7
 
 from triage.store.access.staff import as_owner
 from triage.store.database import Database
-from triage.store.verify import Verdict, verify
+from triage.store.verify import ChainVerdict, verify
 
 Clone = Callable[[str], AbstractAsyncContextManager[str]]
 
 
-async def verdict(crew: Crew) -> Verdict:
+async def verdict(crew: Crew) -> ChainVerdict:
     async with as_owner(crew.owner_url, crew.team_id) as owner:
         return await verify(owner, crew.team_id, lambda done, of: None)
 

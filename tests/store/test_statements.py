@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 
 import triage
 from triage.resources import folder
-from triage.store.database import FIRST_PLANS_FOR, PlannedOnce, connect
+from triage.store.database import FIRST_PLANS_FOR, GenericPlans, connect
 from triage.store.statements import load
 
 Clone = Callable[[str], AbstractAsyncContextManager[str]]
@@ -200,7 +200,7 @@ SELECT sum(idx_tup_fetch + seq_tup_read)::bigint FROM pg_stat_xact_user_tables W
 async def test_what_was_planned_while_the_tables_were_empty_is_planned_again_as_they_grow(
     template: str, clone: Clone
 ) -> None:
-    async with clone(template) as url, connect(url, 1, 30, kind=PlannedOnce) as database:
+    async with clone(template) as url, connect(url, 1, 30, kind=GenericPlans) as database:
 
         async def rows_looked_at() -> int:
             async with database.team(TEAM) as connection, connection.transaction():

@@ -14,9 +14,9 @@ from support.phones import Crew, Running, now, refused
 
 from triage.store import audit
 from triage.store.access.staff import as_owner
-from triage.store.journal import Chain
-from triage.store.recovery.anchors import Anchoring, Anchors, check
-from triage.store.verify import Verdict
+from triage.store.journal import ChainName
+from triage.store.recovery.anchors import Anchors, AnchorWriter, check_anchors
+from triage.store.verify import ChainVerdict
 
 ROLES = ["officer", "nurse", "paramedic", "sergeant", "clinical_lead", "admin", "partner"]
 
@@ -246,14 +246,14 @@ async def _tamper(crew: Crew, sql: str) -> None:
         await owner.execute(sql, crew.team_id)
 
 
-async def anchored(crew: Crew, service: Running, chain: Chain) -> str | None:
+async def anchored(crew: Crew, service: Running, chain: ChainName) -> str | None:
     """The fault of a chain that is whole in itself, by what the journal tells."""
     told = Anchors(service.service.journal.lines())
     async with as_owner(crew.owner_url, crew.team_id) as owner:
-        return (await check(owner, told, chain, Verdict(crew.team_id, 0, "", None))).fault
+        return (await check_anchors(owner, told, chain, ChainVerdict(crew.team_id, 0, "", None))).fault
 
 
-CUTS: dict[Chain, list[str]] = {
+CUTS: dict[ChainName, list[str]] = {
     "audit": [
         "DELETE FROM audit WHERE team_id = $1 AND position = 3",
         "UPDATE audit_head SET position = 2, link = (SELECT link FROM audit WHERE team_id = $1 AND position = 2) "
@@ -268,14 +268,16 @@ CUTS: dict[Chain, list[str]] = {
 
 
 @pytest.mark.parametrize("chain", CUTS)
-async def test_a_chain_cut_off_at_its_end_is_missed_by_the_journal(crew: Crew, service: Running, chain: Chain) -> None:
+async def test_a_chain_cut_off_at_its_end_is_missed_by_the_journal(
+    crew: Crew, service: Running, chain: ChainName
+) -> None:
     incident = uuid4()
     await crew.officer.tell("officer", incident)
     for _ in range(3):
         await crew.officer.incident(incident)
     await crew.officer.tell("officer", incident)
     await sealed(crew, service)
-    await Anchoring(service.service.database, service.service.journal).write(crew.team_id)
+    await AnchorWriter(service.service.database, service.service.journal).write(crew.team_id)
     assert await anchored(crew, service, chain) is None
     for sql in CUTS[chain]:
         await _tamper(crew, sql.replace("position = 3", "position > 2"))

@@ -10,8 +10,8 @@ import pytest
 from support.installation import Installation
 from support.phones import Crew, Json, now, refused
 
-from triage.store.recovery.anchors import Anchoring
-from triage.store.recovery.journal_copy import Publications
+from triage.store.recovery.anchors import AnchorWriter
+from triage.store.recovery.journal_copy import PublicationWriter
 
 KIM: Json = {"nhs_number": "9990000018", "family_name": "Rowe", "given_name": "Kim", "born": "1971-02-03"}
 NOTE = "Kim Rowe said so"
@@ -182,7 +182,7 @@ async def test_a_restored_backup_revives_nothing_that_was_ended_since(
     await crew.nurse.follow()
     cursor = crew.nurse.cursor
     process = installation.process.service
-    await Anchoring(process.database, process.journal).write(crew.team_id)
+    await AnchorWriter(process.database, process.journal).write(crew.team_id)
     assert "rehearsed" in await installation.triage("restore", "--rehearse", file)
     assert (await crew.nurse.get(f"/v1/incidents/{since['incident_id']}")).status_code == 200  # nothing was replaced
     assert "restored" in await installation.triage("restore", file)
@@ -194,7 +194,7 @@ async def test_a_restored_backup_revives_nothing_that_was_ended_since(
     assert refused(await crew.nurse.get(f"/v1/incidents/{since['incident_id']}")) == (404, "not_found")
     assert refused(await crew.nurse.post_sync(cursor=cursor)) == (410, "cursor_unknown")
     assert (await crew.nurse.sync(since))["counts"]["stored"] == 1
-    await Anchoring(process.database, process.journal).write(crew.team_id)
+    await AnchorWriter(process.database, process.journal).write(crew.team_id)
     assert "not as written" not in await installation.triage("verify")
 
 
@@ -283,7 +283,7 @@ async def test_what_was_published_or_decided_since_the_backup_is_put_back_as_it_
     )
     regime = ("regime", "--team", str(crew.team_id), "--by", "somebody", str(incident))
     await installation.triage(*regime, "--set", "law_enforcement", "--reason", "an offence is looked into")
-    await Publications(service.database, service.journal).write(crew.team_id)
+    await PublicationWriter(service.database, service.journal).write(crew.team_id)
     tables = ("summary_edition", "force_total", "incident_regime")
     kept = [await crew.fetch(f"SELECT * FROM {table} WHERE team_id = $1") for table in tables]
     assert [len(rows) for rows in kept] == [1, 1, 1]

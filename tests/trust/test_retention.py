@@ -14,7 +14,7 @@ from triage.jobs.retention import keep
 from triage.store import audit
 from triage.store.access.staff import as_owner
 from triage.store.people.retention import Retention
-from triage.store.recovery.anchors import Anchors, check
+from triage.store.recovery.anchors import Anchors, check_anchors
 
 NOTE = "said in confidence"
 
@@ -175,8 +175,8 @@ async def test_whole_months_of_the_audit_go_and_the_rest_is_verified_from_there(
     assert [row["position"] for row in kept] == [3, 4]  # January; February is within 72 months
     async with as_owner(crew.owner_url, crew.team_id) as owner:
         verdict = await audit.verify(owner, crew.team_id, lambda *_: None)
-        assert (await check(owner, Anchors(service.journal.lines()), "audit", verdict)).fault is None
-        assert (await check(owner, Anchors([]), "audit", verdict)).fault is not None  # the journal has to know
+        assert (await check_anchors(owner, Anchors(service.journal.lines()), "audit", verdict)).fault is None
+        assert (await check_anchors(owner, Anchors([]), "audit", verdict)).fault is not None  # the journal has to know
 
 
 async def test_a_run_is_on_record_as_it_was(installation: Installation) -> None:

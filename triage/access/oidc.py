@@ -41,7 +41,7 @@ ACCESS_TOKEN_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})
 """RFC 9068 section 2.1."""
 
 
-log = structlog.get_logger()
+logger = structlog.get_logger()
 
 
 class Login(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -196,7 +196,7 @@ class Provider:
             try:
                 metadata, keys = await self._fetch()
             except FETCH_FAULTS as fault:
-                log.warning("oidc_keys_not_fetched", issuer=self.issuer.url, fault=type(fault).__name__)
+                logger.warning("oidc_keys_not_fetched", issuer=self.issuer.url, fault=type(fault).__name__)
                 return
             self._metadata, self._keys, self._fetched = metadata, keys, self._tried
 

@@ -21,14 +21,14 @@ from triage.store import audit
 from triage.store.access import sign_in
 from triage.store.access.sign_in import SQL as ACCESS
 from triage.store.database import connect
-from triage.store.journal import Journal, JournalFault, Rewound
+from triage.store.journal import ChainRewound, Journal, JournalFault
 from triage.store.keys import KeyStore
 from triage.store.people import erasure
 from triage.store.recovery import backup as store
-from triage.store.recovery.anchors import Anchoring, Anchors, rewound
+from triage.store.recovery.anchors import Anchors, AnchorWriter, chain_ends
 from triage.store.recovery.backup import BackupFault
-from triage.store.recovery.journal_copy import Publications
-from triage.store.verify import Verdict
+from triage.store.recovery.journal_copy import PublicationWriter
+from triage.store.verify import ChainVerdict
 
 FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
@@ -59,7 +59,7 @@ async def write_journal(addresses: Addresses, chosen: Settings) -> None:
     """Bring the journal up to what was published, and to where the chains stand."""
     async with connect(addresses.service, 2, chosen.command_timeout_s) as database:
         journal = Journal(chosen.journal)
-        publications, anchoring = Publications(database, journal), Anchoring(database, journal)
+        publications, anchoring = PublicationWriter(database, journal), AnchorWriter(database, journal)
         teams = await sign_in.teams(database)
         for team_id in teams:
             await publications.write(team_id)
@@ -88,17 +88,17 @@ def restore(data_dir: Path | None, rehearse: bool, file: Path) -> None:
     click.echo("rehearsed: the backup can be restored" if rehearse else f"restored; what was there is kept as {aside}")
 
 
-async def _restore(chosen: Settings, file: Path, rehearse: bool) -> tuple[list[tuple[str, Verdict]], str]:
+async def _restore(chosen: Settings, file: Path, rehearse: bool) -> tuple[list[tuple[str, ChainVerdict]], str]:
     async with databases(chosen) as addresses:
         url = addresses.owner
-        name = store.database_of(url)
-        if not rehearse and store.database_of(addresses.keys) == name:
+        name = store.database_name(url)
+        if not rehearse and store.database_name(addresses.keys) == name:
             raise BackupFault("the key store lies in the same database, and would be replaced with it")
         stamp = f"{datetime.now(UTC):%Y%m%d_%H%M%S}"
         restored, aside = f"{name}_restored_{stamp}", f"{name}_before_{stamp}"
         await store.create(url, restored)
         try:
-            verdicts, ends = await _make_true(chosen, addresses, store.at(url, restored), file, rehearse)
+            verdicts, ends = await _make_true(chosen, addresses, store.with_database(url, restored), file, rehearse)
             faulty = any(verdict.fault for _, verdict in verdicts)
             if not rehearse and not faulty:
                 Journal(chosen.journal).add(*ends)
@@ -114,7 +114,7 @@ async def _restore(chosen: Settings, file: Path, rehearse: bool) -> tuple[list[t
 
 async def _make_true(
     chosen: Settings, addresses: Addresses, url: str, file: Path, rehearse: bool
-) -> tuple[list[tuple[str, Verdict]], list[Rewound]]:
+) -> tuple[list[tuple[str, ChainVerdict]], list[ChainRewound]]:
     """Load, migrate, replay and seal; the verdict on every chain, and where each ended in the backup.
 
     A rehearsal leaves the key store alone.
@@ -138,11 +138,11 @@ async def _make_true(
     return await verify_all(url, Anchors(chain(journal.lines(), ends))), ends
 
 
-async def _ends(connection: asyncpg.Connection) -> list[Rewound]:
+async def _ends(connection: asyncpg.Connection) -> list[ChainRewound]:
     found = []
     for team_id in (*await _teams(connection), audit.NO_TEAM):
         await connection.execute("SELECT set_config('triage.team', $1, true)", str(team_id))
-        found += await rewound(connection, team_id)
+        found += await chain_ends(connection, team_id)
     return found
 
 

@@ -17,8 +17,8 @@ from triage.store.access.sign_in import SQL as ACCESS
 from triage.store.access.staff import as_owner
 from triage.store.exports.downloads import verify_ledger
 from triage.store.journal import Journal, JournalFault
-from triage.store.recovery.anchors import Anchors, check
-from triage.store.verify import Verdict
+from triage.store.recovery.anchors import Anchors, check_anchors
+from triage.store.verify import ChainVerdict
 from triage.store.verify import verify as verify_log
 
 
@@ -50,7 +50,7 @@ def verify(data_dir: Path | None) -> None:
     report(verdicts)
 
 
-def report(verdicts: list[tuple[str, Verdict]]) -> None:
+def report(verdicts: list[tuple[str, ChainVerdict]]) -> None:
     """Print a line for each chain. Raises click.ClickException where one is not as it was written."""
     for what, verdict in verdicts:
         click.echo(
@@ -61,12 +61,12 @@ def report(verdicts: list[tuple[str, Verdict]]) -> None:
         raise click.ClickException(f"not as written: {', '.join(broken)}")
 
 
-async def _verify(chosen: Settings) -> list[tuple[str, Verdict]]:
+async def _verify(chosen: Settings) -> list[tuple[str, ChainVerdict]]:
     async with databases(chosen) as addresses:
         return await verify_all(addresses.owner, Anchors(Journal(chosen.journal).lines()))
 
 
-async def verify_all(owner_url: str, told: Anchors) -> list[tuple[str, Verdict]]:
+async def verify_all(owner_url: str, told: Anchors) -> list[tuple[str, ChainVerdict]]:
     """The verdict on every chain of every team: entries, pulls, audit rows. `told` is what the journal says of them."""
     verdicts = []
     for team_id in (*await _teams(owner_url), audit.NO_TEAM):
@@ -79,12 +79,12 @@ async def verify_all(owner_url: str, told: Anchors) -> list[tuple[str, Verdict]]
 
                 if team_id != audit.NO_TEAM:
                     log = await verify_log(connection, team_id, show)
-                    verdicts.append(("entries", await check(connection, told, "entries", log)))
+                    verdicts.append(("entries", await check_anchors(connection, told, "entries", log)))
                     ledger = await verify_ledger(connection, team_id)
-                    pulls = Verdict(team_id, ledger.lines, "", ledger.fault)
-                    verdicts.append(("pulls", await check(connection, told, "pulls", pulls)))
+                    pulls = ChainVerdict(team_id, ledger.lines, "", ledger.fault)
+                    verdicts.append(("pulls", await check_anchors(connection, told, "pulls", pulls)))
                 rows = await audit.verify(connection, team_id, show)
-                verdicts.append(("audit rows", await check(connection, told, "audit", rows)))
+                verdicts.append(("audit rows", await check_anchors(connection, told, "audit", rows)))
     return verdicts
 
 

@@ -22,7 +22,7 @@ from triage.store.access import staff
 from triage.store.access.sign_in import SQL as ACCESS
 from triage.store.database import connect
 from triage.store.exports import releases
-from triage.store.proof import Verdict, verify_releases
+from triage.store.proof import ReleaseVerdict, verify_releases
 
 TEAM = click.option("--team", "team_id", type=click.UUID, required=True, help="The team's id.")
 
@@ -96,8 +96,8 @@ def verify(context: click.Context, data_dir: Path | None) -> None:
         raise click.ClickException("a release is not as it was frozen")
 
 
-async def _verify(chosen: Settings) -> list[Verdict]:
-    found: list[Verdict] = []
+async def _verify(chosen: Settings) -> list[ReleaseVerdict]:
+    found: list[ReleaseVerdict] = []
     async with databases(chosen) as addresses:
         for team_id in await _teams(addresses.owner):
             async with staff.as_owner(addresses.owner, team_id) as connection:

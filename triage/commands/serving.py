@@ -27,7 +27,7 @@ from triage.jobs.schedule import awake, repeating
 from triage.settings import Settings
 from triage.store.people.retention import Retention
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 GRACE_S = 5
 """How long requests under way may take to end once the service is stopped."""
@@ -107,7 +107,7 @@ async def waking(service: Service) -> AsyncIterator[None]:
 def serve(data_dir: Path | None, host: str | None, port: int | None) -> None:
     """Serve until stopped by SIGINT or SIGTERM."""
     changed = {name: str(value) for name, value in (("host", host), ("port", port)) if value is not None}
-    run(settings(data_dir, **changed), waking, lambda url: log.info("listening", url=url))
+    run(settings(data_dir, **changed), waking, lambda url: logger.info("listening", url=url))
 
 
 @click.command()

@@ -19,7 +19,7 @@ from triage.settings import Settings
 from triage.store.access import sign_in
 from triage.store.access import staff as store
 from triage.store.access.staff import ListedStaff, NewStaff
-from triage.store.journal import Journal, Leaver
+from triage.store.journal import Journal, StaffDisabled
 from triage.times import operational_day
 
 TEAM = click.option("--team", "team_id", type=click.UUID, required=True, help="The team's id.")
@@ -121,7 +121,7 @@ def disable(data_dir: Path | None, team_id: UUID, staff_id: UUID) -> None:
     async def end(url: str) -> None:
         async with store.as_owner(url, team_id) as connection:
             revoked.extend(await store.disable_staff(connection, team_id, staff_id))
-            Journal(chosen.journal).add(Leaver(at=datetime.now(UTC), team_id=team_id, staff_id=staff_id))
+            Journal(chosen.journal).add(StaffDisabled(at=datetime.now(UTC), team_id=team_id, staff_id=staff_id))
 
     asyncio.run(_as_owner(chosen, end))
     click.echo(f"disabled; devices revoked: {len(revoked)}")

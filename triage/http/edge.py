@@ -11,7 +11,7 @@ from uuid_utils import uuid7
 from triage.http.messages import header, in_problem, send_answer
 from triage.problems import NOT_FOUND, Refused
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SLASHES_TOO_MANY = re.compile(r"//|./$")
@@ -68,5 +68,5 @@ class Edge:
         method = str(scope.get("method"))
         self._observe(method, status, seconds)
         # what went well is counted, and told only to those who ask for it: a line costs as much as an append
-        tell = log.debug if status < 400 else log.info
+        tell = logger.debug if status < 400 else logger.info
         tell("request", method=method, status=status, ms=round(seconds * 1000, 1))

@@ -14,7 +14,7 @@ from triage.http.service import Asked, Service
 from triage.problems import INTERNAL, NOT_READY, Listed, Refused
 from triage.store.database import UNREACHABLE
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 Method = Literal["GET", "PUT", "POST", "DELETE"]
 Handler = Callable[[Asked], Awaitable[Answer]]
@@ -98,10 +98,10 @@ async def _answer(handler: Handler | None, allowed: Sequence[str], asked: Asked,
     except ClientGone:
         return Answer(400)
     except UNREACHABLE as error:
-        log.error("database_unreachable", exc_info=error)
+        logger.error("database_unreachable", exc_info=error)
         return in_problem(Refused(NOT_READY, "The database does not answer.", retry_after=2))
     except Exception as error:
-        log.error("unhandled", exc_info=error)
+        logger.error("unhandled", exc_info=error)
         return in_problem(Refused(INTERNAL))
 
 

@@ -9,7 +9,7 @@ import structlog
 from triage.store import audit
 from triage.store.database import UNREACHABLE, Database
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 EVERY_S: Final = 0.5
 """So that a row is sealed within a second."""
@@ -27,5 +27,5 @@ async def seal_forever(database: Database) -> None:
                 months_at = loop.time() + MONTHS_EVERY_S
             await audit.seal(database)
         except (*UNREACHABLE, asyncpg.PostgresError) as error:
-            log.error("audit_not_sealed", exc_info=error)
+            logger.error("audit_not_sealed", exc_info=error)
         await asyncio.sleep(EVERY_S)

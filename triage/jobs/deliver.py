@@ -31,7 +31,7 @@ from triage.store.database import Database
 from triage.store.outbox import AlertData, Message, Payload, SummaryData
 from triage.store.summaries import publications
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 ATTEMPTS = Counter("triage_delivery_attempts", "Attempts to deliver a message", ["channel", "outcome"])
 
@@ -102,7 +102,7 @@ async def _attempt(sender: Sender, message: Message, now: datetime) -> str:
     except TimeoutError:
         return "timeout"
     except Exception as error:  # a message that cannot be sent must not stop the others
-        log.error("delivery_failed", exc_info=error)
+        logger.error("delivery_failed", exc_info=error)
         return "internal"
     return "delivered"
 

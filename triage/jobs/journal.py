@@ -13,16 +13,16 @@ from triage.store.access import sign_in
 from triage.store.audit import NO_TEAM
 from triage.store.database import UNREACHABLE, Database
 from triage.store.journal import JournalFault
-from triage.store.recovery.anchors import Anchoring
-from triage.store.recovery.journal_copy import Publications
+from triage.store.recovery.anchors import AnchorWriter
+from triage.store.recovery.journal_copy import PublicationWriter
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 EVERY_S: Final = 30
 ANCHORS_EVERY_S: Final = 600
 
 
-async def journal_forever(database: Database, publications: Publications, anchoring: Anchoring) -> None:
+async def journal_forever(database: Database, publications: PublicationWriter, anchoring: AnchorWriter) -> None:
     """Until cancelled. A failure is logged, and tried again."""
     loop = asyncio.get_running_loop()
     anchors_at = loop.time()
@@ -36,5 +36,5 @@ async def journal_forever(database: Database, publications: Publications, anchor
                     await anchoring.write(team_id)
                 anchors_at = loop.time() + ANCHORS_EVERY_S
         except (*UNREACHABLE, asyncpg.PostgresError, JournalFault) as error:
-            log.error("journal_not_written", exc_info=error)
+            logger.error("journal_not_written", exc_info=error)
         await asyncio.sleep(EVERY_S)

@@ -21,7 +21,7 @@ from triage.log.diversion import RULE
 from triage.store import outbox
 from triage.store.database import UNREACHABLE, Connection, Database
 from triage.store.journal import Journal
-from triage.store.journal import Published as Line
+from triage.store.journal import RowPublished as Line
 from triage.store.outbox import SummaryData, SummaryPublished
 from triage.store.summaries import facts, publications
 from triage.store.summaries.publications import Head, Run, Team
@@ -34,7 +34,7 @@ from triage.summaries.registry import MEASURES_VERSION
 from triage.summaries.schedule import Slot, due_slots, is_late, is_restated
 from triage.times import Period, PeriodKind, parse_period
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 PUBLISHED = Counter("triage_summaries_published", "Editions published", ["kind"])
 FAILED = Counter("triage_summary_runs_failed", "Runs that ended without an edition", ["kind"])
@@ -159,7 +159,7 @@ async def restate(database: Database, team: Team, run: Run, now: datetime, manne
     except _LOST:
         return None
     except Exception as error:
-        log.error("summary_not_restated", kind=run.kind, period=run.period, exc_info=error)
+        logger.error("summary_not_restated", kind=run.kind, period=run.period, exc_info=error)
         FAILED.labels(run.kind).inc()
         return None
     if summary is None:
@@ -293,11 +293,11 @@ async def _keep(connection: Connection, team_id: UUID, fresh: Sequence[Fact]) ->
     try:
         await facts.keep(connection, team_id, fresh)
     except (*UNREACHABLE, asyncpg.PostgresError) as error:
-        log.warning("facts_not_kept", exc_info=error)
+        logger.warning("facts_not_kept", exc_info=error)
 
 
 async def _record_failure(database: Database, team: Team, slot: Slot, now: datetime, error: Exception) -> None:
-    log.error("summary_failed", kind=slot.period.kind, period=slot.period.name, exc_info=error)
+    logger.error("summary_failed", kind=slot.period.kind, period=slot.period.name, exc_info=error)
     FAILED.labels(slot.period.kind).inc()
     async with database.team(team.team_id) as connection:
         await publications.record_failure(connection, team.team_id, slot, now)

@@ -26,7 +26,7 @@ from triage.store.exports import releases
 from triage.store.exports.releases import Counted, Latest, Stored, Team
 from triage.times import due_at
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 REVISED_FOR: Final = timedelta(days=731)
 """How long after its end published tables may have further editions."""
@@ -136,7 +136,7 @@ class _Releasing:
                     # what is due later is judged by this one, or must not take its incidents
                     failed.add(one.dataset)
                     self._failed.append(f"{one.dataset} {one.period}")
-                    log.error("release_failed", dataset=one.dataset, period=one.period, exc_info=error)
+                    logger.error("release_failed", dataset=one.dataset, period=one.period, exc_info=error)
         return found
 
     async def _next_editions(self) -> list[Released]:
@@ -230,7 +230,7 @@ class _Releasing:
         except _LOST:
             return []
         for one in found:
-            log.info("released", dataset=one.dataset, period=one.period, edition=one.edition)
+            logger.info("released", dataset=one.dataset, period=one.period, edition=one.edition)
         return found
 
     async def _tables_of(self, connection: Connection, due: Cut, number: int, seq: int) -> Released:
@@ -350,9 +350,9 @@ class _Releasing:
             return []
         except Exception as error:
             self._failed.append(f"{published.dataset} {published.period} again")
-            log.error("tables_not_revised", period=published.period, exc_info=error)
+            logger.error("tables_not_revised", period=published.period, exc_info=error)
             return []
-        log.info("released", dataset="tables", period=published.period, edition=edition.edition)
+        logger.info("released", dataset="tables", period=published.period, edition=edition.edition)
         return [found]
 
     def _next_edition(self, editions: list[Edition], counted: Iterable[Counted]) -> Edition | None:

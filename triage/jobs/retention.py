@@ -15,7 +15,7 @@ from triage.store.database import UNREACHABLE, Database
 from triage.store.journal import JournalFault
 from triage.store.people.retention import Retention
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 EVERY_S: Final = 3600
 """Seconds between two looks whether a day's run is still to be done. A row decides."""
@@ -28,6 +28,6 @@ async def keep(database: Database, owner_url: str, retention: Retention, applied
             async with as_owner(owner_url, team_id) as connection:
                 found = await retention.run_once_a_day(connection, team_id, now, not applied)
             if found is not None:
-                log.info("retention", applied=applied, due={one.part: one.count for one in found})
+                logger.info("retention", applied=applied, due={one.part: one.count for one in found})
     except (*UNREACHABLE, asyncpg.PostgresError, JournalFault) as error:
-        log.error("retention_not_run", exc_info=error)
+        logger.error("retention_not_run", exc_info=error)

@@ -22,7 +22,7 @@ from triage.settings import Settings
 from triage.store.database import Database
 from triage.store.journal import Journal
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 EVERY_S: Final = 15
 """Seconds between two looks; a summary is due to the minute."""
@@ -79,7 +79,7 @@ async def release_apart(settings: Settings, now: datetime) -> None:
             process.kill()
             await process.wait()
     for line in printed.decode().splitlines():
-        log.info("release", said=line)
+        logger.info("release", said=line)
     if process.returncode:
         raise Unreleased([f"see above, exit code {process.returncode}"], [])
 
@@ -88,7 +88,7 @@ async def _attempt(name: str, work: Awaitable[object]) -> None:
     try:
         await work
     except Exception as error:
-        log.error("waking_failed", part=name, exc_info=error)
+        logger.error("waking_failed", part=name, exc_info=error)
 
 
 @asynccontextmanager

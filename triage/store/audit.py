@@ -20,7 +20,7 @@ from triage.access.actors import Actor
 from triage.chain import GENESIS
 from triage.store.database import Connection, Database
 from triage.store.statements import load
-from triage.store.verify import Verdict
+from triage.store.verify import ChainVerdict
 
 SQL = load("audit")
 
@@ -237,7 +237,7 @@ def link_of(previous: bytes, team_id: UUID, position: int, row: Any) -> bytes:
     return sha256(previous + _encode(said)).digest()
 
 
-async def verify(connection: asyncpg.Connection, team_id: UUID, progress: Callable[[int, int], None]) -> Verdict:
+async def verify(connection: asyncpg.Connection, team_id: UUID, progress: Callable[[int, int], None]) -> ChainVerdict:
     """Recompute the chain of a team's audit, as the owner. A tail unsealed for over a minute is a fault."""
     head = await connection.fetchrow(SQL.head, team_id)
     position, link = (head["from_position"], head["from_link"]) if head else (0, GENESIS)
@@ -245,21 +245,21 @@ async def verify(connection: asyncpg.Connection, team_id: UUID, progress: Callab
     while rows := await connection.fetch(SQL.walk, team_id, position, SEALED_AT_ONCE):
         for row in rows:
             if row["position"] != position + 1:
-                return Verdict(team_id, position - start, link.hex(), f"audit row {position + 1} is missing")
+                return ChainVerdict(team_id, position - start, link.hex(), f"audit row {position + 1} is missing")
             if link_of(link, team_id, row["position"], row) != row["link"]:
-                return Verdict(team_id, position - start, link.hex(), f"audit row {row['position']} was altered")
+                return ChainVerdict(team_id, position - start, link.hex(), f"audit row {row['position']} was altered")
             position, link = row["position"], row["link"]
             if head and position == head["position"] and link != head["link"]:
-                return Verdict(team_id, position - start, link.hex(), "the head's link is not that of its row")
+                return ChainVerdict(team_id, position - start, link.hex(), "the head's link is not that of its row")
         progress(position - start, (head["position"] if head else position) - start)
     if head and position < head["position"]:
-        return Verdict(team_id, position - start, link.hex(), f"audit row {position + 1} is missing")
+        return ChainVerdict(team_id, position - start, link.hex(), f"audit row {position + 1} is missing")
     waiting = await connection.fetchrow(SQL.oldest_unsealed, team_id)
     assert waiting
     fault = None
     if waiting["seconds"] > UNSEALED_FOR_AT_MOST_S:
         fault = f"{waiting['n']} audit rows wait to be sealed, the oldest for {waiting['seconds']:.0f} s"
-    return Verdict(team_id, position - start, link.hex(), fault)
+    return ChainVerdict(team_id, position - start, link.hex(), fault)
 
 
 @asynccontextmanager

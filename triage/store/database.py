@@ -45,7 +45,7 @@ class TeamConnection(asyncpg.Connection):
             self.team = team
 
 
-class PlannedOnce(TeamConnection):
+class GenericPlans(TeamConnection):
     """A connection for statements that have one right plan each: to plan an append anew costs as much as to run it."""
 
     served: int = 0
@@ -102,7 +102,7 @@ async def connect(
     settings = {
         "application_name": "triage",
         "jit": "off",
-        "plan_cache_mode": "force_generic_plan" if kind is PlannedOnce else "auto",
+        "plan_cache_mode": "force_generic_plan" if kind is GenericPlans else "auto",
         # a lost replica must free its locks
         "idle_in_transaction_session_timeout": "60s",
         "tcp_keepalives_idle": "10",

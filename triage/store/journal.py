@@ -16,26 +16,26 @@ import msgspec
 from msgspec import Struct
 
 
-class Line(Struct, frozen=True, tag_field="what", kw_only=True):
+class _Line(Struct, frozen=True, tag_field="what", kw_only=True):
     """Something that holds whatever is restored."""
 
     at: datetime
     team_id: UUID
 
 
-class Revocation(Line, frozen=True, tag="revocation", kw_only=True):
+class DeviceRevoked(_Line, frozen=True, tag="revocation", kw_only=True):
     """A device was revoked."""
 
     device_id: UUID
 
 
-class Leaver(Line, frozen=True, tag="leaver", kw_only=True):
+class StaffDisabled(_Line, frozen=True, tag="leaver", kw_only=True):
     """An account was disabled, with its devices."""
 
     staff_id: UUID
 
 
-class PersonErasure(Line, frozen=True, tag="person_erasure", kw_only=True):
+class PersonErased(_Line, frozen=True, tag="person_erasure", kw_only=True):
     """A person's identifiers were destroyed, and the key of this reference. Ids lead to nothing any more."""
 
     receipt: UUID
@@ -44,7 +44,7 @@ class PersonErasure(Line, frozen=True, tag="person_erasure", kw_only=True):
     key: UUID | None = None
 
 
-class NotesErasure(Line, frozen=True, tag="notes_erasure", kw_only=True):
+class NotesErased(_Line, frozen=True, tag="notes_erasure", kw_only=True):
     """The texts of these entries were destroyed; `keys` are their references in the key store."""
 
     receipt: UUID
@@ -54,7 +54,7 @@ class NotesErasure(Line, frozen=True, tag="notes_erasure", kw_only=True):
     by: str
 
 
-class Hold(Line, frozen=True, tag="hold", kw_only=True):
+class HoldPlaced(_Line, frozen=True, tag="hold", kw_only=True):
     """An incident was put under legal hold at this instant."""
 
     incident_id: UUID
@@ -62,14 +62,14 @@ class Hold(Line, frozen=True, tag="hold", kw_only=True):
     by: str
 
 
-class Lift(Line, frozen=True, tag="lift", kw_only=True):
+class HoldLifted(_Line, frozen=True, tag="lift", kw_only=True):
     """Every hold that an incident was under at this instant was lifted."""
 
     incident_id: UUID
     by: str
 
 
-class RegimeChange(Line, frozen=True, tag="regime", kw_only=True):
+class RegimeChanged(_Line, frozen=True, tag="regime", kw_only=True):
     """Incidents were put under a regime at this instant."""
 
     incident_ids: list[UUID]
@@ -78,35 +78,46 @@ class RegimeChange(Line, frozen=True, tag="regime", kw_only=True):
     by: str
 
 
-class Published(Line, frozen=True, tag="published", kw_only=True):
+class RowPublished(_Line, frozen=True, tag="published", kw_only=True):
     """A row of what was published, or of what it rests on, as it was stored: kept, and never cut again."""
 
     table: str
     row: msgspec.Raw
 
 
-Chain = Literal["entries", "audit", "pulls"]
+ChainName = Literal["entries", "audit", "pulls"]
 
 
-class Head(Line, frozen=True, tag="head", kw_only=True):
+class ChainAnchored(_Line, frozen=True, tag="head", kw_only=True):
     """Where a chain of the team stood: whoever cuts its end off in the database does not reach this."""
 
-    chain: Chain
+    chain: ChainName
     position: int
     link: str
 
 
-class Rewound(Line, frozen=True, tag="rewound", kw_only=True):
+class ChainRewound(_Line, frozen=True, tag="rewound", kw_only=True):
     """A backup was restored in which the chain ended here; what was told of later positions is void."""
 
-    chain: Chain
+    chain: ChainName
     position: int
 
 
-AnyLine = Revocation | Leaver | PersonErasure | NotesErasure | Hold | Lift | RegimeChange | Published | Head | Rewound
+JournalLine = (
+    DeviceRevoked
+    | StaffDisabled
+    | PersonErased
+    | NotesErased
+    | HoldPlaced
+    | HoldLifted
+    | RegimeChanged
+    | RowPublished
+    | ChainAnchored
+    | ChainRewound
+)
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(AnyLine).decode
+_decode = msgspec.json.Decoder(JournalLine).decode
 
 
 class JournalFault(Exception):
@@ -119,7 +130,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def add(self, *lines: AnyLine) -> None:
+    def add(self, *lines: JournalLine) -> None:
         """Append, and return when it is on the disk. Raises OSError."""
         data = b"".join(_encode(line) + b"\n" for line in lines)
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +142,7 @@ class Journal:
         finally:
             os.close(handle)
 
-    def lines(self) -> Iterator[AnyLine]:
+    def lines(self) -> Iterator[JournalLine]:
         """Every line, in order; none where there is no journal yet. Raises JournalFault."""
         if not self._path.exists():
             return
@@ -146,7 +157,7 @@ class Journal:
 
     def revoked(self, team_id: UUID, device_id: UUID) -> None:
         """Remember a revocation."""
-        self.add(Revocation(at=datetime.now(UTC), team_id=team_id, device_id=device_id))
+        self.add(DeviceRevoked(at=datetime.now(UTC), team_id=team_id, device_id=device_id))
 
 
 def _write_all(handle: int, data: bytes) -> None:

@@ -15,7 +15,7 @@ from triage.store.exports import releases
 from triage.store.exports.releases import SQL, Stored
 
 
-class Verdict(Struct, frozen=True):
+class ReleaseVerdict(Struct, frozen=True):
     """Whether a release is as it was frozen. `k_people` is the fewest people in a group of any of its files."""
 
     name: str
@@ -26,7 +26,7 @@ class Verdict(Struct, frozen=True):
 
 async def verify_releases(
     connection: asyncpg.Connection, team_id: UUID, progress: Callable[[int, int], None]
-) -> list[Verdict]:
+) -> list[ReleaseVerdict]:
     """Recompute every release of a team. `progress` is told how many of how many are done."""
     found = []
     everything = await releases.everything(connection, team_id)
@@ -36,10 +36,10 @@ async def verify_releases(
     return found
 
 
-async def _verify(connection: asyncpg.Connection, team_id: UUID, stored: Stored, digest: bytes) -> Verdict:
+async def _verify(connection: asyncpg.Connection, team_id: UUID, stored: Stored, digest: bytes) -> ReleaseVerdict:
     name = f"{stored.about.dataset}/{stored.about.period}/{stored.about.edition}"
     if _digest(stored) != digest:
-        return Verdict(name, 0, None, "what is frozen was altered")
+        return ReleaseVerdict(name, 0, None, "what is frozen was altered")
     files, k_people = 0, None
     for row in await connection.fetch(SQL.renderings, team_id, stored.release_id):
         manifest = rendering.decode_manifest(row["manifest"])
@@ -52,8 +52,8 @@ async def _verify(connection: asyncpg.Connection, team_id: UUID, stored: Stored,
         )
         files += len(manifest.files)
         if fault:
-            return Verdict(name, files, k_people, f"agreement {row['agreement_id']}: {fault}")
-    return Verdict(name, files, k_people, None)
+            return ReleaseVerdict(name, files, k_people, f"agreement {row['agreement_id']}: {fault}")
+    return ReleaseVerdict(name, files, k_people, None)
 
 
 def _digest(stored: Stored) -> bytes:

@@ -14,7 +14,7 @@ SQL = load("log")
 PAGE: Final = 2_000
 
 
-class Verdict(Struct, frozen=True):
+class ChainVerdict(Struct, frozen=True):
     """Whether the log is whole. `fault` names the first entry that is not as it was written."""
 
     team_id: UUID
@@ -23,7 +23,7 @@ class Verdict(Struct, frozen=True):
     fault: str | None
 
 
-async def verify(connection: asyncpg.Connection, team_id: UUID, progress: Callable[[int, int], None]) -> Verdict:
+async def verify(connection: asyncpg.Connection, team_id: UUID, progress: Callable[[int, int], None]) -> ChainVerdict:
     """Recompute every link of a team's log. `progress` is told how many entries of how many are done."""
     head = await connection.fetchrow(SQL.head, team_id)
     assert head, "a team has a log"
@@ -34,16 +34,16 @@ async def verify(connection: asyncpg.Connection, team_id: UUID, progress: Callab
                 break
             fault = _fault(team_id, row, link, seq)
             if fault is not None:
-                return Verdict(team_id, seq, link.hex(), fault)
+                return ChainVerdict(team_id, seq, link.hex(), fault)
             link, seq = row["link"], row["seq"]
         progress(seq, head["seq"])
         if seq >= head["seq"] or rows[-1]["seq"] > head["seq"]:
             break
     if seq != head["seq"]:
-        return Verdict(team_id, seq, link.hex(), f"entry {seq + 1} is missing: the log ends at {head['seq']}")
+        return ChainVerdict(team_id, seq, link.hex(), f"entry {seq + 1} is missing: the log ends at {head['seq']}")
     if link != head["link"]:
-        return Verdict(team_id, seq, link.hex(), f"the head's link is not that of entry {seq}")
-    return Verdict(team_id, seq, link.hex(), None)
+        return ChainVerdict(team_id, seq, link.hex(), f"the head's link is not that of entry {seq}")
+    return ChainVerdict(team_id, seq, link.hex(), None)
 
 
 def _fault(team_id: UUID, row: Any, link: bytes, seq: int) -> str | None:

@@ -41,7 +41,7 @@ from triage.store.log import duplicates, rows
 from triage.store.statements import load
 
 SQL = load("log")
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 SINGLES: Final = 256
 """Entries sent one by one that go into one append at most."""
@@ -167,7 +167,7 @@ class Log:
             try:
                 answers += await self._append(team_id, queue, [item])
             except _REFUSED as error:
-                log.error("entry_poisoned", exc_info=error)
+                logger.error("entry_poisoned", exc_info=error)
                 answers.append(Appended(INTERNAL.problem(), None))
         return answers
 

@@ -18,18 +18,18 @@ from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.access.staff import disable_staff
 from triage.store.journal import (
-    AnyLine,
-    Head,
-    Hold,
+    ChainAnchored,
+    ChainRewound,
+    DeviceRevoked,
+    HoldLifted,
+    HoldPlaced,
     Journal,
-    Leaver,
-    Lift,
-    NotesErasure,
-    PersonErasure,
-    Published,
-    RegimeChange,
-    Revocation,
-    Rewound,
+    JournalLine,
+    NotesErased,
+    PersonErased,
+    RegimeChanged,
+    RowPublished,
+    StaffDisabled,
 )
 from triage.store.keys import KeyStore
 from triage.store.people import regimes
@@ -124,7 +124,7 @@ async def _destroy_person(
     by: str,
 ) -> int:
     at = datetime.now(UTC)
-    journal.add(PersonErasure(at=at, team_id=team_id, receipt=receipt, person_id=person_id, by=by, key=key))
+    journal.add(PersonErased(at=at, team_id=team_id, receipt=receipt, person_id=person_id, by=by, key=key))
     destroyed = await keys.destroy([key]) if key else 0
     await connection.execute(SQL.forget_identifiers, team_id, person_id)
     await connection.execute(SQL.empty_person, team_id, person_id)
@@ -180,7 +180,7 @@ async def _destroy_texts(
     refs = [row["key_ref"] for row in (*texts, *waiting)]
     ids = [row["id"] for row in texts]
     journal.add(
-        NotesErasure(
+        NotesErased(
             at=datetime.now(UTC),
             team_id=team_id,
             receipt=receipt,
@@ -225,7 +225,7 @@ async def hold(
     connection: asyncpg.Connection, journal: Journal, team_id: UUID, incident_id: UUID, reason: str, by: str
 ) -> None:
     """Let nothing of an incident be destroyed, whatever backup is restored."""
-    line = Hold(at=datetime.now(UTC), team_id=team_id, incident_id=incident_id, reason=reason, by=by)
+    line = HoldPlaced(at=datetime.now(UTC), team_id=team_id, incident_id=incident_id, reason=reason, by=by)
     journal.add(line)
     await replay(connection, None, line)
     await audit.note_owner(connection, team_id, "alteration", "hold", [incident_id], detail=by)
@@ -233,52 +233,52 @@ async def hold(
 
 async def lift(connection: asyncpg.Connection, journal: Journal, team_id: UUID, incident_id: UUID, by: str) -> None:
     """Lift every hold of an incident, also that of a death."""
-    line = Lift(at=datetime.now(UTC), team_id=team_id, incident_id=incident_id, by=by)
+    line = HoldLifted(at=datetime.now(UTC), team_id=team_id, incident_id=incident_id, by=by)
     journal.add(line)
     await replay(connection, None, line)
     await audit.note_owner(connection, team_id, "alteration", "hold/lift", [incident_id], detail=by)
 
 
-async def replay(connection: asyncpg.Connection, keys: KeyStore | None, line: AnyLine) -> None:
+async def replay(connection: asyncpg.Connection, keys: KeyStore | None, line: JournalLine) -> None:
     """Make a line of the journal true again in a restored database. Without `keys` the key store is left alone."""
     match line:
-        case Revocation():
+        case DeviceRevoked():
             await connection.execute(SQL.revoke, line.team_id, line.device_id, line.at)
-        case Leaver():
+        case StaffDisabled():
             await disable_staff(connection, line.team_id, line.staff_id)
-        case PersonErasure():
+        case PersonErased():
             if keys:
                 await keys.destroy(destroyed_by(line))
             await connection.execute(SQL.forget_identifiers, line.team_id, line.person_id)
             await connection.execute(SQL.empty_person, line.team_id, line.person_id)
             await connection.execute(SQL.add_receipt, line.team_id, line.receipt, line.by)
-        case NotesErasure():
+        case NotesErased():
             if keys:
                 await keys.destroy(destroyed_by(line))
             await connection.execute(SQL.empty_entries, line.team_id, line.entries)
             await connection.execute(SQL.end_scope, line.team_id, line.incident_ids)
             await connection.execute(SQL.add_receipt, line.team_id, line.receipt, line.by)
-        case Hold():
+        case HoldPlaced():
             await connection.execute(SQL.hold, line.team_id, line.incident_id, line.reason, line.by, line.at)
-        case Lift():
+        case HoldLifted():
             await connection.execute(SQL.lift, line.team_id, line.incident_id, line.by, line.at)
-        case RegimeChange():
+        case RegimeChanged():
             await regimes.say(connection, line)
-        case Published():
+        case RowPublished():
             if line.table not in PUBLISHED:
                 raise ValueError(f"the journal names a table that is not published: {line.table}")
             statement = await connection.fetchval(SQL.keep_published, line.table)
             await connection.execute(statement, bytes(line.row).decode())
-        case Head() | Rewound():
+        case ChainAnchored() | ChainRewound():
             pass  # for verifying, see triage.store.anchors
 
 
-def destroyed_by(line: AnyLine) -> list[UUID]:
+def destroyed_by(line: JournalLine) -> list[UUID]:
     """The keys that the erasure of this line destroyed."""
     match line:
-        case PersonErasure():
+        case PersonErased():
             return [line.key] if line.key else []
-        case NotesErasure():
+        case NotesErased():
             return line.keys
         case _:
             return []

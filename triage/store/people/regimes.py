@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
-from triage.store.journal import Journal, RegimeChange
+from triage.store.journal import Journal, RegimeChanged
 from triage.store.statements import load
 
 SQL = load("regimes")
@@ -53,7 +53,7 @@ async def change(
     """
     ids = await group_of(connection, team_id, incident_id)
     if await _of(connection, team_id, ids) != regime:
-        line = RegimeChange(
+        line = RegimeChanged(
             at=datetime.now(UTC), team_id=team_id, incident_ids=ids, regime=regime, reason=reason, by=by
         )
         journal.add(line)
@@ -61,7 +61,7 @@ async def change(
         await audit.note_owner(connection, team_id, "alteration", f"regime/{regime}", ids, detail=by)
 
 
-async def say(connection: asyncpg.Connection, line: RegimeChange) -> None:
+async def say(connection: asyncpg.Connection, line: RegimeChanged) -> None:
     """Make a line of the journal true in the database, again if need be."""
     await connection.execute(SQL.add, line.team_id, line.incident_ids, line.regime, line.reason, line.by, line.at)
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from triage.store import audit
-from triage.store.journal import Head, Journal
+from triage.store.journal import ChainAnchored, Journal
 from triage.store.keys import KeyStore
 from triage.store.people import erasure
 from triage.store.people.erasure import SQL
@@ -124,7 +124,9 @@ class Retention:
         )
         self._journal.add(
             *(
-                Head(at=now, team_id=row["team_id"], chain="audit", position=row["position"], link=row["link"].hex())
+                ChainAnchored(
+                    at=now, team_id=row["team_id"], chain="audit", position=row["position"], link=row["link"].hex()
+                )
                 for row in ends
             )
         )

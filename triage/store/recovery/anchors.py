@@ -15,17 +15,17 @@ from triage.chain import GENESIS
 from triage.store import audit
 from triage.store.database import Database
 from triage.store.exports.downloads import SQL as PULLS
-from triage.store.journal import AnyLine, Chain, Head, Journal, Rewound
+from triage.store.journal import ChainAnchored, ChainName, ChainRewound, Journal, JournalLine
 from triage.store.statements import load
 from triage.store.summaries import publications
 from triage.store.verify import SQL as LOG
-from triage.store.verify import Verdict
+from triage.store.verify import ChainVerdict
 
 SQL = load("anchors")
-LINKS: Final[dict[Chain, str]] = {"entries": SQL.entries, "audit": SQL.audit, "pulls": SQL.pulls}
+LINKS: Final[dict[ChainName, str]] = {"entries": SQL.entries, "audit": SQL.audit, "pulls": SQL.pulls}
 
 
-class Anchor(Struct, frozen=True):
+class KnownLink(Struct, frozen=True):
     """A position whose link is known from elsewhere; `by` says from where."""
 
     position: int
@@ -36,18 +36,20 @@ class Anchor(Struct, frozen=True):
 class Anchors:
     """What a journal tells of the chains; lines of other kinds are passed over."""
 
-    def __init__(self, lines: Iterable[AnyLine]) -> None:
-        self._told: list[Head | Rewound] = [line for line in lines if isinstance(line, Head | Rewound)]
+    def __init__(self, lines: Iterable[JournalLine]) -> None:
+        self._told: list[ChainAnchored | ChainRewound] = [
+            line for line in lines if isinstance(line, ChainAnchored | ChainRewound)
+        ]
 
-    def heads(self, team_id: UUID, chain: Chain) -> list[Anchor]:
+    def heads(self, team_id: UUID, chain: ChainName) -> list[KnownLink]:
         """The anchors of a chain that no restored backup has made void."""
-        found: list[Anchor] = []
+        found: list[KnownLink] = []
         for line in self._told:
             if (line.team_id, line.chain) != (team_id, chain):
                 continue
-            if isinstance(line, Head):
+            if isinstance(line, ChainAnchored):
                 found.append(
-                    Anchor(line.position, bytes.fromhex(line.link), f"the journal of {line.at:%Y-%m-%d %H:%M}")
+                    KnownLink(line.position, bytes.fromhex(line.link), f"the journal of {line.at:%Y-%m-%d %H:%M}")
                 )
             else:
                 found = [one for one in found if one.position <= line.position]
@@ -56,7 +58,7 @@ class Anchors:
     def is_void(self, team_id: UUID, published_at: datetime, position: int) -> bool:
         """Whether a backup was restored since that did not reach this position of the log."""
         return any(
-            isinstance(line, Rewound)
+            isinstance(line, ChainRewound)
             and line.chain == "entries"
             and line.at > published_at
             and line.position < position
@@ -65,26 +67,26 @@ class Anchors:
         )
 
 
-class Anchoring:
+class AnchorWriter:
     """Tells the journal where the chains of a team stand, when they have moved."""
 
     def __init__(self, database: Database, journal: Journal) -> None:
         self._database = database
         self._journal = journal
-        self._told: dict[tuple[UUID, Chain], int] = {}
+        self._told: dict[tuple[UUID, ChainName], int] = {}
 
     async def write(self, team_id: UUID) -> None:
         """Add a line for each chain that moved since this process last told."""
         async with self._database.team(team_id) as connection:
             log = await connection.fetchrow(LOG.head, team_id)
             pulls = await connection.fetchrow(PULLS.ledger_ends, team_id)
-        heads: dict[Chain, tuple[int, bytes] | None] = {
+        heads: dict[ChainName, tuple[int, bytes] | None] = {
             "entries": (log["seq"], log["link"]) if log else None,
             "pulls": (pulls["n"], pulls["link"]) if pulls else None,
             "audit": await audit.head(self._database, team_id),
         }
         lines = [
-            Head(at=datetime.now(UTC), team_id=team_id, chain=chain, position=head[0], link=head[1].hex())
+            ChainAnchored(at=datetime.now(UTC), team_id=team_id, chain=chain, position=head[0], link=head[1].hex())
             for chain, head in heads.items()
             if head and head[0] > 0 and head[0] != self._told.get((team_id, chain))
         ]
@@ -93,14 +95,16 @@ class Anchoring:
             self._told |= {(team_id, line.chain): line.position for line in lines}
 
 
-async def rewound(connection: asyncpg.Connection, team_id: UUID) -> list[Rewound]:
+async def chain_ends(connection: asyncpg.Connection, team_id: UUID) -> list[ChainRewound]:
     """Where the chains of a restored database end, as the owner."""
     rows = await connection.fetch(SQL.ends, team_id)
     now = datetime.now(UTC)
-    return [Rewound(at=now, team_id=team_id, chain=row["chain"], position=row["position"]) for row in rows]
+    return [ChainRewound(at=now, team_id=team_id, chain=row["chain"], position=row["position"]) for row in rows]
 
 
-async def check(connection: asyncpg.Connection, anchors: Anchors, chain: Chain, verdict: Verdict) -> Verdict:
+async def check_anchors(
+    connection: asyncpg.Connection, anchors: Anchors, chain: ChainName, verdict: ChainVerdict
+) -> ChainVerdict:
     """The verdict on a chain that is whole in itself, with a fault where an anchor says otherwise; as the owner."""
     if verdict.fault:
         return verdict
@@ -108,12 +112,12 @@ async def check(connection: asyncpg.Connection, anchors: Anchors, chain: Chain, 
     return structs.replace(verdict, fault=fault)
 
 
-async def _fault(connection: asyncpg.Connection, anchors: Anchors, chain: Chain, team_id: UUID) -> str | None:
+async def _fault(connection: asyncpg.Connection, anchors: Anchors, chain: ChainName, team_id: UUID) -> str | None:
     known = anchors.heads(team_id, chain)
     start, start_link = 0, GENESIS
     if chain == "entries":
         known += [
-            Anchor(one.as_at_seq, one.chain_head, f"{one.kind} {one.period} {one.form} edition {one.edition}")
+            KnownLink(one.as_at_seq, one.chain_head, f"{one.kind} {one.period} {one.form} edition {one.edition}")
             for one in await publications.anchors(connection, team_id)
             if not anchors.is_void(team_id, one.published_at, one.as_at_seq)
         ]

@@ -18,7 +18,7 @@ class BackupFault(Exception):
     """A backup could not be made or restored; the message holds no password."""
 
 
-def program(name: str) -> str:
+def find_program(name: str) -> str:
     """The path of `pg_dump` or `pg_restore`: TRIAGE_PG_BIN, the embedded server's, or PATH. Raises BackupFault."""
     if chosen := os.environ.get("TRIAGE_PG_BIN"):
         return str(Path(chosen, name))
@@ -62,36 +62,36 @@ def _run(name: str, url: str, *options: str) -> None:
         user, _, hosts = parts.netloc.rpartition("@")
         parts = parts._replace(netloc=f"{user.split(':')[0]}@{hosts}")
     done = subprocess.run(
-        [program(name), f"--dbname={parts.geturl()}", *options], env=environ, capture_output=True, text=True
+        [find_program(name), f"--dbname={parts.geturl()}", *options], env=environ, capture_output=True, text=True
     )
     if done.returncode:
         raise BackupFault(f"{name} failed: {done.stderr.strip()[-2000:]}")
 
 
-def database_of(url: str) -> str:
+def database_name(url: str) -> str:
     """The name of the database an address leads to."""
     return unquote(urlsplit(url).path[1:])
 
 
-def at(url: str, database: str) -> str:
+def with_database(url: str, database: str) -> str:
     """The address of another database of the same server."""
     return urlsplit(url)._replace(path=f"/{database}").geturl()
 
 
 async def create(url: str, database: str) -> None:
     """An empty database on the server of this address."""
-    await with_admin(url, f'CREATE DATABASE "{database}" TEMPLATE template0')
+    await execute_as_admin(url, f'CREATE DATABASE "{database}" TEMPLATE template0')
 
 
 async def drop(url: str, database: str) -> None:
     """Remove a database, whoever is connected."""
-    await with_admin(url, f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+    await execute_as_admin(url, f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
 
 
 async def swap(url: str, restored: str, aside: str) -> None:
     """Put the restored database in the place of the one this address leads to, which is kept under another name."""
-    name = database_of(url)
-    connection = await asyncpg.connect(at(url, "postgres"))
+    name = database_name(url)
+    connection = await asyncpg.connect(with_database(url, "postgres"))
     try:
         await connection.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS false')
         await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
@@ -101,9 +101,9 @@ async def swap(url: str, restored: str, aside: str) -> None:
         await connection.close()
 
 
-async def with_admin(url: str, statement: str) -> None:
+async def execute_as_admin(url: str, statement: str) -> None:
     """Run a statement about databases from outside of them."""
-    connection = await asyncpg.connect(at(url, "postgres"))
+    connection = await asyncpg.connect(with_database(url, "postgres"))
     try:
         await connection.execute(statement)
     finally:

@@ -9,11 +9,11 @@ from uuid import UUID
 import msgspec
 
 from triage.store.database import Connection, Database
-from triage.store.journal import Journal, Published
+from triage.store.journal import Journal, RowPublished
 from triage.store.people.erasure import PUBLISHED
 
 
-class Publications:
+class PublicationWriter:
     """Writes to the journal what was published and is not in it; looks only when something was published."""
 
     def __init__(self, database: Database, journal: Journal) -> None:
@@ -38,7 +38,7 @@ class Publications:
         return added
 
     def _known(self) -> set[bytes]:
-        return {_name(one.table, bytes(one.row)) for one in self._journal.lines() if isinstance(one, Published)}
+        return {_name(one.table, bytes(one.row)) for one in self._journal.lines() if isinstance(one, RowPublished)}
 
     def _add(self, team_id: UUID, table: str, rows: Iterable[bytes], known: set[bytes]) -> int:
         named = {_name(table, row): row for row in rows}
@@ -46,7 +46,7 @@ class Publications:
         if fresh:
             now = datetime.now(UTC)
             self._journal.add(
-                *(Published(at=now, team_id=team_id, table=table, row=msgspec.Raw(row)) for row in fresh.values())
+                *(RowPublished(at=now, team_id=team_id, table=table, row=msgspec.Raw(row)) for row in fresh.values())
             )
             known |= fresh.keys()
         return len(fresh)
