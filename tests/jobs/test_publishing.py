@@ -459,7 +459,7 @@ async def test_not_even_the_owner_alters_an_edition(team: Told, statement: str) 
 async def test_another_teams_editions_are_not_there(team: Told) -> None:
     await considered(team)
     await publish_due(team.database, SUNDAY)
-    async with team.database.anyone() as connection:
+    async with team.database.no_team() as connection:
         assert await connection.fetchval("SELECT count(*) FROM summary_edition") == 0
 
 

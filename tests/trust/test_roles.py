@@ -184,7 +184,7 @@ async def test_without_a_team_a_session_sees_nothing_and_with_one_only_its_own(
         await each.nurse.put({"id": str(uuid4()), "kind": "nonsense"})
         await each.nurse.post("/v1/people", {"police_ref": "GH/9999"})
     count = f"SELECT count(*) FROM {table} WHERE team_id <> $1"
-    async with service.service.database.anyone() as connection:
+    async with service.service.database.no_team() as connection:
         assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0
     async with service.service.database.team(crew.team_id) as connection:
         assert await connection.fetchval(f"SELECT count(*) FROM {table}") > 0

@@ -72,7 +72,7 @@ async def _rotate(chosen: Settings) -> tuple[int, int]:
     async with (
         databases(chosen) as addresses,
         connect(addresses.keys, 2, chosen.command_timeout_s, role=None) as database,
-        database.anyone() as connection,
+        database.no_team() as connection,
     ):
         root = await asyncio.to_thread(load_root, chosen.root_key_file)
         used = await _wrapped_under(connection)
@@ -101,7 +101,7 @@ async def _retire(chosen: Settings) -> list[int]:
     async with (
         databases(chosen) as addresses,
         connect(addresses.keys, 2, chosen.command_timeout_s, role=None) as database,
-        database.anyone() as connection,
+        database.no_team() as connection,
     ):
         used = await _wrapped_under(connection)
     root = await asyncio.to_thread(drop_wrapping_keys, chosen.root_key_file, used.keys())

@@ -25,7 +25,7 @@ async def live(asked: Asked) -> Answer:
 async def ready(asked: Asked) -> Answer:
     """The database answers and has every migration. Raises Refused (503) while migrating, or when it is broken."""
     try:
-        async with asked.service.database.anyone() as connection:
+        async with asked.service.database.no_team() as connection:
             waiting = await pending(connection, folder("sql") / "migrations")
     except (*UNREACHABLE, asyncpg.PostgresError) as error:
         raise Refused(NOT_READY, "The database does not answer.", retry_after=5) from error

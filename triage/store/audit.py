@@ -176,7 +176,7 @@ async def readers(database: Database, actor: Actor, incident_id: UUID) -> list[R
 async def seal(database: Database) -> int:
     """Chain what is not chained yet, of every team; the number of rows sealed. Any number of processes may call it."""
     sealed = 0
-    async with database.anyone() as connection:
+    async with database.no_team() as connection:
         async with connection.transaction():
             await _become(connection, SEALER_ROLE)
             teams = [row["team_id"] for row in await connection.fetch(SQL.unsealed_teams)]
@@ -212,7 +212,7 @@ async def head(database: Database, team_id: UUID) -> tuple[int, bytes] | None:
 
 async def prepare_months(database: Database, ahead: int = 2) -> None:
     """Make the partitions of this month and the next ones, where they are missing."""
-    async with database.anyone() as connection, connection.transaction():
+    async with database.no_team() as connection, connection.transaction():
         await _become(connection, SEALER_ROLE)
         for month in range(ahead + 1):
             await connection.fetchval(SQL.add_month, month)

@@ -77,13 +77,13 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def whoever(self) -> AsyncIterator[Connection]:
+    async def any_team(self) -> AsyncIterator[Connection]:
         """A connection set to any team or none: only for functions of the database that look beyond teams."""
         async with self._pool.acquire() as connection:
             yield connection
 
     @asynccontextmanager
-    async def anyone(self) -> AsyncIterator[Connection]:
+    async def no_team(self) -> AsyncIterator[Connection]:
         """A connection set to no team: tables of a team look empty to it."""
         async with self._pool.acquire() as connection:
             await cast(TeamConnection, connection).serve(NO_TEAM)

@@ -35,7 +35,7 @@ class KeyStore:
     async def check(self) -> None:
         """Raises WrongRoot when this process holds another root secret than the one that filled the store."""
         fingerprint = self._root.derive(Purpose.FINGERPRINT)
-        async with self._database.anyone() as connection:
+        async with self._database.no_team() as connection:
             stored = await connection.fetchval(SQL.claim, fingerprint)
         if stored != fingerprint:
             raise WrongRoot("the key store was filled under another root secret: check TRIAGE_ROOT_KEY_FILE")
@@ -52,13 +52,13 @@ class KeyStore:
     async def _fill(self) -> None:
         await self._read_root()  # a rotation may have begun
         lot = [new_data_key() for _ in range(LOT)]
-        async with self._database.anyone() as connection:
+        async with self._database.no_team() as connection:
             await connection.execute(SQL.add, [k.ref for k in lot], [self._root.wrap(k.key, k.ref) for k in lot])
         self._ready += lot
 
     async def fetch(self, refs: Iterable[UUID]) -> dict[UUID, bytes]:
         """The keys that still exist. What was sealed under the others is gone for ever."""
-        async with self._database.anyone() as connection:
+        async with self._database.no_team() as connection:
             rows = await connection.fetch(SQL.fetch, list(refs))
         try:
             return self._unwrap(rows)
@@ -75,6 +75,6 @@ class KeyStore:
 
     async def destroy(self, refs: Iterable[UUID]) -> int:
         """Destroy keys: what was sealed under them is gone for ever. How many there were."""
-        async with self._database.anyone() as connection:
+        async with self._database.no_team() as connection:
             rows = await connection.fetch(SQL.destroy, list(refs))
         return len(rows)

@@ -169,7 +169,7 @@ class SignIn:
             raise SignInRefused(TOKEN_EXPIRED if refused.reason is Reason.EXPIRED else TOKEN_INVALID) from refused
 
     async def _staff_of(self, subject: Subject) -> tuple[Actor, bool]:
-        async with self._database.anyone() as connection:
+        async with self._database.no_team() as connection:
             row = await connection.fetchrow(SQL.authenticate_subject, subject.issuer, subject.subject)
         if row is None:
             raise SignInRefused(TOKEN_INVALID)
@@ -178,7 +178,7 @@ class SignIn:
         return actor_of(row), False
 
     async def _look_up(self, hashed: bytes) -> tuple[Actor, bool]:
-        async with self._database.whoever() as connection:
+        async with self._database.any_team() as connection:
             row = await connection.fetchrow(SQL.authenticate, hashed)
         if row is None:
             raise SignInRefused(TOKEN_INVALID)
@@ -250,7 +250,7 @@ async def limit(database: Database, what: str, who: bytes, most: int, window: ti
     `who` is already a keyed or plain digest: no address or name is stored.
     """
     bucket = sha256(what.encode() + b"\0" + who).digest()
-    async with database.anyone() as connection:
+    async with database.no_team() as connection:
         row = await connection.fetchrow(SQL.attempt, bucket, window)
     assert row
     if row["n"] > most:
@@ -259,13 +259,13 @@ async def limit(database: Database, what: str, who: bytes, most: int, window: ti
 
 async def forget_attempts(database: Database) -> None:
     """Let closed windows go."""
-    async with database.anyone() as connection:
+    async with database.no_team() as connection:
         await connection.execute(SQL.forget_attempts)
 
 
 async def teams(database: Database) -> list[UUID]:
     """Every team, for work that is done for each in turn."""
-    async with database.anyone() as connection:
+    async with database.no_team() as connection:
         return [row["team_id"] for row in await connection.fetch(SQL.teams)]
 
 
@@ -327,7 +327,7 @@ async def enrol(database: Database, code: str, name: str) -> Enrolled:
     Raises Refused: 404 unknown, 410 used or expired, which it is as well once the account is disabled.
     """
     digest = code_digest(code)
-    async with database.anyone() as connection:
+    async with database.no_team() as connection:
         found = await connection.fetchrow(SQL.enrolling, digest)
     if found is None:
         raise Refused(NOT_FOUND, "There is no such code.")

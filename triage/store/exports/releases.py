@@ -80,7 +80,7 @@ class Stored(Struct, frozen=True):
 
 async def teams(database: Database) -> list[Team]:
     """Every team."""
-    async with database.anyone() as connection:
+    async with database.no_team() as connection:
         rows = await connection.fetch(SQL.teams)
     return [Team(r["team_id"], ZoneInfo(r["zone"]), r["day_start_hour"], r["starts_on"]) for r in rows]
 

@@ -86,7 +86,7 @@ def code_digest(code: str) -> bytes:
 async def use_code(database: Database, code: str) -> Actor:
     """Whose code this is; it works once. Raises Refused alike whatever is wrong with it."""
     digest = code_digest(code)
-    async with database.anyone() as connection:
+    async with database.no_team() as connection:
         found = await connection.fetchrow(sign_in.SQL.enrolling, digest)
     if found is None:
         raise Refused(CODE_EXPIRED)
@@ -100,7 +100,7 @@ async def use_code(database: Database, code: str) -> Actor:
 
 async def of_subject(database: Database, subject: Subject) -> Actor:
     """Who signed in with an issuer. Raises Refused for nobody known, or nobody whom the pages are for."""
-    async with database.anyone() as connection:
+    async with database.no_team() as connection:
         row = await connection.fetchrow(sign_in.SQL.authenticate_subject, subject.issuer, subject.subject)
     if row is None or row["disabled"]:
         raise Refused(TOKEN_INVALID)

@@ -102,14 +102,14 @@ class Anchor(Struct, frozen=True):
 
 async def teams(database: Database) -> list[Team]:
     """Every team."""
-    async with database.anyone() as connection:
+    async with database.no_team() as connection:
         rows = await connection.fetch(SQL.teams)
     return [await _team(database, row) for row in rows]
 
 
 async def team(database: Database, team_id: UUID) -> Team:
     """One team. Raises LookupError where there is none."""
-    async with database.anyone() as connection:
+    async with database.no_team() as connection:
         rows = await connection.fetch(SQL.teams)
     for row in rows:
         if row["team_id"] == team_id:
@@ -267,7 +267,7 @@ async def force_totals(connection: Connection, team_id: UUID, period: Period, un
 async def keep_code_lists(database: Database) -> None:
     """Keep the code lists in force, so that what is computed under them can be computed again when they are others."""
     digest = codes.digest()
-    async with database.anyone() as connection:
+    async with database.no_team() as connection:
         if not await connection.fetchval(SQL.code_lists, digest):
             await connection.execute(SQL.keep_code_lists, digest, codes.version, codes.document())
 
