@@ -30,7 +30,7 @@ from triage.store.access import staff
 from triage.store.database import connect
 from triage.store.summaries import facts, publications
 from triage.summaries import editions
-from triage.summaries.facts import Fact, encode, facts_of, profile_of
+from triage.summaries.facts import IncidentFact, encode, facts_of, profile_of
 from triage.summaries.schedule import Slot, slot
 from triage.times import period_of
 
@@ -41,7 +41,7 @@ PERSON_IN = 5
 """One incident in so many is linked to a person."""
 
 
-def told_month() -> list[Fact]:
+def told_month() -> list[IncidentFact]:
     """The facts of one synthetic month."""
     members = {member.key: member for member in CAST.members}
     ends = datetime(STARTS.year, STARTS.month, STARTS.day, tzinfo=UTC) + MONTH
@@ -72,7 +72,7 @@ def moved(thing: Any, later: timedelta) -> Any:
     return thing
 
 
-def copies(count: int, years: float) -> Iterator[Fact]:
+def copies(count: int, years: float) -> Iterator[IncidentFact]:
     """So many facts, spread evenly over the years."""
     random = Random(1)
     month = told_month()
@@ -125,7 +125,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def _row(fact: Fact) -> tuple[Any, ...]:
+def _row(fact: IncidentFact) -> tuple[Any, ...]:
     return (
         TEAM, fact.id, False, fact.id, 1, fact.status, fact.at, fact.at, fact.at + timedelta(days=3), fact.area, True,
         False, False, list(fact.flags), [], list(fact.people),
@@ -147,7 +147,7 @@ async def measure(url: str) -> list[tuple[str, int, float, float, float]]:
                 began = time.process_time()
                 loaded = await publications.load_scope(connection, team, where, now)
                 fetched = time.process_time()
-                editions.compute(loaded.scope)
+                editions.compute_measures(loaded.scope)
                 computed = time.process_time()
                 assert not loaded.fresh
                 seconds = await _in_database(connection, team, where, now)
@@ -155,7 +155,7 @@ async def measure(url: str) -> list[tuple[str, int, float, float, float]]:
     return found
 
 
-async def _in_database(connection: Any, team: publications.Team, where: Slot, now: datetime) -> float:
+async def _in_database(connection: Any, team: publications.CalendarTeam, where: Slot, now: datetime) -> float:
     """Planning and execution of everything that `load_scope` asks, as the server says."""
     version = editions.rules_in_force()
     since = publications.pooled_since(where, team.calendar.zone)

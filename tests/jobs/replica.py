@@ -14,7 +14,7 @@ from triage.summaries.figures import Measure
 from triage.summaries.registry import MEASURES_VERSION, Scope
 from triage.summaries.schedule import due_slots
 
-compute = editions.compute
+compute = editions.compute_measures
 
 
 def run(url: str, now: datetime, told: Connection) -> None:
@@ -26,7 +26,7 @@ def run(url: str, now: datetime, told: Connection) -> None:
         time.sleep(0.005)
         return compute(scope, version)
 
-    editions.compute = compute_slowly
+    editions.compute_measures = compute_slowly
     asyncio.run(_work(url, now))
 
 

@@ -19,7 +19,7 @@ from triage.store import outbox
 from triage.store.journal import Journal, RowPublished
 from triage.store.statements import load
 from triage.store.summaries import facts, publications, recompute
-from triage.store.summaries.facts import Facts
+from triage.store.summaries.facts import FactReader
 from triage.summaries import editions
 from triage.summaries.editions import Summary
 from triage.summaries.facts import Profile, profile_at
@@ -40,7 +40,7 @@ async def team(db_url: str, tmp_path: Path) -> AsyncIterator[Told]:
 
 async def edition(team: Told, kind: PeriodKind, period: str, number: int | None = None) -> Summary | None:
     async with team.database.team(TEAM) as connection:
-        body = await publications.find(connection, TEAM, kind, period, number)
+        body = await publications.find_edition(connection, TEAM, kind, period, number)
     return None if body is None else editions.decode(body)
 
 
@@ -490,15 +490,15 @@ async def test_kept_facts_give_the_same_numbers_as_facts_made_anew(db_url: str, 
             slot = publications.slot_of(summary)
             loaded = await publications.load_scope(connection, await team.team(), slot, now)
         assert kept > 100 and len(loaded.fresh) > 40
-        assert editions.compute(loaded.scope) == summary.measures
+        assert editions.compute_measures(loaded.scope) == summary.measures
 
 
 async def pools(team: Told, as_at: datetime) -> tuple[Counter[Profile], Counter[Profile]]:
     """The month before, by profile: as the database counts it, and from facts made anew."""
     starts, ends = as_at - timedelta(days=30), as_at + timedelta(days=1)
     async with team.database.team(TEAM) as connection:
-        counted = await Facts(connection, TEAM).profiles(starts, ends, as_at)
-        made = await Facts(connection, TEAM, "none is kept under this").between(starts, ends)
+        counted = await FactReader(connection, TEAM).profiles(starts, ends, as_at)
+        made = await FactReader(connection, TEAM, "none is kept under this").between(starts, ends)
     return counted, Counter(profile_at(fact, as_at) for fact in made if fact.counts)
 
 

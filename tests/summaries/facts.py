@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from triage.summaries.facts import ASKED, Around, Fact, Graded, Profile, profile_at
+from triage.summaries.facts import ASKED, GradeResult, IncidentFact, Profile, RecentIncident, profile_at
 from triage.summaries.registry import Scope
 
 TEN = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
 LATER = TEN + timedelta(days=200)
-NOTHING = Graded(None, "none", None, None, None)
+NOTHING = GradeResult(None, "none", None, None, None)
 
 _ORDINARY: dict[str, Any] = {
     "seq": 1,
@@ -50,33 +50,33 @@ def person(number: int) -> UUID:
     return UUID(int=number)
 
 
-def fact(number: int = 1, **changed: Any) -> Fact:
+def fact(number: int = 1, **changed: Any) -> IncidentFact:
     """The fact of a test's n-th incident."""
-    fields: dict[str, Any] = dict.fromkeys(Fact.__struct_fields__) | _ORDINARY | {"id": UUID(int=1000 + number)}
-    return Fact(**(fields | changed))
+    fields: dict[str, Any] = dict.fromkeys(IncidentFact.__struct_fields__) | _ORDINARY | {"id": UUID(int=1000 + number)}
+    return IncidentFact(**(fields | changed))
 
 
-def considered(number: int = 1, grade: str | None = "B", **changed: Any) -> Fact:
+def considered(number: int = 1, grade: str | None = "B", **changed: Any) -> IncidentFact:
     """An incident in which an officer would have used s136, and did not."""
-    graded = Graded(grade, None, "not_checked", None, None)
+    graded = GradeResult(grade, None, "not_checked", None, None)
     return fact(number, **{"s136": graded, "contemporaneous": True, "confidence": 3} | changed)
 
 
-def used(number: int = 1, **changed: Any) -> Fact:
+def used(number: int = 1, **changed: Any) -> IncidentFact:
     """An incident in which s136 was used, and has ended."""
-    graded = Graded(None, "used", None, None, None)
+    graded = GradeResult(None, "used", None, None, None)
     ordinary = {"s136": graded, "s136_at": TEN, "first": "s136_removed", "latest": "s136_removed", "result": "lapsed"}
     return fact(number, **ordinary | changed)
 
 
-def pooled(*facts: Fact) -> Counter[Profile]:
+def pooled(*facts: IncidentFact) -> Counter[Profile]:
     """These incidents counted by profile."""
     return Counter(profile_at(one, LATER) for one in facts)
 
 
-def scope(*members: Fact, **changed: Any) -> Scope:
+def scope(*members: IncidentFact, **changed: Any) -> Scope:
     """A quarter long over that holds these incidents, which are all that is known of their people."""
-    of_person: dict[UUID, list[Fact]] = {}
+    of_person: dict[UUID, list[IncidentFact]] = {}
     for one in members:
         for who in one.people:
             of_person.setdefault(who, []).append(one)
@@ -86,7 +86,7 @@ def scope(*members: Fact, **changed: Any) -> Scope:
         "ends_at": TEN + timedelta(days=30),
         "as_at": LATER,
         "members": members,
-        "recent": [Around(one, False) for one in members],
+        "recent": [RecentIncident(one, False) for one in members],
         "pooled": pooled(*members),
         "of_person": of_person,
     }

@@ -9,7 +9,7 @@ from facts import LATER, NOTHING, TEN, considered, fact, person, pooled, scope, 
 
 from triage.codes import Population
 from triage.summaries import editions
-from triage.summaries.facts import Around, Graded, Later, OnScene, Stay
+from triage.summaries.facts import DatedEvent, GradeResult, OnScene, RecentIncident, Stay
 from triage.summaries.figures import Measure
 from triage.summaries.registry import REGISTRY, ForceTotal, Scope, definitions, page
 from triage.summaries.schedule import KINDS
@@ -44,7 +44,7 @@ def test_the_page_of_measures_is_what_the_registry_says() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_measure_can_be_computed_of_nothing(kind: Any) -> None:
-    measures = editions.compute(scope(kind=kind))
+    measures = editions.compute_measures(scope(kind=kind))
     assert [one.code for one in measures] == [one.code for one in definitions(kind)] and len(measures) > 10
     assert all(one.known == 0 for one in measures)
 
@@ -61,7 +61,7 @@ def rows_or_text(measure: Measure) -> str:
 
 
 def test_a_silent_period_is_no_data_and_not_zero() -> None:
-    for measure in editions.compute(scope(kind="daily", silent=True)):
+    for measure in editions.compute_measures(scope(kind="daily", silent=True)):
         values = [row.value for row in measure.rows] if isinstance(measure.rows, tuple) else [measure.value]
         assert set(values) <= {None} and "not the same as zero" in measure.text
 
@@ -77,7 +77,7 @@ def test_powers_count_once_an_incident_and_a_missing_outcome_is_missing() -> Non
 
 
 def test_a_grade_is_p_until_its_24_hours_are_over() -> None:
-    graded = Graded("A", None, "not_checked", None, TEN + DAY)
+    graded = GradeResult("A", None, "not_checked", None, TEN + DAY)
     one = considered(1, s136=graded)
     assert rows("considered_by_grade", scope(one, as_at=TEN + DAY - HOUR))["P"] == 1
     assert rows("considered_by_grade", scope(one, as_at=TEN + DAY))["A"] == 1
@@ -85,22 +85,25 @@ def test_a_grade_is_p_until_its_24_hours_are_over() -> None:
 
 def test_results_without_a_grade_keep_their_names() -> None:
     of = [
-        considered(n, s136=Graded(None, reason, None, None, None)) for n, reason in enumerate(("not_safe", "not_seen"))
+        considered(n, s136=GradeResult(None, reason, None, None, None))
+        for n, reason in enumerate(("not_safe", "not_seen"))
     ]
-    found = rows("considered_by_grade", scope(*of, fact(5), fact(6, s136=Graded(None, "corrected", None, None, None))))
+    found = rows(
+        "considered_by_grade", scope(*of, fact(5), fact(6, s136=GradeResult(None, "corrected", None, None, None)))
+    )
     assert (found["not_safe"], found["not_seen"], sum(found.values())) == (1, 1, 2)
 
 
 def test_an_admission_after_a_voluntary_route_is_printed_apart_from_other_reversals() -> None:
     reasons = ("power", "harm", "admitted")
-    of = [considered(n, s136=Graded("R", why, None, None, None)) for n, why in enumerate(reasons)]
+    of = [considered(n, s136=GradeResult("R", why, None, None, None)) for n, why in enumerate(reasons)]
     found = rows("considered_by_grade", scope(*of))
     assert (found["R"], found["R_admitted"]) == (2, 1)
 
 
 def test_what_needs_action_is_counted_as_things_stand() -> None:
     child = used(1, running=True, under_18=True, flags=("under_18_police_station", "conflict:sex"), people=(person(1),))
-    recent = [Around(child, False), Around(fact(2), True)]
+    recent = [RecentIncident(child, False), RecentIncident(fact(2), True)]
     found = rows("action_needed", scope(recent=recent))
     assert found == {
         "open_detentions": 1,
@@ -178,8 +181,8 @@ def test_out_of_county_is_workload_and_in_no_authority() -> None:
 
 
 def test_conversion_is_s2_or_s3_at_the_end_or_within_two_days() -> None:
-    def followed(days: float, code: str = "s3") -> tuple[Later, ...]:
-        return (Later(code, TEN + days * DAY),)
+    def followed(days: float, code: str = "s3") -> tuple[DatedEvent, ...]:
+        return (DatedEvent(code, TEN + days * DAY),)
 
     given = scope(
         used(1, result="detained_s2"),
@@ -199,7 +202,7 @@ def test_ed_avoided_is_pending_for_24_hours() -> None:
 
 
 def test_custody_is_graded_apart_and_serious_offences_are_a_row_of_their_own() -> None:
-    held = Graded("A", None, None, "post_arrest", None)
+    held = GradeResult("A", None, None, "post_arrest", None)
     found = rows("custody_by_grade", scope(fact(1, custody=held, offence="alleged_serious"), fact(2)))
     assert (found["A"], found["alleged_serious"], found["B"]) == (1, 1, 0)
 
@@ -228,7 +231,7 @@ def test_survival_asks_incidents_that_old_and_calls_the_others_not_yet_known() -
     old, young = TEN - 60 * DAY, TEN
     given = scope(
         considered(1, decided_at=old, people=(person(1),)),
-        considered(2, decided_at=old, at=old, people=(person(2),), events=(Later("s136", old + 8 * DAY),)),
+        considered(2, decided_at=old, at=old, people=(person(2),), events=(DatedEvent("s136", old + 8 * DAY),)),
         considered(3, decided_at=old),
         considered(4, decided_at=young, people=(person(4),)),
         as_at=TEN + 3 * DAY,
@@ -240,7 +243,7 @@ def test_survival_asks_incidents_that_old_and_calls_the_others_not_yet_known() -
 
 def test_what_happened_to_the_person_elsewhere_ends_survival() -> None:
     before = considered(1, people=(person(1),))
-    after = used(2, people=(person(1),), at=TEN + 3 * DAY, events=(Later("s136", TEN + 3 * DAY),))
+    after = used(2, people=(person(1),), at=TEN + 3 * DAY, events=(DatedEvent("s136", TEN + 3 * DAY),))
     assert rows("survival", scope(before, after))["days_7"] == 0
 
 
@@ -291,11 +294,14 @@ def test_the_rate_of_the_force_rests_on_a_total_that_was_entered_and_on_every_po
 def test_what_an_earlier_version_of_the_measures_computed_can_be_computed_again() -> None:
     given = scope(used(1), force_total=ForceTotal(1, 60, "force return"))
     first, second = (
-        next(one for one in editions.compute(given, version) if one.code == "s136_per_100_000") for version in (1, 2)
+        next(one for one in editions.compute_measures(given, version) if one.code == "s136_per_100_000")
+        for version in (1, 2)
     )
     assert isinstance(first.rows, tuple) and isinstance(second.rows, tuple)
     assert first.rows == second.rows[:-1] and second.rows[-1].code == "force"
-    assert [one.code for one in editions.compute(given, 1)] == [one.code for one in editions.compute(given, 2)]
+    assert [one.code for one in editions.compute_measures(given, 1)] == [
+        one.code for one in editions.compute_measures(given, 2)
+    ]
 
 
 def test_hours_on_scene_are_summed_by_service() -> None:

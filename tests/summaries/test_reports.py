@@ -18,7 +18,7 @@ from triage.demo import Sent
 from triage.log.entries import AnyEntry
 from triage.store.summaries import publications
 from triage.summaries import pages, tables
-from triage.summaries.comparison import Line, Report, parse_span
+from triage.summaries.comparison import ComparedLine, Comparison, parse_span
 from triage.summaries.figures import newcombe
 from triage.summaries.home_office import annual_return, parse_year
 
@@ -76,12 +76,12 @@ async def team(db_url: str, tmp_path: Path) -> AsyncIterator[Told]:
         yield one
 
 
-async def compared(team: Told) -> Report:
+async def compared(team: Told) -> Comparison:
     async with team.database.team(TEAM) as connection, connection.transaction(isolation="repeatable_read"):
         return await publications.compare(connection, await team.team(), BEFORE, AFTER, NOW)
 
 
-def line(report: Report, measure: str, row: str | None = None) -> Line:
+def line(report: Comparison, measure: str, row: str | None = None) -> ComparedLine:
     return next(one for one in report.lines if one.measure == measure and (row is None or one.row == row))
 
 
@@ -154,7 +154,7 @@ async def test_the_annual_return_adds_up_with_what_is_not_known(team: Told) -> N
     await team.send(sorted(writer.sent, key=lambda one: one.sent_at))
     year = parse_year("2024-25")
     async with team.database.team(TEAM) as connection:
-        facts = await publications.between(connection, await team.team(), year.starts, year.ends)
+        facts = await publications.incidents_between(connection, await team.team(), year.starts, year.ends)
     found = dict(breakdowns(annual_return("2024-25", facts)))
     assert found["Section 136", "total"] == {"total": 3} and found["Section 135", "total"] == {"total": 0}
     for (power, breakdown), counts in found.items():
@@ -176,7 +176,7 @@ async def test_a_triage_car_is_counted_as_the_owner_says(team: Told) -> None:
     writer.write("officer_1", "outcome", writer.id(), at, **decided)
     await team.send(writer.sent)
     async with team.database.team(TEAM) as connection:
-        facts = await publications.between(connection, await team.team(), date(2025, 2, 1), date(2025, 2, 2))
+        facts = await publications.incidents_between(connection, await team.team(), date(2025, 2, 1), date(2025, 2, 2))
     for code in ("other", "police_vehicle"):
         found = dict(breakdowns(annual_return("2024-25", facts, code)))
         assert found["Section 136", "transport"][code] == 1

@@ -21,7 +21,7 @@ from triage.store.database import Database, connect
 from triage.store.keys import KeyStore
 from triage.store.log.append import Log
 from triage.store.summaries import publications
-from triage.store.summaries.publications import Team
+from triage.store.summaries.publications import CalendarTeam
 
 SPACE = UUID("0193a000-0000-7000-8000-0000000000dd")
 TEAM = uuid5(SPACE, "team")
@@ -39,7 +39,7 @@ class Told:
     log: Log
     _number: int = 0
 
-    async def team(self) -> Team:
+    async def team(self) -> CalendarTeam:
         return await publications.team(self.database, TEAM)
 
     async def send(self, sent: Iterable[Sent]) -> None:

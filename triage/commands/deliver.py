@@ -12,7 +12,7 @@ from triage.jobs.deliver import Sender, Undeliverable, checked_url, deliver_due,
 from triage.people.encryption import load_or_create_root
 from triage.store import outbox
 from triage.store.database import Connection, Database
-from triage.store.summaries.publications import Team
+from triage.store.summaries.publications import CalendarTeam
 
 
 @click.group()
@@ -33,7 +33,7 @@ def add(
     chosen = quiet_settings(data_dir)
     _check(channel, address, chosen.webhook_private_addresses)
 
-    async def run(connection: Connection, team: Team) -> UUID:
+    async def run(connection: Connection, team: CalendarTeam) -> UUID:
         return await outbox.add_destination(connection, team.team_id, channel, address, list(topics))
 
     destination = with_team(chosen, team_id, run)
@@ -61,7 +61,7 @@ def _check(channel: outbox.Channel, address: str, private: bool) -> None:
 def destinations(data_dir: Path | None, team_id: UUID | None) -> None:
     """List where messages go."""
 
-    async def run(connection: Connection, team: Team) -> list[outbox.Destination]:
+    async def run(connection: Connection, team: CalendarTeam) -> list[outbox.Destination]:
         return await outbox.list_destinations(connection, team.team_id)
 
     for one in with_team(quiet_settings(data_dir), team_id, run):
@@ -75,7 +75,7 @@ def destinations(data_dir: Path | None, team_id: UUID | None) -> None:
 def stop(data_dir: Path | None, team_id: UUID | None, destination: UUID) -> None:
     """Send nothing more to a destination. What waits for it becomes dead."""
 
-    async def run(connection: Connection, team: Team) -> bool:
+    async def run(connection: Connection, team: CalendarTeam) -> bool:
         return await outbox.disable_destination(connection, team.team_id, destination, datetime.now(UTC))
 
     if not with_team(quiet_settings(data_dir), team_id, run):
@@ -88,7 +88,7 @@ def stop(data_dir: Path | None, team_id: UUID | None, destination: UUID) -> None
 def waiting(data_dir: Path | None, team_id: UUID | None) -> None:
     """List the messages that wait or are dead, with the last outcome."""
 
-    async def run(connection: Connection, team: Team) -> list[outbox.Undelivered]:
+    async def run(connection: Connection, team: CalendarTeam) -> list[outbox.Undelivered]:
         return await outbox.undelivered(connection, team.team_id)
 
     for one in with_team(quiet_settings(data_dir), team_id, run):
@@ -105,7 +105,7 @@ def retry(data_dir: Path | None, team_id: UUID | None, message_id: UUID | None) 
     chosen = quiet_settings(data_dir)
     now = datetime.now(UTC)
 
-    async def replay(connection: Connection, team: Team) -> int:
+    async def replay(connection: Connection, team: CalendarTeam) -> int:
         return await outbox.replay(connection, team.team_id, now, message_id)
 
     async def send(database: Database) -> int:

@@ -20,14 +20,14 @@ from triage.store.database import Connection, Database
 from triage.store.journal import Journal
 from triage.store.summaries import publications
 from triage.store.summaries import recompute as recomputation
-from triage.store.summaries.publications import Team
+from triage.store.summaries.publications import CalendarTeam
 from triage.summaries import editions, pages, tables
-from triage.summaries.comparison import Report, Span, parse_span
+from triage.summaries.comparison import Comparison, Span, parse_span
 from triage.summaries.editions import Summary
-from triage.summaries.facts import Fact
+from triage.summaries.facts import IncidentFact
 from triage.summaries.home_office import annual_return, parse_year
 from triage.summaries.registry import ForceTotal
-from triage.summaries.schedule import DEFAULTS, KINDS, Due, is_over
+from triage.summaries.schedule import DEFAULTS, KINDS, DueTime, is_over
 from triage.times import PeriodKind, parse_period
 
 KIND = click.argument("kind", type=click.Choice(get_args(PeriodKind)))
@@ -117,7 +117,7 @@ def summary() -> None:
 def list_(data_dir: Path | None, team_id: UUID | None, kind: PeriodKind | None, limit: int) -> None:
     """List the latest edition of each period, newest first."""
 
-    async def run(connection: Connection, team: Team) -> list[publications.ListedSummary]:
+    async def run(connection: Connection, team: CalendarTeam) -> list[publications.ListedSummary]:
         return await publications.list_latest(connection, team.team_id, kind=kind, limit=limit)
 
     table = Table()
@@ -187,7 +187,7 @@ def recompute(data_dir: Path | None, team_id: UUID | None, kind: PeriodKind, per
     if not found.edition:
         raise click.ClickException("no edition is published for this period: its run failed")
 
-    async def run(connection: Connection, team: Team) -> bool:
+    async def run(connection: Connection, team: CalendarTeam) -> bool:
         flows = tuple(one for one in found.measures if one.kind == "flow")
         again = await recomputation.recompute(connection, team, found)
         return msgspec.json.encode(again) == msgspec.json.encode(flows)
@@ -221,7 +221,7 @@ def compare(
     """Compare two spans of whole months, such as 2025-01..2025-12 2026-01..2026-12."""
     now = as_at or datetime.now(UTC)
 
-    async def run(connection: Connection, team: Team) -> Report:
+    async def run(connection: Connection, team: CalendarTeam) -> Comparison:
         async with connection.transaction(isolation="repeatable_read"):
             return await publications.compare(connection, team, first, second, now)
 
@@ -248,8 +248,8 @@ def home_office_(data_dir: Path | None, team_id: UUID | None, year: str, triage_
     except ValueError as error:
         raise click.ClickException(str(error)) from error
 
-    async def run(connection: Connection, team: Team) -> list[Fact]:
-        return await publications.between(connection, team, period.starts, period.ends)
+    async def run(connection: Connection, team: CalendarTeam) -> list[IncidentFact]:
+        return await publications.incidents_between(connection, team, period.starts, period.ends)
 
     facts = with_team(quiet_settings(data_dir), team_id, run)
     _put(annual_return(year, facts, triage_car), output)
@@ -277,7 +277,7 @@ def force_total(data_dir: Path | None, team_id: UUID | None, period: str, s136: 
     if source and s136 is None:
         raise click.ClickException("say the number that comes from there")
 
-    async def run(connection: Connection, team: Team) -> list[ForceTotal]:
+    async def run(connection: Connection, team: CalendarTeam) -> list[ForceTotal]:
         if s136 is not None and source:
             if not is_over(of, team.calendar, now):
                 raise click.ClickException(f"{of.name} is not over")
@@ -303,10 +303,10 @@ def schedule(
     if (kind or after_days is not None) and at is None:
         raise click.ClickException("say the kind and the time as well, such as daily 09:30")
 
-    async def run(connection: Connection, team: Team) -> list[tuple[PeriodKind, Due]]:
+    async def run(connection: Connection, team: CalendarTeam) -> list[tuple[PeriodKind, DueTime]]:
         due = dict(team.calendar.due)
         if kind and at:
-            due[kind] = Due(at.time(), after_days or DEFAULTS[kind].after_days)
+            due[kind] = DueTime(at.time(), after_days or DEFAULTS[kind].after_days)
             await publications.set_schedule(connection, team.team_id, kind, due[kind].at, due[kind].after_days)
         return [(one, due[one]) for one in KINDS]
 
@@ -320,14 +320,14 @@ def schedule(
 
 def _find(
     data_dir: Path | None, team_id: UUID | None, kind: PeriodKind, period: str, edition: int | None
-) -> tuple[Summary, Team]:
+) -> tuple[Summary, CalendarTeam]:
     try:
         name = parse_period(kind, period).name
     except ValueError as error:
         raise click.ClickException(str(error)) from error
 
-    async def run(connection: Connection, team: Team) -> tuple[Summary | None, Team]:
-        body = await publications.find(connection, team.team_id, kind, name, edition)
+    async def run(connection: Connection, team: CalendarTeam) -> tuple[Summary | None, CalendarTeam]:
+        body = await publications.find_edition(connection, team.team_id, kind, name, edition)
         if body is not None:
             return editions.decode(body), team
         failed = None if edition else await publications.find_failed(connection, team.team_id, kind, name)
@@ -346,7 +346,7 @@ def _put(content: bytes, output: Path | None) -> None:
         output.write_bytes(content)
 
 
-def _in_text(found: Summary, team: Team) -> str:
+def _in_text(found: Summary, team: CalendarTeam) -> str:
     lines = [f"{found.kind} summary {found.period}", *(f"{a}: {b}" for a, b in pages.facts(found, team.calendar.zone))]
     lines += found.notes
     for measure in found.measures:

@@ -15,7 +15,7 @@ from triage.commands.options import settings
 from triage.settings import Settings
 from triage.store.database import Connection, Database, connect
 from triage.store.summaries import publications
-from triage.store.summaries.publications import Team
+from triage.store.summaries.publications import CalendarTeam
 
 TEAM = click.option("--team", "team_id", type=click.UUID, help="The team's id, where there are several.")
 T = TypeVar("T")
@@ -38,7 +38,7 @@ def with_database(chosen: Settings, run: Callable[[Database], Awaitable[T]]) -> 
     return asyncio.run(opened())
 
 
-def with_team(chosen: Settings, team_id: UUID | None, run: Callable[[Connection, Team], Awaitable[T]]) -> T:
+def with_team(chosen: Settings, team_id: UUID | None, run: Callable[[Connection, CalendarTeam], Awaitable[T]]) -> T:
     """Run something for the team that is named, or for the only one. Raises click.ClickException where that is none."""
 
     async def opened() -> T:

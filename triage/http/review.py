@@ -487,7 +487,7 @@ async def trends(visit: Visit) -> Answer:
         listed = await publications.list_latest(connection, actor.team_id, kind=kind, limit=PERIODS)
         found = []
         for one in reversed(listed):
-            body = await publications.find(connection, actor.team_id, kind, one.period)
+            body = await publications.find_edition(connection, actor.team_id, kind, one.period)
             failed = None if body else await publications.find_failed(connection, actor.team_id, kind, one.period)
             found += [editions.decode(body)] if body else [failed] if failed else []
         if found:

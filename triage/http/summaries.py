@@ -94,7 +94,7 @@ async def get_summary(asked: Asked) -> Answer:
     period = _existing(kind, asked.path("period"))
     database = asked.service.database
     async with database.team(actor.team_id) as connection:
-        body = await publications.find(connection, actor.team_id, kind, period, edition, form)
+        body = await publications.find_edition(connection, actor.team_id, kind, period, edition, form)
         if body is None:
             body = await _without_edition(connection, actor, kind, period, edition, form)
         operation: audit.Operation = "disclosure" if actor.partner_id else "consultation"
@@ -134,7 +134,7 @@ async def _without_edition(
 ) -> bytes:
     """No data where the run failed. Raises Refused (404) where nothing is published, or not this edition."""
     if edition is not None:
-        if await publications.find(connection, actor.team_id, kind, period, None, form) is not None:
+        if await publications.find_edition(connection, actor.team_id, kind, period, None, form) is not None:
             raise Refused(EDITION_NOT_FOUND)
         raise Refused(PERIOD_NOT_FOUND)
     failed = await publications.find_failed(connection, actor.team_id, kind, period, form)

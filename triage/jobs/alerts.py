@@ -8,9 +8,9 @@ from triage.store import outbox
 from triage.store.database import Connection, Database
 from triage.store.outbox import ALERTED_FOR, AlertData, AlertKind, AlertRaised
 from triage.store.summaries import publications
-from triage.store.summaries.facts import Facts
-from triage.store.summaries.publications import Team
-from triage.summaries.facts import Fact
+from triage.store.summaries.facts import FactReader
+from triage.store.summaries.publications import CalendarTeam
+from triage.summaries.facts import IncidentFact
 
 THRESHOLDS: Final[tuple[tuple[timedelta, AlertKind], ...]] = (
     (timedelta(0), "detention_0_h"),
@@ -27,7 +27,7 @@ async def raise_alerts(database: Database, now: datetime, *, public_url: str = "
         async with database.team(team.team_id) as connection:
             for incident in await outbox.children_at_stations(connection, team.team_id, now):
                 raised += await _raise(connection, team, incident, "under_18_police_station", "", now, public_url)
-            for fact in await Facts(connection, team.team_id).running():
+            for fact in await FactReader(connection, team.team_id).running():
                 kind = reached(fact, now)
                 if kind and fact.expires_at:
                     mark = fact.expires_at.isoformat()
@@ -35,7 +35,7 @@ async def raise_alerts(database: Database, now: datetime, *, public_url: str = "
     return raised
 
 
-def reached(fact: Fact, now: datetime) -> AlertKind | None:
+def reached(fact: IncidentFact, now: datetime) -> AlertKind | None:
     """The most urgent threshold that a running detention has reached; None before, and long after its expiry."""
     if fact.expires_at is None or now - fact.expires_at > ALERTED_FOR:
         return None
@@ -44,7 +44,13 @@ def reached(fact: Fact, now: datetime) -> AlertKind | None:
 
 
 async def _raise(
-    connection: Connection, team: Team, incident: UUID, kind: AlertKind, mark: str, now: datetime, public_url: str
+    connection: Connection,
+    team: CalendarTeam,
+    incident: UUID,
+    kind: AlertKind,
+    mark: str,
+    now: datetime,
+    public_url: str,
 ) -> bool:
     async with connection.transaction():
         if not await outbox.raise_alert(connection, team.team_id, incident, kind, mark, now):

@@ -24,11 +24,11 @@ from triage.store.journal import Journal
 from triage.store.journal import RowPublished as Line
 from triage.store.outbox import SummaryData, SummaryPublished
 from triage.store.summaries import facts, publications
-from triage.store.summaries.publications import Head, Run, Team
+from triage.store.summaries.publications import CalendarTeam, LogPosition, PeriodRun
 from triage.summaries import editions
-from triage.summaries.causes import causes
+from triage.summaries.causes import kinds_by_line
 from triage.summaries.editions import Summary, Why
-from triage.summaries.facts import Fact
+from triage.summaries.facts import IncidentFact
 from triage.summaries.quarterly import FORCE_LINE
 from triage.summaries.registry import MEASURES_VERSION
 from triage.summaries.schedule import Slot, due_slots, is_late, is_restated
@@ -90,7 +90,7 @@ async def publish_due(database: Database, now: datetime, manner: Manner = PLAIN)
 
 
 async def publish(
-    database: Database, team: Team, slot: Slot, now: datetime, manner: Manner = PLAIN
+    database: Database, team: CalendarTeam, slot: Slot, now: datetime, manner: Manner = PLAIN
 ) -> Published | None:
     """Publish the first edition of a period; None when another process does, or did, or the run failed."""
     period = slot.period
@@ -101,7 +101,7 @@ async def publish(
                     return None
                 if await publications.is_published(connection, team.team_id, period.kind, period.name, "internal"):
                     return None
-                slot = await publications.tiled(connection, team.team_id, slot)
+                slot = await publications.adjoining_slot(connection, team.team_id, slot)
                 loaded = await publications.load_scope(connection, team, slot, now)
                 head = await publications.head(connection, team.team_id)
                 late = is_late(slot.due_at, now)
@@ -122,7 +122,7 @@ async def publish(
                     codes_digest=codes.digest().hex(),
                     silent=loaded.scope.silent,
                     notes=editions.notes(loaded.scope, late),
-                    measures=await asyncio.to_thread(editions.compute, loaded.scope),
+                    measures=await asyncio.to_thread(editions.compute_measures, loaded.scope),
                 )
                 await _store(connection, team, slot, summary, head, manner)
             await _keep(connection, team.team_id, loaded.fresh)
@@ -135,7 +135,9 @@ async def publish(
     return Published(team.team_id, period.kind, period.name, 1, late)
 
 
-async def restate(database: Database, team: Team, run: Run, now: datetime, manner: Manner = PLAIN) -> Published | None:
+async def restate(
+    database: Database, team: CalendarTeam, run: PeriodRun, now: datetime, manner: Manner = PLAIN
+) -> Published | None:
     """Publish the next edition of a period if later entries changed a flow measure; None when they did not.
 
     Compared at the new position and the old instant; computed at the new position and `now`.
@@ -168,7 +170,7 @@ async def restate(database: Database, team: Team, run: Run, now: datetime, manne
     return Published(team.team_id, run.kind, run.period, summary.edition, False)
 
 
-async def _publish_team(database: Database, team: Team, now: datetime, manner: Manner) -> list[Published]:
+async def _publish_team(database: Database, team: CalendarTeam, now: datetime, manner: Manner) -> list[Published]:
     await facts.bring_up_to_date(database, team.team_id)
     async with database.team(team.team_id) as connection:
         runs = await publications.runs(connection, team.team_id)
@@ -186,7 +188,7 @@ async def _publish_team(database: Database, team: Team, now: datetime, manner: M
     return [one for one in published if one]
 
 
-def may_restate(team: Team, run: Run, head: int, now: datetime, gather: timedelta = timedelta(0)) -> bool:
+def may_restate(team: CalendarTeam, run: PeriodRun, head: int, now: datetime, gather: timedelta = timedelta(0)) -> bool:
     """Whether a published period is to be looked at again.
 
     Something was added, or the rules moved on; it is young enough; it was not looked at within `gather`; and it had no
@@ -202,30 +204,30 @@ def may_restate(team: Team, run: Run, head: int, now: datetime, gather: timedelt
     return now.astimezone(zone).date() > run.published_at.astimezone(zone).date()
 
 
-def _has_edition(runs: dict[tuple[PeriodKind, str], Run], period: Period) -> bool:
+def _has_edition(runs: dict[tuple[PeriodKind, str], PeriodRun], period: Period) -> bool:
     run = runs.get((period.kind, period.name))
     return run is not None and run.edition is not None
 
 
-def _slot_of(run: Run) -> Slot:
+def _slot_of(run: PeriodRun) -> Slot:
     """The instants that the period was published for: a calendar changed since changes no past period."""
     return Slot(parse_period(run.kind, run.period), run.starts_at, run.ends_at, run.due_at)
 
 
 async def _next(
-    connection: Connection, team: Team, slot: Slot, before: Summary, first: Summary, now: datetime
-) -> tuple[Summary | None, Head, list[Fact]]:
+    connection: Connection, team: CalendarTeam, slot: Slot, before: Summary, first: Summary, now: datetime
+) -> tuple[Summary | None, LogPosition, list[IncidentFact]]:
     assert before.as_at and before.as_at_seq is not None
     then = await publications.load_scope(connection, team, slot, before.as_at, known_at=now)
     head = await publications.head(connection, team.team_id)
-    at_old_instant = await asyncio.to_thread(editions.compute, then.scope)
+    at_old_instant = await asyncio.to_thread(editions.compute_measures, then.scope)
     if not editions.flows_differ(before.measures, at_old_instant):
         return None, head, then.fresh
     loaded = await publications.load_scope(connection, team, slot, now)
-    computed = editions.keep_snapshots(await asyncio.to_thread(editions.compute, loaded.scope), first.measures)
-    moved = await publications.moved_since(connection, team.team_id, before.as_at_seq, then.scope)
+    computed = editions.keep_snapshots(await asyncio.to_thread(editions.compute_measures, loaded.scope), first.measures)
+    moved = await publications.changed_incidents(connection, team.team_id, before.as_at_seq, then.scope)
     before_flows = [one for one in before.measures if one.kind == "flow"]
-    why = await asyncio.to_thread(causes, before_flows, at_old_instant, then.scope, moved, _elsewhere(before))
+    why = await asyncio.to_thread(kinds_by_line, before_flows, at_old_instant, then.scope, moved, _elsewhere(before))
     summary = Summary(
         kind=before.kind,
         form="internal",
@@ -259,7 +261,9 @@ def _elsewhere(before: Summary) -> Why:
     return {FORCE_LINE: ("force_total",), "": tuple(name for name, has in moved_on.items() if has)}
 
 
-async def _store(connection: Connection, team: Team, slot: Slot, summary: Summary, head: Head, manner: Manner) -> None:
+async def _store(
+    connection: Connection, team: CalendarTeam, slot: Slot, summary: Summary, head: LogPosition, manner: Manner
+) -> None:
     assert summary.published_at
     await publications.add_edition(connection, team.team_id, slot, summary, head)
     data = SummaryData(
@@ -288,15 +292,15 @@ def _remember(journal: Journal, team_id: UUID, at: datetime, rows: Sequence[tupl
     journal.add(*(Line(at=at, team_id=team_id, table=table, row=Raw(row.encode())) for table, row in rows))
 
 
-async def _keep(connection: Connection, team_id: UUID, fresh: Sequence[Fact]) -> None:
+async def _keep(connection: Connection, team_id: UUID, fresh: Sequence[IncidentFact]) -> None:
     """What was published stays so, whatever becomes of these: facts that are not kept are made again."""
     try:
-        await facts.keep(connection, team_id, fresh)
+        await facts.store_facts(connection, team_id, fresh)
     except (*UNREACHABLE, asyncpg.PostgresError) as error:
         logger.warning("facts_not_kept", exc_info=error)
 
 
-async def _record_failure(database: Database, team: Team, slot: Slot, now: datetime, error: Exception) -> None:
+async def _record_failure(database: Database, team: CalendarTeam, slot: Slot, now: datetime, error: Exception) -> None:
     logger.error("summary_failed", kind=slot.period.kind, period=slot.period.name, exc_info=error)
     FAILED.labels(slot.period.kind).inc()
     async with database.team(team.team_id) as connection:

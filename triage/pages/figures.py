@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import UNSET, Struct
 
 from triage.summaries import comparison
-from triage.summaries.comparison import Report
+from triage.summaries.comparison import Comparison
 from triage.summaries.editions import Summary
 from triage.summaries.figures import Measure
 from triage.summaries.pages import LONGEST_CHART
@@ -134,13 +134,15 @@ class SpanMeasure(Struct, frozen=True):
     """The percentages of both spans, line after line, as far as both may be printed."""
 
 
-def spans(report: Report) -> list[SpanMeasure]:
+def spans(report: Comparison) -> list[SpanMeasure]:
     """The measures of a comparison of two spans."""
     grouped = groupby(report.lines, lambda line: (line.measure, line.label, line.caveat))
     return [_of_spans(report, *measure, list(lines)) for measure, lines in grouped]
 
 
-def _of_spans(report: Report, code: str, label: str, note: str, lines: list[comparison.Line]) -> SpanMeasure:
+def _of_spans(
+    report: Comparison, code: str, label: str, note: str, lines: list[comparison.ComparedLine]
+) -> SpanMeasure:
     drawn = [
         (f"{line.row}, {span.name}, %", side.percent)
         for line in lines
@@ -152,7 +154,7 @@ def _of_spans(report: Report, code: str, label: str, note: str, lines: list[comp
     )
 
 
-def _beside(line: comparison.Line) -> Beside:
+def _beside(line: comparison.ComparedLine) -> Beside:
     label = f"{line.row}, {line.column.replace('_', ' ')}" if line.column else line.row
     first, second = (side.text or _text(side.value) for side in (line.first, line.second))
     return Beside(label, first, second, line.difference_text)

@@ -14,7 +14,7 @@ from triage.log.effective import kind
 from triage.log.entries import Held
 from triage.log.timeline import PersonEvent
 from triage.summaries.editions import Why, lines_of
-from triage.summaries.facts import Fact, Profile, facts_of, profile_at
+from triage.summaries.facts import IncidentFact, Profile, facts_of, profile_at
 from triage.summaries.figures import Measure
 from triage.summaries.registry import Scope, definitions
 
@@ -24,7 +24,7 @@ MOST = 500_000
 Lines = Mapping[str, int | float | None]
 
 
-class Moved(Struct, frozen=True):
+class ChangedIncidents(Struct, frozen=True):
     """The incidents that entries after a position bear on: all their entries, and what others contribute to each."""
 
     since: int
@@ -36,7 +36,7 @@ class Moved(Struct, frozen=True):
         """The kinds of the entries that came."""
         return tuple(sorted({kind(one.entry) for one in self.held if one.seq > self.since}))
 
-    def facts(self, keeps: Callable[[Held], bool]) -> list[Fact]:
+    def facts(self, keeps: Callable[[Held], bool]) -> list[IncidentFact]:
         """The incidents as they stood before, with those of the later entries that are kept."""
         kept = [one for one in self.held if one.seq <= self.since or keeps(one)]
         left_out = {one.id for one in self.held}.difference(one.id for one in kept)
@@ -47,7 +47,9 @@ class Moved(Struct, frozen=True):
         return facts_of(kept, related)
 
 
-def causes(old: Sequence[Measure], then: Sequence[Measure], scope: Scope, moved: Moved, elsewhere: Why) -> Why:
+def kinds_by_line(
+    old: Sequence[Measure], then: Sequence[Measure], scope: Scope, moved: ChangedIncidents, elsewhere: Why
+) -> Why:
     """For each line that differs between two computations at one instant, the kinds of entries that made it so."""
     before, after = lines_of(old), lines_of(then)
     changed = {line for line in (*before, *after) if before.get(line, 0) != after.get(line, 0)}
@@ -75,7 +77,7 @@ def causes(old: Sequence[Measure], then: Sequence[Measure], scope: Scope, moved:
     return {line: tuple(sorted(names)) or moved.kinds for line, names in made.items()}
 
 
-def _with(scope: Scope, moved: Moved, now: Iterable[Fact], instead: Iterable[Fact]) -> Scope:
+def _with(scope: Scope, moved: ChangedIncidents, now: Iterable[IncidentFact], instead: Iterable[IncidentFact]) -> Scope:
     """The scope with these facts in the place of those of the incidents that moved."""
     ids = {one.entry.incident_id for one in moved.held}
     counting = [fact for fact in instead if fact.counts]
@@ -88,12 +90,12 @@ def _with(scope: Scope, moved: Moved, now: Iterable[Fact], instead: Iterable[Fac
     return structs.replace(scope, members=members, of_person=of_person, pooled=_pooled(scope, now, counting))
 
 
-def _pooled(scope: Scope, now: Iterable[Fact], instead: Iterable[Fact]) -> Mapping[Profile, int]:
+def _pooled(scope: Scope, now: Iterable[IncidentFact], instead: Iterable[IncidentFact]) -> Mapping[Profile, int]:
     since = scope.pooled_since
     if since is None:
         return scope.pooled
 
-    def count(facts: Iterable[Fact]) -> Counter[Profile]:
+    def count(facts: Iterable[IncidentFact]) -> Counter[Profile]:
         return Counter(profile_at(one, scope.as_at) for one in facts if one.counts and since <= one.at < scope.ends_at)
 
     return Counter(scope.pooled) - count(now) + count(instead)

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from msgspec import UNSET, Struct
 
-from triage.summaries.figures import Measure, Row, newcombe
+from triage.summaries.figures import FigureRow, Measure, newcombe
 from triage.summaries.registry import Scope, definitions
 from triage.times import next_period, parse_period
 
@@ -31,7 +31,7 @@ class Span(Struct, frozen=True):
     ends: date
 
 
-class Side(Struct, frozen=True):
+class ComparedValue(Struct, frozen=True):
     """A line of one span."""
 
     value: int | float | None
@@ -42,15 +42,15 @@ class Side(Struct, frozen=True):
     text: str
 
 
-class Line(Struct, frozen=True, kw_only=True):
+class ComparedLine(Struct, frozen=True, kw_only=True):
     """A line of both spans with the difference, in percentage points where both have a percentage."""
 
     measure: str
     label: str
     row: str
     column: str | None
-    first: Side
-    second: Side
+    first: ComparedValue
+    second: ComparedValue
     difference: float | None
     low: float | None
     high: float | None
@@ -64,7 +64,7 @@ class Line(Struct, frozen=True, kw_only=True):
         return f"{self.difference:+g} percentage points{interval}"
 
 
-class Report(Struct, frozen=True, kw_only=True):
+class Comparison(Struct, frozen=True, kw_only=True):
     """The quarterly measures of two spans."""
 
     first: Span
@@ -73,7 +73,7 @@ class Report(Struct, frozen=True, kw_only=True):
     as_at: datetime
     rules: str
     codes_version: int
-    lines: tuple[Line, ...]
+    lines: tuple[ComparedLine, ...]
     caveats: tuple[str, ...] = CAVEATS
 
 
@@ -88,7 +88,7 @@ def parse_span(text: str) -> Span:
     return Span(text, first.starts, next_period(last).starts)
 
 
-def lines(first: Scope, second: Scope) -> tuple[Line, ...]:
+def lines(first: Scope, second: Scope) -> tuple[ComparedLine, ...]:
     """Every flow measure of a quarter for both scopes."""
     return tuple(
         line
@@ -98,14 +98,14 @@ def lines(first: Scope, second: Scope) -> tuple[Line, ...]:
     )
 
 
-def _of_measure(first: Measure, second: Measure) -> Iterator[Line]:
+def _of_measure(first: Measure, second: Measure) -> Iterator[ComparedLine]:
     before, after = dict(_sides(first)), dict(_sides(second))
-    nothing = Side(0, None, None, None, None, "0")
+    nothing = ComparedValue(0, None, None, None, None, "0")
     for key in dict.fromkeys((*before, *after)):
         _, row, column = key
         a, b = before.get(key, nothing), after.get(key, nothing)
         difference, low, high = _difference(a, b)
-        yield Line(
+        yield ComparedLine(
             measure=first.code,
             label=first.label,
             row=row,
@@ -119,16 +119,19 @@ def _of_measure(first: Measure, second: Measure) -> Iterator[Line]:
         )
 
 
-def _sides(measure: Measure) -> Iterator[tuple[tuple[str, str, str | None], Side]]:
+def _sides(measure: Measure) -> Iterator[tuple[tuple[str, str, str | None], ComparedValue]]:
     if measure.value is not UNSET:
-        side = Side(measure.value, measure.known, measure.percent, measure.low, measure.high, measure.text)
+        side = ComparedValue(measure.value, measure.known, measure.percent, measure.low, measure.high, measure.text)
         yield (measure.code, measure.label, None), side
-    rows: Sequence[Row] = measure.rows if isinstance(measure.rows, tuple) else ()
+    rows: Sequence[FigureRow] = measure.rows if isinstance(measure.rows, tuple) else ()
     for row in rows:
-        yield (row.code, row.label, row.column), Side(row.value, row.of, row.percent, row.low, row.high, row.text)
+        yield (
+            (row.code, row.label, row.column),
+            ComparedValue(row.value, row.of, row.percent, row.low, row.high, row.text),
+        )
 
 
-def _difference(a: Side, b: Side) -> tuple[float | None, float | None, float | None]:
+def _difference(a: ComparedValue, b: ComparedValue) -> tuple[float | None, float | None, float | None]:
     """Second less first, with its interval where both have one."""
     if a.percent is None or b.percent is None or not a.of or not b.of:
         return None, None, None

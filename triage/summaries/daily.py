@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from triage import codes
 from triage.log.flags import LATE
-from triage.summaries.facts import ASKED, Around, Fact, Graded
-from triage.summaries.figures import Figure, Row, count, mix, quantile, row, shares
+from triage.summaries.facts import ASKED, GradeResult, IncidentFact, RecentIncident
+from triage.summaries.figures import Figure, FigureRow, count, mix, quantile, row, shares
 from triage.summaries.registry import HANDOVER_TARGET_MINUTES, Scope, measure
 
 ALL = "daily weekly monthly quarterly yearly"
@@ -137,7 +137,7 @@ def powers_used(scope: Scope) -> Figure:
     )
 
 
-def powers_of(fact: Fact) -> set[str]:
+def powers_of(fact: IncidentFact) -> set[str]:
     """The powers used in an incident."""
     powers = {_POWER_OF[code] for code in (fact.first, fact.latest) if code in _POWER_OF}
     if fact.s136_at:
@@ -159,12 +159,12 @@ def considered_by_grade(scope: Scope) -> Figure:
     return by_grade(scope, scope.considered)
 
 
-def by_grade(scope: Scope, facts: Iterable[Fact]) -> Figure:
+def by_grade(scope: Scope, facts: Iterable[IncidentFact]) -> Figure:
     """Incidents by grade at the as-at time; A and B apart."""
     return shares((result_of(fact.s136, scope.as_at) for fact in facts), GRADES)
 
 
-def result_of(graded: Graded, now: datetime) -> str | None:
+def result_of(graded: GradeResult, now: datetime) -> str | None:
     """The line a grading is printed in: its grade, or the name of a null one; admissions apart from other reversals."""
     grade = graded.at(now)
     return "R_admitted" if grade == "R" and graded.reason == "admitted" else grade or graded.reason
@@ -181,12 +181,12 @@ def result_of(graded: Graded, now: datetime) -> str | None:
 def action_needed(scope: Scope) -> Figure:
     found = Counter(code for around in scope.recent for code in actions_of(around))
     rows = tuple(
-        Row(code=code, label=label, value=found[code], text=str(found[code])) for code, label in ACTIONS.items()
+        FigureRow(code=code, label=label, value=found[code], text=str(found[code])) for code, label in ACTIONS.items()
     )
     return Figure(rows=rows, known=len(scope.recent), missing=0)
 
 
-def actions_of(around: Around) -> set[str]:
+def actions_of(around: RecentIncident) -> set[str]:
     """What somebody still has to do about an incident."""
     fact, flags = around.fact, set(around.fact.flags)
     raised = {
@@ -219,7 +219,7 @@ def hours_left(scope: Scope) -> Figure:
         if fact.expires_at is not None
     )
     rows = tuple(
-        Row(code=f"detention_{n}", label=f"Detention {n}", value=hours, text=f"{hours:g} hours left")
+        FigureRow(code=f"detention_{n}", label=f"Detention {n}", value=hours, text=f"{hours:g} hours left")
         for n, hours in enumerate(left, 1)
     )
     return Figure(rows=rows, known=len(left), missing=len(running) - len(left))
@@ -253,7 +253,7 @@ def open_outcomes(scope: Scope) -> Figure:
 )
 def handover_minutes(scope: Scope) -> Figure:
     stays = [stay for fact in scope.members for stay in fact.stays]
-    rows: list[Row] = []
+    rows: list[FigureRow] = []
     known = 0
     for code, label in _places().items():
         here = [stay for stay in stays if (stay.place or "unknown") == code]
@@ -263,8 +263,8 @@ def handover_minutes(scope: Scope) -> Figure:
         known += len(minutes)
         over = sum(one > HANDOVER_TARGET_MINUTES for one in minutes)
         rows += [
-            Row(code=code, column="median", label=label, value=quantile(minutes, 0.5), of=len(minutes)),
-            Row(code=code, column="maximum", label=label, value=max(minutes, default=None), of=len(minutes)),
+            FigureRow(code=code, column="median", label=label, value=quantile(minutes, 0.5), of=len(minutes)),
+            FigureRow(code=code, column="maximum", label=label, value=max(minutes, default=None), of=len(minutes)),
             row(code, label, over, len(minutes), len(here) - len(minutes), column="over_target"),
         ]
     return Figure(rows=tuple(rows), known=known, missing=len(stays) - known)
@@ -288,7 +288,7 @@ def late_data(scope: Scope) -> Figure:
     return row_of_entries(scope.members)
 
 
-def row_of_entries(facts: Iterable[Fact]) -> Figure:
+def row_of_entries(facts: Iterable[IncidentFact]) -> Figure:
     """Late entries among all entries of these incidents."""
     both = [(fact.late_entries, fact.entries) for fact in facts]
     late, entries = sum(one for one, _ in both), sum(one for _, one in both)
@@ -335,6 +335,6 @@ def completeness_by_field(scope: Scope) -> Figure:
     return Figure(rows=rows, known=known, missing=sum(n for _, n in counts.values()) - known)
 
 
-def asked_of(fact: Fact) -> tuple[str, ...]:
+def asked_of(fact: IncidentFact) -> tuple[str, ...]:
     """The fields asked for: a stand-down needs time, area and source only."""
     return ("occurred_at", "area", "referral_source") if fact.first in ("stood_down", "not_attended") else ASKED

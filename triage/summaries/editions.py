@@ -11,7 +11,7 @@ from triage import codes
 from triage.log.diversion import RULE
 from triage.summaries import daily, monthly, quarterly, weekly
 from triage.summaries.facts import FACTS_VERSION
-from triage.summaries.figures import Measure, Row
+from triage.summaries.figures import FigureRow, Measure
 from triage.summaries.registry import MEASURES_VERSION, SILENT, Scope, definitions
 from triage.times import PeriodKind
 
@@ -89,7 +89,7 @@ def rules_in_force() -> str:
     return f"{RULE} facts {FACTS_VERSION} measures {MEASURES_VERSION} codes {lists}"
 
 
-def compute(scope: Scope, version: int = MEASURES_VERSION) -> tuple[Measure, ...]:
+def compute_measures(scope: Scope, version: int = MEASURES_VERSION) -> tuple[Measure, ...]:
     """Every measure of the internal form of a period, as a version of the measures defines them."""
     return tuple(one.measure(scope) for one in definitions(scope.kind, version))
 
@@ -173,5 +173,5 @@ def _lines(measure: Measure) -> Iterator[tuple[str, _Line]]:
     yield f"{measure.code}/missing", _Line(f"{measure.label}: not recorded", measure.missing)
 
 
-def _name(measure: Measure, row: Row) -> str:
+def _name(measure: Measure, row: FigureRow) -> str:
     return "/".join(part for part in (measure.code, row.code, row.column) if part)

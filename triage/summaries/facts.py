@@ -43,11 +43,11 @@ ASKED: tuple[str, ...] = (
 JUDGED = ("face_to_face", "phone")
 
 
-class Part(Struct, frozen=True, array_like=True, gc=False):
+class FactPart(Struct, frozen=True, array_like=True, gc=False):
     """A part of a fact, kept as an array: field names would be most of its bytes."""
 
 
-class Graded(Part, frozen=True):
+class GradeResult(FactPart, frozen=True):
     """A grade of DIV-1. Until `pending_until` it is P; `reason` names a null grade."""
 
     grade: str | None
@@ -61,7 +61,7 @@ class Graded(Part, frozen=True):
         return "P" if self.pending_until and now < self.pending_until else self.grade
 
 
-class Stay(Part, frozen=True):
+class Stay(FactPart, frozen=True):
     """A stay at a place of safety; minutes from arrival at the site to the end of the handover."""
 
     place: str | None
@@ -69,14 +69,14 @@ class Stay(Part, frozen=True):
     handover_minutes: int | None
 
 
-class Later(Part, frozen=True):
+class DatedEvent(FactPart, frozen=True):
     """Something that befell the person (codes of `triage.log.course.PersonEvent`), here or in another incident."""
 
     code: str
     at: datetime
 
 
-class FollowUp(Part, frozen=True):
+class FollowUpEvent(FactPart, frozen=True):
     """A follow-up event."""
 
     event: str
@@ -84,14 +84,14 @@ class FollowUp(Part, frozen=True):
     referral: str | None
 
 
-class OnScene(Part, frozen=True):
+class OnScene(FactPart, frozen=True):
     """Minutes of one contact on the scene; None where either time is missing."""
 
     profession: str
     minutes: float | None
 
 
-class Fact(Part, frozen=True):
+class IncidentFact(FactPart, frozen=True):
     """One incident, the counting unit of every number. Codes are those of the entries."""
 
     id: UUID
@@ -133,8 +133,8 @@ class Fact(Part, frozen=True):
     stays: tuple[Stay, ...]
     ed_reason: str | None
     # derived
-    s136: Graded
-    custody: Graded
+    s136: GradeResult
+    custody: GradeResult
     ed_avoided: bool | None
     ed_pending_until: datetime | None
     confidence: int | None
@@ -144,9 +144,9 @@ class Fact(Part, frozen=True):
     # afterwards
     referrals: tuple[str, ...]
     follow_up_due: bool
-    follow_ups: tuple[FollowUp, ...]
-    events: tuple[Later, ...]
-    others: tuple[Later, ...]
+    follow_ups: tuple[FollowUpEvent, ...]
+    events: tuple[DatedEvent, ...]
+    others: tuple[DatedEvent, ...]
     """What befell the person, by this incident's entries and by those of the person's other incidents."""
     people: tuple[UUID, ...]
     overdue_at: datetime | None
@@ -180,23 +180,23 @@ class Profile(Struct, frozen=True, array_like=True):
     grade: str | None
 
 
-class Around(Struct, frozen=True, gc=False):
+class RecentIncident(Struct, frozen=True, gc=False):
     """A fact with what is not the incident's own: whether the machine suggests a duplicate."""
 
-    fact: Fact
+    fact: IncidentFact
     duplicate: bool
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Fact).decode
+_decode = msgspec.msgpack.Decoder(IncidentFact).decode
 
 
-def encode(fact: Fact) -> bytes:
+def encode(fact: IncidentFact) -> bytes:
     """The bytes to keep."""
     return _encode(fact)
 
 
-def decode(body: bytes) -> Fact:
+def decode(body: bytes) -> IncidentFact:
     """The fact that was kept."""
     return _decode(body)
 
@@ -205,7 +205,7 @@ _profile = msgspec.json.Encoder().encode
 _read_profile = msgspec.json.Decoder(Profile).decode
 
 
-def profile_of(fact: Fact) -> str | None:
+def profile_of(fact: IncidentFact) -> str | None:
     """The profile to keep, with the grade that is no longer pending; None for what counts nowhere."""
     return _profile(_profile_of(fact, fact.s136.grade)).decode() if fact.counts else None
 
@@ -216,16 +216,16 @@ def read_profile(text: str, pending: bool) -> Profile:
     return structs.replace(profile, grade="P") if pending else profile
 
 
-def profile_at(fact: Fact, now: datetime) -> Profile:
+def profile_at(fact: IncidentFact, now: datetime) -> Profile:
     """The profile as it stands at an instant."""
     return _profile_of(fact, fact.s136.at(now))
 
 
-def _profile_of(fact: Fact, grade: str | None) -> Profile:
+def _profile_of(fact: IncidentFact, grade: str | None) -> Profile:
     return Profile(fact.ethnicity, fact.sex, fact.age_band, fact.used_s136, grade)
 
 
-def fact_of(incident: Incident, others: Iterable[timeline.PersonEvent] = ()) -> Fact:
+def fact_of(incident: Incident, others: Iterable[timeline.PersonEvent] = ()) -> IncidentFact:
     """The fact of an incident, folded from all its entries with what other incidents of the person contribute."""
     view, record = incident.view, incident.record
     decided = incident.decided
@@ -234,7 +234,7 @@ def fact_of(incident: Incident, others: Iterable[timeline.PersonEvent] = ()) -> 
     claim = intents.earliest(incident.claims, ("s136",))
     detention = view.detention
     steps = {one.entry.event: one for one in reversed(record.detentions)}
-    return Fact(
+    return IncidentFact(
         id=incident.id,
         seq=view.seq,
         counts=incident.counts,
@@ -283,10 +283,10 @@ def fact_of(incident: Incident, others: Iterable[timeline.PersonEvent] = ()) -> 
         referrals=tuple(sorted(_referrals(record.contacts))),
         follow_up_due=any(one.entry.follow_up_due for one in record.nurses),
         follow_ups=tuple(
-            FollowUp(one.entry.event, one.corrected(one.entry.at), one.entry.referral) for one in record.follow_ups
+            FollowUpEvent(one.entry.event, one.corrected(one.entry.at), one.entry.referral) for one in record.follow_ups
         ),
-        events=tuple(Later(event.code, event.at) for event in incident.events),
-        others=tuple(Later(event.code, event.at) for event in others),
+        events=tuple(DatedEvent(event.code, event.at) for event in incident.events),
+        others=tuple(DatedEvent(event.code, event.at) for event in others),
         people=incident.people,
         overdue_at=incident.overdue_at,
         flags=(*view.flags, *incident.conflicts),
@@ -299,7 +299,7 @@ def fact_of(incident: Incident, others: Iterable[timeline.PersonEvent] = ()) -> 
     )
 
 
-def facts_of(held: Iterable[Held], related: Mapping[UUID, Iterable[timeline.PersonEvent]] = {}) -> list[Fact]:
+def facts_of(held: Iterable[Held], related: Mapping[UUID, Iterable[timeline.PersonEvent]] = {}) -> list[IncidentFact]:
     """Every incident that these entries add up to, graded with what the other incidents of its people contribute.
 
     `related` is what incidents of which there is no entry here contribute, by the incident that it concerns.
@@ -339,8 +339,8 @@ def _others(
     return tuple(sorted(found, key=lambda event: (event.at, event.code, event.entry.bytes)))
 
 
-def _graded(grading: Grading) -> Graded:
-    return Graded(grading.grade, grading.reason, grading.window, grading.sub_type, grading.pending_until)
+def _graded(grading: Grading) -> GradeResult:
+    return GradeResult(grading.grade, grading.reason, grading.window, grading.sub_type, grading.pending_until)
 
 
 def _as_facts(incident: Incident, first: Decided | None) -> Facts:

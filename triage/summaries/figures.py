@@ -22,7 +22,7 @@ _Z = 1.959963984540054
 T = TypeVar("T")
 
 
-class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class FigureRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A line of a measure: `value` of `of`. `column` is its second dimension. None: no data."""
 
     code: str
@@ -42,7 +42,7 @@ class Figure(Struct, frozen=True, kw_only=True):
     known: int
     missing: int
     value: int | float | UnsetType | None = UNSET
-    rows: tuple[Row, ...] | UnsetType = UNSET
+    rows: tuple[FigureRow, ...] | UnsetType = UNSET
     percent: float | None = None
     low: float | None = None
     high: float | None = None
@@ -58,7 +58,7 @@ class Measure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     known: int
     missing: int
     value: int | float | UnsetType | None = UNSET
-    rows: tuple[Row, ...] | UnsetType = UNSET
+    rows: tuple[FigureRow, ...] | UnsetType = UNSET
     percent: float | None = None
     low: float | None = None
     high: float | None = None
@@ -121,10 +121,10 @@ def printed(x: int, known: int, missing: int) -> str:
     return f"{x} of {known}{percentage}{absent}"
 
 
-def row(code: str, label: str, x: int, known: int, missing: int = 0, column: str | None = None) -> Row:
+def row(code: str, label: str, x: int, known: int, missing: int = 0, column: str | None = None) -> FigureRow:
     """A line that counts x of the known."""
     percent, low, high = share(x, known, missing)
-    return Row(
+    return FigureRow(
         code=code,
         label=label,
         column=column,
@@ -185,11 +185,11 @@ def shares(
     )
 
 
-def spread(values: Sequence[float], code: str, label: str) -> tuple[Row, ...]:
+def spread(values: Sequence[float], code: str, label: str) -> tuple[FigureRow, ...]:
     """Median and greatest of some minutes, as rows; None without values."""
     return (
-        Row(code=f"{code}_median", label=f"{label}: median", value=quantile(values, 0.5), of=len(values)),
-        Row(code=f"{code}_max", label=f"{label}: maximum", value=max(values, default=None), of=len(values)),
+        FigureRow(code=f"{code}_median", label=f"{label}: median", value=quantile(values, 0.5), of=len(values)),
+        FigureRow(code=f"{code}_max", label=f"{label}: maximum", value=max(values, default=None), of=len(values)),
     )
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from triage import codes
-from triage.summaries.facts import Fact
+from triage.summaries.facts import IncidentFact
 from triage.summaries.monthly import first_place
 from triage.summaries.tables import Cell, write
 from triage.times import Period, parse_period
@@ -36,7 +36,7 @@ def parse_year(text: str) -> Period:
     return parse_period("yearly", found[1])
 
 
-def annual_return(year: str, facts: Sequence[Fact], triage_car: str = "other") -> bytes:
+def annual_return(year: str, facts: Sequence[IncidentFact], triage_car: str = "other") -> bytes:
     """The return as CSV. `triage_car` is the transport code that a triage car is counted as, which the owner decides.
 
     A person held under both powers in one incident counts under each.
@@ -49,11 +49,11 @@ def annual_return(year: str, facts: Sequence[Fact], triage_car: str = "other") -
     return write(HEADINGS, rows)
 
 
-def _breakdowns(held: Sequence[Fact], triage_car: str) -> Iterator[tuple[str, str, str, int]]:
-    def transport(fact: Fact) -> str | None:
+def _breakdowns(held: Sequence[IncidentFact], triage_car: str) -> Iterator[tuple[str, str, str, int]]:
+    def transport(fact: IncidentFact) -> str | None:
         return triage_car if fact.transport == "triage_car" else fact.transport
 
-    def reason(fact: Fact) -> str | None:
+    def reason(fact: IncidentFact) -> str | None:
         return fact.vehicle_reason
 
     yield from _counted("age_group", held, age_group, AGE_GROUPS)
@@ -66,7 +66,7 @@ def _breakdowns(held: Sequence[Fact], triage_car: str) -> Iterator[tuple[str, st
     yield from _counted("police_vehicle_reason", by_police, reason, _labels("police_vehicle_reason"))
 
 
-def age_group(fact: Fact) -> str | None:
+def age_group(fact: IncidentFact) -> str | None:
     """The return's age group; None where not known."""
     if codes.is_missing("age_band", fact.age_band):
         return None
@@ -74,7 +74,7 @@ def age_group(fact: Fact) -> str | None:
 
 
 def _counted(
-    breakdown: str, held: Sequence[Fact], value: Callable[[Fact], str | None], labels: dict[str, str]
+    breakdown: str, held: Sequence[IncidentFact], value: Callable[[IncidentFact], str | None], labels: dict[str, str]
 ) -> Iterator[tuple[str, str, str, int]]:
     """One line a category, in full, and what is not known; the lines add up to the detentions."""
     found = Counter(value(fact) for fact in held)

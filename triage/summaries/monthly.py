@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from triage import codes
 from triage.summaries.daily import GRADES
-from triage.summaries.facts import Fact
-from triage.summaries.figures import Figure, Row, mix, proportion, quantile, row, shares, split
+from triage.summaries.facts import IncidentFact
+from triage.summaries.figures import Figure, FigureRow, mix, proportion, quantile, row, shares, split
 from triage.summaries.registry import Scope, measure
 
 CONVERTED_WITHIN = timedelta(days=2)
@@ -26,14 +26,14 @@ def incidents_by_local_authority(scope: Scope) -> Figure:
     return shares((authority_of(fact) for fact in scope.members), labels)
 
 
-def authority_of(fact: Fact) -> str | None:
+def authority_of(fact: IncidentFact) -> str | None:
     """The local authority of an incident; `out_of_county` where the area belongs to none, None where it is unknown."""
     if codes.is_missing("area", fact.area):
         return None
     return codes.list("area")[fact.area].local_authority or "out_of_county"
 
 
-def first_place(fact: Fact) -> str | None:
+def first_place(fact: IncidentFact) -> str | None:
     """The first place of safety; None where there was none, or it is not known."""
     return next((stay.place for stay in fact.stays if stay.place), None)
 
@@ -132,11 +132,11 @@ def referrals(scope: Scope) -> Figure:
     made = Counter(code for fact in scope.members for code in fact.referrals)
     kept = Counter(code for fact in scope.members for code in kept_by(fact))
     labels = {**_labels("police_referral"), **_labels("health_referral")}
-    rows: list[Row] = []
+    rows: list[FigureRow] = []
     for code, label in labels.items():
         if made[code]:
             rows += [
-                Row(
+                FigureRow(
                     code=code, column="made", label=label, value=made[code], of=len(scope.members), text=str(made[code])
                 ),
                 row(code, label, kept[code], made[code], column="kept"),
@@ -149,7 +149,7 @@ def _labels(name: str) -> dict[str, str]:
     return {one.code: one.label for one in codes.list(name) if one.code != "none"}
 
 
-def kept_by(fact: Fact) -> set[str]:
+def kept_by(fact: IncidentFact) -> set[str]:
     """The referrals that were kept; a `kept` that names none counts for the only one made."""
     kept = {one.referral for one in fact.follow_ups if one.event == "kept"}
     if None in kept and len(fact.referrals) == 1:
@@ -170,7 +170,7 @@ def follow_up(scope: Scope) -> Figure:
     return proportion(sum(map(_followed_up, known)), len(known), missing)
 
 
-def _followed_up(fact: Fact) -> bool:
+def _followed_up(fact: IncidentFact) -> bool:
     return any(
         one.event in ("kept", "seen_again") and one.at <= fact.at + FOLLOWED_UP_WITHIN for one in fact.follow_ups
     )
@@ -190,14 +190,14 @@ def follow_up_offered(scope: Scope) -> Figure:
     return proportion(len(offered), len(known), missing)
 
 
-def _was_offered(fact: Fact) -> bool:
+def _was_offered(fact: IncidentFact) -> bool:
     return any(one.event in ("offered", "accepted", "kept", "missed") for one in fact.follow_ups)
 
 
 ADMITTED = frozenset(("admitted_informal", "detained_s2", "detained_s3", "detained_s4"))
 
 
-def admitted(fact: Fact) -> bool:
+def admitted(fact: IncidentFact) -> bool:
     """Whether a detention ended in an admission, of whatever kind."""
     return fact.result in ADMITTED
 
@@ -226,7 +226,7 @@ def conversion(scope: Scope) -> Figure:
     return proportion(sum(map(_converted, known)), len(known), missing)
 
 
-def _converted(fact: Fact) -> bool:
+def _converted(fact: IncidentFact) -> bool:
     if fact.result in ("detained_s2", "detained_s3"):
         return True
     ended = fact.ended_at
@@ -260,7 +260,7 @@ def time_to_assessment(scope: Scope) -> Figure:
     known, missing = split(scope.used_s136, lambda fact: fact.arrived_at is not None and fact.assessed_at is not None)
     hours = [(f.assessed_at - f.arrived_at) / timedelta(hours=1) for f in known if f.arrived_at and f.assessed_at]
     rows = (
-        Row(code="median", label="Median", value=quantile(hours, 0.5), of=len(hours)),
-        Row(code="p90", label="90th percentile", value=quantile(hours, 0.9), of=len(hours)),
+        FigureRow(code="median", label="Median", value=quantile(hours, 0.5), of=len(hours)),
+        FigureRow(code="p90", label="90th percentile", value=quantile(hours, 0.9), of=len(hours)),
     )
     return Figure(rows=rows, known=len(known), missing=missing)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from msgspec import UNSET
 
-from triage.summaries.comparison import Line, Report
+from triage.summaries.comparison import ComparedLine, Comparison
 from triage.summaries.editions import Summary
 from triage.summaries.figures import Measure
 
@@ -32,7 +32,7 @@ def of_summary(summary: Summary, zone: ZoneInfo, stylesheet: str | None = None) 
     return page.render(summary=summary, facts=facts(summary, zone), stylesheet=stylesheet).encode()
 
 
-def of_comparison(report: Report, stylesheet: str | None = None) -> bytes:
+def of_comparison(report: Comparison, stylesheet: str | None = None) -> bytes:
     """Two spans side by side as a page."""
     return _templates.get_template("comparison.html").render(report=report, stylesheet=stylesheet).encode()
 
@@ -73,11 +73,11 @@ def _columned(measure: Measure) -> bool:
     return isinstance(measure.rows, tuple) and any(row.column for row in measure.rows)
 
 
-def _by_measure(lines: Iterable[Line]) -> list[tuple[str, str, str, list[Line]]]:
+def _by_measure(lines: Iterable[ComparedLine]) -> list[tuple[str, str, str, list[ComparedLine]]]:
     return [(*key, list(group)) for key, group in groupby(lines, lambda line: (line.measure, line.label, line.caveat))]
 
 
-def _paired(lines: Iterable[Line], report: Report) -> list[tuple[str, float]]:
+def _paired(lines: Iterable[ComparedLine], report: Comparison) -> list[tuple[str, float]]:
     """The percentages of both spans, line after line, as far as both may be printed."""
     found: list[tuple[str, float]] = []
     for line in lines:

@@ -7,8 +7,8 @@ from datetime import timedelta
 from triage import codes
 from triage.codes import Population
 from triage.summaries.daily import WINDOWS, asked_of, by_grade, row_of_entries
-from triage.summaries.facts import Fact, Profile
-from triage.summaries.figures import Figure, Row, proportion, quantile, row, split
+from triage.summaries.facts import IncidentFact, Profile
+from triage.summaries.figures import Figure, FigureRow, proportion, quantile, row, split
 from triage.summaries.monthly import admitted, authority_of
 from triage.summaries.registry import HANDOVER_TARGET_MINUTES, POOLED_MONTHS, Scope, measure
 
@@ -47,7 +47,7 @@ def s136_attended_per_100_000(scope: Scope) -> Figure:
         rate = round(100_000 * uses / people.persons, 1) if people else None
         basis = f"{uses} of {people.persons} people ({people.year}, {people.source})" if people else "no population set"
         rows.append(
-            Row(
+            FigureRow(
                 code=authority.code,
                 label=authority.label,
                 value=rate,
@@ -75,17 +75,21 @@ def s136_per_100_000(scope: Scope) -> Figure:
     return Figure(rows=(*attended.rows, _of_force(scope)), known=attended.known, missing=attended.missing)
 
 
-def _of_force(scope: Scope) -> Row:
+def _of_force(scope: Scope) -> FigureRow:
     total, newest = scope.force_total, _newest(scope)
     persons = sum(one.persons for one in newest.values())
     if total is None:
-        return Row(code="force", label="Whole force", value=None, text="force total not entered: MHST-attended only")
+        return FigureRow(
+            code="force", label="Whole force", value=None, text="force total not entered: MHST-attended only"
+        )
     if not newest.keys() >= {authority.code for authority in codes.list("local_authority")}:
-        return Row(code="force", label="Whole force", value=None, text="no population set for all local authorities")
+        return FigureRow(
+            code="force", label="Whole force", value=None, text="no population set for all local authorities"
+        )
     source = f"{total.s136} of {persons} people; force total from {total.source}, version {total.version}"
     check = next((_unconfirmed(one) for one in newest.values() if one.check), "")
     rate = round(100_000 * total.s136 / persons, 1)
-    return Row(code="force", label="Whole force", value=rate, of=persons, text=source + check)
+    return FigureRow(code="force", label="Whole force", value=rate, of=persons, text=source + check)
 
 
 def _newest(scope: Scope) -> dict[str, Population]:
@@ -134,7 +138,7 @@ def considered_mode_unknown(scope: Scope) -> Figure:
     caveat="Not checked means that nobody looked, not that nothing happened.",
 )
 def window_checked(scope: Scope) -> Figure:
-    rows: list[Row] = []
+    rows: list[FigureRow] = []
     total = 0
     for grade in ("A", "B"):
         graded = [fact for fact in scope.in_question if fact.s136.at(scope.as_at) == grade]
@@ -159,14 +163,14 @@ def window_checked(scope: Scope) -> Figure:
 )
 def survival(scope: Scope) -> Figure:
     graded = [fact for fact in scope.in_question if fact.s136.at(scope.as_at) in ("A", "B") and fact.decided_at]
-    rows: list[Row] = []
+    rows: list[FigureRow] = []
     known = missing = 0
     for days in (7, 28, 90):
         old, young = split(graded, lambda fact, d=days: _age(scope, fact) >= timedelta(days=d))  # type: ignore[misc]
         linked, unlinked = split(old, lambda fact: bool(fact.people))
         well = sum(not _worsened(scope, fact, timedelta(days=days)) for fact in linked)
         line = row(f"days_{days}", f"{days} days", well, len(linked), unlinked)
-        young_row = Row(
+        young_row = FigureRow(
             code=f"days_{days}",
             label=f"{days} days: not yet known",
             column="not_yet_known",
@@ -178,12 +182,12 @@ def survival(scope: Scope) -> Figure:
     return Figure(rows=tuple(rows), known=known, missing=missing)
 
 
-def _age(scope: Scope, fact: Fact) -> timedelta:
+def _age(scope: Scope, fact: IncidentFact) -> timedelta:
     assert fact.decided_at
     return scope.as_at - fact.decided_at
 
 
-def _worsened(scope: Scope, fact: Fact, within: timedelta) -> bool:
+def _worsened(scope: Scope, fact: IncidentFact, within: timedelta) -> bool:
     start = fact.decided_at
     assert start
     events = [*fact.events, *(later for other in scope.others_of(fact) for later in other.events)]
@@ -208,7 +212,7 @@ def s136_again(scope: Scope) -> Figure:
     return proportion(sum(_again(scope, fact) for fact in linked), len(linked), unlinked)
 
 
-def _again(scope: Scope, fact: Fact) -> bool:
+def _again(scope: Scope, fact: IncidentFact) -> bool:
     start = fact.s136_at
     assert start
     until = start + timedelta(days=28)
@@ -226,7 +230,7 @@ def _again(scope: Scope, fact: Fact) -> bool:
     caveat="Contact may be care that worked. Never a reason for a sanction.",
 )
 def repeat_contact(scope: Scope) -> Figure:
-    rows: list[Row] = []
+    rows: list[FigureRow] = []
     known = missing = 0
     for days in (28, 90):
         within = timedelta(days=days)
@@ -236,7 +240,7 @@ def repeat_contact(scope: Scope) -> Figure:
         young = len(scope.members) - len(old)
         rows += [
             row(f"days_{days}", f"{days} days", again, len(linked), unlinked),
-            Row(
+            FigureRow(
                 code=f"days_{days}",
                 label=f"{days} days: not yet known",
                 column="not_yet_known",
@@ -294,7 +298,7 @@ def _equality(
             avoided[group] += n * (profile.grade in ("A", "B"))
         missing = incidents.pop(None, 0)
         known = incidents.total()
-        rows: list[Row] = []
+        rows: list[FigureRow] = []
         for group, name in labels().items():
             here = incidents[group]
             rows += [
@@ -357,12 +361,12 @@ def hours_on_scene(scope: Scope) -> Figure:
     for contact in contacts:
         if contact.minutes is not None:
             times[contact.profession].append(contact.minutes / 60)
-    rows: list[Row] = []
+    rows: list[FigureRow] = []
     for code, label in (("police", "Police"), ("nurse", "Mental health trust"), ("paramedic", "Ambulance service")):
         hours = times[code]
         rows += [
-            Row(code=code, column="sum", label=label, value=round(sum(hours), 1), of=len(hours)),
-            Row(code=code, column="median", label=label, value=quantile(hours, 0.5), of=len(hours)),
+            FigureRow(code=code, column="sum", label=label, value=round(sum(hours), 1), of=len(hours)),
+            FigureRow(code=code, column="median", label=label, value=quantile(hours, 0.5), of=len(hours)),
         ]
     known = sum(map(len, times.values()))
     return Figure(rows=tuple(rows), known=known, missing=len(contacts) - known)
@@ -389,9 +393,9 @@ def data_quality(scope: Scope) -> Figure:
         row("completeness", "Fields answered", answered, asked),
         row("late", "Late entries", late.value, late.known),
         row("conflicts", "Incidents with conflicting records", conflicts, len(scope.members)),
-        Row(
+        FigureRow(
             code="restatements", label="Editions that replaced another", value=scope.restated, text=str(scope.restated)
         ),
-        Row(code="duplicates", label="Likely duplicates, last 28 days", value=duplicates, text=str(duplicates)),
+        FigureRow(code="duplicates", label="Likely duplicates, last 28 days", value=duplicates, text=str(duplicates)),
     )
     return Figure(rows=rows, known=answered, missing=asked - answered)

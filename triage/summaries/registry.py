@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from triage.codes import Population
-from triage.summaries.facts import Around, Fact, Profile
+from triage.summaries.facts import IncidentFact, Profile, RecentIncident
 from triage.summaries.figures import Figure, Measure, without_data
 from triage.times import LONDON, PeriodKind
 
@@ -49,11 +49,11 @@ class Scope(Struct, frozen=True, kw_only=True, dict=True):
     starts_at: datetime
     ends_at: datetime
     as_at: datetime
-    members: Sequence[Fact]
-    recent: Sequence[Around] = ()
+    members: Sequence[IncidentFact]
+    recent: Sequence[RecentIncident] = ()
     pooled: Mapping[Profile, int] = {}
     pooled_since: datetime | None = None
-    of_person: Mapping[UUID, Sequence[Fact]] = {}
+    of_person: Mapping[UUID, Sequence[IncidentFact]] = {}
     restated: int = 0
     silent: bool = False
     populations: Sequence[Population] = ()
@@ -61,26 +61,26 @@ class Scope(Struct, frozen=True, kw_only=True, dict=True):
     zone: ZoneInfo = LONDON
 
     @cached_property
-    def considered(self) -> list[Fact]:
+    def considered(self) -> list[IncidentFact]:
         """The incidents with a s136 intent on record."""
         return [fact for fact in self.members if fact.considered]
 
     @cached_property
-    def in_question(self) -> list[Fact]:
+    def in_question(self) -> list[IncidentFact]:
         """Contemporaneous s136 intents of confidence 2 or more, used or not; one a linked person in 24 hours."""
         return self.once_a_day([one for one in self.considered if one.contemporaneous and (one.confidence or 0) >= 2])
 
     @cached_property
-    def used_s136(self) -> list[Fact]:
+    def used_s136(self) -> list[IncidentFact]:
         return [fact for fact in self.members if fact.used_s136]
 
-    def others_of(self, fact: Fact) -> list[Fact]:
+    def others_of(self, fact: IncidentFact) -> list[IncidentFact]:
         """The other incidents of the same people."""
         found = {one.id: one for person in fact.people for one in self.of_person.get(person, ())}
         found.pop(fact.id, None)
         return list(found.values())
 
-    def once_a_day(self, facts: Sequence[Fact]) -> list[Fact]:
+    def once_a_day(self, facts: Sequence[IncidentFact]) -> list[IncidentFact]:
         """One incident a linked person in any 24 hours, the first; every incident of nobody known counts."""
         last: dict[UUID, datetime] = {}
         kept = []

@@ -18,19 +18,19 @@ RESTATED_FOR_MONTHS: Final = 24
 """How long after its end a longer one is."""
 
 
-class Due(Struct, frozen=True):
+class DueTime(Struct, frozen=True):
     """A local time, so many days after the last day of a period."""
 
     at: time
     after_days: int
 
 
-DEFAULTS: Final[Mapping[PeriodKind, Due]] = {
-    "daily": Due(time(7), 1),
-    "weekly": Due(time(7), 1),
-    "monthly": Due(time(7), 3),
-    "quarterly": Due(time(7), 15),
-    "yearly": Due(time(7), 45),
+DEFAULTS: Final[Mapping[PeriodKind, DueTime]] = {
+    "daily": DueTime(time(7), 1),
+    "weekly": DueTime(time(7), 1),
+    "monthly": DueTime(time(7), 3),
+    "quarterly": DueTime(time(7), 15),
+    "yearly": DueTime(time(7), 45),
 }
 """Daily 07:00, weekly on Monday, monthly on the 3rd, quarterly on the 15th after the quarter, yearly on 15 May."""
 
@@ -41,7 +41,7 @@ class Calendar(Struct, frozen=True):
     starts_on: date
     zone: ZoneInfo = LONDON
     day_start_hour: int = DAY_START_HOUR
-    due: Mapping[PeriodKind, Due] = field(default_factory=lambda: dict(DEFAULTS))
+    due: Mapping[PeriodKind, DueTime] = field(default_factory=lambda: dict(DEFAULTS))
 
 
 class Slot(Struct, frozen=True):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import UNSET
 
-from triage.summaries.comparison import Report
+from triage.summaries.comparison import Comparison
 from triage.summaries.editions import Summary
 from triage.summaries.figures import Measure
 
@@ -39,7 +39,7 @@ def of_summary(summary: Summary) -> bytes:
     return write(HEADINGS, [*_about(summary), *_figures(summary.measures), *_changes(summary)])
 
 
-def of_comparison(report: Report) -> bytes:
+def of_comparison(report: Comparison) -> bytes:
     """Two spans side by side as CSV."""
     headings = (
         "measure",

@@ -6,17 +6,8 @@ from uuid import UUID
 
 from triage import codes
 from triage.summaries.daily import PROFESSIONS
-from triage.summaries.facts import Fact
-from triage.summaries.figures import (
-    FEWEST_FOR_AN_INTERVAL,
-    Figure,
-    Row,
-    kappa,
-    mix,
-    proportion,
-    row,
-    split,
-)
+from triage.summaries.facts import IncidentFact
+from triage.summaries.figures import FEWEST_FOR_AN_INTERVAL, Figure, FigureRow, kappa, mix, proportion, row, split
 from triage.summaries.registry import Scope, measure
 
 HOURS_IN_A_BAND = 4
@@ -36,13 +27,13 @@ def volume_by_hour_and_area(scope: Scope) -> Figure:
     known, missing = split(scope.members, lambda fact: not codes.is_missing("area", fact.area))
     found = Counter((_band(scope, fact), fact.area) for fact in known)
     rows = tuple(
-        Row(code=band, label=areas[area].label, column=area, value=n, of=len(known), text=str(n))
+        FigureRow(code=band, label=areas[area].label, column=area, value=n, of=len(known), text=str(n))
         for (band, area), n in sorted(found.items())
     )
     return Figure(rows=rows, known=len(known), missing=missing)
 
 
-def _band(scope: Scope, fact: Fact) -> str:
+def _band(scope: Scope, fact: IncidentFact) -> str:
     start = fact.at.astimezone(scope.zone).hour // HOURS_IN_A_BAND * HOURS_IN_A_BAND
     return f"{start:02}-{start + HOURS_IN_A_BAND:02}"
 
@@ -87,7 +78,7 @@ def seen_often(scope: Scope) -> Figure:
     times = [_times(scope, person) for person in people]
     unlinked = sum(not fact.people for fact in scope.members)
     rows = tuple(
-        Row(code=f"seen_{n}", label=f"{n} or more times", value=sum(t >= n for t in times), of=len(people))
+        FigureRow(code=f"seen_{n}", label=f"{n} or more times", value=sum(t >= n for t in times), of=len(people))
         for n in (2, 5)
     )
     return Figure(rows=rows, known=len(people), missing=unlinked)
@@ -132,7 +123,7 @@ def second_judge(scope: Scope) -> Figure:
     value = kappa(pairs) if len(pairs) >= FEWEST_FOR_AN_INTERVAL else None
     text = f"kappa {value:g}" if value is not None else f"fewer than {FEWEST_FOR_AN_INTERVAL}, or no variation"
     return Figure(
-        rows=(agreed, Row(code="kappa", label="Cohen's kappa", value=value, of=len(pairs), text=text)),
+        rows=(agreed, FigureRow(code="kappa", label="Cohen's kappa", value=value, of=len(pairs), text=text)),
         known=len(pairs),
         missing=missing,
     )

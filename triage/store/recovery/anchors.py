@@ -118,7 +118,7 @@ async def _fault(connection: asyncpg.Connection, anchors: Anchors, chain: ChainN
     if chain == "entries":
         known += [
             KnownLink(one.as_at_seq, one.chain_head, f"{one.kind} {one.period} {one.form} edition {one.edition}")
-            for one in await publications.anchors(connection, team_id)
+            for one in await publications.published_positions(connection, team_id)
             if not anchors.is_void(team_id, one.published_at, one.as_at_seq)
         ]
     elif chain == "audit" and (head := await connection.fetchrow(audit.SQL.head, team_id)):

@@ -23,7 +23,17 @@ from triage.log.timeline import PersonEvent
 from triage.store.database import Connection, Database
 from triage.store.statements import load
 from triage.summaries.editions import rules_in_force
-from triage.summaries.facts import Around, Fact, Profile, decode, encode, fact_of, profile_at, profile_of, read_profile
+from triage.summaries.facts import (
+    IncidentFact,
+    Profile,
+    RecentIncident,
+    decode,
+    encode,
+    fact_of,
+    profile_at,
+    profile_of,
+    read_profile,
+)
 
 SQL = load("facts")
 
@@ -40,28 +50,28 @@ related_of = msgspec.json.Decoder(tuple[PersonEvent, ...]).decode
 
 
 @dataclass(slots=True)
-class Facts:
+class FactReader:
     """The facts of one snapshot; `fresh` are those that had to be made, to be kept for the next time."""
 
     connection: Connection
     team_id: UUID
     version: str = field(default_factory=rules_in_force)
-    fresh: list[Fact] = field(default_factory=list)
-    _known: dict[UUID, Fact] = field(default_factory=dict)
+    fresh: list[IncidentFact] = field(default_factory=list)
+    _known: dict[UUID, IncidentFact] = field(default_factory=dict)
 
-    async def between(self, starts_at: datetime, ends_at: datetime) -> list[Fact]:
+    async def between(self, starts_at: datetime, ends_at: datetime) -> list[IncidentFact]:
         """Incidents that occurred in [starts_at, ends_at)."""
         return [around.fact for around in await self._fetch(SQL.members, starts_at, ends_at)]
 
-    async def recent(self, since: datetime, until: datetime, *, duplicates_only: bool) -> list[Around]:
+    async def recent(self, since: datetime, until: datetime, *, duplicates_only: bool) -> list[RecentIncident]:
         """Incidents of a stretch of time with whether each may be a duplicate."""
         return await self._fetch(SQL.recent, since, until, duplicates_only)
 
-    async def of_people(self, people: Iterable[UUID], starts_at: datetime, ends_at: datetime) -> list[Fact]:
+    async def of_people(self, people: Iterable[UUID], starts_at: datetime, ends_at: datetime) -> list[IncidentFact]:
         """Incidents that concern any of these people."""
         return [around.fact for around in await self._fetch(SQL.of_people, list(people), starts_at, ends_at)]
 
-    async def running(self) -> list[Fact]:
+    async def running(self) -> list[IncidentFact]:
         """Incidents whose detention has no end on record."""
         return [around.fact for around in await self._fetch(SQL.running)]
 
@@ -78,17 +88,17 @@ class Facts:
         found.update(profile_at(one.fact, as_at) for one in await self._read(moved) if one.fact.counts)
         return found
 
-    async def _fetch(self, statement: str, *args: object) -> list[Around]:
+    async def _fetch(self, statement: str, *args: object) -> list[RecentIncident]:
         return await self._read(await self.connection.fetch(statement, self.team_id, *args, self.version))
 
-    async def _read(self, rows: Sequence[asyncpg.Record]) -> list[Around]:
+    async def _read(self, rows: Sequence[asyncpg.Record]) -> list[RecentIncident]:
         new = [row for row in rows if row["id"] not in self._known]
         # in a thread: a year of a large team takes seconds, and the same process serves phones
         self._known |= await asyncio.to_thread(_decoded, new)
         stale = [row for row in new if row["body"] is None]
         for start in range(0, len(stale), CHUNK):
             await self._make(stale[start : start + CHUNK])
-        return [Around(self._known[row["id"]], row["duplicate"]) for row in rows if row["id"] in self._known]
+        return [RecentIncident(self._known[row["id"]], row["duplicate"]) for row in rows if row["id"] in self._known]
 
     async def _make(self, rows: Sequence[asyncpg.Record]) -> None:
         made = await _made(self.connection, self.team_id, rows)
@@ -96,11 +106,11 @@ class Facts:
         self.fresh += made
 
 
-def _decoded(rows: Iterable[asyncpg.Record]) -> dict[UUID, Fact]:
+def _decoded(rows: Iterable[asyncpg.Record]) -> dict[UUID, IncidentFact]:
     return {row["id"]: decode(row["body"]) for row in rows if row["body"] is not None}
 
 
-async def _made(connection: Connection, team_id: UUID, rows: Sequence[asyncpg.Record]) -> list[Fact]:
+async def _made(connection: Connection, team_id: UUID, rows: Sequence[asyncpg.Record]) -> list[IncidentFact]:
     """The facts of incidents, from their entries."""
     by_id = {row["id"]: row for row in rows}
     entries = defaultdict(list)
@@ -114,7 +124,7 @@ async def _made(connection: Connection, team_id: UUID, rows: Sequence[asyncpg.Re
     return made
 
 
-async def keep(connection: Connection, team_id: UUID, facts: Sequence[Fact]) -> None:
+async def store_facts(connection: Connection, team_id: UUID, facts: Sequence[IncidentFact]) -> None:
     """Keep facts for the next time; under the same rules an older one never replaces a newer."""
     version = rules_in_force()
     for start in range(0, len(facts), CHUNK):
@@ -162,7 +172,7 @@ async def _next_chunk(connection: Connection, team_id: UUID) -> bool:
     if since is None:
         return False
     rows = await connection.fetch(SQL.moved_since, team_id, since, CHUNK, version)
-    await keep(connection, team_id, await _made(connection, team_id, [row for row in rows if row["stale"]]))
+    await store_facts(connection, team_id, await _made(connection, team_id, [row for row in rows if row["stale"]]))
     await connection.execute(SQL.forget, team_id, [row["id"] for row in rows if row["absorbed"]])
     more = len(rows) >= CHUNK
     await connection.execute(SQL.set_position, team_id, version, rows[-1]["seq"] if more else head)

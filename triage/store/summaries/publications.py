@@ -22,14 +22,14 @@ from triage.log.diversion import RULE
 from triage.store.database import Connection, Database
 from triage.store.statements import load
 from triage.store.summaries.facts import SQL as FACTS
-from triage.store.summaries.facts import Facts, related_of
+from triage.store.summaries.facts import FactReader, related_of
 from triage.summaries import comparison, editions
-from triage.summaries.causes import Moved
-from triage.summaries.comparison import Report, Span
+from triage.summaries.causes import ChangedIncidents
+from triage.summaries.comparison import Comparison, Span
 from triage.summaries.editions import Form, Summary
-from triage.summaries.facts import Around, Fact, Profile, profile_at
+from triage.summaries.facts import IncidentFact, Profile, RecentIncident, profile_at
 from triage.summaries.registry import POOLED_MONTHS, ForceTotal, Scope
-from triage.summaries.schedule import DEFAULTS, Calendar, Due, Slot, due_slots, slot
+from triage.summaries.schedule import DEFAULTS, Calendar, DueTime, Slot, due_slots, slot
 from triage.times import Period, PeriodKind, parse_period, period_of
 
 SQL = load("summaries")
@@ -40,7 +40,7 @@ AROUND: Final = timedelta(days=90)
 """How far before and after a period the other incidents of its people matter."""
 
 
-class Team(Struct, frozen=True):
+class CalendarTeam(Struct, frozen=True):
     """A team with its calendar."""
 
     team_id: UUID
@@ -48,7 +48,7 @@ class Team(Struct, frozen=True):
     calendar: Calendar
 
 
-class Run(Struct, frozen=True):
+class PeriodRun(Struct, frozen=True):
     """What was done about a period. `edition` is None while none was published."""
 
     kind: PeriodKind
@@ -81,14 +81,14 @@ class ListedSummary(Struct, frozen=True, kw_only=True, omit_defaults=True):
     problem: str | None = None
 
 
-class Head(Struct, frozen=True):
+class LogPosition(Struct, frozen=True):
     """A position in the log and the chain there."""
 
     seq: int
     link: bytes
 
 
-class Anchor(Struct, frozen=True):
+class PublishedPosition(Struct, frozen=True):
     """A published position: the chain must still read so there."""
 
     kind: PeriodKind
@@ -100,14 +100,14 @@ class Anchor(Struct, frozen=True):
     published_at: datetime
 
 
-async def teams(database: Database) -> list[Team]:
+async def teams(database: Database) -> list[CalendarTeam]:
     """Every team."""
     async with database.no_team() as connection:
         rows = await connection.fetch(SQL.teams)
     return [await _team(database, row) for row in rows]
 
 
-async def team(database: Database, team_id: UUID) -> Team:
+async def team(database: Database, team_id: UUID) -> CalendarTeam:
     """One team. Raises LookupError where there is none."""
     async with database.no_team() as connection:
         rows = await connection.fetch(SQL.teams)
@@ -117,15 +117,16 @@ async def team(database: Database, team_id: UUID) -> Team:
     raise LookupError("there is no such team")
 
 
-async def _team(database: Database, row: asyncpg.Record) -> Team:
+async def _team(database: Database, row: asyncpg.Record) -> CalendarTeam:
     team_id = row["team_id"]
     async with database.team(team_id) as connection:
         name: str = await connection.fetchval(SQL.team_name, team_id)
         own = {
-            one["kind"]: Due(one["due_at"], one["after_days"]) for one in await connection.fetch(SQL.schedule, team_id)
+            one["kind"]: DueTime(one["due_at"], one["after_days"])
+            for one in await connection.fetch(SQL.schedule, team_id)
         }
     calendar = Calendar(row["starts_on"], ZoneInfo(row["zone"]), row["day_start_hour"], {**DEFAULTS, **own})
-    return Team(team_id, name, calendar)
+    return CalendarTeam(team_id, name, calendar)
 
 
 async def set_schedule(connection: Connection, team_id: UUID, kind: PeriodKind, at: time, after_days: int) -> None:
@@ -133,37 +134,37 @@ async def set_schedule(connection: Connection, team_id: UUID, kind: PeriodKind, 
     await connection.execute(SQL.set_schedule, team_id, kind, at, after_days)
 
 
-async def runs(connection: Connection, team_id: UUID) -> dict[tuple[PeriodKind, str], Run]:
+async def runs(connection: Connection, team_id: UUID) -> dict[tuple[PeriodKind, str], PeriodRun]:
     """What was done about each period of the internal form."""
     rows = await connection.fetch(SQL.runs, team_id)
-    return {(row["kind"], row["period"]): Run(*row.values()) for row in rows}
+    return {(row["kind"], row["period"]): PeriodRun(*row.values()) for row in rows}
 
 
-async def head(connection: Connection, team_id: UUID) -> Head:
+async def head(connection: Connection, team_id: UUID) -> LogPosition:
     """Where the log stands."""
     row = await connection.fetchrow(SQL.head, team_id)
-    return Head(row["seq"], bytes(row["link"])) if row else Head(0, bytes(32))
+    return LogPosition(row["seq"], bytes(row["link"])) if row else LogPosition(0, bytes(32))
 
 
 # --- what measures are computed from ---
 
 
 @dataclass(slots=True)
-class Loaded:
+class LoadedScope:
     """A scope, with the facts that had to be made for it, to be kept for the next time."""
 
     scope: Scope
-    fresh: list[Fact]
+    fresh: list[IncidentFact]
 
 
 async def load_scope(
-    connection: Connection, team: Team, slot: Slot, as_at: datetime, known_at: datetime | None = None
-) -> Loaded:
+    connection: Connection, team: CalendarTeam, slot: Slot, as_at: datetime, known_at: datetime | None = None
+) -> LoadedScope:
     """Everything the measures of a period need, as the log stands in the connection's snapshot.
 
     `known_at` is until when totals of the force count that were entered; by default `as_at`.
     """
-    facts = Facts(connection, team.team_id)
+    facts = FactReader(connection, team.team_id)
     starts_at, ends_at = slot.starts_at, slot.ends_at
     of_period = await facts.between(starts_at, ends_at)
     since = pooled_since(slot, team.calendar.zone)
@@ -177,17 +178,17 @@ async def load_scope(
     scope = assemble(team, slot, as_at, of_period, earlier, recent, theirs, restated, totals)
     if not scope.members and not await connection.fetchval(SQL.heard, team.team_id, starts_at, ends_at):
         scope = msgspec.structs.replace(scope, silent=True)
-    return Loaded(scope, facts.fresh)
+    return LoadedScope(scope, facts.fresh)
 
 
 def assemble(
-    team: Team,
+    team: CalendarTeam,
     slot: Slot,
     as_at: datetime,
-    of_period: Iterable[Fact],
+    of_period: Iterable[IncidentFact],
     earlier: Mapping[Profile, int],
-    recent: Iterable[Around],
-    theirs: Iterable[Fact],
+    recent: Iterable[RecentIncident],
+    theirs: Iterable[IncidentFact],
     restated: int = 0,
     totals: Sequence[ForceTotal] = (),
 ) -> Scope:
@@ -219,9 +220,9 @@ def pooled_since(slot: Slot, zone: ZoneInfo) -> datetime | None:
     return min(slot.starts_at, ends.replace(year=ends.year - POOLED_MONTHS // 12))
 
 
-def by_person(facts: Iterable[Fact]) -> dict[UUID, list[Fact]]:
+def by_person(facts: Iterable[IncidentFact]) -> dict[UUID, list[IncidentFact]]:
     """The incidents of each person."""
-    found: dict[UUID, list[Fact]] = defaultdict(list)
+    found: dict[UUID, list[IncidentFact]] = defaultdict(list)
     for fact in facts:
         for person in fact.people:
             found[person].append(fact)
@@ -234,7 +235,7 @@ def slot_of(summary: Summary) -> Slot:
     return Slot(period, summary.starts_at, summary.ends_at, summary.due_at)
 
 
-async def moved_since(connection: Connection, team_id: UUID, since: int, scope: Scope) -> Moved:
+async def changed_incidents(connection: Connection, team_id: UUID, since: int, scope: Scope) -> ChangedIncidents:
     """The incidents of a period, or of its people, that entries after a position bear on, and those they came from."""
     ids = {fact.id for fact in scope.members} | {fact.id for facts in scope.of_person.values() for fact in facts}
     rows = await connection.fetch(SQL.moved_since, team_id, since, list(ids))
@@ -244,7 +245,7 @@ async def moved_since(connection: Connection, team_id: UUID, since: int, scope: 
     related = {
         row["id"]: [event for event in related_of(row["related"]) if event.incident not in inside] for row in rows
     }
-    return Moved(since, held, related)
+    return ChangedIncidents(since, held, related)
 
 
 async def enter_force_total(
@@ -291,14 +292,14 @@ async def is_published(connection: Connection, team_id: UUID, kind: PeriodKind, 
     return bool(await connection.fetchval(SQL.published, team_id, kind, period, form))
 
 
-async def oldest_unpublished(connection: Connection, team: Team, now: datetime) -> datetime | None:
+async def oldest_unpublished(connection: Connection, team: CalendarTeam, now: datetime) -> datetime | None:
     """When the oldest period was due that has no edition yet; None where everything is published."""
     done = {(row["kind"], row["period"]) for row in await connection.fetch(SQL.published_periods, team.team_id)}
     due = await asyncio.to_thread(due_slots, team.calendar, now)  # years of days: not on the event loop
     return next((one.due_at for one in due if (one.period.kind, one.period.name) not in done), None)
 
 
-async def tiled(connection: Connection, team_id: UUID, slot: Slot) -> Slot:
+async def adjoining_slot(connection: Connection, team_id: UUID, slot: Slot) -> Slot:
     """The slot with its start where the period before it ended, should the team's calendar have changed in between."""
     before = period_of(slot.period.kind, slot.period.starts - timedelta(days=1))
     ended: datetime | None = await connection.fetchval(SQL.end_of_previous, team_id, before.kind, before.name)
@@ -307,7 +308,7 @@ async def tiled(connection: Connection, team_id: UUID, slot: Slot) -> Slot:
     return msgspec.structs.replace(slot, starts_at=ended)
 
 
-async def add_edition(connection: Connection, team_id: UUID, slot: Slot, summary: Summary, at: Head) -> None:
+async def add_edition(connection: Connection, team_id: UUID, slot: Slot, summary: Summary, at: LogPosition) -> None:
     """Store an edition, and that its period is published. Raises asyncpg.UniqueViolationError where it exists."""
     assert summary.published_at and summary.as_at
     key = (team_id, summary.kind, summary.period)
@@ -357,7 +358,7 @@ async def record_failure(connection: Connection, team_id: UUID, slot: Slot, now:
     )
 
 
-async def set_checked(connection: Connection, team_id: UUID, run: Run, seq: int, now: datetime) -> None:
+async def set_checked(connection: Connection, team_id: UUID, run: PeriodRun, seq: int, now: datetime) -> None:
     """Note that entries up to this position change nothing of the period."""
     await connection.execute(
         SQL.checked, team_id, run.kind, run.period, "internal", seq, editions.rules_in_force(), now
@@ -367,7 +368,7 @@ async def set_checked(connection: Connection, team_id: UUID, run: Run, seq: int,
 # --- what is published ---
 
 
-async def find(
+async def find_edition(
     connection: Connection,
     team_id: UUID,
     kind: PeriodKind,
@@ -446,29 +447,29 @@ async def list_latest(
     ]
 
 
-async def anchors(connection: Connection, team_id: UUID) -> list[Anchor]:
+async def published_positions(connection: Connection, team_id: UUID) -> list[PublishedPosition]:
     """Every published position, for verification against the log."""
-    return [Anchor(*row.values()) for row in await connection.fetch(SQL.chain_heads, team_id)]
+    return [PublishedPosition(*row.values()) for row in await connection.fetch(SQL.chain_heads, team_id)]
 
 
 # --- reports on demand ---
 
 
-async def between(connection: Connection, team: Team, starts: date, ends: date) -> list[Fact]:
+async def incidents_between(connection: Connection, team: CalendarTeam, starts: date, ends: date) -> list[IncidentFact]:
     """The incidents that count of the operational days from `starts` to before `ends`."""
     where = slot(Period("daily", "", starts, ends), team.calendar)
-    found = await Facts(connection, team.team_id).between(where.starts_at, where.ends_at)
+    found = await FactReader(connection, team.team_id).between(where.starts_at, where.ends_at)
     return [fact for fact in found if fact.counts]
 
 
-async def compare(connection: Connection, team: Team, first: Span, second: Span, now: datetime) -> Report:
+async def compare(connection: Connection, team: CalendarTeam, first: Span, second: Span, now: datetime) -> Comparison:
     """The quarterly measures of two spans side by side. To be called in one snapshot."""
     scopes = []
     for span in (first, second):
         where = slot(Period("quarterly", span.name, span.starts, span.ends), team.calendar)
         scopes.append((await load_scope(connection, team, where, now)).scope)
     position = await head(connection, team.team_id)
-    return Report(
+    return Comparison(
         first=first,
         second=second,
         as_at_seq=position.seq,

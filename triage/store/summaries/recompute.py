@@ -19,7 +19,7 @@ from triage.store.database import Connection
 from triage.store.summaries.publications import (
     AROUND,
     SQL,
-    Team,
+    CalendarTeam,
     assemble,
     code_lists,
     force_totals,
@@ -28,7 +28,7 @@ from triage.store.summaries.publications import (
 )
 from triage.summaries import editions
 from triage.summaries.editions import Summary
-from triage.summaries.facts import Fact, facts_of, profile_at
+from triage.summaries.facts import IncidentFact, facts_of, profile_at
 from triage.summaries.figures import Measure
 from triage.summaries.registry import MEASURES_VERSION, ForceTotal, Scope
 from triage.summaries.schedule import Slot
@@ -40,7 +40,7 @@ class OtherRules(Exception):
     """The edition was computed under rules that this program no longer carries, or code lists that are not kept."""
 
 
-async def recompute(connection: Connection, team: Team, summary: Summary) -> tuple[Measure, ...]:
+async def recompute(connection: Connection, team: CalendarTeam, summary: Summary) -> tuple[Measure, ...]:
     """The flow measures of an edition, from the log up to its position, under the rules and code lists of then.
 
     Raises OtherRules. Reads the whole log up to there: an audit, not something to wait for. The code lists of then are
@@ -58,7 +58,7 @@ async def recompute(connection: Connection, team: Team, summary: Summary) -> tup
     with codes.reading(lists):
         facts = facts_of(held_of(*row) for row in rows)
         scope = structs.replace(_scope(team, slot, summary.as_at, facts, totals), silent=summary.silent)
-        return tuple(one for one in editions.compute(scope, summary.measures_version) if one.kind == "flow")
+        return tuple(one for one in editions.compute_measures(scope, summary.measures_version) if one.kind == "flow")
 
 
 async def _lists_of(connection: Connection, summary: Summary) -> bytes:
@@ -78,7 +78,9 @@ async def _log(connection: Connection, team_id: UUID, until: int) -> list[asyncp
     return read
 
 
-def _scope(team: Team, slot: Slot, as_at: datetime, facts: Iterable[Fact], totals: Sequence[ForceTotal]) -> Scope:
+def _scope(
+    team: CalendarTeam, slot: Slot, as_at: datetime, facts: Iterable[IncidentFact], totals: Sequence[ForceTotal]
+) -> Scope:
     every = list(facts)
     of_period = [one for one in every if slot.starts_at <= one.at < slot.ends_at]
     since = pooled_since(slot, team.calendar.zone) or slot.starts_at
