@@ -22,10 +22,9 @@ from triage.access.oidc import Provider, Verifier, load_issuers
 from triage.embedded import EmbeddedPostgres
 from triage.http import metrics
 from triage.http.edge import Edge
-from triage.http.messages import BodyLimits, in_problem
+from triage.http.messages import in_problem
 from triage.http.operations import routes
 from triage.http.review import PAGES
-from triage.http.service import Service
 from triage.http.table import OPERATIONS
 from triage.jobs.audit_chain import seal_forever
 from triage.jobs.journal import journal_forever
@@ -39,6 +38,7 @@ from triage.people.encryption import load_or_create_root
 from triage.people.notes import likely_identifiers
 from triage.problems import INTERNAL, NOT_FOUND, Refused
 from triage.resources import folder
+from triage.service import BodyLimits, Service
 from triage.settings import DatabaseUrl, Settings
 from triage.store import audit
 from triage.store.access.sign_in import Clocks, SignIn

@@ -21,7 +21,7 @@ from uuid_utils.compat import uuid7
 
 from triage.access.actors import Actor, new_token, token_hash
 from triage.app import application
-from triage.http.service import Service
+from triage.service import Service
 from triage.settings import DatabaseUrl, Settings
 from triage.store.access import staff
 from triage.store.access.sign_in import SQL as ACCESS

@@ -17,12 +17,12 @@ from triage.access.actors import Actor, Level, Side, new_token, token_hash
 from triage.demo import CAST, Member, Sent, generate
 from triage.demo.cast import people
 from triage.exports import keys as disclosure
-from triage.http.service import Service
 from triage.jobs.release import release_due
 from triage.log.append_decision import Item
 from triage.log.canonical import canonical
 from triage.log.entries import AnyEntry
 from triage.problems import Problem
+from triage.service import Service
 from triage.store.access import staff
 from triage.store.access.sign_in import SQL as ACCESS
 from triage.store.access.staff import NewStaff

@@ -20,10 +20,10 @@ from triage import logs
 from triage.app import Opened, application
 from triage.commands import demo as demonstration
 from triage.commands.options import DATA_DIR, settings
-from triage.http.service import Service
 from triage.jobs import retention
 from triage.jobs.deliver import Sender
 from triage.jobs.schedule import awake, repeating
+from triage.service import Service
 from triage.settings import Settings
 from triage.store.people.retention import Retention
 

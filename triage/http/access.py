@@ -8,8 +8,8 @@ from uuid import UUID
 import segno
 from msgspec import Meta, Struct
 
+from triage.http.asked import Asked
 from triage.http.messages import NO_STORE, Answer, an_id, in_json, require_acceptable
-from triage.http.service import Asked
 from triage.log.decode import decode_as
 from triage.problems import NOT_FOUND, Refused
 from triage.store.access import sign_in

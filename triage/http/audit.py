@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from triage.access.actors import Actor
+from triage.http.asked import Asked
 from triage.http.messages import (
     NO_STORE,
     Answer,
@@ -21,7 +22,6 @@ from triage.http.messages import (
     query,
     require_acceptable,
 )
-from triage.http.service import Asked
 from triage.problems import INVALID_PARAMETER, Refused
 from triage.store import audit
 from triage.store.audit import Place, Reader, Record, Wanted

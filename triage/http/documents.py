@@ -6,8 +6,8 @@ import msgspec
 
 from triage import codes
 from triage.http import reference
+from triage.http.asked import Asked
 from triage.http.messages import JSON, Answer, HeaderList, is_unchanged, require_acceptable, strong_etag
-from triage.http.service import Asked
 from triage.problems import CATALOGUE, NOT_FOUND, Refused
 from triage.resources import folder
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from triage.access.actors import Actor
+from triage.http.asked import Asked
 from triage.http.messages import (
     NO_STORE,
     Answer,
@@ -18,7 +19,6 @@ from triage.http.messages import (
     in_problem,
     require_acceptable,
 )
-from triage.http.service import Asked, Service
 from triage.log.append_decision import Item, Receipt, Stale
 from triage.log.canonical import canonical
 from triage.log.decode import decode
@@ -26,6 +26,7 @@ from triage.log.entries import SEALED, AnyEntry, Intent, Nurse, Officer, Paramed
 from triage.log.notices import Notice
 from triage.log.view import View
 from triage.problems import FORBIDDEN, WRONG_PROFESSION, Problem, Refused
+from triage.service import Service
 from triage.store.log.append import Appended
 from triage.store.log.incidents import Shown
 from triage.store.log.quarantine import Refusal

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from msgspec import Struct, structs
 
 from triage.exports.ledger import WHOLE, Pull
+from triage.http.asked import Asked
 from triage.http.messages import (
     Answer,
     HeaderList,
@@ -21,7 +22,6 @@ from triage.http.messages import (
     query,
     require_acceptable,
 )
-from triage.http.service import Asked
 from triage.problems import FORBIDDEN, NOT_FOUND, RANGE_NOT_SATISFIABLE, Refused
 from triage.store.exports import downloads
 from triage.store.exports.downloads import Offer, StoredFile

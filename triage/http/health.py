@@ -3,8 +3,8 @@
 import asyncpg
 from msgspec import Struct
 
+from triage.http.asked import Asked
 from triage.http.messages import Answer, in_json
-from triage.http.service import Asked
 from triage.migrate import MigrationError, pending
 from triage.problems import NOT_READY, Refused
 from triage.resources import folder

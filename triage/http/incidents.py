@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Raw
 
 from triage import codes
+from triage.http.asked import Asked
 from triage.http.messages import (
     NO_STORE,
     Answer,
@@ -21,7 +22,6 @@ from triage.http.messages import (
     require_acceptable,
     strong_etag,
 )
-from triage.http.service import Asked
 from triage.log.entries import ShortText, Time
 from triage.log.view import Status
 from triage.problems import INVALID_PARAMETER, Refused

@@ -27,6 +27,7 @@ from triage.problems import (
     UNSUPPORTED_MEDIA_TYPE,
     Refused,
 )
+from triage.service import BodyLimits
 
 JSON = b"application/json"
 PROBLEM_JSON = b"application/problem+json"
@@ -34,13 +35,6 @@ HeaderList = list[tuple[bytes, bytes]]
 
 _MOST_DIGITS: Final = 18
 _encode = msgspec.json.Encoder().encode
-
-
-class BodyLimits(Struct, frozen=True):
-    """Longest body in bytes, as sent and decompressed."""
-
-    sent: int
-    decoded: int
 
 
 class ClientGone(Exception):

@@ -5,8 +5,8 @@ from hmac import compare_digest
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, generate_latest
 
+from triage.http.asked import Asked
 from triage.http.messages import NO_STORE, Answer, bearer
-from triage.http.service import Asked
 from triage.problems import NOT_FOUND, TOKEN_INVALID, Refused
 from triage.store import gauges
 

@@ -9,9 +9,10 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 from msgspec import Struct
 
+from triage.http.asked import Asked
 from triage.http.messages import Answer, ClientGone, MethodRefused, in_problem, send_answer
-from triage.http.service import Asked, Service
 from triage.problems import INTERNAL, NOT_READY, Listed, Refused
+from triage.service import Service
 from triage.store.database import UNREACHABLE
 
 logger = structlog.get_logger(__name__)

@@ -6,8 +6,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from triage.access.actors import Actor
+from triage.http.asked import Asked
 from triage.http.messages import Answer, in_json, require_acceptable
-from triage.http.service import Asked
 from triage.log.decode import decode_as
 from triage.people.identifiers import Identity
 from triage.problems import MALFORMED, FieldError, Refused

@@ -5,9 +5,9 @@ from uuid import UUID
 from msgspec import Struct, structs
 
 from triage.access.actors import Actor, Side
+from triage.http.asked import Asked
 from triage.http.entries import check_profession, receipt, refusal
 from triage.http.messages import Answer, an_id, in_json, require_acceptable
-from triage.http.service import Asked
 from triage.log.append_decision import Item
 from triage.log.canonical import canonical
 from triage.log.decode import decode

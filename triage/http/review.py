@@ -20,9 +20,9 @@ from triage.access.actors import Actor
 from triage.access.oidc import OidcRefused, Provider, Reason
 from triage.access.oidc_login import Callback, Pending
 from triage.http import entries, quarantine
+from triage.http.asked import Asked
 from triage.http.messages import Answer, an_id, is_unchanged, query, strong_etag
 from triage.http.operations import Handler, Operation
-from triage.http.service import Asked
 from triage.http.summaries import PROTECTED_KINDS
 from triage.http.visits import (
     HOME,

@@ -11,6 +11,7 @@ from msgspec import Struct
 from triage.access.actors import Actor
 from triage.exports import protected
 from triage.exports.files import TABLES_COLUMNS
+from triage.http.asked import Asked
 from triage.http.messages import (
     NO_STORE,
     Answer,
@@ -23,7 +24,6 @@ from triage.http.messages import (
     require_acceptable,
     strong_etag,
 )
-from triage.http.service import Asked
 from triage.problems import EDITION_NOT_FOUND, FORBIDDEN, INVALID_PARAMETER, NOT_FOUND, PERIOD_NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.summaries import publications

@@ -10,15 +10,16 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from triage.access.actors import Actor
+from triage.http.asked import Asked
 from triage.http.entries import check_profession, skew_of
 from triage.http.messages import NO_STORE, Answer, in_json, require_acceptable
-from triage.http.service import Asked, Service
 from triage.log.append_decision import Item, Receipt, Stale
 from triage.log.canonical import canonical
 from triage.log.decode import decode_as, decode_item
 from triage.log.entries import Time
 from triage.log.notices import Notice
 from triage.problems import BUSY, DEVICE_REVOKED, QUARANTINE_FULL, TOO_MANY_ITEMS, Problem, Refused
+from triage.service import Service
 from triage.store.log import cursor, pull
 from triage.store.log.quarantine import Refusal
 

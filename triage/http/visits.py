@@ -10,9 +10,9 @@ from litestar.types import Scope
 from msgspec import structs
 
 from triage.access.actors import Actor
+from triage.http.asked import Asked
 from triage.http.messages import NO_STORE, Answer, ClientGone, HeaderList, header, jittered
 from triage.http.operations import Handler, Method, Operation
-from triage.http.service import Asked
 from triage.log.body_errors import CONTROL
 from triage.pages import frame, sessions
 from triage.pages.sessions import FORM, SESSION, Session

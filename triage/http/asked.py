@@ -1,4 +1,4 @@
-"""What the routes work with: everything one process has open."""
+"""One request: who asks, its parts and its body."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -11,45 +11,13 @@ from uuid import UUID
 from litestar.types import Receive, Scope
 
 from triage.access.actors import Actor
-from triage.access.budget import Budget
-from triage.access.oidc import Provider
-from triage.http.messages import BodyLimits, bearer, read_body
-from triage.people.encryption import Purpose, Root
+from triage.http.messages import bearer, read_body
+from triage.people.encryption import Purpose
 from triage.problems import RATE_LIMITED, Refused
-from triage.settings import Settings
+from triage.service import Service
 from triage.store import audit
 from triage.store.access import sign_in
-from triage.store.access.sign_in import Clocks, SignIn, SignInRefused
-from triage.store.database import Database
-from triage.store.journal import Journal
-from triage.store.keys import KeyStore
-from triage.store.log.append import Log
-from triage.store.log.incidents import Incidents
-from triage.store.log.quarantine import Quarantine
-from triage.store.people.people import People
-
-
-@dataclass(slots=True, kw_only=True)
-class Service:
-    """The open service of one process."""
-
-    settings: Settings
-    owner_url: str
-    root: Root
-    database: Database
-    keys: KeyStore
-    sign_in: SignIn
-    log: Log
-    incidents: Incidents
-    quarantine: Quarantine
-    people: People
-    journal: Journal
-    budget: Budget
-    clocks: Clocks
-    limits: BodyLimits
-    providers: tuple[Provider, ...] = ()
-    syncing: int = 0
-
+from triage.store.access.sign_in import SignInRefused
 
 _Found = TypeVar("_Found")
 

@@ -1,0 +1,47 @@
+"""Everything one process has open: what requests, pages, jobs and the demo work with."""
+
+from dataclasses import dataclass
+
+from msgspec import Struct
+
+from triage.access.budget import Budget
+from triage.access.oidc import Provider
+from triage.people.encryption import Root
+from triage.settings import Settings
+from triage.store.access.sign_in import Clocks, SignIn
+from triage.store.database import Database
+from triage.store.journal import Journal
+from triage.store.keys import KeyStore
+from triage.store.log.append import Log
+from triage.store.log.incidents import Incidents
+from triage.store.log.quarantine import Quarantine
+from triage.store.people.people import People
+
+
+class BodyLimits(Struct, frozen=True):
+    """Longest body in bytes, as sent and decompressed."""
+
+    sent: int
+    decoded: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """The open service of one process."""
+
+    settings: Settings
+    owner_url: str
+    root: Root
+    database: Database
+    keys: KeyStore
+    sign_in: SignIn
+    log: Log
+    incidents: Incidents
+    quarantine: Quarantine
+    people: People
+    journal: Journal
+    budget: Budget
+    clocks: Clocks
+    limits: BodyLimits
+    providers: tuple[Provider, ...] = ()
+    syncing: int = 0
