@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from support.population import population
 
 from triage.exports import files, parquet, tables
-from triage.exports.members import Member
+from triage.exports.members import ReleaseMember
 from triage.exports.records import config_for, freeze, months_between
-from triage.exports.scope import Scope, extract
+from triage.exports.scope import Selection, extract
 
 KEY = bytes(32)
 YEAR = months_between(date(2025, 4, 1), date(2026, 4, 1))
@@ -31,7 +31,7 @@ YEAR = months_between(date(2025, 4, 1), date(2026, 4, 1))
 T = TypeVar("T")
 
 
-def copies(members: list[Member], times: int) -> list[Member]:
+def copies(members: list[ReleaseMember], times: int) -> list[ReleaseMember]:
     """More of the same people's neighbours: every copy has incidents and people of its own."""
     return [
         msgspec.structs.replace(
@@ -52,16 +52,16 @@ def timed(label: str, work: Callable[[], T]) -> T:
     return found
 
 
-def records(members: list[Member]) -> None:
+def records(members: list[ReleaseMember]) -> None:
     n = f"{len(members):,} rows"
     release = timed(f"freeze {n}", lambda: freeze("records/2025/1", members, YEAR, KEY, config_for("yearly")))
-    rows = timed(f"extract {n} for an agreement", lambda: extract(release, Scope("partner", "other"), KEY))
+    rows = timed(f"extract {n} for an agreement", lambda: extract(release, Selection("partner", "other"), KEY))
     for render in (files.records_csv, files.records_ndjson, parquet.records_parquet):
         timed(f"{render.__name__} {n}", lambda render=render: render(rows))  # type: ignore[misc]
 
 
-def year_of_tables(members: list[Member]) -> None:
-    placed = timed(f"place {len(members):,} members", lambda: [tables.place(member, KEY) for member in members])
+def year_of_tables(members: list[ReleaseMember]) -> None:
+    placed = timed(f"place {len(members):,} members", lambda: [tables.classify(member, KEY) for member in members])
     forms = timed("admit a year on the year before", lambda: tables.admit("yearly", [placed], KEY))
     timed("tables of a year", lambda: tables.freeze("yearly", "2025", forms, placed, KEY))
 

@@ -34,9 +34,9 @@ from support.phones import Running, running
 from support.population import population
 
 from triage.embedded import EmbeddedPostgres
-from triage.exports.members import Member
+from triage.exports.members import ReleaseMember
 from triage.store.exports import releases
-from triage.store.exports.releases import Counted
+from triage.store.exports.releases import CountedMember
 
 YEAR_CUT = datetime(2026, 4, 29, 6, tzinfo=UTC)
 MIB = 1024 * 1024
@@ -44,7 +44,7 @@ SETTLING_S = 20
 """The serving process also releases what is due for the empty log; that is no part of serving."""
 
 
-def copies(members: list[Member], times: int) -> list[Member]:
+def copies(members: list[ReleaseMember], times: int) -> list[ReleaseMember]:
     """More of the same people's neighbours: every copy has incidents and people of its own."""
     return [
         msgspec.structs.replace(
@@ -90,12 +90,14 @@ def report(label: str, figure: str) -> None:
 
 
 @contextlib.contextmanager
-def given(members: list[Member]) -> Iterator[None]:
+def given(members: list[ReleaseMember]) -> Iterator[None]:
     """The snapshot is these members: adding up entries is measured elsewhere."""
     honest = releases.snapshot
-    counted = [Counted(member, (member.incident_id,)) for member in members]
+    counted = [CountedMember(member, (member.incident_id,)) for member in members]
 
-    async def snapshot(connection: Any, team_id: UUID, starts: datetime, ends: datetime, *rest: Any) -> list[Counted]:
+    async def snapshot(
+        connection: Any, team_id: UUID, starts: datetime, ends: datetime, *rest: Any
+    ) -> list[CountedMember]:
         return [one for one in counted if starts <= one.member.occurred_at < ends]
 
     releases.snapshot = snapshot  # type: ignore[assignment]
@@ -105,15 +107,15 @@ def given(members: list[Member]) -> Iterator[None]:
         releases.snapshot = honest
 
 
-async def freeze_one(team: Team, members: list[Member], dataset: str, processor: Processor) -> None:
+async def freeze_one(team: Team, members: list[ReleaseMember], dataset: str, processor: Processor) -> None:
     """One release alone: what is not asked for is already there, so far as the job can see."""
-    honest = releases.released
+    honest = releases.latest_editions
 
     async def only(connection: Any, team_id: UUID) -> Any:
         done = await honest(connection, team_id)
         return _Pretended(dataset, done)
 
-    releases.released = only
+    releases.latest_editions = only
     try:
         with given(members):
             gc.disable()  # as `triage release` does
@@ -122,7 +124,7 @@ async def freeze_one(team: Team, members: list[Member], dataset: str, processor:
             spent, (own_after, server_after) = time.perf_counter() - started, processor.read()
     finally:
         gc.enable()
-        releases.released = honest
+        releases.latest_editions = honest
     assert [one.period for one in found] == ["2025"], found
     report(
         f"{dataset} of a year of {len(members):,}, stored and rendered",
@@ -141,7 +143,7 @@ class _Pretended(dict[Any, Any]):
     def get(self, key: Any, default: Any = None) -> Any:
         if key == self._wanted or key[1].endswith("-late"):
             return super().get(key, default)
-        return releases.Latest(1, "", YEAR_CUT, YEAR_CUT, False)
+        return releases.LatestRelease(1, "", YEAR_CUT, YEAR_CUT, False)
 
 
 async def copy_out(url: str, team_id: UUID) -> tuple[float, int]:
@@ -251,7 +253,9 @@ async def main() -> None:
             server.stop()
 
 
-async def measure(opened: Running, members: list[Member], url: str, data_dir: Path, processor: Processor) -> None:
+async def measure(
+    opened: Running, members: list[ReleaseMember], url: str, data_dir: Path, processor: Processor
+) -> None:
     team = await add_team(opened, "yearly")
     partner = await team.partner()
     await freeze_one(team, members, "records", processor)

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from support.population import Arrival, between, population
 
-from triage.exports.members import Member
+from triage.exports.members import ReleaseMember
 from triage.exports.records import Release, cadence, config_for, freeze, months_between
-from triage.exports.tables import Placed, place
+from triage.exports.tables import ClassifiedMember, classify
 from triage.exports.tree import CONFIG, Config
 from triage.times import Period, PeriodKind, parse_period, period_bounds
 
@@ -20,19 +20,23 @@ arrivals = cache(population)
 
 
 @cache
-def known(kind: PeriodKind, name: str, incidents: int, linked: float = 0.88, days_after: int = 28) -> list[Member]:
+def known(
+    kind: PeriodKind, name: str, incidents: int, linked: float = 0.88, days_after: int = 28
+) -> list[ReleaseMember]:
     """The members of a period as known so many days after its end."""
     starts, ends = period_bounds(parse_period(kind, name))
     return between(arrivals(incidents, linked), starts, ends, ends + timedelta(days=days_after))
 
 
 @cache
-def placed(kind: PeriodKind, name: str, incidents: int, linked: float = 0.88, days_after: int = 28) -> list[Placed]:
+def placed(
+    kind: PeriodKind, name: str, incidents: int, linked: float = 0.88, days_after: int = 28
+) -> list[ClassifiedMember]:
     """The same members in the classes of the catalogue."""
-    return [place(member, KEY) for member in known(kind, name, incidents, linked, days_after)]
+    return [classify(member, KEY) for member in known(kind, name, incidents, linked, days_after)]
 
 
-def late(kind: PeriodKind, name: str, incidents: int, days_after: int = 28) -> list[Member]:
+def late(kind: PeriodKind, name: str, incidents: int, days_after: int = 28) -> list[ReleaseMember]:
     """The members of a period that arrived after its cut-off, in order of arrival."""
     starts, ends = period_bounds(parse_period(kind, name))
     return [a.member for a in arrivals(incidents) if _is_late(a, starts, ends, ends + timedelta(days=days_after))]
@@ -46,7 +50,7 @@ def months(period: Period) -> tuple[str, ...]:
     return months_between(period.starts, period.ends)
 
 
-def record_file(members: list[Member], kind: PeriodKind = "quarterly", config: Config = CONFIG) -> Release:
+def record_file(members: list[ReleaseMember], kind: PeriodKind = "quarterly", config: Config = CONFIG) -> Release:
     """A main release of members of the first quarter, or of the year, of the synthetic populations."""
     name = "2025-Q1" if kind == "quarterly" else "2025"
     return freeze(f"records/{name}/1", members, months(parse_period(kind, name)), KEY, config)
@@ -69,5 +73,5 @@ def by_volume(incidents: int, linked: float) -> Release:
     return year_file(incidents, linked) if cadence(incidents // 4) == "yearly" else quarter_file(incidents, linked)
 
 
-def people(members: list[Member]) -> dict[UUID, UUID | None]:
+def people(members: list[ReleaseMember]) -> dict[UUID, UUID | None]:
     return {member.incident_id: member.person_id for member in members}

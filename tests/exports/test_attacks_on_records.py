@@ -17,7 +17,7 @@ from support.population import ABSENT_AREA, ABSENT_SEX, HEAVY, YEAR_STARTS
 
 from triage.exports import members as m
 from triage.exports.records import COLUMNS, FrozenRow, Release, config_for_late, freeze
-from triage.exports.scope import ROW_REF, Body, Scope, extract, key_for, reference
+from triage.exports.scope import ROW_REF, Body, Selection, extract, key_for, reference
 from triage.exports.tree import CONFIG, DISPOSAL_FOR_POLICE, ORDER, VIEWS, Config, ages_in
 from triage.times import parse_period
 
@@ -30,7 +30,7 @@ def without(**off: object) -> Config:
 
 
 @cache
-def quarter(incidents: int) -> list[m.Member]:
+def quarter(incidents: int) -> list[m.ReleaseMember]:
     return known("quarterly", "2025-Q1", incidents)
 
 
@@ -40,7 +40,7 @@ def cut(config: Config) -> Release:
 
 
 @cache
-def truth(member: m.Member) -> tuple[str, ...]:
+def truth(member: m.ReleaseMember) -> tuple[str, ...]:
     """What somebody who knows the person and the incident knows of the group columns and the outcome."""
     return (
         m.AREA.of(member.area),
@@ -92,14 +92,14 @@ def test_what_arrived_between_two_pulls_is_not_seen(once: bool) -> None:
     assert learned == 0 if once else learned == len(latecomers)
 
 
-def cut_again(members: list[m.Member], areas: Sequence[str]) -> set[UUID]:
+def cut_again(members: list[m.ReleaseMember], areas: Sequence[str]) -> set[UUID]:
     """A service that filters incidents and protects each answer by itself."""
     return {row.incident_id for row in record_file([x for x in members if x.area in areas]).rows}
 
 
 def selection(release: Release, areas: Sequence[str]) -> set[UUID]:
     """What this service does: it selects published rows of one frozen release."""
-    found = extract(release, Scope("p", "other", COLUMNS, tuple(areas)), KEY)
+    found = extract(release, Selection("p", "other", COLUMNS, tuple(areas)), KEY)
     return {release.rows[number].incident_id for number in found.numbers}
 
 
@@ -126,7 +126,7 @@ def test_no_selection_of_areas_splits_a_group() -> None:
     release = quarter_file(SMALL, 0.5)
     sizes = Counter(row.group for row in release.rows)
     for chosen in combinations(m.AREA.classes, 5):
-        found = extract(release, Scope("p", "other", COLUMNS, chosen), KEY)
+        found = extract(release, Selection("p", "other", COLUMNS, chosen), KEY)
         assert all(sizes[group] == n for group, n in Counter(release.rows[i].group for i in found.numbers).items())
 
 
@@ -186,11 +186,11 @@ def test_references_of_two_partners_and_of_two_releases_have_nothing_in_common()
     one = quarter_file(SMALL)
     two = msgspec.structs.replace(one, name="records/2025-Q1/2")
     refs = [
-        [row[0] for row in extract(release, Scope(partner, "other"), KEY).rows]
+        [row[0] for row in extract(release, Selection(partner, "other"), KEY).rows]
         for release, partner in product((one, two), ("p", "q"))
     ]
     assert len({ref for file in refs for ref in file}) == 4 * len(one.rows)
-    values = [[row[1:] for row in extract(one, Scope(partner, "other"), KEY).rows] for partner in ("p", "q")]
+    values = [[row[1:] for row in extract(one, Selection(partner, "other"), KEY).rows] for partner in ("p", "q")]
     assert values[0] == values[1]
 
 
@@ -290,7 +290,7 @@ def test_who_knows_the_outcome_does_not_learn_how_the_call_came_in(shuffle: bool
 # --- what the shape of the file tells
 
 
-def reacted(release: Release, members: list[m.Member], config: Config) -> tuple[int, int]:
+def reacted(release: Release, members: list[m.ReleaseMember], config: Config) -> tuple[int, int]:
     """Nodes below age where an attribute is hidden though some class has ten people, and those where outcomes did it.
 
     The intruder knows everybody's classes, so he knows where size cannot be the reason.
@@ -299,7 +299,7 @@ def reacted(release: Release, members: list[m.Member], config: Config) -> tuple[
     inside = defaultdict(list)
     for row in release.rows:
         inside[row.group].append(member_of[row.incident_id])
-    nodes: dict[tuple[str, ...], list[m.Member]] = defaultdict(list)
+    nodes: dict[tuple[str, ...], list[m.ReleaseMember]] = defaultdict(list)
     for group in release.groups:
         for depth in range(2, len(ORDER)):
             if group.labels[depth] == m.NOT_SHOWN:
@@ -316,7 +316,7 @@ def reacted(release: Release, members: list[m.Member], config: Config) -> tuple[
     return suspicious, informative
 
 
-def mixed(members: list[m.Member], config: Config) -> bool:
+def mixed(members: list[m.ReleaseMember], config: Config) -> bool:
     for view in VIEWS:
         at = POWER if view.column == "power" else DISPOSAL
         values = Counter(view.label[truth(x)[at]] for x in members)
@@ -350,7 +350,7 @@ def test_the_order_of_rows_does_not_tell_the_order_of_events(sort: bool) -> None
 @pytest.mark.parametrize("body", ["police", "health", "other"])
 def test_the_order_of_an_agreement_s_file_does_not_tell_a_column_it_lacks(body: Body) -> None:
     columns = (ROW_REF, "area", "age", "power")
-    file = extract(quarter_file(MEDIUM), Scope("p", body, columns), KEY)
+    file = extract(quarter_file(MEDIUM), Selection("p", body, columns), KEY)
     assert [(row[1:], row[0]) for row in file.rows] == sorted((row[1:], row[0]) for row in file.rows)
 
 

@@ -13,7 +13,7 @@ from cuts import KEY, LARGE, MEDIUM, SMALL, late, placed
 from support.population import population
 
 from triage.exports import tables as t
-from triage.exports.catalogue import CLASSES, Table, ladders
+from triage.exports.catalogue import CLASSES, CatalogueTable, ladders
 from triage.exports.tables import RULES, Rules
 from triage.times import PeriodKind
 
@@ -23,7 +23,7 @@ Interval = tuple[float, float]
 
 EXACT = msgspec.structs.replace(RULES, base=1)
 """No rounding: shown numbers are true, and only small ones are hidden."""
-AREA_AGE_POWER = Table("area_age_power", "Area and age by power considered", ("area", "age"), "power")
+AREA_AGE_POWER = CatalogueTable("area_age_power", "Area and age by power considered", ("area", "age"), "power")
 QUARTERS = [f"2025-Q{q}" for q in range(1, 5)]
 MONTHS = [f"2025-{month:02}" for month in range(4, 13)] + [f"2026-{month:02}" for month in range(1, 4)]
 
@@ -33,18 +33,18 @@ def edition(kind: PeriodKind, name: str, incidents: int, rules: Rules, linked: f
     return t.freeze(kind, name, forms, placed(kind, name, incidents, linked), KEY, rules)
 
 
-def identity(form: Table, cell: t.Cell) -> Key:
+def identity(form: CatalogueTable, cell: t.TableCell) -> Key:
     pairs = [*zip(form.rows, cell.row, strict=True), *([(form.column, cell.column)] if form.column else [])]
     return frozenset((variable, label) for variable, label in pairs if label != t.ALL)
 
 
-def cells(found: t.Edition) -> Iterator[tuple[Table, t.Cell, Key]]:
+def cells(found: t.Edition) -> Iterator[tuple[CatalogueTable, t.TableCell, Key]]:
     forms = {form.code: form for form in found.tables}
     for cell in found.cells:
         yield forms[cell.table], cell, identity(forms[cell.table], cell)
 
 
-def what_is_public(cell: t.Cell, rules: Rules) -> Interval:
+def what_is_public(cell: t.TableCell, rules: Rules) -> Interval:
     """What anybody knows of a cell's true count from its number and the printed rules."""
     if cell.count is None:
         return 0, inf
@@ -52,7 +52,7 @@ def what_is_public(cell: t.Cell, rules: Rules) -> Interval:
     return max(0, cell.count - off), cell.count + off
 
 
-def sums(form: Table) -> Iterator[tuple[Key, list[Key]]]:
+def sums(form: CatalogueTable) -> Iterator[tuple[Key, list[Key]]]:
     """Every total of a table and the parts it is the sum of, variable by variable."""
     variables = (*form.rows, *([form.column] if form.column else []))
     for variable in variables:
@@ -128,7 +128,7 @@ def test_a_quarter_minus_two_months_does_not_give_the_hidden_third(rules: Rules,
     assert right < 0.35 if safe else right == 1
 
 
-def subtract(total: t.Cell, parts: list[t.Cell]) -> list[bool]:
+def subtract(total: t.TableCell, parts: list[t.TableCell]) -> list[bool]:
     """The attacker's guess of the only hidden part, if there is one: right or wrong."""
     hidden = [part for part in parts if part.count is None]
     if total.count is None or len(hidden) != 1:
@@ -142,7 +142,7 @@ NO_HOLD = msgspec.structs.replace(RULES, hold_people=1)
 @pytest.mark.parametrize(("rules", "safe"), [(RULES, True), (NO_HOLD, False)])
 def test_one_late_record_moves_no_number(rules: Rules, safe: bool) -> None:
     before = edition("quarterly", "2025-Q1", MEDIUM, rules)
-    latecomers = [t.place(member, KEY) for member in late("quarterly", "2025-Q1", MEDIUM)][:25]
+    latecomers = [t.classify(member, KEY) for member in late("quarterly", "2025-Q1", MEDIUM)][:25]
     moved = 0
     for record in latecomers:
         after = t.revise(before, {1: before.snapshot}, [*before.snapshot, record], KEY, rules)
@@ -153,7 +153,7 @@ def test_one_late_record_moves_no_number(rules: Rules, safe: bool) -> None:
 @pytest.mark.parametrize(("rules", "safe"), [(RULES, True), (NO_HOLD, False)])
 def test_a_late_batch_changes_every_cell_by_ten_people_or_not_at_all(rules: Rules, safe: bool) -> None:
     before = edition("quarterly", "2025-Q1", LARGE, rules)
-    batch = [t.place(member, KEY) for member in late("quarterly", "2025-Q1", LARGE)][:60]
+    batch = [t.classify(member, KEY) for member in late("quarterly", "2025-Q1", LARGE)][:60]
     after = t.revise(before, {1: before.snapshot}, [*before.snapshot, *batch], KEY, rules)
     assert after is not None
     forms = {form.code: form for form in after.tables}
@@ -166,11 +166,11 @@ def test_a_late_batch_changes_every_cell_by_ten_people_or_not_at_all(rules: Rule
     assert min(sizes) >= 10 if safe else min(sizes) == 1
 
 
-def matches(key: Key, member: t.Placed) -> bool:
+def matches(key: Key, member: t.ClassifiedMember) -> bool:
     return all(getattr(member, variable) == label for variable, label in key)
 
 
-def rows(found: t.Edition) -> Iterable[tuple[t.Cell, list[t.Cell]]]:
+def rows(found: t.Edition) -> Iterable[tuple[t.TableCell, list[t.TableCell]]]:
     """Every row with a breakdown: its total and its cells."""
     for form in found.tables:
         of_table = [cell for cell in found.cells if cell.table == form.code]
@@ -226,14 +226,14 @@ LARGEST = msgspec.structs.replace(RULES, largest_share=1.0)
 
 @pytest.mark.parametrize(("rules", "safe"), [(RULES, True), (LARGEST, False)])
 def test_a_cell_is_not_about_one_frequent_attender(rules: Rules, safe: bool) -> None:
-    members = [t.place(a.member, KEY) for a in population(SMALL, linked=0.5, seed=7)]
-    form = Table("ethnicity", "Self-defined ethnicity", ("ethnicity",))
+    members = [t.classify(a.member, KEY) for a in population(SMALL, linked=0.5, seed=7)]
+    form = CatalogueTable("ethnicity", "Self-defined ethnicity", ("ethnicity",))
     found = t.freeze("yearly", "2025", [form], members, KEY, rules)
     dominated = [cell for _, cell, key in cells(found) if cell.count is not None and one_person_fills(key, members)]
     assert not dominated if safe else dominated
 
 
-def one_person_fills(key: Key, members: list[t.Placed]) -> bool:
+def one_person_fills(key: Key, members: list[t.ClassifiedMember]) -> bool:
     inside = [p.person_id for p in members if matches(key, p)]
     return any(2 * inside.count(person) > len(inside) for person in {*inside} - {None})
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.population import population
 
 from triage.exports import tables as t
-from triage.exports.catalogue import CLASSES, TOTAL, Table, ladders
+from triage.exports.catalogue import CLASSES, TOTAL, CatalogueTable, ladders
 from triage.times import PeriodKind
 
 MONTHS = [f"2025-{month:02}" for month in range(4, 13)] + [f"2026-{month:02}" for month in range(1, 4)]
@@ -20,10 +20,10 @@ KINDS: list[tuple[PeriodKind, list[str]]] = [
     ("quarterly", [f"2025-Q{q}" for q in range(1, 5)]),
     ("yearly", ["2025"]),
 ]
-POWER = Table("sex_power", "Sex by power", ("sex",), "power")
+POWER = CatalogueTable("sex_power", "Sex by power", ("sex",), "power")
 
 
-def people_of(members: list[t.Placed], n: int) -> list[t.Placed]:
+def people_of(members: list[t.ClassifiedMember], n: int) -> list[t.ClassifiedMember]:
     """Incidents of so many different known people, in one class of everything."""
     like = next(p for p in members if p.grade and p.minutes)
     return [
@@ -36,7 +36,7 @@ def number(edition: t.Edition, row: tuple[str, ...] = (), column: str = t.ALL) -
     return next(cell.count for cell in edition.cells if (cell.row, cell.column) == (row, column))
 
 
-def frozen(members: list[t.Placed], *tables: Table, key: bytes = KEY) -> t.Edition:
+def frozen(members: list[t.ClassifiedMember], *tables: CatalogueTable, key: bytes = KEY) -> t.Edition:
     return t.freeze("monthly", "2025-04", tables, members, key)
 
 
@@ -124,7 +124,7 @@ def test_another_key_is_another_die() -> None:
 @settings(max_examples=8)
 @given(st.integers(0, 2**32), st.integers(50, 250), st.sampled_from([0.2, 0.5, 0.88]))
 def test_no_cell_breaks_a_rule_and_overlapping_tables_agree(seed: int, n: int, linked: float) -> None:
-    members = [t.place(a.member, KEY) for a in population(n, linked, seed)]
+    members = [t.classify(a.member, KEY) for a in population(n, linked, seed)]
     forms = [form for ladder in ladders("quarterly") for form in ladder]
     edition = t.freeze("quarterly", "2025-Q1", forms, members, KEY)
     answers: dict[tuple[int, int], set[int | None]] = {}
@@ -142,7 +142,7 @@ def test_no_cell_breaks_a_rule_and_overlapping_tables_agree(seed: int, n: int, l
     assert all(len(counts) == 1 for counts in answers.values())
 
 
-def in_cell(form: Table, cell: t.Cell, members: list[t.Placed]) -> list[t.Placed]:
+def in_cell(form: CatalogueTable, cell: t.TableCell, members: list[t.ClassifiedMember]) -> list[t.ClassifiedMember]:
     labels = dict(zip(form.rows, cell.row, strict=True)) | ({form.column: cell.column} if form.column else {})
     wanted = [(variable, label) for variable, label in labels.items() if label != t.ALL]
     counted = [p for p in members if form.column is None or getattr(p, form.column) is not None]
@@ -154,7 +154,7 @@ def in_cell(form: Table, cell: t.Cell, members: list[t.Placed]) -> list[t.Placed
 
 def test_people_are_counted_once_by_how_often_they_came() -> None:
     members = placed("yearly", "2025", MEDIUM)
-    form = Table("people", "People", (), "attendance", "people")
+    form = CatalogueTable("people", "People", (), "attendance", "people")
     edition = t.freeze("yearly", "2025", [form], members, KEY)
     times = Counter(p.person_id for p in members if p.person_id)
     exact = {c.column: c.n for c in edition.cells}
@@ -168,7 +168,7 @@ def test_people_are_counted_once_by_how_often_they_came() -> None:
 def test_a_median_needs_thirty_people_and_is_rounded_to_five_minutes(people: int, median: int | None) -> None:
     members = people_of(placed("monthly", "2025-04", SMALL), people)
     minutes = [msgspec.structs.replace(p, minutes=40 if i % 2 else 45) for i, p in enumerate(members)]
-    form = Table("minutes_at_scene", "Minutes", counts="median_minutes")
+    form = CatalogueTable("minutes_at_scene", "Minutes", counts="median_minutes")
     assert number(frozen(minutes, form)) == median
 
 
@@ -230,7 +230,7 @@ def test_a_force_publishes_its_areas_every_month() -> None:
 # --- revisions
 
 
-def first(members: list[t.Placed]) -> t.Edition:
+def first(members: list[t.ClassifiedMember]) -> t.Edition:
     return t.freeze("quarterly", "2025-Q1", [TOTAL, POWER], members, KEY)
 
 
@@ -327,6 +327,6 @@ def test_freezing_twice_gives_the_same_edition_whatever_the_order() -> None:
 
 
 def test_a_snapshot_holds_classes_and_no_exact_time() -> None:
-    assert "occurred_at" not in t.Placed.__struct_fields__
+    assert "occurred_at" not in t.ClassifiedMember.__struct_fields__
     assert all(p.minutes is None or p.minutes % 5 == 0 for p in placed("monthly", "2025-04", SMALL))
     assert len(known("monthly", "2025-04", SMALL)) == len(placed("monthly", "2025-04", SMALL))

@@ -15,7 +15,7 @@ from triage.exports import tables as t
 from triage.exports.catalogue import TOTAL, ladders
 from triage.exports.files import File, published, records_csv, records_ndjson, tables_csv
 from triage.exports.records import COLUMNS
-from triage.exports.scope import ROW_REF, Extract, Scope, extract
+from triage.exports.scope import ROW_REF, Extract, Selection, extract
 
 
 def content(file: File) -> bytes:
@@ -23,7 +23,7 @@ def content(file: File) -> bytes:
 
 
 def quarter(incidents: int) -> Extract:
-    return extract(quarter_file(incidents), Scope("p", "other"), KEY)
+    return extract(quarter_file(incidents), Selection("p", "other"), KEY)
 
 
 @pytest.mark.parametrize("value", ["=1+1", "+44", "-1", "@SUM(A1)", "\t=1", "\r=1", "a,b", 'a"b', "a\nb", "", "ä"])

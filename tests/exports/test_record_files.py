@@ -22,7 +22,7 @@ POPULATIONS = [(SMALL, 0.2), (SMALL, 0.5), (SMALL, 0.88), (MEDIUM, 0.88), (LARGE
 SENSITIVE = [COLUMNS.index("power"), COLUMNS.index("disposal")]
 
 
-def late_file(members: list[m.Member], decided: frozenset[UUID] = frozenset()) -> Release:
+def late_file(members: list[m.ReleaseMember], decided: frozenset[UUID] = frozenset()) -> Release:
     return freeze("records/2025-Q2-late/1", members, (), KEY, config_for_late(), decided)
 
 

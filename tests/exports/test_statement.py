@@ -18,13 +18,13 @@ from triage.exports import tables as t
 from triage.exports.catalogue import ladders
 from triage.exports.files import File, records_csv, tables_csv
 from triage.exports.records import COLUMNS, Release
-from triage.exports.scope import ROW_REF, Body, Extract, Scope, extract
+from triage.exports.scope import ROW_REF, Body, Extract, Selection, extract
 from triage.exports.tree import CONFIG
 
 
-def terms(file: File) -> s.Terms:
+def terms(file: File) -> s.ReleaseTerms:
     cut_off = datetime(2025, 7, 29, tzinfo=UTC)
-    return s.Terms("agreement 1", "Scrutiny of the use of Section 136", cut_off, file.name, file.sha256)
+    return s.ReleaseTerms("agreement 1", "Scrutiny of the use of Section 136", cut_off, file.name, file.sha256)
 
 
 COMMITTED = Path(__file__).parents[2] / "openapi" / "disclosure-statement.schema.json"
@@ -67,7 +67,7 @@ def test_the_committed_schema_is_the_generated_one() -> None:
 )
 def test_a_statement_of_weaker_rules_is_none(rule: tuple[str], weaker: float) -> None:
     release = by_volume(SMALL, 0.5)
-    found, _ = stated(release, extract(release, Scope("p", "other"), KEY), (SMALL, 0.5))
+    found, _ = stated(release, extract(release, Selection("p", "other"), KEY), (SMALL, 0.5))
     document = json.loads(msgspec.json.encode(found))
     document["rules"][rule[0]] = weaker
     with pytest.raises(msgspec.ValidationError, match=rule[0]):
@@ -95,9 +95,9 @@ def test_a_statement_of_weaker_table_rules_is_none(weaker: dict[str, float]) -> 
 def test_every_achieved_figure_follows_from_the_file(size: tuple[int, float], body: Body) -> None:
     release = by_volume(*size)
     columns = tuple(c for c in (ROW_REF, *COLUMNS) if (body, c) != ("police", "place_of_safety"))
-    found, file = stated(release, extract(release, Scope("p", body, columns), KEY), size)
+    found, file = stated(release, extract(release, Selection("p", body, columns), KEY), size)
     again = s.recompute(*read(file))
-    for name in s.FromFile.__struct_fields__:
+    for name in s.FileFigures.__struct_fields__:
         assert getattr(found.achieved, name) == getattr(again, name)
     assert found.achieved.rows == file.rows == len(release.rows)
     assert found.achieved.groups == len(release.groups)
@@ -108,7 +108,7 @@ def test_every_achieved_figure_follows_from_the_file(size: tuple[int, float], bo
 @pytest.mark.parametrize("size", SIZES)
 def test_people_in_the_smallest_group_follow_from_the_members(size: tuple[int, float]) -> None:
     release = by_volume(*size)
-    found, _ = stated(release, extract(release, Scope("p", "other"), KEY), size)
+    found, _ = stated(release, extract(release, Selection("p", "other"), KEY), size)
     k, values = smallest([(row.values, people_of(*size)[row.incident_id]) for row in release.rows], [6, 7])
     assert found.achieved.k_people == k >= 10
     assert min(found.achieved.l.values()) == values
@@ -129,15 +129,15 @@ def test_figures_of_a_file_worked_out_by_hand() -> None:
 
 def test_an_agreement_without_rows_has_a_statement_too() -> None:
     release = by_volume(SMALL, 0.2)
-    nothing = extract(release, Scope("p", "other", areas=()), KEY)
+    nothing = extract(release, Selection("p", "other", areas=()), KEY)
     found, file = stated(release, nothing, (SMALL, 0.2))
     assert (found.achieved.rows, found.achieved.k_people, file.rows) == (0, 0, 0)
 
 
 def test_fewer_columns_make_larger_groups_never_smaller_ones() -> None:
     release = by_volume(MEDIUM, 0.88)
-    full, _ = stated(release, extract(release, Scope("p", "other"), KEY), (MEDIUM, 0.88))
-    some = extract(release, Scope("p", "other", ("area", "disposal")), KEY)
+    full, _ = stated(release, extract(release, Selection("p", "other"), KEY), (MEDIUM, 0.88))
+    some = extract(release, Selection("p", "other", ("area", "disposal")), KEY)
     few, _ = stated(release, some, (MEDIUM, 0.88))
     assert few.achieved.k_people >= full.achieved.k_people
     assert few.achieved.groups < full.achieved.groups
@@ -146,7 +146,7 @@ def test_fewer_columns_make_larger_groups_never_smaller_ones() -> None:
 
 def test_what_was_withheld_is_stated_in_shares_and_fives() -> None:
     release = year_file(SMALL)
-    found, file = stated(release, extract(release, Scope("p", "other"), KEY), (SMALL, 0.88))
+    found, file = stated(release, extract(release, Selection("p", "other"), KEY), (SMALL, 0.88))
     assert len(release.capped) == 33
     assert found.withheld.rows_by_repeat_cap == 35
     _, rows = read(file)
@@ -157,7 +157,7 @@ def test_what_was_withheld_is_stated_in_shares_and_fives() -> None:
 
 def test_information_lost_is_nothing_where_all_is_shown_and_all_where_nothing_is() -> None:
     release = quarter_file(LARGE)
-    found = extract(release, Scope("p", "other"), KEY)
+    found = extract(release, Selection("p", "other"), KEY)
     who = people(known("quarterly", "2025-Q1", LARGE))
     lost = s.records_statement(release, found, who, terms(records_csv(found))).utility.information_lost
     assert lost["area"] == 0
@@ -166,7 +166,7 @@ def test_information_lost_is_nothing_where_all_is_shown_and_all_where_nothing_is
 
 def test_a_late_file_says_that_it_is_one() -> None:
     release = msgspec.structs.replace(by_volume(SMALL, 0.5), months=())
-    found, _ = stated(release, extract(release, Scope("p", "other"), KEY), (SMALL, 0.5))
+    found, _ = stated(release, extract(release, Selection("p", "other"), KEY), (SMALL, 0.5))
     assert found.kind == "records-late"
 
 
@@ -186,7 +186,7 @@ def test_a_statement_reads_back_by_its_schema_and_speaks_plainly(kind: str) -> N
     found: s.Statement
     if kind == "records":
         release = by_volume(SMALL, 0.5)
-        found, _ = stated(release, extract(release, Scope("p", "other"), KEY), (SMALL, 0.5))
+        found, _ = stated(release, extract(release, Selection("p", "other"), KEY), (SMALL, 0.5))
     else:
         found = tables_of_april()
     assert msgspec.json.decode(msgspec.json.encode(found), type=s.Statement) == found

@@ -10,7 +10,7 @@ from typing import get_args
 from cuts import KEY, LARGE, MEDIUM, SMALL, by_volume
 
 from triage.exports.files import records_csv
-from triage.exports.scope import Body, Scope, columns_for, extract
+from triage.exports.scope import Body, Selection, columns_for, extract
 
 POPULATIONS = ((SMALL, 0.2), (SMALL, 0.5), (SMALL, 0.88), (MEDIUM, 0.88), (LARGE, 0.88))
 
@@ -20,7 +20,7 @@ def main(directory: Path) -> None:
     for incidents, linked in POPULATIONS:
         release = by_volume(incidents, linked)
         for body in get_args(Body):
-            file = records_csv(extract(release, Scope("partner", body, columns_for(body)), KEY))
+            file = records_csv(extract(release, Selection("partner", body, columns_for(body)), KEY))
             name = f"records-{incidents}-{round(100 * linked)}-{body}.csv"
             (directory / name).write_bytes(b"".join(file.chunks))
 

@@ -33,9 +33,9 @@ from support.population import HEAVY
 from triage.exports import members as m
 from triage.exports import records, scope
 from triage.exports.files import File, records_csv
-from triage.exports.members import Member
+from triage.exports.members import ReleaseMember
 from triage.exports.records import Release
-from triage.exports.scope import Extract, Scope
+from triage.exports.scope import Extract, Selection
 from triage.exports.tree import CONFIG, DISPOSAL_FOR_POLICE, VIEWS
 from triage.http import exports as http
 from triage.store.access.staff import as_owner
@@ -119,14 +119,14 @@ def answers_questions(town: Besieged, patch: pytest.MonkeyPatch) -> None:
     """A service that filters incidents and protects each answer by itself, with every rule of a group in force."""
     asked: dict[str, str] = {}
     answers: dict[str, File] = {}
-    find_file, stored_pieces = downloads.file, downloads.pieces
+    find_file, stored_pieces = downloads.find_file, downloads.read_pieces
 
     def query(request: Any, *_: str) -> dict[str, str]:
         asked.clear()
         asked.update(parse_qsl(request["query_string"].decode()))
         return {}
 
-    def chosen(member: Member) -> bool:
+    def chosen(member: ReleaseMember) -> bool:
         until = datetime.fromisoformat(asked["until"]) if "until" in asked else town.ends_at
         return member.occurred_at < until and known_of(member)["area"] in asked.get(
             "areas", known_of(member)["area"]
@@ -143,7 +143,7 @@ def answers_questions(town: Besieged, patch: pytest.MonkeyPatch) -> None:
             town.team.keys.records,
             records.config_for("yearly"),
         )
-        made = records_csv(scope.extract(release, Scope(str(actor.partner_id), "other"), b"naive"))
+        made = records_csv(scope.extract(release, Selection(str(actor.partner_id), "other"), b"naive"))
         answers[made.sha256] = made
         return downloads.StoredFile(name, made.media_type, made.size, made.sha256, made.rows)
 
@@ -195,7 +195,7 @@ async def test_two_windows_an_hour_apart_show_nobody(besieged: Attacked, name: s
     assert learned == 0 if rule else learned >= 3
 
 
-def alone_in_its_hour(target: Member, town: Besieged) -> bool:
+def alone_in_its_hour(target: ReleaseMember, town: Besieged) -> bool:
     ends = target.occurred_at + timedelta(minutes=1)
     return target.person_id != HEAVY and sum(ends - HOUR <= one.occurred_at < ends for one in town.known) == 1
 
@@ -245,11 +245,11 @@ async def test_two_selections_of_areas_differ_by_ten_people_or_by_nobody(besiege
     assert min(sizes) >= 10 if rule else min(sizes) < 10
 
 
-def by_incident(town: Besieged) -> Callable[[Release, Scope, bytes], Extract]:
+def by_incident(town: Besieged) -> Callable[[Release, Selection, bytes], Extract]:
     honest = scope.extract
 
-    def extract(release: Release, wanted: Scope, key: bytes) -> Extract:
-        whole = honest(release, Scope(wanted.partner, wanted.body, wanted.columns), key)
+    def extract(release: Release, wanted: Selection, key: bytes) -> Extract:
+        whole = honest(release, Selection(wanted.partner, wanted.body, wanted.columns), key)
         area_of = [known_of(town.people[release.rows[n].incident_id])["area"] for n in whole.numbers]
         kept = [at for at, area in enumerate(area_of) if area in wanted.areas]
         return Extract(whole.columns, tuple(whole.rows[i] for i in kept), tuple(whole.numbers[i] for i in kept))
@@ -289,7 +289,7 @@ def refer_to_people(town: Besieged, patch: pytest.MonkeyPatch) -> None:
     person_of: dict[int, UUID | None] = {}
     reference, honest = scope.reference, scope.extract
 
-    def extract(release: Release, wanted: Scope, key: bytes) -> Extract:
+    def extract(release: Release, wanted: Selection, key: bytes) -> Extract:
         person_of.update({row.number: town.people[row.incident_id].person_id for row in release.rows})
         return honest(release, wanted, key)
 
@@ -382,7 +382,7 @@ async def test_who_knows_the_outcome_does_not_learn_how_the_call_came_in(
     assert right < (common + 0.15) * told if rule else right == told
 
 
-def source_of(member: Member) -> str:
+def source_of(member: ReleaseMember) -> str:
     return m.SOURCE.of(member.referral_source)
 
 
@@ -405,7 +405,7 @@ async def test_a_hidden_value_is_hardly_evidence_of_an_outcome(besieged: Attacke
     assert share < 0.5 if rule else share > 0.5
 
 
-def hidden_parts(pulled: Pulled) -> Iterator[list[list[Member]]]:
+def hidden_parts(pulled: Pulled) -> Iterator[list[list[ReleaseMember]]]:
     """For every attribute that a group does not show: its members by the classes they truly have."""
     for group in pulled.groups:
         for column in ("ethnic_group", "shift", "month"):
@@ -416,7 +416,7 @@ def hidden_parts(pulled: Pulled) -> Iterator[list[list[Member]]]:
                 yield list(parts.values())
 
 
-def mixed(members: Sequence[Member]) -> bool:
+def mixed(members: Sequence[ReleaseMember]) -> bool:
     for view in VIEWS:
         values = Counter(view.label[known_of(x)[view.column]] for x in members)
         if len(values) < 2 or max(values[one] for one in CONFIG.harmful) > 0.8 * len(members):
@@ -444,7 +444,7 @@ def in_order_of_events(patch: pytest.MonkeyPatch) -> None:
     async def by_time(*asked: Any) -> list[Any]:
         return sorted(await unsorted(*asked), key=lambda one: one.member.occurred_at)
 
-    def as_frozen(release: Release, wanted: Scope, key: bytes) -> Extract:
+    def as_frozen(release: Release, wanted: Selection, key: bytes) -> Extract:
         found = honest(release, wanted, key)
         pairs = sorted(zip(found.numbers, found.rows, strict=True))
         return Extract(found.columns, tuple(row for _, row in pairs), tuple(n for n, _ in pairs))
@@ -478,7 +478,7 @@ async def test_a_question_is_refused_in_the_same_words_whether_or_not_there_are_
 async def test_a_release_that_is_being_frozen_is_as_one_that_is_not_there(exporting: Team) -> None:
     partner = await exporting.partner()
     async with as_owner(exporting.running.url, exporting.team_id) as owner:
-        await releases.alone(owner, exporting.team_id)
+        await releases.lock_releases(owner, exporting.team_id)
         answer = await partner.get("/records/2025-Q1")
         assert (answer.status_code, answer.content) == (404, (await partner.get("/records/1999")).content)
     assert await partner.offers() == []

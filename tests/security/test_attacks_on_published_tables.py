@@ -14,8 +14,8 @@ from itertools import product
 import pytest
 from support.attacked_team import MEDIUM, PROMPT, SMALL, Besieged, Cells, Off, distinct, forms, in_tables
 
-from triage.exports.catalogue import CLASSES, Table
-from triage.exports.members import Member
+from triage.exports.catalogue import CLASSES, CatalogueTable
+from triage.exports.members import ReleaseMember
 from triage.jobs import release
 from triage.times import PeriodKind
 
@@ -30,7 +30,7 @@ with_and_without = pytest.mark.parametrize("rule", [True, False], ids=["rule", "
 everywhere = pytest.mark.parametrize("name", [*SMALL, MEDIUM])
 
 
-def identity(form: Table, row: str, column: str) -> Key:
+def identity(form: CatalogueTable, row: str, column: str) -> Key:
     pairs = list(zip(form.rows, row.split("/"), strict=True)) if form.rows else []
     if form.column:
         pairs.append((form.column, column))
@@ -58,7 +58,7 @@ def _sums(kind: PeriodKind) -> Iterator[tuple[Key, tuple[Key, ...]]]:
                 yield frozenset(rest), tuple(frozenset({*rest, (variable, label)}) for label in CLASSES[variable])
 
 
-def inside(key: Key, members: list[Member]) -> list[Member]:
+def inside(key: Key, members: list[ReleaseMember]) -> list[ReleaseMember]:
     return [one for one in members if all(in_tables(one)[variable] == label for variable, label in key)]
 
 
@@ -199,7 +199,7 @@ WITH_A_LANDMARK = "1400-50"
 """The team in which the frequent attender is most of what happened to people like him."""
 
 
-def one_person_fills(members: list[Member]) -> bool:
+def one_person_fills(members: list[ReleaseMember]) -> bool:
     times = Counter(one.person_id for one in members if one.person_id)
     return bool(times) and 2 * max(times.values()) > len(members)
 

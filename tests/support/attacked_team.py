@@ -24,8 +24,8 @@ from support.phones import Running
 from support.population import Arrival, population
 from triage.exports import members as m
 from triage.exports import scope, tables
-from triage.exports.catalogue import Table, ladders
-from triage.exports.members import Member
+from triage.exports.catalogue import CatalogueTable, ladders
+from triage.exports.members import ReleaseMember
 from triage.exports.records import Cadence
 from triage.exports.scope import Body
 from triage.exports.tables import RULES
@@ -34,7 +34,7 @@ from triage.jobs import release
 from triage.store.access.staff import as_owner
 from triage.store.database import Connection
 from triage.store.exports import agreements, releases
-from triage.store.exports.releases import Counted, snapshot
+from triage.store.exports.releases import CountedMember, snapshot
 from triage.times import PeriodKind, operational_day
 
 GROUP = ("area", "age", "sex", "ethnic_group", "shift", "month")
@@ -84,12 +84,12 @@ class Pulled:
     """The rows of a record file as its reader has them, and the member behind each: what only we know."""
 
     rows: list[Row]
-    members: list[Member]
+    members: list[ReleaseMember]
 
     @cached_property
-    def groups(self) -> list[list[tuple[Row, Member]]]:
+    def groups(self) -> list[list[tuple[Row, ReleaseMember]]]:
         """Rows that look alike, with their members."""
-        found: dict[tuple[str, ...], list[tuple[Row, Member]]] = defaultdict(list)
+        found: dict[tuple[str, ...], list[tuple[Row, ReleaseMember]]] = defaultdict(list)
         for row, member in zip(self.rows, self.members, strict=True):
             found[tuple(row[column] for column in GROUP if column in row)].append((row, member))
         return list(found.values())
@@ -105,7 +105,7 @@ class Besieged:
     _cut: dict[str, Any] = field(default_factory=dict)
     _records: dict[str, dict[Body, Pulled]] = field(default_factory=dict)
     _cells: dict[str, Cells] = field(default_factory=dict)
-    _snapshots: dict[Any, list[Counted]] = field(default_factory=dict)
+    _snapshots: dict[Any, list[CountedMember]] = field(default_factory=dict)
 
     @property
     def period(self) -> str:
@@ -129,12 +129,12 @@ class Besieged:
         return [one for one in arrivals(self.name) if one.member.occurred_at < self.ends_at]
 
     @cached_property
-    def known(self) -> list[Member]:
+    def known(self) -> list[ReleaseMember]:
         """Who was known of at the cut-off."""
         return [one.member for one in self.arrivals if one.arrived_at < self.cut_off]
 
     @cached_property
-    def people(self) -> dict[UUID, Member]:
+    def people(self) -> dict[UUID, ReleaseMember]:
         return {one.member.incident_id: one.member for one in self.arrivals}
 
     @cached_property
@@ -146,7 +146,7 @@ class Besieged:
                 found[pair].add(at)
         return {pair: frozenset(ats) for pair, ats in found.items()}
 
-    def inside(self, key: Iterable[tuple[str, str]]) -> list[Member]:
+    def inside(self, key: Iterable[tuple[str, str]]) -> list[ReleaseMember]:
         """Who was known of and has all these classes."""
         ats = [self._at.get(pair, frozenset()) for pair in key]
         return [self.known[at] for at in frozenset.intersection(*ats)] if ats else self.known
@@ -192,7 +192,7 @@ class Besieged:
             patch.setattr(releases, "snapshot", self._snapshot)
             yield patch
 
-    async def _snapshot(self, connection: Connection, team_id: UUID, *at: Any) -> list[Counted]:
+    async def _snapshot(self, connection: Connection, team_id: UUID, *at: Any) -> list[CountedMember]:
         """What the log held at a position is read once: it does not depend on any rule."""
         if at not in self._snapshots:
             self._snapshots[at] = await snapshot(connection, team_id, *at)
@@ -228,7 +228,7 @@ def arrivals(name: str) -> list[Arrival]:
     return sorted([*made, *batch], key=lambda one: one.arrived_at)
 
 
-def another(member: Member) -> Member:
+def another(member: ReleaseMember) -> ReleaseMember:
     """An incident like this one, of another person."""
     person = member.person_id and UUID(int=member.person_id.int ^ 1)
     return structs.replace(member, incident_id=UUID(int=member.incident_id.int ^ 1), person_id=person)
@@ -241,7 +241,7 @@ async def besiege(running: Running, name: str) -> Besieged:
     return Besieged(name, team, {body: await team.partner(body) for body in BODIES})
 
 
-def forms(kind: PeriodKind) -> tuple[Table, ...]:
+def forms(kind: PeriodKind) -> tuple[CatalogueTable, ...]:
     """Every table of incidents that a kind of period may have, whatever the year before admits."""
     return tuple(f for ladder in ladders(kind) for f in ladder if f.counts == "incidents" and f.code != "grade")
 
@@ -250,7 +250,7 @@ def forms(kind: PeriodKind) -> tuple[Table, ...]:
 
 
 @cache
-def known_of(member: Member) -> Row:
+def known_of(member: ReleaseMember) -> Row:
     """What somebody who knows the person and the incident knows, in the classes of the file."""
     return {
         "area": m.AREA.of(member.area),
@@ -267,7 +267,7 @@ def known_of(member: Member) -> Row:
 
 
 @cache
-def in_tables(member: Member) -> Row:
+def in_tables(member: ReleaseMember) -> Row:
     """The same in the classes of the tables."""
     disposal = m.DISPOSAL.of(member.disposal)
     return known_of(member) | {
@@ -296,6 +296,6 @@ def outcomes(rows: Iterable[Row]) -> Counter[tuple[str, ...]]:
     return Counter(map(outcome, rows))
 
 
-def distinct(members: Iterable[Member]) -> int:
+def distinct(members: Iterable[ReleaseMember]) -> int:
     """How many known people."""
     return len({one.person_id for one in members} - {None})

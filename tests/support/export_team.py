@@ -25,7 +25,7 @@ from triage.access.actors import Actor, new_token, token_hash
 from triage.exports import keys as disclosure
 from triage.exports.calendar import Dataset
 from triage.exports.keys import Keys
-from triage.exports.members import Member
+from triage.exports.members import ReleaseMember
 from triage.exports.scope import Body
 from triage.jobs.release import Released, release_team
 from triage.log import entries as e
@@ -44,7 +44,7 @@ END_OF_JULY = datetime(2025, 7, 30, tzinfo=UTC)
 Json = dict[str, Any]
 
 
-def entries_of(member: Member) -> Iterator[e.AnyEntry]:
+def entries_of(member: ReleaseMember) -> Iterator[e.AnyEntry]:
     """What the officer and the paramedic of an incident would have sent."""
     at = member.occurred_at
 

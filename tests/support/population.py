@@ -12,7 +12,7 @@ from functools import cache
 from itertools import accumulate
 from uuid import UUID
 
-from triage.exports.members import LUTON, Member
+from triage.exports.members import LUTON, ReleaseMember
 
 YEAR_STARTS = datetime(2025, 4, 1, 5, tzinfo=UTC)
 """Six in the morning of 1 April 2025, local time: the first operational day of the financial year 2025."""
@@ -55,7 +55,7 @@ _GRADES = (("A", "B", "C", "X", "R", "U"), (25, 30, 15, 8, 7, 15))
 class Arrival:
     """A member and when the service first knew of it; a late one arrives a day to two months after the incident."""
 
-    member: Member
+    member: ReleaseMember
     arrived_at: datetime
 
 
@@ -74,7 +74,7 @@ def population(incidents: int, linked: float = 0.88, seed: int = 1, late: float 
     return sorted(found, key=lambda arrival: arrival.arrived_at)
 
 
-def between(arrivals: list[Arrival], first: datetime, after: datetime, known_by: datetime) -> list[Member]:
+def between(arrivals: list[Arrival], first: datetime, after: datetime, known_by: datetime) -> list[ReleaseMember]:
     """The members of a period as the service knew them at a cut-off."""
     return [a.member for a in arrivals if first <= a.member.occurred_at < after and a.arrived_at < known_by]
 
@@ -101,7 +101,7 @@ def _arrival(rng: random.Random, person: UUID | None, traits: tuple[str | None, 
     disposal = "s136_removed" if pocket else _pick(rng, _DISPOSALS.get(power or "", _OTHER_DISPOSALS))
     held = disposal == "s136_removed"
     delay = timedelta(days=rng.uniform(1, 60)) if rng.random() < late else timedelta(minutes=rng.randrange(600))
-    member = Member(
+    member = ReleaseMember(
         incident_id=UUID(int=rng.getrandbits(128)),
         person_id=person,
         occurred_at=occurred_at,

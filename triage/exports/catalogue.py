@@ -17,7 +17,7 @@ Counts = Literal["incidents", "people", "median_minutes"]
 """What a number in a table is: incidents, known people, or the median of minutes at the scene."""
 
 
-class Table(msgspec.Struct, frozen=True):
+class CatalogueTable(msgspec.Struct, frozen=True):
     """One table: the variables that make its rows, and the sensitive variable that makes its columns, if any."""
 
     code: str
@@ -47,42 +47,42 @@ CLASSES: Final = {
 """Every variable of a table with all its classes, in published order."""
 
 
-def _by_area(code: str, title: str, more: tuple[str, ...], column: str) -> tuple[Table, Table]:
+def _by_area(code: str, title: str, more: tuple[str, ...], column: str) -> tuple[CatalogueTable, CatalogueTable]:
     return (
-        Table(f"area_{code}", f"Area {title}", ("area", *more), column),
-        Table(f"local_authority_{code}", f"Local authority {title}", ("local_authority", *more), column),
+        CatalogueTable(f"area_{code}", f"Area {title}", ("area", *more), column),
+        CatalogueTable(f"local_authority_{code}", f"Local authority {title}", ("local_authority", *more), column),
     )
 
 
-TOTAL: Final = Table("incidents", "Incidents")
+TOTAL: Final = CatalogueTable("incidents", "Incidents")
 """Always published: its one cell is hidden or rounded like any other."""
 
 _MONTHLY: Final = (
     (TOTAL,),
-    (Table("disposal_in_three", "Disposal in three", (), "disposal_in_three"),),
-    (Table("power_used", "Power used or not", (), "power_used"),),
+    (CatalogueTable("disposal_in_three", "Disposal in three", (), "disposal_in_three"),),
+    (CatalogueTable("power_used", "Power used or not", (), "power_used"),),
     _by_area("disposal", "by disposal", (), "disposal"),
     _by_area("power", "by power considered", (), "power"),
-    (Table("age_disposal", "Age by disposal", ("age",), "disposal"),),
-    (Table("ethnic_group_power", "Ethnic group by power considered", ("ethnic_group",), "power"),),
-    (Table("sex_power", "Sex by power considered", ("sex",), "power"),),
-    (Table("grade", "Section 136 considered and not used, by grade", (), "grade"),),
+    (CatalogueTable("age_disposal", "Age by disposal", ("age",), "disposal"),),
+    (CatalogueTable("ethnic_group_power", "Ethnic group by power considered", ("ethnic_group",), "power"),),
+    (CatalogueTable("sex_power", "Sex by power considered", ("sex",), "power"),),
+    (CatalogueTable("grade", "Section 136 considered and not used, by grade", (), "grade"),),
 )
 _QUARTERLY: Final = (
     *_MONTHLY,
     _by_area("age_power", "and age by power considered", ("age",), "power"),
-    (Table("ethnic_group_disposal", "Ethnic group by disposal", ("ethnic_group",), "disposal"),),
-    (Table("sex_age_disposal", "Sex and age by disposal", ("sex", "age"), "disposal"),),
-    (Table("minutes_at_scene", "Median minutes at the scene", counts="median_minutes"),),
+    (CatalogueTable("ethnic_group_disposal", "Ethnic group by disposal", ("ethnic_group",), "disposal"),),
+    (CatalogueTable("sex_age_disposal", "Sex and age by disposal", ("sex", "age"), "disposal"),),
+    (CatalogueTable("minutes_at_scene", "Median minutes at the scene", counts="median_minutes"),),
 )
 _YEARLY: Final = (
     *_QUARTERLY,
-    (Table("ethnicity", "Self-defined ethnicity", ("ethnicity",)),),
-    (Table("people", "People by number of incidents", (), "attendance", "people"),),
+    (CatalogueTable("ethnicity", "Self-defined ethnicity", ("ethnicity",)),),
+    (CatalogueTable("people", "People by number of incidents", (), "attendance", "people"),),
 )
 
 
-def ladders(kind: PeriodKind) -> tuple[tuple[Table, ...], ...]:
+def ladders(kind: PeriodKind) -> tuple[tuple[CatalogueTable, ...], ...]:
     """The entries of the catalogue for a kind of period. Raises ValueError for days and weeks, which never leave."""
     match kind:
         case "monthly":

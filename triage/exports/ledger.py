@@ -15,7 +15,7 @@ WHOLE: Final = "whole"
 """The part of a pull that asked for all of a file; else the bytes, as `bytes=0-99`."""
 
 
-class Pull(Struct, frozen=True, kw_only=True):
+class Download(Struct, frozen=True, kw_only=True):
     """One download: who got which file of which release under which agreement, and what the file selects.
 
     `columns` and `areas` are the agreement's for a record file; `part` is what was asked for of the file's bytes.
@@ -36,20 +36,20 @@ class Pull(Struct, frozen=True, kw_only=True):
     sha256: str
 
 
-class Line(Struct, frozen=True):
+class LedgerLine(Struct, frozen=True):
     """A pull with its place in the chain."""
 
     n: int
-    pull: Pull
+    pull: Download
     link: bytes
 
 
-def link(team_id: UUID, previous: bytes, n: int, pull: Pull) -> bytes:
+def link(team_id: UUID, previous: bytes, n: int, pull: Download) -> bytes:
     """H(previous ‖ team ‖ number ‖ the pull as JSON), H being SHA-256."""
     return sha256(previous + team_id.bytes + n.to_bytes(8, "big") + msgspec.json.encode(pull)).digest()
 
 
-def fault(team_id: UUID, previous: Line | None, lines: Iterable[Line]) -> str | None:
+def fault(team_id: UUID, previous: LedgerLine | None, lines: Iterable[LedgerLine]) -> str | None:
     """The first line that does not follow from the ones before it; None where all do."""
     n, linked = (previous.n, previous.link) if previous else (0, GENESIS)
     for line in lines:

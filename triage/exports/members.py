@@ -30,7 +30,7 @@ class UnmappedCode(ValueError):
         super().__init__(f"no class of {classification} holds the code {code!r}")
 
 
-class Member(msgspec.Struct, frozen=True, gc=False):
+class ReleaseMember(msgspec.Struct, frozen=True, gc=False):
     """One incident as it stood at the cut-off, in the codes of the code lists. None is "not recorded".
 
     `power` is the first power considered (intent), `disposal` the first disposal, `place_of_safety` the first place of

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from triage.exports.members import Member
+from triage.exports.members import ReleaseMember
 from triage.log import links, timeline
 from triage.log.entries import Held
 from triage.log.incident import Incident, fold
@@ -14,7 +14,7 @@ from triage.log.view import DetentionView
 MINUTE = timedelta(minutes=1)
 
 
-def gather(entries: Iterable[Held]) -> list[list[Held]]:
+def group_by_incident(entries: Iterable[Held]) -> list[list[Held]]:
     """The entries by incident, as the links among them join incident ids: links made later are not among them."""
     held = list(entries)
     name: dict[UUID, UUID] = {}
@@ -26,7 +26,7 @@ def gather(entries: Iterable[Held]) -> list[list[Held]]:
     return list(found.values())
 
 
-def member(entries: Sequence[Held], others: Sequence[PersonEvent], cut_off: datetime) -> Member | None:
+def release_member(entries: Sequence[Held], others: Sequence[PersonEvent], cut_off: datetime) -> ReleaseMember | None:
     """One incident as it stood at the cut-off. None: training, withdrawn, or not yet a contact, outcome or detention.
 
     `others` is what other incidents of the same person contribute to its grade.
@@ -35,10 +35,10 @@ def member(entries: Sequence[Held], others: Sequence[PersonEvent], cut_off: date
     return member_of(incident, cut_off) if incident.counts and incident.view.status != "withdrawn" else None
 
 
-def member_of(incident: Incident, cut_off: datetime) -> Member:
+def member_of(incident: Incident, cut_off: datetime) -> ReleaseMember:
     """The member of an incident that counts. Somebody linked to two people is the first of them by id."""
     view, first = incident.view, timeline.first(incident.decided)
-    return Member(
+    return ReleaseMember(
         incident_id=incident.id,
         person_id=incident.people[0] if incident.people else None,
         occurred_at=incident.happened_at,

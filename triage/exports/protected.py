@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from triage.exports import files
 from triage.exports.files import PublishedTable
-from triage.exports.statement import TablesStatement, Terms, tables_statement
+from triage.exports.statement import ReleaseTerms, TablesStatement, tables_statement
 from triage.exports.tables import RULES, Edition, Rules
 from triage.times import PeriodKind
 
@@ -45,7 +45,9 @@ def protected(edition: Edition, cut_off: datetime, published_at: datetime, rules
         cut_off=cut_off,
         published_at=published_at,
         tables=files.published(edition),
-        statement=tables_statement(edition, Terms(AGREEMENT, PURPOSE, cut_off, file.name, file.sha256, earlier), rules),
+        statement=tables_statement(
+            edition, ReleaseTerms(AGREEMENT, PURPOSE, cut_off, file.name, file.sha256, earlier), rules
+        ),
     )
 
 

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from triage.exports import members as m
-from triage.exports.tree import CONFIG, LATE_ORDER, VALUES, Config, Finest, Leaf, Secret, Tree
+from triage.exports.tree import CONFIG, LATE_ORDER, VALUES, Config, Finest, KeyedChoice, Leaf, Tree
 from triage.times import DAY_START_HOUR, LONDON, operational_day
 
 COLUMNS: Final = (
@@ -55,7 +55,7 @@ class FrozenRow(msgspec.Struct, frozen=True, gc=False):
     values: tuple[str, ...]
 
 
-class Group(msgspec.Struct, frozen=True):
+class RecordGroup(msgspec.Struct, frozen=True):
     """One group: the label of every attribute in the release's order, its rows, and its known people."""
 
     number: int
@@ -76,7 +76,7 @@ class Release(msgspec.Struct, frozen=True):
     order: tuple[str, ...]
     months: tuple[str, ...]
     rows: tuple[FrozenRow, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[RecordGroup, ...]
     capped: tuple[UUID, ...]
     sha256: str
 
@@ -109,7 +109,7 @@ def months_between(starts: date, ends: date) -> tuple[str, ...]:
 
 def freeze(
     name: str,
-    members: Iterable[m.Member],
+    members: Iterable[m.ReleaseMember],
     months: tuple[str, ...],
     key: bytes,
     config: Config = CONFIG,
@@ -122,7 +122,7 @@ def freeze(
     `months` are those of the period by operational day; a late file has none. Raises UnmappedCode, and
     ValueError for a member outside the months.
     """
-    secret = Secret(key, name)
+    secret = KeyedChoice(key, name)
     undecided = [member for member in members if member.incident_id not in decided]
     kept, capped = _cap([_project(member, secret, zone, day_start) for member in undecided], config)
     finest = _finest(kept, config)
@@ -151,7 +151,7 @@ class _Row(msgspec.Struct, frozen=True, gc=False):
     chance: bytes
 
 
-def _project(member: m.Member, secret: Secret, zone: ZoneInfo, day_start: int) -> _Row:
+def _project(member: m.ReleaseMember, secret: KeyedChoice, zone: ZoneInfo, day_start: int) -> _Row:
     who = _who(member.area, member.age_band, member.sex, member.ethnicity)
     when = _when(int(member.occurred_at.timestamp()) // _WHEN_S, zone, day_start)
     minutes = m.minutes_band(member.minutes_at_scene)
@@ -236,9 +236,9 @@ def _finest(rows: Sequence[_Row], config: Config) -> list[Finest]:
     return [found[classes] for classes in sorted(found)]
 
 
-def _group(number: int, leaf: Leaf, rows: Sequence[_Row]) -> Group:
+def _group(number: int, leaf: Leaf, rows: Sequence[_Row]) -> RecordGroup:
     people = [rows[at].person_id for finest in leaf.groups for at in finest.rows]
-    return Group(number, leaf.labels, len(people), len({*people} - {None}))
+    return RecordGroup(number, leaf.labels, len(people), len({*people} - {None}))
 
 
 def _published(labels: tuple[str, ...], order: tuple[str, ...]) -> tuple[str, ...]:

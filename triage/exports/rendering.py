@@ -15,8 +15,14 @@ from triage.exports.calendar import Dataset
 from triage.exports.catalogue import CLASSES
 from triage.exports.files import TABLES_COLUMNS, File
 from triage.exports.records import GROUP_COLUMNS, SHUFFLED, Release
-from triage.exports.scope import ROW_REF, Scope, coarser, extract
-from triage.exports.statement import RecordsStatement, TablesStatement, Terms, records_statement, tables_statement
+from triage.exports.scope import ROW_REF, Selection, coarser, extract
+from triage.exports.statement import (
+    RecordsStatement,
+    ReleaseTerms,
+    TablesStatement,
+    records_statement,
+    tables_statement,
+)
 from triage.exports.tables import Edition, Rules
 from triage.exports.tree import Config
 
@@ -38,15 +44,15 @@ class FrozenTables(Struct, frozen=True, tag="tables"):
 Frozen = FrozenRecords | FrozenTables
 
 
-class Agreed(Struct, frozen=True):
+class SignedAgreement(Struct, frozen=True):
     """The part of an agreement that a rendering needs."""
 
     agreement_id: UUID
-    scope: Scope
+    scope: Selection
     purpose: str
 
 
-class About(Struct, frozen=True):
+class ReleaseHeader(Struct, frozen=True):
     """What a manifest says of a release beside its content."""
 
     dataset: Dataset
@@ -88,7 +94,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     statement: RecordsStatement | TablesStatement
 
 
-class Rendered(Struct, frozen=True):
+class Rendering(Struct, frozen=True):
     """What is stored for one agreement."""
 
     manifest: bytes
@@ -96,8 +102,8 @@ class Rendered(Struct, frozen=True):
 
 
 def records(
-    frozen: FrozenRecords, about: About, agreed: Agreed, people: Mapping[UUID, UUID | None], key: bytes
-) -> Rendered:
+    frozen: FrozenRecords, about: ReleaseHeader, agreed: SignedAgreement, people: Mapping[UUID, UUID | None], key: bytes
+) -> Rendering:
     """A record release for one agreement. `people` tells the person of every released incident."""
     found = extract(frozen.release, agreed.scope, key)
     rendered = [files.records_csv(found), files.records_ndjson(found)]
@@ -107,7 +113,7 @@ def records(
     return _rendered(about, rendered, dictionary(agreed.scope, found.columns), statement)
 
 
-def tables(frozen: FrozenTables, about: About, agreed: Agreed) -> Rendered:
+def tables(frozen: FrozenTables, about: ReleaseHeader, agreed: SignedAgreement) -> Rendering:
     """An edition of tables for one agreement: the same numbers for everybody."""
     file = files.tables_csv(frozen.edition)
     statement = tables_statement(frozen.edition, _terms(about, agreed, file), frozen.rules)
@@ -133,7 +139,7 @@ _VALUES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def dictionary(scope: Scope, columns: tuple[str, ...]) -> tuple[ManifestColumn, ...]:
+def dictionary(scope: Selection, columns: tuple[str, ...]) -> tuple[ManifestColumn, ...]:
     """Every column with its classes, as this agreement sees them."""
     view = coarser(scope.body)
     found = []
@@ -146,9 +152,9 @@ def dictionary(scope: Scope, columns: tuple[str, ...]) -> tuple[ManifestColumn, 
     return tuple(found)
 
 
-def _terms(about: About, agreed: Agreed, file: File) -> Terms:
+def _terms(about: ReleaseHeader, agreed: SignedAgreement, file: File) -> ReleaseTerms:
     earlier = f"{about.dataset}/{about.period}/{about.edition - 1}" if about.edition > 1 else None
-    return Terms(str(agreed.agreement_id), agreed.purpose, about.cut_off, file.name, file.sha256, earlier)
+    return ReleaseTerms(str(agreed.agreement_id), agreed.purpose, about.cut_off, file.name, file.sha256, earlier)
 
 
 _encode = msgspec.json.Encoder().encode
@@ -158,11 +164,11 @@ _frozen = msgspec.msgpack.Decoder(FrozenRecords | FrozenTables).decode
 
 
 def _rendered(
-    about: About,
+    about: ReleaseHeader,
     rendered: list[File],
     columns: tuple[ManifestColumn, ...],
     statement: RecordsStatement | TablesStatement,
-) -> Rendered:
+) -> Rendering:
     manifest = Manifest(
         dataset=about.dataset,
         period=about.period,
@@ -172,7 +178,7 @@ def _rendered(
         columns=columns,
         statement=statement,
     )
-    return Rendered(_encode(manifest), tuple(rendered))
+    return Rendering(_encode(manifest), tuple(rendered))
 
 
 def decode_manifest(body: bytes) -> Manifest:

@@ -13,13 +13,13 @@ import msgspec
 
 from triage.exports import members as m
 from triage.exports.records import COLUMNS, Release
-from triage.exports.tree import DISPOSAL_FOR_POLICE, POWER_FOR_HEALTH, View
+from triage.exports.tree import DISPOSAL_FOR_POLICE, POWER_FOR_HEALTH, SensitiveView
 
 Body = Literal["police", "health", "other"]
 ROW_REF: Final = "row_ref"
 
 
-class Scope(msgspec.Struct, frozen=True):
+class Selection(msgspec.Struct, frozen=True):
     """The part of an agreement that shapes its files: the partner's id, what kind of body it is, columns and areas."""
 
     partner: str
@@ -43,16 +43,20 @@ _WITHOUT: Final[dict[Body, frozenset[str]]] = {
     "health": frozenset(),
     "other": frozenset(),
 }
-_COARSER: Final[dict[Body, View | None]] = {"police": DISPOSAL_FOR_POLICE, "health": POWER_FOR_HEALTH, "other": None}
+_COARSER: Final[dict[Body, SensitiveView | None]] = {
+    "police": DISPOSAL_FOR_POLICE,
+    "health": POWER_FOR_HEALTH,
+    "other": None,
+}
 
 
-def faults(scope: Scope) -> tuple[str, ...]:
+def faults(scope: Selection) -> tuple[str, ...]:
     """The names in a scope that no release has, or that this kind of body never gets. None: an agreement may say so."""
     columns = {ROW_REF, *COLUMNS} - _WITHOUT[scope.body]
     return (*(c for c in scope.columns if c not in columns), *(a for a in scope.areas if a not in m.AREA.classes))
 
 
-def coarser(body: Body) -> View | None:
+def coarser(body: Body) -> SensitiveView | None:
     """The coarser view of a sensitive column that a kind of body gets, if any."""
     return _COARSER[body]
 
@@ -62,7 +66,7 @@ def columns_for(body: Body) -> tuple[str, ...]:
     return tuple(c for c in (ROW_REF, *COLUMNS) if c not in _WITHOUT[body])
 
 
-def extract(release: Release, scope: Scope, key: bytes) -> Extract:
+def extract(release: Release, scope: Selection, key: bytes) -> Extract:
     """The file of one agreement, in an order of its own. Raises ValueError for a scope with faults.
 
     Equal rows are ordered by their reference, which is keyed by partner and release: neither the order nor anything
@@ -100,7 +104,7 @@ def reference(key: bytes, number: int) -> str:
     return hmac.digest(key, number.to_bytes(8, "big"), "sha256")[:12].hex()
 
 
-def _selected_areas(release: Release, scope: Scope) -> set[str]:
+def _selected_areas(release: Release, scope: Selection) -> set[str]:
     """The published area labels all of whose areas are selected; `*` names them all."""
     chosen = set(scope.areas)
     labels = {row.values[0] for row in release.rows}

@@ -47,7 +47,7 @@ READ_ME_TABLES: Final = (
 )
 
 
-class Terms(msgspec.Struct, frozen=True):
+class ReleaseTerms(msgspec.Struct, frozen=True):
     """What whoever cuts the release knows of it: the agreement, the cut-off, and the CSV file all figures are of."""
 
     agreement: str
@@ -84,7 +84,7 @@ class TableRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zero_looks_like_small: bool
 
 
-class FromFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class FileFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What anybody can recompute from the rows alone. Maps are by sensitive column; an absent column has no figure."""
 
     rows: int
@@ -100,7 +100,7 @@ class FromFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     mean_chance_of_the_right_row: Share
 
 
-class RecordsAchieved(FromFile, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class RecordsAchieved(FileFigures, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """With the figures that need the stored members."""
 
     k_people: int
@@ -197,7 +197,7 @@ def records_statement(
     release: Release,
     extract: Extract,
     people: Mapping[UUID, UUID | None],
-    terms: Terms,
+    terms: ReleaseTerms,
     config: Config = CONFIG,
 ) -> RecordsStatement:
     """The statement of one agreement's record file. `people` tells the person of every released incident."""
@@ -225,7 +225,7 @@ def records_statement(
     )
 
 
-def tables_statement(edition: Edition, terms: Terms, rules: Rules = RULES) -> TablesStatement:
+def tables_statement(edition: Edition, terms: ReleaseTerms, rules: Rules = RULES) -> TablesStatement:
     """The statement of the protected tables of a period."""
     errors = [2 * rest * (rules.base - rest) / rules.base for rest in range(rules.base)]
     achieved = recompute_cells(cell.count for cell in edition.cells)
@@ -251,13 +251,13 @@ def tables_statement(edition: Edition, terms: Terms, rules: Rules = RULES) -> Ta
 
 def recompute(
     columns: Sequence[str], rows: Iterable[Sequence[str]], harmful: Iterable[str] = CONFIG.harmful
-) -> FromFile:
+) -> FileFigures:
     """The figures of a record file from its rows alone, as its reader would compute them."""
     sensitive = [column for column in SENSITIVE if column in columns]
     groups = _by_label(columns, rows, sensitive)
     sizes = [group.total() for group in groups]
     values = {column: [_of_one(group, at) for group in groups] for at, column in enumerate(sensitive)}
-    return FromFile(
+    return FileFigures(
         rows=sum(sizes),
         groups=len(groups),
         k_rows=min(sizes, default=0),

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Meta
 
 from triage.exports import members as m
-from triage.exports.catalogue import ATTENDANCE, CLASSES, TOTAL, Table, ladders
+from triage.exports.catalogue import ATTENDANCE, CLASSES, TOTAL, CatalogueTable, ladders
 from triage.times import PeriodKind
 
 ALL: Final = "all"
@@ -50,7 +50,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 RULES: Final = Rules()
 
 
-class Placed(msgspec.Struct, frozen=True, gc=False):
+class ClassifiedMember(msgspec.Struct, frozen=True, gc=False):
     """A member in the classes of the catalogue: all that a snapshot stores. `grade` is None when not in question."""
 
     incident_id: UUID
@@ -70,7 +70,7 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
     minutes: int | None
 
 
-class Cell(msgspec.Struct, frozen=True):
+class TableCell(msgspec.Struct, frozen=True):
     """A published number (None is `c`) and, for the ledger only, what it was made from.
 
     `n` is the exact count, `x` the combined record key, `edition` the edition whose snapshot the cell counts.
@@ -92,9 +92,9 @@ class Edition(msgspec.Struct, frozen=True):
     period: str
     edition: int
     policy: str
-    tables: tuple[Table, ...]
-    cells: tuple[Cell, ...]
-    snapshot: tuple[Placed, ...]
+    tables: tuple[CatalogueTable, ...]
+    cells: tuple[TableCell, ...]
+    snapshot: tuple[ClassifiedMember, ...]
 
 
 def record_key(key: bytes, incident_id: UUID) -> int:
@@ -102,11 +102,11 @@ def record_key(key: bytes, incident_id: UUID) -> int:
     return int.from_bytes(hmac.digest(key, b"rk" + incident_id.bytes, "sha256")[:8], "big")
 
 
-def place(member: m.Member, key: bytes) -> Placed:
+def classify(member: m.ReleaseMember, key: bytes) -> ClassifiedMember:
     """A member in the classes of the catalogue. Raises UnmappedCode."""
     disposal = m.DISPOSAL.of(member.disposal)
     minutes = member.minutes_at_scene
-    return Placed(
+    return ClassifiedMember(
         incident_id=member.incident_id,
         person_id=member.person_id,
         record_key=record_key(key, member.incident_id),
@@ -138,8 +138,8 @@ def rounded(key: bytes, x: int, n: int, base: int = RULES.base) -> int:
 
 
 def admit(
-    kind: PeriodKind, precedents: Sequence[Sequence[Placed]], key: bytes, rules: Rules = RULES
-) -> tuple[Table, ...]:
+    kind: PeriodKind, precedents: Sequence[Sequence[ClassifiedMember]], key: bytes, rules: Rules = RULES
+) -> tuple[CatalogueTable, ...]:
     """The tables of a new period: the total, and of each ladder the finest form that the year before admits.
 
     `precedents` are the snapshots of the same kind of period in the year before; in a first year the cuts there are.
@@ -156,8 +156,8 @@ def admit(
 def freeze(
     kind: PeriodKind,
     period: str,
-    tables: Iterable[Table],
-    snapshot: Iterable[Placed],
+    tables: Iterable[CatalogueTable],
+    snapshot: Iterable[ClassifiedMember],
     key: bytes,
     rules: Rules = RULES,
 ) -> Edition:
@@ -169,8 +169,8 @@ def freeze(
 
 def revise(
     previous: Edition,
-    snapshots: Mapping[int, Sequence[Placed]],
-    snapshot: Iterable[Placed],
+    snapshots: Mapping[int, Sequence[ClassifiedMember]],
+    snapshot: Iterable[ClassifiedMember],
     key: bytes,
     rules: Rules = RULES,
 ) -> Edition | None:
@@ -236,7 +236,7 @@ class _Attender(msgspec.Struct, frozen=True):
     minutes: None = None
 
 
-def _attenders(members: Iterable[Placed]) -> list[_Attender]:
+def _attenders(members: Iterable[ClassifiedMember]) -> list[_Attender]:
     times: Counter[UUID] = Counter()
     keys: dict[UUID, int] = {}
     for member in members:
@@ -246,7 +246,7 @@ def _attenders(members: Iterable[Placed]) -> list[_Attender]:
     return [_Attender(person, keys[person], ATTENDANCE[(n > 1) + (n > 4)]) for person, n in times.items()]
 
 
-def _coordinates(table: Table) -> Any:
+def _coordinates(table: CatalogueTable) -> Any:
     """A function from a unit to its classes in the table's variables, as a tuple. None in it: not in this table."""
     variables = (*table.rows, *([table.column] if table.column else []))
     if table.counts == "median_minutes":
@@ -257,15 +257,15 @@ def _coordinates(table: Table) -> Any:
     return attrgetter(*variables) if variables else lambda unit: ()
 
 
-def _margins(table: Table, classes: tuple[str, ...]) -> Iterator[_Address]:
+def _margins(table: CatalogueTable, classes: tuple[str, ...]) -> Iterator[_Address]:
     """The cells that count a unit: its own and every total above it."""
     for label in product(*((c, ALL) for c in classes)):
         yield (label[:-1], label[-1]) if table.column else (label, ALL)
 
 
-def _tallies(table: Table, members: Sequence[Placed], rules: Rules) -> dict[_Address, _Tally]:
+def _tallies(table: CatalogueTable, members: Sequence[ClassifiedMember], rules: Rules) -> dict[_Address, _Tally]:
     """Every cell that counts somebody: first the finest ones, one pass; then the totals, from the finest."""
-    units: Sequence[Placed | _Attender] = _attenders(members) if table.counts == "people" else members
+    units: Sequence[ClassifiedMember | _Attender] = _attenders(members) if table.counts == "people" else members
     # Nobody holds over half of ten with fewer than six; so only these few are worth counting one by one
     enough = rules.largest_share * rules.minimum_people
     often = {p for p, n in Counter(u.person_id for u in units).items() if p is not None and n > enough}
@@ -295,7 +295,7 @@ def _tallies(table: Table, members: Sequence[Placed], rules: Rules) -> dict[_Add
     return cells
 
 
-def _addresses(table: Table) -> Iterator[_Address]:
+def _addresses(table: CatalogueTable) -> Iterator[_Address]:
     """All cells of a table, empty ones too, in published order."""
     columns = (*CLASSES[table.column], ALL) if table.column else (ALL,)
     for row in product(*((*CLASSES[variable], ALL) for variable in table.rows)):
@@ -314,7 +314,9 @@ def _hidden(cell: _Tally, row: _Tally, column: str, rules: Rules) -> bool:
     return bool(cell.often) and max(cell.often.values()) > rules.largest_share * cell.n
 
 
-def _cells(table: Table, members: Sequence[Placed], edition: int, key: bytes, rules: Rules) -> Iterator[Cell]:
+def _cells(
+    table: CatalogueTable, members: Sequence[ClassifiedMember], edition: int, key: bytes, rules: Rules
+) -> Iterator[TableCell]:
     tallies = _tallies(table, members, rules)
     for row, column in _addresses(table):
         tally = tallies.get((row, column), _NOTHING)
@@ -323,10 +325,10 @@ def _cells(table: Table, members: Sequence[Placed], edition: int, key: bytes, ru
             count = rounded(key, tally.x, tally.n, rules.base)
             if table.counts == "median_minutes":
                 count = median_minutes(tally.minutes, tally.people, rules)
-        yield Cell(table.code, row, column, count, tally.n, tally.x, edition)
+        yield TableCell(table.code, row, column, count, tally.n, tally.x, edition)
 
 
-def _address(cell: Cell) -> tuple[str, tuple[str, ...], str]:
+def _address(cell: TableCell) -> tuple[str, tuple[str, ...], str]:
     return cell.table, cell.row, cell.column
 
 
@@ -346,7 +348,7 @@ def percent(part: int | None, whole: int | None) -> int | None:
 # --- admission
 
 
-def _admitted(table: Table, precedents: Sequence[Sequence[Placed]], rules: Rules) -> bool:
+def _admitted(table: CatalogueTable, precedents: Sequence[Sequence[ClassifiedMember]], rules: Rules) -> bool:
     shown = total = 0
     for members in precedents:
         tallies = _tallies(table, members, rules)
@@ -361,7 +363,9 @@ def _admitted(table: Table, precedents: Sequence[Sequence[Placed]], rules: Rules
 # --- revisions
 
 
-def _changes(old: Iterable[Placed], new: Iterable[Placed]) -> Iterator[tuple[Placed | None, Placed | None]]:
+def _changes(
+    old: Iterable[ClassifiedMember], new: Iterable[ClassifiedMember]
+) -> Iterator[tuple[ClassifiedMember | None, ClassifiedMember | None]]:
     """Incidents that came, went or changed class, as they were and as they are."""
     before = {member.incident_id: member for member in old}
     for member in new:
@@ -372,17 +376,17 @@ def _changes(old: Iterable[Placed], new: Iterable[Placed]) -> Iterator[tuple[Pla
         yield gone, None
 
 
-def _who(was: Placed | None, now: Placed | None) -> UUID | None:
+def _who(was: ClassifiedMember | None, now: ClassifiedMember | None) -> UUID | None:
     """The person behind a change. All changes of unidentified people count as one person's."""
     return (now and now.person_id) or (was and was.person_id) or None
 
 
-def _people_changed(old: Iterable[Placed], new: Iterable[Placed]) -> set[UUID | None]:
+def _people_changed(old: Iterable[ClassifiedMember], new: Iterable[ClassifiedMember]) -> set[UUID | None]:
     return {_who(was, now) for was, now in _changes(old, new)}
 
 
 def _people_moved(
-    previous: Edition, snapshots: Mapping[int, Sequence[Placed]], members: Sequence[Placed]
+    previous: Edition, snapshots: Mapping[int, Sequence[ClassifiedMember]], members: Sequence[ClassifiedMember]
 ) -> dict[tuple[int, str, tuple[str, ...], str], set[UUID | None]]:
     """For every edition still counted and every cell: who came into or left the cell since."""
     moved: dict[tuple[int, str, tuple[str, ...], str], set[UUID | None]] = {}
@@ -394,7 +398,7 @@ def _people_moved(
     return moved
 
 
-def _counted_in(table: Table, member: Placed | None) -> set[_Address]:
+def _counted_in(table: CatalogueTable, member: ClassifiedMember | None) -> set[_Address]:
     if member is None:
         return set()
     classes = _coordinates(table)(member)

@@ -22,7 +22,7 @@ ORDER: Final[tuple[Attribute, ...]] = ("area", "age_first", "sex", "age", "ethni
 LATE_ORDER: Final[tuple[Attribute, ...]] = ("age_first", "sex", "area", "shift")
 
 
-class View(msgspec.Struct, frozen=True):
+class SensitiveView(msgspec.Struct, frozen=True):
     """A sensitive column as somebody sees it: the published class of each of its values."""
 
     name: str
@@ -30,13 +30,13 @@ class View(msgspec.Struct, frozen=True):
     label: Mapping[str, str]
 
 
-POWER_FOR_HEALTH: Final = View(
+POWER_FOR_HEALTH: Final = SensitiveView(
     "power_for_health", "power", {"s136": "s136", "arrest": "other_or_none", "other_or_none": "other_or_none"}
 )
-DISPOSAL_FOR_POLICE: Final = View("disposal_for_police", "disposal", dict(m.DISPOSAL_IN_TWO))
+DISPOSAL_FOR_POLICE: Final = SensitiveView("disposal_for_police", "disposal", dict(m.DISPOSAL_IN_TWO))
 VIEWS: Final = (
-    View("power", "power", {label: label for label in m.POWER.classes}),
-    View("disposal", "disposal", {label: label for label in m.DISPOSAL.classes}),
+    SensitiveView("power", "power", {label: label for label in m.POWER.classes}),
+    SensitiveView("disposal", "disposal", {label: label for label in m.DISPOSAL.classes}),
     POWER_FOR_HEALTH,
     DISPOSAL_FOR_POLICE,
 )
@@ -62,7 +62,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decoy_rate: Annotated[float, Meta(ge=0, le=1)] = 0.08
     """How often a node below the first cut of age hides an attribute for no reason at all."""
     order: tuple[Attribute, ...] = ORDER
-    views: tuple[View, ...] = VIEWS
+    views: tuple[SensitiveView, ...] = VIEWS
     count_people: bool = True
     """Whether k counts people; rows otherwise."""
     pool_absent: bool = True
@@ -77,7 +77,7 @@ CONFIG: Final = Config()
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
+class KeyedChoice:
     """The key of all keyed choices in one release; another release makes other ones. It shows no key when printed."""
 
     key: bytes = field(repr=False)
@@ -148,7 +148,7 @@ VALUES: Final = (
 """What `Finest.counts` counts."""
 
 
-def _parts(view: View, harmful: tuple[str, ...]) -> list[tuple[list[int], bool]]:
+def _parts(view: SensitiveView, harmful: tuple[str, ...]) -> list[tuple[list[int], bool]]:
     """For each value of a view: where its counts are, and whether it is harmful."""
     where: dict[str, list[int]] = {}
     for i, (column, label) in enumerate(VALUES):
@@ -160,7 +160,7 @@ def _parts(view: View, harmful: tuple[str, ...]) -> list[tuple[list[int], bool]]
 class Tree:
     """The tree of one release. `months` are all months of its period, shown in a file or not."""
 
-    def __init__(self, config: Config, secret: Secret, months: tuple[str, ...]) -> None:
+    def __init__(self, config: Config, secret: KeyedChoice, months: tuple[str, ...]) -> None:
         self._config, self._secret, self._months = config, secret, months
         self._passes = Passes(config)
 

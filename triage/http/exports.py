@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from msgspec import Struct, structs
 
-from triage.exports.ledger import WHOLE, Pull
+from triage.exports.ledger import WHOLE, Download
 from triage.http.asked import Asked
 from triage.http.messages import (
     Answer,
@@ -45,7 +45,7 @@ class OfferList(Struct, frozen=True):
 class PullList(Struct, frozen=True):
     """Pulls, newest first; `Link: rel="next"` leads to the next page."""
 
-    pulls: list[Pull]
+    pulls: list[Download]
 
 
 async def list_exports(asked: Asked) -> Answer:
@@ -73,7 +73,7 @@ async def get_file(asked: Asked) -> Answer:
     edition = _edition(query(asked.scope, "edition"))
     database, dataset, period = asked.service.database, _named(asked, "dataset"), _named(asked, "period")
     found = await downloads.find(database, actor, dataset, period, edition, asked.now)
-    stored = await downloads.file(database, actor, found, _named(asked, "name"))
+    stored = await downloads.find_file(database, actor, found, _named(asked, "name"))
     require_acceptable(asked.scope, stored.media_type.split(";")[0])
     etag = f'"{stored.sha256}"'
     headers: HeaderList = [ASK_AGAIN, (b"etag", etag.encode()), (b"accept-ranges", b"bytes")]
@@ -86,7 +86,7 @@ async def get_file(asked: Asked) -> Answer:
         return structs.replace(refused, headers=[*refused.headers, whole])
     status, first, last, text = part
     if asked.scope["method"] != "HEAD":  # type: ignore[typeddict-item]
-        await downloads.note_pull(database, actor, found, dataset, period, stored, text)
+        await downloads.record_download(database, actor, found, dataset, period, stored, text)
     headers.append((b"content-length", str(last - first + 1).encode()))
     if status == 206:
         headers.append((b"content-range", f"bytes {first}-{last}/{stored.size}".encode()))
@@ -94,7 +94,7 @@ async def get_file(asked: Asked) -> Answer:
         status,
         media_type=stored.media_type.encode(),
         headers=headers,
-        pieces=downloads.pieces(database, actor.team_id, found, stored.name, first, last),
+        pieces=downloads.read_pieces(database, actor.team_id, found, stored.name, first, last),
     )
 
 
@@ -141,7 +141,7 @@ async def get_ledger(asked: Asked) -> Answer:
         raise Refused(FORBIDDEN)
     values = query(asked.scope, "limit", "before")
     limit = a_number(values, "limit", DEFAULT_PAGE, LARGEST_PAGE)
-    found = await downloads.pulls(asked.service.database, actor, a_time(values, "before"), limit + 1)
+    found = await downloads.list_downloads(asked.service.database, actor, a_time(values, "before"), limit + 1)
     shown = found[:limit]
     link = [(b"link", _next(shown[-1].at, limit))] if len(found) > limit else []
     return in_json(PullList(shown), headers=link)

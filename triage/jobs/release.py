@@ -18,12 +18,12 @@ from uuid_utils.compat import uuid7
 from triage.exports import records, tables
 from triage.exports.calendar import LATE, TABLE_KINDS, Cut, Dataset, cut, cuts
 from triage.exports.keys import Keys
-from triage.exports.rendering import About, Frozen, FrozenRecords, FrozenTables
+from triage.exports.rendering import Frozen, FrozenRecords, FrozenTables, ReleaseHeader
 from triage.exports.tables import RULES, Edition
 from triage.exports.tree import CONFIG
 from triage.store.database import Connection, Database
 from triage.store.exports import releases
-from triage.store.exports.releases import Counted, Latest, Stored, Team
+from triage.store.exports.releases import CountedMember, LatestRelease, ReleasingTeam, StoredRelease
 from triage.times import due_at
 
 logger = structlog.get_logger(__name__)
@@ -56,7 +56,7 @@ class Unreleased(Exception):
 
 Progress = Callable[[str, int, int], None]
 """Told what is worked on, and how many of how many are done."""
-Done = dict[tuple[Dataset, str], Latest]
+Done = dict[tuple[Dataset, str], LatestRelease]
 
 
 async def release_due(
@@ -81,7 +81,7 @@ async def release_due(
 
 
 async def release_team(
-    database: Database, keys: Keys, team: Team, now: datetime, progress: Progress | None = None
+    database: Database, keys: Keys, team: ReleasingTeam, now: datetime, progress: Progress | None = None
 ) -> list[Released]:
     """As `release_due`, for one team."""
     return await _Releasing(database, keys, team, now, progress or _silent).all()
@@ -98,7 +98,7 @@ async def is_anything_due(database: Database, keys: Keys, now: datetime) -> bool
 class _Releasing:
     """One run for one team."""
 
-    def __init__(self, database: Database, keys: Keys, team: Team, now: datetime, progress: Progress) -> None:
+    def __init__(self, database: Database, keys: Keys, team: ReleasingTeam, now: datetime, progress: Progress) -> None:
         self._database = database
         self._keys = keys
         self._team = team
@@ -151,12 +151,12 @@ class _Releasing:
     # --- what is due
 
     async def _due(self, connection: Connection, cadences: dict[int, records.Cadence]) -> list[Cut]:
-        done = await releases.released(connection, self._team.team_id)
+        done = await releases.latest_editions(connection, self._team.team_id)
         return [one for one in self._cuts(cadences) if _is_due(one, done)]
 
     async def _again(self, connection: Connection) -> list[Cut]:
-        done = await releases.released(connection, self._team.team_id)
-        looked = await releases.looked(connection, self._team.team_id)
+        done = await releases.latest_editions(connection, self._team.team_id)
+        looked = await releases.revision_checks(connection, self._team.team_id)
         return [one for one in self._tables() if self._to_look_at(one, done, looked)]
 
     def _cuts(self, cadences: dict[int, records.Cadence]) -> list[Cut]:
@@ -189,7 +189,7 @@ class _Releasing:
             if months.keys() <= (await releases.cadences(connection, team.team_id)).keys():
                 return
         async with self._database.team(team.team_id) as connection, connection.transaction():
-            await releases.alone(connection, team.team_id)
+            await releases.lock_releases(connection, team.team_id)
             decided = await releases.cadences(connection, team.team_id)
             for year, month in months.items():
                 if year not in decided:
@@ -217,8 +217,8 @@ class _Releasing:
         found: list[Released] = []
         try:
             async with self._database.team(self._team.team_id) as connection, connection.transaction():
-                await releases.alone(connection, self._team.team_id)
-                done = await releases.released(connection, self._team.team_id)
+                await releases.lock_releases(connection, self._team.team_id)
+                done = await releases.latest_editions(connection, self._team.team_id)
                 if not _is_due(due, done):
                     return []
                 seq = await releases.position(connection, self._team.team_id, due.cut_off)
@@ -241,9 +241,9 @@ class _Releasing:
         edition = _numbered(edition, number)
         return await self._store(connection, due, FrozenTables(edition, RULES), due.cut_off, seq, ())
 
-    def _first_edition(self, due: Cut, counted: Iterable[Counted], precedents: Iterable[Edition]) -> Edition:
+    def _first_edition(self, due: Cut, counted: Iterable[CountedMember], precedents: Iterable[Edition]) -> Edition:
         key = self._keys.tables
-        members = [tables.place(one.member, key) for one in counted]
+        members = [tables.classify(one.member, key) for one in counted]
         admitted = tables.admit(due.kind, [one.snapshot for one in precedents], key, RULES)
         return tables.freeze(due.kind, due.period, admitted, members, key, RULES)
 
@@ -272,7 +272,7 @@ class _Releasing:
         return found
 
     def _cut(
-        self, due: Cut, period: str, number: int, empty: FrozenRecords, counted: Iterable[Counted]
+        self, due: Cut, period: str, number: int, empty: FrozenRecords, counted: Iterable[CountedMember]
     ) -> FrozenRecords:
         release = records.freeze(
             f"records/{period}/{number}",
@@ -294,7 +294,7 @@ class _Releasing:
         seq: int,
         cut_off: datetime,
         undecided: bool,
-    ) -> list[Counted]:
+    ) -> list[CountedMember]:
         return await releases.snapshot(connection, self._team.team_id, starts_at, ends_at, seq, cut_off, undecided)
 
     async def _store(
@@ -304,17 +304,17 @@ class _Releasing:
         frozen: Frozen,
         cut_off: datetime,
         seq: int,
-        counted: Iterable[Counted],
+        counted: Iterable[CountedMember],
     ) -> Released:
         match frozen:
             case FrozenRecords():
                 policy, number = frozen.release.policy, int(frozen.release.name.rsplit("/", 1)[1])
             case FrozenTables():
                 policy, number = frozen.edition.policy, frozen.edition.edition
-        about = About(due.dataset, due.period, number, cut_off, self._now)
+        about = ReleaseHeader(due.dataset, due.period, number, cut_off, self._now)
         members = list(counted)
         people = {one.member.incident_id: one.member.person_id for one in members}
-        stored = Stored(uuid7(), about, frozen, people)
+        stored = StoredRelease(uuid7(), about, frozen, people)
         await releases.add(connection, self._team.team_id, stored, due.starts, policy, seq, members)
         if isinstance(frozen, FrozenTables):
             await releases.add_summary(connection, self._team.team_id, due, about, frozen.edition, seq)
@@ -331,11 +331,11 @@ class _Releasing:
         assert cut_off
         try:
             async with self._database.team(team_id) as connection, connection.transaction():
-                await releases.alone(connection, team_id)
-                looked = await releases.looked(connection, team_id)
+                await releases.lock_releases(connection, team_id)
+                looked = await releases.revision_checks(connection, team_id)
                 if looked.get(published.period, LONG_AGO) >= cut_off:
                     return []
-                await releases.note_looked(connection, team_id, published.period, cut_off)
+                await releases.record_revision_check(connection, team_id, published.period, cut_off)
                 editions = [one for one, _ in await releases.editions(connection, team_id, published.period)]
                 seq = await releases.position(connection, team_id, cut_off)
                 counted = await self._snapshot(
@@ -355,10 +355,10 @@ class _Releasing:
         logger.info("released", dataset="tables", period=published.period, edition=edition.edition)
         return [found]
 
-    def _next_edition(self, editions: list[Edition], counted: Iterable[Counted]) -> Edition | None:
+    def _next_edition(self, editions: list[Edition], counted: Iterable[CountedMember]) -> Edition | None:
         key = self._keys.tables
         snapshots = {one.edition: one.snapshot for one in editions}
-        members = [tables.place(one.member, key) for one in counted]
+        members = [tables.classify(one.member, key) for one in counted]
         return tables.revise(editions[-1], snapshots, members, key, RULES)
 
 
@@ -385,7 +385,7 @@ def _numbered(edition: Edition, number: int) -> Edition:
     return structs.replace(edition, edition=number, cells=cells)
 
 
-def _hour(team: Team) -> time:
+def _hour(team: ReleasingTeam) -> time:
     return time(team.day_start_hour)
 
 

@@ -9,10 +9,10 @@ from msgspec import Struct, structs
 
 from triage.exports import records, rendering
 from triage.exports.rendering import FrozenRecords, FrozenTables, Manifest
-from triage.exports.scope import Scope, extract
+from triage.exports.scope import Selection, extract
 from triage.exports.statement import RecordsStatement, TablesStatement, people_per_group, recompute, recompute_cells
 from triage.store.exports import releases
-from triage.store.exports.releases import SQL, Stored
+from triage.store.exports.releases import SQL, StoredRelease
 
 
 class ReleaseVerdict(Struct, frozen=True):
@@ -29,21 +29,23 @@ async def verify_releases(
 ) -> list[ReleaseVerdict]:
     """Recompute every release of a team. `progress` is told how many of how many are done."""
     found = []
-    everything = await releases.everything(connection, team_id)
+    everything = await releases.all_releases(connection, team_id)
     for n, (stored, digest) in enumerate(everything):
         found.append(await _verify(connection, team_id, await releases.load_rows(connection, team_id, stored), digest))
         progress(n + 1, len(everything))
     return found
 
 
-async def _verify(connection: asyncpg.Connection, team_id: UUID, stored: Stored, digest: bytes) -> ReleaseVerdict:
+async def _verify(
+    connection: asyncpg.Connection, team_id: UUID, stored: StoredRelease, digest: bytes
+) -> ReleaseVerdict:
     name = f"{stored.about.dataset}/{stored.about.period}/{stored.about.edition}"
     if _digest(stored) != digest:
         return ReleaseVerdict(name, 0, None, "what is frozen was altered")
     files, k_people = 0, None
     for row in await connection.fetch(SQL.renderings, team_id, stored.release_id):
         manifest = rendering.decode_manifest(row["manifest"])
-        scope = Scope(str(row["partner_id"]), row["body"], tuple(row["columns"]), tuple(row["areas"]))
+        scope = Selection(str(row["partner_id"]), row["body"], tuple(row["columns"]), tuple(row["areas"]))
         k = _k_people(stored, scope)
         if k is not None:
             k_people = k if k_people is None else min(k, k_people)
@@ -56,7 +58,7 @@ async def _verify(connection: asyncpg.Connection, team_id: UUID, stored: Stored,
     return ReleaseVerdict(name, files, k_people, None)
 
 
-def _digest(stored: Stored) -> bytes:
+def _digest(stored: StoredRelease) -> bytes:
     """Of what is stored now, not of what the stored body says of itself."""
     match stored.frozen:
         case FrozenRecords(release=release):
@@ -65,7 +67,7 @@ def _digest(stored: Stored) -> bytes:
             return rendering.digest(stored.frozen)
 
 
-def _k_people(stored: Stored, scope: Scope) -> int | None:
+def _k_people(stored: StoredRelease, scope: Selection) -> int | None:
     if isinstance(stored.frozen, FrozenTables):
         return None
     found = extract(stored.frozen.release, scope, b"")
@@ -73,7 +75,7 @@ def _k_people(stored: Stored, scope: Scope) -> int | None:
     return min((group.people for group in groups), default=None)
 
 
-def _misstated(stored: Stored, manifest: Manifest, scope: Scope) -> str | None:
+def _misstated(stored: StoredRelease, manifest: Manifest, scope: Selection) -> str | None:
     """What the statement says was achieved, against what is frozen."""
     match stored.frozen, manifest.statement:
         case FrozenRecords(release=release, config=config), RecordsStatement(achieved=achieved):

@@ -11,8 +11,8 @@ from triage.access.actors import new_token, token_hash
 from triage.exports import members as m
 from triage.exports.calendar import Dataset
 from triage.exports.keys import Keys
-from triage.exports.rendering import Agreed
-from triage.exports.scope import Body, Scope, columns_for, faults
+from triage.exports.rendering import SignedAgreement
+from triage.exports.scope import Body, Selection, columns_for, faults
 from triage.store.access.sign_in import SQL as ACCESS
 from triage.store.exports import releases
 from triage.store.statements import load
@@ -80,9 +80,9 @@ async def sign(connection: asyncpg.Connection, team_id: UUID, new: NewAgreement,
     Raises AgreementFault: unknown or revoked partner, a column or area that no file of such a body has, an expiry that
     has passed, or an agreement in force for the same dataset.
     """
-    await releases.alone(connection, team_id)
+    await releases.lock_releases(connection, team_id)
     body = await _body(connection, team_id, new.partner_id)
-    scope = Scope(
+    scope = Selection(
         str(new.partner_id),
         body,
         columns_for(body) if new.columns is None else new.columns,
@@ -109,8 +109,8 @@ async def sign(connection: asyncpg.Connection, team_id: UUID, new: NewAgreement,
         )
     except asyncpg.UniqueViolationError as error:
         raise AgreementFault("an agreement for the same dataset is in force: revoke it first") from error
-    agreed = Agreed(new.agreement_id, scope, new.purpose)
-    standing = await releases.standing(connection, team_id, new.datasets)
+    agreed = SignedAgreement(new.agreement_id, scope, new.purpose)
+    standing = await releases.releases_in_force(connection, team_id, new.datasets)
     for stored in standing:
         whole = await releases.load_rows(connection, team_id, stored)
         await releases.render(connection, team_id, whole, [agreed], keys, now)

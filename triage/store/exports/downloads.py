@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from triage.access.actors import Actor
 from triage.exports import ledger
-from triage.exports.ledger import Line, Pull
+from triage.exports.ledger import Download, LedgerLine
 from triage.problems import AGREEMENT_EXPIRED, NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.database import Connection, Database
@@ -33,7 +33,7 @@ class Offer(Struct, frozen=True):
     released_at: datetime
 
 
-class Agreement(Struct, frozen=True):
+class AgreementInForce(Struct, frozen=True):
     """What an agreement in force says that a pull is logged with."""
 
     agreement_id: UUID
@@ -44,10 +44,10 @@ class Agreement(Struct, frozen=True):
     expired: bool
 
 
-class Found(Struct, frozen=True):
+class OfferedRelease(Struct, frozen=True):
     """A release as one agreement gets it."""
 
-    agreement: Agreement
+    agreement: AgreementInForce
     release_id: UUID
     edition: int
     manifest: bytes
@@ -75,7 +75,7 @@ async def offers(database: Database, actor: Actor, now: datetime) -> list[Offer]
 
 async def find(
     database: Database, actor: Actor, dataset: str, period: str, edition: int | None, now: datetime
-) -> Found:
+) -> OfferedRelease:
     """A release. Raises Refused: 404 for what the partner does not get, there or not; 403 under an expired agreement.
 
     Whether the agreement has expired is decided before anything is looked up: neither answer tells what there is.
@@ -91,17 +91,17 @@ async def find(
         )
     if row is None:
         raise Refused(NOT_FOUND)
-    return Found(agreements[-1], row["release_id"], row["edition"], row["manifest"])
+    return OfferedRelease(agreements[-1], row["release_id"], row["edition"], row["manifest"])
 
 
-async def _agreements(connection: Connection, actor: Actor, now: datetime) -> list[Agreement]:
+async def _agreements(connection: Connection, actor: Actor, now: datetime) -> list[AgreementInForce]:
     if actor.partner_id is None:
         raise Refused(NOT_FOUND)
     rows = await connection.fetch(AGREEMENTS.coming, actor.team_id, actor.partner_id, now)
-    return [Agreement(*row) for row in rows]
+    return [AgreementInForce(*row) for row in rows]
 
 
-async def file(database: Database, actor: Actor, found: Found, name: str) -> StoredFile:
+async def find_file(database: Database, actor: Actor, found: OfferedRelease, name: str) -> StoredFile:
     """A file of a release. Raises Refused (404)."""
     async with database.team(actor.team_id) as connection:
         row = await connection.fetchrow(SQL.file, actor.team_id, found.release_id, found.agreement.agreement_id, name)
@@ -110,8 +110,8 @@ async def file(database: Database, actor: Actor, found: Found, name: str) -> Sto
     return StoredFile(name, row["media_type"], row["bytes"], row["sha256"].hex(), row["rows"])
 
 
-async def pieces(
-    database: Database, team_id: UUID, found: Found, name: str, first: int, last: int
+async def read_pieces(
+    database: Database, team_id: UUID, found: OfferedRelease, name: str, first: int, last: int
 ) -> AsyncIterator[bytes]:
     """The bytes from `first` to `last`, both included; no connection is held while a client is slow."""
     address = (team_id, found.release_id, found.agreement.agreement_id, name)
@@ -122,8 +122,8 @@ async def pieces(
         yield body[max(first - start, 0) : last - start + 1]
 
 
-async def note_pull(
-    database: Database, actor: Actor, found: Found, dataset: str, period: str, stored: StoredFile, part: str
+async def record_download(
+    database: Database, actor: Actor, found: OfferedRelease, dataset: str, period: str, stored: StoredFile, part: str
 ) -> None:
     """Write a pull to the ledger, and as a disclosure to the audit (DPA 2018 s62), before the first byte leaves."""
     assert actor.partner_id
@@ -133,7 +133,7 @@ async def note_pull(
         await connection.execute(SQL.open_ledger, actor.team_id)
         head = await connection.fetchrow(SQL.ledger_head, actor.team_id)
         assert head
-        pull = Pull(
+        pull = Download(
             at=head["at"],
             partner_id=actor.partner_id,
             agreement_id=agreement.agreement_id,
@@ -157,7 +157,7 @@ async def note_pull(
         await audit.note(connection, actor, "disclosure", query, ids, recipient=str(actor.partner_id))
 
 
-def _columns(pull: Pull) -> tuple[Any, ...]:
+def _columns(pull: Download) -> tuple[Any, ...]:
     return (
         pull.at,
         pull.partner_id,
@@ -175,18 +175,18 @@ def _columns(pull: Pull) -> tuple[Any, ...]:
     )
 
 
-async def pulls(database: Database, actor: Actor, before: datetime | None, limit: int) -> list[Pull]:
+async def list_downloads(database: Database, actor: Actor, before: datetime | None, limit: int) -> list[Download]:
     """Pulls, newest first: a partner's own, or everybody's for the auditor."""
     async with database.team(actor.team_id) as connection:
         rows = await connection.fetch(SQL.pulls, actor.team_id, actor.partner_id, before, limit)
     return [_line(row).pull for row in rows]
 
 
-def _line(row: asyncpg.Record) -> Line:
+def _line(row: asyncpg.Record) -> LedgerLine:
     n, at, partner, agreement, purpose, dataset, period, edition, name, columns, areas, part, rows, digest, link = row
-    return Line(
+    return LedgerLine(
         n,
-        Pull(
+        Download(
             at=at,
             partner_id=partner,
             agreement_id=agreement,
@@ -216,7 +216,7 @@ class LedgerVerdict(Struct, frozen=True):
 async def verify_ledger(connection: Connection, team_id: UUID) -> LedgerVerdict:
     """Recompute every link of a team's ledger."""
     head = await connection.fetchrow(SQL.ledger_ends, team_id)
-    last: Line | None = None
+    last: LedgerLine | None = None
     while rows := await connection.fetch(SQL.walk_ledger, team_id, last.n if last else 0, PAGE):
         lines = [_line(row) for row in rows]
         if found := ledger.fault(team_id, last, lines):

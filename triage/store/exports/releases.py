@@ -15,11 +15,11 @@ from triage.exports import protected, rendering
 from triage.exports.calendar import Cut, Dataset
 from triage.exports.files import File
 from triage.exports.keys import Keys
-from triage.exports.members import Member
-from triage.exports.projection import gather, member
+from triage.exports.members import ReleaseMember
+from triage.exports.projection import group_by_incident, release_member
 from triage.exports.records import Cadence, FrozenRow, Release
-from triage.exports.rendering import About, Agreed, Frozen, FrozenRecords, FrozenTables, Rendered
-from triage.exports.scope import Scope
+from triage.exports.rendering import Frozen, FrozenRecords, FrozenTables, ReleaseHeader, Rendering, SignedAgreement
+from triage.exports.scope import Selection
 from triage.exports.tables import Edition
 from triage.log.append_decision import held_of
 from triage.log.entries import Held
@@ -43,7 +43,7 @@ _related = msgspec.json.Decoder(tuple[PersonEvent, ...]).decode
 T = TypeVar("T")
 
 
-class Team(Struct, frozen=True):
+class ReleasingTeam(Struct, frozen=True):
     """A team with its calendar."""
 
     team_id: UUID
@@ -52,7 +52,7 @@ class Team(Struct, frozen=True):
     starts_on: date
 
 
-class Latest(Struct, frozen=True):
+class LatestRelease(Struct, frozen=True):
     """The latest edition of a period of a dataset."""
 
     edition: int
@@ -62,30 +62,30 @@ class Latest(Struct, frozen=True):
     withdrawn: bool
 
 
-class Counted(Struct, frozen=True):
+class CountedMember(Struct, frozen=True):
     """A member with every incident id that it answers to."""
 
-    member: Member
+    member: ReleaseMember
     incident_ids: tuple[UUID, ...]
 
 
-class Stored(Struct, frozen=True):
+class StoredRelease(Struct, frozen=True):
     """A release as stored; `people` tells the person of every released incident."""
 
     release_id: UUID
-    about: About
+    about: ReleaseHeader
     frozen: Frozen
     people: dict[UUID, UUID | None]
 
 
-async def teams(database: Database) -> list[Team]:
+async def teams(database: Database) -> list[ReleasingTeam]:
     """Every team."""
     async with database.no_team() as connection:
         rows = await connection.fetch(SQL.teams)
-    return [Team(r["team_id"], ZoneInfo(r["zone"]), r["day_start_hour"], r["starts_on"]) for r in rows]
+    return [ReleasingTeam(r["team_id"], ZoneInfo(r["zone"]), r["day_start_hour"], r["starts_on"]) for r in rows]
 
 
-async def alone(connection: Connection, team_id: UUID) -> None:
+async def lock_releases(connection: Connection, team_id: UUID) -> None:
     """Wait until no other process cuts a release of this team, and keep others out until the transaction ends."""
     await connection.execute(SQL.alone, team_id, timeout=PATIENCE_S)
 
@@ -93,10 +93,10 @@ async def alone(connection: Connection, team_id: UUID) -> None:
 # --- what is done
 
 
-async def released(connection: Connection, team_id: UUID) -> dict[tuple[Dataset, str], Latest]:
+async def latest_editions(connection: Connection, team_id: UUID) -> dict[tuple[Dataset, str], LatestRelease]:
     """The latest edition of every period."""
     rows = await connection.fetch(SQL.released, team_id)
-    return {(row["dataset"], row["period"]): Latest(*list(row.values())[2:]) for row in rows}
+    return {(row["dataset"], row["period"]): LatestRelease(*list(row.values())[2:]) for row in rows}
 
 
 async def cadences(connection: Connection, team_id: UUID) -> dict[int, Cadence]:
@@ -115,12 +115,12 @@ async def decide_cadence(connection: Connection, team_id: UUID, year: int, caden
     await connection.execute(SQL.decide_cadence, team_id, year, cadence, at)
 
 
-async def looked(connection: Connection, team_id: UUID) -> dict[str, datetime]:
+async def revision_checks(connection: Connection, team_id: UUID) -> dict[str, datetime]:
     """Until which cut-off published tables were looked at for a further edition, by period."""
     return {row["period"]: row["looked_at"] for row in await connection.fetch(SQL.looked, team_id)}
 
 
-async def note_looked(connection: Connection, team_id: UUID, period: str, at: datetime) -> None:
+async def record_revision_check(connection: Connection, team_id: UUID, period: str, at: datetime) -> None:
     """As `looked`."""
     await connection.execute(SQL.note_looked, team_id, period, at)
 
@@ -142,7 +142,7 @@ async def snapshot(
     seq: int,
     cut_off: datetime,
     undecided: bool,
-) -> list[Counted]:
+) -> list[CountedMember]:
     """The incidents of a stretch of time as they stood at a position in the log; only those in no record file if asked.
 
     What did not change since stands as it is now; what did is added up again from the entries up to there, joined by
@@ -153,7 +153,7 @@ async def snapshot(
     )
     related = {row["id"]: _related(row["related"]) for row in rows}
     changed = [row["id"] for row in rows if row["changed"]]
-    found: list[Counted] = []
+    found: list[CountedMember] = []
     for page in _pages([row["id"] for row in rows if not row["changed"]], PAGE):
         found += await _add_up(connection, team_id, page, seq, related, cut_off)
     if changed:
@@ -171,21 +171,21 @@ async def _add_up(
     seq: int,
     related: dict[UUID, tuple[PersonEvent, ...]],
     cut_off: datetime,
-) -> list[Counted]:
+) -> list[CountedMember]:
     rows = await connection.fetch(SQL.entries_until, team_id, roots, seq, timeout=PATIENCE_S)
     return await asyncio.to_thread(_counted, rows, related, cut_off)
 
 
 def _counted(
     rows: Iterable[asyncpg.Record], related: dict[UUID, tuple[PersonEvent, ...]], cut_off: datetime
-) -> list[Counted]:
+) -> list[CountedMember]:
     found = []
-    for entries in gather(held_of(*row) for row in rows):
+    for entries in group_by_incident(held_of(*row) for row in rows):
         ids = _ids(entries)
         others = next((related[i] for i in ids if i in related), ())
-        one = member(entries, others, cut_off)
+        one = release_member(entries, others, cut_off)
         if one is not None:
-            found.append(Counted(one, ids))
+            found.append(CountedMember(one, ids))
     return found
 
 
@@ -206,7 +206,7 @@ async def _forget_later(
         related[root] = tuple(event for event in related[root] if event.entry not in later)
 
 
-async def _undecided(connection: Connection, team_id: UUID, found: list[Counted]) -> list[Counted]:
+async def _undecided(connection: Connection, team_id: UUID, found: list[CountedMember]) -> list[CountedMember]:
     """Without those of which any id is in a record file: what was released apart is not released again as one."""
     ids = [i for one in found for i in one.incident_ids]
     rows = await connection.fetch(SQL.decided, team_id, ids, timeout=PATIENCE_S)
@@ -220,11 +220,11 @@ async def _undecided(connection: Connection, team_id: UUID, found: list[Counted]
 async def add(
     connection: Connection,
     team_id: UUID,
-    stored: Stored,
+    stored: StoredRelease,
     first_day: date,
     policy: str,
     seq: int,
-    counted: Sequence[Counted],
+    counted: Sequence[CountedMember],
 ) -> None:
     """Freeze a release: its rows, with every incident it decided, or its cells and members."""
     about, body = stored.about, rendering.pack(stored.frozen)
@@ -254,7 +254,7 @@ async def add(
 _Decided = tuple[UUID, UUID | None, int | None, int | None, str | None]
 
 
-def _decided(release: Release, people: dict[UUID, UUID | None], counted: Iterable[Counted]) -> Iterator[_Decided]:
+def _decided(release: Release, people: dict[UUID, UUID | None], counted: Iterable[CountedMember]) -> Iterator[_Decided]:
     """Released rows; then what the limit of a person withheld, and the other ids of joined incidents."""
     for row in release.rows:
         yield row.incident_id, people[row.incident_id], row.number, row.group, ",".join(row.values)
@@ -268,7 +268,7 @@ def _decided(release: Release, people: dict[UUID, UUID | None], counted: Iterabl
                     yield other, one.member.person_id, None, None, None
 
 
-async def load_rows(connection: Connection, team_id: UUID, stored: Stored) -> Stored:
+async def load_rows(connection: Connection, team_id: UUID, stored: StoredRelease) -> StoredRelease:
     """A stored record release with its rows and people; tables as they are."""
     if isinstance(stored.frozen, FrozenTables):
         return stored
@@ -282,19 +282,19 @@ async def load_rows(connection: Connection, team_id: UUID, stored: Stored) -> St
     )
 
 
-async def standing(connection: Connection, team_id: UUID, datasets: Iterable[Dataset]) -> list[Stored]:
+async def releases_in_force(connection: Connection, team_id: UUID, datasets: Iterable[Dataset]) -> list[StoredRelease]:
     """Every release of these datasets that was not withdrawn, without rows."""
     return [_stored(row) for row in await connection.fetch(SQL.standing, team_id, list(datasets))]
 
 
-async def everything(connection: Connection, team_id: UUID) -> list[tuple[Stored, bytes]]:
+async def all_releases(connection: Connection, team_id: UUID) -> list[tuple[StoredRelease, bytes]]:
     """Every release, the withdrawn ones too, without rows, each with the digest that was stored."""
     return [(_stored(row), row["sha256"]) for row in await connection.fetch(SQL.everything, team_id)]
 
 
-def _stored(row: asyncpg.Record) -> Stored:
-    about = About(row["dataset"], row["period"], row["edition"], row["cut_off"], row["released_at"])
-    return Stored(row["release_id"], about, rendering.unpack(row["body"]), {})
+def _stored(row: asyncpg.Record) -> StoredRelease:
+    about = ReleaseHeader(row["dataset"], row["period"], row["edition"], row["cut_off"], row["released_at"])
+    return StoredRelease(row["release_id"], about, rendering.unpack(row["body"]), {})
 
 
 async def editions(connection: Connection, team_id: UUID, period: str) -> list[tuple[Edition, datetime]]:
@@ -316,7 +316,7 @@ async def first_editions(connection: Connection, team_id: UUID, periods: Iterabl
 
 
 async def add_summary(
-    connection: Connection, team_id: UUID, cut: Cut, about: About, edition: Edition, seq: int
+    connection: Connection, team_id: UUID, cut: Cut, about: ReleaseHeader, edition: Edition, seq: int
 ) -> None:
     """The protected form of the period's summary: the same numbers, in the same transaction."""
     kind = edition.kind
@@ -351,18 +351,25 @@ async def add_summary(
 # --- renderings
 
 
-async def agreements_for(connection: Connection, team_id: UUID, dataset: Dataset, now: datetime) -> list[Agreed]:
+async def agreements_for(
+    connection: Connection, team_id: UUID, dataset: Dataset, now: datetime
+) -> list[SignedAgreement]:
     """The agreements in force that cover a dataset."""
     return [_agreed(row) for row in await connection.fetch(SQL.agreements_for, team_id, dataset, now)]
 
 
-def _agreed(row: asyncpg.Record) -> Agreed:
-    scope = Scope(str(row["partner_id"]), row["body"], tuple(row["columns"]), tuple(row["areas"]))
-    return Agreed(row["agreement_id"], scope, row["purpose"])
+def _agreed(row: asyncpg.Record) -> SignedAgreement:
+    scope = Selection(str(row["partner_id"]), row["body"], tuple(row["columns"]), tuple(row["areas"]))
+    return SignedAgreement(row["agreement_id"], scope, row["purpose"])
 
 
 async def render(
-    connection: Connection, team_id: UUID, stored: Stored, agreements: Iterable[Agreed], keys: Keys, now: datetime
+    connection: Connection,
+    team_id: UUID,
+    stored: StoredRelease,
+    agreements: Iterable[SignedAgreement],
+    keys: Keys,
+    now: datetime,
 ) -> None:
     """Render a release once for each of these agreements, and store the bytes."""
     for agreed in agreements:
@@ -374,7 +381,7 @@ async def render(
             await _add_file(connection, (team_id, stored.release_id, agreed.agreement_id, file.name), file)
 
 
-def rendered(stored: Stored, agreed: Agreed, keys: Keys) -> Rendered:
+def rendered(stored: StoredRelease, agreed: SignedAgreement, keys: Keys) -> Rendering:
     """The files of one agreement, from what is frozen."""
     match stored.frozen:
         case FrozenRecords():
