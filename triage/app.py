@@ -46,7 +46,7 @@ from triage.store.database import GenericPlans, connect
 from triage.store.journal import Journal
 from triage.store.keys import KeyStore
 from triage.store.log.append import Log
-from triage.store.log.incidents import Incidents, audience
+from triage.store.log.incidents import Incidents, audience_of
 from triage.store.log.quarantine import Quarantine
 from triage.store.people.people import People
 from triage.store.recovery.anchors import AnchorWriter
@@ -183,7 +183,7 @@ def give_notices(
 
 def _visible(incident: Sequence[Held], actor: Actor) -> Iterator[Held]:
     """Redacted only when somebody looks, which most notices do not."""
-    yield from redact(incident, audience(actor))
+    yield from redact(incident, audience_of(actor))
 
 
 Opened = Callable[[Service], AbstractAsyncContextManager[None]]
@@ -215,7 +215,7 @@ def application(settings: Settings, beside: Opened | None = None) -> ASGIApp:
                 for task in beside_all:
                     task.cancel()
                 await asyncio.gather(*beside_all, return_exceptions=True)
-                await audit.seal(service.database)
+                await audit.extend_chain(service.database)
 
     app = Litestar(
         route_handlers=routes((*OPERATIONS, *PAGES), lambda: opened[0]),

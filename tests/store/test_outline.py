@@ -44,7 +44,7 @@ def groups() -> list[Group]:
     return found
 
 
-def columns(group: Group) -> rows.IncidentRow:
+def columns(group: Group) -> rows.IncidentUpsert:
     read = Read(seq=0, link=b"", now=datetime(2026, 11, 23, tzinfo=UTC))
     [row] = [row for row in rows._both(group, read, None) if row.blind]
     return row

@@ -203,7 +203,7 @@ class _broken_audit:
 async def sealed(crew: Crew, service: Running) -> None:
     """Everything of the team is sealed."""
     while await crew.fetch("SELECT 1 FROM audit WHERE team_id = $1 AND link IS NULL"):
-        await audit.seal(service.service.database)
+        await audit.extend_chain(service.service.database)
 
 
 async def test_any_number_of_processes_seal_one_chain(crew: Crew, service: Running, another: Running) -> None:
@@ -211,7 +211,9 @@ async def test_any_number_of_processes_seal_one_chain(crew: Crew, service: Runni
     await crew.officer.tell("officer", incident)
     for _ in range(10):
         await asyncio.gather(*(phone.incident(incident) for phone in (crew.officer, crew.sergeant.on(another))))
-        await asyncio.gather(*(audit.seal(each.service.database) for each in (service, another, service, another)))
+        await asyncio.gather(
+            *(audit.extend_chain(each.service.database) for each in (service, another, service, another))
+        )
     await sealed(crew, service)
     positions = await crew.fetch("SELECT position FROM audit WHERE team_id = $1 ORDER BY position")
     assert [row["position"] for row in positions] == list(range(1, len(positions) + 1))

@@ -167,7 +167,7 @@ async def test_whole_months_of_the_audit_go_and_the_rest_is_verified_from_there(
                 "INSERT INTO audit (team_id, at, operation, query) VALUES ($1, $2, 'consultation', 'incident')",
                 datetime.fromisoformat(f"{month}-{day}T12:00:00+00:00"),
             )
-        while await audit.seal(service.database):
+        while await audit.extend_chain(service.database):
             pass
     await switch_on(crew, "audit")
     await daily(installation, applied=True, when=datetime.fromisoformat("2026-02-15T03:00:00+00:00"))

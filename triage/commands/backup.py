@@ -60,7 +60,7 @@ async def write_journal(addresses: Addresses, chosen: Settings) -> None:
     async with connect(addresses.service, 2, chosen.command_timeout_s) as database:
         journal = Journal(chosen.journal)
         publications, anchoring = PublicationWriter(database, journal), AnchorWriter(database, journal)
-        teams = await sign_in.teams(database)
+        teams = await sign_in.list_teams(database)
         for team_id in teams:
             await publications.write(team_id)
         for team_id in (*teams, audit.NO_TEAM):
@@ -133,7 +133,7 @@ async def _make_true(
         finally:
             await connection.close()
     async with connect(url, 2, chosen.command_timeout_s, role=None) as database:
-        while await audit.seal(database):
+        while await audit.extend_chain(database):
             pass
     return await verify_all(url, Anchors(chain(journal.lines(), ends))), ends
 

@@ -29,10 +29,10 @@ from triage.store.keys import KeyStore
 from triage.store.people import erasure, regimes
 from triage.store.people import recipients as store
 from triage.store.people import subject_access as subject_files
-from triage.store.people.erasure import Held
+from triage.store.people.erasure import UnderLegalHold
 from triage.store.people.recipients import Recipient
 from triage.store.people.regimes import Regime
-from triage.store.people.retention import Due, Retention, Run, runs
+from triage.store.people.retention import Retention, RetentionDue, RetentionRun, runs
 from triage.store.people.subject_access import SubjectFile
 
 BY = click.option("--by", required=True, help="Who decided: a name or post, kept in the receipt and the audit.")
@@ -79,7 +79,7 @@ def erase(data_dir: Path | None, team_id: UUID, by: str, person_id: UUID | None,
     chosen = settings(data_dir)
     journal = Journal(chosen.journal)
 
-    async def act(connection: asyncpg.Connection, keys: KeyStore) -> erasure.Receipt:
+    async def act(connection: asyncpg.Connection, keys: KeyStore) -> erasure.ErasureReceipt:
         if person_id is not None:
             return await erasure.erase_person(connection, keys, journal, team_id, person_id, by)
         assert incident_id
@@ -105,9 +105,9 @@ def hold(data_dir: Path | None, team_id: UUID, by: str, reason: str | None, lift
 
     async def act(connection: asyncpg.Connection, _: KeyStore) -> None:
         if reason:
-            await erasure.hold(connection, journal, team_id, incident_id, reason, by)
+            await erasure.place_hold(connection, journal, team_id, incident_id, reason, by)
         else:
-            await erasure.lift(connection, journal, team_id, incident_id, by)
+            await erasure.lift_hold(connection, journal, team_id, incident_id, by)
 
     _run(chosen, team_id, act)
     click.echo("lifted" if lift else "held")
@@ -140,7 +140,7 @@ def retention(data_dir: Path | None, team_id: UUID, applying: bool) -> None:
     """Show what is past its period in the retention table, and with --apply destroy what the owner switched on."""
     chosen = settings(data_dir)
 
-    async def act(connection: asyncpg.Connection, keys: KeyStore) -> tuple[list[Due], list[Run]]:
+    async def act(connection: asyncpg.Connection, keys: KeyStore) -> tuple[list[RetentionDue], list[RetentionRun]]:
         kept = Retention(keys, Journal(chosen.journal), chosen.quarantine_days)
         return await kept.run(connection, team_id, datetime.now(UTC), not applying), await runs(connection, team_id)
 
@@ -192,7 +192,7 @@ def _run(chosen: Settings, team_id: UUID, act: Callable[[asyncpg.Connection, Key
         return asyncio.run(_as_owner(chosen, team_id, act))
     except Refused as refused:
         raise click.ClickException("there is no such record in this team") from refused
-    except Held as held:
+    except UnderLegalHold as held:
         raise click.ClickException(str(held)) from held
 
 

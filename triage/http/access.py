@@ -104,9 +104,9 @@ async def post_device(asked: Asked) -> Answer:
     require_acceptable(asked.scope, "application/json")
     service = asked.service
     most = service.settings.enrol_attempts_per_hour
-    await sign_in.limit(service.database, "enrol/address", asked.address(), most * 5, HOUR)
+    await sign_in.count_attempt(service.database, "enrol/address", asked.address(), most * 5, HOUR)
     request = decode_as(DeviceRequest, await asked.body())
-    await sign_in.limit(service.database, "enrol/code", sign_in.code_digest(request.code), most, HOUR)
+    await sign_in.count_attempt(service.database, "enrol/code", sign_in.code_digest(request.code), most, HOUR)
     return in_json(await sign_in.enrol(service.database, request.code, request.name), 201)
 
 
@@ -133,7 +133,7 @@ async def list_devices(asked: Asked) -> Answer:
     """The devices one may manage; for those who manage none, their own."""
     require_acceptable(asked.scope, "application/json")
     actor = await asked.actor()
-    return in_json(DeviceList(await sign_in.devices(asked.service.database, actor)))
+    return in_json(DeviceList(await sign_in.list_devices(asked.service.database, actor)))
 
 
 async def put_device(asked: Asked) -> Answer:
@@ -150,12 +150,12 @@ async def get_me(asked: Asked) -> Answer:
     require_acceptable(asked.scope, "application/json")
     actor, database = await asked.actor(), asked.service.database
     try:
-        name: str | None = (await sign_in.staff(database, actor)).name
+        name: str | None = (await sign_in.find_staff(database, actor)).name
     except Refused as refused:
         if refused.problem.code != NOT_FOUND.code:
             raise
         name = None
-    team = await sign_in.team(database, actor.team_id)
+    team = await sign_in.find_team(database, actor.team_id)
     return in_json(
         Me(
             ActorView(

@@ -70,7 +70,7 @@ class Asked:
         except SignInRefused as refused:
             database, settings = self.service.database, self.service.settings
             most = settings.sign_in_failures_per_hour
-            await sign_in.limit(database, "sign_in/address", self.address(), most, timedelta(hours=1))
+            await sign_in.count_attempt(database, "sign_in/address", self.address(), most, timedelta(hours=1))
             whose = refused.team_id, refused.staff_id, refused.device_id
             await audit.note_sign_in(database, *whose, refused.problem.code)
             raise
@@ -85,7 +85,7 @@ class Asked:
         """Record that a signed-in actor was refused; `what` is the method and path of the operation."""
         if self.who is not None:
             ids = [one for value in self.scope["path_params"].values() if (one := _id(str(value)))]
-            await audit.note_refusal(self.service.database, self.who, what, ids, code)
+            await audit.record_refusal(self.service.database, self.who, what, ids, code)
 
     async def body(self) -> bytes:
         """The JSON body. Raises Refused: 413, 415, 400."""

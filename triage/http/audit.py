@@ -24,13 +24,13 @@ from triage.http.messages import (
 )
 from triage.problems import INVALID_PARAMETER, Refused
 from triage.store import audit
-from triage.store.audit import Place, Reader, Record, Wanted
+from triage.store.audit import AuditedOperation, AuditFilter, AuditPosition, Reader
 
 CSV = "text/csv"
 NDJSON = "application/x-ndjson"
 FILTERS = ("person", "incident", "actor", "from", "to", "operation")
 PAGE_OF_FILE = 1000
-COLUMNS = Record.__struct_fields__
+COLUMNS = AuditedOperation.__struct_fields__
 
 _encode = msgspec.json.Encoder().encode
 
@@ -38,7 +38,7 @@ _encode = msgspec.json.Encoder().encode
 class AuditList(Struct, frozen=True):
     """Operations, newest first; `Link: rel="next"` leads to the next page."""
 
-    audit: list[Record]
+    audit: list[AuditedOperation]
 
 
 class ReaderList(Struct, frozen=True):
@@ -52,7 +52,7 @@ async def list_audit(asked: Asked) -> Answer:
     chosen = require_acceptable(asked.scope, "application/json", CSV, NDJSON)
     actor = await asked.actor("audit.read")
     values = query(asked.scope, *FILTERS, "limit", "after")
-    wanted = Wanted(
+    wanted = AuditFilter(
         person=_id(values, "person"),
         incident=_id(values, "incident"),
         actor=_id(values, "actor"),
@@ -65,7 +65,7 @@ async def list_audit(asked: Asked) -> Answer:
     database = asked.service.database
     about = [one for one in (wanted.person, wanted.incident, wanted.actor) if one]
     async with database.team(actor.team_id) as connection:
-        await audit.note(connection, actor, "consultation", "audit", about)
+        await audit.record(connection, actor, "consultation", "audit", about)
     if chosen != "application/json":
         name = "audit.csv" if chosen == CSV else "audit.ndjson"
         shown = (b"content-disposition", f'attachment; filename="{name}"'.encode())
@@ -86,14 +86,14 @@ async def list_readers(asked: Asked) -> Answer:
     actor = await asked.actor("audit.read")
     incident_id = an_id(asked.path("id"), "id")
     async with asked.service.database.team(actor.team_id) as connection:
-        await audit.note(connection, actor, "consultation", "audit/readers", [incident_id])
+        await audit.record(connection, actor, "consultation", "audit/readers", [incident_id])
     return in_json(ReaderList(await audit.readers(asked.service.database, actor, incident_id)))
 
 
-async def _file(asked: Asked, actor: Actor, wanted: Wanted, form: str) -> AsyncIterator[bytes]:
+async def _file(asked: Asked, actor: Actor, wanted: AuditFilter, form: str) -> AsyncIterator[bytes]:
     if form == CSV:
         yield _csv([COLUMNS])
-    place: Place | None = None
+    place: AuditPosition | None = None
     while True:
         found, place = await audit.page(asked.service.database, actor, wanted, place, PAGE_OF_FILE)
         yield _csv(map(_row, found)) if form == CSV else b"".join(_encode(one) + b"\n" for one in found)
@@ -101,7 +101,7 @@ async def _file(asked: Asked, actor: Actor, wanted: Wanted, form: str) -> AsyncI
             return
 
 
-def _row(one: Record) -> list[str]:
+def _row(one: AuditedOperation) -> list[str]:
     """The columns as text; ids parted by blanks."""
     values = [getattr(one, name) for name in COLUMNS]
     return [
@@ -129,12 +129,12 @@ def _id(values: dict[str, str], name: str) -> UUID | None:
         raise Refused(INVALID_PARAMETER, f"{name} is no id.") from error
 
 
-def _write_place(place: Place) -> str:
+def _write_place(place: AuditPosition) -> str:
     return urlsafe_b64encode(_encode(place)).decode().rstrip("=")
 
 
-def _read_place(text: str) -> Place:
+def _read_place(text: str) -> AuditPosition:
     try:
-        return msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Place)
+        return msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=AuditPosition)
     except (ValueError, msgspec.MsgspecError) as error:
         raise Refused(INVALID_PARAMETER, "after is no place in this list.") from error

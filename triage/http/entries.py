@@ -28,7 +28,7 @@ from triage.log.view import View
 from triage.problems import FORBIDDEN, WRONG_PROFESSION, Problem, Refused
 from triage.service import Service
 from triage.store.log.append import Appended
-from triage.store.log.incidents import Shown
+from triage.store.log.incidents import ServedEntry
 from triage.store.log.quarantine import Refusal
 
 _PROFESSIONS: dict[type[Any], str] = {Officer: "police", Intent: "police", Nurse: "nurse", Paramedic: "paramedic"}
@@ -137,7 +137,7 @@ async def get_entries(asked: Asked) -> Answer:
     return in_json({"entries": [_listed(one, changes.get(one.held.id, []), actor) for one in shown]})
 
 
-def _changes(shown: list[Shown]) -> dict[UUID, list[dict[str, Any]]]:
+def _changes(shown: list[ServedEntry]) -> dict[UUID, list[dict[str, Any]]]:
     """What amends or withdraws each entry, in the order of the log."""
     changes: dict[UUID, list[dict[str, Any]]] = {}
     for one in shown:
@@ -148,7 +148,7 @@ def _changes(shown: list[Shown]) -> dict[UUID, list[dict[str, Any]]]:
     return changes
 
 
-def _listed(one: Shown, changes: list[dict[str, Any]], actor: Actor) -> dict[str, Any]:
+def _listed(one: ServedEntry, changes: list[dict[str, Any]], actor: Actor) -> dict[str, Any]:
     """Notices are its author's alone: they rest on what she may see, and could tell others what they may not."""
     held = one.held
     return _content(one) | {
@@ -168,7 +168,7 @@ def _listed(one: Shown, changes: list[dict[str, Any]], actor: Actor) -> dict[str
     }
 
 
-def _content(one: Shown) -> dict[str, Any]:
+def _content(one: ServedEntry) -> dict[str, Any]:
     """The content as redacted, with the texts that were left in place of their markers."""
     content: dict[str, Any] = msgspec.to_builtins(one.held.entry)
     texts = msgspec.json.decode(one.secrets, type=dict[str, str]) if one.secrets else {}

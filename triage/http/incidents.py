@@ -25,7 +25,7 @@ from triage.http.messages import (
 from triage.log.entries import ShortText, Time
 from triage.log.view import Status
 from triage.problems import INVALID_PARAMETER, Refused
-from triage.store.log.incidents import Place, Wanted
+from triage.store.log.incidents import IncidentFilter, IncidentPosition
 
 FILTERS = ("status", "area", "log_ref", "from", "to", "flag")
 DEFAULT_PAGE = 50
@@ -37,7 +37,7 @@ async def list_incidents(asked: Asked) -> Answer:
     require_acceptable(asked.scope, "application/json")
     actor = await asked.actor("incidents.read")
     values = query(asked.scope, *FILTERS, "limit", "after")
-    wanted = Wanted(
+    wanted = IncidentFilter(
         status=a_text(values, "status", Status),
         area=_area(values.get("area")),
         log_ref=a_text(values, "log_ref", ShortText),
@@ -75,13 +75,13 @@ def _area(code: str | None) -> str | None:
     return code
 
 
-def _write_place(place: Place) -> str:
+def _write_place(place: IncidentPosition) -> str:
     return urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
 
 
-def _read_place(text: str) -> Place:
+def _read_place(text: str) -> IncidentPosition:
     try:
         place = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=tuple[Time, UUID])
     except (ValueError, msgspec.MsgspecError) as error:
         raise Refused(INVALID_PARAMETER, "after is no place in this list.") from error
-    return Place(*place)
+    return IncidentPosition(*place)

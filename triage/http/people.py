@@ -74,5 +74,5 @@ async def _searching(asked: Asked) -> Actor:
     require_acceptable(asked.scope, "application/json")
     actor = await asked.actor("people.match")
     most = asked.service.settings.match_per_hour
-    await sign_in.limit(asked.service.database, "people", actor.account.bytes, most, HOUR)
+    await sign_in.count_attempt(asked.service.database, "people", actor.account.bytes, most, HOUR)
     return actor

@@ -12,13 +12,13 @@ from triage.log.append_decision import Item
 from triage.log.canonical import canonical
 from triage.log.decode import decode
 from triage.problems import ENTRY_CONFLICT, FORBIDDEN, Problem, Refused
-from triage.store.log.quarantine import Quarantined
+from triage.store.log.quarantine import QuarantineItem
 
 
 class QuarantineList(Struct, frozen=True):
     """What waits, oldest first."""
 
-    items: list[Quarantined]
+    items: list[QuarantineItem]
 
 
 class Discarded(Struct, frozen=True):

@@ -56,8 +56,8 @@ from triage.problems import (
 from triage.store import audit
 from triage.store.access import sign_in
 from triage.store.log import review_lists
-from triage.store.log.incidents import Place
-from triage.store.log.quarantine import Quarantined
+from triage.store.log.incidents import IncidentPosition
+from triage.store.log.quarantine import QuarantineItem
 from triage.store.summaries import publications
 from triage.summaries import comparison, editions
 from triage.summaries import pages as summary_pages
@@ -111,8 +111,8 @@ async def post_sign_in(visit: Visit) -> Answer:
     onward = leads_on(sent.get("to"))
     database, code = visit.service.database, sent.get("code", "")
     most = visit.service.settings.enrol_attempts_per_hour
-    await sign_in.limit(database, "review/address", visit.address(), most * 5, HOUR)
-    await sign_in.limit(database, "review/code", review_lists.code_digest(code), most, HOUR)
+    await sign_in.count_attempt(database, "review/address", visit.address(), most * 5, HOUR)
+    await sign_in.count_attempt(database, "review/code", review_lists.code_digest(code), most, HOUR)
     try:
         actor = await review_lists.use_code(database, code)
     except Refused:
@@ -202,9 +202,9 @@ async def today(visit: Visit) -> Answer:
     actor, now = await visit.reader(), visit.now
     service = visit.service
     zone = (await publications.team(service.database, actor.team_id)).calendar.zone
-    views = await review_lists.needing_action(service.database, service.incidents, actor, now)
-    alone = await review_lists.alone(service.database, service.incidents, actor, now)
-    of_nobody = await review_lists.of_nobody(service.database, service.incidents, actor, now)
+    views = await review_lists.list_needing_action(service.database, service.incidents, actor, now)
+    alone = await review_lists.list_unlinked(service.database, service.incidents, actor, now)
+    of_nobody = await review_lists.list_without_person(service.database, service.incidents, actor, now)
     sections = [*incidents.needs(views, zone, now), *incidents.unlinked(alone, of_nobody, zone, now)]
     shown = {card.id for section in sections for card in section.cards}
     if shown:
@@ -225,7 +225,7 @@ async def chase(visit: Visit) -> Answer:
     service = visit.service
     zone = (await publications.team(service.database, actor.team_id)).calendar.zone
     after = _read_place(values["after"]) if "after" in values else None
-    views, following = await review_lists.without_outcome(service.database, service.incidents, actor, after, now)
+    views, following = await review_lists.list_awaiting_outcome(service.database, service.incidents, actor, after, now)
     groups: dict[str, list[incidents.Card]] = {}
     for view in views:
         groups.setdefault(incidents.waiting(view, now), []).append(incidents.card(view, zone, now))
@@ -237,13 +237,15 @@ async def chase(visit: Visit) -> Answer:
     )
 
 
-def _write_place(place: Place) -> str:
+def _write_place(place: IncidentPosition) -> str:
     return urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
 
 
-def _read_place(text: str) -> Place:
+def _read_place(text: str) -> IncidentPosition:
     try:
-        return Place(*msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=tuple[Time, UUID]))
+        return IncidentPosition(
+            *msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=tuple[Time, UUID])
+        )
     except (ValueError, msgspec.MsgspecError) as error:
         raise Refused(INVALID_PARAMETER, "after is no place in this list.") from error
 
@@ -257,7 +259,7 @@ async def incident(visit: Visit) -> Answer:
     _, seen = await service.incidents.one(actor, incident_id, now)
     view = msgspec.json.decode(seen.body, type=View)
     listed = msgspec.json.decode((await entries.get_entries(visit)).body)["entries"]
-    names = await review_lists.names(service.database, actor, [UUID(one["author"]) for one in listed])
+    names = await review_lists.names_of_colleagues(service.database, actor, [UUID(one["author"]) for one in listed])
     return visit.page(
         "incident.html",
         card=incidents.card(view, zone, now),
@@ -289,8 +291,8 @@ async def queue(visit: Visit) -> Answer:
     done = query(visit.scope, "done").get("done", "")
     service = visit.service
     zone = (await publications.team(service.database, actor.team_id)).calendar.zone
-    pairs = await review_lists.likely_duplicates(service.database, service.incidents, actor, now)
-    views = await review_lists.needing_action(service.database, service.incidents, actor, now)
+    pairs = await review_lists.list_likely_duplicates(service.database, service.incidents, actor, now)
+    views = await review_lists.list_needing_action(service.database, service.incidents, actor, now)
     differing = [view for view in views if any(flag.startswith("conflict:") for flag in view.flags)]
     conflicts = []
     for view in differing[:CONFLICTS]:
@@ -309,7 +311,7 @@ async def queue(visit: Visit) -> Answer:
     )
 
 
-async def _queue_item(visit: Visit, actor: Actor, item: Quarantined, zone: Any) -> QueueItem:
+async def _queue_item(visit: Visit, actor: Actor, item: QuarantineItem, zone: Any) -> QueueItem:
     sent = msgspec.json.decode(item.entry)
     content = sent if isinstance(sent, dict) else {"sent": str(sent)}
     stored = await _stored(visit, actor, content) if item.problem.code == ENTRY_CONFLICT.code else {}
@@ -471,7 +473,7 @@ async def _editions(visit: Visit, actor: Actor, kind: PeriodKind, name: str, edi
         shown = [one for one in found if edition is None or one.edition <= edition][-figures.COMPARED :]
         if not shown or edition not in (None, shown[-1].edition):
             raise Refused(EDITION_NOT_FOUND)
-        await audit.note(connection, actor, "consultation", f"summary {kind} {name} internal")
+        await audit.record(connection, actor, "consultation", f"summary {kind} {name} internal")
     return shown
 
 
@@ -491,7 +493,7 @@ async def trends(visit: Visit) -> Answer:
             failed = None if body else await publications.find_failed(connection, actor.team_id, kind, one.period)
             found += [editions.decode(body)] if body else [failed] if failed else []
         if found:
-            await audit.note(connection, actor, "consultation", f"review/trends {kind}")
+            await audit.record(connection, actor, "consultation", f"review/trends {kind}")
     periods = [(one.period, f"/review/summaries/{kind}/{one.period}") for one in found]
     return visit.page("trends.html", by=by, periods=periods, trends=figures.trends(found))
 
@@ -515,7 +517,7 @@ async def compare(visit: Visit) -> Answer:
         connection.transaction(isolation="repeatable_read"),
     ):
         report = await publications.compare(connection, team, before, after, visit.now)
-        await audit.note(connection, actor, "consultation", f"review/compare {before.name} {after.name}")
+        await audit.record(connection, actor, "consultation", f"review/compare {before.name} {after.name}")
     return visit.page(
         "compare.html",
         first=first,

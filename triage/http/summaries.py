@@ -99,7 +99,7 @@ async def get_summary(asked: Asked) -> Answer:
             body = await _without_edition(connection, actor, kind, period, edition, form)
         operation: audit.Operation = "disclosure" if actor.partner_id else "consultation"
         recipient = str(actor.partner_id) if actor.partner_id else None
-        await audit.note(connection, actor, operation, f"summary {kind} {period} {form}", recipient=recipient)
+        await audit.record(connection, actor, operation, f"summary {kind} {period} {form}", recipient=recipient)
     if media_type != JSON:
         team = await publications.team(database, actor.team_id)
         zone = team.calendar.zone

@@ -108,9 +108,9 @@ async def post_sync(asked: Asked) -> Answer:
             await service.clocks.measured(actor, skew_ms)
         if revoked:
             return await _hand_over(service, actor, entries, skew_ms, now)
-        since = cursor.read(request.cursor) if request.cursor else None
+        since = cursor.decode(request.cursor) if request.cursor else None
         if since is not None and (entries or since.stage == "time"):
-            await pull.check(service.database, actor, since)
+            await pull.check_cursor(service.database, actor, since)
         results = await _take(asked, actor, entries, skew_ms) if entries else []
         if results is None:
             return await _hand_over(service, actor, entries, skew_ms, now)
@@ -122,7 +122,7 @@ async def post_sync(asked: Asked) -> Answer:
         results=results,
         incidents=[Raw(body) for body in pulled.incidents],
         gone=pulled.gone,
-        cursor=cursor.write(pulled.cursor),
+        cursor=cursor.encode(pulled.cursor),
         more=pulled.more,
         server_time=now,
     )
@@ -216,7 +216,7 @@ async def post_held(asked: Asked) -> Answer:
     request = decode_as(HeldRequest, await asked.body())
     if len(request.ids) > asked.service.settings.held_limit:
         raise Refused(TOO_MANY_ITEMS)
-    held = await pull.held(asked.service.database, actor, request.ids)
+    held = await pull.held_ids(asked.service.database, actor, request.ids)
     return in_json(
         HeldAnswer([one for one in request.ids if one in held], [one for one in request.ids if one not in held])
     )

@@ -67,7 +67,7 @@ class Visit(Asked):
         session = sessions.opened(self.key, SESSION, self.cookie(SESSION), Session)
         if session is None or not sessions.lives(session, self.now):
             raise SignedOut
-        actor = await review_lists.standing(self.service.database, session.team_id, session.staff_id)
+        actor = await review_lists.find_account(self.service.database, session.team_id, session.staff_id)
         if actor is None or actor.stamp != session.stamp or not review_lists.may_review(actor):
             raise SignedOut
         self.session = session

@@ -25,7 +25,7 @@ async def seal_forever(database: Database) -> None:
             if loop.time() >= months_at:
                 await audit.prepare_months(database)
                 months_at = loop.time() + MONTHS_EVERY_S
-            await audit.seal(database)
+            await audit.extend_chain(database)
         except (*UNREACHABLE, asyncpg.PostgresError) as error:
             logger.error("audit_not_sealed", exc_info=error)
         await asyncio.sleep(EVERY_S)

@@ -8,5 +8,5 @@ from triage.store.log import quarantine
 async def tidy(database: Database, quarantine_days: int) -> None:
     """Let everything go whose time is over, by the database's clock. Any number of replicas may."""
     await sign_in.forget_attempts(database)
-    for team_id in await sign_in.teams(database):
+    for team_id in await sign_in.list_teams(database):
         await quarantine.expire(database, team_id, quarantine_days)

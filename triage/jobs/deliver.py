@@ -78,11 +78,11 @@ async def _deliver(database: Database, team_id: UUID, sender: Sender, now: datet
     made = 0
     async with database.team(team_id) as connection:
         while True:
-            async with outbox.taken(connection, team_id, now) as message:
+            async with outbox.take_due(connection, team_id, now) as message:
                 if message is None:
                     return made
                 outcome = await _attempt(sender, message, now)
-                await outbox.settle(connection, team_id, message, outcome, now)
+                await outbox.record_outcome(connection, team_id, message, outcome, now)
             ATTEMPTS.labels(message.destination.channel, outcome.split("_")[0]).inc()
             made += 1
 

@@ -28,7 +28,7 @@ async def journal_forever(database: Database, publications: PublicationWriter, a
     anchors_at = loop.time()
     while True:
         try:
-            teams = await sign_in.teams(database)
+            teams = await sign_in.list_teams(database)
             for team_id in teams:
                 await publications.write(team_id)
             if loop.time() >= anchors_at:

@@ -24,7 +24,7 @@ EVERY_S: Final = 3600
 async def keep(database: Database, owner_url: str, retention: Retention, applied: bool, now: datetime) -> None:
     """Run what was not run today. A failure is logged, and tried again; any number of replicas may call it."""
     try:
-        for team_id in await sign_in.teams(database):
+        for team_id in await sign_in.list_teams(database):
             async with as_owner(owner_url, team_id) as connection:
                 found = await retention.run_once_a_day(connection, team_id, now, not applied)
             if found is not None:

@@ -13,7 +13,7 @@ from triage.log.effective import out_of_force
 from triage.log.entries import Held
 from triage.log.view import View
 from triage.pages import words
-from triage.store.log.review_lists import Pair, Unlinked
+from triage.store.log.review_lists import LikelyPair, Unlinked
 
 Terms = tuple[tuple[str, str], ...]
 SOON: Final = timedelta(hours=3)
@@ -284,7 +284,9 @@ def waiting(view: View, now: datetime) -> str:
     return f"Over {step} hours" if step else "12 hours or less"
 
 
-def suggestions(pairs: Iterable[Pair], zone: ZoneInfo, now: datetime, new_id: Callable[[], UUID]) -> list[Suggestion]:
+def suggestions(
+    pairs: Iterable[LikelyPair], zone: ZoneInfo, now: datetime, new_id: Callable[[], UUID]
+) -> list[Suggestion]:
     """Likely duplicates with both sides, each with the id of the entry that a decision will be."""
     return [
         Suggestion(card(one, zone, now), card(other, zone, now), tuple(_compared(one, other, zone)), new_id())

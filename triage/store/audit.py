@@ -39,7 +39,7 @@ SEALER_ROLE: Final = "triage_sealer"
 _encode = msgspec.json.Encoder().encode
 
 
-class Record(Struct, frozen=True, kw_only=True):
+class AuditedOperation(Struct, frozen=True, kw_only=True):
     """One operation. `ids` are the records it touched, `query` is the kind of request, `recipient` to whom it went."""
 
     at: datetime
@@ -65,7 +65,7 @@ class Reader(Struct, frozen=True):
     last_at: datetime
 
 
-class Place(msgspec.Struct, frozen=True, array_like=True):
+class AuditPosition(msgspec.Struct, frozen=True, array_like=True):
     """Where a page of the list ends."""
 
     at: datetime
@@ -73,7 +73,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     query: str
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class AuditFilter(Struct, frozen=True, kw_only=True):
     """What of the audit is asked for."""
 
     person: UUID | None = None
@@ -84,7 +84,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     operation: str | None = None
 
 
-async def note(
+async def record(
     connection: Connection,
     actor: Actor,
     operation: Operation,
@@ -109,7 +109,7 @@ async def note(
     )
 
 
-async def note_owner(
+async def record_by_owner(
     connection: Connection,
     team_id: UUID,
     operation: Operation,
@@ -123,10 +123,10 @@ async def note_owner(
     await connection.execute(SQL.note, team_id, operation, None, "owner", None, query, list(ids), recipient, detail)
 
 
-async def note_refusal(database: Database, actor: Actor, query: str, ids: Sequence[UUID], code: str) -> None:
+async def record_refusal(database: Database, actor: Actor, query: str, ids: Sequence[UUID], code: str) -> None:
     """Record a refusal in a transaction of its own: that of the request is gone."""
     async with database.team(actor.team_id) as connection:
-        await note(connection, actor, "refusal", query, ids, detail=code)
+        await record(connection, actor, "refusal", query, ids, detail=code)
 
 
 async def note_sign_in(
@@ -138,14 +138,14 @@ async def note_sign_in(
         await connection.execute(SQL.note, team, "access", staff_id, None, device_id, "sign_in", [], None, code)
 
 
-async def note_device(connection: Connection, team_id: UUID, staff_id: UUID, device_id: UUID, query: str) -> None:
+async def record_by_device(connection: Connection, team_id: UUID, staff_id: UUID, device_id: UUID, query: str) -> None:
     """Record what somebody did who has no actor yet: enrol a device."""
     await connection.execute(SQL.note, team_id, "access", staff_id, None, device_id, query, [device_id], None, None)
 
 
 async def page(
-    database: Database, actor: Actor, wanted: Wanted, after: Place | None, limit: int
-) -> tuple[list[Record], Place | None]:
+    database: Database, actor: Actor, wanted: AuditFilter, after: AuditPosition | None, limit: int
+) -> tuple[list[AuditedOperation], AuditPosition | None]:
     """A page of the list, newest first, and where the next one begins."""
     async with _acting(database, AUDITOR_ROLE, actor.team_id) as connection:
         rows = await connection.fetch(
@@ -162,9 +162,9 @@ async def page(
             after and after.query,
             limit + 1,
         )
-    found = [Record(**row) for row in rows[:limit]]
+    found = [AuditedOperation(**row) for row in rows[:limit]]
     last = found[-1] if len(rows) > limit else None
-    return found, Place(last.at, last.n, last.query) if last else None
+    return found, AuditPosition(last.at, last.n, last.query) if last else None
 
 
 async def readers(database: Database, actor: Actor, incident_id: UUID) -> list[Reader]:
@@ -173,7 +173,7 @@ async def readers(database: Database, actor: Actor, incident_id: UUID) -> list[R
         return [Reader(*row) for row in await connection.fetch(SQL.readers, actor.team_id, incident_id)]
 
 
-async def seal(database: Database) -> int:
+async def extend_chain(database: Database) -> int:
     """Chain what is not chained yet, of every team; the number of rows sealed. Any number of processes may call it."""
     sealed = 0
     async with database.no_team() as connection:

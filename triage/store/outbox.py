@@ -150,7 +150,7 @@ async def children_at_stations(connection: Connection, team_id: UUID, now: datet
 
 
 @asynccontextmanager
-async def taken(connection: Connection, team_id: UUID, now: datetime) -> AsyncIterator[Message | None]:
+async def take_due(connection: Connection, team_id: UUID, now: datetime) -> AsyncIterator[Message | None]:
     """One due message, held by a transaction as long as the block lasts; None where nothing is due.
 
     A process that dies in the block leaves the message due: it may be delivered twice, never lost. Receivers know a
@@ -173,7 +173,7 @@ def _message(row: asyncpg.Record) -> Message:
     )
 
 
-async def settle(connection: Connection, team_id: UUID, message: Message, outcome: str, now: datetime) -> None:
+async def record_outcome(connection: Connection, team_id: UUID, message: Message, outcome: str, now: datetime) -> None:
     """Record an attempt, and what was delivered as a disclosure. A failed attempt is repeated after a pause that grows
     to a day; after the last the message is dead, and so is at once one to a disabled destination.
     """
@@ -195,7 +195,7 @@ async def _note_disclosure(connection: Connection, team_id: UUID, message: Messa
     shown = to.address if to.channel == "email" else urlsplit(to.address).hostname
     topic, *rest = message.key.split()
     incidents = [UUID(rest.pop(0))] if topic == "alert" else []
-    await audit.note_owner(
+    await audit.record_by_owner(
         connection,
         team_id,
         "disclosure",

@@ -244,7 +244,7 @@ def actor_of(row: asyncpg.Record) -> Actor:
     )
 
 
-async def limit(database: Database, what: str, who: bytes, most: int, window: timedelta) -> None:
+async def count_attempt(database: Database, what: str, who: bytes, most: int, window: timedelta) -> None:
     """Count an attempt. Raises Refused (429) past `most` in a window, in all processes together.
 
     `who` is already a keyed or plain digest: no address or name is stored.
@@ -263,13 +263,13 @@ async def forget_attempts(database: Database) -> None:
         await connection.execute(SQL.forget_attempts)
 
 
-async def teams(database: Database) -> list[UUID]:
+async def list_teams(database: Database) -> list[UUID]:
     """Every team, for work that is done for each in turn."""
     async with database.no_team() as connection:
         return [row["team_id"] for row in await connection.fetch(SQL.teams)]
 
 
-async def team(database: Database, team_id: UUID) -> Team:
+async def find_team(database: Database, team_id: UUID) -> Team:
     """The team. It exists: an actor names it."""
     async with database.team(team_id) as connection:
         row = await connection.fetchrow(SQL.team, team_id)
@@ -277,7 +277,7 @@ async def team(database: Database, team_id: UUID) -> Team:
     return Team(row["team_id"], row["name"], row["zone"], row["day_start_hour"])
 
 
-async def staff(database: Database, actor: Actor) -> Staff:
+async def find_staff(database: Database, actor: Actor) -> Staff:
     """The actor's own account. Raises Refused (404) for a partner, who has none."""
     async with database.team(actor.team_id) as connection:
         row = await connection.fetchrow(SQL.staff, actor.team_id, actor.account)
@@ -298,7 +298,7 @@ async def issue_code(database: Database, actor: Actor, staff_id: UUID) -> Enrolm
         actor.require(ENROL[row["side"]])
         if not actor.verbs.issuperset(row["verbs"]):
             raise Refused(FORBIDDEN, "The account holds verbs that you lack.")
-        await audit.note(connection, actor, "access", "enrolment", [staff_id])
+        await audit.record(connection, actor, "access", "enrolment", [staff_id])
         return await _store_code(connection, actor.team_id, staff_id, actor.account)
 
 
@@ -343,7 +343,7 @@ async def enrol(database: Database, code: str, name: str) -> Enrolled:
             raise Refused(CODE_EXPIRED)
         await connection.execute(SQL.add_device, found["team_id"], device_id, found["staff_id"], name)
         await connection.execute(SQL.add_token, token_hash(token), found["team_id"], device_id, None)
-        await audit.note_device(connection, found["team_id"], found["staff_id"], device_id, "device")
+        await audit.record_by_device(connection, found["team_id"], found["staff_id"], device_id, "device")
     return Enrolled(device_id, token, Staff(row["staff_id"], row["name"], row["role"], row["profession"]))
 
 
@@ -354,11 +354,11 @@ async def renew_token(database: Database, actor: Actor, device_id: UUID) -> str:
     token = new_token()
     async with database.team(actor.team_id) as connection, connection.transaction():
         await connection.execute(SQL.add_token, token_hash(token), actor.team_id, device_id, None)
-        await audit.note(connection, actor, "access", "device/token", [device_id])
+        await audit.record(connection, actor, "access", "device/token", [device_id])
     return token
 
 
-async def devices(database: Database, actor: Actor) -> list[Device]:
+async def list_devices(database: Database, actor: Actor) -> list[Device]:
     """The devices the actor may manage, or for others the actor's own, the latest seen first. Logs the reading."""
     every = "devices.manage" in actor.verbs
     async with database.team(actor.team_id) as connection, connection.transaction():
@@ -366,7 +366,7 @@ async def devices(database: Database, actor: Actor) -> list[Device]:
             SQL.devices, actor.team_id, None if every else actor.account, actor.side if every else None
         )
         if rows:
-            await audit.note(connection, actor, "consultation", "devices", [row["id"] for row in rows])
+            await audit.record(connection, actor, "consultation", "devices", [row["id"] for row in rows])
     return [Device(**row) for row in rows]
 
 
@@ -375,7 +375,7 @@ async def rename_device(database: Database, actor: Actor, device_id: UUID, name:
     async with database.team(actor.team_id) as connection, connection.transaction():
         await _manageable(connection, actor, device_id)
         await connection.execute(SQL.rename_device, actor.team_id, device_id, name)
-        await audit.note(connection, actor, "alteration", "device/name", [device_id])
+        await audit.record(connection, actor, "alteration", "device/name", [device_id])
 
 
 async def _manageable(connection: Connection, actor: Actor, device_id: UUID) -> None:
@@ -399,6 +399,6 @@ async def revoke_device(
         await _manageable(connection, actor, device_id)
         done = await connection.fetchval(SQL.revoke_device, actor.team_id, device_id, actor.account)
         if done:
-            await audit.note(connection, actor, "alteration", "device/revoke", [device_id])
+            await audit.record(connection, actor, "alteration", "device/revoke", [device_id])
             await asyncio.to_thread(remember)
     return "revoked" if done else "already"

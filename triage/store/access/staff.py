@@ -67,7 +67,7 @@ async def add_staff(connection: asyncpg.Connection, team_id: UUID, new: NewStaff
         SQL.add_staff, team_id, new.staff_id, new.name, new.role, new.profession, new.issuer, new.subject
     )
     if done.endswith(" 1"):
-        await audit.note_owner(connection, team_id, "alteration", "staff/add", [new.staff_id], detail=new.role)
+        await audit.record_by_owner(connection, team_id, "alteration", "staff/add", [new.staff_id], detail=new.role)
 
 
 async def list_staff(connection: asyncpg.Connection, team_id: UUID) -> list[ListedStaff]:
@@ -78,7 +78,7 @@ async def list_staff(connection: asyncpg.Connection, team_id: UUID) -> list[List
 async def disable_staff(connection: asyncpg.Connection, team_id: UUID, staff_id: UUID) -> list[UUID]:
     """End somebody's access at once; the devices that were revoked with it."""
     revoked = [row["device_id"] for row in await connection.fetch(SQL.disable_staff, team_id, staff_id)]
-    await audit.note_owner(connection, team_id, "alteration", "staff/disable", [staff_id, *revoked])
+    await audit.record_by_owner(connection, team_id, "alteration", "staff/disable", [staff_id, *revoked])
     return revoked
 
 

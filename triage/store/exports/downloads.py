@@ -154,7 +154,7 @@ async def record_download(
         await connection.execute(SQL.move_ledger_head, actor.team_id, n, pull.at, link)
         query = f"export {dataset} {period} {found.edition} {stored.name}"
         ids = [found.release_id, agreement.agreement_id]
-        await audit.note(connection, actor, "disclosure", query, ids, recipient=str(actor.partner_id))
+        await audit.record(connection, actor, "disclosure", query, ids, recipient=str(actor.partner_id))
 
 
 def _columns(pull: Download) -> tuple[Any, ...]:

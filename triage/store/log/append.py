@@ -238,9 +238,9 @@ class Log:
     ) -> bool:
         """Swap the head and write; False when another process was faster."""
         await self._assign_keys(added)
-        entries, head = rows.of_entries(team_id, read, added)
+        entries, head = rows.entry_rows(team_id, read, added)
         seq = added[-1].held.seq
-        folded = rows.of_incidents(read, groups, added)
+        folded = rows.incident_rows(read, groups, added)
         linked = [group for group in groups if append_decision.changes_people(group, read)]
         pairs = await duplicates.changes(connection, team_id, read, groups, added)
         swap = (

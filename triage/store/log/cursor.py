@@ -39,7 +39,7 @@ class Cursor(Struct, frozen=True):
     place: UUID = NOWHERE
 
 
-def write(cursor: Cursor) -> str:
+def encode(cursor: Cursor) -> str:
     """The cursor as a phone gets it."""
     packed = _LAYOUT.pack(
         _VERSION,
@@ -53,7 +53,7 @@ def write(cursor: Cursor) -> str:
     return urlsafe_b64encode(packed + zlib.crc32(packed).to_bytes(4, "big")).decode().rstrip("=")
 
 
-def read(text: str) -> Cursor:
+def decode(text: str) -> Cursor:
     """The cursor again. Raises Refused (400) for what no answer of this service ever held."""
     try:
         raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -31,7 +31,7 @@ class Likeness(NamedTuple):
     sex: str | None
 
 
-class Change(NamedTuple):
+class Suggestion(NamedTuple):
     """`id` gets, or loses, the suggestion that `other` is the same incident."""
 
     id: UUID
@@ -41,7 +41,7 @@ class Change(NamedTuple):
 
 async def changes(
     connection: Connection, team_id: UUID, read: Read, groups: Sequence[Group], added: Sequence[Addition]
-) -> list[Change]:
+) -> list[Suggestion]:
     """Which suggestions this append makes and takes back, on both sides; each group gets its own."""
     linked = {one.held.entry.incident_id for one in added if isinstance(one.held.entry, LINKS)}
     looking = [group for group in groups if _may_differ(group, read, linked)]
@@ -55,9 +55,9 @@ async def changes(
             row = read.rows.get((i, False))
             before = set(row.duplicates) if row else set()
             now = set(group.duplicates) if i == group.root else set()
-            one_side += [Change(i, other, True) for other in now - before]
-            one_side += [Change(i, other, False) for other in before - now]
-    return list(dict.fromkeys(one_side + [Change(c.other, c.id, c.joins) for c in one_side]))
+            one_side += [Suggestion(i, other, True) for other in now - before]
+            one_side += [Suggestion(i, other, False) for other in before - now]
+    return list(dict.fromkeys(one_side + [Suggestion(c.other, c.id, c.joins) for c in one_side]))
 
 
 async def _find(connection: Connection, team_id: UUID, looking: Sequence[Group]) -> dict[UUID, list[UUID]]:

@@ -35,7 +35,7 @@ _encode = msgspec.json.Encoder().encode
 _events = msgspec.json.Decoder(tuple[PersonEvent, ...])
 
 
-class Row(NamedTuple):
+class IncidentVersion(NamedTuple):
     """Which of an incident's two rows an actor reads, and where it last changed."""
 
     root: UUID
@@ -43,14 +43,14 @@ class Row(NamedTuple):
     seq: int
 
 
-class Place(NamedTuple):
+class IncidentPosition(NamedTuple):
     """Where a page of the list ends."""
 
     occurred_at: datetime
     id: UUID
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class IncidentFilter(Struct, frozen=True, kw_only=True):
     """What of the incident list is asked for."""
 
     status: str | None = None
@@ -59,11 +59,11 @@ class Wanted(Struct, frozen=True, kw_only=True):
     since: datetime | None = None
     until: datetime | None = None
     flag: str | None = None
-    after: Place | None = None
+    after: IncidentPosition | None = None
     limit: int = 50
 
 
-class Shown(Struct, frozen=True):
+class ServedEntry(Struct, frozen=True):
     """An entry in the list of an incident's entries, with its place in the chain."""
 
     held: Held
@@ -72,7 +72,7 @@ class Shown(Struct, frozen=True):
     secrets: bytes | None
 
 
-class Seen(NamedTuple):
+class ServedView(NamedTuple):
     """A view as served, and from when to when it is what it is."""
 
     body: bytes
@@ -82,12 +82,12 @@ class Seen(NamedTuple):
     until: datetime | None
 
 
-def eyes(actor: Actor) -> str:
+def audience_code(actor: Actor) -> str:
     """How SQL decides which rows the actor reads."""
     return "police" if actor.side == "police" else f"health_{actor.level}"
 
 
-def audience(actor: Actor) -> Audience:
+def audience_of(actor: Actor) -> Audience:
     """How fields are decided for the actor. Raises Refused (404) for one who sees no incidents."""
     if actor.side is None or actor.level == "office":
         raise Refused(NOT_FOUND)
@@ -100,14 +100,14 @@ class Incidents:
     def __init__(self, database: Database, keys: KeyStore) -> None:
         self._database = database
         self._keys = keys
-        self._views: dict[tuple[Any, ...], OrderedDict[Row, Seen]] = {}
+        self._views: dict[tuple[Any, ...], OrderedDict[IncidentVersion, ServedView]] = {}
 
     async def of_group(self, actor: Actor, group: Group, now: datetime) -> Raw:
         """The incident as this actor may see it right after an append, as JSON; `null` where nothing may be seen.
 
         Authors whose entries went into the same append, and who see the same, share one.
         """
-        whom = audience(actor)
+        whom = audience_of(actor)
         key = (whom.side, whom.level, blind(whom, group.full.judged_by))
         if key not in group.served:
             group.served[key] = _encode(_after_append(group, whom, now))
@@ -118,9 +118,11 @@ class Incidents:
                 )
         return Raw(group.served[key])
 
-    async def seen(self, connection: Connection, actor: Actor, rows: Iterable[Row], now: datetime) -> dict[UUID, Seen]:
+    async def seen(
+        self, connection: Connection, actor: Actor, rows: Iterable[IncidentVersion], now: datetime
+    ) -> dict[UUID, ServedView]:
         """The incidents of these rows as the actor may see them, by id."""
-        found: dict[UUID, Seen] = {}
+        found: dict[UUID, ServedView] = {}
         missing = []
         views = self._views_for(actor)
         for row in rows:
@@ -133,29 +135,31 @@ class Incidents:
             found |= await self._make(connection, actor, missing, now)
         return found
 
-    def _views_for(self, actor: Actor) -> OrderedDict[Row, Seen]:
+    def _views_for(self, actor: Actor) -> OrderedDict[IncidentVersion, ServedView]:
         """What is remembered for those who see the same of this team: the row says the rest."""
         return self._views.setdefault((actor.team_id, actor.side, actor.level), OrderedDict())
 
-    async def _make(self, connection: Connection, actor: Actor, rows: Sequence[Row], now: datetime) -> dict[UUID, Seen]:
+    async def _make(
+        self, connection: Connection, actor: Actor, rows: Sequence[IncidentVersion], now: datetime
+    ) -> dict[UUID, ServedView]:
         roots = [row.root for row in rows]
         material = await _material(connection, actor.team_id, roots)
         if actor.side == "health" and actor.level == "lead" and (told := [r.root for r in rows if not r.blind]):
             await connection.execute(SQL.disclose_intents, actor.team_id, actor.staff_id, actor.device_id, told)
-        whom, made = audience(actor), {}
+        whom, made = audience_of(actor), {}
         for row in rows:
             one = material[row.root]
             served = view(one.entries, one.related, whom, now, extra_flags=one.extra_flags, ids=one.ids)
             if served is None:
                 continue
             until = min((turn for turn in one.turns if turn > now), default=None)
-            made[row.root] = Seen(_encode(served), served.flags, served.status, now, until)
+            made[row.root] = ServedView(_encode(served), served.flags, served.status, now, until)
             # what an append overtook between the two statements is newer than its row says: not to be remembered
             if max(held.seq for held in one.entries) <= row.seq and (whom.side, whom.level) != ("health", "lead"):
                 _remember(self._views_for(actor), row, made[row.root])
         return made
 
-    async def one(self, actor: Actor, incident_id: UUID, now: datetime) -> tuple[Row, Seen]:
+    async def one(self, actor: Actor, incident_id: UUID, now: datetime) -> tuple[IncidentVersion, ServedView]:
         """One incident under any of its ids. Raises Refused (404) where the actor may not know of it."""
         async with self._database.team(actor.team_id) as connection:
             row = await _find(connection, actor, incident_id)
@@ -167,41 +171,45 @@ class Incidents:
     async def note(self, actor: Actor, query: str, ids: Sequence[UUID]) -> None:
         """Log that the actor consulted these incidents; to be awaited before the answer is sent (DPA 2018 s62)."""
         async with self._database.team(actor.team_id) as connection:
-            await audit.note(connection, actor, "consultation", query, ids)
+            await audit.record(connection, actor, "consultation", query, ids)
 
-    async def page(self, actor: Actor, wanted: Wanted, now: datetime) -> tuple[list[Seen], Place | None]:
+    async def page(
+        self, actor: Actor, wanted: IncidentFilter, now: datetime
+    ) -> tuple[list[ServedView], IncidentPosition | None]:
         """One page of the list, newest first, and where the next begins. The reading is logged in its transaction."""
-        served: list[tuple[Place, Seen]] = []
+        served: list[tuple[IncidentPosition, ServedView]] = []
         place, more = wanted.after, True
         async with self._database.team(actor.team_id) as connection, connection.transaction():
             while more and len(served) <= wanted.limit:
                 rows = await connection.fetch(SQL.page, *_conditions(actor, wanted, place))
                 more = len(rows) > wanted.limit
-                views = await self.seen(connection, actor, [Row(r["root"], r["blind"], r["seq"]) for r in rows], now)
+                views = await self.seen(
+                    connection, actor, [IncidentVersion(r["root"], r["blind"], r["seq"]) for r in rows], now
+                )
                 for row in rows:
-                    place = Place(row["occurred_at"], row["id"])
+                    place = IncidentPosition(row["occurred_at"], row["id"])
                     seen = views.get(row["id"])
                     if seen and (wanted.flag is None or wanted.flag in seen.flags):
                         served.append((place, seen))
             shown = served[: wanted.limit]
             if shown:
                 ids = [place.id for place, _ in shown]
-                await audit.note(connection, actor, "consultation", "list", ids)
+                await audit.record(connection, actor, "consultation", "list", ids)
         return [seen for _, seen in shown], shown[-1][0] if len(served) > wanted.limit else None
 
-    async def entries(self, actor: Actor, incident_id: UUID) -> list[Shown]:
+    async def entries(self, actor: Actor, incident_id: UUID) -> list[ServedEntry]:
         """The entries of an incident as the actor may see them, in the order of the log. Logs the reading."""
         async with self._database.team(actor.team_id) as connection, connection.transaction():
             row = await _find(connection, actor, incident_id)
             material = (await _material(connection, actor.team_id, [row.root]))[row.root]
-            visible = visible_entries(material.entries, audience(actor))
+            visible = visible_entries(material.entries, audience_of(actor))
             if not visible:
                 raise Refused(NOT_FOUND)
             chained = {
                 record["id"]: record
                 for record in await connection.fetch(SQL.chained, actor.team_id, [held.id for held in visible])
             }
-            await audit.note(connection, actor, "consultation", "entries", [row.root])
+            await audit.record(connection, actor, "consultation", "entries", [row.root])
             if not row.blind and actor.side == "health" and actor.level == "lead":
                 await connection.execute(
                     SQL.disclose_intents, actor.team_id, actor.staff_id, actor.device_id, [row.root]
@@ -218,7 +226,7 @@ def _after_append(group: Group, whom: Audience, now: datetime) -> View | None:
     return view(group.entries, group.related, whom, now, extra_flags=extra, full=group.full, ids=group.ids)
 
 
-def _remember(views: OrderedDict[Row, Seen], row: Row, seen: Seen) -> None:
+def _remember(views: OrderedDict[IncidentVersion, ServedView], row: IncidentVersion, seen: ServedView) -> None:
     views[row] = seen
     if len(views) > VIEWS_REMEMBERED:
         views.popitem(last=False)
@@ -250,20 +258,20 @@ async def _material(connection: Connection, team_id: UUID, roots: Sequence[UUID]
     return found
 
 
-async def _find(connection: Connection, actor: Actor, incident_id: UUID) -> Row:
+async def _find(connection: Connection, actor: Actor, incident_id: UUID) -> IncidentVersion:
     row = await connection.fetchrow(
-        SQL.find, actor.team_id, incident_id, eyes(actor), actor.staff_id, actor.level == "lead"
+        SQL.find, actor.team_id, incident_id, audience_code(actor), actor.staff_id, actor.level == "lead"
     )
     if row is None:
         raise Refused(NOT_FOUND)
-    return Row(row["root"], row["blind"], row["seq"])
+    return IncidentVersion(row["root"], row["blind"], row["seq"])
 
 
-def _conditions(actor: Actor, wanted: Wanted, after: Place | None) -> tuple[Any, ...]:
+def _conditions(actor: Actor, wanted: IncidentFilter, after: IncidentPosition | None) -> tuple[Any, ...]:
     moving = wanted.flag in MOVING_FLAGS
     return (
         actor.team_id,
-        eyes(actor),
+        audience_code(actor),
         actor.staff_id,
         actor.level == "lead",
         wanted.status,
@@ -279,7 +287,7 @@ def _conditions(actor: Actor, wanted: Wanted, after: Place | None) -> tuple[Any,
     )
 
 
-def _show(team_id: UUID, held: Held, row: Any, keys: dict[UUID, bytes]) -> Shown:
+def _show(team_id: UUID, held: Held, row: Any, keys: dict[UUID, bytes]) -> ServedEntry:
     """The entry with its own text unsealed; whether the reader may have it was decided by redacting."""
     secrets = None
     if row["sealed"] and row["key_ref"] in keys:
@@ -287,4 +295,4 @@ def _show(team_id: UUID, held: Held, row: Any, keys: dict[UUID, bytes]) -> Shown
             secrets = open_sealed(keys[row["key_ref"]], row["sealed"], team_id.bytes + held.id.bytes)
         except Unreadable:
             secrets = None
-    return Shown(held, row["link"], row["notices"].encode(), secrets)
+    return ServedEntry(held, row["link"], row["notices"].encode(), secrets)

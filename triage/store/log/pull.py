@@ -12,7 +12,7 @@ from triage.access.actors import Actor
 from triage.problems import CURSOR_UNKNOWN, Refused
 from triage.store.database import Connection, Database
 from triage.store.log.cursor import ANYWHERE_AFTER, Cursor
-from triage.store.log.incidents import Incidents, Row, eyes
+from triage.store.log.incidents import Incidents, IncidentVersion, audience_code
 from triage.store.statements import load
 
 SQL = load("incidents")
@@ -23,7 +23,7 @@ LINK_BYTES: Final = 8
 """How much of a chain link a cursor remembers."""
 
 
-class Pull(Struct, frozen=True):
+class PullPage(Struct, frozen=True):
     """Incidents as served (JSON), ids to let go, and where to go on; `more`: at once."""
 
     incidents: list[bytes]
@@ -32,7 +32,7 @@ class Pull(Struct, frozen=True):
     more: bool
 
 
-async def check(database: Database, actor: Actor, cursor: Cursor) -> None:
+async def check_cursor(database: Database, actor: Actor, cursor: Cursor) -> None:
     """Raises Refused (410) for a cursor of another log: a backup was restored, and others may have written since."""
     if cursor.position == 0:
         return
@@ -42,7 +42,9 @@ async def check(database: Database, actor: Actor, cursor: Cursor) -> None:
         raise Refused(CURSOR_UNKNOWN)
 
 
-async def pull(database: Database, incidents: Incidents, actor: Actor, cursor: Cursor | None, now: datetime) -> Pull:
+async def pull(
+    database: Database, incidents: Incidents, actor: Actor, cursor: Cursor | None, now: datetime
+) -> PullPage:
     """One page of what changed. The reading is logged in the statement that decides what is read.
 
     Raises Refused (410) for a cursor of another log, as `check` does before anything is taken.
@@ -58,10 +60,10 @@ async def pull(database: Database, incidents: Incidents, actor: Actor, cursor: C
         if cursor.stage == "time":
             turned, cursor = await _turned(connection, actor, cursor, now)
             changed += turned
-        held = {one.id: Row(one.id, one.blind, one.seq) for one in changed if one.held}
+        held = {one.id: IncidentVersion(one.id, one.blind, one.seq) for one in changed if one.held}
         seen = await incidents.seen(connection, actor, held.values(), now)
     gone = list(dict.fromkeys(one.id for one in changed if one.id not in held))
-    return Pull([one.body for one in seen.values()], gone, cursor, cursor.stage != "rest")
+    return PullPage([one.body for one in seen.values()], gone, cursor, cursor.stage != "rest")
 
 
 class _Changed(NamedTuple):
@@ -109,7 +111,7 @@ async def _turned(connection: Connection, actor: Actor, cursor: Cursor, now: dat
 def _whose(actor: Actor, since: int | datetime, place: UUID, now: datetime) -> tuple[Any, ...]:
     return (
         actor.team_id,
-        eyes(actor),
+        audience_code(actor),
         actor.staff_id,
         since,
         place,
@@ -121,7 +123,7 @@ def _whose(actor: Actor, since: int | datetime, place: UUID, now: datetime) -> t
     )
 
 
-async def held(database: Database, actor: Actor, ids: Sequence[UUID]) -> set[UUID]:
+async def held_ids(database: Database, actor: Actor, ids: Sequence[UUID]) -> set[UUID]:
     """Which ids are in the log, of the actor's own side: of the other side's, nothing is told."""
     async with database.team(actor.team_id) as connection:
         rows = await connection.fetch(SQL.held, actor.team_id, list(ids), actor.side == "police")

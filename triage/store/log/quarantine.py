@@ -31,7 +31,7 @@ class Refusal(Struct, frozen=True):
     skew_ms: int | None
 
 
-class Quarantined(Struct, frozen=True):
+class QuarantineItem(Struct, frozen=True):
     """An item of the queue as its side sees it."""
 
     id: UUID
@@ -41,7 +41,7 @@ class Quarantined(Struct, frozen=True):
     received_at: datetime
 
 
-class Released(Struct, frozen=True):
+class QuarantinedEntry(Struct, frozen=True):
     """An item about to be released: the entry as sent, and the actor it came from."""
 
     id: UUID
@@ -92,16 +92,16 @@ class Quarantine:
             }
             new = set(ids).intersection(kept.values())
             if new:
-                await audit.note(connection, actor, "collection", "quarantine", sorted(new))
+                await audit.record(connection, actor, "collection", "quarantine", sorted(new))
         return [digest in kept for digest in digests]
 
-    async def waiting(self, actor: Actor, side: Side) -> list[Quarantined]:
+    async def waiting(self, actor: Actor, side: Side) -> list[QuarantineItem]:
         """One side's queue, oldest first, at most `LISTED`."""
         async with self._database.team(actor.team_id) as connection:
             rows = await connection.fetch(SQL.waiting, actor.team_id, side, LISTED)
         keys = await self._keys.fetch(row["key_ref"] for row in rows)
         return [
-            Quarantined(
+            QuarantineItem(
                 row["id"],
                 _as_json(open_sealed(keys[row["key_ref"]], row["sealed"], row["id"].bytes)),
                 msgspec.json.decode(row["problem"], type=Problem),
@@ -112,7 +112,7 @@ class Quarantine:
             if row["key_ref"] in keys
         ]
 
-    async def item(self, actor: Actor, item_id: UUID) -> Released:
+    async def item(self, actor: Actor, item_id: UUID) -> QuarantinedEntry:
         """An item to settle. Raises Refused: 404 outside the team or the actor's side, 409 once settled."""
         async with self._database.team(actor.team_id) as connection:
             row = await connection.fetchrow(SQL.item, actor.team_id, item_id)
@@ -134,7 +134,7 @@ class Quarantine:
             profession=row["profession"],
             side=row["side"],
         )
-        return Released(
+        return QuarantinedEntry(
             row["id"],
             row["entry_id"],
             open_sealed(keys[row["key_ref"]], row["sealed"], row["id"].bytes),
@@ -150,7 +150,7 @@ class Quarantine:
             if await connection.fetchval(SQL.settle, actor.team_id, item_id, how, actor.account) is None:
                 raise Refused(QUARANTINE_DECIDED)
             operation: audit.Operation = "alteration" if how == "released" else "erasure"
-            await audit.note(connection, actor, operation, f"quarantine/{how}", [item_id])
+            await audit.record(connection, actor, operation, f"quarantine/{how}", [item_id])
 
 
 async def expire(database: Database, team_id: UUID, days: int) -> int:

@@ -16,7 +16,7 @@ from triage.store import audit
 from triage.store.access import sign_in
 from triage.store.access.sign_in import CODE_LENGTH, CODE_LETTERS, CODE_VALID_FOR, Enrolment
 from triage.store.database import Database
-from triage.store.log.incidents import Incidents, Place, Row, eyes
+from triage.store.log.incidents import IncidentPosition, Incidents, IncidentVersion, audience_code
 from triage.store.statements import load
 
 SQL = load("review")
@@ -33,7 +33,7 @@ RAISED: Final = ("under_18_police_station", "station_not_authorised", "power_loc
 _decode = msgspec.json.Decoder(View).decode
 
 
-class Pair(NamedTuple):
+class LikelyPair(NamedTuple):
     """Two incidents that may be one."""
 
     one: View
@@ -52,7 +52,7 @@ def may_review(actor: Actor) -> bool:
     return actor.side is not None and actor.level == "lead"
 
 
-async def standing(database: Database, team_id: UUID, staff_id: UUID) -> Actor | None:
+async def find_account(database: Database, team_id: UUID, staff_id: UUID) -> Actor | None:
     """The account as it stands now; None once it is disabled."""
     async with database.team(team_id) as connection:
         row = await connection.fetchrow(SQL.standing, team_id, staff_id)
@@ -64,7 +64,7 @@ async def issue_code(database: Database, team_id: UUID, staff_id: UUID) -> Enrol
 
     Raises Refused: 404 for nobody of this team, 403 for an account the pages are not for.
     """
-    actor = await standing(database, team_id, staff_id)
+    actor = await find_account(database, team_id, staff_id)
     if actor is None:
         raise Refused(NOT_FOUND)
     if not may_review(actor):
@@ -74,7 +74,7 @@ async def issue_code(database: Database, team_id: UUID, staff_id: UUID) -> Enrol
         expires_at = await connection.fetchval(
             sign_in.SQL.add_enrolment, code_digest(code), team_id, staff_id, None, CODE_VALID_FOR
         )
-        await audit.note_owner(connection, team_id, "access", "review/code", [staff_id])
+        await audit.record_by_owner(connection, team_id, "access", "review/code", [staff_id])
     return Enrolment(f"{code[:4]}-{code[4:8]}-{code[8:]}", expires_at)
 
 
@@ -92,7 +92,7 @@ async def use_code(database: Database, code: str) -> Actor:
         raise Refused(CODE_EXPIRED)
     async with database.team(found["team_id"]) as connection:
         staff_id = await connection.fetchval(sign_in.SQL.use_enrolment, digest)
-    actor = staff_id and await standing(database, found["team_id"], staff_id)
+    actor = staff_id and await find_account(database, found["team_id"], staff_id)
     if not actor or not may_review(actor):
         raise Refused(CODE_EXPIRED)
     return await _signed_in(database, actor)
@@ -112,7 +112,7 @@ async def of_subject(database: Database, subject: Subject) -> Actor:
 
 async def _signed_in(database: Database, actor: Actor) -> Actor:
     async with database.team(actor.team_id) as connection:
-        await audit.note(connection, actor, "access", "review/sign-in")
+        await audit.record(connection, actor, "access", "review/sign-in")
     return actor
 
 
@@ -120,32 +120,34 @@ async def end_sessions(database: Database, actor: Actor) -> None:
     """Sign the account out of the pages, everywhere."""
     async with database.team(actor.team_id) as connection, connection.transaction():
         await connection.execute(SQL.end_sessions, actor.team_id, actor.account)
-        await audit.note(connection, actor, "access", "review/sign-out")
+        await audit.record(connection, actor, "access", "review/sign-out")
 
 
-async def names(database: Database, actor: Actor, ids: list[UUID]) -> dict[UUID, str]:
+async def names_of_colleagues(database: Database, actor: Actor, ids: list[UUID]) -> dict[UUID, str]:
     """Colleagues of the actor's own side by name; the other side's are known by profession only."""
     async with database.team(actor.team_id) as connection:
         rows = await connection.fetch(SQL.names, actor.team_id, ids, actor.side)
     return {row["staff_id"]: row["name"] for row in rows}
 
 
-async def needing_action(database: Database, incidents: Incidents, actor: Actor, now: datetime) -> list[View]:
+async def list_needing_action(database: Database, incidents: Incidents, actor: Actor, now: datetime) -> list[View]:
     """Incidents that may need somebody to act, as the actor sees them, newest first."""
     async with database.team(actor.team_id) as connection:
         rows = await connection.fetch(
-            SQL.action, actor.team_id, eyes(actor), actor.staff_id, now - RECENT, list(RAISED), MOST
+            SQL.action, actor.team_id, audience_code(actor), actor.staff_id, now - RECENT, list(RAISED), MOST
         )
-        seen = await incidents.seen(connection, actor, [Row(r["root"], r["blind"], r["seq"]) for r in rows], now)
+        seen = await incidents.seen(
+            connection, actor, [IncidentVersion(r["root"], r["blind"], r["seq"]) for r in rows], now
+        )
     return [_decode(seen[row["root"]].body) for row in rows if row["root"] in seen]
 
 
-async def alone(database: Database, incidents: Incidents, actor: Actor, now: datetime) -> Unlinked:
+async def list_unlinked(database: Database, incidents: Incidents, actor: Actor, now: datetime) -> Unlinked:
     """Incidents whose entries may belong to another one."""
     return await _unlinked(database, incidents, actor, now, SQL.alone)
 
 
-async def of_nobody(database: Database, incidents: Incidents, actor: Actor, now: datetime) -> Unlinked:
+async def list_without_person(database: Database, incidents: Incidents, actor: Actor, now: datetime) -> Unlinked:
     """Incidents with no person linked."""
     return await _unlinked(database, incidents, actor, now, SQL.of_nobody)
 
@@ -153,22 +155,24 @@ async def of_nobody(database: Database, incidents: Incidents, actor: Actor, now:
 async def _unlinked(database: Database, incidents: Incidents, actor: Actor, now: datetime, statement: str) -> Unlinked:
     async with database.team(actor.team_id) as connection:
         rows = await connection.fetch(
-            statement, actor.team_id, eyes(actor), actor.staff_id, now - RECENT, UNLINKED_SHOWN
+            statement, actor.team_id, audience_code(actor), actor.staff_id, now - RECENT, UNLINKED_SHOWN
         )
-        seen = await incidents.seen(connection, actor, [Row(r["root"], r["blind"], r["seq"]) for r in rows], now)
+        seen = await incidents.seen(
+            connection, actor, [IncidentVersion(r["root"], r["blind"], r["seq"]) for r in rows], now
+        )
     views = [_decode(seen[row["root"]].body) for row in rows if row["root"] in seen]
     return Unlinked(views, rows[0]["n"] if rows else 0)
 
 
-async def without_outcome(
-    database: Database, incidents: Incidents, actor: Actor, after: Place | None, now: datetime
-) -> tuple[list[View], Place | None]:
+async def list_awaiting_outcome(
+    database: Database, incidents: Incidents, actor: Actor, after: IncidentPosition | None, now: datetime
+) -> tuple[list[View], IncidentPosition | None]:
     """A page of incidents without an outcome or an end, the longest waiting first, and where the next begins."""
     async with database.team(actor.team_id) as connection, connection.transaction():
         rows = await connection.fetch(
             SQL.chase,
             actor.team_id,
-            eyes(actor),
+            audience_code(actor),
             actor.staff_id,
             after and after.occurred_at,
             after and after.id,
@@ -176,28 +180,34 @@ async def without_outcome(
             now - CHASED_FOR,
         )
         page = rows[:CHASED]
-        seen = await incidents.seen(connection, actor, [Row(r["root"], r["blind"], r["seq"]) for r in page], now)
+        seen = await incidents.seen(
+            connection, actor, [IncidentVersion(r["root"], r["blind"], r["seq"]) for r in page], now
+        )
         found = [_decode(seen[row["root"]].body) for row in page if row["root"] in seen]
         if found:
-            await audit.note(connection, actor, "consultation", "review/chase", [view.id for view in found])
-    following = Place(page[-1]["occurred_at"], page[-1]["id"]) if len(rows) > CHASED else None
+            await audit.record(connection, actor, "consultation", "review/chase", [view.id for view in found])
+    following = IncidentPosition(page[-1]["occurred_at"], page[-1]["id"]) if len(rows) > CHASED else None
     return found, following
 
 
-async def likely_duplicates(database: Database, incidents: Incidents, actor: Actor, now: datetime) -> list[Pair]:
+async def list_likely_duplicates(
+    database: Database, incidents: Incidents, actor: Actor, now: datetime
+) -> list[LikelyPair]:
     """Pairs that may be one incident, where the actor may see both. The reading is logged."""
     async with database.team(actor.team_id) as connection, connection.transaction():
         pairs = await connection.fetch(SQL.pairs, actor.team_id, now - RECENT, PAIRS)
         ids = sorted({i for pair in pairs for i in pair})
-        rows = await connection.fetch(SQL.rows, actor.team_id, eyes(actor), actor.staff_id, ids)
-        seen = await incidents.seen(connection, actor, [Row(r["root"], r["blind"], r["seq"]) for r in rows], now)
+        rows = await connection.fetch(SQL.rows, actor.team_id, audience_code(actor), actor.staff_id, ids)
+        seen = await incidents.seen(
+            connection, actor, [IncidentVersion(r["root"], r["blind"], r["seq"]) for r in rows], now
+        )
         views = {i: _decode(one.body) for i, one in seen.items()}
         found = [
-            Pair(views[pair["one"]], views[pair["other"]])
+            LikelyPair(views[pair["one"]], views[pair["other"]])
             for pair in pairs
             if pair["one"] in views and pair["other"] in views and pair["one"] != pair["other"]
         ]
         if found:
             shown = sorted({view.id for pair in found for view in pair})
-            await audit.note(connection, actor, "consultation", "review/queue", shown)
+            await audit.record(connection, actor, "consultation", "review/queue", shown)
     return found

@@ -24,7 +24,7 @@ _encode = msgspec.json.encode
 POSSIBLE_DUPLICATE = "possible_duplicate"
 
 
-class EntryRow(Struct, frozen=True, gc=False):
+class EntryInsert(Struct, frozen=True, gc=False):
     """A new row of `entry`, named by its columns. Bytes are written as PostgreSQL reads them (`\\x…`)."""
 
     seq: int
@@ -48,7 +48,7 @@ class EntryRow(Struct, frozen=True, gc=False):
     notices: str
 
 
-class IncidentRow(Struct, frozen=True, gc=False):
+class IncidentUpsert(Struct, frozen=True, gc=False):
     """A row of `incident`, named by its columns."""
 
     id: UUID
@@ -78,7 +78,7 @@ class IncidentRow(Struct, frozen=True, gc=False):
     related: str
 
 
-def of_entries(team_id: UUID, read: Read, added: Sequence[Addition]) -> tuple[list[EntryRow], bytes]:
+def entry_rows(team_id: UUID, read: Read, added: Sequence[Addition]) -> tuple[list[EntryInsert], bytes]:
     """The new entries, chained, and the link of the last."""
     link = read.link
     rows = []
@@ -108,7 +108,7 @@ def of_entries(team_id: UUID, read: Read, added: Sequence[Addition]) -> tuple[li
         )
         link = chain.link(link, envelope, salt, item.content.body, digest)
         rows.append(
-            EntryRow(
+            EntryInsert(
                 held.seq,
                 held.id,
                 held.entry.incident_id,
@@ -133,13 +133,13 @@ def of_entries(team_id: UUID, read: Read, added: Sequence[Addition]) -> tuple[li
     return rows, link
 
 
-def of_incidents(read: Read, groups: Sequence[Group], added: Sequence[Addition]) -> list[IncidentRow]:
+def incident_rows(read: Read, groups: Sequence[Group], added: Sequence[Addition]) -> list[IncidentUpsert]:
     """What changed of incidents, for those who see all and for the blind.
 
     What a blind health device sees keeps its place in the log when only something hidden was added.
     """
     head = added[-1].held.seq
-    rows: list[IncidentRow] = []
+    rows: list[IncidentUpsert] = []
     for group in groups:
         row = read.rows.get((group.root, False))
         regraded = row is not None and row.related != _related(group)
@@ -151,7 +151,7 @@ def of_incidents(read: Read, groups: Sequence[Group], added: Sequence[Addition])
     return rows + _emptied(read, groups, head, added[-1].held.received_at)
 
 
-def _emptied(read: Read, groups: Sequence[Group], head: int, at: datetime) -> list[IncidentRow]:
+def _emptied(read: Read, groups: Sequence[Group], head: int, at: datetime) -> list[IncidentUpsert]:
     """What `emptied` finds and the rows do not say yet: nobody sees them."""
     gone = set(emptied(read, groups))
     if not gone:
@@ -159,7 +159,7 @@ def _emptied(read: Read, groups: Sequence[Group], head: int, at: datetime) -> li
     family_of = links.families(held for group in groups for held in group.entries if isinstance(held.entry, LINKS))
     families = {i: _if_other(family_of.get(i), i) for i in gone}
     return [
-        IncidentRow(
+        IncidentUpsert(
             id=i,
             blind=blind,
             root=i,
@@ -195,7 +195,7 @@ def _if_other(family: UUID | None, incident_id: UUID) -> UUID | None:
     return None if family == incident_id else family
 
 
-def _both(group: Group, read: Read, seq: int | None) -> list[IncidentRow]:
+def _both(group: Group, read: Read, seq: int | None) -> list[IncidentUpsert]:
     """The rows of an incident, at `seq`; None: where each last changed, left alone if that was before this append."""
     suggested, apart = _duplicates_before(group, read), tuple(duplicates.declared_apart(group))
     shared = (suggested, apart, _related(group), repeat_turns(group.full))
@@ -217,13 +217,13 @@ def _row(
     apart: Sequence[UUID],
     related: bytes,
     repeats: Sequence[datetime],
-) -> IncidentRow:
+) -> IncidentUpsert:
     turning = tuple(sorted({*turns(incident, grades=not blind), *repeats}))
     open_until = incident.happened_at + OPEN_FOR if incident.view.status in ("open", "awaiting_outcome") else None
     changed_until = changed_at + CHANGED_FOR
     seen = incident.view
     flags = [*seen.flags, *incident.conflicts] + ([POSSIBLE_DUPLICATE] if suggested else [])
-    return IncidentRow(
+    return IncidentUpsert(
         group.root,
         blind,
         group.root,
@@ -252,7 +252,7 @@ def _row(
     )
 
 
-def _absorbed(row: IncidentRow, incident_id: UUID) -> IncidentRow:
+def _absorbed(row: IncidentUpsert, incident_id: UUID) -> IncidentUpsert:
     return structs.replace(row, id=incident_id, family=_if_other(row.family or row.id, incident_id), status="absorbed")
 
 

@@ -52,11 +52,11 @@ PUBLISHED = (
 """The tables whose rows are kept in the journal, parents first."""
 
 
-class Held(Exception):
+class UnderLegalHold(Exception):
     """Something is under legal hold; the message names the incidents."""
 
 
-class Receipt(Struct, frozen=True):
+class ErasureReceipt(Struct, frozen=True):
     """What an erasure did, in numbers; stored are its id, who and when."""
 
     id: UUID
@@ -66,7 +66,7 @@ class Receipt(Struct, frozen=True):
 
 async def erase_person(
     connection: asyncpg.Connection, keys: KeyStore, journal: Journal, team_id: UUID, person_id: UUID, by: str
-) -> Receipt:
+) -> ErasureReceipt:
     """Destroy a person's identifiers, and the notes of every incident that concerns the person.
 
     `connection` is the owner's, set to the team, in a transaction. Raises Refused (404), or Held.
@@ -80,12 +80,12 @@ async def erase_person(
     destroyed = await _destroy_person(connection, keys, journal, team_id, person_id, row["key_ref"], receipt, by)
     texts, more = await _erase_texts(connection, keys, journal, team_id, incidents, receipt, by)
     await _sign(connection, team_id, receipt, by)
-    return Receipt(receipt, texts, destroyed + more)
+    return ErasureReceipt(receipt, texts, destroyed + more)
 
 
 async def forget_person(
     connection: asyncpg.Connection, keys: KeyStore, journal: Journal, team_id: UUID, person_id: UUID, by: str
-) -> Receipt:
+) -> ErasureReceipt:
     """Destroy a person's identifiers only, as the end of their retention asks for; notes have a period of their own."""
     row = await connection.fetchrow(SQL.person, team_id, person_id)
     if row is None:
@@ -93,7 +93,7 @@ async def forget_person(
     receipt = uuid7()
     destroyed = await _destroy_person(connection, keys, journal, team_id, person_id, row["key_ref"], receipt, by)
     await _sign(connection, team_id, receipt, by)
-    return Receipt(receipt, 0, destroyed)
+    return ErasureReceipt(receipt, 0, destroyed)
 
 
 async def forget_texts(
@@ -103,14 +103,14 @@ async def forget_texts(
     team_id: UUID,
     texts: Sequence[asyncpg.Record],
     by: str,
-) -> Receipt:
+) -> ErasureReceipt:
     """Destroy these texts only (`id`, `incident_id`, `key_ref`), as the end of their retention asks for."""
     receipt = uuid7()
     destroyed = await _destroy_texts(
         connection, keys, journal, team_id, sorted({row["incident_id"] for row in texts}), texts, (), receipt, by
     )
     await _sign(connection, team_id, receipt, by)
-    return Receipt(receipt, len(texts), destroyed)
+    return ErasureReceipt(receipt, len(texts), destroyed)
 
 
 async def _destroy_person(
@@ -133,20 +133,20 @@ async def _destroy_person(
 
 async def erase_incident(
     connection: asyncpg.Connection, keys: KeyStore, journal: Journal, team_id: UUID, incident_id: UUID, by: str
-) -> Receipt:
+) -> ErasureReceipt:
     """Destroy an incident's notes under every id it answers to. Raises Refused (404), or Held."""
-    incidents = await regimes.group_of(connection, team_id, incident_id)
+    incidents = await regimes.linked_ids(connection, team_id, incident_id)
     await _check_holds(connection, team_id, incidents)
     receipt = uuid7()
     texts, destroyed = await _erase_texts(connection, keys, journal, team_id, incidents, receipt, by)
     await _sign(connection, team_id, receipt, by)
-    return Receipt(receipt, texts, destroyed)
+    return ErasureReceipt(receipt, texts, destroyed)
 
 
 async def _check_holds(connection: asyncpg.Connection, team_id: UUID, incidents: Sequence[UUID]) -> None:
     held = [str(row["id"]) for row in await connection.fetch(SQL.held, team_id, incidents)]
     if held:
-        raise Held(f"under legal hold: {', '.join(held)}")
+        raise UnderLegalHold(f"under legal hold: {', '.join(held)}")
 
 
 async def _erase_texts(
@@ -218,25 +218,27 @@ async def _in_quarantine(
 
 async def _sign(connection: asyncpg.Connection, team_id: UUID, receipt: UUID, by: str) -> None:
     await connection.execute(SQL.add_receipt, team_id, receipt, by)
-    await audit.note_owner(connection, team_id, "erasure", "erase", [receipt], detail=by)
+    await audit.record_by_owner(connection, team_id, "erasure", "erase", [receipt], detail=by)
 
 
-async def hold(
+async def place_hold(
     connection: asyncpg.Connection, journal: Journal, team_id: UUID, incident_id: UUID, reason: str, by: str
 ) -> None:
     """Let nothing of an incident be destroyed, whatever backup is restored."""
     line = HoldPlaced(at=datetime.now(UTC), team_id=team_id, incident_id=incident_id, reason=reason, by=by)
     journal.add(line)
     await replay(connection, None, line)
-    await audit.note_owner(connection, team_id, "alteration", "hold", [incident_id], detail=by)
+    await audit.record_by_owner(connection, team_id, "alteration", "hold", [incident_id], detail=by)
 
 
-async def lift(connection: asyncpg.Connection, journal: Journal, team_id: UUID, incident_id: UUID, by: str) -> None:
+async def lift_hold(
+    connection: asyncpg.Connection, journal: Journal, team_id: UUID, incident_id: UUID, by: str
+) -> None:
     """Lift every hold of an incident, also that of a death."""
     line = HoldLifted(at=datetime.now(UTC), team_id=team_id, incident_id=incident_id, by=by)
     journal.add(line)
     await replay(connection, None, line)
-    await audit.note_owner(connection, team_id, "alteration", "hold/lift", [incident_id], detail=by)
+    await audit.record_by_owner(connection, team_id, "alteration", "hold/lift", [incident_id], detail=by)
 
 
 async def replay(connection: asyncpg.Connection, keys: KeyStore | None, line: JournalLine) -> None:
@@ -263,7 +265,7 @@ async def replay(connection: asyncpg.Connection, keys: KeyStore | None, line: Jo
         case HoldLifted():
             await connection.execute(SQL.lift, line.team_id, line.incident_id, line.by, line.at)
         case RegimeChanged():
-            await regimes.say(connection, line)
+            await regimes.apply_change(connection, line)
         case RowPublished():
             if line.table not in PUBLISHED:
                 raise ValueError(f"the journal names a table that is not published: {line.table}")

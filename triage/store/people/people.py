@@ -66,13 +66,13 @@ class People:
                 if added:
                     await self._add_to(connection, actor, held, identity, added, digests)
                 operation: audit.Operation = "alteration" if added else "consultation"
-                await audit.note(connection, actor, operation, "people", [held["person_id"]])
+                await audit.record(connection, actor, operation, "people", [held["person_id"]])
                 return Known(held["person_id"], False)
             made = person_id or uuid4()
             sealed = seal(key.key, _encode(identity), _place(actor.team_id, made))
             await connection.execute(SQL.add, actor.team_id, made, sealed, key.ref)
             await self._add_identifiers(connection, actor.team_id, made, added, digests)
-            await audit.note(connection, actor, "collection", "people", [made])
+            await audit.record(connection, actor, "collection", "people", [made])
         return Known(made, True)
 
     async def _add_to(
@@ -121,7 +121,7 @@ class People:
                 person_id = await connection.fetchval(SQL.match, actor.team_id, digest)
                 told = Match(person_id, str(wanted.kind) if wanted and person_id else None)
             ids = [told.person_id] if told and told.person_id else []
-            await audit.note(connection, actor, "consultation", "people/match", ids)
+            await audit.record(connection, actor, "consultation", "people/match", ids)
         return told
 
 

@@ -24,7 +24,7 @@ SQL = load("recipients")
 _LINKING = (SameIncident, NotSameIncident, PersonLink, PersonUnlink, Withdrawal, Amendment)
 
 
-class Stretch(Struct, frozen=True):
+class LinkSpan(Struct, frozen=True):
     """A link that stood from one position of the log until before another; `to` is a person or an incident."""
 
     incident: UUID
@@ -57,11 +57,11 @@ async def find(connection: asyncpg.Connection, team_id: UUID, incident_id: UUID,
         concerned = {incident_id, stretch.incident, stretch.to, *(row["incident_id"] for row in others)}
         rows = await connection.fetch(SQL.told, team_id, stretch.since, stretch.until, list(concerned))
         found |= {Recipient(**row) for row in rows}
-    await audit.note_owner(connection, team_id, "consultation", "recipients", [incident_id], detail=by)
+    await audit.record_by_owner(connection, team_id, "consultation", "recipients", [incident_id], detail=by)
     return sorted(found)
 
 
-def wrong_links(held: Sequence[Held], incident_id: UUID) -> list[Stretch]:
+def wrong_links(held: Sequence[Held], incident_id: UUID) -> list[LinkSpan]:
     """The links of an incident that stood once and stand no more, from the entries of all incidents ever connected."""
     moments = [one.seq for one in held if isinstance(one.entry, _LINKING)]
     joined = [(seq, _others(held, seq, incident_id)) for seq in moments]
@@ -82,10 +82,10 @@ def _people(held: Iterable[Held], seq: int, incident_id: UUID) -> set[UUID]:
     return set(links.people(read(until).people))
 
 
-def _ended(incident: UUID, series: Iterable[tuple[int, set[UUID]]]) -> Iterator[Stretch]:
+def _ended(incident: UUID, series: Iterable[tuple[int, set[UUID]]]) -> Iterator[LinkSpan]:
     since: dict[UUID, int] = {}
     for seq, linked in series:
         for one in since.keys() - linked:
-            yield Stretch(incident, one, since.pop(one), seq)
+            yield LinkSpan(incident, one, since.pop(one), seq)
         for one in linked - since.keys():
             since[one] = seq

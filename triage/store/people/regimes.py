@@ -22,7 +22,7 @@ Regime = Literal["general", "law_enforcement", "both"]
 UNSAID: Final[Regime] = "both"
 
 
-class Tagged(Struct, frozen=True):
+class IncidentRegime(Struct, frozen=True):
     """An incident, and the regime it is processed under."""
 
     incident_id: UUID
@@ -34,7 +34,7 @@ async def regime_of(connection: asyncpg.Connection, team_id: UUID, incident_id: 
 
     `connection` is the owner's, set to the team.
     """
-    return await _of(connection, team_id, await group_of(connection, team_id, incident_id))
+    return await _of(connection, team_id, await linked_ids(connection, team_id, incident_id))
 
 
 async def change(
@@ -51,17 +51,17 @@ async def change(
 
     Raises Refused (404).
     """
-    ids = await group_of(connection, team_id, incident_id)
+    ids = await linked_ids(connection, team_id, incident_id)
     if await _of(connection, team_id, ids) != regime:
         line = RegimeChanged(
             at=datetime.now(UTC), team_id=team_id, incident_ids=ids, regime=regime, reason=reason, by=by
         )
         journal.add(line)
-        await say(connection, line)
-        await audit.note_owner(connection, team_id, "alteration", f"regime/{regime}", ids, detail=by)
+        await apply_change(connection, line)
+        await audit.record_by_owner(connection, team_id, "alteration", f"regime/{regime}", ids, detail=by)
 
 
-async def say(connection: asyncpg.Connection, line: RegimeChanged) -> None:
+async def apply_change(connection: asyncpg.Connection, line: RegimeChanged) -> None:
     """Make a line of the journal true in the database, again if need be."""
     await connection.execute(SQL.add, line.team_id, line.incident_ids, line.regime, line.reason, line.by, line.at)
 
@@ -71,7 +71,7 @@ async def _of(connection: asyncpg.Connection, team_id: UUID, ids: Sequence[UUID]
     return said.pop() if len(said) == 1 else UNSAID
 
 
-async def group_of(connection: asyncpg.Connection, team_id: UUID, incident_id: UUID) -> list[UUID]:
+async def linked_ids(connection: asyncpg.Connection, team_id: UUID, incident_id: UUID) -> list[UUID]:
     """Every id that the incident answers to. Raises Refused (404)."""
     ids = [row["id"] for row in await connection.fetch(SQL.group_of, team_id, incident_id)]
     if not ids:

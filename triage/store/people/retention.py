@@ -20,7 +20,7 @@ from triage.store.people.erasure import SQL
 BY: Final = "retention table"
 
 
-class Due(Struct, frozen=True, kw_only=True):
+class RetentionDue(Struct, frozen=True, kw_only=True):
     """What of a part is past its period, and what becomes of it. `applied`: the owner has switched the rule on."""
 
     part: str
@@ -31,12 +31,12 @@ class Due(Struct, frozen=True, kw_only=True):
     count: int
 
 
-class Run(Struct, frozen=True):
+class RetentionRun(Struct, frozen=True):
     """What the daily job found; `applied`: and did."""
 
     day: date
     applied: bool
-    found: list[Due]
+    found: list[RetentionDue]
 
 
 class Retention:
@@ -47,19 +47,19 @@ class Retention:
         self._journal = journal
         self._quarantine_days = quarantine_days
 
-    async def run(self, connection: asyncpg.Connection, team_id: UUID, now: datetime, dry: bool) -> list[Due]:
+    async def run(self, connection: asyncpg.Connection, team_id: UUID, now: datetime, dry: bool) -> list[RetentionDue]:
         """What is due, and unless `dry`, do what is switched on. The owner's connection, in a transaction."""
         found = []
         for rule in await connection.fetch(SQL.retention):
             act = rule["applied"] and rule["afterwards"] == "destroy" and not dry
             count = await self._settle(connection, team_id, now, rule, act)
             kept = {name: rule[name] for name in ("part", "months", "afterwards", "applied", "review_on")}
-            found.append(Due(**kept, count=count))
+            found.append(RetentionDue(**kept, count=count))
         return found
 
     async def run_once_a_day(
         self, connection: asyncpg.Connection, team_id: UUID, now: datetime, dry: bool
-    ) -> list[Due] | None:
+    ) -> list[RetentionDue] | None:
         """As `run`, and record it; None where it was done that day, or another process is doing it."""
         day = now.astimezone(UTC).date()
         if not await connection.fetchval(SQL.claim_run, team_id, day):
@@ -87,7 +87,7 @@ class Retention:
             ids = [row["id"] for row in rows]
             await connection.execute(SQL.discard, team_id, ids)
             await self._keys.destroy(row["key_ref"] for row in rows)
-            await audit.note_owner(connection, team_id, "erasure", "quarantine/expired", ids)
+            await audit.record_by_owner(connection, team_id, "erasure", "quarantine/expired", ids)
         return len(rows)
 
     async def _people(
@@ -137,9 +137,9 @@ class Retention:
         await connection.execute(f"DROP TABLE {name}")
 
 
-async def runs(connection: asyncpg.Connection, team_id: UUID) -> list[Run]:
+async def runs(connection: asyncpg.Connection, team_id: UUID) -> list[RetentionRun]:
     """What the daily job found in the last days, newest first."""
     return [
-        Run(row["day"], row["applied"], msgspec.json.decode(row["found"], type=list[Due]))
+        RetentionRun(row["day"], row["applied"], msgspec.json.decode(row["found"], type=list[RetentionDue]))
         for row in await connection.fetch(SQL.runs, team_id)
     ]

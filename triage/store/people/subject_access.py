@@ -15,13 +15,13 @@ from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.keys import KeyStore
 from triage.store.people.people import open_person
-from triage.store.people.regimes import Tagged, regime_of
+from triage.store.people.regimes import IncidentRegime, regime_of
 from triage.store.statements import load
 
 SQL = load("subject")
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class FiledEntry(Struct, frozen=True, kw_only=True):
     """One entry as stored, its texts opened; `erased_at` says that texts were destroyed."""
 
     id: UUID
@@ -36,7 +36,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     erased_at: datetime | None
 
 
-class Operation(Struct, frozen=True, kw_only=True):
+class FiledOperation(Struct, frozen=True, kw_only=True):
     """Who did what with records of the person; `recipient` is to whom they were disclosed."""
 
     at: datetime
@@ -54,10 +54,10 @@ class SubjectFile(Struct, frozen=True, kw_only=True):
     gathered_at: datetime
     identity: Identity | None
     incidents: list[UUID]
-    regimes: list[Tagged]
+    regimes: list[IncidentRegime]
     linked_before: list[UUID]
-    entries: list[Entry]
-    operations: list[Operation]
+    entries: list[FiledEntry]
+    operations: list[FiledOperation]
 
 
 async def gather(
@@ -80,9 +80,9 @@ async def gather(
     incidents = sorted(now_linked | ever_linked)
     entries = await _entries(connection, keys, team_id, sorted(now_linked))
     operations = [
-        Operation(**each) for each in await connection.fetch(SQL.operations, team_id, [person_id, *incidents])
+        FiledOperation(**each) for each in await connection.fetch(SQL.operations, team_id, [person_id, *incidents])
     ]
-    await audit.note_owner(
+    await audit.record_by_owner(
         connection, team_id, "disclosure", "subject_access", [person_id, *sorted(now_linked)], recipient=by
     )
     return SubjectFile(
@@ -90,19 +90,21 @@ async def gather(
         gathered_at=now,
         identity=identity,
         incidents=sorted(now_linked),
-        regimes=[Tagged(one, await regime_of(connection, team_id, one)) for one in sorted(now_linked)],
+        regimes=[IncidentRegime(one, await regime_of(connection, team_id, one)) for one in sorted(now_linked)],
         linked_before=sorted(ever_linked - now_linked),
         entries=entries,
         operations=operations,
     )
 
 
-async def _entries(connection: asyncpg.Connection, keys: KeyStore, team_id: UUID, incidents: list[UUID]) -> list[Entry]:
+async def _entries(
+    connection: asyncpg.Connection, keys: KeyStore, team_id: UUID, incidents: list[UUID]
+) -> list[FiledEntry]:
     rows = await connection.fetch(SQL.entries, team_id, incidents)
     opened = await keys.fetch(row["key_ref"] for row in rows if row["sealed"])
     return [
-        Entry(
-            **{name: row[name] for name in Entry.__struct_fields__ if name != "content"},
+        FiledEntry(
+            **{name: row[name] for name in FiledEntry.__struct_fields__ if name != "content"},
             content=_content(team_id, row, opened),
         )
         for row in rows
