@@ -21,7 +21,7 @@ import pytest_asyncio
 from support.export_team import Partner, Seeded, Team
 from support.phones import running
 
-from triage.exports.scope import columns_for
+from triage.exports.selection import columns_for
 from triage.exports.statement import recompute, recompute_cells
 from triage.store.access.staff import as_owner
 from triage.store.exports import agreements, downloads

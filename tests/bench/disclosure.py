@@ -22,7 +22,7 @@ from support.population import population
 from triage.exports import files, parquet, tables
 from triage.exports.members import ReleaseMember
 from triage.exports.records import config_for, freeze, months_between
-from triage.exports.scope import Selection, extract
+from triage.exports.selection import Selection, extract
 
 KEY = bytes(32)
 YEAR = months_between(date(2025, 4, 1), date(2026, 4, 1))

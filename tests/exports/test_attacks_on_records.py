@@ -17,7 +17,7 @@ from support.population import ABSENT_AREA, ABSENT_SEX, HEAVY, YEAR_STARTS
 
 from triage.exports import members as m
 from triage.exports.records import COLUMNS, FrozenRow, Release, config_for_late, freeze
-from triage.exports.scope import ROW_REF, Body, Selection, extract, key_for, reference
+from triage.exports.selection import ROW_REF, Body, Selection, extract, key_for, reference
 from triage.exports.tree import CONFIG, DISPOSAL_FOR_POLICE, ORDER, VIEWS, Config, ages_in
 from triage.times import parse_period
 

@@ -8,7 +8,7 @@ import pytest
 from triage.exports import members as m
 from triage.exports.catalogue import CLASSES, ladders
 from triage.exports.records import COLUMNS
-from triage.exports.scope import ROW_REF
+from triage.exports.selection import ROW_REF
 from triage.exports.tree import VIEWS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "partners.md").read_text()

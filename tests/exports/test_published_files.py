@@ -15,7 +15,7 @@ from triage.exports import tables as t
 from triage.exports.catalogue import TOTAL, ladders
 from triage.exports.files import File, published, records_csv, records_ndjson, tables_csv
 from triage.exports.records import COLUMNS
-from triage.exports.scope import ROW_REF, Extract, Selection, extract
+from triage.exports.selection import ROW_REF, Extract, Selection, extract
 
 
 def content(file: File) -> bytes:

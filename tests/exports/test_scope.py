@@ -6,7 +6,7 @@ from support.population import HEAVY
 
 from triage.exports import members as m
 from triage.exports.records import COLUMNS
-from triage.exports.scope import ROW_REF, Body, Selection, extract, faults, reference
+from triage.exports.selection import ROW_REF, Body, Selection, extract, faults, reference
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from triage.exports import tables as t
 from triage.exports.catalogue import ladders
 from triage.exports.files import File, records_csv, tables_csv
 from triage.exports.records import COLUMNS, Release
-from triage.exports.scope import ROW_REF, Body, Extract, Selection, extract
+from triage.exports.selection import ROW_REF, Body, Extract, Selection, extract
 from triage.exports.tree import CONFIG
 
 

@@ -23,10 +23,10 @@ from triage.jobs.release import Released
 from triage.log import entries as e
 from triage.log.append_decision import Item
 from triage.store.access.staff import as_owner
+from triage.store.exports.release_proof import ReleaseVerdict, verify_releases
 from triage.store.exports.releases import withdraw
 from triage.store.journal import Journal
 from triage.store.people.erasure import erase_incident
-from triage.store.proof import ReleaseVerdict, verify_releases
 
 Clone = Callable[[str], AbstractAsyncContextManager[str]]
 DAY = timedelta(days=1)

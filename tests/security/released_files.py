@@ -10,7 +10,7 @@ from typing import get_args
 from cuts import KEY, LARGE, MEDIUM, SMALL, by_volume
 
 from triage.exports.files import records_csv
-from triage.exports.scope import Body, Selection, columns_for, extract
+from triage.exports.selection import Body, Selection, columns_for, extract
 
 POPULATIONS = ((SMALL, 0.2), (SMALL, 0.5), (SMALL, 0.88), (MEDIUM, 0.88), (LARGE, 0.88))
 

@@ -31,11 +31,11 @@ from support.export_team import Team
 from support.population import HEAVY
 
 from triage.exports import members as m
-from triage.exports import records, scope
+from triage.exports import records, selection
 from triage.exports.files import File, records_csv
 from triage.exports.members import ReleaseMember
 from triage.exports.records import Release
-from triage.exports.scope import Extract, Selection
+from triage.exports.selection import Extract, Selection
 from triage.exports.tree import CONFIG, DISPOSAL_FOR_POLICE, VIEWS
 from triage.http import exports as http
 from triage.store.access.staff import as_owner
@@ -143,7 +143,7 @@ def answers_questions(town: Besieged, patch: pytest.MonkeyPatch) -> None:
             town.team.keys.records,
             records.config_for("yearly"),
         )
-        made = records_csv(scope.extract(release, Selection(str(actor.partner_id), "other"), b"naive"))
+        made = records_csv(selection.extract(release, Selection(str(actor.partner_id), "other"), b"naive"))
         answers[made.sha256] = made
         return downloads.StoredFile(name, made.media_type, made.size, made.sha256, made.rows)
 
@@ -246,7 +246,7 @@ async def test_two_selections_of_areas_differ_by_ten_people_or_by_nobody(besiege
 
 
 def by_incident(town: Besieged) -> Callable[[Release, Selection, bytes], Extract]:
-    honest = scope.extract
+    honest = selection.extract
 
     def extract(release: Release, wanted: Selection, key: bytes) -> Extract:
         whole = honest(release, Selection(wanted.partner, wanted.body, wanted.columns), key)
@@ -287,7 +287,7 @@ async def test_two_known_incidents_do_not_single_out_a_person(besieged: Attacked
 
 def refer_to_people(town: Besieged, patch: pytest.MonkeyPatch) -> None:
     person_of: dict[int, UUID | None] = {}
-    reference, honest = scope.reference, scope.extract
+    reference, honest = selection.reference, selection.extract
 
     def extract(release: Release, wanted: Selection, key: bytes) -> Extract:
         person_of.update({row.number: town.people[row.incident_id].person_id for row in release.rows})
@@ -298,7 +298,7 @@ def refer_to_people(town: Besieged, patch: pytest.MonkeyPatch) -> None:
         return reference(key, number if person is None else person.int % 2**63)
 
     patch.setattr("triage.exports.rendering.extract", extract)
-    patch.setattr(scope, "reference", by_person)
+    patch.setattr(selection, "reference", by_person)
 
 
 # --- what a group tells
@@ -439,7 +439,7 @@ async def test_the_order_of_rows_does_not_tell_the_order_of_events(besieged: Att
 
 
 def in_order_of_events(patch: pytest.MonkeyPatch) -> None:
-    honest, unsorted = scope.extract, releases.snapshot
+    honest, unsorted = selection.extract, releases.snapshot
 
     async def by_time(*asked: Any) -> list[Any]:
         return sorted(await unsorted(*asked), key=lambda one: one.member.occurred_at)

@@ -17,7 +17,7 @@ from support.team_log import TEAM, Told, told
 from triage.demo import Sent
 from triage.log.entries import AnyEntry
 from triage.store.summaries import publications
-from triage.summaries import pages, tables
+from triage.summaries import csv_files, pages
 from triage.summaries.comparison import ComparedLine, Comparison, parse_span
 from triage.summaries.figures import newcombe
 from triage.summaries.home_office import annual_return, parse_year
@@ -111,7 +111,7 @@ async def test_the_printed_rates_of_the_ipswich_car_are_found_again(team: Told) 
 async def test_a_comparison_is_a_page_and_csv_with_the_caveats_in_them(team: Told) -> None:
     report = await compared(team)
     page = pages.of_comparison(report).decode()
-    rows = list(csv.DictReader(io.StringIO(tables.of_comparison(report).decode())))
+    rows = list(csv.DictReader(io.StringIO(csv_files.of_comparison(report).decode())))
     assert report.caveats and {row["caveat"] for row in rows} >= set(report.caveats)
     for caveat in report.caveats:
         assert caveat in page.replace("&#39;", "'")

@@ -23,11 +23,11 @@ from support.export_team import Partner, Team, add_team
 from support.phones import Running
 from support.population import Arrival, population
 from triage.exports import members as m
-from triage.exports import scope, tables
+from triage.exports import selection, tables
 from triage.exports.catalogue import CatalogueTable, ladders
 from triage.exports.members import ReleaseMember
 from triage.exports.records import Cadence
-from triage.exports.scope import Body
+from triage.exports.selection import Body
 from triage.exports.tables import RULES
 from triage.exports.tree import CONFIG, ages_in
 from triage.jobs import release
@@ -207,8 +207,8 @@ class Besieged:
             " WHERE x.team_id = $1 AND r.period = $2 AND x.number IS NOT NULL",
             self.period,
         )
-        key = scope.key_for(self.team.keys.references, str(partner.partner_id), f"records/{self.period}/1")
-        behind = {scope.reference(key, one["number"]): self.people[one["incident_id"]] for one in frozen}
+        key = selection.key_for(self.team.keys.references, str(partner.partner_id), f"records/{self.period}/1")
+        behind = {selection.reference(key, one["number"]): self.people[one["incident_id"]] for one in frozen}
         return Pulled(rows, [behind[row["row_ref"]] for row in rows] if rows and "row_ref" in rows[0] else [])
 
     async def leave(self, *partners: Partner) -> None:

@@ -26,7 +26,7 @@ from triage.exports import keys as disclosure
 from triage.exports.calendar import Dataset
 from triage.exports.keys import Keys
 from triage.exports.members import ReleaseMember
-from triage.exports.scope import Body
+from triage.exports.selection import Body
 from triage.jobs.release import Released, release_team
 from triage.log import entries as e
 from triage.log.append_decision import Item, Receipt

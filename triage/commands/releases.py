@@ -22,7 +22,7 @@ from triage.store.access import staff
 from triage.store.access.sign_in import SQL as ACCESS
 from triage.store.database import connect
 from triage.store.exports import releases
-from triage.store.proof import ReleaseVerdict, verify_releases
+from triage.store.exports.release_proof import ReleaseVerdict, verify_releases
 
 TEAM = click.option("--team", "team_id", type=click.UUID, required=True, help="The team's id.")
 

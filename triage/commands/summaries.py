@@ -21,7 +21,7 @@ from triage.store.journal import Journal
 from triage.store.summaries import publications
 from triage.store.summaries import recompute as recomputation
 from triage.store.summaries.publications import CalendarTeam
-from triage.summaries import editions, pages, tables
+from triage.summaries import csv_files, editions, pages
 from triage.summaries.comparison import Comparison, Span, parse_span
 from triage.summaries.editions import Summary
 from triage.summaries.facts import IncidentFact
@@ -152,7 +152,7 @@ def show(
         case "json":
             _put(msgspec.json.format(editions.encode(found), indent=2) + b"\n", output)
         case "csv":
-            _put(tables.of_summary(found), output)
+            _put(csv_files.of_summary(found), output)
         case "html":
             _put(pages.of_summary(found, team.calendar.zone), output)
         case _:
@@ -226,7 +226,7 @@ def compare(
             return await publications.compare(connection, team, first, second, now)
 
     report = with_team(quiet_settings(data_dir), team_id, run)
-    _put(pages.of_comparison(report) if form == "html" else tables.of_comparison(report), output)
+    _put(pages.of_comparison(report) if form == "html" else csv_files.of_comparison(report), output)
 
 
 @summary.command("home-office")

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from triage.exports.scope import Extract
+from triage.exports.selection import Extract
 from triage.exports.tables import Edition
 
 LINES: Final = 1_000

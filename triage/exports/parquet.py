@@ -1,7 +1,7 @@
 """`records.parquet`, where the `parquet` extra is installed: the rows of `records.csv`, every column a string."""
 
 from triage.exports.files import File, rendered
-from triage.exports.scope import Extract
+from triage.exports.selection import Extract
 
 try:
     import pyarrow

@@ -15,7 +15,7 @@ from triage.exports.calendar import Dataset
 from triage.exports.catalogue import CLASSES
 from triage.exports.files import TABLES_COLUMNS, File
 from triage.exports.records import GROUP_COLUMNS, SHUFFLED, Release
-from triage.exports.scope import ROW_REF, Selection, coarser, extract
+from triage.exports.selection import ROW_REF, Selection, coarser, extract
 from triage.exports.statement import (
     RecordsStatement,
     ReleaseTerms,

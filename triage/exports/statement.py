@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from triage.exports import members as m
 from triage.exports.records import GROUP_COLUMNS, SHUFFLED, Release
-from triage.exports.scope import Extract
+from triage.exports.selection import Extract
 from triage.exports.tables import RULES, Edition, Rules, nearest
 from triage.exports.tree import CONFIG, Config, ages_in
 

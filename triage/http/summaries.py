@@ -28,7 +28,7 @@ from triage.problems import EDITION_NOT_FOUND, FORBIDDEN, INVALID_PARAMETER, NOT
 from triage.store import audit
 from triage.store.summaries import publications
 from triage.store.summaries.publications import ListedSummary
-from triage.summaries import editions, pages, tables
+from triage.summaries import csv_files, editions, pages
 from triage.summaries.editions import Form, Summary
 from triage.times import PeriodKind, due_at, parse_period
 
@@ -118,7 +118,7 @@ def form_of(actor: Actor) -> Form:
 
 def rendered(summary: Summary, media_type: str, zone: Any) -> bytes:
     """An edition as a page or as CSV."""
-    return pages.of_summary(summary, zone) if media_type == HTML else tables.of_summary(summary)
+    return pages.of_summary(summary, zone) if media_type == HTML else csv_files.of_summary(summary)
 
 
 def partners(body: bytes, media_type: str, zone: Any) -> bytes:
@@ -126,7 +126,7 @@ def partners(body: bytes, media_type: str, zone: Any) -> bytes:
     summary = protected.decode(body)
     if media_type == HTML:
         return protected.page(summary, zone)
-    return protected.csv(summary) + tables.caveats(summary.statement.read_me, len(TABLES_COLUMNS))
+    return protected.csv(summary) + csv_files.caveats(summary.statement.read_me, len(TABLES_COLUMNS))
 
 
 async def _without_edition(

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from triage import codes
+from triage.summaries.csv_files import Cell, write
 from triage.summaries.facts import IncidentFact
 from triage.summaries.monthly import first_place
-from triage.summaries.tables import Cell, write
 from triage.times import Period, parse_period
 
 HEADINGS = ("financial_year", "power", "breakdown", "code", "category", "detentions")

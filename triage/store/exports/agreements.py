@@ -12,7 +12,7 @@ from triage.exports import members as m
 from triage.exports.calendar import Dataset
 from triage.exports.keys import Keys
 from triage.exports.rendering import SignedAgreement
-from triage.exports.scope import Body, Selection, columns_for, faults
+from triage.exports.selection import Body, Selection, columns_for, faults
 from triage.store.access.sign_in import SQL as ACCESS
 from triage.store.exports import releases
 from triage.store.statements import load

@@ -19,7 +19,7 @@ from triage.exports.members import ReleaseMember
 from triage.exports.projection import group_by_incident, release_member
 from triage.exports.records import Cadence, FrozenRow, Release
 from triage.exports.rendering import Frozen, FrozenRecords, FrozenTables, ReleaseHeader, Rendering, SignedAgreement
-from triage.exports.scope import Selection
+from triage.exports.selection import Selection
 from triage.exports.tables import Edition
 from triage.log.append_decision import held_of
 from triage.log.entries import Held

@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from triage.exports import records, rendering
 from triage.exports.rendering import FrozenRecords, FrozenTables, Manifest
-from triage.exports.scope import Selection, extract
+from triage.exports.selection import Selection, extract
 from triage.exports.statement import RecordsStatement, TablesStatement, people_per_group, recompute, recompute_cells
 from triage.store.exports import releases
 from triage.store.exports.releases import SQL, StoredRelease
