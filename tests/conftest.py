@@ -21,10 +21,10 @@ import asyncpg
 import hypothesis
 import pytest
 import pytest_asyncio
-from support.attacked_team import Besieged, besiege
-from support.export_team import Seeded, Team, add_team, half_a_year, write_root
+from support.attacked_team import AttackedTeam, add_attacked_team
+from support.export_team import ExportTeam, SeededLog, add_export_team, half_a_year, write_root
 from support.installation import Installation
-from support.phones import Crew, Running, running
+from support.phones import Crew, RunningService, running_service
 
 from triage import logs
 from triage.embedded import EmbeddedPostgres
@@ -150,23 +150,25 @@ async def conn(_shared_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def service(server: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+async def service(
+    server: str, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[RunningService]:
     """The service in this process, shared by all tests: each has a team of its own in it."""
-    async with _database(server, template) as url, running(url, tmp_path_factory.mktemp("service")) as opened:
+    async with _database(server, template) as url, running_service(url, tmp_path_factory.mktemp("service")) as opened:
         yield opened
 
 
 @pytest_asyncio.fixture(scope="session")
-async def another(service: Running) -> AsyncIterator[Running]:
+async def another(service: RunningService) -> AsyncIterator[RunningService]:
     """A second process of the same service, which remembers other things; its address may try to enrol less often."""
-    async with running(
+    async with running_service(
         service.url, service.service.settings.data_dir, "203.0.113.9", enrol_attempts_per_hour=3, quarantine_limit=3
     ) as opened:
         yield opened
 
 
 @pytest_asyncio.fixture
-async def crew(service: Running) -> Crew:
+async def crew(service: RunningService) -> Crew:
     """A team of its own, with everybody in it."""
     return await service.enrol_crew()
 
@@ -175,26 +177,26 @@ async def crew(service: Running) -> Crew:
 async def installation(server: str, template: str, tmp_path: Path) -> AsyncIterator[Installation]:
     """A service of its own, for what changes more than a team; its keys lie in another database."""
     async with _database(server, template) as url, _database(server, template) as keys_url:
-        async with running(url, tmp_path, keys_database_url=DatabaseUrl(keys_url)) as process:
+        async with running_service(url, tmp_path, keys_database_url=DatabaseUrl(keys_url)) as process:
             yield Installation(process, await process.enrol_crew(), keys_url, tmp_path)
 
 
 @pytest_asyncio.fixture
-async def other_crew(service: Running) -> Crew:
+async def other_crew(service: RunningService) -> Crew:
     """Another team."""
     return await service.enrol_crew()
 
 
 @pytest_asyncio.fixture(scope="session")
-async def seeded(server: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Seeded]:
+async def seeded(server: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SeededLog]:
     """A synthetic half-year in a log, put there once."""
     data_dir = tmp_path_factory.mktemp("seeded")
     write_root(data_dir / "root.key")
     async with _database(server, template) as url:
-        async with running(url, data_dir) as opened:
-            team = await add_team(opened)
+        async with running_service(url, data_dir) as opened:
+            team = await add_export_team(opened)
             await team.report(half_a_year())
-        yield Seeded(urlsplit(url).path[1:], data_dir, team.team_id)
+        yield SeededLog(urlsplit(url).path[1:], data_dir, team.team_id)
 
 
 @pytest.fixture(scope="session")
@@ -206,25 +208,25 @@ def clone(server: str) -> Callable[[str], AbstractAsyncContextManager[str]]:
 @pytest_asyncio.fixture(scope="session")
 async def besieged(
     server: str, template: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Callable[[str], Awaitable[Besieged]]]:
+) -> AsyncIterator[Callable[[str], Awaitable[AttackedTeam]]]:
     """Teams under attack by name, each filled when it is first asked for."""
     data_dir = tmp_path_factory.mktemp("besieged")
     write_root(data_dir / "root.key")
-    found: dict[str, Besieged] = {}
-    async with _database(server, template) as url, running(url, data_dir) as opened:
+    found: dict[str, AttackedTeam] = {}
+    async with _database(server, template) as url, running_service(url, data_dir) as opened:
 
-        async def named(name: str) -> Besieged:
+        async def named(name: str) -> AttackedTeam:
             if name not in found:
-                found[name] = await besiege(opened, name)
+                found[name] = await add_attacked_team(opened, name)
             return found[name]
 
         yield named
 
 
 @pytest_asyncio.fixture
-async def exporting(server: str, seeded: Seeded, tmp_path: Path) -> AsyncIterator[Team]:
+async def exporting(server: str, seeded: SeededLog, tmp_path: Path) -> AsyncIterator[ExportTeam]:
     """The seeded team in a database of its own, nothing cut yet."""
     async with _database(server, seeded.template) as url:
         # the journal remembers what this copy did and no other
-        async with running(url, seeded.data_dir, journal=tmp_path / "journal") as opened:
-            yield Team(opened, seeded.team_id)
+        async with running_service(url, seeded.data_dir, journal=tmp_path / "journal") as opened:
+            yield ExportTeam(opened, seeded.team_id)

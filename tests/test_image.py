@@ -90,7 +90,7 @@ def test_its_settings_are_settings() -> None:
     assert settings.data_dir == Path(only("VOLUME"))
 
 
-class Service(BaseHTTPRequestHandler):
+class ImageService(BaseHTTPRequestHandler):
     status = 200
 
     def do_GET(self) -> None:
@@ -102,7 +102,7 @@ class Service(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def port() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Service) as server:
+    with HTTPServer(("127.0.0.1", 0), ImageService) as server:
         threading.Thread(target=server.serve_forever).start()
         yield str(server.server_port)
         server.shutdown()
@@ -112,7 +112,7 @@ def port() -> Iterator[str]:
 def test_the_health_check_asks_whether_the_process_lives(
     port: str, status: int, healthy: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Service, "status", status)
+    monkeypatch.setattr(ImageService, "status", status)
     _, command = only("HEALTHCHECK").split(" CMD ")
     python, *args = json.loads(command)
     assert python == "python"

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 from support.loopback_issuer import AUDIENCE, LoopbackIssuer
-from support.phones import CAST, Crew, Phone, Running, entry, refused, running
+from support.phones import CAST, Crew, Phone, RunningService, entry, refused, running_service
 from uuid_utils.compat import uuid7
 
 from triage.access.budget import Budget
@@ -23,12 +23,12 @@ def issuer() -> Iterator[LoopbackIssuer]:
 
 
 @pytest_asyncio.fixture
-async def trusting(service: Running, issuer: LoopbackIssuer, tmp_path: Path) -> AsyncIterator[Running]:
+async def trusting(service: RunningService, issuer: LoopbackIssuer, tmp_path: Path) -> AsyncIterator[RunningService]:
     """A process that accepts the issuer's access tokens, and few requests."""
     file = tmp_path / "issuers.toml"
     file.write_text(f'[[issuer]]\nurl = "{issuer.url}"\naudience = "{AUDIENCE}"\n')
     data_dir = service.service.settings.data_dir
-    async with running(service.url, data_dir, oidc_issuers=file, actor_requests_per_minute=30) as process:
+    async with running_service(service.url, data_dir, oidc_issuers=file, actor_requests_per_minute=30) as process:
         yield process
 
 
@@ -43,12 +43,12 @@ async def employ(crew: Crew, issuer: LoopbackIssuer, role: str = "officer") -> t
     return subject, staff_id
 
 
-def phone(trusting: Running, token: str, staff_id: UUID) -> Phone:
+def phone(trusting: RunningService, token: str, staff_id: UUID) -> Phone:
     return Phone(trusting.service, trusting.client, token, staff_id, staff_id)
 
 
 async def test_a_token_of_nobodys_or_of_nobody_here_is_refused(
-    trusting: Running, crew: Crew, issuer: LoopbackIssuer
+    trusting: RunningService, crew: Crew, issuer: LoopbackIssuer
 ) -> None:
     subject, staff_id = await employ(crew, issuer)
     for token in (
@@ -64,7 +64,7 @@ async def test_a_token_of_nobodys_or_of_nobody_here_is_refused(
 
 
 async def test_an_access_token_signs_its_member_of_staff_in(
-    trusting: Running, crew: Crew, issuer: LoopbackIssuer
+    trusting: RunningService, crew: Crew, issuer: LoopbackIssuer
 ) -> None:
     subject, staff_id = await employ(crew, issuer)
     signed_in = phone(trusting, issuer.token(sub=subject), staff_id)
@@ -76,13 +76,15 @@ async def test_an_access_token_signs_its_member_of_staff_in(
 
 
 async def test_a_process_without_issuers_accepts_none_of_their_tokens(
-    service: Running, crew: Crew, issuer: LoopbackIssuer
+    service: RunningService, crew: Crew, issuer: LoopbackIssuer
 ) -> None:
     subject, staff_id = await employ(crew, issuer)
     assert refused(await phone(service, issuer.token(sub=subject), staff_id).get("/v1/me")) == (401, "token_invalid")
 
 
-async def test_a_leavers_remembered_token_stores_nothing(trusting: Running, crew: Crew, issuer: LoopbackIssuer) -> None:
+async def test_a_leavers_remembered_token_stores_nothing(
+    trusting: RunningService, crew: Crew, issuer: LoopbackIssuer
+) -> None:
     subject, staff_id = await employ(crew, issuer)
     signed_in = phone(trusting, issuer.token(sub=subject), staff_id)
     await signed_in.tell("officer", uuid4())
@@ -133,7 +135,7 @@ async def test_a_phones_clock_is_remembered(crew: Crew) -> None:
 # --- budgets ---
 
 
-async def test_an_actor_who_asks_too_often_is_told_when_to_come_back(trusting: Running, crew: Crew) -> None:
+async def test_an_actor_who_asks_too_often_is_told_when_to_come_back(trusting: RunningService, crew: Crew) -> None:
     hasty = crew.officer.on(trusting)
     answers = [await hasty.get("/v1/me") for _ in range(31)]
     assert [answer.status_code for answer in answers[:30]] == [200] * 30
@@ -143,7 +145,7 @@ async def test_an_actor_who_asks_too_often_is_told_when_to_come_back(trusting: R
 
 
 async def test_two_hundred_phones_that_come_back_are_admitted_in_turn(
-    service: Running, another: Running, crew: Crew
+    service: RunningService, another: RunningService, crew: Crew
 ) -> None:
     async with as_owner(crew.owner_url, crew.team_id) as owner:
         phones = [
@@ -166,11 +168,11 @@ async def test_two_hundred_phones_that_come_back_are_admitted_in_turn(
 
 
 async def test_failed_sign_ins_of_an_address_are_limited_in_all_processes_together(
-    service: Running, crew: Crew
+    service: RunningService, crew: Crew
 ) -> None:
     data_dir, codes = service.service.settings.data_dir, []
     for _ in range(2):
-        async with running(service.url, data_dir, "203.0.113.77", sign_in_failures_per_hour=3) as process:
+        async with running_service(service.url, data_dir, "203.0.113.77", sign_in_failures_per_hour=3) as process:
             stranger = phone(process, "nobody's", uuid4())
             answers = [await stranger.get("/v1/me") for _ in range(3)]
             codes += [refused(answer) for answer in answers]

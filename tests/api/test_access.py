@@ -8,7 +8,7 @@ from uuid import UUID
 import httpx
 import msgspec
 import pytest
-from support.phones import CAST, HOUR, MINUTE, Crew, Phone, Running, entry, now, refused, running
+from support.phones import CAST, HOUR, MINUTE, Crew, Phone, RunningService, entry, now, refused, running_service
 from uuid_utils.compat import uuid7
 
 from triage.access.actors import token_hash
@@ -22,14 +22,14 @@ async def issue(phone: Phone, staff_id: UUID) -> str:
     return code
 
 
-async def enrol(process: Running, code: str) -> httpx.Response:
+async def enrol(process: RunningService, code: str) -> httpx.Response:
     return await process.client.post("/v1/devices", json={"code": code, "name": "A phone"})
 
 
 # --- enrolment ---
 
 
-async def test_a_code_enrols_a_phone_once(service: Running, crew: Crew) -> None:
+async def test_a_code_enrols_a_phone_once(service: RunningService, crew: Crew) -> None:
     answer = await crew.sergeant.post("/v1/enrolments", {"staff_id": crew.officer.staff_id})
     assert answer.status_code == 201
     enrolment = answer.json()
@@ -43,12 +43,12 @@ async def test_a_code_enrols_a_phone_once(service: Running, crew: Crew) -> None:
     assert refused(await enrol(service, enrolment["code"])) == (410, "code_used")
 
 
-async def test_a_code_may_be_typed_in_small_letters_without_dashes(service: Running, crew: Crew) -> None:
+async def test_a_code_may_be_typed_in_small_letters_without_dashes(service: RunningService, crew: Crew) -> None:
     code = await issue(crew.sergeant, crew.officer.staff_id)
     assert (await enrol(service, code.lower().replace("-", " "))).status_code == 201
 
 
-async def test_a_code_is_valid_for_15_minutes(service: Running, crew: Crew) -> None:
+async def test_a_code_is_valid_for_15_minutes(service: RunningService, crew: Crew) -> None:
     answer = await crew.sergeant.post("/v1/enrolments", {"staff_id": crew.officer.staff_id})
     [row] = await crew.fetch("SELECT expires_at - issued_at AS valid FROM enrolment WHERE team_id = $1")
     assert row["valid"] == 15 * MINUTE
@@ -56,7 +56,9 @@ async def test_a_code_is_valid_for_15_minutes(service: Running, crew: Crew) -> N
     assert refused(await enrol(service, answer.json()["code"])) == (410, "code_expired")
 
 
-async def test_twenty_who_use_one_code_at_once_get_one_phone(service: Running, another: Running, crew: Crew) -> None:
+async def test_twenty_who_use_one_code_at_once_get_one_phone(
+    service: RunningService, another: RunningService, crew: Crew
+) -> None:
     code = await issue(crew.sergeant, crew.officer.staff_id)
     answers = await asyncio.gather(*(enrol(service, code) for _ in range(20)))
     assert sorted(answer.status_code for answer in answers) == [201] + [410] * 19
@@ -64,12 +66,12 @@ async def test_twenty_who_use_one_code_at_once_get_one_phone(service: Running, a
     assert row["count"] == 2
 
 
-async def test_an_unknown_code_is_404(service: Running) -> None:
+async def test_an_unknown_code_is_404(service: RunningService) -> None:
     assert refused(await enrol(service, "AAAA-BBBB-CCCC")) == (404, "not_found")
 
 
 async def test_attempts_are_limited_for_a_code_in_all_processes_together(
-    service: Running, another: Running, crew: Crew
+    service: RunningService, another: RunningService, crew: Crew
 ) -> None:
     code = str(uuid7())
     for process in (another, another, another):
@@ -78,14 +80,14 @@ async def test_attempts_are_limited_for_a_code_in_all_processes_together(
     assert refused(answer) == (429, "rate_limited")
     assert int(answer.headers["retry-after"]) >= 1
     data_dir = service.service.settings.data_dir
-    async with running(service.url, data_dir, "203.0.113.10", enrol_attempts_per_hour=3) as third:
+    async with running_service(service.url, data_dir, "203.0.113.10", enrol_attempts_per_hour=3) as third:
         assert refused(await enrol(third, code)) == (429, "rate_limited")
         assert (await enrol(third, str(uuid7()))).status_code == 404
 
 
-async def test_attempts_are_limited_for_an_address_however_many_codes_it_tries(service: Running) -> None:
+async def test_attempts_are_limited_for_an_address_however_many_codes_it_tries(service: RunningService) -> None:
     data_dir = service.service.settings.data_dir
-    async with running(service.url, data_dir, "203.0.113.11", enrol_attempts_per_hour=1) as process:
+    async with running_service(service.url, data_dir, "203.0.113.11", enrol_attempts_per_hour=1) as process:
         answers = [await enrol(process, str(uuid7())) for _ in range(6)]
     assert [answer.status_code for answer in answers] == [404] * 5 + [429]
 
@@ -117,7 +119,9 @@ async def test_another_teams_staff_cannot_be_enrolled_nor_found(crew: Crew, othe
         assert refused(answer) == (404, "not_found")
 
 
-async def test_a_disabled_account_is_not_enrolled_even_with_a_code_issued_before(service: Running, crew: Crew) -> None:
+async def test_a_disabled_account_is_not_enrolled_even_with_a_code_issued_before(
+    service: RunningService, crew: Crew
+) -> None:
     code = await issue(crew.sergeant, crew.officer.staff_id)
     async with as_owner(crew.owner_url, crew.team_id) as owner:
         await disable_staff(owner, crew.team_id, crew.officer.staff_id)
@@ -137,7 +141,7 @@ async def test_a_disabled_account_is_not_enrolled_even_with_a_code_issued_before
         {"code": "A", "name": "A phone", "role": "sergeant"},
     ],
 )
-async def test_a_bad_enrolment_is_refused_with_its_fields(service: Running, body: dict[str, Any]) -> None:
+async def test_a_bad_enrolment_is_refused_with_its_fields(service: RunningService, body: dict[str, Any]) -> None:
     answer = await service.client.post("/v1/devices", json=body)
     assert refused(answer)[0] in (400, 422)
     assert answer.json()["errors"]
@@ -147,18 +151,20 @@ async def test_a_bad_enrolment_is_refused_with_its_fields(service: Running, body
 
 
 @pytest.mark.parametrize("value", ["", "Bearer", "Bearer ", "Basic abc", "Token abc"])
-async def test_without_a_bearer_token_sign_in_is_required(service: Running, value: str) -> None:
+async def test_without_a_bearer_token_sign_in_is_required(service: RunningService, value: str) -> None:
     answer = await service.client.get("/v1/me", headers={"authorization": value})
     assert refused(answer) == (401, "token_missing")
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-async def test_an_unknown_token_is_not_valid(service: Running) -> None:
+async def test_an_unknown_token_is_not_valid(service: RunningService) -> None:
     answer = await service.client.get("/v1/me", headers={"authorization": "Bearer abc"})
     assert refused(answer) == (401, "token_invalid")
 
 
-async def test_a_new_token_works_and_the_old_one_until_the_new_one_is_first_used(crew: Crew, another: Running) -> None:
+async def test_a_new_token_works_and_the_old_one_until_the_new_one_is_first_used(
+    crew: Crew, another: RunningService
+) -> None:
     phone = crew.officer
     elsewhere = phone.on(another)
     await elsewhere.store(entry("officer", uuid7()))  # that process now remembers the old token
@@ -228,7 +234,7 @@ async def test_another_teams_phone_is_not_found(crew: Crew, other_crew: Crew) ->
     "body", [b"{", msgspec.json.encode(entry("nurse", uuid7())), b'{"kind": "x"}', b" " * 3_000_000]
 )
 async def test_a_revoked_phone_learns_nothing_from_a_bad_entry_either(
-    crew: Crew, another: Running, body: bytes
+    crew: Crew, another: RunningService, body: bytes
 ) -> None:
     elsewhere = crew.officer.on(another)
     await elsewhere.store(entry("officer", uuid7()))
@@ -237,7 +243,7 @@ async def test_a_revoked_phone_learns_nothing_from_a_bad_entry_either(
     assert await crew.fetch("SELECT 1 FROM quarantine WHERE team_id = $1") == []
 
 
-async def test_revoking_takes_effect_at_once_on_every_process(crew: Crew, another: Running) -> None:
+async def test_revoking_takes_effect_at_once_on_every_process(crew: Crew, another: RunningService) -> None:
     elsewhere = crew.officer.on(another)
     await elsewhere.store(entry("officer", uuid7()))
     await crew.sergeant.delete(f"/v1/devices/{crew.officer.device_id}")
@@ -258,7 +264,9 @@ async def test_revoking_takes_effect_at_once_on_every_process(crew: Crew, anothe
     assert len(await crew.fetch("SELECT 1 FROM entry WHERE team_id = $1")) == 1
 
 
-async def test_a_disabled_account_ends_at_once_on_a_process_that_remembers_it(crew: Crew, another: Running) -> None:
+async def test_a_disabled_account_ends_at_once_on_a_process_that_remembers_it(
+    crew: Crew, another: RunningService
+) -> None:
     elsewhere = crew.officer.on(another)
     stored = await elsewhere.store(entry("officer", uuid7()))
     async with as_owner(crew.owner_url, crew.team_id) as owner:
@@ -270,7 +278,7 @@ async def test_a_disabled_account_ends_at_once_on_a_process_that_remembers_it(cr
 
 
 async def test_a_changed_role_counts_at_once_and_old_entries_keep_the_role_they_had(
-    crew: Crew, another: Running
+    crew: Crew, another: RunningService
 ) -> None:
     elsewhere = crew.officer.on(another)
     incident = uuid7()
@@ -286,7 +294,7 @@ async def test_a_changed_role_counts_at_once_and_old_entries_keep_the_role_they_
     assert [one["role"] for one in await crew.sergeant.entries(incident)] == ["officer", "officer", "sergeant"]
 
 
-async def test_a_role_that_writes_no_entries_any_more_is_refused_at_once(crew: Crew, another: Running) -> None:
+async def test_a_role_that_writes_no_entries_any_more_is_refused_at_once(crew: Crew, another: RunningService) -> None:
     elsewhere = crew.officer.on(another)
     await elsewhere.store(entry("officer", uuid7()))
     await crew.fetch(

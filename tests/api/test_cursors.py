@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from support.phones import DAY, HOUR, MINUTE, S136, Crew, Json, Phone, Running, entry, now, refused
+from support.phones import DAY, HOUR, MINUTE, S136, Crew, Json, Phone, RunningService, entry, now, refused
 from uuid_utils.compat import uuid7
 
 from triage.store.log import pull
@@ -281,7 +281,9 @@ KINDS = (
 class Writer:
     """Somebody who sends whatever a seed says about a few incidents."""
 
-    def __init__(self, crew: Crew, processes: list[Running], seed: int, incidents: list[UUID], people: list[UUID]):
+    def __init__(
+        self, crew: Crew, processes: list[RunningService], seed: int, incidents: list[UUID], people: list[UUID]
+    ):
         self.random = Random(seed)
         self.phones = [phone.on(process) for phone in crew.field_and_leads for process in processes]
         self.incidents = incidents
@@ -326,7 +328,7 @@ class Writer:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_whoever_follows_cursors_holds_what_a_fresh_phone_gets(
-    crew: Crew, service: Running, another: Running, small_pages: int, seed: int
+    crew: Crew, service: RunningService, another: RunningService, small_pages: int, seed: int
 ) -> None:
     incidents, people = [uuid7() for _ in range(8)], [uuid7() for _ in range(2)]
     processes = [service, another]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from support.phones import DAY, HOUR, MINUTE, S136, Crew, Json, entry, fields, now, refused, told
+from support.phones import DAY, HOUR, MINUTE, S136, Crew, Json, entry, fields, notice_codes, now, refused
 from uuid_utils.compat import uuid7
 
 from triage import codes
@@ -213,7 +213,7 @@ async def test_an_amendment_under_another_incident_takes_effect_once_a_link_join
     here, there = uuid7(), uuid7()
     body = await crew.officer.tell("officer", here, area="bedford")
     amendment = entry("amendment", there, amends=body["id"], entry={"kind": "officer", "area": "luton_east"})
-    assert ("target_not_held", "amends") in told(await crew.officer.store(amendment))
+    assert ("target_not_held", "amends") in notice_codes(await crew.officer.store(amendment))
     assert (await crew.officer.incident(here))["area"] == "bedford"
     await crew.officer.tell("same_incident", there, other_incident_id=here)
     assert (await crew.officer.incident(here))["area"] == "luton_east"
@@ -224,7 +224,7 @@ async def test_an_amendment_that_comes_before_its_original_is_held_visible_and_t
     original = entry("officer", incident, area="bedford", sex="male")
     amendment = entry("amendment", incident, amends=original["id"], entry={"kind": "officer", "area": "luton_east"})
     receipt = await crew.officer.store(amendment)
-    assert ("target_not_held", "amends") in told(receipt)
+    assert ("target_not_held", "amends") in notice_codes(receipt)
     assert [one["id"] for one in await crew.officer.entries(incident)] == [amendment["id"]]
     receipt = await crew.officer.store(original)
     assert receipt["incident"]["area"] == "luton_east"
@@ -426,10 +426,10 @@ async def test_an_incident_takes_at_most_500_entries_and_the_501st_is_kept_in_qu
 async def test_without_sent_at_the_skew_is_the_excess_over_the_time_of_receipt(crew: Crew) -> None:
     ahead = await crew.officer.store(entry("officer", uuid7(), captured_at=now() + 47 * MINUTE))
     assert 46 * 60_000 < ahead["clock_skew_ms"] <= 47 * 60_000
-    assert told(ahead) == {("clock_skew", "captured_at"), ("captured_in_future", "captured_at")}
+    assert notice_codes(ahead) == {("clock_skew", "captured_at"), ("captured_in_future", "captured_at")}
     assert "clock_skew" in ahead["incident"]["flags"]
     ordinary = await crew.officer.store(entry("officer", uuid7()))
-    assert (ordinary["clock_skew_ms"], told(ordinary)) == (None, set())
+    assert (ordinary["clock_skew_ms"], notice_codes(ordinary)) == (None, set())
 
 
 async def test_a_phone_47_minutes_ahead_is_measured_both_times_kept_and_the_corrected_one_compared(crew: Crew) -> None:
@@ -437,7 +437,7 @@ async def test_a_phone_47_minutes_ahead_is_measured_both_times_kept_and_the_corr
     body = entry("officer", incident, captured_at=wrong - MINUTE, occurred_at=wrong - 10 * MINUTE)
     receipt = await crew.officer.store(body, triage_sent_at=wrong.isoformat())
     assert abs(receipt["clock_skew_ms"] - 47 * 60_000) < 30_000
-    assert ("clock_skew", "captured_at") in told(receipt)
+    assert ("clock_skew", "captured_at") in notice_codes(receipt)
     [held] = await crew.officer.entries(incident)
     assert held["captured_at"] == body["captured_at"]
     assert held["clock_skew_ms"] == receipt["clock_skew_ms"]
@@ -502,7 +502,7 @@ async def test_a_retired_code_is_stored_and_read_as_todays_with_a_notice(
     name, code, replaced_by = retired
     incident = uuid7()
     receipt = await crew.officer.store(entry("officer", incident, **{name: code}))
-    assert told(receipt) == {("retired_code", name)}
+    assert notice_codes(receipt) == {("retired_code", name)}
     assert receipt["incident"][name] == replaced_by
 
 
@@ -512,7 +512,7 @@ async def test_what_is_unlawful_is_stored_with_a_notice_and_put_before_the_serge
     receipt = await crew.officer.store(
         entry("detention", incident, event="arrived_site", place_of_safety="police_station")
     )
-    assert ("under_18_police_station", "place_of_safety") in told(receipt)
+    assert ("under_18_police_station", "place_of_safety") in notice_codes(receipt)
     assert "under_18_police_station" in (await crew.sergeant.incident(incident))["flags"]
     found = await crew.sergeant.incidents(flag="under_18_police_station")
     assert [one["id"] for one in found] == [str(incident)]
@@ -520,7 +520,7 @@ async def test_what_is_unlawful_is_stored_with_a_notice_and_put_before_the_serge
 
 async def test_a_note_that_may_name_somebody_is_stored_and_its_author_told(crew: Crew) -> None:
     receipt = await crew.officer.store(entry("officer", uuid7(), note="Lives at LU1 2AB, call 07700 900123"))
-    assert ("possible_identifier", "note") in told(receipt)
+    assert ("possible_identifier", "note") in notice_codes(receipt)
     assert "LU1" not in msgspec.json.encode(receipt["notices"]).decode()
 
 
@@ -583,7 +583,7 @@ async def test_a_nurse_who_guesses_an_intents_id_learns_nothing_beyond_that_the_
         amendment = entry("amendment", incident, amends=guess, entry={"kind": "outcome", "disposal": "signposted"})
         receipts = [await crew.nurse.store(withdrawal), await crew.nurse.store(amendment)]
         held = await crew.nurse.post("/v1/sync/held", {"ids": [guess]})
-        answers.append(([told(receipt) for receipt in receipts], list(held.json().values())))
+        answers.append(([notice_codes(receipt) for receipt in receipts], list(held.json().values())))
     assert [answers[0][0], answers[0][1][0]] == [answers[1][0], answers[1][1][0]]
     conflict = await crew.nurse.put(changed(entry("nurse", incident), id=taken))
     assert refused(conflict) == (409, "entry_conflict")
@@ -591,7 +591,7 @@ async def test_a_nurse_who_guesses_an_intents_id_learns_nothing_beyond_that_the_
     same = await crew.nurse.put(intent)
     assert refused(same) == (403, "wrong_profession")
     elsewhere = await crew.nurse.store(entry("withdrawal", uuid7(), withdraws=taken))
-    assert told(elsewhere) == {("target_not_held", "withdraws")}
+    assert notice_codes(elsewhere) == {("target_not_held", "withdraws")}
     assert [one["kind"] for one in await crew.officer.entries(incident)].count("intent") == 1
     assert (await crew.officer.incident(incident))["intents"][0]["power"] == "s136"
 
@@ -600,8 +600,8 @@ async def test_a_duplicate_sent_by_somebody_else_brings_no_notices_of_its_author
     incident = uuid7()
     await crew.officer.tell("officer", incident, location_type="own_home")
     outcome = entry("outcome", incident, disposal="s136_kept")
-    assert ("power_location_conflict", "disposal") in told(await crew.officer.store(outcome))
-    assert told((await crew.nurse.put(outcome)).json()) == set()
+    assert ("power_location_conflict", "disposal") in notice_codes(await crew.officer.store(outcome))
+    assert notice_codes((await crew.nurse.put(outcome)).json()) == set()
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from uuid import uuid4
 import msgspec
 import pytest
 import pytest_asyncio
-from support.export_team import Partner, Seeded, Team
-from support.phones import running
+from support.export_team import ExportTeam, Partner, SeededLog
+from support.phones import running_service
 
 from triage.exports.selection import columns_for
 from triage.exports.statement import recompute, recompute_cells
@@ -33,17 +33,17 @@ FILE = f"/{RECORDS}/files/records.csv"
 
 
 @pytest_asyncio.fixture(scope="module")
-async def released(server: str, seeded: Seeded, clone: Any) -> AsyncIterator[Team]:
+async def released(server: str, seeded: SeededLog, clone: Any) -> AsyncIterator[ExportTeam]:
     """The seeded team after its first quarter was cut, with an agreement of an earlier partner."""
-    async with clone(seeded.template) as url, running(url, seeded.data_dir) as opened:
-        team = Team(opened, seeded.team_id)
+    async with clone(seeded.template) as url, running_service(url, seeded.data_dir) as opened:
+        team = ExportTeam(opened, seeded.team_id)
         await team.partner()
         await team.release()
         yield team
 
 
 @pytest_asyncio.fixture
-async def partner(released: Team) -> Partner:
+async def partner(released: ExportTeam) -> Partner:
     """A partner whose agreement was signed after the release."""
     return await released.partner()
 
@@ -52,7 +52,7 @@ async def partner(released: Team) -> Partner:
 
 
 @pytest.mark.parametrize("path", ["", f"/{RECORDS}", FILE, "/ledger"])
-async def test_without_a_token_or_with_a_bad_one_nothing_is_there(released: Team, path: str) -> None:
+async def test_without_a_token_or_with_a_bad_one_nothing_is_there(released: ExportTeam, path: str) -> None:
     client = released.running.client
     assert (await client.get(f"/v1/exports{path}")).status_code == 401
     bad = Partner(released, uuid4(), "x" * 43)
@@ -60,7 +60,7 @@ async def test_without_a_token_or_with_a_bad_one_nothing_is_there(released: Team
 
 
 @pytest.mark.parametrize("path", ["", f"/{RECORDS}", FILE])
-async def test_staff_has_no_exports(released: Team, path: str) -> None:
+async def test_staff_has_no_exports(released: ExportTeam, path: str) -> None:
     crew = await released.running.enrol_crew()
     for phone in (crew.officer, crew.sergeant, crew.admin, crew.auditor):
         assert (await phone.get(f"/v1/exports{path}")).status_code == 403
@@ -109,21 +109,21 @@ async def test_what_is_not_there_and_what_never_will_be_are_refused_in_the_same_
     assert answer.content == (await partner.get("/records/1999")).content
 
 
-async def test_a_partner_without_an_agreement_is_told_nothing(released: Team) -> None:
+async def test_a_partner_without_an_agreement_is_told_nothing(released: ExportTeam) -> None:
     partner = await released.partner(agree=False)
     assert await partner.offers() == []
     there, not_there = await partner.get(f"/{RECORDS}"), await partner.get("/records/1999")
     assert (there.status_code, there.content) == (404, not_there.content)
 
 
-async def test_an_agreement_for_one_dataset_says_nothing_of_the_other(released: Team) -> None:
+async def test_an_agreement_for_one_dataset_says_nothing_of_the_other(released: ExportTeam) -> None:
     partner = await released.partner(datasets=("tables",))
     assert {one["dataset"] for one in await partner.offers()} == {"tables"}
     assert (await partner.get(f"/{RECORDS}")).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["", f"/{RECORDS}", FILE, "/records/2031-Q1", f"/{RECORDS}/files/nothing"])
-async def test_an_expired_agreement_is_403_whether_or_not_there_are_rows(released: Team, path: str) -> None:
+async def test_an_expired_agreement_is_403_whether_or_not_there_are_rows(released: ExportTeam, path: str) -> None:
     now = datetime.now(UTC)
     partner = await released.partner(agree=False)
     await released.sign(partner.partner_id, now - timedelta(days=9), expires_at=now - timedelta(seconds=1))
@@ -131,19 +131,19 @@ async def test_an_expired_agreement_is_403_whether_or_not_there_are_rows(release
     assert (answer.status_code, answer.json()["code"]) == (403, "agreement_expired")
 
 
-async def test_another_organisations_files_are_not_there(released: Team, partner: Partner) -> None:
+async def test_another_organisations_files_are_not_there(released: ExportTeam, partner: Partner) -> None:
     """The address names no agreement: a token reaches its own files, and those of two partners share no reference."""
     mine = await partner.rows(RECORDS)
     other = await (await released.partner()).rows(RECORDS)
     assert {row["row_ref"] for row in mine}.isdisjoint(row["row_ref"] for row in other)
 
 
-async def test_another_teams_releases_are_not_there(released: Team) -> None:
+async def test_another_teams_releases_are_not_there(released: ExportTeam) -> None:
     crew = await released.running.enrol_crew()
     assert (await crew.partner.get(f"/v1/exports/{RECORDS}")).status_code == 404
 
 
-async def test_a_revoked_token_is_out_at_once_and_the_others_work(released: Team, partner: Partner) -> None:
+async def test_a_revoked_token_is_out_at_once_and_the_others_work(released: ExportTeam, partner: Partner) -> None:
     async with as_owner(released.running.url, released.team_id) as owner:
         second = await agreements.add_token(owner, released.team_id, partner.partner_id)
         first = await agreements.tokens(owner, released.team_id)
@@ -156,7 +156,7 @@ async def test_a_revoked_token_is_out_at_once_and_the_others_work(released: Team
     assert await other.offers()
 
 
-async def test_a_revoked_partner_is_out_at_once(released: Team, partner: Partner) -> None:
+async def test_a_revoked_partner_is_out_at_once(released: ExportTeam, partner: Partner) -> None:
     async with as_owner(released.running.url, released.team_id) as owner:
         assert await agreements.revoke_partner(owner, released.team_id, partner.partner_id, datetime.now(UTC))
     assert (await partner.get(FILE)).status_code == 401
@@ -171,14 +171,14 @@ async def test_a_revoked_partner_is_out_at_once(released: Team, partner: Partner
         ("other", {"expires_at": datetime(2020, 1, 1, tzinfo=UTC)}),
     ],
 )
-async def test_an_agreement_on_what_no_file_has_is_not_signed(released: Team, body: Any, changed: Any) -> None:
+async def test_an_agreement_on_what_no_file_has_is_not_signed(released: ExportTeam, body: Any, changed: Any) -> None:
     partner = await released.partner(body, agree=False)
     with pytest.raises(AgreementFault):
         await released.sign(partner.partner_id, **changed)
     assert await partner.offers() == []
 
 
-async def test_a_second_agreement_for_the_same_dataset_is_not_signed(released: Team, partner: Partner) -> None:
+async def test_a_second_agreement_for_the_same_dataset_is_not_signed(released: ExportTeam, partner: Partner) -> None:
     with pytest.raises(AgreementFault):
         await released.sign(partner.partner_id, datasets=("records",))
 
@@ -204,7 +204,9 @@ async def test_every_file_is_what_the_manifest_says(partner: Partner) -> None:
                 assert content.count(b"\n") == file["rows"] + 1
 
 
-async def test_two_partners_of_one_kind_differ_in_nothing_but_references(released: Team, partner: Partner) -> None:
+async def test_two_partners_of_one_kind_differ_in_nothing_but_references(
+    released: ExportTeam, partner: Partner
+) -> None:
     other = await released.partner()
     without = [sorted(tuple(row.values())[1:] for row in await p.rows(RECORDS)) for p in (partner, other)]
     assert without[0] == without[1]
@@ -212,14 +214,14 @@ async def test_two_partners_of_one_kind_differ_in_nothing_but_references(release
 
 
 @pytest.mark.parametrize("body", ["police", "health", "other"])
-async def test_every_kind_of_body_gets_its_columns_and_no_others(released: Team, body: Any) -> None:
+async def test_every_kind_of_body_gets_its_columns_and_no_others(released: ExportTeam, body: Any) -> None:
     rows = await (await released.partner(body)).rows(RECORDS)
     assert tuple(rows[0]) == columns_for(body)
     assert ("arrest" in {row["power"] for row in rows}) == (body != "health")
     assert ({row["disposal"] for row in rows} == {"power_used", "power_not_used"}) == (body == "police")
 
 
-async def test_an_agreement_of_some_areas_and_columns_gets_whole_published_areas_only(released: Team) -> None:
+async def test_an_agreement_of_some_areas_and_columns_gets_whole_published_areas_only(released: ExportTeam) -> None:
     areas = ("bedford", "central_bedfordshire")
     partner = await released.partner(areas=areas, columns=("area", "age", "power"))
     rows = await partner.rows(RECORDS)
@@ -227,7 +229,7 @@ async def test_an_agreement_of_some_areas_and_columns_gets_whole_published_areas
     assert {part for row in rows for part in row["area"].split("|")} <= set(areas)
 
 
-async def test_the_statement_recomputes_from_the_file(released: Team) -> None:
+async def test_the_statement_recomputes_from_the_file(released: ExportTeam) -> None:
     for body in ("police", "health", "other"):
         partner = await released.partner(body)
         statement = (await partner.manifest(RECORDS))["statement"]
@@ -241,7 +243,7 @@ async def test_the_statement_recomputes_from_the_file(released: Team) -> None:
         assert (await partner.manifest(TABLES))["statement"]["achieved"] == cells
 
 
-async def test_nothing_of_the_log_is_in_what_a_partner_gets(released: Team, partner: Partner) -> None:
+async def test_nothing_of_the_log_is_in_what_a_partner_gets(released: ExportTeam, partner: Partner) -> None:
     head = await released.fetch("SELECT seq, encode(link, 'hex') AS link FROM log_head WHERE team_id = $1")
     ids = await released.fetch("SELECT id::text AS id FROM incident WHERE team_id = $1 LIMIT 500")
     for path in ("", f"/{RECORDS}", FILE, f"/{TABLES}", f"/{TABLES}/files/tables.csv", "/ledger"):
@@ -297,7 +299,7 @@ async def test_a_range_beyond_the_end_is_416_and_no_pull(partner: Partner, asked
 
 
 async def test_a_large_file_is_put_together_from_its_pieces(
-    released: Team, partner: Partner, monkeypatch: pytest.MonkeyPatch
+    released: ExportTeam, partner: Partner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("triage.store.exports.releases.CHUNK", 1000)
     monkeypatch.setattr("triage.store.exports.downloads.CHUNK", 1000)
@@ -315,7 +317,7 @@ async def test_a_large_file_is_put_together_from_its_pieces(
 
 
 async def test_every_pull_is_on_the_ledger_and_in_the_audit_before_the_first_byte(
-    released: Team, partner: Partner, monkeypatch: pytest.MonkeyPatch
+    released: ExportTeam, partner: Partner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
 
@@ -356,7 +358,7 @@ async def test_what_hands_nothing_over_is_no_pull(partner: Partner, how: str) ->
     assert (await partner.get("/ledger")).json() == {"pulls": []}
 
 
-async def test_a_partner_reads_its_own_pulls_and_the_auditor_all(released: Team, partner: Partner) -> None:
+async def test_a_partner_reads_its_own_pulls_and_the_auditor_all(released: ExportTeam, partner: Partner) -> None:
     other = await released.partner()
     await other.bytes(TABLES)
     for _ in range(3):
@@ -370,7 +372,7 @@ async def test_a_partner_reads_its_own_pulls_and_the_auditor_all(released: Team,
 
 
 async def test_twenty_pulls_at_once_are_twenty_lines_and_a_changed_one_is_found(
-    released: Team, partner: Partner
+    released: ExportTeam, partner: Partner
 ) -> None:
     answers = await asyncio.gather(*(partner.get(FILE) for _ in range(20)))
     assert {one.content for one in answers} == {answers[0].content}
@@ -394,7 +396,7 @@ async def test_twenty_pulls_at_once_are_twenty_lines_and_a_changed_one_is_found(
 # --- beside
 
 
-async def test_the_protected_summary_has_the_numbers_of_the_release(released: Team, partner: Partner) -> None:
+async def test_the_protected_summary_has_the_numbers_of_the_release(released: ExportTeam, partner: Partner) -> None:
     (row,) = await released.fetch(
         "SELECT body FROM summary_edition"
         " WHERE team_id = $1 AND form = 'protected' AND period = '2025-Q1' AND edition = 1"
@@ -424,7 +426,7 @@ async def test_the_protected_summary_has_the_numbers_of_the_release(released: Te
     assert not {"as_at_seq", "chain_head", "as_at", "rules"} & set(summary)
 
 
-async def test_the_ten_line_reader_reads(released: Team, partner: Partner, tmp_path: Path) -> None:
+async def test_the_ten_line_reader_reads(released: ExportTeam, partner: Partner, tmp_path: Path) -> None:
     """The reader of the partner's page, run as it stands against this service on a port."""
     page = (Path(__file__).parents[2] / "docs" / "partners.md").read_text()
     reader = page.split("```python\n")[1].split("```")[0].replace("2026-Q3", "2025-Q1")

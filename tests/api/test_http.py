@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 import pytest_asyncio
-from support.phones import Crew, Phone, Running, entry, refused
+from support.phones import Crew, Phone, RunningService, entry, refused
 from uuid_utils.compat import uuid7
 
 from triage.http.table import OPERATIONS
@@ -21,7 +21,7 @@ MIB = 1024**2
 
 
 @pytest_asyncio.fixture(scope="module")
-async def crew(service: Running) -> Crew:
+async def crew(service: RunningService) -> Crew:
     """One team for all of these tests: what is refused leaves nothing behind that the others would see."""
     return await service.enrol_crew()
 
@@ -49,7 +49,9 @@ async def test_an_address_that_does_not_exist_is_404(crew: Crew, path: str) -> N
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_a_method_an_address_does_not_have_is_405_and_says_which_it_has(service: Running, path: str) -> None:
+async def test_a_method_an_address_does_not_have_is_405_and_says_which_it_has(
+    service: RunningService, path: str
+) -> None:
     has = {str(operation.method) for operation in OPERATIONS if operation.path == path}
     has |= {"HEAD"} if "GET" in has else set()
     for method in METHODS:
@@ -62,7 +64,7 @@ async def test_a_method_an_address_does_not_have_is_405_and_says_which_it_has(se
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/docs/style.css", "/health/live", "/problems/not_found"])
-async def test_head_answers_as_get_does_without_the_body(service: Running, path: str) -> None:
+async def test_head_answers_as_get_does_without_the_body(service: RunningService, path: str) -> None:
     got, head = await service.client.get(path), await service.client.head(path)
     assert (head.status_code, head.content) == (got.status_code, b"")
     assert head.headers["content-length"] == str(len(got.content))
@@ -119,7 +121,7 @@ BAD_TOKENS = [
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
-async def test_without_a_good_token_nothing_is_told(service: Running, method: str, path: str) -> None:
+async def test_without_a_good_token_nothing_is_told(service: RunningService, method: str, path: str) -> None:
     for header, code in BAD_TOKENS:
         headers = [(b"content-type", b"application/json")]
         if header is not None:
@@ -294,7 +296,9 @@ async def test_what_is_held_is_not_sent_again(crew: Crew, form: str) -> None:
     ("sent", "kept"),
     [("abc-1.2_X", True), ("", False), ("a b", False), ("a" * 65, False), ("a\tb", False), ("é", False)],
 )
-async def test_a_request_id_is_kept_where_it_can_be_logged_as_it_is(service: Running, sent: str, kept: bool) -> None:
+async def test_a_request_id_is_kept_where_it_can_be_logged_as_it_is(
+    service: RunningService, sent: str, kept: bool
+) -> None:
     for path in ("/health/live", "/nothing"):
         answer = await service.client.get(path, headers=[(b"x-request-id", sent.encode())])
         assert (answer.headers["x-request-id"] == sent) is kept
@@ -302,7 +306,7 @@ async def test_a_request_id_is_kept_where_it_can_be_logged_as_it_is(service: Run
 
 
 @pytest.mark.parametrize("path", ["/v1/me", "/nothing", "/health/live", "/docs"])
-async def test_every_answer_is_kept_from_being_misread(service: Running, path: str) -> None:
+async def test_every_answer_is_kept_from_being_misread(service: RunningService, path: str) -> None:
     headers = (await service.client.get(path)).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
@@ -311,12 +315,12 @@ async def test_every_answer_is_kept_from_being_misread(service: Running, path: s
     assert "strict-transport-security" not in headers
 
 
-async def test_over_https_browsers_are_told_to_stay_there(service: Running) -> None:
+async def test_over_https_browsers_are_told_to_stay_there(service: RunningService) -> None:
     headers = (await service.client.get("https://127.0.0.1/v1/me")).headers
     assert headers["strict-transport-security"].startswith("max-age=")
 
 
-async def test_a_refusal_names_nobody_who_made_the_server(service: Running) -> None:
+async def test_a_refusal_names_nobody_who_made_the_server(service: RunningService) -> None:
     for path, method in itertools.product(("/nothing", "/v1/me", "/v1/entries/x"), ("GET", "PUT", "PATCH")):
         answer = await service.client.request(method, path)
         assert not [word for word in ("litestar", "uvicorn", "python", "traceback") if word in answer.text.lower()]
@@ -343,7 +347,7 @@ async def test_a_fault_of_our_own_tells_nothing(crew: Crew, monkeypatch: pytest.
 # --- the documents
 
 
-async def test_the_page_is_served_under_a_policy_that_allows_its_style_sheet_only(service: Running) -> None:
+async def test_the_page_is_served_under_a_policy_that_allows_its_style_sheet_only(service: RunningService) -> None:
     answer = await service.client.get("/docs")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     policy = answer.headers["content-security-policy"].split("; ")
@@ -353,23 +357,25 @@ async def test_the_page_is_served_under_a_policy_that_allows_its_style_sheet_onl
 
 
 @pytest.mark.parametrize("code", CATALOGUE)
-async def test_the_type_of_a_problem_leads_to_its_part_of_the_page(service: Running, code: str) -> None:
+async def test_the_type_of_a_problem_leads_to_its_part_of_the_page(service: RunningService, code: str) -> None:
     answer = await service.client.get(CATALOGUE[code].problem().type)
     assert (answer.status_code, answer.headers["location"]) == (308, f"/docs#problem-{code}")
     assert f'id="problem-{code}"' in (await service.client.get("/docs")).text
 
 
 @pytest.mark.parametrize("code", ["nothing", "%00", "..", "not_found%0d%0aset-cookie:x"])
-async def test_no_other_problem_leads_anywhere(service: Running, code: str) -> None:
+async def test_no_other_problem_leads_anywhere(service: RunningService, code: str) -> None:
     assert refused(await service.client.get(f"/problems/{code}")) == (404, "not_found")
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "application/vnd.oai.openapi+json"])
-async def test_the_document_is_served_to_anybody_as_the_type_asked_for(service: Running, media_type: str) -> None:
+async def test_the_document_is_served_to_anybody_as_the_type_asked_for(
+    service: RunningService, media_type: str
+) -> None:
     answer = await service.client.get("/openapi.json", headers={"accept": media_type})
     assert (answer.status_code, answer.headers["content-type"]) == (200, media_type)
     assert answer.json()["openapi"] == "3.1.0"
 
 
-async def test_the_service_is_ready(service: Running) -> None:
+async def test_the_service_is_ready(service: RunningService) -> None:
     assert (await service.client.get("/health/ready")).json() == {"status": "ok"}

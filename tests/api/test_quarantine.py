@@ -6,10 +6,10 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from support.phones import HOUR, Crew, Json, Phone, Running, entry, fields, refused
+from support.phones import HOUR, Crew, Json, Phone, RunningService, entry, fields, refused
 from uuid_utils.compat import uuid7
 
-from triage.jobs.cleanup import tidy
+from triage.jobs.cleanup import clean_up
 
 
 async def queue(phone: Phone) -> list[Json]:
@@ -58,7 +58,7 @@ async def test_what_a_revoked_phone_sends_twice_is_kept_once(crew: Crew) -> None
 
 
 async def test_a_phone_revoked_on_another_process_hands_over_even_while_remembered(
-    crew: Crew, another: Running
+    crew: Crew, another: RunningService
 ) -> None:
     elsewhere = crew.officer.on(another)
     await elsewhere.sync(entry("officer", uuid7()))
@@ -205,7 +205,7 @@ async def test_an_item_is_settled_once_and_its_sealed_copy_goes(crew: Crew, how:
     assert (row["sealed"], row["settled"], row["settled_by"]) == (None, settled, crew.sergeant.staff_id)
 
 
-async def test_two_who_release_at_once_store_it_once(crew: Crew, another: Running) -> None:
+async def test_two_who_release_at_once_store_it_once(crew: Crew, another: RunningService) -> None:
     await crew.sergeant.delete(f"/v1/devices/{crew.officer.device_id}")
     await crew.officer.post_sync(entry("officer", uuid7()))
     path = f"/v1/quarantine/{await only(crew.sergeant)}/release"
@@ -228,7 +228,7 @@ async def test_an_entry_released_by_somebody_else_is_not_amended_with_his_rights
 
 
 async def test_a_device_has_a_limited_number_of_items_and_is_told_to_keep_the_rest(
-    crew: Crew, another: Running
+    crew: Crew, another: RunningService
 ) -> None:
     elsewhere = crew.officer.on(another)  # three items a device
     refusals = [entry("officer", uuid7(), area="atlantis") for _ in range(4)]
@@ -242,7 +242,7 @@ async def test_a_device_has_a_limited_number_of_items_and_is_told_to_keep_the_re
     assert len(await queue(crew.sergeant)) == 4
 
 
-async def test_a_full_quarantine_says_so_to_a_revoked_phone_too(crew: Crew, another: Running) -> None:
+async def test_a_full_quarantine_says_so_to_a_revoked_phone_too(crew: Crew, another: RunningService) -> None:
     await crew.sergeant.delete(f"/v1/devices/{crew.officer.device_id}")
     outbox = [entry("officer", uuid7()) for _ in range(4)]
     answer = (await crew.officer.on(another).post_sync(*outbox)).json()
@@ -250,7 +250,7 @@ async def test_a_full_quarantine_says_so_to_a_revoked_phone_too(crew: Crew, anot
     assert answer["results"][3]["problem"]["code"] == "quarantine_full"
 
 
-async def test_a_settled_item_makes_room(crew: Crew, another: Running) -> None:
+async def test_a_settled_item_makes_room(crew: Crew, another: RunningService) -> None:
     elsewhere = crew.officer.on(another)
     await elsewhere.sync(*(entry("officer", uuid7(), area="atlantis") for _ in range(3)))
     item = (await queue(crew.sergeant))[0]["id"]
@@ -259,23 +259,23 @@ async def test_a_settled_item_makes_room(crew: Crew, another: Running) -> None:
     assert answer["results"][0]["problem"]["code"] == "invalid"
 
 
-async def test_an_item_nobody_decides_on_is_let_go_after_30_days(service: Running, crew: Crew) -> None:
+async def test_an_item_nobody_decides_on_is_let_go_after_30_days(service: RunningService, crew: Crew) -> None:
     old, young = entry("officer", uuid7(), area="atlantis"), entry("officer", uuid7(), area="atlantis")
     await crew.officer.put(old)
     aged = "UPDATE quarantine SET received_at = now() - interval '30 days 1 minute' WHERE team_id = $1 RETURNING id"
     [expired] = await crew.fetch(aged)
     await crew.officer.put(young)
-    await tidy(service.service.database, service.service.settings.quarantine_days)
+    await clean_up(service.service.database, service.service.settings.quarantine_days)
     assert [item["entry"] for item in await queue(crew.sergeant)] == [young]
     answer = await crew.sergeant.post(f"/v1/quarantine/{expired['id']}/release")
     assert refused(answer) == (409, "quarantine_decided")
 
 
-async def test_attempts_are_forgotten_once_their_window_is_long_closed(service: Running, crew: Crew) -> None:
+async def test_attempts_are_forgotten_once_their_window_is_long_closed(service: RunningService, crew: Crew) -> None:
     add = "INSERT INTO attempt (bucket, opened_at) VALUES (uuid_send($1), now() - $2::interval) RETURNING 1"
     await crew.fetch(add, 25 * HOUR)
     await crew.fetch(add, 23 * HOUR)
-    await tidy(service.service.database, 30)
+    await clean_up(service.service.database, 30)
     assert len(await crew.fetch("SELECT 1 FROM attempt WHERE bucket = uuid_send($1)")) == 1
 
 

@@ -29,8 +29,8 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from support.export_team import Partner, Team, add_team
-from support.phones import Running, running
+from support.export_team import ExportTeam, Partner, add_export_team
+from support.phones import RunningService, running_service
 from support.population import population
 
 from triage.embedded import EmbeddedPostgres
@@ -107,7 +107,7 @@ def given(members: list[ReleaseMember]) -> Iterator[None]:
         releases.snapshot = honest
 
 
-async def freeze_one(team: Team, members: list[ReleaseMember], dataset: str, processor: Processor) -> None:
+async def freeze_one(team: ExportTeam, members: list[ReleaseMember], dataset: str, processor: Processor) -> None:
     """One release alone: what is not asked for is already there, so far as the job can see."""
     honest = releases.latest_editions
 
@@ -218,7 +218,7 @@ def resident(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / MIB
 
 
-async def serve(team: Team, partner: Partner, url: str, data_dir: Path) -> None:
+async def serve(team: ExportTeam, partner: Partner, url: str, data_dir: Path) -> None:
     bare = [await copy_out(url, team.team_id) for _ in range(3)]
     seconds, size = min(bare)
     copied = size / seconds / MIB
@@ -247,22 +247,22 @@ async def main() -> None:
             await connection.execute("CREATE DATABASE bench")
             await connection.close()
             url = server.url("bench")
-            async with running(url, root / "data", command_timeout_s=600) as opened:
+            async with running_service(url, root / "data", command_timeout_s=600) as opened:
                 await measure(opened, members, url, root / "data", Processor(server))
         finally:
             server.stop()
 
 
 async def measure(
-    opened: Running, members: list[ReleaseMember], url: str, data_dir: Path, processor: Processor
+    opened: RunningService, members: list[ReleaseMember], url: str, data_dir: Path, processor: Processor
 ) -> None:
-    team = await add_team(opened, "yearly")
+    team = await add_export_team(opened, "yearly")
     partner = await team.partner()
     await freeze_one(team, members, "records", processor)
     await freeze_one(team, members, "tables", processor)
     await serve(team, partner, url, data_dir)
     if "million" in sys.argv:
-        team = await add_team(opened, "yearly")
+        team = await add_export_team(opened, "yearly")
         partner = await team.partner()
         many = copies(members, 20)
         report("members made", f"peak {peak():6.0f} MiB")

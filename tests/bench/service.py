@@ -32,7 +32,7 @@ from rich.table import Table
 
 from triage.access.actors import new_token, token_hash
 from triage.app import databases
-from triage.commands.demo import OFFICE, TEAM, _add_member, device_id
+from triage.commands.demo import OFFICE_STAFF, TEAM, _add_member, device_id
 from triage.demo import CAST, bulk
 from triage.embedded import EmbeddedPostgres
 from triage.settings import DatabaseUrl, Settings
@@ -103,7 +103,7 @@ async def _prepare(url: str, data_dir: Path) -> dict[str, str]:
     tokens = {}
     async with staff.as_owner(url, TEAM) as connection:
         await staff.add_team(connection, TEAM, "Bench", datetime.now(UTC).date(), datetime.now(UTC), "Europe/London", 6)
-        for member in (*CAST.members, *OFFICE):
+        for member in (*CAST.members, *OFFICE_STAFF):
             await _add_member(connection, member)
             tokens[member.key] = new_token()
             await connection.execute(

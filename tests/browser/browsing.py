@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from uuid import UUID
 
 import httpx
-from support.phones import Phone, Running
+from support.phones import Phone, RunningService
 
 from triage.store.log import review_lists
 
@@ -72,14 +72,14 @@ async def code_for(phone: Phone, team_id: UUID) -> str:
 
 
 @asynccontextmanager
-async def browser(running: Running, base: str = "https://triage.test") -> AsyncIterator[Browser]:
+async def browser(running: RunningService, base: str = "https://triage.test") -> AsyncIterator[Browser]:
     """A browser with no cookies yet."""
     async with httpx.AsyncClient(transport=running.client._transport, base_url=base) as client:
         yield Browser(client)
 
 
 @asynccontextmanager
-async def signed_in(running: Running, phone: Phone, team_id: UUID) -> AsyncIterator[Browser]:
+async def signed_in(running: RunningService, phone: Phone, team_id: UUID) -> AsyncIterator[Browser]:
     """A browser in which somebody is signed in."""
     async with browser(running) as opened:
         answer = await opened.sign_in(await code_for(phone, team_id))

@@ -14,7 +14,7 @@ import pytest_asyncio
 import uvicorn
 from browsing import code_for
 from playwright.async_api import Browser, Page, async_playwright
-from support.phones import DAY, HOUR, Crew, Running, entry, now
+from support.phones import DAY, HOUR, Crew, RunningService, entry, now
 from uuid_utils.compat import uuid7
 
 from triage.jobs.publish import publish
@@ -68,7 +68,7 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def address(service: Running) -> AsyncIterator[str]:
+async def address(service: RunningService) -> AsyncIterator[str]:
     """The service of this process on a port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         app: Any = service.client._transport.app  # type: ignore[attr-defined]
@@ -80,7 +80,7 @@ async def address(service: Running) -> AsyncIterator[str]:
 
 
 @pytest_asyncio.fixture
-async def busy(crew: Crew, service: Running) -> Crew:
+async def busy(crew: Crew, service: RunningService) -> Crew:
     """A team with something on every page."""
     held, arrived = uuid7(), now() - 2 * HOUR
     await crew.officer.tell("officer", held, occurred_at=arrived - HOUR, area="bedford", age=15, legal_status="s136")

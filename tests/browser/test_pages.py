@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 from browsing import Browser, forms, signed_in, text
-from support.phones import DAY, HOUR, S136, Crew, Running, entry, now
+from support.phones import DAY, HOUR, S136, Crew, RunningService, entry, now
 from uuid_utils.compat import uuid7
 
 from triage.jobs.publish import publish, restate
@@ -57,19 +57,19 @@ async def settled(crew: Crew) -> list[tuple[str, UUID]]:
         ("/review/nothing", 404),
     ],
 )
-async def test_what_is_not_there_says_so_on_a_page(service: Running, crew: Crew, path: str, status: int) -> None:
+async def test_what_is_not_there_says_so_on_a_page(service: RunningService, crew: Crew, path: str, status: int) -> None:
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
         assert (await sergeant.open(path)).status_code == status
 
 
-async def test_another_teams_incident_is_not_there(service: Running, crew: Crew, other_crew: Crew) -> None:
+async def test_another_teams_incident_is_not_there(service: RunningService, crew: Crew, other_crew: Crew) -> None:
     incident = await held_for(other_crew, 2)
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
         assert (await sergeant.open(f"/review/incidents/{incident}")).status_code == 404
         assert str(incident) not in await sergeant.read("/review")
 
 
-async def test_an_empty_team_has_pages_too(service: Running, crew: Crew) -> None:
+async def test_an_empty_team_has_pages_too(service: RunningService, crew: Crew) -> None:
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
         assert "None." in text(await sergeant.read("/review"))
         assert "Nothing is missing." in text(await sergeant.read("/review/chase"))
@@ -79,7 +79,7 @@ async def test_an_empty_team_has_pages_too(service: Running, crew: Crew) -> None
     assert await crew.consultations() == []
 
 
-async def test_clocks_show_the_time_left_when_the_page_was_made(service: Running, crew: Crew) -> None:
+async def test_clocks_show_the_time_left_when_the_page_was_made(service: RunningService, crew: Crew) -> None:
     await held_for(crew, 2)
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
         said = text(await sergeant.read("/review"))
@@ -87,14 +87,14 @@ async def test_clocks_show_the_time_left_when_the_page_was_made(service: Running
     assert "21 hours 59 minutes left, until " in said or "22 hours 0 minutes left, until " in said
 
 
-async def test_an_expiry_that_passed_is_urgent(service: Running, crew: Crew) -> None:
+async def test_an_expiry_that_passed_is_urgent(service: RunningService, crew: Crew) -> None:
     await held_for(crew, 25.5)
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
         page = await sergeant.read("/review")
     assert "Expired 1 hour 30 minutes ago" in text(page) and 'class="clock urgent"' in page
 
 
-async def test_a_clock_without_an_arrival_is_unknown(service: Running, crew: Crew) -> None:
+async def test_a_clock_without_an_arrival_is_unknown(service: RunningService, crew: Crew) -> None:
     incident = uuid7()
     await crew.officer.tell("officer", incident, occurred_at=now() - HOUR, area="bedford", legal_status="s136")
     await crew.officer.tell("detention", incident, event="began", at=now() - HOUR)
@@ -102,7 +102,7 @@ async def test_a_clock_without_an_arrival_is_unknown(service: Running, crew: Cre
         assert "Clock unknown: no arrival recorded. 1 hour 0 minutes since" in text(await sergeant.read("/review"))
 
 
-async def test_a_child_at_a_police_station_is_shown_at_once(service: Running, crew: Crew) -> None:
+async def test_a_child_at_a_police_station_is_shown_at_once(service: RunningService, crew: Crew) -> None:
     incident = uuid7()
     await crew.officer.tell("officer", incident, age=15, area="bedford", legal_status="s136")
     await crew.officer.tell("detention", incident, event="arrived_site", place_of_safety="police_station")
@@ -113,7 +113,7 @@ async def test_a_child_at_a_police_station_is_shown_at_once(service: Running, cr
     assert "Under 18 held at a police station" in said
 
 
-async def test_today_shows_what_nobody_has_linked(service: Running, crew: Crew) -> None:
+async def test_today_shows_what_nobody_has_linked(service: RunningService, crew: Crew) -> None:
     known, unknown, outcome_only = uuid7(), uuid7(), uuid7()
     person = (await crew.officer.post("/v1/people", {"police_ref": f"PR-{known.hex[-8:]}"})).json()["person_id"]
     await crew.officer.tell("officer", known, area="bedford")
@@ -132,7 +132,7 @@ async def test_today_shows_what_nobody_has_linked(service: Running, crew: Crew) 
 
 
 async def test_of_many_unlinked_incidents_the_newest_are_shown_and_all_are_counted(
-    service: Running, crew: Crew
+    service: RunningService, crew: Crew
 ) -> None:
     told = [entry("officer", uuid7(), occurred_at=now() - n * HOUR, area="bedford") for n in range(25)]
     await crew.officer.sync(*told)
@@ -143,7 +143,7 @@ async def test_of_many_unlinked_incidents_the_newest_are_shown_and_all_are_count
     assert [str(one["incident_id"]) in shown for one in told] == [True] * 20 + [False] * 5
 
 
-async def test_reading_is_logged_with_what_was_shown(service: Running, crew: Crew) -> None:
+async def test_reading_is_logged_with_what_was_shown(service: RunningService, crew: Crew) -> None:
     incident = await held_for(crew, 1)
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
         for path in ("/review", "/review/chase", f"/review/incidents/{incident}"):
@@ -169,7 +169,7 @@ async def intent_and_judgement(crew: Crew) -> UUID:
     return incident
 
 
-async def test_the_sergeant_reads_the_polices_notes_and_no_clinical_field(service: Running, crew: Crew) -> None:
+async def test_the_sergeant_reads_the_polices_notes_and_no_clinical_field(service: RunningService, crew: Crew) -> None:
     incident = await intent_and_judgement(crew)
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
         said = text(await sergeant.read(f"/review/incidents/{incident}"))
@@ -177,7 +177,7 @@ async def test_the_sergeant_reads_the_polices_notes_and_no_clinical_field(servic
     assert "health note" not in said and "caseload" not in said and "S136 justified" not in said
 
 
-async def test_the_clinical_lead_reads_healths_notes_and_not_the_offence(service: Running, crew: Crew) -> None:
+async def test_the_clinical_lead_reads_healths_notes_and_not_the_offence(service: RunningService, crew: Crew) -> None:
     incident = await intent_and_judgement(crew)
     async with signed_in(service, crew.clinical_lead, crew.team_id) as lead:
         said = text(await lead.read(f"/review/incidents/{incident}"))
@@ -185,7 +185,9 @@ async def test_the_clinical_lead_reads_healths_notes_and_not_the_offence(service
     assert "police note" not in said and "erious" not in said
 
 
-async def test_before_a_judgement_no_page_tells_the_clinical_lead_of_an_intent(service: Running, crew: Crew) -> None:
+async def test_before_a_judgement_no_page_tells_the_clinical_lead_of_an_intent(
+    service: RunningService, crew: Crew
+) -> None:
     incident = uuid7()
     await crew.officer.tell("intent", incident, intent=S136)
     async with signed_in(service, crew.clinical_lead, crew.team_id) as lead:
@@ -198,14 +200,14 @@ async def test_before_a_judgement_no_page_tells_the_clinical_lead_of_an_intent(s
     assert "Police contact" in said and "intended" not in said.lower()
 
 
-async def test_only_ones_own_side_has_names(service: Running, crew: Crew) -> None:
+async def test_only_ones_own_side_has_names(service: RunningService, crew: Crew) -> None:
     incident = await intent_and_judgement(crew)
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
         said = text(await sergeant.read(f"/review/incidents/{incident}"))
     assert "officer (police)" in said and "nurse (nurse)" not in said and "Nurse (nurse)" in said
 
 
-async def test_what_people_typed_is_never_markup(service: Running, crew: Crew) -> None:
+async def test_what_people_typed_is_never_markup(service: RunningService, crew: Crew) -> None:
     incident = uuid7()
     await crew.officer.tell("officer", incident, area="bedford", note="<b>x</b>&<script>", log_ref='"><i>')
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
@@ -218,7 +220,7 @@ async def test_what_people_typed_is_never_markup(service: Running, crew: Crew) -
 
 
 async def test_the_chase_list_groups_by_age_the_oldest_first_and_drops_what_is_decided(
-    service: Running, crew: Crew
+    service: RunningService, crew: Crew
 ) -> None:
     told = [uuid7() for _ in range(4)]
     for incident, ago in zip(told, (HOUR, 13 * HOUR, 4 * DAY, 5 * DAY), strict=True):
@@ -232,7 +234,7 @@ async def test_the_chase_list_groups_by_age_the_oldest_first_and_drops_what_is_d
         assert str(told[0]) not in await sergeant.read("/review/chase")
 
 
-async def test_a_long_chase_list_has_pages(service: Running, crew: Crew) -> None:
+async def test_a_long_chase_list_has_pages(service: RunningService, crew: Crew) -> None:
     told = [
         entry("officer", uuid7(), occurred_at=now() - n * timedelta(hours=5), area="bedford") for n in range(60)
     ]  # fmt: skip
@@ -249,7 +251,7 @@ async def test_a_long_chase_list_has_pages(service: Running, crew: Crew) -> None
 # --- the queue ---
 
 
-async def test_two_sides_of_a_likely_duplicate_are_next_to_each_other(service: Running, crew: Crew) -> None:
+async def test_two_sides_of_a_likely_duplicate_are_next_to_each_other(service: RunningService, crew: Crew) -> None:
     one, other = await reported_twice(crew)
     for reader in (crew.sergeant, crew.clinical_lead):
         async with signed_in(service, reader, crew.team_id) as browser:
@@ -259,7 +261,7 @@ async def test_two_sides_of_a_likely_duplicate_are_next_to_each_other(service: R
         assert "Written by Police Nurse No" in text(page)
 
 
-async def test_link_writes_one_entry_however_often_it_is_sent(service: Running, crew: Crew) -> None:
+async def test_link_writes_one_entry_however_often_it_is_sent(service: RunningService, crew: Crew) -> None:
     one, other = await reported_twice(crew)
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
         page = await sergeant.read("/review/queue")
@@ -271,7 +273,7 @@ async def test_link_writes_one_entry_however_often_it_is_sent(service: Running, 
     assert sorted((await crew.officer.incident(one))["linked_ids"]) == sorted(map(str, (one, other)))
 
 
-async def test_keep_apart_takes_the_suggestion_away(service: Running, crew: Crew) -> None:
+async def test_keep_apart_takes_the_suggestion_away(service: RunningService, crew: Crew) -> None:
     one, _ = await reported_twice(crew)
     async with signed_in(service, crew.clinical_lead, crew.team_id) as lead:
         await lead.press(await lead.read("/review/queue"), "/review/queue/keep-apart")
@@ -280,7 +282,7 @@ async def test_keep_apart_takes_the_suggestion_away(service: Running, crew: Crew
     assert "possible_duplicate" not in (await crew.officer.incident(one))["flags"]
 
 
-async def test_the_same_form_never_decides_two_things(service: Running, crew: Crew) -> None:
+async def test_the_same_form_never_decides_two_things(service: RunningService, crew: Crew) -> None:
     await reported_twice(crew)
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
         page = await sergeant.read("/review/queue")
@@ -290,7 +292,7 @@ async def test_the_same_form_never_decides_two_things(service: Running, crew: Cr
     assert await settled(crew) == [("same_incident", crew.sergeant.staff_id)]
 
 
-async def test_nobody_links_what_they_may_not_see(service: Running, crew: Crew, other_crew: Crew) -> None:
+async def test_nobody_links_what_they_may_not_see(service: RunningService, crew: Crew, other_crew: Crew) -> None:
     one, _ = await reported_twice(crew)
     elsewhere = await held_for(other_crew, 1)
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
@@ -306,7 +308,7 @@ async def test_nobody_links_what_they_may_not_see(service: Running, crew: Crew, 
     assert await settled(crew) == []
 
 
-async def test_records_that_disagree_are_next_to_each_other(service: Running, crew: Crew) -> None:
+async def test_records_that_disagree_are_next_to_each_other(service: RunningService, crew: Crew) -> None:
     incident = uuid7()
     wrong = await crew.officer.tell("officer", incident, area="bedford", sex="male")
     await crew.nurse.tell("nurse", incident, area="bedford", sex="female")
@@ -336,7 +338,7 @@ async def item_id(browser: Browser) -> str:
     return path.split("/")[3]
 
 
-async def test_each_side_has_a_quarantine_of_its_own(service: Running, crew: Crew) -> None:
+async def test_each_side_has_a_quarantine_of_its_own(service: RunningService, crew: Crew) -> None:
     await quarantined(crew)
     async with (
         signed_in(service, crew.sergeant, crew.team_id) as sergeant,
@@ -354,14 +356,14 @@ async def test_each_side_has_a_quarantine_of_its_own(service: Running, crew: Cre
         assert "0 In quarantine" in text(await sergeant.read("/review"))
 
 
-async def test_what_was_sent_stands_beside_what_is_stored(service: Running, crew: Crew) -> None:
+async def test_what_was_sent_stands_beside_what_is_stored(service: RunningService, crew: Crew) -> None:
     await quarantined(crew)
     async with signed_in(service, crew.clinical_lead, crew.team_id) as lead:
         said = text(await lead.read("/review/queue"))
     assert "What was sent, and what is stored" in said and "Sex Male Female" in said
 
 
-async def test_release_puts_it_into_the_log_as_its_authors_once(service: Running, crew: Crew) -> None:
+async def test_release_puts_it_into_the_log_as_its_authors_once(service: RunningService, crew: Crew) -> None:
     incident = await quarantined(crew)
     async with signed_in(service, crew.clinical_lead, crew.team_id) as lead:
         page, path = await lead.read("/review/queue"), f"/review/quarantine/{await item_id(lead)}/release"
@@ -374,7 +376,7 @@ async def test_release_puts_it_into_the_log_as_its_authors_once(service: Running
     ]
 
 
-async def test_discard_lets_it_go_for_good(service: Running, crew: Crew) -> None:
+async def test_discard_lets_it_go_for_good(service: RunningService, crew: Crew) -> None:
     incident = await quarantined(crew)
     async with signed_in(service, crew.clinical_lead, crew.team_id) as lead:
         page, path = await lead.read("/review/queue"), f"/review/quarantine/{await item_id(lead)}/discard"
@@ -396,7 +398,9 @@ async def test_discard_lets_it_go_for_good(service: Running, crew: Crew) -> None
         b"\xff\xfe",
     ],
 )
-async def test_whatever_was_refused_can_be_looked_at_and_discarded(service: Running, crew: Crew, sent: bytes) -> None:
+async def test_whatever_was_refused_can_be_looked_at_and_discarded(
+    service: RunningService, crew: Crew, sent: bytes
+) -> None:
     assert (await crew.nurse.put_raw(uuid7(), sent)).status_code in (400, 422)
     async with signed_in(service, crew.clinical_lead, crew.team_id) as lead:
         page = await lead.read("/review/queue")
@@ -413,7 +417,7 @@ def lines_changed(page: str) -> list[str]:
     return [text(piece.split("</td>")[0]) for piece in page.split('<td class="changed">')[1:]]
 
 
-async def publish_yesterday(service: Running, crew: Crew) -> date:
+async def publish_yesterday(service: RunningService, crew: Crew) -> date:
     """Yesterday's summary with one incident in it, published."""
     database = service.service.database
     team = await publications.team(database, crew.team_id)
@@ -424,7 +428,7 @@ async def publish_yesterday(service: Running, crew: Crew) -> date:
     return day
 
 
-async def restate_yesterday(service: Running, crew: Crew, day: date) -> None:
+async def restate_yesterday(service: RunningService, crew: Crew, day: date) -> None:
     """A second incident of yesterday, told of too late, and the edition that follows from it."""
     at = due_at(day, time(23))
     await crew.officer.tell("officer", uuid7(), occurred_at=at, captured_at=at, area="bedford")
@@ -436,7 +440,7 @@ async def restate_yesterday(service: Running, crew: Crew, day: date) -> None:
 
 
 async def test_the_days_summary_stands_beside_the_edition_before_with_changes_marked(
-    service: Running, crew: Crew
+    service: RunningService, crew: Crew
 ) -> None:
     day = await publish_yesterday(service, crew)
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
@@ -454,7 +458,7 @@ async def test_the_days_summary_stands_beside_the_edition_before_with_changes_ma
     assert consulted == [f"summary daily {day} internal"] * 3
 
 
-async def test_trends_have_a_table_beside_every_chart(service: Running, crew: Crew) -> None:
+async def test_trends_have_a_table_beside_every_chart(service: RunningService, crew: Crew) -> None:
     database = service.service.database
     team = await publications.team(database, crew.team_id)
     week = period_of("weekly", operational_day(now()) - 7 * DAY)
@@ -469,7 +473,7 @@ async def test_trends_have_a_table_beside_every_chart(service: Running, crew: Cr
         assert "No month is published yet." in text(await lead.read("/review/trends?by=month"))
 
 
-async def test_two_spans_are_compared_with_what_that_cannot_show(service: Running, crew: Crew) -> None:
+async def test_two_spans_are_compared_with_what_that_cannot_show(service: RunningService, crew: Crew) -> None:
     for day, area in ((date(2026, 2, 3), "bedford"), (date(2026, 3, 3), "bedford"), (date(2026, 3, 4), "bedford")):
         at = due_at(day, time(22))
         await crew.officer.tell("officer", uuid7(), occurred_at=at, captured_at=at, area=area)
@@ -485,7 +489,7 @@ async def test_two_spans_are_compared_with_what_that_cannot_show(service: Runnin
     assert [row["query"] for row in await crew.consultations()] == ["review/compare 2026-02 2026-03"]
 
 
-async def test_the_sergeant_reads_how_often_a_person_was_met_and_not_who(service: Running, crew: Crew) -> None:
+async def test_the_sergeant_reads_how_often_a_person_was_met_and_not_who(service: RunningService, crew: Crew) -> None:
     told = await crew.nurse.post("/v1/people", {"nhs_number": "9990000018"})
     person = told.json()["person_id"]
     incidents = [uuid7(), uuid7()]
@@ -499,7 +503,9 @@ async def test_the_sergeant_reads_how_often_a_person_was_met_and_not_who(service
 
 
 @pytest.mark.parametrize("who", ["sergeant", "clinical_lead"])
-async def test_a_detention_without_an_end_is_never_too_old_for_today(service: Running, crew: Crew, who: str) -> None:
+async def test_a_detention_without_an_end_is_never_too_old_for_today(
+    service: RunningService, crew: Crew, who: str
+) -> None:
     incident = await held_for(crew, 24 * 60)
     async with signed_in(service, getattr(crew, who), crew.team_id) as browser:
         page = await browser.read("/review")

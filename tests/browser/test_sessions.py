@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from browsing import browser, code_for, forms, signed_in, text
-from support.phones import Crew, Running
+from support.phones import Crew, RunningService
 
 from triage.http.review import PAGES
 from triage.pages import sessions
@@ -26,7 +26,7 @@ def address(path: str) -> str:
 
 
 @pytest.mark.parametrize("page", NEEDS_SESSION, ids=lambda page: f"{page.method} {page.path}")
-async def test_no_page_opens_without_a_session(service: Running, crew: Crew, page) -> None:  # type: ignore[no-untyped-def]
+async def test_no_page_opens_without_a_session(service: RunningService, crew: Crew, page) -> None:  # type: ignore[no-untyped-def]
     async with browser(service) as stranger:
         answer = await stranger.client.request(page.method, address(page.path))
         with_token = await stranger.client.request(
@@ -39,7 +39,7 @@ async def test_no_page_opens_without_a_session(service: Running, crew: Crew, pag
 LINKED = "/review/summaries/daily/2026-11-22?edition=2"
 
 
-async def test_signing_in_leads_to_the_page_that_a_message_linked_to(service: Running, crew: Crew) -> None:
+async def test_signing_in_leads_to_the_page_that_a_message_linked_to(service: RunningService, crew: Crew) -> None:
     async with browser(service) as opened:
         first = await opened.open(LINKED)
         form = await opened.read(first.headers["location"])
@@ -63,7 +63,7 @@ async def test_signing_in_leads_to_the_page_that_a_message_linked_to(service: Ru
         "javascript:alert(1)",
     ],
 )
-async def test_signing_in_leads_nowhere_else(service: Running, crew: Crew, elsewhere: str) -> None:
+async def test_signing_in_leads_nowhere_else(service: RunningService, crew: Crew, elsewhere: str) -> None:
     async with browser(service) as opened:
         form = (await opened.client.get("/review/sign-in", params={"to": elsewhere})).text
         assert "elsewhere.test" not in form and 'name="to"' not in form
@@ -73,7 +73,7 @@ async def test_signing_in_leads_nowhere_else(service: Running, crew: Crew, elsew
 
 
 async def test_a_link_in_another_sites_page_neither_signs_out_nor_asks_to_sign_in_again(
-    service: Running, crew: Crew
+    service: RunningService, crew: Crew
 ) -> None:
     # the browser sends no Strict cookie from there, and sends it when a page of ours asks once more
     async with browser(service) as without_cookie, signed_in(service, crew.sergeant, crew.team_id) as sergeant:
@@ -89,13 +89,13 @@ async def test_a_link_in_another_sites_page_neither_signs_out_nor_asks_to_sign_i
 
 
 @pytest.mark.parametrize("name", ["officer", "nurse", "paramedic", "auditor", "admin"])
-async def test_there_are_no_codes_for_others(service: Running, crew: Crew, name: str) -> None:
+async def test_there_are_no_codes_for_others(service: RunningService, crew: Crew, name: str) -> None:
     with pytest.raises(Refused) as refused:
         await review_lists.issue_code(service.service.database, crew.team_id, getattr(crew, name).staff_id)
     assert refused.value.problem.code == "forbidden"
 
 
-async def test_a_code_signs_in_once(service: Running, crew: Crew) -> None:
+async def test_a_code_signs_in_once(service: RunningService, crew: Crew) -> None:
     code = await code_for(crew.sergeant, crew.team_id)
     async with browser(service) as first, browser(service) as second:
         assert (await first.sign_in(code)).headers["location"] == "/review"
@@ -105,7 +105,7 @@ async def test_a_code_signs_in_once(service: Running, crew: Crew) -> None:
         assert "What needs action now" in await first.read("/review")
 
 
-async def test_a_code_for_a_phone_does_not_sign_in_and_the_other_way_round(service: Running, crew: Crew) -> None:
+async def test_a_code_for_a_phone_does_not_sign_in_and_the_other_way_round(service: RunningService, crew: Crew) -> None:
     database = service.service.database
     for_phone = (await sign_in.issue_code_as_owner(database, crew.team_id, crew.sergeant.staff_id)).code
     async with browser(service) as opened:
@@ -115,13 +115,13 @@ async def test_a_code_for_a_phone_does_not_sign_in_and_the_other_way_round(servi
     assert (enrolling.status_code, enrolling.json()["code"]) == (404, "not_found")
 
 
-async def test_codes_cannot_be_guessed_at_length(another: Running) -> None:
+async def test_codes_cannot_be_guessed_at_length(another: RunningService) -> None:
     async with browser(another) as guessing:
         tried = [(await guessing.sign_in("2222-3333-4444")).status_code for _ in range(4)]
     assert tried == [422, 422, 422, 429]
 
 
-async def test_the_sign_in_form_of_another_browser_is_refused(service: Running, crew: Crew) -> None:
+async def test_the_sign_in_form_of_another_browser_is_refused(service: RunningService, crew: Crew) -> None:
     code = await code_for(crew.sergeant, crew.team_id)
     async with browser(service) as attacker, browser(service) as victim:
         [(_, fields)] = forms(await attacker.read("/review/sign-in"))
@@ -132,7 +132,7 @@ async def test_the_sign_in_form_of_another_browser_is_refused(service: Running, 
         assert (await victim.open("/review")).status_code == 303
 
 
-async def test_the_cookie_is_hardened(service: Running, crew: Crew) -> None:
+async def test_the_cookie_is_hardened(service: RunningService, crew: Crew) -> None:
     async with browser(service) as opened:
         answer = await opened.sign_in(await code_for(crew.sergeant, crew.team_id))
     [cookie] = [one for one in answer.headers.get_list("set-cookie") if sessions.SESSION in one]
@@ -142,14 +142,16 @@ async def test_the_cookie_is_hardened(service: Running, crew: Crew) -> None:
     assert str(crew.sergeant.staff_id) not in cookie
 
 
-async def test_without_https_the_cookie_has_no_prefix_that_browsers_would_refuse(service: Running, crew: Crew) -> None:
+async def test_without_https_the_cookie_has_no_prefix_that_browsers_would_refuse(
+    service: RunningService, crew: Crew
+) -> None:
     async with browser(service, "http://127.0.0.1") as opened:
         answer = await opened.sign_in(await code_for(crew.sergeant, crew.team_id))
         assert "What needs action now" in await opened.read("/review")
     assert any(one.startswith("triage-review=") for one in answer.headers.get_list("set-cookie"))
 
 
-async def test_every_page_is_closed_to_script_and_to_other_sites(service: Running, crew: Crew) -> None:
+async def test_every_page_is_closed_to_script_and_to_other_sites(service: RunningService, crew: Crew) -> None:
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
         for path in ("/review", "/review/day", "/review/trends", "/review/chase", "/review/queue", "/review/sign-in"):
             answer = await sergeant.open(path)
@@ -166,7 +168,7 @@ async def test_every_page_is_closed_to_script_and_to_other_sites(service: Runnin
             )
 
 
-async def test_signing_out_ends_every_session_even_a_copied_one(service: Running, crew: Crew) -> None:
+async def test_signing_out_ends_every_session_even_a_copied_one(service: RunningService, crew: Crew) -> None:
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant, browser(service) as thief:
         thief.client.cookies.update(sergeant.client.cookies)
         assert (await thief.open("/review")).status_code == 200
@@ -177,14 +179,14 @@ async def test_signing_out_ends_every_session_even_a_copied_one(service: Running
     assert await crew.sergeant.see("/v1/me")  # the phone stays signed in
 
 
-async def test_a_disabled_account_is_out_at_once(service: Running, crew: Crew) -> None:
+async def test_a_disabled_account_is_out_at_once(service: RunningService, crew: Crew) -> None:
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
         async with as_owner(service.url, crew.team_id) as owner:
             await staff.disable_staff(owner, crew.team_id, crew.sergeant.staff_id)
         assert (await sergeant.open("/review")).status_code == 303
 
 
-async def test_another_role_is_another_session(service: Running, crew: Crew) -> None:
+async def test_another_role_is_another_session(service: RunningService, crew: Crew) -> None:
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
         async with as_owner(service.url, crew.team_id) as owner:
             await owner.execute(
@@ -193,7 +195,7 @@ async def test_another_role_is_another_session(service: Running, crew: Crew) -> 
         assert (await sergeant.open("/review")).status_code == 303
 
 
-async def test_a_forged_or_moved_cookie_opens_nothing(service: Running, crew: Crew) -> None:
+async def test_a_forged_or_moved_cookie_opens_nothing(service: RunningService, crew: Crew) -> None:
     actor = await crew.sergeant.actor()
     for key, name in ((bytes(32), sessions.SESSION), (service.service.root.derive(Purpose.SESSIONS), sessions.FORM)):
         value = sessions.sealed(key, name, sessions.begin(actor, datetime.now(UTC)))
@@ -202,7 +204,7 @@ async def test_a_forged_or_moved_cookie_opens_nothing(service: Running, crew: Cr
         assert answer.status_code == 303
 
 
-async def test_a_session_ends_idle_and_at_the_end_of_the_longest_shift(service: Running, crew: Crew) -> None:
+async def test_a_session_ends_idle_and_at_the_end_of_the_longest_shift(service: RunningService, crew: Crew) -> None:
     session = sessions.begin(await crew.sergeant.actor(), NOW)
     assert sessions.lives(session, NOW + sessions.IDLE - timedelta(seconds=1))
     assert not sessions.lives(session, NOW + sessions.IDLE)
@@ -215,7 +217,7 @@ async def test_a_session_ends_idle_and_at_the_end_of_the_longest_shift(service: 
     assert not sessions.lives(session, at)
 
 
-async def test_an_old_cookie_is_answered_with_the_sign_in(service: Running, crew: Crew) -> None:
+async def test_an_old_cookie_is_answered_with_the_sign_in(service: RunningService, crew: Crew) -> None:
     key = service.service.root.derive(Purpose.SESSIONS)
     actor = await crew.sergeant.actor()
     for ago, status in ((timedelta(0), 200), (sessions.IDLE, 303)):
@@ -225,7 +227,7 @@ async def test_an_old_cookie_is_answered_with_the_sign_in(service: Running, crew
 
 
 @pytest.mark.parametrize("page", [one for one in NEEDS_SESSION if one.method == "POST"], ids=lambda page: page.path)
-async def test_no_form_is_taken_from_another_site_or_session(service: Running, crew: Crew, page) -> None:  # type: ignore[no-untyped-def]
+async def test_no_form_is_taken_from_another_site_or_session(service: RunningService, crew: Crew, page) -> None:  # type: ignore[no-untyped-def]
     path = address(page.path)
     async with (
         signed_in(service, crew.sergeant, crew.team_id) as sergeant,
@@ -255,7 +257,7 @@ async def test_no_form_is_taken_from_another_site_or_session(service: Running, c
     ],
 )
 async def test_forms_that_no_page_sends(
-    service: Running, crew: Crew, body: bytes, content_type: str, status: int
+    service: RunningService, crew: Crew, body: bytes, content_type: str, status: int
 ) -> None:
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
         answer = await sergeant.client.post("/review/sign-out", content=body, headers={"content-type": content_type})
@@ -263,7 +265,7 @@ async def test_forms_that_no_page_sends(
     assert answer.headers["content-type"].startswith("text/html")
 
 
-async def test_signing_in_and_out_is_recorded(service: Running, crew: Crew) -> None:
+async def test_signing_in_and_out_is_recorded(service: RunningService, crew: Crew) -> None:
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
         await sergeant.press(await sergeant.read("/review"), "/review/sign-out")
     rows = await crew.fetch(

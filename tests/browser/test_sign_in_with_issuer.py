@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from browsing import Browser, browser, text
 from support.loopback_issuer import LoopbackIssuer
-from support.phones import Crew, Running, running
+from support.phones import Crew, RunningService, running_service
 
 from triage.store.access.staff import as_owner
 
@@ -25,8 +25,8 @@ def issuer() -> Iterator[LoopbackIssuer]:
 
 @pytest_asyncio.fixture(scope="module")
 async def pages(
-    service: Running, issuer: LoopbackIssuer, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Running]:
+    service: RunningService, issuer: LoopbackIssuer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[RunningService]:
     """The service with an issuer to sign in with."""
     file: Path = tmp_path_factory.mktemp("issuers") / "issuers.toml"
     file.write_text(
@@ -34,7 +34,7 @@ async def pages(
         '[issuer.login]\nclient_id = "pages"\n'
     )
     data_dir = service.service.settings.data_dir
-    async with running(service.url, data_dir, oidc_issuers=file, public_url="https://triage.test") as opened:
+    async with running_service(service.url, data_dir, oidc_issuers=file, public_url="https://triage.test") as opened:
         yield opened
 
 
@@ -57,7 +57,7 @@ async def leave(opened: Browser, onward: str = "") -> str:
     return str(answer.headers["location"])
 
 
-async def test_who_the_issuer_names_is_signed_in(pages: Running, crew: Crew, issuer: LoopbackIssuer) -> None:
+async def test_who_the_issuer_names_is_signed_in(pages: RunningService, crew: Crew, issuer: LoopbackIssuer) -> None:
     issuer.id_token_claims = {"sub": await known_as(crew, issuer, crew.sergeant.staff_id)}
     async with browser(pages) as opened:
         address = await leave(opened)
@@ -68,7 +68,7 @@ async def test_who_the_issuer_names_is_signed_in(pages: Running, crew: Crew, iss
 
 
 async def test_the_issuer_leads_back_to_the_page_that_was_asked_for(
-    pages: Running, crew: Crew, issuer: LoopbackIssuer
+    pages: RunningService, crew: Crew, issuer: LoopbackIssuer
 ) -> None:
     issuer.id_token_claims = {"sub": await known_as(crew, issuer, crew.sergeant.staff_id)}
     async with browser(pages) as opened:
@@ -80,7 +80,7 @@ async def test_the_issuer_leads_back_to_the_page_that_was_asked_for(
 
 
 async def test_an_answer_works_once_and_in_the_browser_that_asked(
-    pages: Running, crew: Crew, issuer: LoopbackIssuer
+    pages: RunningService, crew: Crew, issuer: LoopbackIssuer
 ) -> None:
     issuer.id_token_claims = {"sub": await known_as(crew, issuer, crew.sergeant.staff_id)}
     async with browser(pages) as mine, browser(pages) as theirs:
@@ -94,7 +94,7 @@ async def test_an_answer_works_once_and_in_the_browser_that_asked(
 
 
 @pytest.mark.parametrize("who", ["officer", "nurse", "admin", None])
-async def test_nobody_else_is(pages: Running, crew: Crew, issuer: LoopbackIssuer, who: str | None) -> None:
+async def test_nobody_else_is(pages: RunningService, crew: Crew, issuer: LoopbackIssuer, who: str | None) -> None:
     issuer.id_token_claims = {
         "sub": await known_as(crew, issuer, getattr(crew, who).staff_id) if who else "nobody known"
     }
@@ -107,18 +107,18 @@ async def test_nobody_else_is(pages: Running, crew: Crew, issuer: LoopbackIssuer
 @pytest.mark.parametrize(
     "query", ["", "state=x&code=y", "error=access_denied", "state=a&state=b", "code=%00", "iss=https://elsewhere.test"]
 )
-async def test_an_answer_to_nothing_is_refused(pages: Running, query: str) -> None:
+async def test_an_answer_to_nothing_is_refused(pages: RunningService, query: str) -> None:
     async with browser(pages) as opened:
         assert (await opened.open(f"{CALLBACK}?{query}")).status_code in (400, 403)
 
 
 @pytest.mark.parametrize("n", ["1", "-1", "x", "00000"])
-async def test_there_is_no_other_issuer(pages: Running, n: str) -> None:
+async def test_there_is_no_other_issuer(pages: RunningService, n: str) -> None:
     async with browser(pages) as opened:
         assert (await opened.open(f"/review/sign-in/issuer/{n}")).status_code == 404
 
 
-async def test_behind_a_proxy_that_ends_https_the_cookies_are_those_of_https(pages: Running, crew: Crew) -> None:
+async def test_behind_a_proxy_that_ends_https_the_cookies_are_those_of_https(pages: RunningService, crew: Crew) -> None:
     async with browser(pages, "http://triage.test") as opened:
         answer = await opened.open("/review/sign-in")
     assert answer.headers["strict-transport-security"]

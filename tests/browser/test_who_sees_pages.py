@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 from browsing import signed_in
-from support.phones import CAST, Crew, Running
+from support.phones import CAST, Crew, RunningService
 
 from triage.http.review import PAGES
 
@@ -15,7 +15,9 @@ OTHERS = sorted({(role, profession) for role, profession in CAST.values()} - {(n
 
 
 @pytest.mark.parametrize(("role", "profession"), OTHERS)
-async def test_a_session_serves_leads_only(service: Running, crew: Crew, role: str, profession: str | None) -> None:
+async def test_a_session_serves_leads_only(
+    service: RunningService, crew: Crew, role: str, profession: str | None
+) -> None:
     """Even a session that was a lead's, and whose account nobody marked as changed."""
     async with signed_in(service, crew.sergeant, crew.team_id) as opened:
         await crew.fetch(
@@ -32,7 +34,7 @@ async def test_a_session_serves_leads_only(service: Running, crew: Crew, role: s
 
 
 @pytest.mark.parametrize("role", LEADS)
-async def test_no_page_shows_another_teams(service: Running, crew: Crew, other_crew: Crew, role: str) -> None:
+async def test_no_page_shows_another_teams(service: RunningService, crew: Crew, other_crew: Crew, role: str) -> None:
     incident = uuid4()
     written = await other_crew.officer.tell("officer", incident, log_ref="BP-THEIRS", note="theirs alone", age=15)
     await other_crew.officer.tell("detention", incident, place_of_safety="police_station")

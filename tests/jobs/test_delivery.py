@@ -19,11 +19,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from receivers import MailReceiver, WebReceiver, mail_receiver, web_receiver
 from standardwebhooks import Webhook
-from support.team_log import TEAM, Told, incident_id, told
+from support.team_log import TEAM, TeamLog, incident_id, open_team_log
 
 from triage.jobs.alerts import raise_alerts
-from triage.jobs.deliver import Sender, deliver_due, secret
-from triage.jobs.publish import Manner, publish_due
+from triage.jobs.deliver import Sender, deliver_due, webhook_secret
+from triage.jobs.publish import PublishOptions, publish_due
 from triage.people.encryption import load_or_create_root
 from triage.settings import Settings
 from triage.store import outbox
@@ -35,8 +35,8 @@ LINK = "https://triage.example.org/review/summaries/daily/2026-11-21?edition=1"
 
 
 @pytest_asyncio.fixture
-async def team(db_url: str, tmp_path: Path) -> AsyncIterator[Told]:
-    async with told(db_url, tmp_path, starts_on=date(2026, 11, 21)) as one:
+async def team(db_url: str, tmp_path: Path) -> AsyncIterator[TeamLog]:
+    async with open_team_log(db_url, tmp_path, starts_on=date(2026, 11, 21)) as one:
         yield one
 
 
@@ -61,21 +61,21 @@ def sender(directory: Path, **settings: Any) -> Sender:
     return Sender(Settings(**given), load_or_create_root(directory / "root.key"))
 
 
-async def announce(team: Told, channel: Channel, address: str) -> UUID:
+async def announce(team: TeamLog, channel: Channel, address: str) -> UUID:
     """A summary is published to one destination."""
     async with team.database.team(TEAM) as connection:
         destination = await outbox.add_destination(connection, TEAM, channel, address, ["summary", "alert"])
     await team.tell("officer_1", "officer", 1, TEN, occurred_at=TEN, area="luton_west")
-    await publish_due(team.database, SUNDAY, Manner(public_url="https://triage.example.org"))
+    await publish_due(team.database, SUNDAY, PublishOptions(public_url="https://triage.example.org"))
     return destination
 
 
-async def waiting(team: Told) -> list[outbox.Undelivered]:
+async def waiting(team: TeamLog) -> list[outbox.Undelivered]:
     async with team.database.team(TEAM) as connection:
         return await outbox.undelivered(connection, TEAM)
 
 
-async def outcomes(team: Told) -> list[str]:
+async def outcomes(team: TeamLog) -> list[str]:
     async with team.database.team(TEAM) as connection:
         rows = await connection.fetch("SELECT outcome FROM delivery_attempt ORDER BY at, n")
     return [row["outcome"] for row in rows]
@@ -102,7 +102,7 @@ async def outcomes(team: Told) -> list[str]:
     ],
 )
 async def test_nothing_goes_to_a_private_network(
-    team: Told, web: WebReceiver, tmp_path: Path, address: str, why: str
+    team: TeamLog, web: WebReceiver, tmp_path: Path, address: str, why: str
 ) -> None:
     await announce(team, "webhook", address.format(port=web.port))
     await deliver_due(team.database, sender(tmp_path, webhook_private_addresses=False), SUNDAY)
@@ -120,7 +120,7 @@ async def test_nothing_goes_to_a_private_network(
     ],
 )
 async def test_what_is_not_taken_is_not_delivered(
-    team: Told, web: WebReceiver, tmp_path: Path, answer: str | None, why: str
+    team: TeamLog, web: WebReceiver, tmp_path: Path, answer: str | None, why: str
 ) -> None:
     web.answers = [answer]
     await announce(team, "webhook", f"http://127.0.0.1:{web.port}/hook")
@@ -130,14 +130,14 @@ async def test_what_is_not_taken_is_not_delivered(
     assert len(await waiting(team)) == 1
 
 
-async def test_a_receiver_that_is_not_there_is_tried_again(team: Told, web: WebReceiver, tmp_path: Path) -> None:
+async def test_a_receiver_that_is_not_there_is_tried_again(team: TeamLog, web: WebReceiver, tmp_path: Path) -> None:
     await announce(team, "webhook", "http://127.0.0.1:1/hook")
     await deliver_due(team.database, sender(tmp_path), SUNDAY)
     assert await outcomes(team) == ["connection_failed"]
 
 
 async def test_a_webhook_verifies_with_the_library_of_the_specification(
-    team: Told, web: WebReceiver, tmp_path: Path
+    team: TeamLog, web: WebReceiver, tmp_path: Path
 ) -> None:
     now = datetime.now(UTC)  # the library refuses old time stamps by the real clock
     destination = await announce(team, "webhook", f"http://127.0.0.1:{web.port}/hook?a=b")
@@ -145,7 +145,7 @@ async def test_a_webhook_verifies_with_the_library_of_the_specification(
     assert await deliver_due(team.database, sending, now) == 1
     [request] = web.requests
     assert request.line == "POST /hook?a=b HTTP/1.1" and request.headers["host"] == f"127.0.0.1:{web.port}"
-    told_to_receiver: Any = Webhook(secret(sending.root, destination)).verify(request.body, request.headers)
+    told_to_receiver: Any = Webhook(webhook_secret(sending.root, destination)).verify(request.body, request.headers)
     assert told_to_receiver["type"] == "summary.published"
     assert set(told_to_receiver["data"]) == {
         "team", "kind", "form", "period", "edition", "chain_head", "late", "link"
@@ -155,7 +155,7 @@ async def test_a_webhook_verifies_with_the_library_of_the_specification(
 
 
 async def test_a_receiver_that_fails_for_days_leaves_a_dead_letter_that_can_be_replayed(
-    team: Told, web: WebReceiver, tmp_path: Path
+    team: TeamLog, web: WebReceiver, tmp_path: Path
 ) -> None:
     web.answers = ["500 Internal Server Error"]
     await announce(team, "webhook", f"http://127.0.0.1:{web.port}/hook")
@@ -181,7 +181,7 @@ async def test_a_receiver_that_fails_for_days_leaves_a_dead_letter_that_can_be_r
     assert [one.outcome for one in attempts][-2:] == ["http_500", "delivered"]
 
 
-async def test_a_message_that_hangs_holds_up_no_other(team: Told, web: WebReceiver, tmp_path: Path) -> None:
+async def test_a_message_that_hangs_holds_up_no_other(team: TeamLog, web: WebReceiver, tmp_path: Path) -> None:
     web.answers = [None, "200 OK"]
     for name in ("one", "two"):
         async with team.database.team(TEAM) as connection:
@@ -197,7 +197,7 @@ async def test_a_message_that_hangs_holds_up_no_other(team: Told, web: WebReceiv
         await delivering
 
 
-async def disclosures(team: Told) -> list[tuple[str, list[UUID], str]]:
+async def disclosures(team: TeamLog) -> list[tuple[str, list[UUID], str]]:
     """What the audit says was disclosed: the kind of message, the incidents it is of, and to whom."""
     owner = await asyncpg.connect(team.url)
     try:
@@ -210,7 +210,7 @@ async def disclosures(team: Told) -> list[tuple[str, list[UUID], str]]:
 
 
 async def test_what_was_delivered_is_a_disclosure_and_what_was_not_is_none(
-    team: Told, web: WebReceiver, mail: MailReceiver, tmp_path: Path
+    team: TeamLog, web: WebReceiver, mail: MailReceiver, tmp_path: Path
 ) -> None:
     web.answers = ["500 Internal Server Error", "200 OK"]
     hook = await announce(team, "webhook", f"http://127.0.0.1:{web.port}/hook?key=secret")
@@ -231,7 +231,7 @@ async def test_what_was_delivered_is_a_disclosure_and_what_was_not_is_none(
     assert recipient == f"email {post} sergeant@example.org"
 
 
-async def test_a_disabled_destination_gets_nothing_more(team: Told, web: WebReceiver, tmp_path: Path) -> None:
+async def test_a_disabled_destination_gets_nothing_more(team: TeamLog, web: WebReceiver, tmp_path: Path) -> None:
     destination = await announce(team, "webhook", f"http://127.0.0.1:{web.port}/hook")
     async with team.database.team(TEAM) as connection:
         await outbox.disable_destination(connection, TEAM, destination, SUNDAY)
@@ -240,7 +240,7 @@ async def test_a_disabled_destination_gets_nothing_more(team: Told, web: WebRece
     assert dead.dead_at == SUNDAY and web.requests == []
 
 
-async def test_a_payload_is_frozen(team: Told) -> None:
+async def test_a_payload_is_frozen(team: TeamLog) -> None:
     await announce(team, "webhook", "https://example.org/hook")
     async with team.database.team(TEAM) as connection:
         with pytest.raises(Exception, match="permission denied"):
@@ -279,14 +279,14 @@ def certificate(tmp_path: Path) -> Iterator[tuple[Path, ssl.SSLContext]]:
     yield file, context
 
 
-async def test_without_a_mail_server_the_message_waits(team: Told, tmp_path: Path) -> None:
+async def test_without_a_mail_server_the_message_waits(team: TeamLog, tmp_path: Path) -> None:
     await announce(team, "email", "sergeant@example.org")
     await deliver_due(team.database, sender(tmp_path), SUNDAY)
     assert await outcomes(team) == ["smtp_not_configured"] and len(await waiting(team)) == 1
 
 
 async def test_a_server_whose_certificate_nobody_vouches_for_gets_no_mail(
-    team: Told, tmp_path: Path, certificate: tuple[Path, ssl.SSLContext]
+    team: TeamLog, tmp_path: Path, certificate: tuple[Path, ssl.SSLContext]
 ) -> None:
     await announce(team, "email", "sergeant@example.org")
     async with mail_receiver(certificate[1]) as mail:
@@ -296,7 +296,7 @@ async def test_a_server_whose_certificate_nobody_vouches_for_gets_no_mail(
 
 
 async def test_mail_goes_by_starttls(
-    team: Told,
+    team: TeamLog,
     tmp_path: Path,
     certificate: tuple[Path, ssl.SSLContext],
     monkeypatch: pytest.MonkeyPatch,
@@ -310,7 +310,7 @@ async def test_mail_goes_by_starttls(
 
 
 async def test_a_mail_has_status_and_link_as_text_and_html_and_no_figures(
-    team: Told, mail: MailReceiver, tmp_path: Path
+    team: TeamLog, mail: MailReceiver, tmp_path: Path
 ) -> None:
     await announce(team, "email", "sergeant@example.org")
     await deliver_due(team.database, sender(tmp_path, smtp_host="127.0.0.1", smtp_port=mail.port), SUNDAY)
@@ -325,7 +325,7 @@ async def test_a_mail_has_status_and_link_as_text_and_html_and_no_figures(
 
 
 async def test_a_server_that_drops_the_connection_after_data_gets_the_same_message_again(
-    team: Told, mail: MailReceiver, tmp_path: Path
+    team: TeamLog, mail: MailReceiver, tmp_path: Path
 ) -> None:
     mail.drops = 1
     await announce(team, "email", "sergeant@example.org")
@@ -340,20 +340,20 @@ async def test_a_server_that_drops_the_connection_after_data_gets_the_same_messa
 # --- alerts ---
 
 
-async def alerted(team: Told) -> list[dict[str, Any]]:
+async def alerted(team: TeamLog) -> list[dict[str, Any]]:
     async with team.database.team(TEAM) as connection:
         rows = await connection.fetch("SELECT payload FROM outbox WHERE key LIKE 'alert%' ORDER BY created_at, id")
     return [msgspec.json.decode(row["payload"])["data"] for row in rows]
 
 
 @pytest_asyncio.fixture
-async def listening(team: Told) -> Told:
+async def listening(team: TeamLog) -> TeamLog:
     async with team.database.team(TEAM) as connection:
         await outbox.add_destination(connection, TEAM, "webhook", "https://example.org/hook", ["alert"])
     return team
 
 
-async def detained(team: Told, place: str = "health_based", **contact: Any) -> None:
+async def detained(team: TeamLog, place: str = "health_based", **contact: Any) -> None:
     """Held under s136, at a place of safety at ten in the evening."""
     before = TEN - timedelta(minutes=30)
     await team.tell("officer_1", "officer", 1, before, occurred_at=before, area="luton_west", **contact)
@@ -362,7 +362,7 @@ async def detained(team: Told, place: str = "health_based", **contact: Any) -> N
     await team.tell("officer_1", "detention", 1, TEN, event="arrived_site", at=TEN, **at_place)
 
 
-async def test_a_child_at_a_police_station_is_told_of_once(listening: Told) -> None:
+async def test_a_child_at_a_police_station_is_told_of_once(listening: TeamLog) -> None:
     await detained(listening, "police_station", age=15)
     for minute in range(3):
         await raise_alerts(listening.database, TEN + timedelta(minutes=minute), public_url="https://t.example.org")
@@ -371,12 +371,12 @@ async def test_a_child_at_a_police_station_is_told_of_once(listening: Told) -> N
     ]
 
 
-async def test_an_adult_at_a_health_based_place_is_not_told_of(listening: Told) -> None:
+async def test_an_adult_at_a_health_based_place_is_not_told_of(listening: TeamLog) -> None:
     await detained(listening)
     assert await raise_alerts(listening.database, TEN + timedelta(hours=19, minutes=59)) == 0
 
 
-async def test_a_clock_is_told_of_at_4_1_and_0_hours_once_each(listening: Told) -> None:
+async def test_a_clock_is_told_of_at_4_1_and_0_hours_once_each(listening: TeamLog) -> None:
     await detained(listening)
     for quarter in range(4 * 30):
         await raise_alerts(listening.database, TEN + quarter * timedelta(minutes=15))
@@ -384,13 +384,13 @@ async def test_a_clock_is_told_of_at_4_1_and_0_hours_once_each(listening: Told) 
     assert kinds == ["detention_4_h", "detention_1_h", "detention_0_h"]
 
 
-async def test_after_a_pause_only_the_most_urgent_is_told(listening: Told) -> None:
+async def test_after_a_pause_only_the_most_urgent_is_told(listening: TeamLog) -> None:
     await detained(listening)
     await raise_alerts(listening.database, TEN + timedelta(hours=23, minutes=30))
     assert [one["kind"] for one in await alerted(listening)] == ["detention_1_h"]
 
 
-async def test_an_extended_clock_is_told_of_again(listening: Told) -> None:
+async def test_an_extended_clock_is_told_of_again(listening: TeamLog) -> None:
     await detained(listening)
     late = TEN + timedelta(hours=21)
     await raise_alerts(listening.database, late)
@@ -401,7 +401,7 @@ async def test_an_extended_clock_is_told_of_again(listening: Told) -> None:
     assert [one["kind"] for one in await alerted(listening)] == ["detention_4_h", "detention_4_h"]
 
 
-async def test_an_ended_detention_is_told_of_no_more(listening: Told) -> None:
+async def test_an_ended_detention_is_told_of_no_more(listening: TeamLog) -> None:
     await detained(listening)
     ended = TEN + timedelta(hours=5)
     await listening.tell("nurse_1", "detention", 1, ended, event="ended", at=ended, result="lapsed", power="s136")

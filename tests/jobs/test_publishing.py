@@ -10,11 +10,11 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from msgspec import structs
-from support.team_log import STARTS_ON, TEAM, Told, incident_id, told
+from support.team_log import STARTS_ON, TEAM, TeamLog, incident_id, open_team_log
 
 from triage import codes
 from triage.demo import CAST, generate
-from triage.jobs.publish import Manner, publish_due
+from triage.jobs.publish import PublishOptions, publish_due
 from triage.store import outbox
 from triage.store.journal import Journal, RowPublished
 from triage.store.statements import load
@@ -33,18 +33,18 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest_asyncio.fixture
-async def team(db_url: str, tmp_path: Path) -> AsyncIterator[Told]:
-    async with told(db_url, tmp_path, starts_on=date(2026, 11, 21)) as one:
+async def team(db_url: str, tmp_path: Path) -> AsyncIterator[TeamLog]:
+    async with open_team_log(db_url, tmp_path, starts_on=date(2026, 11, 21)) as one:
         yield one
 
 
-async def edition(team: Told, kind: PeriodKind, period: str, number: int | None = None) -> Summary | None:
+async def edition(team: TeamLog, kind: PeriodKind, period: str, number: int | None = None) -> Summary | None:
     async with team.database.team(TEAM) as connection:
         body = await publications.find_edition(connection, TEAM, kind, period, number)
     return None if body is None else editions.decode(body)
 
 
-async def latest(team: Told, kind: PeriodKind, period: str) -> Summary:
+async def latest(team: TeamLog, kind: PeriodKind, period: str) -> Summary:
     found = await edition(team, kind, period)
     assert found
     return found
@@ -59,7 +59,7 @@ def value(summary: Summary, code: str, row: str | None = None) -> int | float | 
     return next((one.value for one in measure.rows if one.code == row), 0)
 
 
-async def considered(team: Told, incident: int = 1, at: datetime = TEN) -> None:
+async def considered(team: TeamLog, incident: int = 1, at: datetime = TEN) -> None:
     """A person in the street, an officer who would have used s136, and care at home instead."""
     tests = {"mental_disorder": True, "immediate_need": True, "necessary": True}
     intent = {"power": "s136", "confidence": 3, "formed_at": at, "source": "self", "tests": tests}
@@ -84,13 +84,13 @@ async def considered(team: Told, incident: int = 1, at: datetime = TEN) -> None:
     )
 
 
-async def test_nothing_is_published_before_it_is_due(team: Told) -> None:
+async def test_nothing_is_published_before_it_is_due(team: TeamLog) -> None:
     await considered(team)
     assert await publish_due(team.database, SUNDAY - MINUTE) == []
     assert await edition(team, "daily", "2026-11-21") is None
 
 
-async def test_a_day_is_published_when_due_and_never_twice(team: Told) -> None:
+async def test_a_day_is_published_when_due_and_never_twice(team: TeamLog) -> None:
     await considered(team)
     [published] = await publish_due(team.database, SUNDAY)
     assert (published.kind, published.period, published.edition, published.late) == ("daily", "2026-11-21", 1, False)
@@ -98,7 +98,7 @@ async def test_a_day_is_published_when_due_and_never_twice(team: Told) -> None:
     assert await publish_due(team.database, SUNDAY + MINUTE) == []
 
 
-async def test_an_edition_says_from_which_log_it_was_computed(team: Told) -> None:
+async def test_an_edition_says_from_which_log_it_was_computed(team: TeamLog) -> None:
     await considered(team)
     await publish_due(team.database, SUNDAY)
     summary = await latest(team, "daily", "2026-11-21")
@@ -112,13 +112,13 @@ async def test_an_edition_says_from_which_log_it_was_computed(team: Told) -> Non
 
 
 @pytest.mark.parametrize(("minutes", "late"), [(15, False), (16, True)])
-async def test_late_is_more_than_a_quarter_of_an_hour(team: Told, minutes: int, late: bool) -> None:
+async def test_late_is_more_than_a_quarter_of_an_hour(team: TeamLog, minutes: int, late: bool) -> None:
     await considered(team)
     await publish_due(team.database, SUNDAY + minutes * MINUTE)
     assert (await latest(team, "daily", "2026-11-21")).late is late
 
 
-async def test_what_was_missed_is_caught_up_oldest_first(team: Told) -> None:
+async def test_what_was_missed_is_caught_up_oldest_first(team: TeamLog) -> None:
     await considered(team)
     published = await publish_due(team.database, SUNDAY + timedelta(days=16))
     daily = [one.period for one in published if one.kind == "daily"]
@@ -129,7 +129,7 @@ async def test_what_was_missed_is_caught_up_oldest_first(team: Told) -> None:
     assert dues == sorted(dues)
 
 
-async def test_an_outcome_known_later_leads_to_a_second_edition_that_says_what_changed(team: Told) -> None:
+async def test_an_outcome_known_later_leads_to_a_second_edition_that_says_what_changed(team: TeamLog) -> None:
     await team.tell("officer_1", "officer", 1, TEN, occurred_at=TEN, area="luton_west")
     await publish_due(team.database, SUNDAY)
     at = TEN + timedelta(hours=20)
@@ -144,7 +144,7 @@ async def test_an_outcome_known_later_leads_to_a_second_edition_that_says_what_c
     assert first and value(first, "outcomes", "signposted") == 0
 
 
-async def test_time_alone_restates_nothing_but_its_share_is_marked_in_the_next_edition(team: Told) -> None:
+async def test_time_alone_restates_nothing_but_its_share_is_marked_in_the_next_edition(team: TeamLog) -> None:
     await considered(team)
     await publish_due(team.database, SUNDAY)
     assert [one.edition for one in await publish_due(team.database, MONDAY) if one.period == "2026-11-21"] == []
@@ -157,7 +157,7 @@ async def test_time_alone_restates_nothing_but_its_share_is_marked_in_the_next_e
     assert why["incidents"] == (1, 2, "entries")
 
 
-async def test_snapshots_stay_as_first_published(team: Told) -> None:
+async def test_snapshots_stay_as_first_published(team: TeamLog) -> None:
     await team.tell("officer_1", "officer", 1, TEN, occurred_at=TEN, area="luton_west")
     await publish_due(team.database, SUNDAY)
     await team.tell("nurse_1", "outcome", 1, SUNDAY, disposal="signposted", decided_at=TEN + MINUTE)
@@ -168,7 +168,7 @@ async def test_snapshots_stay_as_first_published(team: Told) -> None:
     assert snapshots[0] == snapshots[1] != []
 
 
-async def test_at_most_one_edition_of_a_period_a_day(team: Told) -> None:
+async def test_at_most_one_edition_of_a_period_a_day(team: TeamLog) -> None:
     await considered(team)
     await publish_due(team.database, SUNDAY)
     for hour in range(1, 5):
@@ -181,7 +181,7 @@ async def test_at_most_one_edition_of_a_period_a_day(team: Told) -> None:
     assert (summary.edition, value(summary, "incidents")) == (3, 5)
 
 
-async def test_a_daily_is_restated_for_35_days(team: Told) -> None:
+async def test_a_daily_is_restated_for_35_days(team: TeamLog) -> None:
     await considered(team)
     await publish_due(team.database, SUNDAY)
     ended = SUNDAY - timedelta(hours=1)
@@ -192,7 +192,7 @@ async def test_a_daily_is_restated_for_35_days(team: Told) -> None:
     assert ("2026-11-21", 2) in [(one.period, one.edition) for one in before]
 
 
-async def test_a_link_and_an_amendment_restate_too(team: Told) -> None:
+async def test_a_link_and_an_amendment_restate_too(team: TeamLog) -> None:
     await considered(team, 1)
     nurse = await team.tell("nurse_1", "nurse", 2, TEN, occurred_at=TEN, area="luton_west")
     await publish_due(team.database, SUNDAY)
@@ -209,12 +209,12 @@ async def test_a_link_and_an_amendment_restate_too(team: Told) -> None:
     assert third.edition == 3 and {kind for one in third.changes for kind in one.kinds} == {"amendment"}
 
 
-async def whys(team: Told, kind: PeriodKind, period: str) -> dict[str, tuple[str, ...]]:
+async def whys(team: TeamLog, kind: PeriodKind, period: str) -> dict[str, tuple[str, ...]]:
     """The kinds of entries that changed each line of the latest edition."""
     return {one.line: one.kinds for one in (await latest(team, kind, period)).changes if one.why == "entries"}
 
 
-async def test_each_line_names_the_kinds_of_entries_that_changed_it_and_no_others(team: Told) -> None:
+async def test_each_line_names_the_kinds_of_entries_that_changed_it_and_no_others(team: TeamLog) -> None:
     await team.tell("officer_1", "officer", 1, TEN, occurred_at=TEN, area="luton_west", sex="female")
     await publish_due(team.database, SUNDAY)
     await team.tell("nurse_1", "nurse", 1, SUNDAY, occurred_at=TEN, area="luton_west", referral_source="police_999")
@@ -239,7 +239,7 @@ async def test_each_line_names_the_kinds_of_entries_that_changed_it_and_no_other
     assert why["completeness_by_field/referral_source"] == ("nurse",)
 
 
-async def test_two_kinds_that_each_suffice_are_both_named(team: Told) -> None:
+async def test_two_kinds_that_each_suffice_are_both_named(team: TeamLog) -> None:
     await considered(team)
     await publish_due(team.database, SUNDAY)
     await team.tell("nurse_1", "nurse", 2, SUNDAY, occurred_at=TEN, area="bedford")
@@ -248,7 +248,7 @@ async def test_two_kinds_that_each_suffice_are_both_named(team: Told) -> None:
     assert (await whys(team, "daily", "2026-11-21"))["incidents"] == ("nurse", "officer")
 
 
-async def test_what_another_incident_of_the_person_tells_is_named(team: Told) -> None:
+async def test_what_another_incident_of_the_person_tells_is_named(team: TeamLog) -> None:
     person = str(incident_id(99))
     for incident, at in ((1, TEN), (2, TEN + timedelta(hours=12))):
         await considered(team, incident, at)
@@ -261,7 +261,7 @@ async def test_what_another_incident_of_the_person_tells_is_named(team: Told) ->
     assert (await whys(team, "daily", "2026-11-21"))["considered_by_grade/R"] == ("outcome",)
 
 
-async def test_parting_and_unlinking_are_named(team: Told) -> None:
+async def test_parting_and_unlinking_are_named(team: TeamLog) -> None:
     await considered(team, 1)
     await team.tell("nurse_1", "nurse", 2, TEN, occurred_at=TEN, area="luton_west")
     await team.tell("sergeant", "same_incident", 2, TEN, other_incident_id=incident_id(1), reason="same")
@@ -272,7 +272,7 @@ async def test_parting_and_unlinking_are_named(team: Told) -> None:
     assert (await whys(team, "daily", "2026-11-21"))["incidents"] == ("not_same_incident",)
 
 
-async def test_an_amendment_that_moves_an_incident_to_another_day_changes_both_days(team: Told) -> None:
+async def test_an_amendment_that_moves_an_incident_to_another_day_changes_both_days(team: TeamLog) -> None:
     wrong = await team.tell("officer_1", "officer", 1, TEN, occurred_at=TEN, area="luton_west")
     await publish_due(team.database, MONDAY)
     right = {"kind": "officer", "area": "luton_west", "occurred_at": TEN + timedelta(hours=12)}
@@ -284,7 +284,7 @@ async def test_an_amendment_that_moves_an_incident_to_another_day_changes_both_d
 
 
 async def test_a_change_of_the_code_lists_is_named_and_the_old_edition_still_comes_out_under_the_old_lists(
-    team: Told, tmp_path: Path
+    team: TeamLog, tmp_path: Path
 ) -> None:
     await team.tell("officer_1", "officer", 1, TEN, occurred_at=TEN, area="luton_west", sex="female")
     await publish_due(team.database, SUNDAY)
@@ -319,7 +319,9 @@ async def test_a_change_of_the_code_lists_is_named_and_the_old_edition_still_com
         ({"codes_digest": "", "codes_version": 1}, "not kept here"),
     ],
 )
-async def test_what_this_program_cannot_compute_again_is_refused(team: Told, changed: dict[str, Any], why: str) -> None:
+async def test_what_this_program_cannot_compute_again_is_refused(
+    team: TeamLog, changed: dict[str, Any], why: str
+) -> None:
     await considered(team)
     await publish_due(team.database, SUNDAY)
     summary = structs.replace(await latest(team, "daily", "2026-11-21"), **changed)
@@ -331,7 +333,7 @@ async def test_what_this_program_cannot_compute_again_is_refused(team: Told, cha
 async def test_a_total_of_the_force_entered_later_gives_the_rate_in_the_next_edition(
     db_url: str, tmp_path: Path
 ) -> None:
-    async with told(db_url, tmp_path, starts_on=date(2026, 7, 1)) as team:
+    async with open_team_log(db_url, tmp_path, starts_on=date(2026, 7, 1)) as team:
         await considered(team, 1, datetime(2026, 7, 4, 22, 0, tzinfo=UTC))
         due = datetime(2026, 10, 15, 6, 0, tzinfo=UTC)
         await publish_due(team.database, due)
@@ -355,21 +357,21 @@ async def test_a_total_of_the_force_entered_later_gives_the_rate_in_the_next_edi
                 await connection.execute("UPDATE force_total SET s136 = 0")
 
 
-async def test_training_is_in_no_number(team: Told) -> None:
+async def test_training_is_in_no_number(team: TeamLog) -> None:
     await team.tell("officer_1", "officer", 1, TEN, occurred_at=TEN, area="luton_west", test=True)
     await publish_due(team.database, SUNDAY)
     summary = await latest(team, "daily", "2026-11-21")
     assert value(summary, "incidents") == 0 and not summary.silent
 
 
-async def test_a_day_on_which_nobody_was_heard_from_is_no_data(team: Told) -> None:
+async def test_a_day_on_which_nobody_was_heard_from_is_no_data(team: TeamLog) -> None:
     await publish_due(team.database, SUNDAY)
     summary = await latest(team, "daily", "2026-11-21")
     assert summary.silent and value(summary, "incidents") is None
     assert "not the same as zero" in summary.notes[0]
 
 
-async def test_a_day_without_incidents_on_which_a_phone_was_heard_is_zero(team: Told) -> None:
+async def test_a_day_without_incidents_on_which_a_phone_was_heard_is_zero(team: TeamLog) -> None:
     async with team.database.team(TEAM) as connection:
         await connection.execute("UPDATE device SET last_seen_at = $1", TEN)
     await publish_due(team.database, SUNDAY)
@@ -378,7 +380,7 @@ async def test_a_day_without_incidents_on_which_a_phone_was_heard_is_zero(team: 
 
 
 async def test_the_night_of_25_hours_is_one_day_published_once(db_url: str, tmp_path: Path) -> None:
-    async with told(db_url, tmp_path, starts_on=date(2026, 10, 24)) as team:
+    async with open_team_log(db_url, tmp_path, starts_on=date(2026, 10, 24)) as team:
         for incident, hour in enumerate((0, 1), 1):  # 01:30 BST and 01:30 GMT
             await considered(team, incident, datetime(2026, 10, 25, hour, 30, tzinfo=UTC))
         assert await publish_due(team.database, datetime(2026, 10, 25, 6, 59, tzinfo=UTC)) == []
@@ -389,7 +391,7 @@ async def test_the_night_of_25_hours_is_one_day_published_once(db_url: str, tmp_
 
 
 async def test_the_night_of_23_hours_is_one_day_published_once(db_url: str, tmp_path: Path) -> None:
-    async with told(db_url, tmp_path, starts_on=date(2026, 3, 28)) as team:
+    async with open_team_log(db_url, tmp_path, starts_on=date(2026, 3, 28)) as team:
         await considered(team, 1, datetime(2026, 3, 29, 4, 59, tzinfo=UTC))
         await considered(team, 2, datetime(2026, 3, 29, 5, 1, tzinfo=UTC))
         await publish_due(team.database, datetime(2026, 3, 29, 6, 0, tzinfo=UTC))
@@ -397,7 +399,7 @@ async def test_the_night_of_23_hours_is_one_day_published_once(db_url: str, tmp_
     assert (value(summary, "incidents"), summary.ends_at - summary.starts_at) == (1, timedelta(hours=23))
 
 
-async def test_a_due_time_of_the_teams_own_counts_from_then_on(team: Told) -> None:
+async def test_a_due_time_of_the_teams_own_counts_from_then_on(team: TeamLog) -> None:
     await considered(team)
     async with team.database.team(TEAM) as connection:
         await publications.set_schedule(connection, TEAM, "daily", time(9, 30), 1)
@@ -405,7 +407,7 @@ async def test_a_due_time_of_the_teams_own_counts_from_then_on(team: Told) -> No
     assert len(await publish_due(team.database, SUNDAY + timedelta(hours=2, minutes=30))) == 1
 
 
-async def test_days_tile_though_the_teams_zone_changes(team: Told) -> None:
+async def test_days_tile_though_the_teams_zone_changes(team: TeamLog) -> None:
     await considered(team, 1)
     await publish_due(team.database, SUNDAY)
     gap = datetime(2026, 11, 22, 6, 30, tzinfo=UTC)  # between the old end of the day and its new start
@@ -420,7 +422,7 @@ async def test_days_tile_though_the_teams_zone_changes(team: Told) -> None:
     assert second.starts_at == first.ends_at and value(second, "incidents") == 1
 
 
-async def test_a_failed_run_is_no_data_and_is_tried_again(team: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_run_is_no_data_and_is_tried_again(team: TeamLog, monkeypatch: pytest.MonkeyPatch) -> None:
     await considered(team)
 
     def fail(_: object) -> None:
@@ -442,7 +444,7 @@ async def test_a_failed_run_is_no_data_and_is_tried_again(team: Told, monkeypatc
     "statement",
     ["UPDATE summary_edition SET body = '\\x00000000'", "DELETE FROM summary_edition", "TRUNCATE summary_edition"],
 )
-async def test_not_even_the_owner_alters_an_edition(team: Told, statement: str) -> None:
+async def test_not_even_the_owner_alters_an_edition(team: TeamLog, statement: str) -> None:
     await considered(team)
     await publish_due(team.database, SUNDAY)
     owner = await asyncpg.connect(team.url)
@@ -456,19 +458,19 @@ async def test_not_even_the_owner_alters_an_edition(team: Told, statement: str) 
             await connection.execute(statement)
 
 
-async def test_another_teams_editions_are_not_there(team: Told) -> None:
+async def test_another_teams_editions_are_not_there(team: TeamLog) -> None:
     await considered(team)
     await publish_due(team.database, SUNDAY)
     async with team.database.no_team() as connection:
         assert await connection.fetchval("SELECT count(*) FROM summary_edition") == 0
 
 
-async def test_a_publication_and_its_messages_are_one(team: Told) -> None:
+async def test_a_publication_and_its_messages_are_one(team: TeamLog) -> None:
     async with team.database.team(TEAM) as connection:
         await outbox.add_destination(connection, TEAM, "email", "sergeant@example.org", ["summary"])
         await outbox.add_destination(connection, TEAM, "webhook", "https://example.org/hook", ["alert"])
     await considered(team)
-    await publish_due(team.database, SUNDAY, Manner(public_url="https://triage.example.org"))
+    await publish_due(team.database, SUNDAY, PublishOptions(public_url="https://triage.example.org"))
     async with team.database.team(TEAM) as connection:
         [row] = await connection.fetch("SELECT key, payload FROM outbox")
     summary = await latest(team, "daily", "2026-11-21")
@@ -480,7 +482,7 @@ async def test_a_publication_and_its_messages_are_one(team: Told) -> None:
 
 async def test_kept_facts_give_the_same_numbers_as_facts_made_anew(db_url: str, tmp_path: Path) -> None:
     now = datetime(2026, 11, 19, 21, 0, tzinfo=UTC)
-    async with told(db_url, tmp_path) as team:
+    async with open_team_log(db_url, tmp_path) as team:
         await team.send(generate(CAST, STARTS_ON, now))
         await publish_due(team.database, now)
         summary = await latest(team, "monthly", "2026-10")
@@ -493,7 +495,7 @@ async def test_kept_facts_give_the_same_numbers_as_facts_made_anew(db_url: str, 
         assert editions.compute_measures(loaded.scope) == summary.measures
 
 
-async def pools(team: Told, as_at: datetime) -> tuple[Counter[Profile], Counter[Profile]]:
+async def pools(team: TeamLog, as_at: datetime) -> tuple[Counter[Profile], Counter[Profile]]:
     """The month before, by profile: as the database counts it, and from facts made anew."""
     starts, ends = as_at - timedelta(days=30), as_at + timedelta(days=1)
     async with team.database.team(TEAM) as connection:
@@ -506,7 +508,7 @@ async def test_what_the_database_counts_is_what_the_entries_add_up_to_however_fa
     db_url: str, tmp_path: Path
 ) -> None:
     now = datetime(2026, 11, 19, 21, 0, tzinfo=UTC)
-    async with told(db_url, tmp_path) as team:
+    async with open_team_log(db_url, tmp_path) as team:
         month = list(generate(CAST, STARTS_ON, now))
         await team.send(month[: len(month) // 2])
         counted, made = await pools(team, now)  # nothing is kept yet
@@ -522,7 +524,7 @@ async def test_what_the_database_counts_is_what_the_entries_add_up_to_however_fa
             assert await facts.position(connection, TEAM) == (await publications.head(connection, TEAM)).seq
 
 
-async def test_an_incident_that_moves_or_is_absorbed_is_counted_where_it_is_now(team: Told) -> None:
+async def test_an_incident_that_moves_or_is_absorbed_is_counted_where_it_is_now(team: TeamLog) -> None:
     first = await team.tell("officer_1", "officer", 1, TEN, occurred_at=TEN, area="luton_west", sex="female")
     await team.tell("nurse_1", "nurse", 2, TEN, occurred_at=TEN, area="luton_west", sex="female")
     await facts.bring_up_to_date(team.database, TEAM)
@@ -539,7 +541,7 @@ async def test_an_incident_that_moves_or_is_absorbed_is_counted_where_it_is_now(
     assert [one.total() for one in await pools(team, SUNDAY)] == [1, 1]
 
 
-async def test_facts_kept_under_other_rules_are_not_counted(team: Told) -> None:
+async def test_facts_kept_under_other_rules_are_not_counted(team: TeamLog) -> None:
     await considered(team)
     await facts.bring_up_to_date(team.database, TEAM)
     async with team.database.team(TEAM) as connection:
@@ -552,7 +554,7 @@ async def test_an_edition_comes_out_the_same_from_its_log_alone_though_the_log_w
     db_url: str, tmp_path: Path
 ) -> None:
     early, late = datetime(2026, 11, 8, 7, 5, tzinfo=UTC), datetime(2026, 11, 19, 21, 0, tzinfo=UTC)
-    async with told(db_url, tmp_path) as team:
+    async with open_team_log(db_url, tmp_path) as team:
         month = list(generate(CAST, STARTS_ON, late))
         await team.send(one for one in month if one.sent_at <= early)
         await publish_due(team.database, early)
@@ -567,10 +569,10 @@ async def test_an_edition_comes_out_the_same_from_its_log_alone_though_the_log_w
                     assert await recompute.recompute(connection, await team.team(), summary) == flows
 
 
-async def test_an_edition_is_in_the_journal_as_it_was_stored(team: Told, tmp_path: Path) -> None:
+async def test_an_edition_is_in_the_journal_as_it_was_stored(team: TeamLog, tmp_path: Path) -> None:
     await considered(team)
     journal = Journal(tmp_path / "journal")
-    await publish_due(team.database, SUNDAY, Manner(journal=journal))
+    await publish_due(team.database, SUNDAY, PublishOptions(journal=journal))
     run, kept = journal.lines()
     assert isinstance(run, RowPublished) and isinstance(kept, RowPublished)
     assert (run.table, kept.table, kept.team_id) == ("summary_run", "summary_edition", TEAM)
@@ -579,10 +581,10 @@ async def test_an_edition_is_in_the_journal_as_it_was_stored(team: Told, tmp_pat
         assert await connection.fetchval(query, bytes(kept.row).decode()) is True
 
 
-async def test_later_entries_are_gathered_before_a_period_is_looked_at_again(team: Told) -> None:
+async def test_later_entries_are_gathered_before_a_period_is_looked_at_again(team: TeamLog) -> None:
     await considered(team)
     await publish_due(team.database, SUNDAY)
-    gathering = Manner(gather=timedelta(hours=1))
+    gathering = PublishOptions(gather=timedelta(hours=1))
     await team.tell("officer_1", "officer", 2, SUNDAY, occurred_at=SUNDAY, area="bedford")
     await publish_due(team.database, MONDAY, gathering)  # looked at, and nothing of that day has changed
     await considered(team, 3)
@@ -592,7 +594,7 @@ async def test_later_entries_are_gathered_before_a_period_is_looked_at_again(tea
 
 
 @pytest.mark.parametrize("family", ["summaries", "facts", "outbox"])
-async def test_every_statement_fits_the_schema_and_the_services_rights(team: Told, family: str) -> None:
+async def test_every_statement_fits_the_schema_and_the_services_rights(team: TeamLog, family: str) -> None:
     async with team.database.team(TEAM) as connection:
         for statement in vars(load(family)).values():
             await connection.prepare(statement)

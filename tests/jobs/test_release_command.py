@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from click.testing import CliRunner, Result
-from support.export_team import Partner, Team
+from support.export_team import ExportTeam, Partner
 
 from triage.__main__ import main
 from triage.exports import records
@@ -32,7 +32,7 @@ main(["release", "--as-at", "{cut_off}"])
 """
 
 
-def environment(team: Team) -> dict[str, str]:
+def environment(team: ExportTeam) -> dict[str, str]:
     url, settings = team.running.url, team.running.service.settings
     return {
         "TRIAGE_DATABASE_URL": url,
@@ -42,18 +42,18 @@ def environment(team: Team) -> dict[str, str]:
     }
 
 
-async def run(team: Team, *arguments: str) -> Result:
+async def run(team: ExportTeam, *arguments: str) -> Result:
     return await asyncio.to_thread(CliRunner(env=environment(team)).invoke, main, arguments)
 
 
-async def triage(team: Team, *arguments: str) -> list[str]:
+async def triage(team: ExportTeam, *arguments: str) -> list[str]:
     """The lines that a command prints, which must succeed."""
     done = await run(team, *arguments)
     assert done.exit_code == 0, done.stderr
     return done.stdout.split("\n")[:-1]
 
 
-async def refused(team: Team, *arguments: str) -> str:
+async def refused(team: ExportTeam, *arguments: str) -> str:
     """Why a command does not do it."""
     done = await run(team, *arguments)
     assert done.exit_code != 0
@@ -61,7 +61,7 @@ async def refused(team: Team, *arguments: str) -> str:
     return done.stderr
 
 
-async def test_a_process_killed_in_the_middle_leaves_nothing_and_the_next_does_it_all(exporting: Team) -> None:
+async def test_a_process_killed_in_the_middle_leaves_nothing_and_the_next_does_it_all(exporting: ExportTeam) -> None:
     partner = await exporting.partner()
     for step in ("add", "render", "add_summary"):
         killed = await asyncio.create_subprocess_exec(
@@ -77,7 +77,7 @@ async def test_a_process_killed_in_the_middle_leaves_nothing_and_the_next_does_i
 
 
 async def test_what_cannot_be_frozen_fails_the_run_and_holds_back_nothing_else(
-    exporting: Team, monkeypatch: pytest.MonkeyPatch
+    exporting: ExportTeam, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise UnmappedCode("disposal", "issued_tomorrow")
@@ -94,7 +94,7 @@ async def test_what_cannot_be_frozen_fails_the_run_and_holds_back_nothing_else(
     ]
 
 
-async def test_an_administrator_signs_a_partner_up_releases_verifies_and_withdraws(exporting: Team) -> None:
+async def test_an_administrator_signs_a_partner_up_releases_verifies_and_withdraws(exporting: ExportTeam) -> None:
     team = ["--team", str(exporting.team_id)]
     partner_id, token = await triage(exporting, "partner", "add", *team, "--name", "Trust", "--body", "health")
     agreed = ["partner", "agree", *team, partner_id, "--purpose", "Scrutiny", "--contact", "ig@trust.example"]
@@ -123,11 +123,11 @@ async def test_an_administrator_signs_a_partner_up_releases_verifies_and_withdra
     assert (await _client(exporting, partner_id, token).get("")).status_code == 401
 
 
-def _client(team: Team, partner_id: str, token: str) -> Partner:
+def _client(team: ExportTeam, partner_id: str, token: str) -> Partner:
     return Partner(team, UUID(partner_id), token)
 
 
-async def test_verify_fails_when_the_ledger_was_changed(exporting: Team) -> None:
+async def test_verify_fails_when_the_ledger_was_changed(exporting: ExportTeam) -> None:
     partner = await exporting.partner()
     await exporting.release(datetime(2025, 7, 30, tzinfo=UTC))
     await partner.bytes("tables/2025-04")

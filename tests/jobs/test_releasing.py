@@ -13,13 +13,13 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from msgspec import structs
-from support.export_team import Json, Seeded, Team, entries_of, half_a_year, item
-from support.phones import running
+from support.export_team import ExportTeam, Json, SeededLog, entries_of, half_a_year, item
+from support.phones import running_service
 from support.population import Arrival
 
 from triage.exports.tree import CONFIG
 from triage.jobs import release
-from triage.jobs.release import Released
+from triage.jobs.release import ReleasedEdition
 from triage.log import entries as e
 from triage.log.append_decision import Item
 from triage.store.access.staff import as_owner
@@ -38,25 +38,25 @@ SECOND_QUARTER = datetime(2025, 10, 29, 6, tzinfo=UTC)
 
 
 @pytest_asyncio.fixture(scope="module")
-async def after_quarter(seeded: Seeded, clone: Clone) -> AsyncIterator[Seeded]:
+async def after_quarter(seeded: SeededLog, clone: Clone) -> AsyncIterator[SeededLog]:
     """The seeded team after its first quarter was cut, with a partner of each kind: to be copied."""
     async with clone(seeded.template) as url:
-        async with running(url, seeded.data_dir) as opened:
-            team = Team(opened, seeded.team_id)
+        async with running_service(url, seeded.data_dir) as opened:
+            team = ExportTeam(opened, seeded.team_id)
             for body in ("other", "police"):
                 await team.partner(body)
             assert [one for one in named(await team.release(QUARTER)) if one.endswith("/1")] == FIRST_QUARTER
-        yield Seeded(urlsplit(url).path[1:], seeded.data_dir, seeded.team_id)
+        yield SeededLog(urlsplit(url).path[1:], seeded.data_dir, seeded.team_id)
 
 
 @pytest_asyncio.fixture
-async def released(after_quarter: Seeded, clone: Clone) -> AsyncIterator[Team]:
+async def released(after_quarter: SeededLog, clone: Clone) -> AsyncIterator[ExportTeam]:
     """Such a team in a database of its own."""
-    async with clone(after_quarter.template) as url, running(url, after_quarter.data_dir) as opened:
-        yield Team(opened, after_quarter.team_id)
+    async with clone(after_quarter.template) as url, running_service(url, after_quarter.data_dir) as opened:
+        yield ExportTeam(opened, after_quarter.team_id)
 
 
-def named(found: list[Released]) -> list[str]:
+def named(found: list[ReleasedEdition]) -> list[str]:
     return [f"{one.dataset}/{one.period}/{one.edition}" for one in found]
 
 
@@ -71,23 +71,23 @@ def named(found: list[Released]) -> list[str]:
     ],
 )
 async def test_nothing_is_cut_before_its_period_is_over_and_its_cut_off_has_passed(
-    exporting: Team, now: datetime, due: list[str]
+    exporting: ExportTeam, now: datetime, due: list[str]
 ) -> None:
     assert [one for one in named(await exporting.release(now)) if one.endswith("/1")] == due
 
 
-async def test_what_is_cut_is_not_cut_again(released: Team) -> None:
+async def test_what_is_cut_is_not_cut_again(released: ExportTeam) -> None:
     assert await released.release(QUARTER) == []
     assert await released.release(QUARTER + DAY) == []
 
 
-async def test_a_clock_set_back_cuts_nothing(released: Team) -> None:
+async def test_a_clock_set_back_cuts_nothing(released: ExportTeam) -> None:
     before = await released.fetch("SELECT * FROM release WHERE team_id = $1 ORDER BY release_id")
     assert await released.release(APRIL) == []
     assert await released.fetch("SELECT * FROM release WHERE team_id = $1 ORDER BY release_id") == before
 
 
-async def test_twenty_runs_at_once_cut_each_release_once(exporting: Team) -> None:
+async def test_twenty_runs_at_once_cut_each_release_once(exporting: ExportTeam) -> None:
     await exporting.partner()
     runs = await asyncio.gather(*(exporting.release(QUARTER) for _ in range(20)))
     found = [one for found in runs for one in named(found)]
@@ -96,7 +96,7 @@ async def test_twenty_runs_at_once_cut_each_release_once(exporting: Team) -> Non
     assert len(await exporting.fetch("SELECT FROM rendering WHERE team_id = $1")) == len(found)
 
 
-async def test_a_run_that_comes_months_late_cuts_what_one_on_time_would_have(released: Team) -> None:
+async def test_a_run_that_comes_months_late_cuts_what_one_on_time_would_have(released: ExportTeam) -> None:
     frozen = (
         "SELECT dataset, period, sha256 FROM release WHERE team_id = $1 AND edition = 1 AND cut_off <= $2 ORDER BY 1, 2"
     )
@@ -115,7 +115,7 @@ def _quarter() -> list[Arrival]:
     return [one for one in half_a_year() if one.arrived_at < QUARTER]
 
 
-def _second_thoughts(team: Team, n: int, arrival: Arrival) -> Iterator[Item]:
+def _second_thoughts(team: ExportTeam, n: int, arrival: Arrival) -> Iterator[Item]:
     at = QUARTER + DAY + timedelta(seconds=n)
     officer = next(entries_of(arrival.member))
     common: Json = {"incident_id": arrival.member.incident_id, "captured_at": at, "codes_version": 1}
@@ -135,7 +135,7 @@ def _second_thoughts(team: Team, n: int, arrival: Arrival) -> Iterator[Item]:
         yield item(entry, team.team_id, at)
 
 
-async def test_what_is_amended_and_withdrawn_after_the_release_moves_no_byte_of_it(released: Team) -> None:
+async def test_what_is_amended_and_withdrawn_after_the_release_moves_no_byte_of_it(released: ExportTeam) -> None:
     partner = await released.partner()
     before = await partner.bytes("records/2025-Q1"), await partner.bytes("tables/2025-Q1", edition=1)
     await released.append([i for n, a in enumerate(_quarter()) for i in _second_thoughts(released, n, a)])
@@ -147,7 +147,7 @@ async def test_what_is_amended_and_withdrawn_after_the_release_moves_no_byte_of_
 
 
 async def test_what_is_erased_after_the_release_moves_no_byte_and_no_member_of_it(
-    released: Team, tmp_path: Path
+    released: ExportTeam, tmp_path: Path
 ) -> None:
     partner = await released.partner()
     before = await partner.bytes("records/2025-Q1"), await partner.manifest("records/2025-Q1")
@@ -161,7 +161,7 @@ async def test_what_is_erased_after_the_release_moves_no_byte_and_no_member_of_i
     assert {one.fault for one in await _verdicts(released)} == {None}
 
 
-async def test_late_records_come_once_in_a_file_of_their_own(released: Team) -> None:
+async def test_late_records_come_once_in_a_file_of_their_own(released: ExportTeam) -> None:
     partner = await released.partner()
     found = named(await released.release(SECOND_QUARTER))
     assert "records/2025-Q2/1" in found
@@ -183,7 +183,7 @@ async def test_late_records_come_once_in_a_file_of_their_own(released: Team) -> 
     assert {row["month"] for row in await partner.rows("records/2025-Q2-late")} == {"*"}
 
 
-async def test_links_made_after_the_cut_off_join_nothing_before_it(exporting: Team) -> None:
+async def test_links_made_after_the_cut_off_join_nothing_before_it(exporting: ExportTeam) -> None:
     one, other = [a.member for a in _quarter()][:2]
     at = QUARTER + DAY
     same = e.SameIncident(
@@ -202,7 +202,7 @@ async def test_links_made_after_the_cut_off_join_nothing_before_it(exporting: Te
     assert {one.incident_id, other.incident_id} <= ids
 
 
-async def test_incidents_linked_before_the_cut_off_are_one_row_and_neither_comes_again(exporting: Team) -> None:
+async def test_incidents_linked_before_the_cut_off_are_one_row_and_neither_comes_again(exporting: ExportTeam) -> None:
     one, other = [a.member for a in _quarter()][:2]
     at = QUARTER - DAY
     same = e.SameIncident(
@@ -262,7 +262,7 @@ FROZEN = [
 ]
 
 
-async def test_nor_can_the_owner_by_mistake(released: Team) -> None:
+async def test_nor_can_the_owner_by_mistake(released: ExportTeam) -> None:
     for statement in FROZEN:
         with pytest.raises(asyncpg.IntegrityConstraintViolationError):
             async with as_owner(released.running.url, released.team_id) as owner:
@@ -270,7 +270,7 @@ async def test_nor_can_the_owner_by_mistake(released: Team) -> None:
 
 
 async def test_a_release_that_is_withdrawn_is_cut_again_under_a_new_policy_only(
-    released: Team, monkeypatch: pytest.MonkeyPatch
+    released: ExportTeam, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     partner = await released.partner()
     async with as_owner(released.running.url, released.team_id) as owner:
@@ -293,7 +293,7 @@ async def test_a_release_that_is_withdrawn_is_cut_again_under_a_new_policy_only(
     assert manifest["statement"]["supersedes"] == "records/2025-Q1/1"
 
 
-async def test_tables_that_are_withdrawn_are_gone_as_a_summary_too(released: Team) -> None:
+async def test_tables_that_are_withdrawn_are_gone_as_a_summary_too(released: ExportTeam) -> None:
     partner = await released.partner()
     client, signed_in = released.running.client, {"authorization": f"Bearer {partner.token}"}
     address = "/v1/summaries/quarterly/2025-Q1"
@@ -306,7 +306,7 @@ async def test_tables_that_are_withdrawn_are_gone_as_a_summary_too(released: Tea
     assert "2025-04" in {one["period"] for one in listed}
 
 
-async def test_verify_recomputes_everything_and_finds_a_changed_byte(released: Team) -> None:
+async def test_verify_recomputes_everything_and_finds_a_changed_byte(released: ExportTeam) -> None:
     await released.partner("health")
     assert {one.fault for one in await _verdicts(released)} == {None}
     assert min(one.k_people for one in await _verdicts(released) if one.k_people is not None) >= 10
@@ -321,13 +321,13 @@ async def test_verify_recomputes_everything_and_finds_a_changed_byte(released: T
     assert "records.csv was altered" in str(faults[0].fault)
 
 
-async def test_verify_finds_a_row_whose_person_was_made_another(released: Team) -> None:
+async def test_verify_finds_a_row_whose_person_was_made_another(released: ExportTeam) -> None:
     async with as_owner(released.running.url, released.team_id) as owner:
         await owner.execute("ALTER TABLE release_row DISABLE TRIGGER USER")
         await owner.execute("UPDATE release_row SET person_id = $2 WHERE team_id = $1", released.team_id, uuid4())
     assert "a group holds 1 people" in str([one.fault for one in await _verdicts(released)])
 
 
-async def _verdicts(team: Team) -> list[ReleaseVerdict]:
+async def _verdicts(team: ExportTeam) -> list[ReleaseVerdict]:
     async with as_owner(team.running.url, team.team_id) as owner:
         return await verify_releases(owner, team.team_id, lambda done, of: None)

@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
-from support.export_team import Team
+from support.export_team import ExportTeam
 
 from triage.jobs import schedule
 from triage.jobs.deliver import Sender
@@ -14,20 +14,20 @@ MAY = datetime(2025, 5, 9, tzinfo=UTC)
 """The tables of April are due, and nothing else."""
 
 
-def sender(team: Team) -> Sender:
+def sender(team: ExportTeam) -> Sender:
     return Sender(team.running.service.settings, team.running.service.root)
 
 
-async def wake(team: Team, now: datetime) -> None:
+async def wake(team: ExportTeam, now: datetime) -> None:
     await schedule.wake_to_release(team.running.service.database, sender(team), now)
 
 
-async def periods(team: Team) -> list[str]:
+async def periods(team: ExportTeam) -> list[str]:
     return [row["period"] for row in await team.fetch("SELECT period FROM release WHERE team_id = $1 ORDER BY 1")]
 
 
 async def test_what_is_due_is_cut_by_another_process_and_where_nothing_is_none_is_started(
-    exporting: Team, monkeypatch: pytest.MonkeyPatch
+    exporting: ExportTeam, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     partner = await exporting.partner()
     await wake(exporting, MAY)
@@ -41,7 +41,9 @@ async def test_what_is_due_is_cut_by_another_process_and_where_nothing_is_none_i
     await wake(exporting, MAY)
 
 
-async def test_it_ends_with_the_service_and_leaves_nothing(exporting: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_ends_with_the_service_and_leaves_nothing(
+    exporting: ExportTeam, monkeypatch: pytest.MonkeyPatch
+) -> None:
     started: asyncio.Future[asyncio.subprocess.Process] = asyncio.get_running_loop().create_future()
     honest = asyncio.create_subprocess_exec
 
@@ -60,11 +62,13 @@ async def test_it_ends_with_the_service_and_leaves_nothing(exporting: Team, monk
     assert await periods(exporting) == []
 
 
-async def test_one_that_fails_says_so_and_is_tried_again(exporting: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_that_fails_says_so_and_is_tried_again(
+    exporting: ExportTeam, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = exporting.running.service.settings
     monkeypatch.setenv("TRIAGE_NONSENSE", "1")
     with pytest.raises(Unreleased, match="exit code 1"):
-        await schedule.release_apart(settings, MAY)
+        await schedule.release_in_subprocess(settings, MAY)
     await wake(exporting, MAY)
     assert await periods(exporting) == []
     monkeypatch.delenv("TRIAGE_NONSENSE")

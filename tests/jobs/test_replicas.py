@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 import replica
-from support.team_log import TEAM, told
+from support.team_log import TEAM, open_team_log
 
 from triage.jobs.schedule import repeating
 from triage.store import outbox
@@ -46,7 +46,7 @@ def keep_one(url: str, random: Random, kills: list[int | None]) -> None:
 @pytest.mark.timeout(120)
 async def test_every_period_exactly_once_though_replicas_die(db_url: str, tmp_path: Path) -> None:
     kills: list[int | None] = []
-    async with told(db_url, tmp_path, starts_on=STARTS_ON) as team:
+    async with open_team_log(db_url, tmp_path, starts_on=STARTS_ON) as team:
         async with team.database.team(TEAM) as connection:
             await outbox.add_destination(connection, TEAM, "email", "a@example.org", ["summary"])
         due = due_slots((await team.team()).calendar, NOW)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from receivers import mail_receiver
-from support.team_log import TEAM, Told, told
+from support.team_log import TEAM, TeamLog, open_team_log
 
 from triage.jobs import schedule
 from triage.jobs.deliver import Sender
@@ -21,8 +21,8 @@ SUNDAY = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 
 
 @pytest_asyncio.fixture
-async def team(db_url: str, tmp_path: Path) -> AsyncIterator[Told]:
-    async with told(db_url, tmp_path, starts_on=date(2026, 11, 21)) as one:
+async def team(db_url: str, tmp_path: Path) -> AsyncIterator[TeamLog]:
+    async with open_team_log(db_url, tmp_path, starts_on=date(2026, 11, 21)) as one:
         async with one.database.team(TEAM) as connection:
             await outbox.add_destination(connection, TEAM, "email", "sergeant@example.org", ["summary", "alert"])
         await one.tell("officer_1", "officer", 1, TEN, occurred_at=TEN, area="luton_west", age=15)
@@ -31,7 +31,7 @@ async def team(db_url: str, tmp_path: Path) -> AsyncIterator[Told]:
         yield one
 
 
-async def woken(team: Told, directory: Path) -> list[str]:
+async def woken(team: TeamLog, directory: Path) -> list[str]:
     """The subjects of the mails that one waking sends."""
     async with mail_receiver() as mail:
         settings = Settings(
@@ -46,7 +46,7 @@ async def woken(team: Told, directory: Path) -> list[str]:
     return sorted(one["Subject"] for one in mail.mails)
 
 
-async def test_one_waking_publishes_raises_and_delivers(team: Told, tmp_path: Path) -> None:
+async def test_one_waking_publishes_raises_and_delivers(team: TeamLog, tmp_path: Path) -> None:
     assert await woken(team, tmp_path) == [
         "Test team: daily summary 2026-11-21, edition 1",
         "Test team: please look now",
@@ -56,7 +56,7 @@ async def test_one_waking_publishes_raises_and_delivers(team: Told, tmp_path: Pa
 
 
 async def test_what_fails_does_not_hold_back_the_rest(
-    team: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    team: TeamLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(*_: object) -> None:
         raise ZeroDivisionError

@@ -17,7 +17,7 @@ from support.attacked_team import (
     GROUP,
     MEDIUM,
     SMALL,
-    Besieged,
+    AttackedTeam,
     Off,
     Pulled,
     covers,
@@ -27,7 +27,7 @@ from support.attacked_team import (
     outcome,
     outcomes,
 )
-from support.export_team import Team
+from support.export_team import ExportTeam
 from support.population import HEAVY
 
 from triage.exports import members as m
@@ -41,7 +41,7 @@ from triage.http import exports as http
 from triage.store.access.staff import as_owner
 from triage.store.exports import downloads, releases
 
-Attacked = Callable[[str], Awaitable[Besieged]]
+Attacked = Callable[[str], Awaitable[AttackedTeam]]
 WEEK = timedelta(days=7)
 HOUR = timedelta(hours=1)
 ROWS_OF_ONE = {MEDIUM: 5} | dict.fromkeys(SMALL, 10)
@@ -97,7 +97,7 @@ async def test_what_arrived_between_two_pulls_is_not_seen(besieged: Attacked, na
     assert (etag == await etag_of(town)) == rule
 
 
-async def etag_of(town: Besieged) -> tuple[str, str]:
+async def etag_of(town: AttackedTeam) -> tuple[str, str]:
     """What a partner learns without a pull: the file's entity tag and length."""
     answer = await town.partners["other"].get(f"/records/{town.period}/files/records.csv", "HEAD")
     return answer.headers["etag"], answer.headers["content-length"]
@@ -115,7 +115,7 @@ def known_after(later: timedelta) -> Callable[..., Awaitable[int]]:
 # --- what a question tells
 
 
-def answers_questions(town: Besieged, patch: pytest.MonkeyPatch) -> None:
+def answers_questions(town: AttackedTeam, patch: pytest.MonkeyPatch) -> None:
     """A service that filters incidents and protects each answer by itself, with every rule of a group in force."""
     asked: dict[str, str] = {}
     answers: dict[str, File] = {}
@@ -161,7 +161,7 @@ def answers_questions(town: Besieged, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(downloads, "pieces", pieces)
 
 
-async def ask(town: Besieged, **question: str) -> list[dict[str, str]] | None:
+async def ask(town: AttackedTeam, **question: str) -> list[dict[str, str]] | None:
     """The rows of an answer; None where the question is refused."""
     asked = "&".join(f"{name}={value}" for name, value in question.items())
     partner = town.partners["other"]
@@ -195,7 +195,7 @@ async def test_two_windows_an_hour_apart_show_nobody(besieged: Attacked, name: s
     assert learned == 0 if rule else learned >= 3
 
 
-def alone_in_its_hour(target: ReleaseMember, town: Besieged) -> bool:
+def alone_in_its_hour(target: ReleaseMember, town: AttackedTeam) -> bool:
     ends = target.occurred_at + timedelta(minutes=1)
     return target.person_id != HEAVY and sum(ends - HOUR <= one.occurred_at < ends for one in town.known) == 1
 
@@ -245,7 +245,7 @@ async def test_two_selections_of_areas_differ_by_ten_people_or_by_nobody(besiege
     assert min(sizes) >= 10 if rule else min(sizes) < 10
 
 
-def by_incident(town: Besieged) -> Callable[[Release, Selection, bytes], Extract]:
+def by_incident(town: AttackedTeam) -> Callable[[Release, Selection, bytes], Extract]:
     honest = selection.extract
 
     def extract(release: Release, wanted: Selection, key: bytes) -> Extract:
@@ -285,7 +285,7 @@ async def test_two_known_incidents_do_not_single_out_a_person(besieged: Attacked
     assert named == 0 if rule else named > 0.05 * len(targets)
 
 
-def refer_to_people(town: Besieged, patch: pytest.MonkeyPatch) -> None:
+def refer_to_people(town: AttackedTeam, patch: pytest.MonkeyPatch) -> None:
     person_of: dict[int, UUID | None] = {}
     reference, honest = selection.reference, selection.extract
 
@@ -475,7 +475,7 @@ async def test_a_question_is_refused_in_the_same_words_whether_or_not_there_are_
     assert len({one.content for one in answers}) == 1
 
 
-async def test_a_release_that_is_being_frozen_is_as_one_that_is_not_there(exporting: Team) -> None:
+async def test_a_release_that_is_being_frozen_is_as_one_that_is_not_there(exporting: ExportTeam) -> None:
     partner = await exporting.partner()
     async with as_owner(exporting.running.url, exporting.team_id) as owner:
         await releases.lock_releases(owner, exporting.team_id)

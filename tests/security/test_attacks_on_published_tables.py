@@ -12,14 +12,14 @@ from functools import cache
 from itertools import product
 
 import pytest
-from support.attacked_team import MEDIUM, PROMPT, SMALL, Besieged, Cells, Off, distinct, forms, in_tables
+from support.attacked_team import MEDIUM, PROMPT, SMALL, AttackedTeam, Cells, Off, distinct, forms, in_tables
 
 from triage.exports.catalogue import CLASSES, CatalogueTable
 from triage.exports.members import ReleaseMember
 from triage.jobs import release
 from triage.times import PeriodKind
 
-Attacked = Callable[[str], Awaitable[Besieged]]
+Attacked = Callable[[str], Awaitable[AttackedTeam]]
 Key = frozenset[tuple[str, str]]
 """A cell by what its people have in common, whatever table it is printed in."""
 Interval = tuple[float, float]
@@ -62,7 +62,7 @@ def inside(key: Key, members: list[ReleaseMember]) -> list[ReleaseMember]:
     return [one for one in members if all(in_tables(one)[variable] == label for variable, label in key)]
 
 
-async def published(town: Besieged, off: Off) -> dict[Key, int | None]:
+async def published(town: AttackedTeam, off: Off) -> dict[Key, int | None]:
     return by_identity(await town.cells(off), town.kind)
 
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 import httpx
 import pytest
 import pytest_asyncio
-from support.phones import CAST, Crew, Json, Phone, Running, entry, now, refused
+from support.phones import CAST, Crew, Json, Phone, RunningService, entry, now, refused
 from uuid_utils.compat import uuid7
 
 from triage.http.operations import Operation
@@ -43,7 +43,7 @@ class Known:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def known(service: Running) -> Known:
+async def known(service: RunningService) -> Known:
     crew = await service.enrol_crew()
     incident = uuid7()
     written = await crew.officer.tell(
@@ -87,7 +87,7 @@ async def known(service: Running) -> Known:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def thieves(service: Running) -> AsyncIterator[Crew]:
+async def thieves(service: RunningService) -> AsyncIterator[Crew]:
     yield await service.enrol_crew()
 
 

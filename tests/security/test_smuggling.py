@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 import uvicorn
-from support.phones import Running
+from support.phones import RunningService
 
 HIDDEN = b"GET /health/live HTTP/1.1\r\nHost: t\r\n\r\n"
 """The request that nobody in front has seen."""
 
 
 @pytest_asyncio.fixture(scope="module")
-async def port(service: Running) -> AsyncIterator[int]:
+async def port(service: RunningService) -> AsyncIterator[int]:
     config = uvicorn.Config(service.client._transport.app, port=0, lifespan="off", log_config=None)  # type: ignore[attr-defined]
     config.load()
     server = uvicorn.Server(config)

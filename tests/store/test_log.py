@@ -18,7 +18,7 @@ import asyncpg
 import httpx
 import pytest
 from structlog.testing import capture_logs
-from support.phones import Crew, Json, Phone, Running, entry, refused, running
+from support.phones import Crew, Json, Phone, RunningService, entry, refused, running_service
 from uuid_utils.compat import uuid7
 
 from triage.store.access.staff import as_owner
@@ -47,7 +47,7 @@ async def stored(crew: Crew) -> list[str]:
 
 
 async def test_twenty_phones_that_send_the_same_fifty_entries_at_once_store_each_once(
-    service: Running, crew: Crew, another: Running
+    service: RunningService, crew: Crew, another: RunningService
 ) -> None:
     incidents = [uuid7() for _ in range(5)]
     entries = [entry("outcome", incidents[n % 5]) for n in range(50)]
@@ -67,7 +67,9 @@ async def test_twenty_phones_that_send_the_same_fifty_entries_at_once_store_each
     assert sorted(await stored(crew)) == sorted(body["id"] for body in entries)
 
 
-async def test_single_entries_of_two_processes_interleave_and_each_gets_its_turn(crew: Crew, another: Running) -> None:
+async def test_single_entries_of_two_processes_interleave_and_each_gets_its_turn(
+    crew: Crew, another: RunningService
+) -> None:
     here, there = crew.officer, crew.other_officer.on(another)
 
     async def write(phone: Phone, times: int) -> list[int]:
@@ -107,9 +109,9 @@ async def test_entries_sent_at_once_go_into_few_appends(crew: Crew) -> None:
     assert sorted(answer["seq"] for answer in answers) == list(range(1, 61))
 
 
-async def test_what_waits_is_limited_and_the_rest_is_told_to_come_later(service: Running, crew: Crew) -> None:
+async def test_what_waits_is_limited_and_the_rest_is_told_to_come_later(service: RunningService, crew: Crew) -> None:
     data_dir = service.service.settings.data_dir
-    async with running(service.url, data_dir, queue_limit=150) as process:
+    async with running_service(service.url, data_dir, queue_limit=150) as process:
         phone = crew.officer.on(process)
         syncs = [[entry("outcome", uuid7()) for _ in range(100)] for _ in range(6)]
         answers = await asyncio.gather(*(phone.post_sync(*entries) for entries in syncs))
@@ -185,7 +187,7 @@ async def test_an_entry_that_the_database_refuses_costs_nobody_elses(crew: Crew)
 
 
 @pytest.fixture
-def database(service: Running) -> Database:
+def database(service: RunningService) -> Database:
     return service.service.database
 
 
@@ -234,15 +236,15 @@ async def test_after_an_older_copy_is_restored_phones_offer_again_and_nothing_is
     clone: Clone, template: str, tmp_path: Path, others_wrote: int
 ) -> None:
     async with clone(template) as url:
-        async with running(url, tmp_path) as process:
+        async with running_service(url, tmp_path) as process:
             crew = await process.enrol_crew()
             before = [await crew.officer.tell("officer", uuid7()) for _ in range(3)]
             await crew.nurse.follow()
         async with clone(urlsplit(url).path[1:]) as copy_url:
-            async with running(url, tmp_path) as process:
+            async with running_service(url, tmp_path) as process:
                 since = [await crew.officer.on(process).tell("officer", uuid7()) for _ in range(2)]
                 later = (await crew.nurse.on(process).sync(cursor=crew.nurse.cursor))["cursor"]
-            async with running(copy_url, tmp_path) as restored:
+            async with running_service(copy_url, tmp_path) as restored:
                 officer, nurse, sergeant = (phone.on(restored) for phone in (crew.officer, crew.nurse, crew.sergeant))
                 for _ in range(others_wrote):
                     await sergeant.tell("officer", uuid7())
@@ -318,7 +320,7 @@ async def storm(
 
 
 async def test_killed_in_a_storm_of_syncs_every_acknowledged_entry_is_there_once(db_url: str, tmp_path: Path) -> None:
-    async with running(db_url, tmp_path) as process:
+    async with running_service(db_url, tmp_path) as process:
         crew = await process.enrol_crew()
     await crew.fetch(
         "UPDATE team SET starts_on = current_date WHERE team_id = $1"
@@ -341,7 +343,7 @@ async def test_killed_in_a_storm_of_syncs_every_acknowledged_entry_is_there_once
     assert len(set(in_the_log)) == len(in_the_log)
     for name, seq in acknowledged.items():
         assert in_the_log[seq - 1] == name
-    async with running(db_url, tmp_path) as process:
+    async with running_service(db_url, tmp_path) as process:
         for phone, sent in zip(phones, entries, strict=True):
             answer = await phone.on(process).sync(*sent)
             assert answer["counts"]["stored"] + answer["counts"]["duplicate"] == 200

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 from click.testing import CliRunner, Result
-from support.team_log import STARTS_ON, told
+from support.team_log import STARTS_ON, open_team_log
 
 from triage.__main__ import main
 from triage.demo import CAST, generate
@@ -31,7 +31,7 @@ async def month(
     """A synthetic month: the name of its database, of which each test gets a copy, and its root key."""
     data_dir = tmp_path_factory.mktemp("month")
     async with clone(template) as url:
-        async with told(url, data_dir) as team:
+        async with open_team_log(url, data_dir) as team:
             await team.send(generate(CAST, STARTS_ON, ENDS))
         yield urlsplit(url).path[1:], data_dir / "root.key"
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 import pytest
 import pytest_asyncio
-from support.team_log import TEAM, Told, told
+from support.team_log import TEAM, TeamLog, open_team_log
 
 from triage.demo import Sent
 from triage.log.entries import AnyEntry
@@ -71,12 +71,12 @@ def ipswich(writer: Writer, starts: date, *, uses: int, admitted: int, again: in
 
 
 @pytest_asyncio.fixture
-async def team(db_url: str, tmp_path: Path) -> AsyncIterator[Told]:
-    async with told(db_url, tmp_path, starts_on=date(2024, 1, 1)) as one:
+async def team(db_url: str, tmp_path: Path) -> AsyncIterator[TeamLog]:
+    async with open_team_log(db_url, tmp_path, starts_on=date(2024, 1, 1)) as one:
         yield one
 
 
-async def compared(team: Told) -> Comparison:
+async def compared(team: TeamLog) -> Comparison:
     async with team.database.team(TEAM) as connection, connection.transaction(isolation="repeatable_read"):
         return await publications.compare(connection, await team.team(), BEFORE, AFTER, NOW)
 
@@ -85,7 +85,7 @@ def line(report: Comparison, measure: str, row: str | None = None) -> ComparedLi
     return next(one for one in report.lines if one.measure == measure and (row is None or one.row == row))
 
 
-async def test_the_printed_rates_of_the_ipswich_car_are_found_again(team: Told) -> None:
+async def test_the_printed_rates_of_the_ipswich_car_are_found_again(team: TeamLog) -> None:
     # Jenkins and others, BJPsych Bulletin 2017: s136 169 before and 104 after; admitted 23.7 % and 37.5 %; another
     # s136 within four weeks 20.9 % and 12.3 %; follow-up offered to those not admitted 72.9 % and 86.2 %
     writer = Writer()
@@ -108,7 +108,7 @@ async def test_the_printed_rates_of_the_ipswich_car_are_found_again(team: Told) 
     assert "95 % interval" in more.difference_text
 
 
-async def test_a_comparison_is_a_page_and_csv_with_the_caveats_in_them(team: Told) -> None:
+async def test_a_comparison_is_a_page_and_csv_with_the_caveats_in_them(team: TeamLog) -> None:
     report = await compared(team)
     page = pages.of_comparison(report).decode()
     rows = list(csv.DictReader(io.StringIO(csv_files.of_comparison(report).decode())))
@@ -144,7 +144,7 @@ def breakdowns(content: bytes) -> Iterator[tuple[tuple[str, str], dict[str, int]
     yield from found.items()
 
 
-async def test_the_annual_return_adds_up_with_what_is_not_known(team: Told) -> None:
+async def test_the_annual_return_adds_up_with_what_is_not_known(team: TeamLog) -> None:
     writer = Writer()
     last_evening = datetime(2025, 3, 31, 22, 0, tzinfo=UTC)
     writer.detention(last_evening, writer.id(), "lapsed", age=16, sex="female", ethnicity="W1")
@@ -169,7 +169,7 @@ async def test_the_annual_return_adds_up_with_what_is_not_known(team: Told) -> N
     assert found["Section 136", "place_of_safety"]["not_known"] == 3
 
 
-async def test_a_triage_car_is_counted_as_the_owner_says(team: Told) -> None:
+async def test_a_triage_car_is_counted_as_the_owner_says(team: TeamLog) -> None:
     writer = Writer()
     at = datetime(2025, 2, 1, 22, 0, tzinfo=UTC)
     decided = {"disposal": "s136_removed", "decided_at": at, "decided_by": "officer", "transport": "triage_car"}

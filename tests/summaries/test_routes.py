@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 import pytest_asyncio
-from support.phones import Crew, Json, Phone, Running, refused, running
+from support.phones import Crew, Json, Phone, RunningService, refused, running_service
 from uuid_utils.compat import uuid7
 
 from triage.jobs.publish import publish, publish_due
@@ -30,7 +30,7 @@ DAILY = f"/v1/summaries/daily/{DAY}"
 
 
 @pytest_asyncio.fixture
-async def published(crew: Crew, service: Running) -> AsyncIterator[Crew]:
+async def published(crew: Crew, service: RunningService) -> AsyncIterator[Crew]:
     """Yesterday's summary with one incident, from a car with a name that a spreadsheet would run."""
     at = due_at(DAY, time(22))
     contact: Json = {"occurred_at": at, "captured_at": at, "area": "luton_west"}
@@ -39,7 +39,7 @@ async def published(crew: Crew, service: Running) -> AsyncIterator[Crew]:
     yield crew
 
 
-async def publish_one(crew: Crew, service: Running, kind: PeriodKind, day: date) -> None:
+async def publish_one(crew: Crew, service: RunningService, kind: PeriodKind, day: date) -> None:
     database = service.service.database
     team = await publications.team(database, crew.team_id)
     assert await publish(database, team, slot(period_of(kind, day), team.calendar), NOW)
@@ -57,7 +57,9 @@ async def test_others_get_none(published: Crew, who: str) -> None:
         assert refused(await getattr(published, who).get(path)) == (403, "forbidden")
 
 
-async def test_a_partner_gets_no_daily_or_weekly_and_never_the_internal_form(published: Crew, service: Running) -> None:
+async def test_a_partner_gets_no_daily_or_weekly_and_never_the_internal_form(
+    published: Crew, service: RunningService
+) -> None:
     month = parse_period("monthly", "2026-01")
     await publish_one(published, service, "monthly", month.starts)
     for path in (DAILY, "/v1/summaries/weekly/2026-W02", "/v1/summaries?kind=daily"):
@@ -98,7 +100,7 @@ async def test_an_accept_that_nobody_serves_is_406(published: Crew) -> None:
         assert refused(await published.sergeant.get(DAILY, {"accept": accept})) == (406, "not_acceptable")
 
 
-async def test_another_team_finds_nothing(published: Crew, service: Running) -> None:
+async def test_another_team_finds_nothing(published: Crew, service: RunningService) -> None:
     stranger = await service.enrol_crew()
     assert refused(await stranger.sergeant.get(DAILY)) == (404, "period_not_found")
     assert (await stranger.sergeant.see("/v1/summaries"))["summaries"] == []
@@ -131,7 +133,7 @@ async def test_the_same_bytes_every_time_and_304_for_who_has_them(published: Cre
     assert unchanged.status_code == 304 and unchanged.content == b""
 
 
-async def test_the_list_is_newest_first_filtered_and_paged(published: Crew, service: Running) -> None:
+async def test_the_list_is_newest_first_filtered_and_paged(published: Crew, service: RunningService) -> None:
     for n in range(1, 4):
         await publish_one(published, service, "daily", DAY - timedelta(days=n))
     rows = (await published.sergeant.see("/v1/summaries", kind="daily"))["summaries"]
@@ -148,7 +150,7 @@ async def test_the_list_is_newest_first_filtered_and_paged(published: Crew, serv
 
 
 async def test_a_failed_run_is_a_problem_in_the_list_and_no_data_in_the_output(
-    crew: Crew, service: Running, monkeypatch: pytest.MonkeyPatch
+    crew: Crew, service: RunningService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: object) -> None:
         raise ZeroDivisionError
@@ -168,7 +170,7 @@ async def test_a_failed_run_is_a_problem_in_the_list_and_no_data_in_the_output(
 async def test_the_metrics_tell_of_failed_runs_and_of_what_is_due_and_not_published(
     server: str, template: str, clone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with clone(template) as url, running(url, tmp_path, metrics_token="metrics") as alone:
+    async with clone(template) as url, running_service(url, tmp_path, metrics_token="metrics") as alone:
         crew = await alone.enrol_crew()
         async with as_owner(url, crew.team_id) as owner:
             await owner.execute("UPDATE team SET starts_on = $1", DAY - timedelta(days=3))
@@ -271,7 +273,7 @@ async def test_the_page_can_be_read_by_everybody(published: Crew) -> None:
     assert page.all("svg") and all(one["role"] == "img" and one["aria-labelledby"] for one in page.all("svg"))
 
 
-async def test_what_phones_wrote_is_text_on_the_page(crew: Crew, service: Running) -> None:
+async def test_what_phones_wrote_is_text_on_the_page(crew: Crew, service: RunningService) -> None:
     at = due_at(DAY, time(22))
     car = "<script>alert(1)</script>"
     await crew.officer.tell("officer", uuid7(), occurred_at=at, captured_at=at, area="luton_west", car=car)

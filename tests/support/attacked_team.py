@@ -19,8 +19,8 @@ from uuid import UUID
 import pytest
 from msgspec import structs
 
-from support.export_team import Partner, Team, add_team
-from support.phones import Running
+from support.export_team import ExportTeam, Partner, add_export_team
+from support.phones import RunningService
 from support.population import Arrival, population
 from triage.exports import members as m
 from triage.exports import selection, tables
@@ -48,7 +48,7 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 
 
 @dataclass(frozen=True)
-class Population:
+class PopulationSpec:
     """A synthetic team, and how often its files are cut. `seed` is one in which the attacker's case occurs.
 
     `batch` more incidents of other people arrive together, days after the cut-off.
@@ -67,11 +67,11 @@ MEDIUM = "5000-88"
 PROMPT = "5000-prompt"
 """Nothing arrives late: a quarter holds exactly what its months hold."""
 POPULATIONS = {
-    "1400-20": Population(1_400, 0.20, "yearly"),
-    "1400-50": Population(1_400, 0.50, "yearly", seed=7),
-    "1400-88": Population(1_400, 0.88, "yearly"),
-    MEDIUM: Population(5_000, 0.88, "quarterly", batch=120),
-    PROMPT: Population(5_000, 0.88, "quarterly", late=0.0),
+    "1400-20": PopulationSpec(1_400, 0.20, "yearly"),
+    "1400-50": PopulationSpec(1_400, 0.50, "yearly", seed=7),
+    "1400-88": PopulationSpec(1_400, 0.88, "yearly"),
+    MEDIUM: PopulationSpec(5_000, 0.88, "quarterly", batch=120),
+    PROMPT: PopulationSpec(5_000, 0.88, "quarterly", late=0.0),
 }
 _PERIODS: dict[Cadence, tuple[str, PeriodKind, datetime, datetime]] = {
     "yearly": ("2025", "yearly", datetime(2026, 4, 1, 5, tzinfo=UTC), datetime(2026, 4, 29, 5, tzinfo=UTC)),
@@ -96,11 +96,11 @@ class Pulled:
 
 
 @dataclass
-class Besieged:
+class AttackedTeam:
     """One team under attack."""
 
     name: str
-    team: Team
+    team: ExportTeam
     partners: dict[Body, Partner]
     _cut: dict[str, Any] = field(default_factory=dict)
     _records: dict[str, dict[Body, Pulled]] = field(default_factory=dict)
@@ -224,21 +224,21 @@ def arrivals(name: str) -> list[Arrival]:
     _, _, ends_at, cut_off = _PERIODS[chosen.every]
     made = population(chosen.incidents, chosen.linked, chosen.seed, chosen.late)
     made = [one for one in made if one.member.occurred_at < ends_at]
-    batch = [Arrival(another(one.member), cut_off + timedelta(days=5)) for one in made[: chosen.batch]]
+    batch = [Arrival(copy_with_another_person(one.member), cut_off + timedelta(days=5)) for one in made[: chosen.batch]]
     return sorted([*made, *batch], key=lambda one: one.arrived_at)
 
 
-def another(member: ReleaseMember) -> ReleaseMember:
+def copy_with_another_person(member: ReleaseMember) -> ReleaseMember:
     """An incident like this one, of another person."""
     person = member.person_id and UUID(int=member.person_id.int ^ 1)
     return structs.replace(member, incident_id=UUID(int=member.incident_id.int ^ 1), person_id=person)
 
 
-async def besiege(running: Running, name: str) -> Besieged:
+async def add_attacked_team(running: RunningService, name: str) -> AttackedTeam:
     """A team with its population in the log, nothing cut yet, and a partner of each kind."""
-    team = await add_team(running, POPULATIONS[name].every)
+    team = await add_export_team(running, POPULATIONS[name].every)
     await team.report(arrivals(name))
-    return Besieged(name, team, {body: await team.partner(body) for body in BODIES})
+    return AttackedTeam(name, team, {body: await team.partner(body) for body in BODIES})
 
 
 def forms(kind: PeriodKind) -> tuple[CatalogueTable, ...]:

@@ -19,7 +19,7 @@ import httpx
 import msgspec
 from uuid_utils.compat import uuid7
 
-from support.phones import Running
+from support.phones import RunningService
 from support.population import Arrival, population
 from triage.access.actors import Actor, new_token, token_hash
 from triage.exports import keys as disclosure
@@ -27,7 +27,7 @@ from triage.exports.calendar import Dataset
 from triage.exports.keys import Keys
 from triage.exports.members import ReleaseMember
 from triage.exports.selection import Body
-from triage.jobs.release import Released, release_team
+from triage.jobs.release import ReleasedEdition, release_team
 from triage.log import entries as e
 from triage.log.append_decision import Item, Receipt
 from triage.log.canonical import canonical
@@ -102,10 +102,10 @@ def item(entry: e.AnyEntry, team_id: UUID, received_at: datetime) -> Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Team:
+class ExportTeam:
     """A team of the running service whose exports are cut."""
 
-    running: Running
+    running: RunningService
     team_id: UUID
 
     @property
@@ -127,7 +127,7 @@ class Team:
             if n == 0:  # no autovacuum here, and what was never analysed is read as if it were tiny
                 await self.fetch("ANALYZE entry, incident, incident_person, log_head")
 
-    async def release(self, now: datetime = END_OF_JULY) -> list[Released]:
+    async def release(self, now: datetime = END_OF_JULY) -> list[ReleasedEdition]:
         """What the waking job does."""
         database = self.running.service.database
         (team,) = [one for one in await releases.teams(database) if one.team_id == self.team_id]
@@ -184,7 +184,7 @@ class Team:
                 )
 
 
-async def add_team(running: Running, cadence: str = "quarterly") -> Team:
+async def add_export_team(running: RunningService, cadence: str = "quarterly") -> ExportTeam:
     """A team that starts with the synthetic year, whose record files are cut this often whatever the volume."""
     team_id = uuid7()
     async with as_owner(running.url, team_id) as owner:
@@ -202,10 +202,10 @@ async def add_team(running: Running, cadence: str = "quarterly") -> Team:
                 cadence,
                 made,
             )
-    return Team(running, team_id)
+    return ExportTeam(running, team_id)
 
 
-class Seeded(NamedTuple):
+class SeededLog(NamedTuple):
     """A database, as a template to clone, in whose log the synthetic half-year is; nothing is cut yet."""
 
     template: str
@@ -239,7 +239,7 @@ def half_a_year() -> list[Arrival]:
 class Partner:
     """A partner organisation with its token."""
 
-    team: Team
+    team: ExportTeam
     partner_id: UUID
     token: str
 

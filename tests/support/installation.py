@@ -6,7 +6,7 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from support.phones import Crew, Running
+from support.phones import Crew, RunningService
 from triage.__main__ import main
 
 
@@ -14,7 +14,7 @@ from triage.__main__ import main
 class Installation:
     """A running service with a team, and the command line beside it."""
 
-    process: Running
+    process: RunningService
     crew: Crew
     keys_url: str
     data_dir: Path

@@ -92,7 +92,7 @@ def fields(problem: Json) -> list[str]:
     return [error["field"] for error in problem.get("errors", ())]
 
 
-def told(receipt: Json) -> set[tuple[str, str]]:
+def notice_codes(receipt: Json) -> set[tuple[str, str]]:
     """The notices of a receipt: code and field."""
     return {(notice["code"], notice["field"]) for notice in receipt["notices"]}
 
@@ -200,7 +200,7 @@ class Phone:
     async def actor(self) -> Actor:
         return await self.service.sign_in.fresh(self.token)
 
-    def on(self, running: "Running") -> "Phone":
+    def on(self, running: "RunningService") -> "Phone":
         """The same phone, talking to another process."""
         return Phone(running.service, running.client, self.token, self.staff_id, self.device_id)
 
@@ -249,7 +249,7 @@ class Crew:
 
 
 @dataclass(slots=True, repr=False)
-class Running:
+class RunningService:
     """One process of the service: the application in this event loop, with its own memory, pool and writer."""
 
     url: str
@@ -290,7 +290,9 @@ async def _run(app: ASGIApp, scope: Any, inbox: asyncio.Queue[Any], outbox: asyn
 
 
 @contextlib.asynccontextmanager
-async def running(url: str, data_dir: Path, address: str = "127.0.0.1", **changed: Any) -> AsyncIterator[Running]:
+async def running_service(
+    url: str, data_dir: Path, address: str = "127.0.0.1", **changed: Any
+) -> AsyncIterator[RunningService]:
     """The service, open on a migrated database that also holds its keys."""
     chosen: dict[str, Any] = {
         "keys_database_url": DatabaseUrl(url),
@@ -319,7 +321,7 @@ async def running(url: str, data_dir: Path, address: str = "127.0.0.1", **change
         owner = await asyncpg.connect(url)
         try:
             async with httpx.AsyncClient(transport=transport, base_url="http://triage.test") as client:
-                yield Running(url, opened[0], client, owner)
+                yield RunningService(url, opened[0], client, owner)
         finally:
             await owner.close()
     finally:

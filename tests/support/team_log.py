@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from triage.access.actors import Actor
-from triage.demo import CAST, Member, Sent
+from triage.demo import CAST, Sent, StaffMember
 from triage.log.append_decision import Item, Receipt
 from triage.log.canonical import canonical
 from triage.log.entries import AnyEntry
@@ -31,7 +31,7 @@ _entry: msgspec.json.Decoder[AnyEntry] = msgspec.json.Decoder(AnyEntry)
 
 
 @dataclass
-class Told:
+class TeamLog:
     """The open database of one team, and what a test does to it."""
 
     database: Database
@@ -74,9 +74,9 @@ def incident_id(number: int) -> UUID:
 
 
 @asynccontextmanager
-async def told(
+async def open_team_log(
     url: str, directory: Path, *, starts_on: date = STARTS_ON, zone: str = "Europe/London"
-) -> AsyncIterator[Told]:
+) -> AsyncIterator[TeamLog]:
     """A team in a fresh database, with the cast as its staff."""
     async with staff.as_owner(url, TEAM) as owner:
         made_at = datetime.fromisoformat(f"{starts_on}T00:00:00+00:00")
@@ -91,7 +91,7 @@ async def told(
     async with connect(url, 6, 30.0) as database, connect(url, 2, 30.0, role=None) as keys:
         key_store = KeyStore(keys, load_or_create_root(directory / "root.key"))
         log = Log(database, key_store, incident_limit=500, queue_limit=10_000, notices=lambda *_: ())
-        yield Told(database, url, log)
+        yield TeamLog(database, url, log)
         await log.close()
 
 
@@ -103,7 +103,7 @@ def device_id(key: str) -> UUID:
     return uuid5(SPACE, f"device {key}")
 
 
-def _item(entry: AnyEntry, member: Member, received_at: datetime, skew_ms: int) -> Item:
+def _item(entry: AnyEntry, member: StaffMember, received_at: datetime, skew_ms: int) -> Item:
     actor = Actor(
         team_id=TEAM,
         role=member.role,

@@ -10,7 +10,7 @@ from uuid import uuid4
 import asyncpg
 import msgspec
 import pytest
-from support.phones import Crew, Running, now, refused
+from support.phones import Crew, RunningService, now, refused
 
 from triage.store import audit
 from triage.store.access.staff import as_owner
@@ -65,7 +65,7 @@ async def test_all_six_operations_are_there(crew: Crew) -> None:
     assert ("consultation", "incident") in found
 
 
-async def test_a_refusal_and_a_failed_sign_in_are_recorded(crew: Crew, service: Running) -> None:
+async def test_a_refusal_and_a_failed_sign_in_are_recorded(crew: Crew, service: RunningService) -> None:
     incident = uuid4()
     assert refused(await crew.partner.get(f"/v1/incidents/{incident}"))[0] == 403
     token, crew.officer.token = crew.officer.token, "nobody's"
@@ -168,7 +168,7 @@ async def test_reading_the_audit_is_itself_recorded(crew: Crew) -> None:
     assert (row["actor"], row["query"], row["ids"]) == (crew.auditor.staff_id, "audit", [person])
 
 
-async def test_what_cannot_be_recorded_fails(crew: Crew, service: Running) -> None:
+async def test_what_cannot_be_recorded_fails(crew: Crew, service: RunningService) -> None:
     incident = uuid4()
     await crew.officer.tell("officer", incident)
     async with _broken_audit(service.url):
@@ -200,13 +200,15 @@ class _broken_audit:
 # --- the chain ---
 
 
-async def sealed(crew: Crew, service: Running) -> None:
+async def sealed(crew: Crew, service: RunningService) -> None:
     """Everything of the team is sealed."""
     while await crew.fetch("SELECT 1 FROM audit WHERE team_id = $1 AND link IS NULL"):
         await audit.extend_chain(service.service.database)
 
 
-async def test_any_number_of_processes_seal_one_chain(crew: Crew, service: Running, another: Running) -> None:
+async def test_any_number_of_processes_seal_one_chain(
+    crew: Crew, service: RunningService, another: RunningService
+) -> None:
     incident = uuid4()
     await crew.officer.tell("officer", incident)
     for _ in range(10):
@@ -229,7 +231,7 @@ async def test_any_number_of_processes_seal_one_chain(crew: Crew, service: Runni
         ("UPDATE audit_head SET position = position + 1 WHERE team_id = $1", "audit row 4 is missing"),
     ],
 )
-async def test_what_was_done_to_the_audit_shows(crew: Crew, service: Running, tamper: str, fault: str) -> None:
+async def test_what_was_done_to_the_audit_shows(crew: Crew, service: RunningService, tamper: str, fault: str) -> None:
     incident = uuid4()
     await crew.officer.tell("officer", incident)
     for _ in range(3):
@@ -248,7 +250,7 @@ async def _tamper(crew: Crew, sql: str) -> None:
         await owner.execute(sql, crew.team_id)
 
 
-async def anchored(crew: Crew, service: Running, chain: ChainName) -> str | None:
+async def anchored(crew: Crew, service: RunningService, chain: ChainName) -> str | None:
     """The fault of a chain that is whole in itself, by what the journal tells."""
     told = Anchors(service.service.journal.lines())
     async with as_owner(crew.owner_url, crew.team_id) as owner:
@@ -271,7 +273,7 @@ CUTS: dict[ChainName, list[str]] = {
 
 @pytest.mark.parametrize("chain", CUTS)
 async def test_a_chain_cut_off_at_its_end_is_missed_by_the_journal(
-    crew: Crew, service: Running, chain: ChainName
+    crew: Crew, service: RunningService, chain: ChainName
 ) -> None:
     incident = uuid4()
     await crew.officer.tell("officer", incident)
@@ -287,7 +289,7 @@ async def test_a_chain_cut_off_at_its_end_is_missed_by_the_journal(
     assert "is missing or another than the journal" in str(await anchored(crew, service, chain))
 
 
-async def test_a_rewritten_log_is_not_the_published_one(crew: Crew, service: Running) -> None:
+async def test_a_rewritten_log_is_not_the_published_one(crew: Crew, service: RunningService) -> None:
     await crew.officer.tell("officer", uuid4())
     await crew.fetch(
         "INSERT INTO summary_run (team_id, kind, period, form, first_day, starts_at, ends_at, due_at, state, ran_at) "
@@ -305,7 +307,7 @@ async def test_a_rewritten_log_is_not_the_published_one(crew: Crew, service: Run
     assert "daily 2026-11-22 internal edition 2" in str(await anchored(crew, service, "entries"))
 
 
-async def test_an_audit_that_begins_late_is_one_that_lost_its_beginning(crew: Crew, service: Running) -> None:
+async def test_an_audit_that_begins_late_is_one_that_lost_its_beginning(crew: Crew, service: RunningService) -> None:
     await crew.officer.incidents()
     await crew.officer.tell("officer", uuid4())
     await crew.officer.incidents()

@@ -9,7 +9,7 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
-from support.phones import Crew, Json, Running, entry, refused, running
+from support.phones import Crew, Json, RunningService, entry, refused, running_service
 
 from triage import embedded
 from triage.embedded import EmbeddedPostgres
@@ -48,7 +48,7 @@ def either(pair: tuple[EmbeddedPostgres, EmbeddedPostgres], dbname: str) -> str:
 
 
 @pytest_asyncio.fixture
-async def process(pair: tuple[EmbeddedPostgres, EmbeddedPostgres], tmp_path: Path) -> AsyncIterator[Running]:
+async def process(pair: tuple[EmbeddedPostgres, EmbeddedPostgres], tmp_path: Path) -> AsyncIterator[RunningService]:
     admin = await asyncpg.connect(pair[0].url("postgres"))
     await admin.execute("CREATE DATABASE triage")
     await admin.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
@@ -59,12 +59,12 @@ async def process(pair: tuple[EmbeddedPostgres, EmbeddedPostgres], tmp_path: Pat
     await migrate(connection, folder("sql") / "keys", "keystore")
     await connection.close()
     url = either(pair, "triage")
-    async with running(url, tmp_path, keys_database_url=DatabaseUrl(url)) as opened:
+    async with running_service(url, tmp_path, keys_database_url=DatabaseUrl(url)) as opened:
         yield opened
 
 
 async def test_nothing_acknowledged_is_lost_and_the_service_goes_on(
-    pair: tuple[EmbeddedPostgres, EmbeddedPostgres], process: Running
+    pair: tuple[EmbeddedPostgres, EmbeddedPostgres], process: RunningService
 ) -> None:
     primary, standby = pair
     crew = await process.enrol_crew()

@@ -3,7 +3,7 @@
 from uuid import UUID, uuid4
 
 import pytest
-from support.phones import Crew, Json, Phone, Running, now, refused
+from support.phones import Crew, Json, Phone, RunningService, now, refused
 
 from triage.people.identifiers import nhs_number_holds
 
@@ -139,7 +139,7 @@ async def test_field_roles_learn_nothing_from_a_search(crew: Crew, role: str) ->
     assert (known.status_code, known.content) == (unknown.status_code, unknown.content)
 
 
-async def test_every_call_counts_towards_thirty_an_hour_on_every_process(crew: Crew, another: Running) -> None:
+async def test_every_call_counts_towards_thirty_an_hour_on_every_process(crew: Crew, another: RunningService) -> None:
     for n in range(30):
         phone = crew.nurse if n % 2 else crew.nurse.on(another)
         assert (await phone.post("/v1/people/match" if n % 3 else "/v1/people", NHS)).status_code < 300

@@ -10,7 +10,7 @@ import pytest
 from support.installation import Installation
 from support.phones import Crew, now, refused
 
-from triage.jobs.retention import keep
+from triage.jobs.retention import run_retention
 from triage.store import audit
 from triage.store.access.staff import as_owner
 from triage.store.people.retention import Retention
@@ -22,7 +22,7 @@ NOTE = "said in confidence"
 async def daily(at: Installation, *, applied: bool, when: datetime | None = None) -> None:
     service = at.process.service
     kept = Retention(service.keys, service.journal, 30)
-    await keep(service.database, at.crew.owner_url, kept, applied, when or now())
+    await run_retention(service.database, at.crew.owner_url, kept, applied, when or now())
 
 
 async def runs(crew: Crew) -> list[bool]:

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from support.phones import CAST, Crew, Json, Running, refused
+from support.phones import CAST, Crew, Json, RunningService, refused
 
 from triage.http.operations import Operation
 from triage.http.table import OPERATIONS
@@ -176,7 +176,7 @@ TABLES = ["entry", "incident", "staff", "device", "token", "person", "person_ide
 
 @pytest.mark.parametrize("table", TABLES)
 async def test_without_a_team_a_session_sees_nothing_and_with_one_only_its_own(
-    service: Running, crew: Crew, other_crew: Crew, table: str
+    service: RunningService, crew: Crew, other_crew: Crew, table: str
 ) -> None:
     for each in (crew, other_crew):
         incident = uuid4()
@@ -191,7 +191,7 @@ async def test_without_a_team_a_session_sees_nothing_and_with_one_only_its_own(
         assert await connection.fetchval(count, crew.team_id) == 0
 
 
-async def test_a_session_writes_for_its_own_team_only(service: Running, crew: Crew, other_crew: Crew) -> None:
+async def test_a_session_writes_for_its_own_team_only(service: RunningService, crew: Crew, other_crew: Crew) -> None:
     async with service.service.database.team(crew.team_id) as connection:
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
             await connection.execute(

@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from support.phones import Crew, entry, told
+from support.phones import Crew, entry, notice_codes
 
 from triage.app import databases
 from triage.log import flags
@@ -45,5 +45,5 @@ async def test_after_its_last_day_a_station_is_no_place_for_anybody(
             station_tests={"imminent_risk": True, "no_other_place": True, "healthcare_available": True},
         )
     )
-    assert (("station_not_authorised", "place_of_safety") not in told(receipt)) is lawful
+    assert (("station_not_authorised", "place_of_safety") not in notice_codes(receipt)) is lawful
     assert ("station_not_authorised" not in receipt["incident"]["flags"]) is lawful

@@ -8,7 +8,7 @@ import rich_click as click
 
 from triage.commands.options import DATA_DIR
 from triage.commands.teams import TEAM, quiet_settings, with_database, with_team
-from triage.jobs.deliver import Sender, Undeliverable, checked_url, deliver_due, secret
+from triage.jobs.deliver import Sender, Undeliverable, checked_url, deliver_due, webhook_secret
 from triage.people.encryption import load_or_create_root
 from triage.store import outbox
 from triage.store.database import Connection, Database
@@ -39,7 +39,7 @@ def add(
     destination = with_team(chosen, team_id, run)
     click.echo(destination)
     if channel == "webhook":
-        click.echo(secret(load_or_create_root(chosen.root_key_file), destination))
+        click.echo(webhook_secret(load_or_create_root(chosen.root_key_file), destination))
 
 
 def _check(channel: outbox.Channel, address: str, private: bool) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from triage.access.actors import Actor, Level, Side, new_token, token_hash
-from triage.demo import CAST, Member, Sent, generate
+from triage.demo import CAST, Sent, StaffMember, generate
 from triage.demo.cast import people
 from triage.exports import keys as disclosure
 from triage.jobs.release import release_due
@@ -39,11 +39,11 @@ AT_ONCE = 100
 AGREED_FOR = timedelta(days=3650)
 """A demo directory may be kept for long."""
 
-OFFICE = (
-    Member("auditor", "Auditor One", "auditor", ""),
-    Member("admin", "Administrator One", "admin", ""),
+OFFICE_STAFF = (
+    StaffMember("auditor", "Auditor One", "auditor", ""),
+    StaffMember("admin", "Administrator One", "admin", ""),
 )
-SHOWN = {
+MEMBER_OF_ROLE = {
     "officer": "officer_1",
     "nurse": "nurse_1",
     "paramedic": "paramedic_1",
@@ -55,7 +55,7 @@ SHOWN = {
 """Whose token stands for a role."""
 
 
-class Ids(Struct, frozen=True):
+class DemoIds(Struct, frozen=True):
     """What a script needs to know of the data."""
 
     team: UUID
@@ -68,7 +68,7 @@ class Demo(Struct, frozen=True):
 
     url: str
     tokens: dict[str, str]
-    ids: Ids
+    ids: DemoIds
 
 
 def staff_id(key: str) -> UUID:
@@ -90,7 +90,7 @@ async def prepare(service: Service, data_dir: Path, months: float, per_day: floa
         starts = operational_day(ends_at) - timedelta(days=round(30 * months))
         await staff.add_team(connection, TEAM, "Luton street triage (demo)", starts, ends_at, "Europe/London", 6)
         starts = await connection.fetchval("SELECT starts_on FROM team WHERE team_id = $1", TEAM)
-        for member in (*CAST.members, *OFFICE):
+        for member in (*CAST.members, *OFFICE_STAFF):
             await _add_member(connection, member)
         await staff.add_partner(connection, TEAM, PARTNER, "Health partner (demo)", "health")
         tokens = await _tokens(connection, await asyncio.to_thread(_earlier_tokens, data_dir / FILE))
@@ -103,8 +103,8 @@ async def prepare(service: Service, data_dir: Path, months: float, per_day: floa
         rows = await connection.fetch(
             "SELECT id FROM incident WHERE team_id = $1 AND NOT blind AND root = id ORDER BY occurred_at", TEAM
         )
-    roles = {role: staff_id(key) for role, key in SHOWN.items()}
-    return Demo("", tokens, Ids(TEAM, roles, [row["id"] for row in rows]))
+    roles = {role: staff_id(key) for role, key in MEMBER_OF_ROLE.items()}
+    return Demo("", tokens, DemoIds(TEAM, roles, [row["id"] for row in rows]))
 
 
 async def _agree(service: Service, made: datetime, keys: disclosure.Keys) -> None:
@@ -122,7 +122,7 @@ async def _agree(service: Service, made: datetime, keys: disclosure.Keys) -> Non
             await agreements.sign(connection, TEAM, new, keys, made)
 
 
-async def _add_member(connection: asyncpg.Connection, member: Member) -> None:
+async def _add_member(connection: asyncpg.Connection, member: StaffMember) -> None:
     new = NewStaff(
         staff_id=staff_id(member.key), name=member.name, role=member.role, profession=member.profession or None
     )
@@ -146,9 +146,9 @@ async def _tokens(connection: asyncpg.Connection, tokens: dict[str, str]) -> dic
         )
         if known == len(tokens):
             return tokens
-    tokens = {role: new_token() for role in (*SHOWN, "partner")}
+    tokens = {role: new_token() for role in (*MEMBER_OF_ROLE, "partner")}
     for role, token in tokens.items():
-        device = device_id(SHOWN[role], 0) if role in SHOWN else None
+        device = device_id(MEMBER_OF_ROLE[role], 0) if role in MEMBER_OF_ROLE else None
         await connection.execute(ACCESS.add_token, token_hash(token), TEAM, device, None if device else PARTNER)
     return tokens
 
@@ -182,7 +182,7 @@ def _chunks(sent: list[Sent]) -> Iterator[list[Sent]]:
         yield chunk
 
 
-def _actor(member: Member, device: int) -> Actor:
+def _actor(member: StaffMember, device: int) -> Actor:
     side: Side = "police" if member.profession == "police" else "health"
     level: Level = "lead" if member.role in ("sergeant", "clinical_lead") else "field"
     return Actor(
@@ -198,7 +198,7 @@ def _actor(member: Member, device: int) -> Actor:
     )
 
 
-def _item(sent: Sent, member: Member) -> Item:
+def _item(sent: Sent, member: StaffMember) -> Item:
     actor = _actor(member, sent.device)
     entry: AnyEntry = sent.entry
     assert entry.id
@@ -212,7 +212,7 @@ def _item(sent: Sent, member: Member) -> Item:
     )
 
 
-def show(demo: Demo, data_dir: Path) -> None:
+def announce(demo: Demo, data_dir: Path) -> None:
     """Print one table of addresses and tokens, and write the same into the data directory, for its owner only."""
     file = data_dir / FILE
     unfinished = file.with_suffix(".tmp")

@@ -15,7 +15,7 @@ from triage import logs
 from triage.app import databases
 from triage.commands.options import DATA_DIR, settings
 from triage.exports import keys as disclosure
-from triage.jobs.release import Released, Unreleased, release_due
+from triage.jobs.release import ReleasedEdition, Unreleased, release_due
 from triage.people.encryption import load_or_create_root
 from triage.settings import Settings
 from triage.store.access import staff
@@ -48,7 +48,7 @@ def release(context: click.Context, data_dir: Path | None, as_at: str | None) ->
             gc.enable()
 
 
-def _say(found: list[Released]) -> None:
+def _say(found: list[ReleasedEdition]) -> None:
     for one in found:
         click.echo(f"released {one.dataset} {one.period} edition {one.edition}")
     click.echo(f"{len(found)} released")
@@ -66,7 +66,7 @@ def _instant(text: str | None) -> datetime:
     return instant.astimezone(UTC)
 
 
-async def _release(chosen: Settings, now: datetime) -> list[Released]:
+async def _release(chosen: Settings, now: datetime) -> list[ReleasedEdition]:
     root = await asyncio.to_thread(load_or_create_root, chosen.root_key_file)
     keys = disclosure.derive(root)
     async with databases(chosen) as addresses:

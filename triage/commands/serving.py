@@ -94,7 +94,9 @@ async def waking(service: Service) -> AsyncIterator[None]:
     worker = Retention(service.keys, service.journal, chosen.quarantine_days)
 
     async def keep_today() -> None:
-        await retention.keep(service.database, service.owner_url, worker, chosen.retention_applied, datetime.now(UTC))
+        await retention.run_retention(
+            service.database, service.owner_url, worker, chosen.retention_applied, datetime.now(UTC)
+        )
 
     async with awake(service.database, Sender(chosen, service.root)), repeating(keep_today, retention.EVERY_S):
         yield
@@ -130,4 +132,4 @@ def demo(data_dir: Path | None, host: str | None, port: int | None, months: floa
         async with waking(service):
             yield
 
-    run(chosen, filled, lambda url: demonstration.show(structs.replace(made[0], url=url), chosen.data_dir))
+    run(chosen, filled, lambda url: demonstration.announce(structs.replace(made[0], url=url), chosen.data_dir))

@@ -14,7 +14,7 @@ from rich.table import Table
 from triage import codes
 from triage.commands.options import DATA_DIR
 from triage.commands.teams import TEAM, quiet_settings, with_database, with_team
-from triage.jobs.publish import Manner, publish_due
+from triage.jobs.publish import PublishOptions, publish_due
 from triage.log.entries import Time
 from triage.store.database import Connection, Database
 from triage.store.journal import Journal
@@ -78,7 +78,7 @@ def publish(data_dir: Path | None, as_at: datetime | None) -> None:
     async def run(database: Database) -> list[str]:
         with Progress(transient=True, console=Console(stderr=True)) as bar:
             task = bar.add_task("publishing")
-            manner = Manner(
+            manner = PublishOptions(
                 public_url=chosen.public_url,
                 journal=Journal(chosen.journal),
                 progress=lambda done, of: bar.update(task, completed=done, total=of),

@@ -4,9 +4,9 @@ Nobody in it exists. Everything follows from a seed, so a run can be repeated en
 clock or writes anywhere. `generate` tells a team's entries in order of receipt, `bulk` copies them by the million.
 """
 
-from triage.demo.bulk import Copy, bulk
-from triage.demo.cast import CAST, Cast, Member, Person, people
+from triage.demo.bulk import EntryCopy, bulk
+from triage.demo.cast import CAST, Cast, Person, StaffMember, people
 from triage.demo.months import generate
 from triage.demo.phone import Sent
 
-__all__ = ["CAST", "Cast", "Copy", "Member", "Person", "Sent", "bulk", "generate", "people"]
+__all__ = ["CAST", "Cast", "EntryCopy", "StaffMember", "Person", "Sent", "bulk", "generate", "people"]

@@ -22,7 +22,7 @@ _SLOT = re.compile(
 )
 
 
-class Copy(Struct, frozen=True, gc=False):
+class EntryCopy(Struct, frozen=True, gc=False):
     """An entry as it came in; `body` is its canonical coded body as it is stored, without the id."""
 
     author: str
@@ -35,7 +35,7 @@ class Copy(Struct, frozen=True, gc=False):
     body: bytes
 
 
-class Dates(dict[int, bytes]):
+class DateTexts(dict[int, bytes]):
     """Days by their ordinal, as they are written."""
 
     def __init__(self, form: str) -> None:
@@ -47,11 +47,11 @@ class Dates(dict[int, bytes]):
         return self[ordinal]
 
 
-_DATES = Dates("%Y-%m-%d")
-_DAYS = Dates("%Y%m%d")
+_DATES = DateTexts("%Y-%m-%d")
+_DAYS = DateTexts("%Y%m%d")
 
 
-class Template(Struct, frozen=True):
+class EntryTemplate(Struct, frozen=True):
     """An entry with holes: `text` is a %-format, `holes` says what each hole is filled with."""
 
     sent: Sent
@@ -66,7 +66,7 @@ class Template(Struct, frozen=True):
     incident_id: int
 
 
-class Ids:
+class CopyIds:
     """The ids of one copy of a window, made as they are met; each keeps the instant of the one it stands for."""
 
     def __init__(self, rng: Random, originals: list[UUID], later_ms: int) -> None:
@@ -89,22 +89,22 @@ class Ids:
         return self._texts[index]
 
 
-class Window(Struct, frozen=True, kw_only=True):
+class CopyWindow(Struct, frozen=True, kw_only=True):
     """Copies of the `told` incidents; the last copy holds only some, going on where the window before left off."""
 
     number: int
     first: int
     wanted: int
     told: int
-    ids: list[Ids]
+    ids: list[CopyIds]
 
-    def copies(self, rank: int) -> list[Ids]:
+    def copies(self, rank: int) -> list[CopyIds]:
         """The copies that hold the incident of this rank."""
         whole, rest = divmod(self.wanted, self.told)
         return self.ids[: whole + ((rank - self.first) % self.told < rest)]
 
 
-def bulk(n_incidents: int, years: float, seed: int = 1, starts: date = date(2024, 1, 1)) -> Iterator[Copy]:
+def bulk(n_incidents: int, years: float, seed: int = 1, starts: date = date(2024, 1, 1)) -> Iterator[EntryCopy]:
     """Exactly `n_incidents` incidents spread evenly over so many years, about six entries each, in order of receipt.
 
     One told month is copied into windows of 30 days, as often as it takes. Copies differ in ids, dates and log
@@ -119,12 +119,12 @@ def bulk(n_incidents: int, years: float, seed: int = 1, starts: date = date(2024
     templates = [_template(one, rank, ends, originals) for rank, of_one in enumerate(told) for one in of_one]
     templates.sort(key=lambda template: template.sent.sent_at - template.late * _WINDOW)
     n_windows = max(1, round(years * 365.25 / WINDOW_DAYS))
-    before = Window(number=-1, first=0, wanted=0, told=len(told), ids=[])
+    before = CopyWindow(number=-1, first=0, wanted=0, told=len(told), ids=[])
     for number in range(n_windows + 1):
         first, last = (min(n_incidents, n_incidents * n // n_windows) for n in (number, number + 1))
         n_copies = -(-(last - first) // len(told))
-        ids = [Ids(rng, list(originals), number * _WINDOW_MS) for _ in range(n_copies)]
-        now = Window(number=number, first=first, wanted=last - first, told=len(told), ids=ids)
+        ids = [CopyIds(rng, list(originals), number * _WINDOW_MS) for _ in range(n_copies)]
+        now = CopyWindow(number=number, first=first, wanted=last - first, told=len(told), ids=ids)
         for template in templates:
             window = before if template.late else now
             for n, copy in enumerate(window.copies(template.rank)):
@@ -132,7 +132,7 @@ def bulk(n_incidents: int, years: float, seed: int = 1, starts: date = date(2024
         before = now
 
 
-def _template(sent: Sent, rank: int, ends: datetime, originals: dict[UUID, int]) -> Template:
+def _template(sent: Sent, rank: int, ends: datetime, originals: dict[UUID, int]) -> EntryTemplate:
     holes: list[tuple[str, int]] = []
 
     def dig(found: re.Match[bytes]) -> bytes:
@@ -150,7 +150,7 @@ def _template(sent: Sent, rank: int, ends: datetime, originals: dict[UUID, int])
     entry = sent.entry
     assert entry.id
     text = _SLOT.sub(dig, canonical(entry).body.replace(b"%", b"%%"))
-    return Template(
+    return EntryTemplate(
         sent=sent,
         rank=rank,
         late=sent.sent_at >= ends,
@@ -162,7 +162,7 @@ def _template(sent: Sent, rank: int, ends: datetime, originals: dict[UUID, int])
     )
 
 
-def _filled(template: Template, ids: Ids, copy: int, window: int) -> Copy:
+def _filled(template: EntryTemplate, ids: CopyIds, copy: int, window: int) -> EntryCopy:
     later = window * WINDOW_DAYS
     fillings: list[bytes | int] = []
     for hole, value in template.holes:
@@ -176,7 +176,7 @@ def _filled(template: Template, ids: Ids, copy: int, window: int) -> Copy:
             case _:
                 fillings.append(value + 1_000 * (copy % 90))
     sent = template.sent
-    return Copy(
+    return EntryCopy(
         sent.author,
         sent.device,
         sent.sent_at + timedelta(days=later, milliseconds=copy),

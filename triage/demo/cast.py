@@ -9,7 +9,7 @@ from msgspec import Struct
 from triage.people.identifiers import Identity, nhs_number_holds
 
 
-class Member(Struct, frozen=True):
+class StaffMember(Struct, frozen=True):
     """A member of staff; `key` names him within the cast."""
 
     key: str
@@ -21,14 +21,14 @@ class Member(Struct, frozen=True):
 class Cast(Struct, frozen=True, kw_only=True):
     """A team: one car, and the leads of both sides."""
 
-    sergeant: Member
-    officers: tuple[Member, ...]
-    nurses: tuple[Member, ...]
-    paramedics: tuple[Member, ...]
-    clinical_lead: Member
+    sergeant: StaffMember
+    officers: tuple[StaffMember, ...]
+    nurses: tuple[StaffMember, ...]
+    paramedics: tuple[StaffMember, ...]
+    clinical_lead: StaffMember
 
     @property
-    def members(self) -> tuple[Member, ...]:
+    def members(self) -> tuple[StaffMember, ...]:
         """Everybody, field staff and leads."""
         return (self.sergeant, *self.officers, *self.nurses, *self.paramedics, self.clinical_lead)
 
@@ -44,19 +44,20 @@ class Person(Struct, frozen=True):
 
 
 CAST = Cast(
-    sergeant=Member("sergeant", "Sergeant One", "sergeant", "police"),
+    sergeant=StaffMember("sergeant", "Sergeant One", "sergeant", "police"),
     officers=tuple(
-        Member(f"officer_{n}", f"Officer {word}", "officer", "police")
+        StaffMember(f"officer_{n}", f"Officer {word}", "officer", "police")
         for n, word in enumerate(("One", "Two", "Three"), 1)
     ),
     nurses=tuple(
-        Member(f"nurse_{n}", f"Nurse {word}", "nurse", "nurse") for n, word in enumerate(("One", "Two", "Three"), 1)
+        StaffMember(f"nurse_{n}", f"Nurse {word}", "nurse", "nurse")
+        for n, word in enumerate(("One", "Two", "Three"), 1)
     ),
     paramedics=tuple(
-        Member(f"paramedic_{n}", f"Paramedic {word}", "paramedic", "paramedic")
+        StaffMember(f"paramedic_{n}", f"Paramedic {word}", "paramedic", "paramedic")
         for n, word in enumerate(("One", "Two"), 1)
     ),
-    clinical_lead=Member("clinical_lead", "Clinical Lead One", "clinical_lead", "nurse"),
+    clinical_lead=StaffMember("clinical_lead", "Clinical Lead One", "clinical_lead", "nurse"),
 )
 
 _NUMBERS = ("One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")

@@ -1,10 +1,10 @@
-"""What each profession records of a scene it attended: the contacts, and the intent on its own."""
+"""What each profession records of an incident it attended: the contacts, and the intent on its own."""
 
 from datetime import timedelta
 from typing import Any
 
-from triage.demo.incident import Mix, Scene
-from triage.demo.phone import Pen
+from triage.demo.incident import Mix, Scenario
+from triage.demo.phone import Recorder
 from triage.log.entries import Consulted, Intent, IntentPart, Nurse, Officer, Paramedic
 from triage.log.resolve import band_of
 
@@ -28,121 +28,121 @@ HEALTH_REFERRALS = Mix(
 )
 
 
-def _facts(pen: Pen) -> dict[str, Any]:
+def _facts(recorder: Recorder) -> dict[str, Any]:
     """What every contact says of the incident and the person."""
-    scene = pen.scene
+    scenario = recorder.scenario
     facts: dict[str, Any] = {
-        "log_ref": scene.log_ref,
-        "occurred_at": pen.at(0),
-        "area": scene.area,
-        "force_code": "E23000027" if scene.area == "out_of_county" else None,
-        "location_type": scene.place,
-        "someone_lives_there": scene.someone_lives_there,
-        "contact_mode": scene.mode,
-        "referral_source": scene.source,
-        "sex": scene.sex,
-        "ethnicity": scene.ethnicity,
-        "presenting": scene.presenting,
-        "legal_status": scene.legal_status,
+        "log_ref": scenario.log_ref,
+        "occurred_at": recorder.at(0),
+        "area": scenario.area,
+        "force_code": "E23000027" if scenario.area == "out_of_county" else None,
+        "location_type": scenario.place,
+        "someone_lives_there": scenario.someone_lives_there,
+        "contact_mode": scenario.mode,
+        "referral_source": scenario.source,
+        "sex": scenario.sex,
+        "ethnicity": scenario.ethnicity,
+        "presenting": scenario.presenting,
+        "legal_status": scenario.legal_status,
     }
-    if scene.mode == "attended":
-        facts |= {"arrived_at": pen.at(pen.times.arrived), "left_at": pen.at(pen.times.left)}
-    if "age" not in scene.missing:
-        facts |= _age(scene)
-    for name in scene.missing & facts.keys():
+    if scenario.mode == "attended":
+        facts |= {"arrived_at": recorder.at(recorder.times.arrived), "left_at": recorder.at(recorder.times.left)}
+    if "age" not in scenario.missing:
+        facts |= _age(scenario)
+    for name in scenario.missing & facts.keys():
         del facts[name]
     return facts
 
 
-def _age(scene: Scene) -> dict[str, Any]:
-    match scene.age_shown:
+def _age(scenario: Scenario) -> dict[str, Any]:
+    match scenario.age_shown:
         case "age":
-            return {"age": scene.age}
+            return {"age": scenario.age}
         case "verified":
-            return {"age": scene.age, "age_verified": True}
+            return {"age": scenario.age, "age_verified": True}
         case "could":
             return {"age_band": "unknown", "could_be_under_18": True}
         case "estimated":
-            return {"age_band": band_of(scene.age), "age_estimated": True}
-    return {"age_band": band_of(scene.age)}
+            return {"age_band": band_of(scenario.age), "age_estimated": True}
+    return {"age_band": band_of(scenario.age)}
 
 
-def _kept(pen: Pen, fields: dict[str, Any]) -> dict[str, Any]:
+def _kept(recorder: Recorder, fields: dict[str, Any]) -> dict[str, Any]:
     """A profession's own fields without those it did not get round to."""
-    gaps, rng = pen.scene.gaps, pen.rng
+    gaps, rng = recorder.scenario.gaps, recorder.rng
     return {name: value for name, value in fields.items() if rng.random() >= gaps}
 
 
-def _intent(pen: Pen) -> IntentPart:
-    scene, times = pen.scene, pen.times
-    formed = times.formed if scene.intent_source == "self" else times.arrived - 6
-    referred = scene.intent_source == "referring_officer"
+def _intent(recorder: Recorder) -> IntentPart:
+    scenario, times = recorder.scenario, recorder.times
+    formed = times.formed if scenario.intent_source == "self" else times.arrived - 6
+    referred = scenario.intent_source == "referring_officer"
     return IntentPart(
-        power=scene.power or "unsure",
-        confidence=scene.confidence,
-        formed_at=pen.at(formed),
-        source=scene.intent_source,
-        referrer=f"{pen.rng.randrange(9_000, 9_999)}" if referred else None,
-        log_time=pen.at(formed + 2) if referred else None,
-        tests=scene.tests if scene.power == "s136" else None,
-        evidence=scene.evidence,
+        power=scenario.power or "unsure",
+        confidence=scenario.confidence,
+        formed_at=recorder.at(formed),
+        source=scenario.intent_source,
+        referrer=f"{recorder.rng.randrange(9_000, 9_999)}" if referred else None,
+        log_time=recorder.at(formed + 2) if referred else None,
+        tests=scenario.tests if scenario.power == "s136" else None,
+        evidence=scenario.evidence,
     )
 
 
-def intent(pen: Pen) -> None:
+def intent(recorder: Recorder) -> None:
     """The officer's intent, sent the moment it is formed."""
-    pen.write(pen.by("police"), Intent, pen.times.formed + 0.7, intent=_intent(pen))
+    recorder.write(recorder.by("police"), Intent, recorder.times.formed + 0.7, intent=_intent(recorder))
 
 
-def officer(pen: Pen) -> None:
+def officer(recorder: Recorder) -> None:
     """The police contact."""
-    scene, times, rng = pen.scene, pen.times, pen.rng
-    used = scene.disposal in ("s136_removed", "s136_kept")
+    scenario, times, rng = recorder.scenario, recorder.times, recorder.rng
+    used = scenario.disposal in ("s136_removed", "s136_kept")
     fields = _kept(
-        pen,
+        recorder,
         {
-            "offence": scene.offence,
+            "offence": scenario.offence,
             "domestic_abuse": rng.random() < 0.08,
             "force_type": rng.choices(("none", "handcuffs", "other_restraint"), (78, 16, 6) if used else (97, 2, 1))[0],
             "immediate_danger": rng.choices(
-                ("yes", "no", "unclear"), (60, 25, 15) if scene.power == "s136" else (12, 76, 12)
+                ("yes", "no", "unclear"), (60, 25, 15) if scenario.power == "s136" else (12, 76, 12)
             )[0],
             "referrals": [rng.choice(("none", "none", "none", "safeguarding_adult", "liaison_and_diversion"))]
-            if scene.age >= 18
+            if scenario.age >= 18
             else [rng.choice(("safeguarding_child", "education_and_diversion_team"))],
             "note": rng.choice(NOTES) if rng.random() < 0.3 else None,
         },
     )
-    if scene.power and scene.repeats:
-        fields["intent"] = _intent(pen)
-    if scene.necessity:
-        fields["arrest_necessity"] = scene.necessity
-    if "nurse" in scene.crew and scene.consults:
-        fields["consulted"] = Consulted(role="nurse", at=pen.at(times.consulted))
+    if scenario.power and scenario.repeats:
+        fields["intent"] = _intent(recorder)
+    if scenario.necessity:
+        fields["arrest_necessity"] = scenario.necessity
+    if "nurse" in scenario.crew and scenario.consults:
+        fields["consulted"] = Consulted(role="nurse", at=recorder.at(times.consulted))
     elif used:
         fields["not_consulted_reason"] = rng.choice(("imminent_danger", "no_answer", "no_signal"))
-    facts = _facts(pen)
+    facts = _facts(recorder)
     if used and "legal_status" in facts:
-        facts |= {"legal_status": "s136", "legal_status_at": pen.at(times.decided)}
-    pen.write(pen.by("police"), Officer, times.left + rng.uniform(1, 9), **facts | fields)
+        facts |= {"legal_status": "s136", "legal_status_at": recorder.at(times.decided)}
+    recorder.write(recorder.by("police"), Officer, times.left + rng.uniform(1, 9), **facts | fields)
 
 
-def nurse(pen: Pen) -> None:
+def nurse(recorder: Recorder) -> None:
     """The nurse's contact."""
-    scene, times, rng = pen.scene, pen.times, pen.rng
-    wants_follow_up = scene.disposal == "community_follow_up"
+    scenario, times, rng = recorder.scenario, recorder.times, recorder.rng
+    wants_follow_up = scenario.disposal == "community_follow_up"
     fields = _kept(
-        pen,
+        recorder,
         {
             "known_to_services": rng.choices(
                 ("open_caseload", "previous", "not_known", "not_checked"), (36, 33, 24, 7)
             )[0],
             "crisis_plan": rng.choice(("seen", "exists", "none", "none", "not_checked")),
-            "assessment": scene.assessment,
-            "advice": scene.advice,
-            "advice_given_at": pen.at(times.advised),
-            "s136_justified": scene.justified,
-            "told_intent": scene.told if scene.power == "s136" else None,
+            "assessment": scenario.assessment,
+            "advice": scenario.advice,
+            "advice_given_at": recorder.at(times.advised),
+            "s136_justified": scenario.justified,
+            "told_intent": scenario.told if scenario.power == "s136" else None,
             "safety_plan": rng.choices(("made", "updated", "declined", "not_possible"), (42, 20, 18, 20))[0],
             "referrals": [HEALTH_REFERRALS.draw(rng) if wants_follow_up or rng.random() < 0.3 else "none"],
             "interpreter_needed": rng.random() < 0.06,
@@ -154,24 +154,26 @@ def nurse(pen: Pen) -> None:
     )
     if wants_follow_up:
         fields["follow_up_owner"] = rng.choice(("crisis_team", "community_team"))
-        fields["follow_up_due"] = (pen.at(times.decided) + timedelta(days=1)).date()
-    if scene.age < 18:
+        fields["follow_up_due"] = (recorder.at(times.decided) + timedelta(days=1)).date()
+    if scenario.age < 18:
         fields |= {"looked_after": rng.random() < 0.2, "parent_or_carer_informed": rng.random() < 0.8}
-    if scene.assessment in ("records_only", "none"):
+    if scenario.assessment in ("records_only", "none"):
         fields.pop("safety_plan", None)
-    facts = _facts(pen) | fields | scene.disagrees
+    facts = _facts(recorder) | fields | scenario.disagrees
     # judged within 30 minutes of the decision, before or after it
-    pen.write(pen.by("nurse"), Nurse, times.decided + rng.uniform(-6, 20), incident=pen.nurses_incident, **facts)
+    recorder.write(
+        recorder.by("nurse"), Nurse, times.decided + rng.uniform(-6, 20), incident=recorder.nurses_incident, **facts
+    )
 
 
-def paramedic(pen: Pen, transport: str) -> None:
+def paramedic(recorder: Recorder, transport: str) -> None:
     """The paramedic's contact."""
-    scene, rng = pen.scene, pen.rng
+    scenario, rng = recorder.scenario, recorder.rng
     fields = _kept(
-        pen,
+        recorder,
         {
-            "physical_need": scene.need,
-            "initial_plan": scene.plan,
+            "physical_need": scenario.need,
+            "initial_plan": scenario.plan,
             "news2": min(20, int(rng.expovariate(0.6))),
             "conveyed": CONVEYED_BY.get(transport, "not_conveyed"),
             "capacity_to_decide_care": rng.choices(
@@ -179,6 +181,8 @@ def paramedic(pen: Pen, transport: str) -> None:
             )[0],
         },
     )
-    if scene.plan == "ed":
+    if scenario.plan == "ed":
         fields["ed_reason"] = rng.choice(("overdose", "wound", "intoxication", "other_medical"))
-    pen.write(pen.by("paramedic"), Paramedic, pen.times.decided + rng.uniform(0, 22), **_facts(pen) | fields)
+    recorder.write(
+        recorder.by("paramedic"), Paramedic, recorder.times.decided + rng.uniform(0, 22), **_facts(recorder) | fields
+    )

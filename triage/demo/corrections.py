@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any, get_args
 from uuid import UUID
 
-from triage.demo.cast import Member, Person
+from triage.demo.cast import Person, StaffMember
 from triage.demo.incident import ETHNICITIES
-from triage.demo.phone import Pen, Sent
+from triage.demo.phone import Recorder, Sent
 from triage.log.entries import (
     Amendment,
     Entry,
@@ -30,113 +30,115 @@ NEXT_MORNING = 600.0
 _REPLACEMENTS: dict[Any, Any] = {kind.__struct_config__.tag: kind for kind in get_args(Replacement)}
 
 
-def tidy(pen: Pen, before: UUID | None, people: tuple[Person, ...]) -> None:
-    """Do what the scene says happens to its entries. `before` is the piece's previous incident."""
-    match pen.scene.happens:
+def correct(recorder: Recorder, before: UUID | None, people: tuple[Person, ...]) -> None:
+    """Do what the scenario says happens to its entries. `before` is the set piece's previous incident."""
+    match recorder.scenario.happens:
         case None:
             pass
         case "linked_in_error":
             assert before
-            _link_in_error(pen, before)
+            _link_in_error(recorder, before)
         case "wrong_person":
-            _take_for(pen, people[2])
+            _take_for(recorder, people[2])
         case name:
-            _HAPPENINGS[name](pen)
+            _HAPPENINGS[name](recorder)
 
 
-def _amended(pen: Pen) -> None:
-    contact = _first(pen, Officer, Nurse, Paramedic)
-    author = pen.crew.sergeant if isinstance(contact.entry, Officer) and pen.rng.random() < 0.5 else None
-    _amend(pen, contact, NEXT_MORNING, author, ethnicity=ETHNICITIES.draw(pen.rng), note=None)
+def _amended(recorder: Recorder) -> None:
+    contact = _first(recorder, Officer, Nurse, Paramedic)
+    author = recorder.crew.sergeant if isinstance(contact.entry, Officer) and recorder.rng.random() < 0.5 else None
+    _amend(recorder, contact, NEXT_MORNING, author, ethnicity=ETHNICITIES.draw(recorder.rng), note=None)
 
 
-def _amended_early(pen: Pen) -> None:
+def _amended_early(recorder: Recorder) -> None:
     """From his other phone, while the first one is still without signal."""
-    _amend(pen, _first(pen, Paramedic), 90.0, device=1, physical_need="none")
+    _amend(recorder, _first(recorder, Paramedic), 90.0, device=1, physical_need="none")
 
 
-def _withdrawn(pen: Pen) -> None:
-    if paramedics := _all(pen, Paramedic):
-        withdrawal = _withdraw(pen, paramedics[0], NEXT_MORNING, "duplicate")
-        if pen.rng.random() < 0.3:
-            _withdraw(pen, withdrawal, NEXT_MORNING + 5, "withdrawn_in_error")
+def _withdrawn(recorder: Recorder) -> None:
+    if paramedics := _all(recorder, Paramedic):
+        withdrawal = _withdraw(recorder, paramedics[0], NEXT_MORNING, "duplicate")
+        if recorder.rng.random() < 0.3:
+            _withdraw(recorder, withdrawal, NEXT_MORNING + 5, "withdrawn_in_error")
 
 
-def _entered_in_error(pen: Pen) -> None:
-    for sent in _all(pen, Officer, Nurse, Paramedic, Intent, Outcome):
-        _withdraw(pen, sent, NEXT_MORNING, "entered_in_error")
+def _entered_in_error(recorder: Recorder) -> None:
+    for sent in _all(recorder, Officer, Nurse, Paramedic, Intent, Outcome):
+        _withdraw(recorder, sent, NEXT_MORNING, "entered_in_error")
 
 
-def _corrected(pen: Pen) -> None:
-    other = IntentPart(power="leave_with_care", confidence=2, formed_at=pen.at(pen.times.formed), source="self")
-    _amend(pen, _first(pen, Intent), pen.times.left + 30, intent=other)
+def _corrected(recorder: Recorder) -> None:
+    other = IntentPart(
+        power="leave_with_care", confidence=2, formed_at=recorder.at(recorder.times.formed), source="self"
+    )
+    _amend(recorder, _first(recorder, Intent), recorder.times.left + 30, intent=other)
 
 
-def _intent_withdrawn(pen: Pen) -> None:
-    _withdraw(pen, _first(pen, Intent), pen.times.left + 30, "entered_in_error")
+def _intent_withdrawn(recorder: Recorder) -> None:
+    _withdraw(recorder, _first(recorder, Intent), recorder.times.left + 30, "entered_in_error")
 
 
-def _disputed(pen: Pen) -> None:
-    times = pen.times
+def _disputed(recorder: Recorder) -> None:
+    times = recorder.times
     said: dict[str, Any] = {
         "disposal": "community_follow_up",
-        "decided_at": pen.at(times.decided + 12),
+        "decided_at": recorder.at(times.decided + 12),
         "decided_by": "nurse",
     }
-    pen.write(pen.by("nurse"), Outcome, times.decided + 15, transport="none", **said)
+    recorder.write(recorder.by("nurse"), Outcome, times.decided + 15, transport="none", **said)
 
 
-def _split(pen: Pen) -> None:
-    pen.write(
-        pen.crew.sergeant,
+def _split(recorder: Recorder) -> None:
+    recorder.write(
+        recorder.crew.sergeant,
         SameIncident,
         NEXT_MORNING,
-        incident=pen.nurses_incident,
-        other_incident_id=pen.incident,
+        incident=recorder.nurses_incident,
+        other_incident_id=recorder.incident,
         reason="same_log_and_person",
     )
 
 
-def _split_unnoticed(pen: Pen) -> None:
+def _split_unnoticed(recorder: Recorder) -> None:
     """Nobody links them, and the service suggests it."""
 
 
-def _link_in_error(pen: Pen, before: UUID) -> None:
-    sergeant = pen.crew.sergeant
-    pen.write(sergeant, SameIncident, NEXT_MORNING, other_incident_id=before, reason="same_log")
-    pen.write(sergeant, NotSameIncident, NEXT_MORNING + 45, other_incident_id=before, reason="linked_in_error")
+def _link_in_error(recorder: Recorder, before: UUID) -> None:
+    sergeant = recorder.crew.sergeant
+    recorder.write(sergeant, SameIncident, NEXT_MORNING, other_incident_id=before, reason="same_log")
+    recorder.write(sergeant, NotSameIncident, NEXT_MORNING + 45, other_incident_id=before, reason="linked_in_error")
 
 
-def _take_for(pen: Pen, person: Person) -> None:
-    lead = pen.crew.clinical_lead
-    pen.write(lead, PersonLink, pen.times.left + 8, person_id=person.id, reason="identified")
-    pen.write(lead, PersonUnlink, NEXT_MORNING, person_id=person.id, reason="wrong_person")
+def _take_for(recorder: Recorder, person: Person) -> None:
+    lead = recorder.crew.clinical_lead
+    recorder.write(lead, PersonLink, recorder.times.left + 8, person_id=person.id, reason="identified")
+    recorder.write(lead, PersonUnlink, NEXT_MORNING, person_id=person.id, reason="wrong_person")
 
 
-def _all(pen: Pen, *kinds: type[Entry]) -> list[Sent]:
-    return [sent for sent in pen.sent if isinstance(sent.entry, kinds)]
+def _all(recorder: Recorder, *kinds: type[Entry]) -> list[Sent]:
+    return [sent for sent in recorder.sent if isinstance(sent.entry, kinds)]
 
 
-def _first(pen: Pen, *kinds: type[Entry]) -> Sent:
-    return _all(pen, *kinds)[0]
+def _first(recorder: Recorder, *kinds: type[Entry]) -> Sent:
+    return _all(recorder, *kinds)[0]
 
 
 def _amend(
-    pen: Pen, sent: Sent, minute: float, author: Member | None = None, *, device: int = 0, **changes: Any
+    recorder: Recorder, sent: Sent, minute: float, author: StaffMember | None = None, *, device: int = 0, **changes: Any
 ) -> None:
     """Replace the whole content of what was sent, by its author where no other is named."""
     kind = _REPLACEMENTS[sent.entry.__struct_config__.tag]
     content = {name: getattr(sent.entry, name) for name in kind.__struct_fields__} | changes
-    author, target = author or pen.crew.member(sent.author), sent.entry.id
-    pen.write(author, Amendment, minute, device=device, amends=target, reason="wrong_code", entry=kind(**content))
+    author, target = author or recorder.crew.member(sent.author), sent.entry.id
+    recorder.write(author, Amendment, minute, device=device, amends=target, reason="wrong_code", entry=kind(**content))
 
 
-def _withdraw(pen: Pen, sent: Sent, minute: float, reason: str) -> Sent:
-    pen.write(pen.crew.member(sent.author), Withdrawal, minute, withdraws=sent.entry.id, reason=reason)
-    return pen.sent[-1]
+def _withdraw(recorder: Recorder, sent: Sent, minute: float, reason: str) -> Sent:
+    recorder.write(recorder.crew.member(sent.author), Withdrawal, minute, withdraws=sent.entry.id, reason=reason)
+    return recorder.sent[-1]
 
 
-_HAPPENINGS: dict[str, Callable[[Pen], None]] = {
+_HAPPENINGS: dict[str, Callable[[Recorder], None]] = {
     "amended": _amended,
     "amended_early": _amended_early,
     "withdrawn": _withdrawn,

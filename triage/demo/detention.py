@@ -10,7 +10,7 @@ from triage.demo.incident import Mix
 from triage.log.entries import StationTests
 
 
-class Step(Struct, frozen=True):
+class CourseStep(Struct, frozen=True):
     """An event `after` minutes, what is recorded with it, and by which profession."""
 
     after: float
@@ -19,7 +19,7 @@ class Step(Struct, frozen=True):
     by: str = "police"
 
 
-Course = list[Step]
+Course = list[CourseStep]
 
 RESULTS = Mix(
     {
@@ -42,28 +42,28 @@ def _arrival(
     entered = after + (rng.uniform(3, 20) if waits is None else waits)
     handed_over = entered + rng.uniform(12, 95)
     return [
-        Step(after, "arrived_site", where | facts),
-        Step(entered, "entered", where),
-        Step(handed_over, "handover_complete", where),
+        CourseStep(after, "arrived_site", where | facts),
+        CourseStep(entered, "entered", where),
+        CourseStep(handed_over, "handover_complete", where),
     ]
 
 
 def _assessment(rng: Random, arrived: float) -> Course:
     doctor = arrived + rng.uniform(110, 620)
     return [
-        Step(doctor, "examined_by_doctor", {}, "nurse"),
-        Step(doctor + rng.uniform(-60, 90), "amhp_interview", {}, "nurse"),
+        CourseStep(doctor, "examined_by_doctor", {}, "nurse"),
+        CourseStep(doctor + rng.uniform(-60, 90), "amhp_interview", {}, "nurse"),
     ]
 
 
-def _end(rng: Random, after: float) -> Step:
-    return Step(after, "ended", {"result": RESULTS.draw(rng)}, "nurse")
+def _end(rng: Random, after: float) -> CourseStep:
+    return CourseStep(after, "ended", {"result": RESULTS.draw(rng)}, "nurse")
 
 
 def _suite(rng: Random) -> Course:
     arrived = rng.uniform(25, 60)
     events = [*_arrival(rng, "health_based", arrived), *_assessment(rng, arrived)]
-    return [Step(1, "began", {}), *events, _end(rng, arrived + rng.uniform(760, 1380))]
+    return [CourseStep(1, "began", {}), *events, _end(rng, arrived + rng.uniform(760, 1380))]
 
 
 def _ed_only(rng: Random) -> Course:
@@ -72,16 +72,16 @@ def _ed_only(rng: Random) -> Course:
         *_arrival(rng, "emergency_department", arrived, place_reason=ED_REASONS.draw(rng)),
         *_assessment(rng, arrived),
     ]
-    return [Step(1, "began", {}), *events, _end(rng, arrived + rng.uniform(760, 1380))]
+    return [CourseStep(1, "began", {}), *events, _end(rng, arrived + rng.uniform(760, 1380))]
 
 
 def _ed_then_suite(rng: Random) -> Course:
     arrived = rng.uniform(20, 50)
     moved = arrived + 480 + rng.uniform(-60, 60)
     return [
-        Step(1, "began", {}),
+        CourseStep(1, "began", {}),
         *_arrival(rng, "emergency_department", arrived, place_reason=ED_REASONS.draw(rng)),
-        Step(moved, "transferred", {"place_of_safety": "health_based"}, "nurse"),
+        CourseStep(moved, "transferred", {"place_of_safety": "health_based"}, "nurse"),
         *_arrival(rng, "health_based", moved + 25),
         *_assessment(rng, moved + 25),
         _end(rng, arrived + rng.uniform(1300, 1410)),
@@ -94,7 +94,7 @@ def _queue(rng: Random) -> Course:
         rng, "emergency_department", arrived, waits=300 + rng.uniform(-20, 30), place_reason="physical_health"
     )
     return [
-        Step(1, "began", {}),
+        CourseStep(1, "began", {}),
         *events,
         *_assessment(rng, arrived + 300),
         _end(rng, arrived + rng.uniform(1250, 1420)),
@@ -104,9 +104,9 @@ def _queue(rng: Random) -> Course:
 def _extended(rng: Random) -> Course:
     arrived = rng.uniform(25, 60)
     return [
-        Step(1, "began", {}),
+        CourseStep(1, "began", {}),
         *_arrival(rng, "health_based", arrived),
-        Step(
+        CourseStep(
             arrived + 1420,
             "extended",
             {"minutes": 360, "ground": "condition", "authorised_by": "responsible_doctor"},
@@ -120,11 +120,11 @@ def _extended(rng: Random) -> Course:
 def _no_bed(rng: Random) -> Course:
     arrived = rng.uniform(25, 60)
     return [
-        Step(1, "began", {}),
+        CourseStep(1, "began", {}),
         *_arrival(rng, "health_based", arrived),
         *_assessment(rng, arrived),
-        Step(arrived + 1400, "extended", {"minutes": 720, "ground": "no_bed", "authorised_by": "other"}, "nurse"),
-        Step(arrived + 1600, "ended", {"result": "detained_s2"}, "nurse"),
+        CourseStep(arrived + 1400, "extended", {"minutes": 720, "ground": "no_bed", "authorised_by": "other"}, "nurse"),
+        CourseStep(arrived + 1600, "ended", {"result": "detained_s2"}, "nurse"),
     ]
 
 
@@ -132,10 +132,10 @@ def _absconds(rng: Random) -> Course:
     arrived = rng.uniform(25, 60)
     gone = arrived + rng.uniform(150, 300)
     return [
-        Step(1, "began", {}),
+        CourseStep(1, "began", {}),
         *_arrival(rng, "health_based", arrived),
-        Step(gone, "absconded", {}, "nurse"),
-        Step(gone + 180, "returned", {}),
+        CourseStep(gone, "absconded", {}, "nurse"),
+        CourseStep(gone + 180, "returned", {}),
         *_assessment(rng, gone + 200),
         _end(rng, arrived + rng.uniform(1200, 1420)),
     ]
@@ -143,20 +143,20 @@ def _absconds(rng: Random) -> Course:
 
 def _kept(rng: Random) -> Course:
     where = {"place_of_safety": "emergency_department", "place_reason": "nearest"}
-    return [Step(1, "kept_from", where), *_assessment(rng, 20), _end(rng, rng.uniform(700, 1300))]
+    return [CourseStep(1, "kept_from", where), *_assessment(rng, 20), _end(rng, rng.uniform(700, 1300))]
 
 
 def _adult_at_station(rng: Random) -> Course:
     arrived = rng.uniform(15, 40)
     tests = StationTests(imminent_risk=True, no_other_place=True, healthcare_available=True)
     station: dict[str, Any] = {"station_tests": tests, "authorised_rank": "inspector", "reason": "violence"}
-    checks = [Step(arrived + 30 * n, "health_check", {"place_of_safety": "police_station"}) for n in range(1, 7)]
+    checks = [CourseStep(arrived + 30 * n, "health_check", {"place_of_safety": "police_station"}) for n in range(1, 7)]
     moved = arrived + 200
     return [
-        Step(1, "began", {}),
+        CourseStep(1, "began", {}),
         *_arrival(rng, "police_station", arrived, **station),
         *checks,
-        Step(moved, "transferred", {"place_of_safety": "health_based"}),
+        CourseStep(moved, "transferred", {"place_of_safety": "health_based"}),
         *_arrival(rng, "health_based", moved + 30),
         *_assessment(rng, moved + 40),
         _end(rng, arrived + rng.uniform(800, 1300)),
@@ -167,9 +167,9 @@ def _child_at_station(rng: Random) -> Course:
     arrived = rng.uniform(15, 30)
     moved = arrived + 70
     return [
-        Step(1, "began", {}),
+        CourseStep(1, "began", {}),
         *_arrival(rng, "police_station", arrived, place_reason="suite_refused_age"),
-        Step(moved, "transferred", {"place_of_safety": "health_based"}),
+        CourseStep(moved, "transferred", {"place_of_safety": "health_based"}),
         *_arrival(rng, "health_based", moved + 40),
         *_assessment(rng, moved + 60),
         _end(rng, arrived + rng.uniform(600, 900)),
@@ -182,7 +182,7 @@ def _running(rng: Random) -> Course:
 
 def _running_at_ed(rng: Random) -> Course:
     return [
-        Step(1, "began", {}),
+        CourseStep(1, "began", {}),
         *_arrival(rng, "emergency_department", rng.uniform(20, 40), place_reason="suite_full"),
     ]
 

@@ -1,4 +1,4 @@
-"""Everything a scene leaves in the log, but for entries about entries."""
+"""Everything a scenario leaves in the log, but for entries about entries."""
 
 from datetime import datetime
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from triage.demo import contacts
 from triage.demo.detention import course
 from triage.demo.incident import Mix
-from triage.demo.phone import Pen
+from triage.demo.phone import Recorder
 from triage.log.entries import Detention, FollowUp, Nurse, Officer, Outcome, PersonLink
 from triage.times import LONDON
 
@@ -15,59 +15,63 @@ TRANSPORTS = Mix({"ambulance": 52, "police_vehicle": 30, "triage_car": 10, "othe
 VEHICLE_REASONS = Mix({"not_available_30_min": 58, "not_requested": 14, "retasked": 12, "risk": 12, "unknown": 4})
 
 
-def tell(pen: Pen) -> None:
-    """Write every entry of the pen's scene but those about entries."""
-    scene = pen.scene
-    if scene.power in ("s136", "arrest_offence", "arrest_breach_of_peace") and scene.by_app and "police" in scene.crew:
-        contacts.intent(pen)
-    if scene.disposal in NO_ATTENDANCE:
-        _stand_down(pen)
+def write_entries(recorder: Recorder) -> None:
+    """Write every entry of the recorder's scenario but those about entries."""
+    scenario = recorder.scenario
+    if (
+        scenario.power in ("s136", "arrest_offence", "arrest_breach_of_peace")
+        and scenario.by_app
+        and "police" in scenario.crew
+    ):
+        contacts.intent(recorder)
+    if scenario.disposal in NO_ATTENDANCE:
+        _stand_down(recorder)
         return
-    transport = _transport(pen)
-    if "police" in scene.crew:
-        contacts.officer(pen)
-    if "nurse" in scene.crew:
-        contacts.nurse(pen)
-    if "paramedic" in scene.crew:
-        contacts.paramedic(pen, transport)
-    if scene.disposal:
-        _outcome(pen, transport)
-    if scene.course:
-        _detention(pen, scene.course)
-    for hours, event in scene.follow_ups:
-        _follow_up(pen, hours, event)
-    if scene.person:
-        _link(pen)
+    transport = _transport(recorder)
+    if "police" in scenario.crew:
+        contacts.officer(recorder)
+    if "nurse" in scenario.crew:
+        contacts.nurse(recorder)
+    if "paramedic" in scenario.crew:
+        contacts.paramedic(recorder, transport)
+    if scenario.disposal:
+        _outcome(recorder, transport)
+    if scenario.course:
+        _detention(recorder, scenario.course)
+    for hours, event in scenario.follow_ups:
+        _follow_up(recorder, hours, event)
+    if scenario.person:
+        _link(recorder)
 
 
-def _stand_down(pen: Pen) -> None:
+def _stand_down(recorder: Recorder) -> None:
     # for a stand-down, time, area and source are all the form asks
-    scene, minute = pen.scene, pen.times.advised
+    scenario, minute = recorder.scenario, recorder.times.advised
     told: dict[str, Any] = {
-        "occurred_at": pen.at(0),
-        "area": scene.area,
-        "referral_source": scene.source,
-        "log_ref": scene.log_ref,
+        "occurred_at": recorder.at(0),
+        "area": scenario.area,
+        "referral_source": scenario.source,
+        "log_ref": scenario.log_ref,
     }
-    told = {name: value for name, value in told.items() if name not in scene.missing}
-    author = pen.by("police")
+    told = {name: value for name, value in told.items() if name not in scenario.missing}
+    author = recorder.by("police")
     if author.profession == "police":
-        pen.write(author, Officer, minute, **told)
+        recorder.write(author, Officer, minute, **told)
     else:
-        pen.write(author, Nurse, minute, **told)
-    pen.write(
+        recorder.write(author, Nurse, minute, **told)
+    recorder.write(
         author,
         Outcome,
         minute + 1,
-        disposal=scene.disposal,
-        decided_at=pen.at(minute),
-        reason=scene.reason,
+        disposal=scenario.disposal,
+        decided_at=recorder.at(minute),
+        reason=scenario.reason,
         transport="none",
     )
 
 
-def _transport(pen: Pen) -> str:
-    disposal, rng = pen.scene.disposal, pen.rng
+def _transport(recorder: Recorder) -> str:
+    disposal, rng = recorder.scenario.disposal, recorder.rng
     if disposal in ("s136_removed", "s135_removed", "returned_under_act"):
         return TRANSPORTS.draw(rng)
     if disposal in ("arrest_custody", "police_protection_s46"):
@@ -77,50 +81,54 @@ def _transport(pen: Pen) -> str:
     return "none"
 
 
-def _outcome(pen: Pen, transport: str) -> None:
-    scene, times, rng = pen.scene, pen.times, pen.rng
-    police = (scene.disposal or "").startswith(
+def _outcome(recorder: Recorder, transport: str) -> None:
+    scenario, times, rng = recorder.scenario, recorder.times, recorder.rng
+    police = (scenario.disposal or "").startswith(
         ("s136", "s135", "arrest", "dearrested", "voluntary_interview", "police")
     )
-    decided_by = scene.decided_by or ("officer" if police else rng.choice(("nurse", "nurse", "joint")))
+    decided_by = scenario.decided_by or ("officer" if police else rng.choice(("nurse", "nurse", "joint")))
     fields: dict[str, Any] = {
-        "disposal": scene.disposal,
-        "decided_at": pen.at(times.decided),
+        "disposal": scenario.disposal,
+        "decided_at": recorder.at(times.decided),
         "decided_by": decided_by,
-        "location_type": scene.use_place,
+        "location_type": scenario.use_place,
         "transport": transport,
     }
-    if transport == "police_vehicle" and (scene.disposal or "").startswith("s136"):
+    if transport == "police_vehicle" and (scenario.disposal or "").startswith("s136"):
         reason = VEHICLE_REASONS.draw(rng)
         fields |= {"ambulance_requested": reason != "not_requested", "police_vehicle_reason": reason}
-    if scene.outcome_after_hours:
-        pen.write(pen.crew.day_nurse, Outcome, times.decided + 60 * scene.outcome_after_hours, **fields)
+    if scenario.outcome_after_hours:
+        recorder.write(recorder.crew.day_nurse, Outcome, times.decided + 60 * scenario.outcome_after_hours, **fields)
     else:
-        pen.write(pen.by("police" if police else "nurse"), Outcome, times.decided + rng.uniform(2, 9), **fields)
+        recorder.write(
+            recorder.by("police" if police else "nurse"), Outcome, times.decided + rng.uniform(2, 9), **fields
+        )
 
 
-def _detention(pen: Pen, name: str) -> None:
+def _detention(recorder: Recorder, name: str) -> None:
     power = "s135" if name == "warrant" else "s136"
-    for step in course(pen.rng, name):
-        minute = pen.times.decided + step.after
+    for step in course(recorder.rng, name):
+        minute = recorder.times.decided + step.after
         # the car is soon gone: what follows is recorded by whoever is on duty
-        author = pen.by("police") if step.by == "police" else pen.crew.day_nurse
-        late = pen.rng.uniform(2, 12) if step.by == "police" else pen.rng.uniform(5, 90)
-        pen.write(author, Detention, minute + late, event=step.event, at=pen.at(minute), power=power, **step.facts)
+        author = recorder.by("police") if step.by == "police" else recorder.crew.day_nurse
+        late = recorder.rng.uniform(2, 12) if step.by == "police" else recorder.rng.uniform(5, 90)
+        recorder.write(
+            author, Detention, minute + late, event=step.event, at=recorder.at(minute), power=power, **step.facts
+        )
 
 
-def _follow_up(pen: Pen, hours: float, event: str) -> None:
-    rng = pen.rng
-    minute = pen.times.decided + 60 * hours
+def _follow_up(recorder: Recorder, hours: float, event: str) -> None:
+    rng = recorder.rng
+    minute = recorder.times.decided + 60 * hours
     if not event.startswith(("later_", "serious_harm")):
-        minute += _until_office_hours(pen.at(minute))
-    fields: dict[str, Any] = {"event": event, "at": pen.at(minute)}
+        minute += _until_office_hours(recorder.at(minute))
+    fields: dict[str, Any] = {"event": event, "at": recorder.at(minute)}
     if event in ("offered", "accepted", "kept", "missed", "declined_by_service"):
         fields["referral"] = "crisis_team"
     if event == "window_checked":
         fields["sources"] = ["trust_record", "police_s136_list"] if rng.random() < 0.7 else ["trust_record", "ed"]
-    author = pen.crew.clinical_lead if event == "window_checked" else pen.crew.day_nurse
-    pen.write(author, FollowUp, minute + rng.uniform(5, 120), **fields)
+    author = recorder.crew.clinical_lead if event == "window_checked" else recorder.crew.day_nurse
+    recorder.write(author, FollowUp, minute + rng.uniform(5, 120), **fields)
 
 
 def _until_office_hours(at: datetime) -> float:
@@ -131,12 +139,12 @@ def _until_office_hours(at: datetime) -> float:
     return 960 - since_closing * 47 / 48 if since_closing < 960 else 20 - (since_closing - 960) / 24
 
 
-def _link(pen: Pen) -> None:
-    assert pen.scene.person
-    pen.write(
-        pen.by("nurse"),
+def _link(recorder: Recorder) -> None:
+    assert recorder.scenario.person
+    recorder.write(
+        recorder.by("nurse"),
         PersonLink,
-        pen.times.left + pen.rng.uniform(10, 60),
-        person_id=pen.scene.person.id,
+        recorder.times.left + recorder.rng.uniform(10, 60),
+        person_id=recorder.scenario.person.id,
         reason="identified",
     )

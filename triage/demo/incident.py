@@ -1,7 +1,7 @@
 """What happened, before anybody wrote it down: one person's crisis, drawn from the mix of a Luton-like team.
 
-The shares are plausible, not measured; about a third of a month's scenes are set pieces (`triage.demo.pieces`), and the
-shares here allow for them.
+The shares are plausible, not measured; about a third of a month's scenarios are set pieces
+(`triage.demo.set_pieces`), and the shares here allow for them.
 """
 
 from datetime import date
@@ -20,7 +20,7 @@ T = TypeVar("T")
 ALL_MET = Tests(mental_disorder=True, immediate_need=True, necessary=True)
 
 
-class Scene(Struct, kw_only=True):
+class Scenario(Struct, kw_only=True):
     """The facts of an incident and what goes wrong in recording them. Codes are those of the entries."""
 
     person: Person | None = None
@@ -76,7 +76,7 @@ class Scene(Struct, kw_only=True):
     disagrees: dict[str, Any] = {}
     """What the nurse records otherwise than the others."""
     happens: str | None = None
-    """What is done to the entries afterwards, by its name in `triage.demo.afterwards`."""
+    """What is done to the entries afterwards, by its name in `triage.demo.corrections`."""
     log_ref: str | None = None
     codes_version: int = codes.version
     test: bool | None = None
@@ -178,61 +178,63 @@ HARMLESS = ("area", "referral_source", "sex", "ethnicity", "presenting")
 MISSING_SHARE = 0.07
 
 
-def draw(rng: Random, people: tuple[Person, ...], day: date) -> Scene:
-    """An ordinary scene of this day."""
-    scene = _drawn(rng, _age(rng))
+def draw(rng: Random, people: tuple[Person, ...], day: date) -> Scenario:
+    """An ordinary scenario of this day."""
+    scenario = _drawn(rng, _age(rng))
     if rng.random() < 0.16:
-        concern(scene, rng.choice(people), day)
+        set_person(scenario, rng.choice(people), day)
     match KINDS_OF_SCENE.draw(rng):
         case "considered":
-            _consider(rng, scene)
+            _consider(rng, scenario)
         case "used":
-            _use(rng, scene)
+            _use(rng, scenario)
         case "arrest":
-            _arrest(rng, scene)
+            _arrest(rng, scenario)
         case "section":
-            scene.disposal = "police_protection_s46" if scene.age < 18 else "returned_under_act"
-            scene.legal_status = "free_to_leave" if scene.age < 18 else "awol_s18"
+            scenario.disposal = "police_protection_s46" if scenario.age < 18 else "returned_under_act"
+            scenario.legal_status = "free_to_leave" if scenario.age < 18 else "awol_s18"
         case "stand_down":
-            scene.disposal, scene.reason = rng.choice(
+            scenario.disposal, scenario.reason = rng.choice(
                 (("stood_down", None), ("not_attended", "committed"), ("not_attended", "too_far"))
             )
         case _:
-            scene.disposal = "child_care_pathway" if scene.age < 16 and rng.random() < 0.5 else DISPOSALS.draw(rng)
-    scene.missing = _missing(rng, MANDATORY)
-    scene.gaps = MISSING_SHARE
-    _trouble(rng, scene)
-    return scene
+            scenario.disposal = (
+                "child_care_pathway" if scenario.age < 16 and rng.random() < 0.5 else DISPOSALS.draw(rng)
+            )
+    scenario.missing = _missing(rng, MANDATORY)
+    scenario.gaps = MISSING_SHARE
+    _trouble(rng, scenario)
+    return scenario
 
 
-def drawn_in_full(rng: Random) -> Scene:
-    """A scene to make a set piece of: an adult in a public place, met by all three professions.
+def draw_complete(rng: Random) -> Scenario:
+    """A scenario to make a set piece of: an adult in a public place, met by all three professions.
 
     Nothing is missing that a rule asks for.
     """
-    scene = _drawn(rng, rng.randint(19, 70))
-    scene.crew, scene.mode, scene.assessment = ("police", "nurse", "paramedic"), "attended", "face_to_face"
-    scene.by_app, scene.evidence, scene.place = True, "app", OPEN_PLACES.draw(rng)
-    scene.missing = _missing(rng, HARMLESS)
-    return scene
+    scenario = _drawn(rng, rng.randint(19, 70))
+    scenario.crew, scenario.mode, scenario.assessment = ("police", "nurse", "paramedic"), "attended", "face_to_face"
+    scenario.by_app, scenario.evidence, scenario.place = True, "app", OPEN_PLACES.draw(rng)
+    scenario.missing = _missing(rng, HARMLESS)
+    return scenario
 
 
 def _missing(rng: Random, names: tuple[str, ...]) -> frozenset[str]:
     return frozenset(name for name in names if rng.random() < MISSING_SHARE)
 
 
-def concern(scene: Scene, person: Person, day: date) -> Scene:
-    """The scene, about this person."""
-    scene.person, scene.sex, scene.ethnicity = person, person.sex, person.ethnicity
-    scene.age = int((day - person.born).days / 365.25)
-    return scene
+def set_person(scenario: Scenario, person: Person, day: date) -> Scenario:
+    """The scenario, about this person."""
+    scenario.person, scenario.sex, scenario.ethnicity = person, person.sex, person.ethnicity
+    scenario.age = int((day - person.born).days / 365.25)
+    return scenario
 
 
 def _age(rng: Random) -> int:
     return rng.randint(*AGES.draw(rng))
 
 
-def _drawn(rng: Random, age: int) -> Scene:
+def _drawn(rng: Random, age: int) -> Scenario:
     area = AREAS.draw(rng)
     place = (
         "shop_pub_station_airport"
@@ -242,7 +244,7 @@ def _drawn(rng: Random, age: int) -> Scene:
     primary, second = PRESENTING.draw(rng), SECOND_PRESENTING.draw(rng)
     by_telephone = rng.random() < 0.13
     need = PHYSICAL_NEEDS.draw(rng)
-    return Scene(
+    return Scenario(
         age=age,
         age_shown=AGE_SHOWN.draw(rng),
         sex=SEXES.draw(rng),
@@ -274,27 +276,27 @@ def _crew(rng: Random, by_telephone: bool) -> tuple[str, ...]:
     return ("police", *(["nurse"] if rng.random() < 0.93 else []), *(["paramedic"] if rng.random() < 0.74 else []))
 
 
-def _attend(scene: Scene) -> None:
-    scene.mode = "attended"
-    scene.crew = ("police", "nurse", *(["paramedic"] if "paramedic" in scene.crew else []))
+def _attend(scenario: Scenario) -> None:
+    scenario.mode = "attended"
+    scenario.crew = ("police", "nurse", *(["paramedic"] if "paramedic" in scenario.crew else []))
 
 
-def _consider(rng: Random, scene: Scene) -> None:
+def _consider(rng: Random, scenario: Scenario) -> None:
     """S136 under consideration and, in the end, not used."""
-    _attend(scene)
-    scene.power, scene.confidence = "s136", rng.choices((3, 2, 1), (55, 32, 13))[0]
+    _attend(scenario)
+    scenario.power, scenario.confidence = "s136", rng.choices((3, 2, 1), (55, 32, 13))[0]
     if rng.random() < 0.85:
-        scene.place = PUBLIC_PLACES.draw(rng)
+        scenario.place = PUBLIC_PLACES.draw(rng)
     if rng.random() < 0.08:
-        scene.tests = Tests(mental_disorder=True, immediate_need=rng.choice((False, None)), necessary=False)
-    scene.intent_source = rng.choices(("self", "control_room", "referring_officer"), (84, 6, 10))[0]
-    scene.by_app = rng.random() < 0.8
-    scene.repeats = not scene.by_app or rng.random() < 0.75
-    scene.evidence = "app" if scene.by_app else rng.choice(("pocket_book", "body_worn_video", None))
-    scene.assessment = rng.choices(("face_to_face", "phone", "records_only"), (85, 11, 4))[0]
-    scene.justified, scene.told = JUSTIFIED.draw(rng), rng.random() < 0.3
-    scene.advice = rng.choice(("s136_not_recommended", "voluntary_pathway"))
-    scene.disposal = CONSIDERED_DISPOSALS.draw(rng)
+        scenario.tests = Tests(mental_disorder=True, immediate_need=rng.choice((False, None)), necessary=False)
+    scenario.intent_source = rng.choices(("self", "control_room", "referring_officer"), (84, 6, 10))[0]
+    scenario.by_app = rng.random() < 0.8
+    scenario.repeats = not scenario.by_app or rng.random() < 0.75
+    scenario.evidence = "app" if scenario.by_app else rng.choice(("pocket_book", "body_worn_video", None))
+    scenario.assessment = rng.choices(("face_to_face", "phone", "records_only"), (85, 11, 4))[0]
+    scenario.justified, scenario.told = JUSTIFIED.draw(rng), rng.random() < 0.3
+    scenario.advice = rng.choice(("s136_not_recommended", "voluntary_pathway"))
+    scenario.disposal = CONSIDERED_DISPOSALS.draw(rng)
     later: list[tuple[float, str]] = []
     if rng.random() < 0.07:
         later.append((rng.uniform(3, 22), "later_s136"))
@@ -302,46 +304,46 @@ def _consider(rng: Random, scene: Scene) -> None:
         later.append((rng.uniform(3, 22), "serious_harm"))
     if rng.random() < 0.7:
         later.append((rng.uniform(25, 44), "not_traceable" if rng.random() < 0.1 else "window_checked"))
-    scene.follow_ups = tuple(later)
+    scenario.follow_ups = tuple(later)
 
 
-def _use(rng: Random, scene: Scene) -> None:
-    _attend(scene)
-    scene.place = PUBLIC_PLACES.draw(rng)
-    scene.power, scene.evidence, scene.consults = "s136", "app", rng.random() < 0.8
-    scene.advice, scene.justified, scene.told = "s136_recommended", "yes", True
-    scene.disposal = rng.choices(("s136_removed", "s136_kept"), (88, 12))[0]
-    scene.course = "kept" if scene.disposal == "s136_kept" else COURSES.draw(rng)
+def _use(rng: Random, scenario: Scenario) -> None:
+    _attend(scenario)
+    scenario.place = PUBLIC_PLACES.draw(rng)
+    scenario.power, scenario.evidence, scenario.consults = "s136", "app", rng.random() < 0.8
+    scenario.advice, scenario.justified, scenario.told = "s136_recommended", "yes", True
+    scenario.disposal = rng.choices(("s136_removed", "s136_kept"), (88, 12))[0]
+    scenario.course = "kept" if scenario.disposal == "s136_kept" else COURSES.draw(rng)
 
 
-def _arrest(rng: Random, scene: Scene) -> None:
-    _attend(scene)
-    scene.power = rng.choice(("arrest_offence", "arrest_breach_of_peace"))
-    scene.offence = "alleged_minor" if scene.power == "arrest_offence" else "none"
-    scene.necessity = ["prevent_harm_or_damage"]
-    scene.disposal = rng.choice(
+def _arrest(rng: Random, scenario: Scenario) -> None:
+    _attend(scenario)
+    scenario.power = rng.choice(("arrest_offence", "arrest_breach_of_peace"))
+    scenario.offence = "alleged_minor" if scenario.power == "arrest_offence" else "none"
+    scenario.necessity = ["prevent_harm_or_damage"]
+    scenario.disposal = rng.choice(
         ("arrest_custody", "community_follow_up", "carer_or_home", "voluntary_interview", "dearrested")
     )
-    scene.by_app = rng.random() < 0.8
+    scenario.by_app = rng.random() < 0.8
 
 
-def _trouble(rng: Random, scene: Scene) -> None:
+def _trouble(rng: Random, scenario: Scenario) -> None:
     """Late, out of step, corrected: what recording at the kerb is like."""
     if rng.random() < 0.05:
-        scene.offline = {rng.choice(scene.crew): rng.uniform(4, 10)}
+        scenario.offline = {rng.choice(scenario.crew): rng.uniform(4, 10)}
     if rng.random() < 0.1:
-        scene.outcome_after_hours = rng.uniform(10, 22)
+        scenario.outcome_after_hours = rng.uniform(10, 22)
     if rng.random() < 0.06:
-        scene.disagrees = rng.choice(
+        scenario.disagrees = rng.choice(
             ({"sex": "unknown"}, {"ethnicity": "W9"}, {"area": AREAS.draw(rng)}, {"presenting": [PRESENTING.draw(rng)]})
         )
-    scene.happens = rng.choices((None, "amended", "withdrawn"), (94, 4, 2))[0]
+    scenario.happens = rng.choices((None, "amended", "withdrawn"), (94, 4, 2))[0]
     if (
-        not scene.follow_ups
-        and scene.disposal in ("community_follow_up", "signposted", "mh_unit_voluntary")
+        not scenario.follow_ups
+        and scenario.disposal in ("community_follow_up", "signposted", "mh_unit_voluntary")
         and rng.random() < 0.6
     ):
-        scene.follow_ups = _care(rng)
+        scenario.follow_ups = _care(rng)
 
 
 def _care(rng: Random) -> tuple[tuple[float, str], ...]:
@@ -353,6 +355,6 @@ def _care(rng: Random) -> tuple[tuple[float, str], ...]:
     return (offered, (offered[0] + 1, "accepted"), seen)
 
 
-def changed(scene: Scene, changes: dict[str, Any]) -> Scene:
-    """The scene with these facts set."""
-    return structs.replace(scene, **changes)
+def with_facts(scenario: Scenario, changes: dict[str, Any]) -> Scenario:
+    """The scenario with these facts set."""
+    return structs.replace(scenario, **changes)

@@ -8,13 +8,13 @@ from uuid import UUID
 
 from triage import times
 from triage.demo.cast import Cast, Person, people
-from triage.demo.corrections import tidy
-from triage.demo.entries import tell
-from triage.demo.incident import Scene, draw
-from triage.demo.phone import Crew, Pen, Sent
-from triage.demo.set_pieces import AT_THE_END, PIECES, Part, Piece, stage
+from triage.demo.corrections import correct
+from triage.demo.entries import write_entries
+from triage.demo.incident import Scenario, draw
+from triage.demo.phone import OnDuty, Recorder, Sent
+from triage.demo.set_pieces import AT_THE_END, SET_PIECES, ScenarioPart, SetPiece, draw_part
 
-DAYS_OF_PIECES = 28
+SET_PIECE_DAYS = 28
 """Every stretch of so many days, counted from the first day, holds each set piece once."""
 
 SHIFT_STARTS = time(14)
@@ -31,68 +31,72 @@ def generate(team: Cast, starts: date, ends_at: datetime, per_day: float = 4, se
     known = people(seed)
     days = (times.operational_day(ends_at) - starts).days + 1
     sent = [one for told in incidents(team, starts, days, per_day, seed) for one in told]
-    for hours, piece in AT_THE_END:
+    for hours, set_piece in AT_THE_END:
         begins = (ends_at - timedelta(hours=hours)).replace(microsecond=0)
         if times.operational_day(begins) >= starts:
-            for pen in _piece(Random(f"{seed}/end/{hours}"), team, begins, piece, known):
-                sent += pen.sent
-    yield from sorted((one for one in sent if one.sent_at <= ends_at), key=received)
+            for recorder in _piece(Random(f"{seed}/end/{hours}"), team, begins, set_piece, known):
+                sent += recorder.sent
+    yield from sorted((one for one in sent if one.sent_at <= ends_at), key=receipt_order)
 
 
 def incidents(team: Cast, starts: date, days: int, per_day: float = 4, seed: int = 1) -> Iterator[list[Sent]]:
     """The same days without an end: every incident that begins in them, each with its entries to the last."""
     known = people(seed)
-    pieces = tuple(PIECES.values())
+    set_pieces = tuple(SET_PIECES.values())
     for n in range(days):
         day = starts + timedelta(days=n)
-        todays = [pieces[i] for i in range(len(pieces)) if i * DAYS_OF_PIECES // len(pieces) == n % DAYS_OF_PIECES]
-        for pen in _day(team, day, Random(f"{seed}/{day}"), known, todays, per_day):
-            yield pen.sent
+        todays = [
+            set_pieces[i] for i in range(len(set_pieces)) if i * SET_PIECE_DAYS // len(set_pieces) == n % SET_PIECE_DAYS
+        ]
+        for recorder in _day(team, day, Random(f"{seed}/{day}"), known, todays, per_day):
+            yield recorder.sent
 
 
-def received(sent: Sent) -> tuple[datetime, UUID]:
+def receipt_order(sent: Sent) -> tuple[datetime, UUID]:
     """What entries are put in order of receipt by."""
     assert sent.entry.id
     return sent.sent_at, sent.entry.id
 
 
 def _day(
-    team: Cast, day: date, rng: Random, known: tuple[Person, ...], pieces: list[Piece], per_day: float
-) -> Iterator[Pen]:
-    for piece in pieces:
-        yield from _piece(rng, team, _moment(rng, day), piece, known)
-    ordinary = round(rng.gauss(per_day, sqrt(per_day) / 2)) - sum(map(len, pieces))
+    team: Cast, day: date, rng: Random, known: tuple[Person, ...], set_pieces: list[SetPiece], per_day: float
+) -> Iterator[Recorder]:
+    for set_piece in set_pieces:
+        yield from _piece(rng, team, _moment(rng, day), set_piece, known)
+    ordinary = round(rng.gauss(per_day, sqrt(per_day) / 2)) - sum(map(len, set_pieces))
     for _ in range(ordinary):
         begins = _moment(rng, day)
-        scene = draw(rng, known, day)
-        scene.log_ref = _log_ref(rng, begins) if rng.random() < 0.86 else None
-        scene.test = True if rng.random() < 0.008 else None
-        yield _incident(rng, scene, team, begins, None, known)
+        scenario = draw(rng, known, day)
+        scenario.log_ref = _log_ref(rng, begins) if rng.random() < 0.86 else None
+        scenario.test = True if rng.random() < 0.008 else None
+        yield _incident(rng, scenario, team, begins, None, known)
 
 
-def _piece(rng: Random, team: Cast, begins: datetime, piece: Piece, known: tuple[Person, ...]) -> Iterator[Pen]:
+def _piece(
+    rng: Random, team: Cast, begins: datetime, set_piece: SetPiece, known: tuple[Person, ...]
+) -> Iterator[Recorder]:
     before: UUID | None = None
     shared = _log_ref(rng, begins)
-    for part in piece:
+    for part in set_piece:
         starts = begins + timedelta(hours=part.after_hours)
-        scene = stage(rng, part, known, times.operational_day(starts))
-        scene.log_ref = shared if _is_shared(part) else _log_ref(rng, starts)
-        pen = _incident(rng, scene, team, starts, before, known)
-        before = pen.incident
-        yield pen
+        scenario = draw_part(rng, part, known, times.operational_day(starts))
+        scenario.log_ref = shared if _is_shared(part) else _log_ref(rng, starts)
+        recorder = _incident(rng, scenario, team, starts, before, known)
+        before = recorder.incident
+        yield recorder
 
 
-def _is_shared(part: Part) -> bool:
+def _is_shared(part: ScenarioPart) -> bool:
     return part.facts.get("log_ref") == "shared"
 
 
 def _incident(
-    rng: Random, scene: Scene, team: Cast, begins: datetime, before: UUID | None, known: tuple[Person, ...]
-) -> Pen:
-    pen = Pen(rng, scene, _crew(team, times.operational_day(begins), rng), begins)
-    tell(pen)
-    tidy(pen, before, known)
-    return pen
+    rng: Random, scenario: Scenario, team: Cast, begins: datetime, before: UUID | None, known: tuple[Person, ...]
+) -> Recorder:
+    recorder = Recorder(rng, scenario, _crew(team, times.operational_day(begins), rng), begins)
+    write_entries(recorder)
+    correct(recorder, before, known)
+    return recorder
 
 
 def _moment(rng: Random, day: date) -> datetime:
@@ -105,12 +109,12 @@ def _log_ref(rng: Random, begins: datetime) -> str:
     return f"BP-{begins.astimezone(times.LONDON):%Y%m%d}-{rng.randrange(1, 1_000):04}"
 
 
-def _crew(team: Cast, day: date, rng: Random) -> Crew:
+def _crew(team: Cast, day: date, rng: Random) -> OnDuty:
     """The rota: each works in turn, and now and then the sergeant goes out."""
     turn = day.toordinal()
     officer = team.sergeant if rng.random() < 0.06 else team.officers[turn % len(team.officers)]
     nurse, day_nurse = (team.nurses[(turn + n) % len(team.nurses)] for n in (0, 1))
-    return Crew(
+    return OnDuty(
         {"police": officer, "nurse": nurse, "paramedic": team.paramedics[turn % len(team.paramedics)]},
         team.sergeant,
         day_nurse,

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
-from triage.demo.cast import Member
-from triage.demo.incident import Scene
+from triage.demo.cast import StaffMember
+from triage.demo.incident import Scenario
 from triage.log.entries import AnyEntry, Entry
 
 E = TypeVar("E", bound=AnyEntry)
@@ -28,15 +28,15 @@ class Sent(Struct, frozen=True, gc=False):
     entry: AnyEntry
 
 
-class Crew(Struct, frozen=True):
+class OnDuty(Struct, frozen=True):
     """Who is on the car, by profession, and who works the next day."""
 
-    on: dict[str, Member]
-    sergeant: Member
-    day_nurse: Member
-    clinical_lead: Member
+    on: dict[str, StaffMember]
+    sergeant: StaffMember
+    day_nurse: StaffMember
+    clinical_lead: StaffMember
 
-    def member(self, key: str) -> Member:
+    def member(self, key: str) -> StaffMember:
         """Who has this key."""
         everybody = (*self.on.values(), self.sergeant, self.day_nurse, self.clinical_lead)
         return next(member for member in everybody if member.key == key)
@@ -53,15 +53,15 @@ class Times(Struct, frozen=True):
     left: float
 
 
-class Pen:
+class Recorder:
     """Writes the entries of one incident into `sent`. Times are given in minutes after the start."""
 
-    def __init__(self, rng: Random, scene: Scene, crew: Crew, begins: datetime) -> None:
-        self.rng, self.scene, self.crew, self.begins = rng, scene, crew, begins
+    def __init__(self, rng: Random, scenario: Scenario, crew: OnDuty, begins: datetime) -> None:
+        self.rng, self.scenario, self.crew, self.begins = rng, scenario, crew, begins
         self.sent: list[Sent] = []
         self.incident = uuid7(rng, begins)
         # two phones without signal make an id each for the same incident
-        self.nurses_incident = uuid7(rng, begins) if scene.happens in ("split", "split_unnoticed") else self.incident
+        self.nurses_incident = uuid7(rng, begins) if scenario.happens in ("split", "split_unnoticed") else self.incident
         arrived = rng.uniform(8, 35)
         formed = arrived + rng.uniform(1, 6)
         consulted = formed + rng.uniform(2, 6)
@@ -73,14 +73,14 @@ class Pen:
         """The instant, in whole seconds."""
         return self.begins + timedelta(seconds=int(minute * 60))
 
-    def by(self, profession: str) -> Member:
+    def by(self, profession: str) -> StaffMember:
         """Who of this profession came, else whoever did."""
-        came = profession if profession in self.scene.crew else self.scene.crew[0]
+        came = profession if profession in self.scenario.crew else self.scenario.crew[0]
         return self.crew.on[came]
 
     def write(
         self,
-        author: Member,
+        author: StaffMember,
         kind: type[E],
         minute: float,
         *,
@@ -89,24 +89,24 @@ class Pen:
         **fields: Any,
     ) -> E:
         """Record an entry captured at this minute and sent as soon as the author's phone has signal."""
-        scene, rng = self.scene, self.rng
+        scenario, rng = self.scenario, self.rng
         captured = self.at(minute)
         entry = kind(
             id=uuid7(rng, captured),
             incident_id=incident or self.incident,
             captured_at=captured,
-            codes_version=scene.codes_version,
+            codes_version=scenario.codes_version,
             form_version=1,
             car="MHST 1",
-            test=scene.test,
+            test=scenario.test,
             **fields,
         )
         skew_ms, own_phone = int(rng.gauss(0, 400)), device == 0 and author is self.crew.on.get(author.profession)
         covered = captured
-        if own_phone and author.profession in scene.offline:
-            covered = max(captured, self.at(60 * scene.offline[author.profession]))
-        if own_phone and author.profession in scene.wrong_clock:
-            ahead = timedelta(minutes=scene.wrong_clock[author.profession])
+        if own_phone and author.profession in scenario.offline:
+            covered = max(captured, self.at(60 * scenario.offline[author.profession]))
+        if own_phone and author.profession in scenario.wrong_clock:
+            ahead = timedelta(minutes=scenario.wrong_clock[author.profession])
             entry = _moved(entry, ahead)
             skew_ms += ahead // timedelta(milliseconds=1)
         sent_at = covered + timedelta(milliseconds=int(1_000 * (1 + rng.expovariate(1 / 20))))

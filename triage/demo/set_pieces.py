@@ -1,7 +1,7 @@
 """Set pieces: what a month must show at least once, whatever the dice say.
 
-Each piece starts from an ordinary attended incident with nothing missing and states what makes it that piece. Together
-they reach every grade of both diversions and every reason for none, and every case the clock and the places have.
+Each starts from an ordinary attended incident with nothing missing and states what makes it that piece. Together they
+reach every grade of both diversions and every reason for none, and every case the clock and the places have.
 """
 
 from datetime import date
@@ -11,25 +11,25 @@ from typing import Any
 from msgspec import Struct
 
 from triage.demo.cast import Person
-from triage.demo.incident import Scene, changed, concern, drawn_in_full
+from triage.demo.incident import Scenario, draw_complete, set_person, with_facts
 from triage.log.entries import Tests
 
 
-class Part(Struct, frozen=True):
-    """One scene of a piece: what is set, how long after the piece's start, and about which person if any."""
+class ScenarioPart(Struct, frozen=True):
+    """One scenario of a set piece: what is set, how long after the set piece's start, and about which person if any."""
 
     facts: dict[str, Any]
     after_hours: float = 0.0
     caller: int | None = None
 
 
-Piece = tuple[Part, ...]
+SetPiece = tuple[ScenarioPart, ...]
 
 
-def stage(rng: Random, part: Part, people: tuple[Person, ...], day: date) -> Scene:
-    """The scene of this part, on this day."""
-    scene = changed(drawn_in_full(rng), part.facts)
-    return scene if part.caller is None else concern(scene, people[part.caller], day)
+def draw_part(rng: Random, part: ScenarioPart, people: tuple[Person, ...], day: date) -> Scenario:
+    """The scenario of this part, on this day."""
+    scenario = with_facts(draw_complete(rng), part.facts)
+    return scenario if part.caller is None else set_person(scenario, people[part.caller], day)
 
 
 CHECKED = ((29.0, "window_checked"),)
@@ -65,14 +65,14 @@ ARRESTED = {"legal_status": "arrested", "offence": "alleged_minor"}
 BRIDGE = {"place": "rail_bridge_roof", "area": "luton_central", "presenting": ["suicidal_intent"]}
 
 
-def _one(*facts: dict[str, Any], caller: int | None = None) -> Piece:
+def _one(*facts: dict[str, Any], caller: int | None = None) -> SetPiece:
     whole: dict[str, Any] = {}
     for some in facts:
         whole |= some
-    return (Part(whole, caller=caller),)
+    return (ScenarioPart(whole, caller=caller),)
 
 
-PIECES: dict[str, Piece] = {
+SET_PIECES: dict[str, SetPiece] = {
     # s136 considered, and how sure we are that it was not needed
     "corroborated": _one(CORROBORATED),
     "contemporaneous": _one(CONSIDERED, {"wrong_clock": {"police": 47.0}}),
@@ -82,8 +82,8 @@ PIECES: dict[str, Piece] = {
     "reversed_by_s136": _one(CORROBORATED, {"follow_ups": ((9.0, "later_s136"), *CHECKED)}),
     "reversed_by_harm": _one(CORROBORATED, {"disposal": "signposted", "follow_ups": ((15.0, "serious_harm"),)}),
     "reversed_elsewhere": (
-        Part(CORROBORATED, caller=1),
-        Part(USED | {"course": "ed_then_suite"}, after_hours=8.0, caller=1),
+        ScenarioPart(CORROBORATED, caller=1),
+        ScenarioPart(USED | {"course": "ed_then_suite"}, after_hours=8.0, caller=1),
     ),
     "undetermined": _one(CORROBORATED, {"tests": Tests(mental_disorder=True), "disposal": "ed_voluntary"}),
     "intent_withdrawn": _one(
@@ -125,8 +125,10 @@ PIECES: dict[str, Piece] = {
     # entries about entries
     "under_two_ids_unnoticed": _one({"disposal": "carer_or_home", "happens": "split_unnoticed"}),
     "two_at_one_address": (
-        Part({"place": "own_home", "log_ref": "shared", "disposal": "carer_or_home"}),
-        Part({"place": "own_home", "log_ref": "shared", "disposal": "signposted", "happens": "linked_in_error"}),
+        ScenarioPart({"place": "own_home", "log_ref": "shared", "disposal": "carer_or_home"}),
+        ScenarioPart(
+            {"place": "own_home", "log_ref": "shared", "disposal": "signposted", "happens": "linked_in_error"}
+        ),
     ),
     "entered_in_error": _one({"disposal": "carer_or_home", "happens": "entered_in_error"}),
     "training": _one(USED, {"test": True}),
@@ -139,7 +141,7 @@ PIECES: dict[str, Piece] = {
     "old_codes": _one({"disposal": "carer_or_home", "ethnicity": "O1", "codes_version": 1}),
 }
 
-AT_THE_END: tuple[tuple[float, Piece], ...] = (
+AT_THE_END: tuple[tuple[float, SetPiece], ...] = (
     # hours before the end of the log: what is still running when the demo is opened
     (22.3, _one(USED, {"course": "running"})),
     (27.5, _one(USED, {"course": "running_at_ed"})),

@@ -28,14 +28,14 @@ async def raise_alerts(database: Database, now: datetime, *, public_url: str = "
             for incident in await outbox.children_at_stations(connection, team.team_id, now):
                 raised += await _raise(connection, team, incident, "under_18_police_station", "", now, public_url)
             for fact in await FactReader(connection, team.team_id).running():
-                kind = reached(fact, now)
+                kind = reached_threshold(fact, now)
                 if kind and fact.expires_at:
                     mark = fact.expires_at.isoformat()
                     raised += await _raise(connection, team, fact.id, kind, mark, now, public_url)
     return raised
 
 
-def reached(fact: IncidentFact, now: datetime) -> AlertKind | None:
+def reached_threshold(fact: IncidentFact, now: datetime) -> AlertKind | None:
     """The most urgent threshold that a running detention has reached; None before, and long after its expiry."""
     if fact.expires_at is None or now - fact.expires_at > ALERTED_FOR:
         return None

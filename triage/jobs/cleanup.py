@@ -5,7 +5,7 @@ from triage.store.database import Database
 from triage.store.log import quarantine
 
 
-async def tidy(database: Database, quarantine_days: int) -> None:
+async def clean_up(database: Database, quarantine_days: int) -> None:
     """Let everything go whose time is over, by the database's clock. Any number of replicas may."""
     await sign_in.forget_attempts(database)
     for team_id in await sign_in.list_teams(database):

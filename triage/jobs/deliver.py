@@ -68,7 +68,7 @@ async def deliver_due(database: Database, sender: Sender, now: datetime) -> int:
     return made
 
 
-def secret(root: Root, destination_id: UUID) -> str:
+def webhook_secret(root: Root, destination_id: UUID) -> str:
     """The secret of a webhook, to be given to its receiver. It is derived, so that the database holds none."""
     key = hmac.digest(root.derive(Purpose.WEBHOOKS), destination_id.bytes, sha256)
     return SECRET_PREFIX + b64encode(key).decode()
@@ -132,7 +132,7 @@ async def _mail(settings: Settings, message: Message) -> None:
 
 def email(settings: Settings, message: Message) -> EmailMessage:
     """The message as an e-mail: text and HTML, status and link. A repetition has the same Message-ID."""
-    subject, lines, link = told(_payload.decode(message.payload).data)
+    subject, lines, link = message_text(_payload.decode(message.payload).data)
     mail = EmailMessage()
     mail["From"] = settings.smtp_from
     mail["To"] = message.destination.address
@@ -148,7 +148,7 @@ def email(settings: Settings, message: Message) -> EmailMessage:
     return mail
 
 
-def told(data: SummaryData | AlertData) -> tuple[str, list[str], str]:
+def message_text(data: SummaryData | AlertData) -> tuple[str, list[str], str]:
     """Subject, lines and link of a message."""
     if isinstance(data, AlertData):
         return f"{data.team}: please look now", [f"{WORDS[data.kind]}. Please look now."], data.link
@@ -168,7 +168,9 @@ async def _post(sender: Sender, message: Message, now: datetime) -> None:
     host = f"[{address}]" if address.version == 6 else str(address)
     port = f":{url.port}" if url.port else ""
     headers = {
-        **signed(secret(sender.root, message.destination.destination_id), message.id, message.payload, now),
+        **signature_headers(
+            webhook_secret(sender.root, message.destination.destination_id), message.id, message.payload, now
+        ),
         "content-type": "application/json",
         "host": url.netloc.rpartition("@")[2],
         "user-agent": "street-triage-log",
@@ -222,7 +224,7 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
     return address.is_global and not address.is_multicast
 
 
-def signed(webhook_secret: str, message_id: UUID, payload: bytes, now: datetime) -> dict[str, str]:
+def signature_headers(webhook_secret: str, message_id: UUID, payload: bytes, now: datetime) -> dict[str, str]:
     """The three headers of Standard Webhooks: HMAC-SHA-256 over id, timestamp and payload."""
     stamp = int(now.timestamp())
     key = b64decode(webhook_secret.removeprefix(SECRET_PREFIX))

@@ -43,7 +43,7 @@ _LOST: Final = (asyncpg.UniqueViolationError, asyncpg.SerializationError, asyncp
 """Another process was faster: nothing is left to do, or it is done at the next waking."""
 
 
-class Published(Struct, frozen=True):
+class PublishedEdition(Struct, frozen=True):
     """An edition that this run published."""
 
     team_id: UUID
@@ -62,7 +62,7 @@ def _unwatched(done: int, of: int) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
+class PublishOptions:
     """How a run publishes: the address that messages link to; the journal that remembers editions; how long later
     entries are gathered before a published period is looked at again; and who is told of the progress.
     """
@@ -73,25 +73,27 @@ class Manner:
     progress: Progress = _unwatched
 
 
-PLAIN: Final = Manner()
+DEFAULT_OPTIONS: Final = PublishOptions()
 
 
-async def publish_due(database: Database, now: datetime, manner: Manner = PLAIN) -> list[Published]:
+async def publish_due(
+    database: Database, now: datetime, manner: PublishOptions = DEFAULT_OPTIONS
+) -> list[PublishedEdition]:
     """Publish everything that is due at `now`: first editions, oldest first, then the restatements.
 
     Running it again at the same instant changes nothing. A period whose run fails is recorded as failed and does not
     hold back the others.
     """
     await publications.keep_code_lists(database)
-    done: list[Published] = []
+    done: list[PublishedEdition] = []
     for team in await publications.teams(database):
         done += await _publish_team(database, team, now, manner)
     return done
 
 
 async def publish(
-    database: Database, team: CalendarTeam, slot: Slot, now: datetime, manner: Manner = PLAIN
-) -> Published | None:
+    database: Database, team: CalendarTeam, slot: Slot, now: datetime, manner: PublishOptions = DEFAULT_OPTIONS
+) -> PublishedEdition | None:
     """Publish the first edition of a period; None when another process does, or did, or the run failed."""
     period = slot.period
     try:
@@ -132,12 +134,12 @@ async def publish(
         await _record_failure(database, team, slot, now, error)
         return None
     PUBLISHED.labels(period.kind).inc()
-    return Published(team.team_id, period.kind, period.name, 1, late)
+    return PublishedEdition(team.team_id, period.kind, period.name, 1, late)
 
 
 async def restate(
-    database: Database, team: CalendarTeam, run: PeriodRun, now: datetime, manner: Manner = PLAIN
-) -> Published | None:
+    database: Database, team: CalendarTeam, run: PeriodRun, now: datetime, manner: PublishOptions = DEFAULT_OPTIONS
+) -> PublishedEdition | None:
     """Publish the next edition of a period if later entries changed a flow measure; None when they did not.
 
     Compared at the new position and the old instant; computed at the new position and `now`.
@@ -167,10 +169,12 @@ async def restate(
     if summary is None:
         return None
     PUBLISHED.labels(run.kind).inc()
-    return Published(team.team_id, run.kind, run.period, summary.edition, False)
+    return PublishedEdition(team.team_id, run.kind, run.period, summary.edition, False)
 
 
-async def _publish_team(database: Database, team: CalendarTeam, now: datetime, manner: Manner) -> list[Published]:
+async def _publish_team(
+    database: Database, team: CalendarTeam, now: datetime, manner: PublishOptions
+) -> list[PublishedEdition]:
     await facts.bring_up_to_date(database, team.team_id)
     async with database.team(team.team_id) as connection:
         runs = await publications.runs(connection, team.team_id)
@@ -262,7 +266,7 @@ def _elsewhere(before: Summary) -> Why:
 
 
 async def _store(
-    connection: Connection, team: CalendarTeam, slot: Slot, summary: Summary, head: LogPosition, manner: Manner
+    connection: Connection, team: CalendarTeam, slot: Slot, summary: Summary, head: LogPosition, manner: PublishOptions
 ) -> None:
     assert summary.published_at
     await publications.add_edition(connection, team.team_id, slot, summary, head)

@@ -37,7 +37,7 @@ _LOST: Final = (asyncpg.UniqueViolationError, asyncpg.SerializationError, asyncp
 """Another process was faster: it is done."""
 
 
-class Released(Struct, frozen=True):
+class ReleasedEdition(Struct, frozen=True):
     """A release that this run froze."""
 
     dataset: Dataset
@@ -48,7 +48,7 @@ class Released(Struct, frozen=True):
 class Unreleased(Exception):
     """Some of what was due could not be frozen: it is logged, stays due, and is tried again the next time."""
 
-    def __init__(self, names: list[str], released: list[Released]) -> None:
+    def __init__(self, names: list[str], released: list[ReleasedEdition]) -> None:
         super().__init__(f"could not be frozen: {', '.join(names)}")
         self.names = names
         self.released = released
@@ -61,13 +61,13 @@ Done = dict[tuple[Dataset, str], LatestRelease]
 
 async def release_due(
     database: Database, keys: Keys, now: datetime, progress: Progress | None = None
-) -> list[Released]:
+) -> list[ReleasedEdition]:
     """Freeze everything that is due at `now`, oldest cut-off first; then look again at published tables.
 
     Running it again at the same instant changes nothing. A release that fails does not hold back the other dataset.
     Raises Unreleased at the end.
     """
-    done: list[Released] = []
+    done: list[ReleasedEdition] = []
     failed: list[str] = []
     for team in await releases.teams(database):
         try:
@@ -82,7 +82,7 @@ async def release_due(
 
 async def release_team(
     database: Database, keys: Keys, team: ReleasingTeam, now: datetime, progress: Progress | None = None
-) -> list[Released]:
+) -> list[ReleasedEdition]:
     """As `release_due`, for one team."""
     return await _Releasing(database, keys, team, now, progress or _silent).all()
 
@@ -106,7 +106,7 @@ class _Releasing:
         self._progress = progress
         self._failed: list[str] = []
 
-    async def all(self) -> list[Released]:
+    async def all(self) -> list[ReleasedEdition]:
         await self._decide_cadences()
         found = [*await self._first_editions(), *await self._next_editions()]
         if self._failed:
@@ -122,10 +122,10 @@ class _Releasing:
                 or await self._again(connection)
             )
 
-    async def _first_editions(self) -> list[Released]:
+    async def _first_editions(self) -> list[ReleasedEdition]:
         async with self._database.team(self._team.team_id) as connection:
             due = await self._due(connection, await releases.cadences(connection, self._team.team_id))
-        found: list[Released] = []
+        found: list[ReleasedEdition] = []
         failed: set[Dataset] = set()
         for n, one in enumerate(due):
             self._progress(f"{one.dataset} {one.period}", n, len(due))
@@ -139,10 +139,10 @@ class _Releasing:
                     logger.error("release_failed", dataset=one.dataset, period=one.period, exc_info=error)
         return found
 
-    async def _next_editions(self) -> list[Released]:
+    async def _next_editions(self) -> list[ReleasedEdition]:
         async with self._database.team(self._team.team_id) as connection:
             again = await self._again(connection)
-        found: list[Released] = []
+        found: list[ReleasedEdition] = []
         for n, one in enumerate(again):
             self._progress(f"{one.dataset} {one.period} again", n, len(again))
             found += await self._revise(one)
@@ -213,8 +213,8 @@ class _Releasing:
 
     # --- one release
 
-    async def _freeze(self, due: Cut) -> list[Released]:
-        found: list[Released] = []
+    async def _freeze(self, due: Cut) -> list[ReleasedEdition]:
+        found: list[ReleasedEdition] = []
         try:
             async with self._database.team(self._team.team_id) as connection, connection.transaction():
                 await releases.lock_releases(connection, self._team.team_id)
@@ -233,7 +233,7 @@ class _Releasing:
             logger.info("released", dataset=one.dataset, period=one.period, edition=one.edition)
         return found
 
-    async def _tables_of(self, connection: Connection, due: Cut, number: int, seq: int) -> Released:
+    async def _tables_of(self, connection: Connection, due: Cut, number: int, seq: int) -> ReleasedEdition:
         team_id = self._team.team_id
         counted = await self._snapshot(connection, due, due.starts_at, due.ends_at, seq, due.cut_off, False)
         precedents = await releases.first_editions(connection, team_id, self._year_before(due))
@@ -255,7 +255,9 @@ class _Releasing:
             day = one.starts - timedelta(days=1)
         return found
 
-    async def _records_of(self, connection: Connection, due: Cut, number: int, done: Done, seq: int) -> list[Released]:
+    async def _records_of(
+        self, connection: Connection, due: Cut, number: int, done: Done, seq: int
+    ) -> list[ReleasedEdition]:
         """The main file of a period, and the late file of what waits from before it, where that can be shown."""
         counted = await self._snapshot(connection, due, due.starts_at, due.ends_at, seq, due.cut_off, True)
         main = FrozenRecords(_EMPTY, records.config_for(due.every, CONFIG))
@@ -305,7 +307,7 @@ class _Releasing:
         cut_off: datetime,
         seq: int,
         counted: Iterable[CountedMember],
-    ) -> Released:
+    ) -> ReleasedEdition:
         match frozen:
             case FrozenRecords():
                 policy, number = frozen.release.policy, int(frozen.release.name.rsplit("/", 1)[1])
@@ -320,11 +322,11 @@ class _Releasing:
             await releases.add_summary(connection, self._team.team_id, due, about, frozen.edition, seq)
         agreements = await releases.agreements_for(connection, self._team.team_id, due.dataset, self._now)
         await releases.render(connection, self._team.team_id, stored, agreements, self._keys, self._now)
-        return Released(due.dataset, due.period, number)
+        return ReleasedEdition(due.dataset, due.period, number)
 
     # --- a further edition of published tables
 
-    async def _revise(self, published: Cut) -> list[Released]:
+    async def _revise(self, published: Cut) -> list[ReleasedEdition]:
         """The next edition, where enough people changed by the last monthly cut-off; noted, so as not to look twice."""
         cut_off = self._last_monthly_cut_off()
         team_id = self._team.team_id

@@ -21,7 +21,7 @@ EVERY_S: Final = 3600
 """Seconds between two looks whether a day's run is still to be done. A row decides."""
 
 
-async def keep(database: Database, owner_url: str, retention: Retention, applied: bool, now: datetime) -> None:
+async def run_retention(database: Database, owner_url: str, retention: Retention, applied: bool, now: datetime) -> None:
     """Run what was not run today. A failure is logged, and tried again; any number of replicas may call it."""
     try:
         for team_id in await sign_in.list_teams(database):

@@ -14,9 +14,9 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from triage.exports import keys as disclosure
 from triage.jobs.alerts import raise_alerts
-from triage.jobs.cleanup import tidy
+from triage.jobs.cleanup import clean_up
 from triage.jobs.deliver import Sender, deliver_due
-from triage.jobs.publish import Manner, publish_due
+from triage.jobs.publish import PublishOptions, publish_due
 from triage.jobs.release import Unreleased, is_anything_due
 from triage.settings import Settings
 from triage.store.database import Database
@@ -36,11 +36,11 @@ async def wake(database: Database, sender: Sender, now: datetime) -> None:
     What fails is logged and left for the next time.
     """
     url = sender.settings.public_url
-    manner = Manner(public_url=url, journal=Journal(sender.settings.journal), gather=GATHER)
+    manner = PublishOptions(public_url=url, journal=Journal(sender.settings.journal), gather=GATHER)
     await _attempt("publishing", publish_due(database, now, manner))
     await _attempt("alerts", raise_alerts(database, now, public_url=url))
     await _attempt("delivery", deliver_due(database, sender, now))
-    await _attempt("tidying", tidy(database, sender.settings.quarantine_days))
+    await _attempt("tidying", clean_up(database, sender.settings.quarantine_days))
 
 
 async def wake_to_release(database: Database, sender: Sender, now: datetime) -> None:
@@ -50,10 +50,10 @@ async def wake_to_release(database: Database, sender: Sender, now: datetime) -> 
 
 async def _release_due(database: Database, sender: Sender, now: datetime) -> None:
     if await is_anything_due(database, disclosure.derive(sender.root), now):
-        await release_apart(sender.settings, now)
+        await release_in_subprocess(sender.settings, now)
 
 
-async def release_apart(settings: Settings, now: datetime) -> None:
+async def release_in_subprocess(settings: Settings, now: datetime) -> None:
     """Run `triage release` in a process of its own, so that requests are not held up; killed where this is cancelled.
 
     Raises Unreleased: the process has said why.
