@@ -198,7 +198,7 @@ class Phone:
         return await self.client.delete(path, headers=self._signed_in)
 
     async def actor(self) -> Actor:
-        return await self.service.sign_in.fresh(self.token)
+        return await self.service.sign_in.authenticate(self.token)
 
     def on(self, running: "RunningService") -> "Phone":
         """The same phone, talking to another process."""

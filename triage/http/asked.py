@@ -43,15 +43,15 @@ class Asked:
 
     async def actor(self, *verbs: str) -> Actor:
         """Who asks, with all of these verbs. Raises Refused: 401, 403."""
-        return self._admit(await self._sign_in(self.service.sign_in.fresh), verbs)
+        return self._admit(await self._sign_in(self.service.sign_in.authenticate), verbs)
 
     async def remembered_actor(self, *verbs: str) -> Actor:
         """As `actor`, for requests that the log's writer checks again."""
-        return self._admit(await self._sign_in(self.service.sign_in.remembered), verbs)
+        return self._admit(await self._sign_in(self.service.sign_in.authenticate_from_memory), verbs)
 
     async def actor_even_revoked(self, *verbs: str) -> tuple[Actor, bool]:
         """As `actor`, and whether the device is revoked."""
-        actor, revoked = await self._sign_in(self.service.sign_in.even_revoked)
+        actor, revoked = await self._sign_in(self.service.sign_in.authenticate_even_revoked)
         return self._admit(actor, verbs), revoked
 
     def _admit(self, actor: Actor, verbs: tuple[str, ...]) -> Actor:

@@ -88,7 +88,7 @@ async def receipt(service: Service, actor: Actor, appended: Appended, now: datet
     result, group = appended.result, appended.group
     assert isinstance(result, Receipt) and group
     if result.status == "duplicate":  # a new entry is the record of its own reading
-        await service.incidents.note(actor, "entry", [group.root])
+        await service.incidents.record_reading(actor, "entry", [group.root])
     answer = Stored(
         id=result.id,
         incident_id=result.incident_id,
@@ -98,7 +98,7 @@ async def receipt(service: Service, actor: Actor, appended: Appended, now: datet
         clock_skew_ms=result.clock_skew_ms,
         notices=result.notices,
         # encoded once for all that see the same
-        incident=cast(View, await service.incidents.of_group(actor, group, now)),
+        incident=cast(View, await service.incidents.after_append(actor, group, now)),
     )
     return Answer(201 if result.status == "stored" else 200, _encode(answer), headers=[NO_STORE])
 

@@ -60,12 +60,12 @@ async def get_incident(asked: Asked) -> Answer:
     """One incident; 304 when the reader already has these very bytes. A 304 is no consultation."""
     require_acceptable(asked.scope, "application/json")
     actor = await asked.actor("incidents.read")
-    row, seen = await asked.service.incidents.one(actor, an_id(asked.path("id"), "id"), asked.now)
+    row, seen = await asked.service.incidents.find(actor, an_id(asked.path("id"), "id"), asked.now)
     etag = strong_etag(seen.body)
     headers = [NO_STORE, (b"etag", etag.encode())]
     if is_unchanged(asked.scope, etag):
         return Answer(304, headers=headers)
-    await asked.service.incidents.note(actor, "incident", [row.root])
+    await asked.service.incidents.record_reading(actor, "incident", [row.root])
     return Answer(200, seen.body, headers=headers)
 
 

@@ -57,7 +57,7 @@ async def post_person(asked: Asked) -> Answer:
     """The person with this number, reference, or name and birth date; made where nobody told of the person before."""
     actor = await _searching(asked)
     identity = decode_as(PersonRequest, await asked.body()).identity()
-    known = await asked.service.people.tell(actor, identity, asked.now.date())
+    known = await asked.service.people.find_or_create(actor, identity, asked.now.date())
     return in_json(PersonAnswer(known.person_id), 201 if known.made else 200)
 
 

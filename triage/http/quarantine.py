@@ -40,9 +40,9 @@ async def list_quarantine(asked: Asked) -> Answer:
     require_acceptable(asked.scope, "application/json")
     actor = await asked.actor()
     side = _side(actor)
-    items = await asked.service.quarantine.waiting(actor, side)
+    items = await asked.service.quarantine.list_waiting(actor, side)
     if items:
-        await asked.service.incidents.note(actor, "quarantine", [item.id for item in items])
+        await asked.service.incidents.record_reading(actor, "quarantine", [item.id for item in items])
     return in_json(QuarantineList(items))
 
 
@@ -52,7 +52,7 @@ async def release(asked: Asked) -> Answer:
     service = asked.service
     actor = await asked.actor()
     _side(actor)
-    held = await service.quarantine.item(actor, an_id(asked.path("id"), "id"))
+    held = await service.quarantine.find(actor, an_id(asked.path("id"), "id"))
     entry = decode(held.sent, held.entry_id or held.id)
     check_profession(held.author, entry)
     item = Item(
@@ -70,7 +70,7 @@ async def release(asked: Asked) -> Answer:
     if isinstance(appended.result, Problem):
         return refusal(appended.result)
     # should the process die here, releasing again finds the entry in the log and settles the item
-    await service.quarantine.settle(actor, held.id, "released")
+    await service.quarantine.decide(actor, held.id, "released")
     return structs.replace(await receipt(service, actor, appended, asked.now), status=200)
 
 
@@ -79,6 +79,6 @@ async def discard(asked: Asked) -> Answer:
     require_acceptable(asked.scope, "application/json")
     actor = await asked.actor()
     _side(actor)
-    item = await asked.service.quarantine.item(actor, an_id(asked.path("id"), "id"))
-    await asked.service.quarantine.settle(actor, item.id, "discarded")
+    item = await asked.service.quarantine.find(actor, an_id(asked.path("id"), "id"))
+    await asked.service.quarantine.decide(actor, item.id, "discarded")
     return in_json(Discarded(item.id, item.entry_id, "discarded"))

@@ -208,8 +208,8 @@ async def today(visit: Visit) -> Answer:
     sections = [*incidents.needs(views, zone, now), *incidents.unlinked(alone, of_nobody, zone, now)]
     shown = {card.id for section in sections for card in section.cards}
     if shown:
-        await service.incidents.note(actor, "review/today", sorted(shown))
-    items = await service.quarantine.waiting(actor, _side(actor))
+        await service.incidents.record_reading(actor, "review/today", sorted(shown))
+    items = await service.quarantine.list_waiting(actor, _side(actor))
     return visit.page("today.html", sections=sections, quarantined=len(items), made=words.at(now, zone))
 
 
@@ -256,7 +256,7 @@ async def incident(visit: Visit) -> Answer:
     incident_id = an_id(visit.path("id"), "id")
     service = visit.service
     zone = (await publications.team(service.database, actor.team_id)).calendar.zone
-    _, seen = await service.incidents.one(actor, incident_id, now)
+    _, seen = await service.incidents.find(actor, incident_id, now)
     view = msgspec.json.decode(seen.body, type=View)
     listed = msgspec.json.decode((await entries.get_entries(visit)).body)["entries"]
     names = await review_lists.names_of_colleagues(service.database, actor, [UUID(one["author"]) for one in listed])
@@ -298,9 +298,9 @@ async def queue(visit: Visit) -> Answer:
     for view in differing[:CONFLICTS]:
         held = [one.held for one in await service.incidents.entries(actor, view.id)]
         conflicts.append(incidents.Conflict(incidents.card(view, zone, now), incidents.disagreements(view, held, zone)))
-    items = await service.quarantine.waiting(actor, _side(actor))
+    items = await service.quarantine.list_waiting(actor, _side(actor))
     if items:
-        await service.incidents.note(actor, "quarantine", [item.id for item in items])
+        await service.incidents.record_reading(actor, "quarantine", [item.id for item in items])
     return visit.page(
         "queue.html",
         done=DONE.get(done),
@@ -359,7 +359,7 @@ async def _decide(visit: Visit, kind: type[SameIncident | NotSameIncident], reas
     if one == other:
         raise Refused(MALFORMED, "An incident is not compared with itself.")
     for incident_id in (one, other):
-        await service.incidents.one(actor, incident_id, now)  # 404 for what the actor may not see
+        await service.incidents.find(actor, incident_id, now)  # 404 for what the actor may not see
     entry = kind(
         id=entry_id,
         incident_id=one,

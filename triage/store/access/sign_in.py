@@ -118,7 +118,7 @@ class _Known:
 class SignIn:
     """Who a token stands for: an opaque one of a device or partner, or an access token of a configured issuer.
 
-    `fresh` asks the database. `remembered` may answer from memory: only for requests whose own statement checks again
+    `authenticate` asks the database. `authenticate_from_memory` may answer from memory: only for requests whose own statement checks again
     that the account and device still stand, so that revoking takes effect at once on every process.
     """
 
@@ -129,19 +129,19 @@ class SignIn:
         self._known: dict[bytes, _Known] = {}
         self._touching: set[bytes] = set()
 
-    async def remembered(self, token: str) -> Actor:
-        """As `fresh`, from memory where possible; the signature and expiry of an access token are checked each time."""
+    async def authenticate_from_memory(self, token: str) -> Actor:
+        """As `authenticate`, from memory where possible; the signature and expiry of an access token are checked each time."""
         subject = await self._subject(token)
         known = self._known.get(_name(token, subject))
         if known and known.until > datetime.now(UTC):
             return known.actor
-        return await self._fresh(token, subject)
+        return await self._authenticate(token, subject)
 
-    async def fresh(self, token: str) -> Actor:
+    async def authenticate(self, token: str) -> Actor:
         """The actor. Raises SignInRefused: unknown, expired, disabled, or of a revoked device."""
-        return await self._fresh(token, await self._subject(token))
+        return await self._authenticate(token, await self._subject(token))
 
-    async def _fresh(self, token: str, subject: Subject | None) -> Actor:
+    async def _authenticate(self, token: str, subject: Subject | None) -> Actor:
         name = _name(token, subject)
         self._known.pop(name, None)
         actor, revoked = await self._staff_of(subject) if subject else await self._look_up(name)
@@ -152,8 +152,8 @@ class SignIn:
         self._known[name] = _Known(actor, datetime.now(UTC) + TOUCH_AFTER / 6)
         return actor
 
-    async def even_revoked(self, token: str) -> tuple[Actor, bool]:
-        """As `fresh`, but a revoked device is told apart instead of refused: it may hand over what it holds."""
+    async def authenticate_even_revoked(self, token: str) -> tuple[Actor, bool]:
+        """As `authenticate`, but a revoked device is told apart instead of refused: it may hand over what it holds."""
         subject = await self._subject(token)
         return await self._staff_of(subject) if subject else await self._look_up(token_hash(token))
 

@@ -102,7 +102,7 @@ class Incidents:
         self._keys = keys
         self._views: dict[tuple[Any, ...], OrderedDict[IncidentVersion, ServedView]] = {}
 
-    async def of_group(self, actor: Actor, group: Group, now: datetime) -> Raw:
+    async def after_append(self, actor: Actor, group: Group, now: datetime) -> Raw:
         """The incident as this actor may see it right after an append, as JSON; `null` where nothing may be seen.
 
         Authors whose entries went into the same append, and who see the same, share one.
@@ -118,7 +118,7 @@ class Incidents:
                 )
         return Raw(group.served[key])
 
-    async def seen(
+    async def serve(
         self, connection: Connection, actor: Actor, rows: Iterable[IncidentVersion], now: datetime
     ) -> dict[UUID, ServedView]:
         """The incidents of these rows as the actor may see them, by id."""
@@ -159,16 +159,16 @@ class Incidents:
                 _remember(self._views_for(actor), row, made[row.root])
         return made
 
-    async def one(self, actor: Actor, incident_id: UUID, now: datetime) -> tuple[IncidentVersion, ServedView]:
+    async def find(self, actor: Actor, incident_id: UUID, now: datetime) -> tuple[IncidentVersion, ServedView]:
         """One incident under any of its ids. Raises Refused (404) where the actor may not know of it."""
         async with self._database.team(actor.team_id) as connection:
             row = await _find(connection, actor, incident_id)
-            seen = (await self.seen(connection, actor, [row], now)).get(row.root)
+            seen = (await self.serve(connection, actor, [row], now)).get(row.root)
         if seen is None:
             raise Refused(NOT_FOUND)
         return row, seen
 
-    async def note(self, actor: Actor, query: str, ids: Sequence[UUID]) -> None:
+    async def record_reading(self, actor: Actor, query: str, ids: Sequence[UUID]) -> None:
         """Log that the actor consulted these incidents; to be awaited before the answer is sent (DPA 2018 s62)."""
         async with self._database.team(actor.team_id) as connection:
             await audit.record(connection, actor, "consultation", query, ids)
@@ -183,7 +183,7 @@ class Incidents:
             while more and len(served) <= wanted.limit:
                 rows = await connection.fetch(SQL.page, *_conditions(actor, wanted, place))
                 more = len(rows) > wanted.limit
-                views = await self.seen(
+                views = await self.serve(
                     connection, actor, [IncidentVersion(r["root"], r["blind"], r["seq"]) for r in rows], now
                 )
                 for row in rows:

@@ -61,7 +61,7 @@ async def pull(
             turned, cursor = await _turned(connection, actor, cursor, now)
             changed += turned
         held = {one.id: IncidentVersion(one.id, one.blind, one.seq) for one in changed if one.held}
-        seen = await incidents.seen(connection, actor, held.values(), now)
+        seen = await incidents.serve(connection, actor, held.values(), now)
     gone = list(dict.fromkeys(one.id for one in changed if one.id not in held))
     return PullPage([one.body for one in seen.values()], gone, cursor, cursor.stage != "rest")
 

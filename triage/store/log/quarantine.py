@@ -95,7 +95,7 @@ class Quarantine:
                 await audit.record(connection, actor, "collection", "quarantine", sorted(new))
         return [digest in kept for digest in digests]
 
-    async def waiting(self, actor: Actor, side: Side) -> list[QuarantineItem]:
+    async def list_waiting(self, actor: Actor, side: Side) -> list[QuarantineItem]:
         """One side's queue, oldest first, at most `LISTED`."""
         async with self._database.team(actor.team_id) as connection:
             rows = await connection.fetch(SQL.waiting, actor.team_id, side, LISTED)
@@ -112,7 +112,7 @@ class Quarantine:
             if row["key_ref"] in keys
         ]
 
-    async def item(self, actor: Actor, item_id: UUID) -> QuarantinedEntry:
+    async def find(self, actor: Actor, item_id: UUID) -> QuarantinedEntry:
         """An item to settle. Raises Refused: 404 outside the team or the actor's side, 409 once settled."""
         async with self._database.team(actor.team_id) as connection:
             row = await connection.fetchrow(SQL.item, actor.team_id, item_id)
@@ -144,7 +144,7 @@ class Quarantine:
             row["skew_ms"],
         )
 
-    async def settle(self, actor: Actor, item_id: UUID, how: Literal["released", "discarded"]) -> None:
+    async def decide(self, actor: Actor, item_id: UUID, how: Literal["released", "discarded"]) -> None:
         """Close the item; its sealed copy goes. Raises Refused (409) when somebody else just did."""
         async with self._database.team(actor.team_id) as connection, connection.transaction():
             if await connection.fetchval(SQL.settle, actor.team_id, item_id, how, actor.account) is None:

@@ -136,7 +136,7 @@ async def list_needing_action(database: Database, incidents: Incidents, actor: A
         rows = await connection.fetch(
             SQL.action, actor.team_id, audience_code(actor), actor.staff_id, now - RECENT, list(RAISED), MOST
         )
-        seen = await incidents.seen(
+        seen = await incidents.serve(
             connection, actor, [IncidentVersion(r["root"], r["blind"], r["seq"]) for r in rows], now
         )
     return [_decode(seen[row["root"]].body) for row in rows if row["root"] in seen]
@@ -157,7 +157,7 @@ async def _unlinked(database: Database, incidents: Incidents, actor: Actor, now:
         rows = await connection.fetch(
             statement, actor.team_id, audience_code(actor), actor.staff_id, now - RECENT, UNLINKED_SHOWN
         )
-        seen = await incidents.seen(
+        seen = await incidents.serve(
             connection, actor, [IncidentVersion(r["root"], r["blind"], r["seq"]) for r in rows], now
         )
     views = [_decode(seen[row["root"]].body) for row in rows if row["root"] in seen]
@@ -180,7 +180,7 @@ async def list_awaiting_outcome(
             now - CHASED_FOR,
         )
         page = rows[:CHASED]
-        seen = await incidents.seen(
+        seen = await incidents.serve(
             connection, actor, [IncidentVersion(r["root"], r["blind"], r["seq"]) for r in page], now
         )
         found = [_decode(seen[row["root"]].body) for row in page if row["root"] in seen]
@@ -198,7 +198,7 @@ async def list_likely_duplicates(
         pairs = await connection.fetch(SQL.pairs, actor.team_id, now - RECENT, PAIRS)
         ids = sorted({i for pair in pairs for i in pair})
         rows = await connection.fetch(SQL.rows, actor.team_id, audience_code(actor), actor.staff_id, ids)
-        seen = await incidents.seen(
+        seen = await incidents.serve(
             connection, actor, [IncidentVersion(r["root"], r["blind"], r["seq"]) for r in rows], now
         )
         views = {i: _decode(one.body) for i, one in seen.items()}

@@ -48,7 +48,7 @@ class People:
         self._keys = keys
         self._index = BlindIndex.of(root)
 
-    async def tell(self, actor: Actor, identity: Identity, today: date, person_id: UUID | None = None) -> Known:
+    async def find_or_create(self, actor: Actor, identity: Identity, today: date, person_id: UUID | None = None) -> Known:
         """The person with this identity, made where nobody is found. Raises Refused (422) for impossible identifiers.
 
         A number decides alone. Name and birth date find somebody only where that joins no NHS number with a police
