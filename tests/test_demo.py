@@ -15,10 +15,10 @@ from triage import codes, times
 from triage.demo import CAST, Sent, bulk, generate, people
 from triage.log import decode
 from triage.log import entries as e
-from triage.log.canonical import canonical, modernise
-from triage.log.incident import at, fold, person_events
+from triage.log.canonical import canonical, with_current_codes
+from triage.log.incident import fold, person_events, view_at
 from triage.log.links import components
-from triage.log.view import FULL, Grade, Status, View
+from triage.log.view import FULL, Grade, IncidentView, Status
 from triage.people.identifiers import normalise
 from triage.people.notes import likely_identifiers
 
@@ -159,14 +159,14 @@ def test_something_is_still_running_at_the_end() -> None:
     assert lately - {outcome.incident_id for outcome in of(e.Outcome, log)}
 
 
-def held(log: tuple[Sent, ...]) -> list[e.Held]:
+def held(log: tuple[Sent, ...]) -> list[e.StoredEntry]:
     """The log as the service holds it. Nobody was shown an intent, so every judgement counts as blind."""
     keys = list(MEMBERS)
     return [
-        e.Held(
+        e.StoredEntry(
             seq=seq,
             id=sent.entry.id or UUID(int=0),
-            entry=modernise(sent.entry),
+            entry=with_current_codes(sent.entry),
             received_at=sent.sent_at,
             author=UUID(int=keys.index(sent.author) + 1),
             profession=MEMBERS[sent.author].profession,
@@ -179,12 +179,12 @@ def held(log: tuple[Sent, ...]) -> list[e.Held]:
 
 
 @cache
-def views(seed: int) -> tuple[View, ...]:
+def views(seed: int) -> tuple[IncidentView, ...]:
     """Every incident of the month, links followed, as it stands at its end for somebody who sees everything."""
     entries = held(a_month(seed))
     statements = [one for one in entries if isinstance(one.entry, e.SameIncident | e.NotSameIncident)]
     root = {id_: component.id for component in components(statements) for id_ in component.incident_ids}
-    groups: dict[UUID, list[e.Held]] = {}
+    groups: dict[UUID, list[e.StoredEntry]] = {}
     for one in entries:
         groups.setdefault(root.get(one.entry.incident_id, one.entry.incident_id), []).append(one)
     alone = {id_: fold(group) for id_, group in groups.items()}
@@ -197,7 +197,7 @@ def views(seed: int) -> tuple[View, ...]:
         ]
         for id_, own in alone.items()
     }
-    return tuple(at(fold(group, related[id_]), ENDS, FULL) for id_, group in groups.items())
+    return tuple(view_at(fold(group, related[id_]), ENDS, FULL) for id_, group in groups.items())
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -29,8 +29,8 @@ from triage.http.table import OPERATIONS
 from triage.jobs.audit_chain import seal_forever
 from triage.jobs.journal import journal_forever
 from triage.log import flags
-from triage.log.append_decision import Item
-from triage.log.entries import Held
+from triage.log.append_decision import IncomingEntry
+from triage.log.entries import StoredEntry
 from triage.log.notices import Notice, notices
 from triage.log.redaction import redact
 from triage.migrate import migrate
@@ -168,7 +168,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
 
 
 def give_notices(
-    item: Item, received_at: datetime, target_held: bool | None, incident: Sequence[Held]
+    item: IncomingEntry, received_at: datetime, target_held: bool | None, incident: Sequence[StoredEntry]
 ) -> tuple[Notice, ...]:
     """What the author of an entry is told, from what she may see of the incident."""
     return notices(
@@ -181,7 +181,7 @@ def give_notices(
     )
 
 
-def _visible(incident: Sequence[Held], actor: Actor) -> Iterator[Held]:
+def _visible(incident: Sequence[StoredEntry], actor: Actor) -> Iterator[StoredEntry]:
     """Redacted only when somebody looks, which most notices do not."""
     yield from redact(incident, audience_of(actor))
 

@@ -46,7 +46,7 @@ class Code(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
     authorises_station: bool = False
 
 
-class Version(Struct, frozen=True, forbid_unknown_fields=True):
+class ListVersion(Struct, frozen=True, forbid_unknown_fields=True):
     """A version of the lists as a whole, with the day it came into force."""
 
     version: int
@@ -105,7 +105,7 @@ class CodeList:
 class Document(Struct, frozen=True, forbid_unknown_fields=True):
     """The file, and what `GET /v1/codes` answers."""
 
-    versions: tuple[Version, ...]
+    versions: tuple[ListVersion, ...]
     lists: dict[str, tuple[Code, ...]]
     populations: tuple[Population, ...] = ()
     version: int = 0
@@ -116,7 +116,7 @@ SHIPPED = Path(__file__).with_suffix(".toml")
 version: int
 """The number of the newest version of the lists."""
 
-versions: tuple[Version, ...]
+versions: tuple[ListVersion, ...]
 """Every version, oldest first."""
 
 populations: tuple[Population, ...]

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from triage.demo import CAST, generate
 from triage.embedded import EmbeddedPostgres
-from triage.log.entries import Held
+from triage.log.entries import StoredEntry
 from triage.migrate import migrate
 from triage.resources import folder
 from triage.store.access import staff
@@ -46,7 +46,7 @@ def told_month() -> list[IncidentFact]:
     members = {member.key: member for member in CAST.members}
     ends = datetime(STARTS.year, STARTS.month, STARTS.day, tzinfo=UTC) + MONTH
     held = [
-        Held(
+        StoredEntry(
             seq=seq,
             id=sent.entry.id or UUID(int=seq),
             entry=sent.entry,

@@ -21,7 +21,7 @@ from triage.exports.tree import CONFIG
 from triage.jobs import release
 from triage.jobs.release import ReleasedEdition
 from triage.log import entries as e
-from triage.log.append_decision import Item
+from triage.log.append_decision import IncomingEntry
 from triage.store.access.staff import as_owner
 from triage.store.exports.release_proof import ReleaseVerdict, verify_releases
 from triage.store.exports.releases import withdraw
@@ -115,7 +115,7 @@ def _quarter() -> list[Arrival]:
     return [one for one in half_a_year() if one.arrived_at < QUARTER]
 
 
-def _second_thoughts(team: ExportTeam, n: int, arrival: Arrival) -> Iterator[Item]:
+def _second_thoughts(team: ExportTeam, n: int, arrival: Arrival) -> Iterator[IncomingEntry]:
     at = QUARTER + DAY + timedelta(seconds=n)
     officer = next(entries_of(arrival.member))
     common: Json = {"incident_id": arrival.member.incident_id, "captured_at": at, "codes_version": 1}

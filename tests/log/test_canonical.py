@@ -232,11 +232,13 @@ def test_a_changed_text_is_named_without_repeating_it() -> None:
 
 def test_a_replaced_code_reads_as_the_one_that_replaced_it() -> None:
     entry = decoded(plausible("officer", ethnicity="O1"))
-    modern = canonical.modernise(entry)
+    modern = canonical.with_current_codes(entry)
     assert isinstance(modern, Officer)
     assert modern.ethnicity == "A4"
     assert modern == msgspec.structs.replace(entry, ethnicity="A4")
-    amendment = canonical.modernise(decoded(plausible("amendment", entry={"kind": "nurse", "ethnicity": "O1"})))
+    amendment = canonical.with_current_codes(
+        decoded(plausible("amendment", entry={"kind": "nurse", "ethnicity": "O1"}))
+    )
     assert isinstance(amendment, Amendment)
     assert json.loads(msgspec.json.encode(amendment.entry)) == {"kind": "nurse", "ethnicity": "A4"}
 
@@ -244,7 +246,7 @@ def test_a_replaced_code_reads_as_the_one_that_replaced_it() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_entry_without_replaced_codes_is_left_as_it_is(kind: str) -> None:
     entry = decoded(full(kind))
-    assert canonical.modernise(entry) is entry
+    assert canonical.with_current_codes(entry) is entry
 
 
 def test_codes_retired_by_an_owner_are_read_so_in_lists_and_parts_too(tmp_path: Path) -> None:
@@ -255,7 +257,7 @@ def test_codes_retired_by_an_owner_are_read_so_in_lists_and_parts_too(tmp_path: 
     owned.write_text(text, encoding="utf-8")
     codes.load(owned)
     try:
-        modern = canonical.modernise(decoded(plausible("officer")))
+        modern = canonical.with_current_codes(decoded(plausible("officer")))
     finally:
         codes.load()
     assert isinstance(modern, Officer)

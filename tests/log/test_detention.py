@@ -324,13 +324,13 @@ def test_after_a_death_nothing_is_chased() -> None:
     story.follow_up("died", 300)
     assert story.incident().restricted
     assert not {"outcome_overdue", "expiry_passed_no_end"} & set(story.flags())
-    assert story.incident().turns == ()
+    assert story.incident().changes_at == ()
 
 
 def test_a_view_turns_when_the_clock_runs_out() -> None:
     story = removed()
     story.detention("arrived_site", 110, **ED)
-    assert story.incident().turns == (minute(110 + DAY),)
+    assert story.incident().changes_at == (minute(110 + DAY),)
 
 
 # --- police stations ---------------------------------------------------------------------------------------------
@@ -384,8 +384,8 @@ def test_the_day_on_which_police_stations_cease_is_a_setting() -> None:
     night = minute(110).astimezone(ZoneInfo("Europe/London")).date()
     allowed = Terms(police_station_allowed_until=night)
     ceased = Terms(police_station_allowed_until=night - timedelta(days=1))
-    assert "station_not_authorised" not in fold(story.held, terms=allowed).view.flags
-    assert "station_not_authorised" in fold(story.held, terms=ceased).view.flags
+    assert "station_not_authorised" not in fold(story.stored, terms=allowed).view.flags
+    assert "station_not_authorised" in fold(story.stored, terms=ceased).view.flags
 
 
 # --- the nights on which the clocks change ------------------------------------------------------------------------

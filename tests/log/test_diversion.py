@@ -50,7 +50,7 @@ def test_without_an_intent_to_use_s136_nothing_was_diverted() -> None:
 
 def test_an_intent_corrected_away_is_no_diversion() -> None:
     story = diverted()
-    story.amend(story.held[0], 10, "intent", intent=S136 | {"power": "none_needed"})
+    story.amend(story.stored[0], 10, "intent", intent=S136 | {"power": "none_needed"})
     assert story.s136() == (None, "corrected")
 
 
@@ -345,7 +345,7 @@ def test_a_place_not_resolved_leaves_it_undetermined(place: str | None) -> None:
 
 def test_an_intent_withdrawn_is_undetermined_and_stays_visible() -> None:
     story = diverted()
-    story.withdraw(story.held[0], 10)
+    story.withdraw(story.stored[0], 10)
     assert story.s136() == ("U", "intent_withdrawn")
     assert "intent_withdrawn" in story.flags()
 
@@ -382,7 +382,7 @@ def test_pending_for_a_day_after_the_first_disposal() -> None:
     story = diverted()
     assert story.s136(now=64 + DAY) == ("P", None)
     assert story.s136(now=65 + DAY) == ("B", None)
-    assert story.incident().turns == (minute(65 + DAY),)
+    assert story.incident().changes_at == (minute(65 + DAY),)
 
 
 @pytest.mark.parametrize(
@@ -524,14 +524,14 @@ def test_contemporaneity_is_judged_by_the_services_clock() -> None:
 
 def test_a_part_given_by_amendment_after_the_disposal_counts_as_late() -> None:
     story = diverted(confidence=None)
-    story.amend(story.held[0], 70, "intent", intent=S136)
+    story.amend(story.stored[0], 70, "intent", intent=S136)
     assert story.s136() == ("C", None)
     assert "late_input" in [item.code for item in story.diversion().s136.because]
 
 
 def test_a_part_given_by_amendment_before_the_disposal_does_not() -> None:
     story = diverted(confidence=None)
-    story.amend(story.held[0], 65, "intent", intent=S136)
+    story.amend(story.stored[0], 65, "intent", intent=S136)
     assert story.s136() == ("B", None)
 
 
@@ -568,7 +568,7 @@ def test_a_legal_status_changed_by_amendment_after_the_disposal_counts_as_late()
 
 def test_other_fields_changed_by_amendment_do_not() -> None:
     story = diverted()
-    story.amend(story.held[1], 80, "officer", arrived_at=2, occurred_at=0, sex="female", **STREET)
+    story.amend(story.stored[1], 80, "officer", arrived_at=2, occurred_at=0, sex="female", **STREET)
     assert story.s136() == ("B", None)
 
 
@@ -583,7 +583,7 @@ def test_a_contact_that_was_filled_in_after_the_disposal_is_not_late_for_that() 
 
 def test_the_first_disposal_changed_by_amendment_counts_as_late() -> None:
     story = diverted()
-    story.amend(story.held[2], 800, "outcome", disposal="carer_or_home", decided_at=65)
+    story.amend(story.stored[2], 800, "outcome", disposal="carer_or_home", decided_at=65)
     assert story.s136() == ("C", None)
 
 
@@ -597,7 +597,7 @@ def test_a_later_outcome_changed_by_amendment_does_not() -> None:
 def test_an_outcome_that_was_first_until_it_was_amended_counts_as_late() -> None:
     story = diverted()
     story.outcome("carer_or_home", 70, captured=90)
-    story.amend(story.held[2], 800, "outcome", disposal="community_follow_up", decided_at=75)
+    story.amend(story.stored[2], 800, "outcome", disposal="community_follow_up", decided_at=75)
     assert story.s136() == ("C", None)
 
 
@@ -717,8 +717,8 @@ def test_a_grade_names_its_rule_and_what_it_rests_on() -> None:
     found = story.diversion().s136
     assert found.rule == "DIV-1"
     assert [(item.code, item.entry) for item in found.because] == [
-        ("intent", story.held[0].id),
-        ("first_disposal", story.held[2].id),
+        ("intent", story.stored[0].id),
+        ("first_disposal", story.stored[2].id),
         ("judged_blind", judged.id),
     ]
 
@@ -870,7 +870,7 @@ def test_a_withdrawn_contact_takes_its_intent_with_it() -> None:
 
 def test_a_withdrawal_withdrawn_restores_the_intent() -> None:
     story = diverted()
-    story.withdraw(story.withdraw(story.held[0], 10), 20)
+    story.withdraw(story.withdraw(story.stored[0], 10), 20)
     assert story.s136() == ("B", None)
 
 
@@ -924,7 +924,7 @@ def test_the_intent_to_arrest_bears_on_an_arrest_that_was_made(part: dict[str, A
 def test_but_not_when_it_was_taken_back() -> None:
     story = kept_out(confidence=1)
     story.officer(61, legal_status="arrested", by=COLLEAGUE)
-    story.withdraw(story.held[0], 90)
+    story.withdraw(story.stored[0], 90)
     assert story.custody() == ("B", None)
     assert story.diversion().custody.sub_type == "post_arrest"
 
@@ -1040,10 +1040,10 @@ def test_custody_corroborated_by_a_confirmed_referring_officer() -> None:
 
 def test_an_arrest_intent_corrected_away_or_withdrawn() -> None:
     story = kept_out()
-    story.amend(story.held[0], 30, "intent", intent={"power": "none_needed"})
+    story.amend(story.stored[0], 30, "intent", intent={"power": "none_needed"})
     assert story.custody() == (None, "corrected")
     story = kept_out()
-    story.withdraw(story.held[0], 30)
+    story.withdraw(story.stored[0], 30)
     assert story.custody() == ("U", "intent_withdrawn")
 
 

@@ -30,17 +30,17 @@ from support.strategies import KINDS, MINUTES, stories
 from triage.log.completeness import FIELDS, completeness
 from triage.log.effective import kind
 from triage.log.flags import Terms
-from triage.log.incident import Incident, at, fold, person_events
-from triage.log.redaction import view
-from triage.log.view import FULL, Audience, DiversionView, View
+from triage.log.incident import Incident, fold, person_events, view_at
+from triage.log.redaction import view_for
+from triage.log.view import FULL, Audience, DiversionView, IncidentView
 
 
 def conflicts(story: Story) -> tuple[str, ...]:
     return tuple(flag for flag in story.flags() if flag.startswith("conflict:"))
 
 
-def seen_by(story: Story, audience: Audience) -> View:
-    found = view(story.held, (), audience, minute(100))
+def seen_by(story: Story, audience: Audience) -> IncidentView:
+    found = view_for(story.stored, (), audience, minute(100))
     assert found is not None
     return found
 
@@ -185,7 +185,7 @@ def test_the_operational_day_runs_from_six_to_six() -> None:
     story.officer(61, occurred_at=8 * 60)
     assert story.view().operational_day == date(2026, 11, 22)
     tokyo = Terms(zone=ZoneInfo("Asia/Tokyo"))
-    assert fold(story.held, terms=tokyo).view.operational_day == date(2026, 11, 22)
+    assert fold(story.stored, terms=tokyo).view.operational_day == date(2026, 11, 22)
 
 
 # --- disagreement ------------------------------------------------------------------------------------------------
@@ -316,12 +316,12 @@ def test_withdrawals_in_a_circle_do_nothing() -> None:
     story = Story()
     contact = story.officer(20)
     one = story.withdraw(contact, 30)
-    unheld = story.held[-1].id
+    unheld = story.stored[-1].id
     two = story.withdraw(UUID(int=unheld.int + 2), 40, by=OFFICER)
     three = story.withdraw(two, 50)
     assert three.id == UUID(int=unheld.int + 2)
     assert story.view().status == "withdrawn"
-    assert one in story.held
+    assert one in story.stored
 
 
 def test_amendments_in_a_circle_change_nothing() -> None:
@@ -369,7 +369,7 @@ def test_an_amendment_of_another_kind_changes_nothing() -> None:
 def test_a_change_of_what_is_not_held_waits_for_it() -> None:
     story = Story()
     story.officer(20, area="bedford")
-    coming = UUID(int=story.held[0].id.int + 3)
+    coming = UUID(int=story.stored[0].id.int + 3)
     story.amend(coming, 30, "nurse", area="luton_west")
     story.withdraw(NO_ONES, 31)
     assert (story.view().area, "target_not_held" in story.flags()) == ("bedford", True)
@@ -434,7 +434,7 @@ def test_an_open_incident_is_overdue_after_twelve_hours() -> None:
     story.officer(10, occurred_at=0)
     assert "outcome_overdue" not in story.flags(now=12 * 60 - 1)
     assert "outcome_overdue" in story.flags(now=12 * 60)
-    assert story.incident().turns == (minute(12 * 60),)
+    assert story.incident().changes_at == (minute(12 * 60),)
 
 
 def test_the_outcome_is_the_latest_and_the_first() -> None:
@@ -670,15 +670,15 @@ def test_a_stand_down_is_asked_less() -> None:
 def test_neither_order_nor_repetition_changes_a_view(story: Story, random: Random, data: st.DataObject) -> None:
     now = minute(data.draw(MINUTES))
     expected = served(story.incident(), now)
-    shuffled = story.held + data.draw(st.lists(st.sampled_from(story.held), max_size=4))
+    shuffled = story.stored + data.draw(st.lists(st.sampled_from(story.stored), max_size=4))
     random.shuffle(shuffled)
     assert served(fold(shuffled), now) == expected
 
 
 @given(stories())
 def test_what_is_amended_and_then_withdrawn_is_withdrawn(story: Story) -> None:
-    story.held = [one for one in story.held if kind(one.entry) != "withdrawal"]
-    for one in list(story.held):
+    story.stored = [one for one in story.stored if kind(one.entry) != "withdrawal"]
+    for one in list(story.stored):
         if kind(one.entry) in KINDS:
             story.withdraw(one, 0)
     assert story.view().status == "withdrawn"
@@ -689,7 +689,7 @@ def test_by_time_alone_a_grade_moves_only_from_p_and_a_view_only_at_its_turns(st
     incident = story.incident()
     times = sorted(map(minute, minutes))
     for before, after in pairwise(times):
-        turned = any(before < turn <= after for turn in incident.turns)
+        turned = any(before < turn <= after for turn in incident.changes_at)
         same = served(incident, before) == served(incident, after)
         assert same or turned
         for one, other in zip(grades(incident, before), grades(incident, after), strict=True):
@@ -699,11 +699,11 @@ def test_by_time_alone_a_grade_moves_only_from_p_and_a_view_only_at_its_turns(st
 @given(stories())
 def test_a_view_changes_at_each_of_its_turns(story: Story) -> None:
     incident = story.incident()
-    for turn in incident.turns:
+    for turn in incident.changes_at:
         assert served(incident, turn - timedelta(microseconds=1)) != served(incident, turn)
 
 
 def grades(incident: Incident, now: datetime) -> tuple[str | None, str | None]:
-    diversion = at(incident, now, FULL).diversion
+    diversion = view_at(incident, now, FULL).diversion
     assert isinstance(diversion, DiversionView)
     return diversion.s136.grade, diversion.custody.grade

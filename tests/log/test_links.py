@@ -21,25 +21,25 @@ class Statements(Story):
         self.tell("not_same_incident", captured, by=by, incident_id=one, other_incident_id=other, reason="in_error")
 
     def take_back(self, number: int, incident: UUID, captured: float) -> None:
-        one = self.held[number]
+        one = self.stored[number]
         self.tell("withdrawal", captured, by=one.author, incident_id=incident, withdraws=one.id, reason="in_error")
 
     def groups(self) -> list[tuple[UUID, ...]]:
-        return [one.incident_ids for one in components(self.held)]
+        return [one.incident_ids for one in components(self.stored)]
 
 
 def test_the_component_is_named_by_its_smallest_id() -> None:
     said = Statements()
     said.same(C, B, 1)
     said.same(A, C, 2)
-    assert components(said.held) == (Component(A, (A, B, C), False),)
+    assert components(said.stored) == (Component(A, (A, B, C), False),)
 
 
 def test_ids_joined_to_nothing_stand_alone() -> None:
     said = Statements()
     said.apart(B, A, 1)
     assert said.groups() == [(A,), (B,)]
-    assert component_of(D, said.held) == Component(D, (D,), False)
+    assert component_of(D, said.stored) == Component(D, (D,), False)
 
 
 def test_the_latest_statement_about_a_pair_is_in_force_whichever_way_round() -> None:
@@ -77,7 +77,7 @@ def test_apart_yet_joined_through_a_third_is_a_conflict() -> None:
     said.same(A, B, 1)
     said.same(B, C, 2)
     said.apart(A, C, 3)
-    assert components(said.held) == (Component(A, (A, B, C), True),)
+    assert components(said.stored) == (Component(A, (A, B, C), True),)
 
 
 def test_a_statement_withdrawn_says_nothing() -> None:
@@ -103,13 +103,13 @@ def test_a_familys_statements_alone_decide_within_it(pairs: list[tuple[bool, str
     for number, (same, one, other) in enumerate(pairs):
         if one != other:
             (said.same if same else said.apart)(ids[one], ids[other], number)
-        elif said.held:
-            said.take_back(data.draw(st.integers(0, len(said.held) - 1)), ids[one], number)
-    family_of = families(said.held)
+        elif said.stored:
+            said.take_back(data.draw(st.integers(0, len(said.stored) - 1)), ids[one], number)
+    family_of = families(said.stored)
     found: list[Component] = []
     for family in set(family_of.values()):
-        found += components(one for one in said.held if family_of.get(one.entry.incident_id) == family)
-    assert sorted(found, key=lambda one: one.id) == list(components(said.held))
+        found += components(one for one in said.stored if family_of.get(one.entry.incident_id) == family)
+    assert sorted(found, key=lambda one: one.id) == list(components(said.stored))
 
 
 @given(st.randoms(use_true_random=False))
@@ -118,9 +118,9 @@ def test_components_do_not_depend_on_the_order_of_statements(random: object) -> 
     for number, (one, other) in enumerate([(A, B), (B, C), (C, D), (A, C), (B, D)]):
         said.same(one, other, number % 3)
         said.apart(one, other, number % 4)
-    expected = components(said.held)
-    random.shuffle(said.held)  # type: ignore[attr-defined]
-    assert components(said.held) == expected
+    expected = components(said.stored)
+    random.shuffle(said.stored)  # type: ignore[attr-defined]
+    assert components(said.stored) == expected
 
 
 # --- the incident of linked ids ------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ def test_an_undone_link_leaves_two() -> None:
     story = two_ids()
     story.same(ANOTHER, INCIDENT, 30)
     story.apart(ANOTHER, INCIDENT, 40)
-    alone = [one for one in story.held if one.entry.incident_id == ANOTHER]
+    alone = [one for one in story.stored if one.entry.incident_id == ANOTHER]
     assert fold(alone).view.linked_ids == ()
     assert fold(alone).id == ANOTHER
 

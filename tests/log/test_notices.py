@@ -10,7 +10,7 @@ from support.bodies import PLAUSIBLE, entry_id, plausible, replacement
 
 from triage import codes
 from triage.log import decode, notices
-from triage.log.entries import KINDS, AnyEntry, Held
+from triage.log.entries import KINDS, AnyEntry, StoredEntry
 from triage.log.flags import Terms
 from triage.log.notices import NOTICES
 from triage.people.notes import likely_identifiers
@@ -33,8 +33,8 @@ def told(body: dict[str, Any], *others: dict[str, Any], **known: Any) -> set[tup
     return {(one.code, one.field) for one in found}
 
 
-def held(body: dict[str, Any], number: int) -> Held:
-    return Held(
+def held(body: dict[str, Any], number: int) -> StoredEntry:
+    return StoredEntry(
         seq=number,
         id=entry_id(100 + number),
         entry=entry(body),

@@ -32,10 +32,10 @@ from support.story import (
 from support.strategies import HIDDEN_FROM_BLIND, KINDS, MINUTES, content, stories
 
 from triage.log.effective import kind
-from triage.log.entries import Held, Nurse, Officer
+from triage.log.entries import Nurse, Officer, StoredEntry
 from triage.log.incident import fold
-from triage.log.redaction import BLIND, redact, see, sight, view, visible_entries
-from triage.log.view import FULL, Audience, DiversionView, View
+from triage.log.redaction import BLIND, audience_incident, redact, redactor_for, view_for, visible_entries
+from triage.log.view import FULL, Audience, DiversionView, IncidentView
 
 POLICE = (AS_OFFICER, AS_SERGEANT)
 HEALTH = (AS_NURSE, AS_PARAMEDIC, AS_CLINICAL_LEAD)
@@ -44,15 +44,15 @@ LATER = minute(3 * DAY)
 JUDGED: dict[str, Any] = {"assessment": "face_to_face", "s136_justified": "yes", "told_intent": False, "blind": True}
 
 
-def seen(story: Story, audience: Audience) -> View:
-    found = view(story.held, (), audience, LATER)
+def seen(story: Story, audience: Audience) -> IncidentView:
+    found = view_for(story.stored, (), audience, LATER)
     assert found is not None
     return found
 
 
-def entry(story: Story, held: Held, audience: Audience) -> Any:
+def entry(story: Story, held: StoredEntry, audience: Audience) -> Any:
     """What the audience reads of this entry; None where it does not see it."""
-    return next((one.entry for one in visible_entries(story.held, audience) if one.id == held.id), None)
+    return next((one.entry for one in visible_entries(story.stored, audience) if one.id == held.id), None)
 
 
 def graded(story: Story, audience: Audience) -> DiversionView:
@@ -109,7 +109,7 @@ def test_police_see_no_clinical_field(audience: Audience) -> None:
     served = msgspec.json.decode(msgspec.json.encode(seen(story, audience)))
     assert (served["presenting"], served["disability"]) == (["acute_distress"], "autism")
     assert not {"physical_need", "conveyed", "known_to_services", "crisis_plan", "safety_plan"} & served.keys()
-    nurse, paramedic = entry(story, story.held[2], audience), entry(story, story.held[3], audience)
+    nurse, paramedic = entry(story, story.stored[2], audience), entry(story, story.stored[3], audience)
     recorded = {name for name in nurse.__struct_fields__ if getattr(nurse, name) is not None}
     assert recorded == {"incident_id", "captured_at", "codes_version", "advice"}
     recorded = {name for name in paramedic.__struct_fields__ if getattr(paramedic, name) is not None}
@@ -119,7 +119,7 @@ def test_police_see_no_clinical_field(audience: Audience) -> None:
 @pytest.mark.parametrize("audience", POLICE)
 def test_police_see_their_own_fields(audience: Audience) -> None:
     story = evening()
-    assert entry(story, story.held[1], audience) == story.held[1].entry
+    assert entry(story, story.stored[1], audience) == story.stored[1].entry
     view = seen(story, audience)
     assert view.offence == "alleged_serious"
     assert view.intents is not UNSET
@@ -131,10 +131,10 @@ def test_health_see_clinical_fields_and_no_police_ones(audience: Audience) -> No
     story = evening()
     view = seen(story, audience)
     assert (view.presenting, view.physical_need, view.crisis_plan) == (("psychosis_like",), "none", "seen")
-    officer = entry(story, story.held[1], audience)
+    officer = entry(story, story.stored[1], audience)
     assert (officer.note, officer.referrals, officer.domestic_abuse, officer.arrest_necessity) == (None,) * 4
     assert officer.presenting == ["acute_distress"]
-    assert entry(story, story.held[2], audience).note == "*"
+    assert entry(story, story.stored[2], audience).note == "*"
 
 
 @pytest.mark.parametrize("audience", [AS_NURSE, AS_CLINICAL_LEAD])
@@ -144,7 +144,7 @@ def test_after_the_judgement_health_see_the_intent_and_offence_yes_or_no(audienc
     assert view.intents is not UNSET
     assert [one.power for one in view.intents] == ["s136", "s136"]
     assert view.offence == "alleged"
-    officer, intent = entry(story, story.held[1], audience), entry(story, story.held[0], audience)
+    officer, intent = entry(story, story.stored[1], audience), entry(story, story.stored[0], audience)
     assert (officer.offence, officer.consulted.role, officer.intent.evidence) == ("alleged", "nurse", None)
     assert (intent.intent.power, intent.intent.evidence, intent.intent.referrer) == ("s136", None, None)
 
@@ -337,30 +337,36 @@ def test_after_a_death_only_the_leads_reach_the_incident() -> None:
     died = story.follow_up("died", 300)
     for audience in AUDIENCES:
         reached = audience.level == "lead"
-        assert (view(story.held, (), audience, LATER) is not None) is reached
-        assert bool(visible_entries(story.held, audience)) is reached
+        assert (view_for(story.stored, (), audience, LATER) is not None) is reached
+        assert bool(visible_entries(story.stored, audience)) is reached
     story.withdraw(died, 310)
-    assert all(view(story.held, (), audience, LATER) for audience in AUDIENCES)
+    assert all(view_for(story.stored, (), audience, LATER) for audience in AUDIENCES)
 
 
 def test_a_death_in_training_closes_nothing_else_its_being_open_would_tell_of_a_real_intent() -> None:
     story = Story()
     story.tell("follow_up", 300, event="died", at=300, test=True)
     for _ in range(2):
-        assert all(view(story.held, (), audience, LATER) for audience in AUDIENCES)
+        assert all(view_for(story.stored, (), audience, LATER) for audience in AUDIENCES)
         story.intent(4)
 
 
 def test_the_service_itself_sees_all() -> None:
     story = evening()
-    assert redact(story.held, FULL) == story.held
-    assert view(story.held, (), FULL, LATER) == story.view()
+    assert redact(story.stored, FULL) == story.stored
+    assert view_for(story.stored, (), FULL, LATER) == story.view()
 
 
 def test_what_nobody_may_see_is_no_view() -> None:
     story = Story()
     story.intent(4)
-    assert [view(story.held, (), audience, LATER) is None for audience in AUDIENCES] == [False, False, True, True, True]
+    assert [view_for(story.stored, (), audience, LATER) is None for audience in AUDIENCES] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
 
 
 # --- changes of what is hidden ------------------------------------------------------------------------------------
@@ -368,7 +374,7 @@ def test_what_nobody_may_see_is_no_view() -> None:
 
 def test_an_amendment_that_changes_nothing_visible_is_not_seen() -> None:
     story = evening()
-    judged = story.held[2]
+    judged = story.stored[2]
     content = {
         name: getattr(judged.entry, name)
         for name in ("presenting", "disability", "crisis_plan", "advice", "note", *JUDGED)
@@ -378,7 +384,7 @@ def test_an_amendment_that_changes_nothing_visible_is_not_seen() -> None:
     before = seen(story, AS_OFFICER)
     assert entry(story, amended, AS_OFFICER) is None
     assert entry(story, amended, AS_NURSE) is not None
-    story.held.pop()
+    story.stored.pop()
     assert seen(story, AS_OFFICER) == before
 
 
@@ -412,9 +418,9 @@ def test_a_nurse_is_blind_until_her_own_judgement() -> None:
     other = Audience("health", "field", OTHER_NURSE)
     assert seen(story, other).intents is UNSET
     assert seen(story, other).offence is UNSET
-    assert entry(story, story.held[0], other) is None
+    assert entry(story, story.stored[0], other) is None
     story.nurse(70, by=OTHER_NURSE, s136_justified="cannot_say")
-    assert entry(story, story.held[0], other) is not None
+    assert entry(story, story.stored[0], other) is not None
 
 
 def test_a_judgement_counts_in_an_amendment_and_after_it_was_withdrawn() -> None:
@@ -455,9 +461,9 @@ def test_a_paramedic_never_judges() -> None:
 def test_grades_turn_only_for_leads() -> None:
     story = evening()
     for audience, turns in ((AS_OFFICER, ()), (AS_SERGEANT, (minute(65 + DAY),)), (BLIND, ())):
-        found = see(story.held, (), audience)
+        found = audience_incident(story.stored, (), audience)
         assert found is not None
-        assert found.turns == turns
+        assert found.changes_at == turns
 
 
 # --- properties ----------------------------------------------------------------------------------------------------
@@ -475,22 +481,22 @@ def twins(draw: st.DrawFn) -> tuple[Story, Story]:
     """
     kinds = tuple(name for name in KINDS if name != "intent")
     story = draw(stories(kinds, diverted=False))
-    story.held = [one for one in story.held if kind(one.entry) != "withdrawal" or _of_content(one, story)]
-    for number, one in enumerate(story.held):
-        story.held[number] = msgspec.structs.replace(one, seq=one.seq * SPARSE)
+    story.stored = [one for one in story.stored if kind(one.entry) != "withdrawal" or _of_content(one, story)]
+    for number, one in enumerate(story.stored):
+        story.stored[number] = msgspec.structs.replace(one, seq=one.seq * SPARSE)
     twin = Story()
-    twin.held = [_with_other_secrets(draw, one) for one in story.held]
+    twin.stored = [_with_other_secrets(draw, one) for one in story.stored]
     for _ in range(draw(st.integers(0, 4))):
         _slip_in(draw, twin)
     return story, twin
 
 
-def _of_content(withdrawal: Held, story: Story) -> bool:
+def _of_content(withdrawal: StoredEntry, story: Story) -> bool:
     named = getattr(withdrawal.entry, "withdraws", None)
-    return any(one.id == named and kind(one.entry) in KINDS for one in story.held)
+    return any(one.id == named and kind(one.entry) in KINDS for one in story.stored)
 
 
-def _with_other_secrets(draw: st.DrawFn, one: Held) -> Held:
+def _with_other_secrets(draw: st.DrawFn, one: StoredEntry) -> StoredEntry:
     entry = one.entry
     if isinstance(entry, Officer):
         return msgspec.structs.replace(one, entry=_secrets(draw, entry))
@@ -508,8 +514,8 @@ def _secrets(draw: st.DrawFn, contact: Any) -> Any:
 def _slip_in(draw: st.DrawFn, twin: Story) -> None:
     """An intent, a change of one, a withdrawal of what is not held, or an amendment of secrets only."""
     teller = Story()
-    intents = [one for one in twin.held if kind(one.entry) == "intent"]
-    amendable = [one for one in twin.held if isinstance(one.entry, Officer) and not _amended(one, twin)]
+    intents = [one for one in twin.stored if kind(one.entry) == "intent"]
+    amendable = [one for one in twin.stored if isinstance(one.entry, Officer) and not _amended(one, twin)]
     choice = draw(st.integers(0, 4))
     captured, by = draw(MINUTES), draw(st.sampled_from((OFFICER, SERGEANT, COLLEAGUE)))
     if choice == 1 and intents:
@@ -522,20 +528,20 @@ def _slip_in(draw: st.DrawFn, twin: Story) -> None:
         told = _amendment_of_secrets(draw, teller, target, captured)
     else:
         told = teller.intent(captured, by=by, **draw(content("intent"))["intent"])
-    seq = draw(st.integers(1, (max(one.seq for one in twin.held) // SPARSE + 1) * SPARSE - 1).filter(_free(twin)))
-    twin.held.append(msgspec.structs.replace(told, seq=seq, id=UUID(int=NO_ONES.int + seq)))
+    seq = draw(st.integers(1, (max(one.seq for one in twin.stored) // SPARSE + 1) * SPARSE - 1).filter(_free(twin)))
+    twin.stored.append(msgspec.structs.replace(told, seq=seq, id=UUID(int=NO_ONES.int + seq)))
 
 
 def _free(twin: Story) -> Any:
-    taken = {one.seq for one in twin.held}
+    taken = {one.seq for one in twin.stored}
     return lambda seq: seq not in taken and seq % SPARSE
 
 
-def _amended(contact: Held, twin: Story) -> bool:
-    return any(getattr(one.entry, "amends", None) == contact.id for one in twin.held)
+def _amended(contact: StoredEntry, twin: Story) -> bool:
+    return any(getattr(one.entry, "amends", None) == contact.id for one in twin.stored)
 
 
-def _amendment_of_secrets(draw: st.DrawFn, teller: Story, target: Held, captured: float) -> Held:
+def _amendment_of_secrets(draw: st.DrawFn, teller: Story, target: StoredEntry, captured: float) -> StoredEntry:
     changed = _secrets(draw, target.entry)
     fields = {
         name: value for name in KINDS["officer"] if (value := msgspec.to_builtins(getattr(changed, name))) is not None
@@ -548,23 +554,23 @@ def test_nothing_that_reaches_the_blind_depends_on_an_intent(
     logs: tuple[Story, Story], audience: Audience, when: int
 ) -> None:
     story, twin = logs
-    assume(sight(story.held, audience).blind)
+    assume(redactor_for(story.stored, audience).blind)
     assert told_to(story, audience, when) == told_to(twin, audience, when)
 
 
 def told_to(story: Story, audience: Audience, when: int) -> tuple[object, ...]:
     """All that reaches an audience: the bytes of the view, of the entries, and when the view turns."""
-    found = see(story.held, (), audience)
-    entries = msgspec.json.encode([(one.seq, one.id, one.entry) for one in visible_entries(story.held, audience)])
+    found = audience_incident(story.stored, (), audience)
+    entries = msgspec.json.encode([(one.seq, one.id, one.entry) for one in visible_entries(story.stored, audience)])
     if found is None:
         return None, entries
-    return msgspec.json.encode(found.at(minute(when))), entries, found.turns
+    return msgspec.json.encode(found.at(minute(when))), entries, found.changes_at
 
 
 @given(stories(), st.sampled_from(AUDIENCES), MINUTES)
 def test_a_view_is_what_the_visible_entries_add_up_to(story: Story, audience: Audience, when: int) -> None:
-    shown = view(story.held, (), audience, minute(when))
-    visible = redact(story.held, audience)
+    shown = view_for(story.stored, (), audience, minute(when))
+    visible = redact(story.stored, audience)
     if shown is None or audience.level == "lead":
         return
     assert msgspec.json.encode(shown) == served(fold(visible), minute(when), audience)
@@ -576,17 +582,17 @@ def test_nothing_that_police_see_but_a_grade_depends_on_a_nurses_words(
 ) -> None:
     twin = Story()
     other = {"s136_justified": "no", "crisis_plan": "seen", "note": "*", "assessment": "phone"}
-    twin.held = [
+    twin.stored = [
         msgspec.structs.replace(one, entry=msgspec.structs.replace(one.entry, **other))
         if isinstance(one.entry, Nurse)
         else one
-        for one in story.held
+        for one in story.stored
     ]
     when = minute(data.draw(MINUTES))
-    views = [view(one.held, (), audience, when) for one in (story, twin)]
+    views = [view_for(one.stored, (), audience, when) for one in (story, twin)]
     shown = [one and msgspec.structs.replace(one, diversion=UNSET) for one in views]
     assert shown[0] == shown[1]
     entries = [
-        msgspec.json.encode([held.entry for held in visible_entries(one.held, audience)]) for one in (story, twin)
+        msgspec.json.encode([held.entry for held in visible_entries(one.stored, audience)]) for one in (story, twin)
     ]
     assert entries[0] == entries[1]

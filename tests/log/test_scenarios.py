@@ -21,10 +21,10 @@ from support.story import (
     served,
 )
 
-from triage.log.entries import Held
+from triage.log.entries import StoredEntry
 from triage.log.incident import fold, person_events
 from triage.log.links import components
-from triage.log.redaction import view, visible_entries
+from triage.log.redaction import view_for, visible_entries
 from triage.log.view import DetentionView
 
 SOMEBODY = UUID(int=901)
@@ -38,7 +38,7 @@ def detention(story: Story) -> DetentionView:
 
 def shown_at_once(story: Story) -> tuple[str, ...]:
     """The flags that the sergeant sees a minute after the last entry."""
-    found = view(story.held, (), AS_SERGEANT, story.held[-1].received_at + timedelta(minutes=1))
+    found = view_for(story.stored, (), AS_SERGEANT, story.stored[-1].received_at + timedelta(minutes=1))
     assert found is not None
     return found.flags
 
@@ -76,7 +76,7 @@ def test_s136_recorded_at_the_persons_own_home() -> None:
     assert story.s136() == (None, "used")
     story.amend(contact, 80, "officer", occurred_at=0, location_type="communal_area_of_homes")
     assert "power_location_conflict" not in shown_at_once(story)
-    assert visible_entries(story.held, AS_OFFICER)[1].entry == contact.entry
+    assert visible_entries(story.stored, AS_OFFICER)[1].entry == contact.entry
 
 
 def test_nine_entries_from_a_phone_that_was_offline_for_six_hours() -> None:
@@ -86,13 +86,13 @@ def test_nine_entries_from_a_phone_that_was_offline_for_six_hours() -> None:
     story.outcome("community_follow_up", 65, captured=66)
     for event in range(6):
         story.follow_up("seen_again", 70 + event)
-    story.held = [offline(one) for one in story.held]
+    story.stored = [offline(one) for one in story.stored]
     assert story.flags() == ("late",)
     assert story.s136() == ("B", None)
 
 
-def offline(one: Held) -> Held:
-    return Held(
+def offline(one: StoredEntry) -> StoredEntry:
+    return StoredEntry(
         seq=one.seq,
         id=one.id,
         entry=one.entry,
@@ -107,7 +107,7 @@ def offline(one: Held) -> Held:
 def test_one_entry_sent_three_times() -> None:
     story = Story()
     story.officer(60, occurred_at=0)
-    assert served(fold(story.held * 3), minute(61)) == served(story.incident(), minute(61))
+    assert served(fold(story.stored * 3), minute(61)) == served(story.incident(), minute(61))
 
 
 def test_nurse_and_officer_log_one_incident_under_two_ids() -> None:
@@ -115,11 +115,11 @@ def test_nurse_and_officer_log_one_incident_under_two_ids() -> None:
     story.officer(60, occurred_at=0, area="bedford", sex="female")
     story.nurse(61, incident_id=ANOTHER, occurred_at=3, area="bedford", sex="female")
     story.tell("same_incident", 300, by=SERGEANT, other_incident_id=ANOTHER, reason="same_log_and_person")
-    assert [one.incident_ids for one in components(story.held)] == [(INCIDENT, ANOTHER)]
+    assert [one.incident_ids for one in components(story.stored)] == [(INCIDENT, ANOTHER)]
     assert story.view().linked_ids == (INCIDENT, ANOTHER)
     assert len(story.view().contributions) == 3
     story.tell("not_same_incident", 400, by=SERGEANT, other_incident_id=ANOTHER, reason="linked_in_error")
-    assert [one.incident_ids for one in components(story.held)] == [(INCIDENT,), (ANOTHER,)]
+    assert [one.incident_ids for one in components(story.stored)] == [(INCIDENT,), (ANOTHER,)]
 
 
 def test_three_professions_disagree_on_the_disposal() -> None:
@@ -132,7 +132,7 @@ def test_three_professions_disagree_on_the_disposal() -> None:
     assert outcome is not None
     assert (outcome.disposal, outcome.by) == ("ed_voluntary", "paramedic")
     assert "conflict:disposal" in shown_at_once(story)
-    assert len(visible_entries(story.held, AS_OFFICER)) == 4
+    assert len(visible_entries(story.stored, AS_OFFICER)) == 4
 
 
 def test_two_people_at_one_address() -> None:
@@ -237,7 +237,7 @@ def test_the_wrong_person_linked() -> None:
     story.intent(4)
     story.officer(60, arrived_at=2, **STREET)
     story.outcome("community_follow_up")
-    linked = fold(story.held, person_events(later.incident()))
+    linked = fold(story.stored, person_events(later.incident()))
     assert linked.diversion.s136.grade == "R"
     later.tell("person_unlink", 400, person_id=SOMEBODY, reason="wrong_person")
     assert later.incident().people == ()
@@ -248,9 +248,9 @@ def test_an_officer_who_changed_role_keeps_the_role_she_had() -> None:
     story = Story()
     contact = story.officer(60, area="bedford")
     story.amend(contact, 70, "officer", by=SERGEANT, area="luton_west")
-    was_officer = story.held.pop()
-    story.held.append(
-        Held(
+    was_officer = story.stored.pop()
+    story.stored.append(
+        StoredEntry(
             seq=was_officer.seq,
             id=was_officer.id,
             entry=was_officer.entry,
@@ -287,17 +287,17 @@ def test_the_nights_on_which_the_clocks_change(night: str) -> None:
 def test_a_nurse_learns_of_the_intent_only_after_her_own_judgement() -> None:
     story = Story()
     story.intent(4)
-    assert view(story.held, (), AS_NURSE, minute(5)) is None
+    assert view_for(story.stored, (), AS_NURSE, minute(5)) is None
     story.officer(6, occurred_at=0, arrived_at=2, consulted={"role": "nurse", "at": 5}, **STREET)
-    before = view(story.held, (), AS_NURSE, minute(7))
+    before = view_for(story.stored, (), AS_NURSE, minute(7))
     assert before is not None
     assert (before.revision, before.intents) == (1, UNSET)
     story.nurse(30, assessment="phone", s136_justified="yes", told_intent=False, blind=True)
     story.outcome("community_follow_up", 40, captured=41)
-    after = view(story.held, (), AS_NURSE, minute(50))
+    after = view_for(story.stored, (), AS_NURSE, minute(50))
     assert after is not None
     assert after.revision == 4
-    lead = view(story.held, (), AS_CLINICAL_LEAD, minute(40 + DAY))
+    lead = view_for(story.stored, (), AS_CLINICAL_LEAD, minute(40 + DAY))
     assert lead is not None
     assert lead.diversion is not UNSET
     assert lead.diversion.s136.grade == "A"

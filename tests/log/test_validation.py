@@ -14,16 +14,16 @@ from support.bodies import KIND_TYPES, OTHER, PLAUSIBLE, drop, entry_id, fields_
 
 from triage import problems
 from triage.log import body_errors, decode, entries
-from triage.log.decode import Faults
+from triage.log.body_errors import InvalidBody
 from triage.log.entries import KINDS
 
 OWN = entry_id(1)
 TIMES = (inspect.DateTimeType, inspect.DateType)
 
 
-def refused(body: dict[str, Any] | bytes | str) -> Faults:
+def refused(body: dict[str, Any] | bytes | str) -> InvalidBody:
     raw = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
-    with pytest.raises(Faults) as caught:
+    with pytest.raises(InvalidBody) as caught:
         decode.decode(raw, OWN)
     assert caught.value.problem.status == caught.value.status
     assert caught.value.problem.code == {400: "malformed", 422: "invalid"}[caught.value.status]
@@ -306,7 +306,7 @@ def test_ids_that_do_not_agree_are_refused() -> None:
 def test_an_entry_cannot_name_itself(kind: str, field: str) -> None:
     body = plausible(kind) | {field: str(OWN)}
     assert found(body) == (422, {(field, "refers_to_itself")})
-    with pytest.raises(Faults) as caught:
+    with pytest.raises(InvalidBody) as caught:
         decode.decode_item(json.dumps(body | {"id": str(OWN)}).encode())
     assert [error.field for error in caught.value.errors] == [field]
 
@@ -383,7 +383,7 @@ def test_no_message_repeats_a_value(kind: str) -> None:
             body = put(full(kind), path, value)
             try:
                 decode.decode(json.dumps(body).encode(), OWN)
-            except Faults as refusal:
+            except InvalidBody as refusal:
                 assert secret not in msgspec.json.encode(refusal.problem).decode()
                 assert secret not in str(refusal)
                 assert refusal.__cause__ is None
@@ -431,7 +431,7 @@ def test_lines_and_tabs_are_no_control_characters() -> None:
 
 def test_an_item_carries_its_id() -> None:
     for body in (plausible("outcome"), plausible("outcome", id=None)):
-        with pytest.raises(Faults) as caught:
+        with pytest.raises(InvalidBody) as caught:
             decode.decode_item(json.dumps(body).encode())
         assert caught.value.status == 400
         assert [(error.field, error.code) for error in caught.value.errors] == [("id", "missing")]
@@ -455,7 +455,7 @@ def test_any_body_is_held_to_the_same_rules() -> None:
     assert taken.sent_at == datetime.fromisoformat("2026-10-03T02:20:00Z")
     assert [bytes(item) for item in taken.entries] == [b'{"any": "thing"}', b"3"]
     wrong = {"cursor": "a\x00b", "sent_at": "2026-10-03T02:20:00", "entries": {}, "colour": 1}
-    with pytest.raises(Faults) as caught:
+    with pytest.raises(InvalidBody) as caught:
         decode.decode_as(Envelope, json.dumps(wrong).encode())
     assert caught.value.status == 400
     assert {(error.field, error.code) for error in caught.value.errors} == {
@@ -464,7 +464,7 @@ def test_any_body_is_held_to_the_same_rules() -> None:
         ("entries", "wrong_type"),
         ("colour", "unknown_field"),
     }
-    with pytest.raises(Faults) as missing:
+    with pytest.raises(InvalidBody) as missing:
         decode.decode_as(Envelope, b'{"cursor": null, "entries": [], "entries": []}')
     assert {(error.field, error.code) for error in missing.value.errors} == {
         ("sent_at", "missing"),
@@ -487,29 +487,29 @@ _json = st.recursive(
 )
 
 
-def either(body: bytes) -> entries.AnyEntry | Faults:
+def either(body: bytes) -> entries.AnyEntry | InvalidBody:
     try:
         return decode.decode(body, OWN)
-    except Faults as refusal:
+    except InvalidBody as refusal:
         return refusal
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_cause_anything_but_a_refusal(body: bytes) -> None:
-    assert isinstance(either(body), Faults)
+    assert isinstance(either(body), InvalidBody)
 
 
 @given(st.sampled_from(KINDS), st.data())
 def test_any_value_anywhere_is_taken_or_refused_by_both_ways_alike(kind: str, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from([path for path, _, _ in fields_of(kind)]))
     body = json.dumps(put(full(kind), path, data.draw(_json))).encode()
-    walked = body_errors.FaultList()
+    walked = body_errors.BodyErrors()
     body_errors.walk_body(inspect.type_info(entries.AnyEntry), body, walked)
     taken = either(body)
     if walked.errors:
-        assert isinstance(taken, Faults)
+        assert isinstance(taken, InvalidBody)
         assert {error.field for error in walked.errors} <= {error.field for error in taken.errors}
-    elif isinstance(taken, Faults):
+    elif isinstance(taken, InvalidBody):
         assert {error.code for error in taken.errors} <= {"id_mismatch", "refers_to_itself"}
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from triage.people import identifiers
 from triage.people.encryption import load_or_create_root
-from triage.people.identifiers import BlindIndex, Identifier, Identity, Kind
+from triage.people.identifiers import BlindIndex, Identifier, IdentifierKind, Identity
 from triage.problems import Refused
 
 TODAY = date(2026, 11, 23)
@@ -27,7 +27,7 @@ def faults(identity: Identity) -> list[tuple[str, str]]:
     return [(error.field, error.code) for error in refused.value.problem.errors]
 
 
-def kinds(identity: Identity) -> list[Kind]:
+def kinds(identity: Identity) -> list[IdentifierKind]:
     return [identifier.kind for identifier in identifiers.normalise(identity, TODAY)]
 
 
@@ -72,7 +72,9 @@ def test_what_is_no_number_is_refused(number: str) -> None:
     "typed", ["9991234519", "999 123 4519", " 999-123-4519 ", "999.123.4519", "９９９１２３４５１９"]
 )
 def test_a_number_is_the_same_however_grouped(typed: str) -> None:
-    assert identifiers.normalise(Identity(nhs_number=typed), TODAY) == [Identifier(Kind.NHS_NUMBER, "9991234519")]
+    assert identifiers.normalise(Identity(nhs_number=typed), TODAY) == [
+        Identifier(IdentifierKind.NHS_NUMBER, "9991234519")
+    ]
 
 
 # --- police references
@@ -85,7 +87,9 @@ def test_what_is_no_reference_is_refused(reference: str) -> None:
 
 @pytest.mark.parametrize("typed", ["BP/12-3456x", "bp 12 3456X", "BP123456X"])
 def test_a_reference_is_the_same_however_written(typed: str) -> None:
-    assert identifiers.normalise(Identity(police_ref=typed), TODAY) == [Identifier(Kind.POLICE_REF, "BP123456X")]
+    assert identifiers.normalise(Identity(police_ref=typed), TODAY) == [
+        Identifier(IdentifierKind.POLICE_REF, "BP123456X")
+    ]
 
 
 # --- never an NHS number with a police reference
@@ -96,9 +100,11 @@ def test_a_person_never_holds_both() -> None:
 
 
 def test_what_may_be_joined() -> None:
-    assert not identifiers.joinable([Kind.NHS_NUMBER, Kind.NAME_AND_BIRTH, Kind.POLICE_REF])
-    assert identifiers.joinable([Kind.NHS_NUMBER, Kind.NAME_AND_BIRTH])
-    assert identifiers.joinable([Kind.POLICE_REF, Kind.NAME_AND_BIRTH])
+    assert not identifiers.joinable(
+        [IdentifierKind.NHS_NUMBER, IdentifierKind.NAME_AND_BIRTH, IdentifierKind.POLICE_REF]
+    )
+    assert identifiers.joinable([IdentifierKind.NHS_NUMBER, IdentifierKind.NAME_AND_BIRTH])
+    assert identifiers.joinable([IdentifierKind.POLICE_REF, IdentifierKind.NAME_AND_BIRTH])
 
 
 # --- names and birth dates
@@ -174,9 +180,9 @@ def test_part_of_name_and_birth_matches_nobody(identity: Identity) -> None:
 
 
 def test_a_name_beside_a_number_counts_only_with_the_birth_date() -> None:
-    assert kinds(Identity(nhs_number=NHS, family_name="Sample", given_name="Ada")) == [Kind.NHS_NUMBER]
+    assert kinds(Identity(nhs_number=NHS, family_name="Sample", given_name="Ada")) == [IdentifierKind.NHS_NUMBER]
     whole = Identity(nhs_number=NHS, family_name="Sample", given_name="Ada", born=date(1990, 2, 3))
-    assert kinds(whole) == [Kind.NHS_NUMBER, Kind.NAME_AND_BIRTH]
+    assert kinds(whole) == [IdentifierKind.NHS_NUMBER, IdentifierKind.NAME_AND_BIRTH]
 
 
 def test_parts_cannot_be_shifted_between_family_and_given_name() -> None:
@@ -207,16 +213,16 @@ def index(tmp_path: Path) -> BlindIndex:
 
 
 def test_the_same_value_of_two_kinds_has_two_digests() -> None:
-    assert len({identifiers.blind_index(bytes(32), kind, "123456") for kind in Kind}) == len(Kind)
+    assert len({identifiers.blind_index(bytes(32), kind, "123456") for kind in IdentifierKind}) == len(IdentifierKind)
 
 
 def test_each_kind_has_a_key_of_its_own(index: BlindIndex) -> None:
-    assert set(index.keys) == set(Kind) and len(set(index.keys.values())) == len(Kind)
+    assert set(index.keys) == set(IdentifierKind) and len(set(index.keys.values())) == len(IdentifierKind)
 
 
 def test_another_team_and_another_installation_have_other_digests(index: BlindIndex, tmp_path: Path) -> None:
     elsewhere = BlindIndex.of(load_or_create_root(tmp_path / "elsewhere.json"))
-    number = Identifier(Kind.NHS_NUMBER, "9991234519")
+    number = Identifier(IdentifierKind.NHS_NUMBER, "9991234519")
     digests = {index.digest(TEAM, number), index.digest(OTHER_TEAM, number), elsewhere.digest(TEAM, number)}
     assert len(digests) == 3
 
@@ -234,7 +240,8 @@ def test_the_same_person_is_found_again(index: BlindIndex) -> None:
 def test_nothing_of_a_person_shows_when_printed(index: BlindIndex) -> None:
     identity = Identity(nhs_number=NHS, family_name="Sample", given_name="Ada", born=date(1990, 2, 3))
     assert repr(identity) == "Identity(…)"
-    assert repr(identifiers.normalise(identity, TODAY)[0]) == "Identifier(kind=<Kind.NHS_NUMBER: 'nhs_number'>)"
+    normalised = identifiers.normalise(identity, TODAY)[0]
+    assert repr(normalised) == "Identifier(kind=<IdentifierKind.NHS_NUMBER: 'nhs_number'>)"
     assert all(str(key) not in repr(index) for key in index.keys.values())
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triage.people import encryption
-from triage.people.encryption import KeyUnknown, Purpose, RootFault, Unreadable
+from triage.people.encryption import KeyUnknown, Purpose, RootFault, Undecryptable
 
 REF = UUID("0193a000-0000-7000-8000-0000000000f1")
 KEY = bytes(range(32))
@@ -27,35 +27,35 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("at", [0, 1, 12, 13, -1], ids=["format", "nonce", "nonce end", "text", "tag"])
 def test_altered_bytes_do_not_open(at: int) -> None:
-    sealed = bytearray(encryption.seal(KEY, b"calm after talking", b"note"))
+    sealed = bytearray(encryption.encrypt(KEY, b"calm after talking", b"note"))
     sealed[at] ^= 1
-    with pytest.raises(Unreadable):
-        encryption.open_sealed(KEY, bytes(sealed), b"note")
+    with pytest.raises(Undecryptable):
+        encryption.decrypt(KEY, bytes(sealed), b"note")
 
 
 def test_bytes_moved_to_another_place_do_not_open() -> None:
-    with pytest.raises(Unreadable):
-        encryption.open_sealed(KEY, encryption.seal(KEY, b"calm", b"note 1"), b"note 2")
+    with pytest.raises(Undecryptable):
+        encryption.decrypt(KEY, encryption.encrypt(KEY, b"calm", b"note 1"), b"note 2")
 
 
 def test_another_key_does_not_open() -> None:
-    with pytest.raises(Unreadable):
-        encryption.open_sealed(bytes(32), encryption.seal(KEY, b"calm", b""), b"")
+    with pytest.raises(Undecryptable):
+        encryption.decrypt(bytes(32), encryption.encrypt(KEY, b"calm", b""), b"")
 
 
 @given(st.binary(max_size=40))
 def test_rubbish_is_unreadable_and_nothing_worse(rubbish: bytes) -> None:
-    with pytest.raises(Unreadable):
-        encryption.open_sealed(KEY, rubbish, b"")
+    with pytest.raises(Undecryptable):
+        encryption.decrypt(KEY, rubbish, b"")
 
 
 @given(st.binary(max_size=2000), st.binary(max_size=40))
 def test_what_was_sealed_opens(text: bytes, aad: bytes) -> None:
-    assert encryption.open_sealed(KEY, encryption.seal(KEY, text, aad), aad) == text
+    assert encryption.decrypt(KEY, encryption.encrypt(KEY, text, aad), aad) == text
 
 
 def test_the_same_text_never_looks_the_same() -> None:
-    assert len({encryption.seal(KEY, b"calm", b"") for _ in range(50)}) == 50
+    assert len({encryption.encrypt(KEY, b"calm", b"") for _ in range(50)}) == 50
 
 
 # --- data keys
@@ -63,13 +63,13 @@ def test_the_same_text_never_looks_the_same() -> None:
 
 def test_a_wrapped_key_moved_to_another_row_does_not_open(path: Path) -> None:
     root = encryption.load_or_create_root(path)
-    with pytest.raises(Unreadable):
+    with pytest.raises(Undecryptable):
         root.unwrap(root.wrap(KEY, REF), uuid4())
 
 
 def test_another_installation_cannot_unwrap(path: Path, tmp_path: Path) -> None:
     wrapped = encryption.load_or_create_root(path).wrap(KEY, REF)
-    with pytest.raises(Unreadable):
+    with pytest.raises(Undecryptable):
         encryption.load_or_create_root(tmp_path / "other.json").unwrap(wrapped, REF)
 
 
@@ -78,13 +78,13 @@ def test_the_key_encryption_key_id_cannot_be_exchanged(path: Path) -> None:
     root = encryption.add_wrapping_key(path)
     wrapped = bytearray(root.wrap(KEY, REF))
     wrapped[4] = 1
-    with pytest.raises(Unreadable):
+    with pytest.raises(Undecryptable):
         root.unwrap(bytes(wrapped), REF)
 
 
 @pytest.mark.parametrize("rubbish", [b"", b"\x01", b"\x01\x00\x00\x00\x01", b"\x02" + bytes(60)])
 def test_a_wrapped_key_that_is_none_is_unreadable(path: Path, rubbish: bytes) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(Undecryptable):
         encryption.load_or_create_root(path).unwrap(rubbish, REF)
 
 

@@ -8,20 +8,20 @@ from msgspec import structs
 
 from triage.demo import CAST, generate
 from triage.log import links
-from triage.log.append_decision import LINKS, Group, Read, regroup
-from triage.log.entries import Held
+from triage.log.append_decision import LINKS, IncidentAfter, Snapshot, incidents_after
+from triage.log.entries import StoredEntry
 from triage.store.log import rows
 from triage.times import operational_day
 
 SPACE = UUID(int=7)
 
 
-def groups() -> list[Group]:
+def groups() -> list[IncidentAfter]:
     """Every incident of a synthetic month, at every length it had on the way."""
     ends_at = datetime(2026, 11, 23, 12, tzinfo=UTC)
     members = {member.key: member for member in CAST.members}
     held = [
-        Held(
+        StoredEntry(
             seq=n,
             id=sent.entry.id or UUID(int=n),
             entry=sent.entry,
@@ -35,17 +35,17 @@ def groups() -> list[Group]:
     ]
     parts = links.components(one for one in held if isinstance(one.entry, LINKS))
     root_of = {i: part.id for part in parts for i in part.incident_ids}
-    so_far: dict[UUID, dict[UUID, Held]] = defaultdict(dict)
+    so_far: dict[UUID, dict[UUID, StoredEntry]] = defaultdict(dict)
     found = []
     for one in held:
         incident = so_far[root_of.get(one.entry.incident_id, one.entry.incident_id)]
         incident[one.id] = one
-        found += regroup(Read(seq=0, link=b"", now=ends_at, entries=dict(incident)), ())
+        found += incidents_after(Snapshot(seq=0, link=b"", now=ends_at, entries=dict(incident)), ())
     return found
 
 
-def columns(group: Group) -> rows.IncidentUpsert:
-    read = Read(seq=0, link=b"", now=datetime(2026, 11, 23, tzinfo=UTC))
+def columns(group: IncidentAfter) -> rows.IncidentUpsert:
+    read = Snapshot(seq=0, link=b"", now=datetime(2026, 11, 23, tzinfo=UTC))
     [row] = [row for row in rows._both(group, read, None) if row.blind]
     return row
 
@@ -53,10 +53,10 @@ def columns(group: Group) -> rows.IncidentUpsert:
 def test_the_outline_says_what_the_blind_fold_says_but_for_flags() -> None:
     compared = 0
     for group in groups():
-        if group.outline is not group.full or group.blind is None:
+        if group.blind_columns is not group.full or group.blind is None:
             continue
         short = columns(group)
-        group.outline = group.blind
+        group.blind_columns = group.blind
         assert structs.replace(columns(group), flags=()) == structs.replace(short, flags=())
         compared += 1
     assert compared > 300
@@ -64,5 +64,5 @@ def test_the_outline_says_what_the_blind_fold_says_but_for_flags() -> None:
 
 def test_the_outline_has_every_flag_of_the_blind_fold() -> None:
     for group in groups():
-        if group.outline is group.full and group.blind is not None:
+        if group.blind_columns is group.full and group.blind is not None:
             assert {*group.blind.view.flags, *group.blind.conflicts} <= {*group.full.view.flags, *group.full.conflicts}

@@ -29,7 +29,7 @@ from triage.exports.members import ReleaseMember
 from triage.exports.selection import Body
 from triage.jobs.release import ReleasedEdition, release_team
 from triage.log import entries as e
-from triage.log.append_decision import Item, Receipt
+from triage.log.append_decision import IncomingEntry, Receipt
 from triage.log.canonical import canonical
 from triage.store.access import staff
 from triage.store.access.sign_in import SQL as ACCESS
@@ -82,7 +82,7 @@ def entries_of(member: ReleaseMember) -> Iterator[e.AnyEntry]:
         yield e.PersonLink(**common("person"), person_id=member.person_id, reason="identified_later")
 
 
-def item(entry: e.AnyEntry, team_id: UUID, received_at: datetime) -> Item:
+def item(entry: e.AnyEntry, team_id: UUID, received_at: datetime) -> IncomingEntry:
     """An entry as the service takes it in."""
     medic = isinstance(entry, e.Paramedic)
     role = "paramedic" if medic else "officer"
@@ -98,7 +98,9 @@ def item(entry: e.AnyEntry, team_id: UUID, received_at: datetime) -> Item:
         stamp=1,
     )
     assert entry.id
-    return Item(id=entry.id, entry=entry, content=canonical(entry), actor=actor, skew_ms=None, received_at=received_at)
+    return IncomingEntry(
+        id=entry.id, entry=entry, content=canonical(entry), actor=actor, skew_ms=None, received_at=received_at
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class ExportTeam:
     def keys(self) -> Keys:
         return disclosure.derive(self.running.service.root)
 
-    async def append(self, items: Sequence[Item]) -> None:
+    async def append(self, items: Sequence[IncomingEntry]) -> None:
         """Into the log, in this order."""
         for appended in await self.running.service.log.append(self.team_id, items):
             assert isinstance(appended.result, Receipt), appended.result

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import msgspec
 
-from triage.log.entries import AnyEntry, Held
-from triage.log.incident import Incident, at, fold
-from triage.log.view import FULL, Audience, DiversionView, View
+from triage.log.entries import AnyEntry, StoredEntry
+from triage.log.incident import Incident, fold, view_at
+from triage.log.view import FULL, Audience, DiversionView, IncidentView
 
 TEN = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
 DAY = 24 * 60
@@ -53,7 +53,7 @@ class Story:
 
     def __init__(self, incident_id: UUID = INCIDENT, first_seq: int = 1) -> None:
         self.incident_id = incident_id
-        self.held: list[Held] = []
+        self.stored: list[StoredEntry] = []
         self._next = first_seq
 
     def tell(
@@ -68,7 +68,7 @@ class Story:
         test: bool = False,
         incident_id: UUID | None = None,
         **content: Any,
-    ) -> Held:
+    ) -> StoredEntry:
         """One entry of this kind, captured then, received when captured unless said otherwise."""
         number, self._next = self._next, self._next + 1
         body = {
@@ -81,7 +81,7 @@ class Story:
         }
         author = by or AUTHORS.get(kind, NURSE)
         profession, role = STAFF[author]
-        held = Held(
+        held = StoredEntry(
             seq=number,
             id=UUID(int=0x0193A0000000700080000000_00000000 + number),
             entry=msgspec.convert(body, AnyEntry),
@@ -92,50 +92,54 @@ class Story:
             skew_ms=skew_ms,
             blind=blind,
         )
-        self.held.append(held)
+        self.stored.append(held)
         return held
 
-    def officer(self, captured: float = 60, **content: Any) -> Held:
+    def officer(self, captured: float = 60, **content: Any) -> StoredEntry:
         return self.tell("officer", captured, **content)
 
-    def nurse(self, captured: float = 60, **content: Any) -> Held:
+    def nurse(self, captured: float = 60, **content: Any) -> StoredEntry:
         return self.tell("nurse", captured, **content)
 
-    def paramedic(self, captured: float = 60, **content: Any) -> Held:
+    def paramedic(self, captured: float = 60, **content: Any) -> StoredEntry:
         return self.tell("paramedic", captured, **content)
 
     def intent(
         self, captured: float = 4, *, by: UUID | None = None, received: float | None = None, **part: Any
-    ) -> Held:
+    ) -> StoredEntry:
         return self.tell("intent", captured, by=by, received=received, intent=S136 | part)
 
-    def outcome(self, disposal: str, decided_at: float | None = 65, captured: float = 72, **content: Any) -> Held:
+    def outcome(
+        self, disposal: str, decided_at: float | None = 65, captured: float = 72, **content: Any
+    ) -> StoredEntry:
         return self.tell("outcome", captured, disposal=disposal, decided_at=decided_at, **content)
 
-    def detention(self, event: str, when: float, captured: float | None = None, **content: Any) -> Held:
+    def detention(self, event: str, when: float, captured: float | None = None, **content: Any) -> StoredEntry:
         content.setdefault("power", "s136")
         return self.tell("detention", when if captured is None else captured, event=event, at=when, **content)
 
-    def follow_up(self, event: str, when: float, captured: float | None = None, **content: Any) -> Held:
+    def follow_up(self, event: str, when: float, captured: float | None = None, **content: Any) -> StoredEntry:
         return self.tell("follow_up", when if captured is None else captured, event=event, at=when, **content)
 
-    def amend(self, what: Held | UUID, captured: float, kind: str, *, by: UUID | None = None, **content: Any) -> Held:
-        name, author = (what.id, what.author) if isinstance(what, Held) else (what, NURSE)
+    def amend(
+        self, what: StoredEntry | UUID, captured: float, kind: str, *, by: UUID | None = None, **content: Any
+    ) -> StoredEntry:
+        name, author = (what.id, what.author) if isinstance(what, StoredEntry) else (what, NURSE)
         entry = {"kind": kind, **_instants(content)}
         return self.tell("amendment", captured, by=by or author, amends=name, reason="wrong_code", entry=entry)
 
-    def withdraw(self, what: Held | UUID, captured: float = 90, *, by: UUID | None = None) -> Held:
-        name, author = (what.id, what.author) if isinstance(what, Held) else (what, NURSE)
+    def withdraw(self, what: StoredEntry | UUID, captured: float = 90, *, by: UUID | None = None) -> StoredEntry:
+        name, author = (what.id, what.author) if isinstance(what, StoredEntry) else (what, NURSE)
         return self.tell("withdrawal", captured, by=by or author, withdraws=name, reason="entered_in_error")
 
     def incident(self, *others: Any) -> Incident:
-        return fold(self.held, others)
+        return fold(self.stored, others)
 
-    def view(self, now: float = 3 * DAY, audience: Audience = FULL) -> View:
-        return at(self.incident(), minute(now), audience)
+    def view(self, now: float = 3 * DAY, audience: Audience = FULL) -> IncidentView:
+        return view_at(self.incident(), minute(now), audience)
 
     def diversion(self, now: float = 3 * DAY, *others: Any) -> DiversionView:
-        found = at(self.incident(*others), minute(now), FULL).diversion
+        found = view_at(self.incident(*others), minute(now), FULL).diversion
         assert isinstance(found, DiversionView)
         return found
 
@@ -153,7 +157,7 @@ class Story:
 
 def served(incident: Incident, now: datetime, audience: Audience = FULL) -> bytes:
     """The bytes of a view."""
-    return msgspec.json.encode(at(incident, now, audience))
+    return msgspec.json.encode(view_at(incident, now, audience))
 
 
 _TIMES = {"occurred_at", "arrived_at", "left_at", "legal_status_at", "decided_at", "at", "formed_at", "log_time"} | {

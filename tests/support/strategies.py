@@ -145,7 +145,7 @@ def _divert(draw: st.DrawFn, story: Story) -> None:
 
 
 def _change(draw: st.DrawFn, story: Story) -> None:
-    target = draw(st.sampled_from(story.held))
+    target = draw(st.sampled_from(story.stored))
     name = draw(st.sampled_from((target.id, UUID(int=target.id.int + 1))))
     by = draw(st.just(target.author) | st.sampled_from(list(STAFF)))
     kind = str(target.entry.__struct_config__.tag)

@@ -12,7 +12,7 @@ import msgspec
 
 from triage.access.actors import Actor
 from triage.demo import CAST, Sent, StaffMember
-from triage.log.append_decision import Item, Receipt
+from triage.log.append_decision import IncomingEntry, Receipt
 from triage.log.canonical import canonical
 from triage.log.entries import AnyEntry
 from triage.people.encryption import load_or_create_root
@@ -63,7 +63,7 @@ class TeamLog:
         await self._append([_item(_entry.decode(msgspec.json.encode(written)), MEMBERS[who], at, 0)])
         return entry_id
 
-    async def _append(self, items: list[Item]) -> None:
+    async def _append(self, items: list[IncomingEntry]) -> None:
         for appended in await self.log.append(TEAM, items):
             assert isinstance(appended.result, Receipt), appended.result
 
@@ -103,7 +103,7 @@ def device_id(key: str) -> UUID:
     return uuid5(SPACE, f"device {key}")
 
 
-def _item(entry: AnyEntry, member: StaffMember, received_at: datetime, skew_ms: int) -> Item:
+def _item(entry: AnyEntry, member: StaffMember, received_at: datetime, skew_ms: int) -> IncomingEntry:
     actor = Actor(
         team_id=TEAM,
         role=member.role,
@@ -116,6 +116,6 @@ def _item(entry: AnyEntry, member: StaffMember, received_at: datetime, skew_ms: 
         stamp=1,
     )
     assert entry.id
-    return Item(
+    return IncomingEntry(
         id=entry.id, entry=entry, content=canonical(entry), actor=actor, skew_ms=skew_ms, received_at=received_at
     )

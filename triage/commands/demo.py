@@ -18,7 +18,7 @@ from triage.demo import CAST, Sent, StaffMember, generate
 from triage.demo.cast import people
 from triage.exports import keys as disclosure
 from triage.jobs.release import release_due
-from triage.log.append_decision import Item
+from triage.log.append_decision import IncomingEntry
 from triage.log.canonical import canonical
 from triage.log.entries import AnyEntry
 from triage.problems import Problem
@@ -198,11 +198,11 @@ def _actor(member: StaffMember, device: int) -> Actor:
     )
 
 
-def _item(sent: Sent, member: StaffMember) -> Item:
+def _item(sent: Sent, member: StaffMember) -> IncomingEntry:
     actor = _actor(member, sent.device)
     entry: AnyEntry = sent.entry
     assert entry.id
-    return Item(
+    return IncomingEntry(
         id=entry.id,
         entry=entry,
         content=canonical(entry),

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from triage.exports.members import ReleaseMember
 from triage.log import links, timeline
-from triage.log.entries import Held
+from triage.log.entries import StoredEntry
 from triage.log.incident import Incident, fold
 from triage.log.timeline import PersonEvent
 from triage.log.view import DetentionView
@@ -14,19 +14,21 @@ from triage.log.view import DetentionView
 MINUTE = timedelta(minutes=1)
 
 
-def group_by_incident(entries: Iterable[Held]) -> list[list[Held]]:
+def group_by_incident(entries: Iterable[StoredEntry]) -> list[list[StoredEntry]]:
     """The entries by incident, as the links among them join incident ids: links made later are not among them."""
     held = list(entries)
     name: dict[UUID, UUID] = {}
     for component in links.components(held):
         name.update(dict.fromkeys(component.incident_ids, component.id))
-    found: dict[UUID, list[Held]] = {}
+    found: dict[UUID, list[StoredEntry]] = {}
     for one in held:
         found.setdefault(name.get(one.entry.incident_id, one.entry.incident_id), []).append(one)
     return list(found.values())
 
 
-def release_member(entries: Sequence[Held], others: Sequence[PersonEvent], cut_off: datetime) -> ReleaseMember | None:
+def release_member(
+    entries: Sequence[StoredEntry], others: Sequence[PersonEvent], cut_off: datetime
+) -> ReleaseMember | None:
     """One incident as it stood at the cut-off. None: training, withdrawn, or not yet a contact, outcome or detention.
 
     `others` is what other incidents of the same person contribute to its grade.
@@ -37,7 +39,7 @@ def release_member(entries: Sequence[Held], others: Sequence[PersonEvent], cut_o
 
 def member_of(incident: Incident, cut_off: datetime) -> ReleaseMember:
     """The member of an incident that counts. Somebody linked to two people is the first of them by id."""
-    view, first = incident.view, timeline.first(incident.decided)
+    view, first = incident.view, timeline.first_disposal(incident.outcomes)
     return ReleaseMember(
         incident_id=incident.id,
         person_id=incident.people[0] if incident.people else None,
@@ -46,7 +48,7 @@ def member_of(incident: Incident, cut_off: datetime) -> ReleaseMember:
         age_band=view.age_band,
         sex=view.sex,
         ethnicity=view.ethnicity,
-        power=next((claim.part.power for claim in incident.claims if claim.state == "stands"), None),
+        power=next((claim.part.power for claim in incident.intents if claim.state == "stands"), None),
         disposal=first.disposal if first else None,
         place_of_safety=_place(view.detention),
         minutes_at_scene=_minutes(view.arrived_at, view.left_at),
@@ -72,7 +74,7 @@ def _place(detention: DetentionView | None) -> str | None:
 def _conveyance(incident: Incident) -> str | None:
     if isinstance(incident.view.conveyed, str):
         return incident.view.conveyed
-    return next((one.standing.entry.transport for one in incident.decided if one.standing.entry.transport), None)
+    return next((one.effective.entry.transport for one in incident.outcomes if one.effective.entry.transport), None)
 
 
 def _grade(incident: Incident, cut_off: datetime) -> str | None:

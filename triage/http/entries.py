@@ -19,12 +19,12 @@ from triage.http.messages import (
     in_problem,
     require_acceptable,
 )
-from triage.log.append_decision import Item, Receipt, Stale
+from triage.log.append_decision import IncomingEntry, Receipt, Stale
 from triage.log.canonical import canonical
 from triage.log.decode import decode
 from triage.log.entries import SEALED, AnyEntry, Intent, Nurse, Officer, Paramedic
 from triage.log.notices import Notice
-from triage.log.view import View
+from triage.log.view import IncidentView
 from triage.problems import FORBIDDEN, WRONG_PROFESSION, Problem, Refused
 from triage.service import Service
 from triage.store.log.append import Appended
@@ -46,7 +46,7 @@ class Stored(Struct, frozen=True, kw_only=True):
     received_at: datetime
     clock_skew_ms: int | None
     notices: tuple[Notice, ...]
-    incident: View | None
+    incident: IncidentView | None
 
 
 async def put_entry(asked: Asked) -> Answer:
@@ -69,7 +69,7 @@ async def put_entry(asked: Asked) -> Answer:
         actor = await asked.actor("entries.write")
         await service.quarantine.keep(actor, [Refusal(entry_id, body, refused.problem, skew_ms)])
         raise
-    item = Item(id=entry_id, entry=entry, content=canonical(entry), actor=actor, skew_ms=skew_ms)
+    item = IncomingEntry(id=entry_id, entry=entry, content=canonical(entry), actor=actor, skew_ms=skew_ms)
     [appended] = await service.log.append(actor.team_id, [item])
     if isinstance(appended.result, Stale):
         item.actor = actor = await asked.actor("entries.write")
@@ -98,7 +98,7 @@ async def receipt(service: Service, actor: Actor, appended: Appended, now: datet
         clock_skew_ms=result.clock_skew_ms,
         notices=result.notices,
         # encoded once for all that see the same
-        incident=cast(View, await service.incidents.after_append(actor, group, now)),
+        incident=cast(IncidentView, await service.incidents.after_append(actor, group, now)),
     )
     return Answer(201 if result.status == "stored" else 200, _encode(answer), headers=[NO_STORE])
 

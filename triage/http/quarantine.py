@@ -8,7 +8,7 @@ from triage.access.actors import Actor, Side
 from triage.http.asked import Asked
 from triage.http.entries import check_profession, receipt, refusal
 from triage.http.messages import Answer, an_id, in_json, require_acceptable
-from triage.log.append_decision import Item
+from triage.log.append_decision import IncomingEntry
 from triage.log.canonical import canonical
 from triage.log.decode import decode
 from triage.problems import ENTRY_CONFLICT, FORBIDDEN, Problem, Refused
@@ -55,7 +55,7 @@ async def release(asked: Asked) -> Answer:
     held = await service.quarantine.find(actor, an_id(asked.path("id"), "id"))
     entry = decode(held.sent, held.entry_id or held.id)
     check_profession(held.author, entry)
-    item = Item(
+    item = IncomingEntry(
         id=held.id if held.entry_id is None or held.problem.code == ENTRY_CONFLICT.code else held.entry_id,
         entry=entry,
         content=canonical(entry),

@@ -34,10 +34,10 @@ from triage.http.visits import (
     page_operation,
     to,
 )
-from triage.log.append_decision import Item, Receipt
+from triage.log.append_decision import IncomingEntry, Receipt
 from triage.log.canonical import canonical
 from triage.log.entries import NotSameIncident, SameIncident, Time
-from triage.log.view import View
+from triage.log.view import IncidentView
 from triage.pages import figures, frame, incidents, sessions, words
 from triage.pages.sessions import FORM, LEAVING, SESSION
 from triage.problems import (
@@ -257,7 +257,7 @@ async def incident(visit: Visit) -> Answer:
     service = visit.service
     zone = (await publications.team(service.database, actor.team_id)).calendar.zone
     _, seen = await service.incidents.find(actor, incident_id, now)
-    view = msgspec.json.decode(seen.body, type=View)
+    view = msgspec.json.decode(seen.body, type=IncidentView)
     listed = msgspec.json.decode((await entries.get_entries(visit)).body)["entries"]
     names = await review_lists.names_of_colleagues(service.database, actor, [UUID(one["author"]) for one in listed])
     return visit.page(
@@ -368,7 +368,7 @@ async def _decide(visit: Visit, kind: type[SameIncident | NotSameIncident], reas
         codes_version=codes.version,
         reason=reason,
     )
-    item = Item(id=entry_id, entry=entry, content=canonical(entry), actor=actor, skew_ms=None)
+    item = IncomingEntry(id=entry_id, entry=entry, content=canonical(entry), actor=actor, skew_ms=None)
     [appended] = await service.log.append(actor.team_id, [item])
     if isinstance(appended.result, Receipt) or _is_again(appended.result):
         return go_to(f"/review/queue?done={done}")

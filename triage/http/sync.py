@@ -13,7 +13,7 @@ from triage.access.actors import Actor
 from triage.http.asked import Asked
 from triage.http.entries import check_profession, skew_of
 from triage.http.messages import NO_STORE, Answer, in_json, require_acceptable
-from triage.log.append_decision import Item, Receipt, Stale
+from triage.log.append_decision import IncomingEntry, Receipt, Stale
 from triage.log.canonical import canonical
 from triage.log.decode import decode_as, decode_item
 from triage.log.entries import Time
@@ -132,10 +132,10 @@ async def post_sync(asked: Asked) -> Answer:
 async def _take(asked: Asked, actor: Actor, entries: Sequence[Raw], skew_ms: int | None) -> list[ItemResult] | None:
     """Append what can be appended; what is refused is kept in quarantine. None: the device was revoked meanwhile."""
     service = asked.service
-    found: list[Item | Problem] = [_read(actor, raw, skew_ms) for raw in entries]
-    items = [one for one in found if isinstance(one, Item)]
+    found: list[IncomingEntry | Problem] = [_read(actor, raw, skew_ms) for raw in entries]
+    items = [one for one in found if isinstance(one, IncomingEntry)]
     appended = iter(await service.log.append(actor.team_id, items))
-    outcomes = [next(appended).result if isinstance(one, Item) else one for one in found]
+    outcomes = [next(appended).result if isinstance(one, IncomingEntry) else one for one in found]
     if any(isinstance(outcome, Stale) for outcome in outcomes):
         fresh, revoked = await asked.actor_even_revoked()
         # all of them again: what was stored a moment ago answers as a duplicate
@@ -151,14 +151,14 @@ async def _take(asked: Asked, actor: Actor, entries: Sequence[Raw], skew_ms: int
     ]
 
 
-def _read(actor: Actor, raw: Raw, skew_ms: int | None) -> Item | Problem:
+def _read(actor: Actor, raw: Raw, skew_ms: int | None) -> IncomingEntry | Problem:
     try:
         entry = decode_item(raw)
         check_profession(actor, entry)
     except Refused as refused:
         return refused.problem
     assert entry.id
-    return Item(id=entry.id, entry=entry, content=canonical(entry), actor=actor, skew_ms=skew_ms)
+    return IncomingEntry(id=entry.id, entry=entry, content=canonical(entry), actor=actor, skew_ms=skew_ms)
 
 
 def _id_of(raw: Raw) -> UUID | None:

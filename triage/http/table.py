@@ -26,7 +26,7 @@ from triage.http import (
 from triage.http.operations import Operation, Parameter, Response
 from triage.log.entries import KINDS, AnyEntry, Area, ShortText, Time
 from triage.log.notices import Notice
-from triage.log.view import Status, View
+from triage.log.view import IncidentView, Status
 from triage.problems import Listed
 from triage.store.access.sign_in import Enrolled
 from triage.store.people.people import Match
@@ -55,7 +55,7 @@ PAGED = (problems.UNKNOWN_PARAMETER, problems.INVALID_PARAMETER)
 class IncidentList(Struct):
     """Incidents, newest first; `Link: rel="next"` leads to the next page."""
 
-    incidents: list[View]
+    incidents: list[IncidentView]
 
 
 class Change(Struct):
@@ -208,7 +208,7 @@ OPERATIONS: tuple[Operation, ...] = (
             IF_NONE_MATCH,
         ),
         responses=(
-            Response(status=200, description="The incident.", kind=View, headers=("ETag",)),
+            Response(status=200, description="The incident.", kind=IncidentView, headers=("ETag",)),
             Response(status=304, description="Unchanged.", headers=("ETag",)),
         ),
         problems=(*SIGNED_IN, problems.NOT_FOUND),

@@ -16,15 +16,15 @@ from msgspec import Struct, structs
 
 from triage.access.actors import Actor
 from triage.log import effective, links
-from triage.log.canonical import Content, decode_body, differing_fields, modernise
+from triage.log.canonical import Content, decode_body, differing_fields, with_current_codes
 from triage.log.entries import (
     Amendment,
     AnyEntry,
-    Held,
     NotSameIncident,
     Nurse,
     Officer,
     SameIncident,
+    StoredEntry,
     Withdrawal,
 )
 from triage.log.incident import Incident, fold, person_events
@@ -55,7 +55,7 @@ DUPLICATES_SHOWN: Final = 4
 
 
 @dataclass(slots=True, kw_only=True)
-class Item:
+class IncomingEntry:
     """An entry on its way into the log. `data_key` seals its text, where it has any.
 
     `received_at` is given only by the demo, whose month lies in the past; else the database's clock says it.
@@ -88,10 +88,10 @@ class Stale(Struct, frozen=True):
 
 
 STALE: Final = Stale()
-Result = Receipt | Problem | Stale
+AppendResult = Receipt | Problem | Stale
 
 
-class HeldRow(NamedTuple):
+class StoredRow(NamedTuple):
     """An entry of the log under an id that was asked for."""
 
     seq: int
@@ -110,7 +110,7 @@ class HeldRow(NamedTuple):
     erased: bool
 
 
-class IncidentRow(NamedTuple):
+class IncidentBefore(NamedTuple):
     """What is stored of an incident and needed to change it."""
 
     id: UUID
@@ -129,7 +129,7 @@ class IncidentRow(NamedTuple):
     status: str
 
 
-class Told(NamedTuple):
+class ServedIntent(NamedTuple):
     """That an intent of the incident was served to a health account on a device."""
 
     incident_id: UUID
@@ -138,16 +138,16 @@ class Told(NamedTuple):
 
 
 @dataclass(slots=True, kw_only=True)
-class Read:
+class Snapshot:
     """The log as it was read: all of it is still true when the head has not moved."""
 
     seq: int
     link: bytes
     now: datetime
-    held: dict[UUID, HeldRow] = field(default_factory=dict)
-    entries: dict[UUID, Held] = field(default_factory=dict)
-    rows: dict[tuple[UUID, bool], IncidentRow] = field(default_factory=dict)
-    told: list[Told] = field(default_factory=list)
+    stored: dict[UUID, StoredRow] = field(default_factory=dict)
+    entries: dict[UUID, StoredEntry] = field(default_factory=dict)
+    rows: dict[tuple[UUID, bool], IncidentBefore] = field(default_factory=dict)
+    told: list[ServedIntent] = field(default_factory=list)
     stale: frozenset[int] = frozenset()
     texts: dict[UUID, bytes | None] = field(default_factory=dict)
     people: frozenset[UUID] = frozenset()
@@ -159,7 +159,7 @@ class Read:
         return row.root if row else incident_id
 
 
-def held_of(
+def stored_entry(
     seq: int,
     id: UUID,
     incident_id: UUID,
@@ -172,12 +172,12 @@ def held_of(
     blind: bool,
     released_by: UUID | None,
     body: bytes,
-) -> Held:
+) -> StoredEntry:
     """An entry of the log from its columns, with retired codes read as today's."""
-    entry = modernise(decode_body(body))
+    entry = with_current_codes(decode_body(body))
     # the same id as asyncpg decodes it: its hash is not computed in Python each time
     structs.force_setattr(entry, "incident_id", incident_id)
-    return Held(
+    return StoredEntry(
         seq=seq,
         id=id,
         entry=entry,
@@ -196,27 +196,27 @@ def held_of(
 class Addition:
     """A new entry, with its item and what its author is told."""
 
-    item: Item
-    held: Held
+    item: IncomingEntry
+    stored: StoredEntry
     notices: tuple[Notice, ...]
 
 
 @dataclass(slots=True)
-class Decision:
+class AppendDecision:
     """One result an item, and what is new."""
 
-    results: list[Result]
+    results: list[AppendResult]
     added: list[Addition]
 
 
-GiveNotices = Callable[[Item, datetime, bool | None, Sequence[Held]], tuple[Notice, ...]]
+GiveNotices = Callable[[IncomingEntry, datetime, bool | None, Sequence[StoredEntry]], tuple[Notice, ...]]
 """item, received_at, whether the entry it names is held (None: it names none), entries of the incident -> notices"""
 
 
 # --- which items are new ---
 
 
-def decide(read: Read, items: Sequence[Item], limit: int, give_notices: GiveNotices) -> Decision:
+def decide(read: Snapshot, items: Sequence[IncomingEntry], limit: int, give_notices: GiveNotices) -> AppendDecision:
     """One result for each item, in order; an id sent twice at once obeys the same rules as one sent twice."""
     return _Deciding(read, limit, give_notices).all(items)
 
@@ -224,21 +224,21 @@ def decide(read: Read, items: Sequence[Item], limit: int, give_notices: GiveNoti
 class _Deciding:
     """The items decided so far: what is new, and each incident's entries including the new ones."""
 
-    def __init__(self, read: Read, limit: int, give_notices: GiveNotices) -> None:
+    def __init__(self, read: Snapshot, limit: int, give_notices: GiveNotices) -> None:
         self.read = read
         self.limit = limit
         self.give_notices = give_notices
         self.fresh: dict[UUID, Addition] = {}
-        self.incidents: dict[UUID, list[Held]] = {}
+        self.incidents: dict[UUID, list[StoredEntry]] = {}
         for held in read.entries.values():
             self.incidents.setdefault(read.root(held.entry.incident_id), []).append(held)
 
-    def all(self, items: Sequence[Item]) -> Decision:
+    def all(self, items: Sequence[IncomingEntry]) -> AppendDecision:
         results = [STALE if n in self.read.stale else self.one(item) for n, item in enumerate(items)]
-        return Decision(results, list(self.fresh.values()))
+        return AppendDecision(results, list(self.fresh.values()))
 
-    def one(self, item: Item) -> Result:
-        if (held := self.read.held.get(item.id)) is not None:
+    def one(self, item: IncomingEntry) -> AppendResult:
+        if (held := self.read.stored.get(item.id)) is not None:
             return _again(item, held, self.read.texts)
         if (earlier := self.fresh.get(item.id)) is not None:
             return _twice(item, earlier)
@@ -250,10 +250,10 @@ class _Deciding:
             return problem
         addition = self.add(item, incident, target)
         self.fresh[item.id] = addition
-        incident.append(addition.held)
+        incident.append(addition.stored)
         return _receipt(addition, "stored")
 
-    def target(self, item: Item) -> Held | None:
+    def target(self, item: IncomingEntry) -> StoredEntry | None:
         """What an amendment or withdrawal names, if it is held and not hidden from its author.
 
         Health accounts can change nothing of the police, and most police entries are not there for them; only of a
@@ -262,16 +262,16 @@ class _Deciding:
         name = named(item.entry)
         if name is None:
             return None
-        target = self.fresh[name].held if name in self.fresh else self.read.entries.get(name) or self.elsewhere(name)
+        target = self.fresh[name].stored if name in self.fresh else self.read.entries.get(name) or self.elsewhere(name)
         if target is None:
             return None
         hidden = item.actor.side == "health" and target.profession == "police" and not isinstance(target.entry, Officer)
         return None if hidden else target
 
-    def elsewhere(self, name: UUID) -> Held | None:
+    def elsewhere(self, name: UUID) -> StoredEntry | None:
         """An entry of another incident, which a link may yet join to this one."""
-        row = self.read.held.get(name)
-        return row and Held(
+        row = self.read.stored.get(name)
+        return row and StoredEntry(
             seq=row.seq,
             id=row.id,
             entry=decode_body(row.body),
@@ -281,7 +281,7 @@ class _Deciding:
             role="",
         )
 
-    def change_refused(self, item: Item, target: Held) -> Problem | None:
+    def change_refused(self, item: IncomingEntry, target: StoredEntry) -> Problem | None:
         own = target.author == item.actor.staff_id
         if not own and item.actor.role != effective.LEADS[target.profession]:
             return NOT_YOURS.problem()
@@ -295,16 +295,16 @@ class _Deciding:
             return _fault(NOT_YOURS, "entry.s136_justified", "not_yours", "Only its author may change a judgement.")
         return None
 
-    def add(self, item: Item, incident: Sequence[Held], target: Held | None) -> Addition:
+    def add(self, item: IncomingEntry, incident: Sequence[StoredEntry], target: StoredEntry | None) -> Addition:
         entry, actor, read = item.entry, item.actor, self.read
         assert actor.staff_id and actor.profession
         received_at = item.received_at or read.now
         if item.skew_ms is None and entry.captured_at > received_at:
             item = replace(item, skew_ms=(entry.captured_at - received_at) // timedelta(milliseconds=1))
-        held = Held(
+        held = StoredEntry(
             seq=read.seq + len(self.fresh) + 1,
             id=item.id,
-            entry=modernise(entry),
+            entry=with_current_codes(entry),
             received_at=received_at,
             author=actor.staff_id,
             profession=actor.profession,
@@ -336,7 +336,7 @@ def judges(entry: AnyEntry) -> bool:
     return getattr(content, "s136_justified", None) is not None
 
 
-def _is_blind(actor: Actor, incident: Sequence[Held], told: Sequence[Told]) -> bool:
+def _is_blind(actor: Actor, incident: Sequence[StoredEntry], told: Sequence[ServedIntent]) -> bool:
     """Whether the service had served this account and device no intent of the incident.
 
     It serves intents to a nurse only after her own judgement, and to others on the health side only as noted in `told`.
@@ -349,7 +349,7 @@ def _is_blind(actor: Actor, incident: Sequence[Held], told: Sequence[Told]) -> b
     )
 
 
-def _again(item: Item, held: HeldRow, texts: Mapping[UUID, bytes | None]) -> Result:
+def _again(item: IncomingEntry, held: StoredRow, texts: Mapping[UUID, bytes | None]) -> AppendResult:
     if held.erased:
         return ENTRY_ERASED.problem()
     stored = Content(held.body, texts.get(held.id))
@@ -368,14 +368,14 @@ def _again(item: Item, held: HeldRow, texts: Mapping[UUID, bytes | None]) -> Res
     )
 
 
-def _twice(item: Item, earlier: Addition) -> Result:
+def _twice(item: IncomingEntry, earlier: Addition) -> AppendResult:
     if earlier.item.content != item.content:
-        return _conflict(item, earlier.item.content, earlier.held.author)
+        return _conflict(item, earlier.item.content, earlier.stored.author)
     return _receipt(earlier, "duplicate")
 
 
 def _receipt(addition: Addition, status: str) -> Receipt:
-    held = addition.held
+    held = addition.stored
     return Receipt(
         id=held.id,
         incident_id=held.entry.incident_id,
@@ -387,7 +387,7 @@ def _receipt(addition: Addition, status: str) -> Receipt:
     )
 
 
-def _conflict(item: Item, stored: Content, author: UUID) -> Problem:
+def _conflict(item: IncomingEntry, stored: Content, author: UUID) -> Problem:
     """Only the author of what is stored learns where the two differ."""
     if item.actor.staff_id != author:
         return ENTRY_CONFLICT.problem()
@@ -405,12 +405,12 @@ def _fault(listed: Listed, name: str, code: str, message: str) -> Problem:
 
 
 @dataclass
-class Group:
+class IncidentAfter:
     """One incident as it stands after the append. `moved`: it was joined or parted. `grown`: it has a new entry."""
 
     root: UUID
     ids: tuple[UUID, ...]
-    entries: list[Held]
+    entries: list[StoredEntry]
     full: Incident
     moved: bool = False
     grown: bool = False
@@ -421,7 +421,7 @@ class Group:
     """Views as served, by side, level and blindness."""
 
     @cached_property
-    def visible(self) -> list[Held]:
+    def visible(self) -> list[StoredEntry]:
         """What a health device may add up before its judgement."""
         return redact(self.entries, BLIND)
 
@@ -431,22 +431,24 @@ class Group:
         return fold(self.visible, ids=self.ids) if self.visible else None
 
     @cached_property
-    def outline(self) -> Incident | None:
+    def blind_columns(self) -> Incident | None:
         """What the blind row is written from. No column of it rests on what is hidden once a contact is in force,
         but its place in the log and its flags; of these it may hold more than are shown."""
-        contacts = self.visible and self.full.record.contacts and not self.full.record.training
+        contacts = self.visible and self.full.entries.contacts and not self.full.entries.training
         return self.full if contacts else self.blind
 
 
-def regroup(read: Read, added: Sequence[Addition], items: Sequence[Item] = ()) -> list[Group]:
+def incidents_after(
+    read: Snapshot, added: Sequence[Addition], items: Sequence[IncomingEntry] = ()
+) -> list[IncidentAfter]:
     """Every incident that was read, and every one that the items belong to or name, with the new entries."""
     touched = {i for item in items for i in names_incidents(item.entry)}
-    every = [*read.entries.values(), *(addition.held for addition in added)]
+    every = [*read.entries.values(), *(addition.stored for addition in added)]
     statements = [held for held in every if isinstance(held.entry, LINKS)]
     parts = links.components(statements) if statements else ()
     family_of = links.families(statements) if statements else {}
     ids_of = {i: part.incident_ids for part in parts for i in part.incident_ids}
-    found: dict[tuple[UUID, ...], list[Held]] = {ids_of.get(i, (i,)): [] for i in touched}
+    found: dict[tuple[UUID, ...], list[StoredEntry]] = {ids_of.get(i, (i,)): [] for i in touched}
     for held in every:
         i = held.entry.incident_id
         found.setdefault(ids_of.get(i, (i,)), []).append(held)
@@ -468,12 +470,12 @@ def names_incidents(entry: AnyEntry) -> tuple[UUID, ...]:
 
 
 def _group(
-    ids: tuple[UUID, ...], entries: list[Held], read: Read, family: UUID | None, answered: Collection[UUID]
-) -> Group:
+    ids: tuple[UUID, ...], entries: list[StoredEntry], read: Snapshot, family: UUID | None, answered: Collection[UUID]
+) -> IncidentAfter:
     """`answered`: the ids that the incident answered to before. What left it takes the entry that parts them along."""
     before = read.rows.get((ids[0], False))
     related = _events.decode(before.related) if before else ()
-    return Group(
+    return IncidentAfter(
         root=ids[0],
         ids=ids,
         entries=entries,
@@ -486,12 +488,12 @@ def _group(
     )
 
 
-def _family_changed(read: Read, incident_id: UUID, family: UUID | None) -> bool:
+def _family_changed(read: Snapshot, incident_id: UUID, family: UUID | None) -> bool:
     row = read.rows.get((incident_id, False))
     return row is not None and (row.family or incident_id) != (family or incident_id)
 
 
-def relate(groups: Sequence[Group]) -> None:
+def regrade_by_person(groups: Sequence[IncidentAfter]) -> None:
     """Grade incidents again with what others of the same person contribute."""
     concerned = [group for group in groups if group.full.people or group.related]
     contributed = {group.root: person_events(group.full) for group in concerned}
@@ -509,13 +511,13 @@ def relate(groups: Sequence[Group]) -> None:
             group.full = fold(group.entries, related, ids=group.ids)
 
 
-def emptied(read: Read, groups: Sequence[Group]) -> list[UUID]:
+def abandoned_ids(read: Snapshot, groups: Sequence[IncidentAfter]) -> list[UUID]:
     """Incidents that were nothing but an id that a link named, and that no link names any more."""
     known = {i for group in groups for i in group.ids}
     return list({row.id for row in read.rows.values()} - known)
 
 
-def changes_people(group: Group, read: Read) -> bool:
+def changes_people(group: IncidentAfter, read: Snapshot) -> bool:
     """Whether other people are concerned by the incident than before, or by one of the ids that it answers to."""
     if not (group.grown or group.moved):
         return False

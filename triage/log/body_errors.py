@@ -35,7 +35,7 @@ _MOST_DIGITS: Final = 40
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
-class Faults(Refused):
+class InvalidBody(Refused):
     """A body cannot be taken: `status` 400 or 422, with every fault in `errors`."""
 
     def __init__(self, status: int, errors: tuple[FieldError, ...]) -> None:
@@ -44,7 +44,7 @@ class Faults(Refused):
         self.errors = errors
 
 
-class FaultList:
+class BodyErrors:
     """The faults found so far. A single fault of shape makes the whole answer 400."""
 
     def __init__(self) -> None:
@@ -60,11 +60,11 @@ class FaultList:
             name = path.replace("_", " ").replace(".", " ").capitalize() if path else "The body"
             self.errors.append(FieldError(path, code, f"{name} {says}."))
 
-    def refusal(self) -> Faults:
+    def refusal(self) -> InvalidBody:
         """What to raise. A body the decoder refused for a reason of its own is malformed all the same."""
         if not self.errors:
             self.shape("", "malformed", "cannot be read")
-        return Faults(self.status, tuple(self.errors))
+        return InvalidBody(self.status, tuple(self.errors))
 
 
 class JsonObject(dict[str, Any]):
@@ -73,7 +73,7 @@ class JsonObject(dict[str, Any]):
     repeated: tuple[str, ...] = ()
 
 
-def walk_body(node: inspect.Type, body: bytes, faults: FaultList) -> Any:
+def walk_body(node: inspect.Type, body: bytes, faults: BodyErrors) -> Any:
     """Adds every fault of the body, held against the type; returns the parsed JSON, None where it is no JSON."""
     try:
         value = json.loads(
@@ -107,7 +107,7 @@ def _whole_number(digits: str) -> int:
     return int(digits[:_MOST_DIGITS])
 
 
-def _walk(node: inspect.Type, value: Any, path: str, faults: FaultList) -> None:
+def _walk(node: inspect.Type, value: Any, path: str, faults: BodyErrors) -> None:
     match node:
         case inspect.UnionType(types=types) if value is None and any(isinstance(t, inspect.NoneType) for t in types):
             pass
@@ -153,7 +153,7 @@ def _walk(node: inspect.Type, value: Any, path: str, faults: FaultList) -> None:
             raise TypeError(f"bodies hold no {node}")
 
 
-def _walk_tagged(nodes: list[inspect.StructType], value: Any, path: str, faults: FaultList) -> None:
+def _walk_tagged(nodes: list[inspect.StructType], value: Any, path: str, faults: BodyErrors) -> None:
     if not isinstance(value, JsonObject):
         return faults.shape(path, "wrong_type", "must be an object")
     tag = str(nodes[0].tag_field)
@@ -172,7 +172,7 @@ def _walk_tagged(nodes: list[inspect.StructType], value: Any, path: str, faults:
     _walk_fields((field for field in nodes[0].fields if field.name in shared), value, path, faults)
 
 
-def _walk_struct(node: inspect.StructType, value: Any, path: str, faults: FaultList) -> None:
+def _walk_struct(node: inspect.StructType, value: Any, path: str, faults: BodyErrors) -> None:
     if not isinstance(value, JsonObject):
         return faults.shape(path, "wrong_type", "must be an object")
     _walk_repeated(value, path, faults)
@@ -187,7 +187,7 @@ def _walk_struct(node: inspect.StructType, value: Any, path: str, faults: FaultL
             faults.shape(path, "unknown_field", "has a field whose name is not known here")
 
 
-def _walk_repeated(value: JsonObject, path: str, faults: FaultList) -> None:
+def _walk_repeated(value: JsonObject, path: str, faults: BodyErrors) -> None:
     for name in value.repeated:
         if _NAME.fullmatch(name):
             faults.shape(_below(path, name), "repeated_field", "is given more than once")
@@ -195,7 +195,7 @@ def _walk_repeated(value: JsonObject, path: str, faults: FaultList) -> None:
             faults.shape(path, "repeated_field", "has a field that is given more than once")
 
 
-def _walk_fields(fields: Iterable[inspect.Field], value: JsonObject, path: str, faults: FaultList) -> None:
+def _walk_fields(fields: Iterable[inspect.Field], value: JsonObject, path: str, faults: BodyErrors) -> None:
     for field in fields:
         sent = value.get(field.encode_name)
         if sent is not None or (field.required and field.encode_name in value and _takes_null(field.type)):
@@ -204,7 +204,7 @@ def _walk_fields(fields: Iterable[inspect.Field], value: JsonObject, path: str, 
             faults.shape(_below(path, field.encode_name), "missing", "is missing")
 
 
-def _walk_list(node: inspect.ListType, value: Any, path: str, faults: FaultList) -> None:
+def _walk_list(node: inspect.ListType, value: Any, path: str, faults: BodyErrors) -> None:
     if not isinstance(value, list):
         return faults.shape(path, "wrong_type", "must be a list")
     if node.max_length is not None and len(value) > node.max_length:
@@ -213,7 +213,7 @@ def _walk_list(node: inspect.ListType, value: Any, path: str, faults: FaultList)
         _walk(node.item_type, item, _below(path, str(index)), faults)
 
 
-def _walk_text(node: inspect.StrType, value: Any, path: str, faults: FaultList) -> bool:
+def _walk_text(node: inspect.StrType, value: Any, path: str, faults: BodyErrors) -> bool:
     """Whether it is a text at all."""
     if not isinstance(value, str):
         faults.shape(path, "wrong_type", "must be text")
@@ -232,14 +232,14 @@ def _walk_text(node: inspect.StrType, value: Any, path: str, faults: FaultList) 
     return True
 
 
-def _walk_number(node: inspect.IntType, value: Any, path: str, faults: FaultList) -> None:
+def _walk_number(node: inspect.IntType, value: Any, path: str, faults: BodyErrors) -> None:
     if not isinstance(value, int) or isinstance(value, bool):
         faults.shape(path, "wrong_type", "must be a whole number")
     elif (node.ge is not None and value < node.ge) or (node.le is not None and value > node.le):
         faults.content(path, "out_of_range", f"must be between {node.ge} and {node.le}")
 
 
-def _walk_time(value: Any, path: str, faults: FaultList) -> None:
+def _walk_time(value: Any, path: str, faults: BodyErrors) -> None:
     instant = _as(datetime, value)
     if instant is None:
         faults.shape(path, "wrong_type", "must be a time such as 2026-11-21T22:04:10+00:00")

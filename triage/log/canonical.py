@@ -71,10 +71,10 @@ def differing_fields(one: Content, other: Content) -> list[str]:
     return sorted(path for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path))
 
 
-def modernise(entry: S) -> S:
+def with_current_codes(entry: S) -> S:
     """The same entry with every replaced code read as the one in force today; itself where there is none."""
     if isinstance(entry, Amendment):
-        inner = modernise(entry.entry)
+        inner = with_current_codes(entry.entry)
         return entry if inner is entry.entry else structs.replace(entry, entry=inner)
     fields = coded_fields(type(entry))
     for name, codelist in codes.changed().items():

@@ -42,12 +42,12 @@ def completeness(incident: Incident) -> tuple[Filled, ...]:
 
 def _filled(incident: Incident, field: str) -> Filled:
     recorded, known = set(), set()
-    for one in incident.record.contacts:
+    for one in incident.entries.contacts:
         answers = [value for name in _NAMES.get(field, (field,)) if (value := getattr(one.entry, name)) is not None]
         if answers:
-            recorded.add(kind(one.held.entry))
+            recorded.add(kind(one.stored.entry))
         if any(value not in _MISSING.get(field, ()) for value in answers if value != []):
-            known.add(kind(one.held.entry))
+            known.add(kind(one.stored.entry))
     return Filled(field, tuple(sorted(recorded)), tuple(sorted(known)))
 
 

@@ -20,8 +20,7 @@ import msgspec
 from msgspec import Raw, Struct, inspect
 
 from triage import codes
-from triage.log.body_errors import CONTROL, EARLIEST, LATEST, FaultList, JsonObject, as_uuid, walk_body, without_null
-from triage.log.body_errors import Faults as Faults
+from triage.log.body_errors import CONTROL, EARLIEST, LATEST, BodyErrors, JsonObject, as_uuid, walk_body, without_null
 from triage.log.entries import Amendment, AnyEntry, NotSameIncident, SameIncident, Withdrawal
 
 T = TypeVar("T", bound=Struct)
@@ -30,7 +29,7 @@ Check = Callable[[Any], bool]
 
 
 def decode(body: bytes, path_id: UUID) -> AnyEntry:
-    """The entry in the body of a request to store it under `path_id`. Raises Faults."""
+    """The entry in the body of a request to store it under `path_id`. Raises InvalidBody."""
     entry = _try(_entries, body)
     if entry is not None and (entry.id is None or entry.id == path_id) and _sound(entry, path_id, body):
         return entry
@@ -41,7 +40,7 @@ def decode(body: bytes, path_id: UUID) -> AnyEntry:
 
 
 def decode_item(item: bytes | Raw) -> AnyEntry:
-    """An entry of a sync, which carries its `id` itself. Raises Faults."""
+    """An entry of a sync, which carries its `id` itself. Raises InvalidBody."""
     body = bytes(item)
     entry = _try(_entries, body)
     if entry is not None and entry.id is not None and _sound(entry, entry.id, body):
@@ -53,7 +52,7 @@ def decode_item(item: bytes | Raw) -> AnyEntry:
 
 
 def decode_as(kind: type[T], body: bytes) -> T:
-    """A body of any Struct, held to the rules of an entry. Raises Faults.
+    """A body of any Struct, held to the rules of an entry. Raises InvalidBody.
 
     Fields typed `Raw` are not looked into. A field that clients send as null should be required and nullable, because a
     null that stands for a default makes the fast way take the slow one.
@@ -61,15 +60,15 @@ def decode_as(kind: type[T], body: bytes) -> T:
     found: T | None = _try(_decoder(kind), body)
     if found is not None and _check_of(kind)(found) and _names_each_field_once(found, body):
         return found
-    faults = FaultList()
+    faults = BodyErrors()
     walk_body(inspect.type_info(kind), body, faults)
     if found is None or faults.errors:
         raise faults.refusal()
     return found
 
 
-def _entry_faults(body: bytes, path_id: UUID | None) -> FaultList:
-    faults = FaultList()
+def _entry_faults(body: bytes, path_id: UUID | None) -> BodyErrors:
+    faults = BodyErrors()
     entry = walk_body(_ENTRY, body, faults)
     if not isinstance(entry, JsonObject):
         return faults

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from triage import codes
-from triage.log.effective import Record, Standing
+from triage.log.effective import EffectiveEntry, SortedEntries
 from triage.log.entries import Detention
-from triage.log.timeline import Decided, Use
-from triage.log.view import DetentionView, Place
+from triage.log.timeline import DatedOutcome, PowerUse
+from triage.log.view import DetentionView, StayView
 
 CLOCK = timedelta(hours=24)
 
@@ -42,29 +42,29 @@ class _Step(Struct, frozen=True, gc=False):
     """A detention event at its corrected time."""
 
     at: datetime
-    standing: Standing[Detention]
+    effective: EffectiveEntry[Detention]
 
     @property
     def event(self) -> str:
-        return self.standing.entry.event
+        return self.effective.entry.event
 
     @property
     def shown(self) -> datetime:
-        return self.standing.entry.at
+        return self.effective.entry.at
 
     @property
     def place(self) -> str | None:
-        place = self.standing.entry.place_of_safety
+        place = self.effective.entry.place_of_safety
         return None if place in _UNKNOWN else place
 
 
-def clock(record: Record, decided: Sequence[Decided], used: dict[str, Use]) -> Clock | None:
+def clock(record: SortedEntries, decided: Sequence[DatedOutcome], used: dict[str, PowerUse]) -> Clock | None:
     """The detention of an incident; None where neither s136 nor s135 was used."""
     if not used:
         return None
     steps = sorted(
         (_Step(one.corrected(one.entry.at), one) for one in record.detentions),
-        key=lambda step: (step.at, step.standing.captured, step.standing.held.id),
+        key=lambda step: (step.at, step.effective.captured, step.effective.stored.id),
     )
     power = "s136" if "s136" in used else "s135"
     arrived, entered = _earliest(steps, "arrived_site"), _earliest(steps, "entered")
@@ -85,7 +85,7 @@ def clock(record: Record, decided: Sequence[Decided], used: dict[str, Use]) -> C
         extended_minutes=minutes,
         places=_places(steps),
         ended_at=ended.shown if ended else None,
-        result=ended.standing.entry.result if ended else None,
+        result=ended.effective.entry.result if ended else None,
     )
     return Clock(served, began, ended is None, invalid)
 
@@ -98,12 +98,12 @@ def _latest(steps: Sequence[_Step], event: str) -> _Step | None:
     return _earliest(reversed(steps), event)
 
 
-def _kept(steps: Iterable[_Step], decided: Iterable[Decided]) -> tuple[datetime | None, datetime | None]:
+def _kept(steps: Iterable[_Step], decided: Iterable[DatedOutcome]) -> tuple[datetime | None, datetime | None]:
     """When it was decided to keep the person, corrected and as given: `kept_from`, else `decided_at` of s136_kept."""
     step = _earliest(steps, "kept_from")
     if step:
         return step.at, step.shown
-    times = [(one.at, one.standing.entry.decided_at) for one in decided if one.disposal == "s136_kept" and one.at]
+    times = [(one.at, one.effective.entry.decided_at) for one in decided if one.disposal == "s136_kept" and one.at]
     return min(times, default=(None, None))
 
 
@@ -127,14 +127,14 @@ def _extended(steps: Iterable[_Step], start: datetime | None) -> tuple[int, bool
         if step.event != "extended":
             continue
         if _valid(step, start, step.place or place):
-            minutes = max(minutes, step.standing.entry.minutes or 0)
+            minutes = max(minutes, step.effective.entry.minutes or 0)
         else:
             invalid = True
     return minutes, invalid
 
 
 def _valid(step: _Step, start: datetime | None, place: str | None) -> bool:
-    entry = step.standing.entry
+    entry = step.effective.entry
     return (
         entry.minutes is not None
         and entry.ground == "condition"
@@ -144,19 +144,21 @@ def _valid(step: _Step, start: datetime | None, place: str | None) -> bool:
     )
 
 
-def _began(steps: Sequence[_Step], decided: Iterable[Decided], used: dict[str, Use]) -> tuple[datetime, datetime]:
+def _began(
+    steps: Sequence[_Step], decided: Iterable[DatedOutcome], used: dict[str, PowerUse]
+) -> tuple[datetime, datetime]:
     """When the detention began, corrected and as given: said so, else the earliest use."""
     step = _earliest(steps, "began")
     if step:
         return step.at, step.shown
     use = min(used.values())
-    shown = {one.entry: one.standing.entry.decided_at for one in decided} | {
-        step.standing.held.id: step.shown for step in steps
+    shown = {one.entry: one.effective.entry.decided_at for one in decided} | {
+        step.effective.stored.id: step.shown for step in steps
     }
     return use.at, shown.get(use.entry) or use.at
 
 
-def _places(steps: Iterable[_Step]) -> tuple[Place, ...]:
+def _places(steps: Iterable[_Step]) -> tuple[StayView, ...]:
     """The stays, in order. Two records of one arrival are one stay; another place, or a transfer, starts another."""
     stays: list[_Stay] = []
     moved = True
@@ -177,11 +179,11 @@ class _Stay(Struct):
     entered: _Step | None = None
     handover: _Step | None = None
 
-    def served(self) -> Place:
+    def served(self) -> StayView:
         minutes = (
             (self.handover.at - self.arrived.at) // timedelta(minutes=1) if self.handover and self.arrived else None
         )
-        return Place(
+        return StayView(
             place_of_safety=self.place,
             arrived_at=self.arrived.shown if self.arrived else None,
             entered_at=self.entered.shown if self.entered else None,

@@ -12,23 +12,23 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
-from triage.log.effective import Standing
+from triage.log.effective import EffectiveEntry
 from triage.log.grading_inputs import (
     JUDGED_BY,
     WINDOW,
-    Facts,
+    GradingInputs,
     contemporaneous,
     judged_blind,
-    late,
-    law,
-    place_of,
-    recorded,
-    refusals,
+    judgements_against,
+    late_inputs,
+    legal_refutations,
+    place_that_counts,
+    recorded_at_the_time,
     tests_failed,
     window,
 )
-from triage.log.intents import Claim, earliest
-from triage.log.resolve import available, known
+from triage.log.intents import RecordedIntent, earliest
+from triage.log.resolve import latest_known, s136_available
 from triage.log.view import Because, CustodyView, DiversionView, Grade, S136View
 
 RULE = "DIV-1"
@@ -88,15 +88,15 @@ class EdAvoided(Struct, frozen=True, gc=False):
     pending_until: datetime | None = None
 
 
-class Question(Struct, frozen=True, gc=False):
+class GradingQuestion(Struct, frozen=True, gc=False):
     """One question put to the facts: the intent it is about, if any."""
 
-    facts: Facts
-    intent: Claim | None
-    arrested: Standing[Any] | None = None
+    facts: GradingInputs
+    intent: RecordedIntent | None
+    arrested: EffectiveEntry[Any] | None = None
 
 
-class Result(Struct, frozen=True, gc=False):
+class Grades(Struct, frozen=True, gc=False):
     """What DIV-1 says of one incident."""
 
     s136: Grading
@@ -109,15 +109,15 @@ class Result(Struct, frozen=True, gc=False):
         return self.s136.pending_until or self.custody.pending_until or self.ed.pending_until
 
 
-Rule = Callable[[Question], Grading | None]
+Rule = Callable[[GradingQuestion], Grading | None]
 
 
-def derive(facts: Facts) -> Result:
+def derive(facts: GradingInputs) -> Grades:
     """Every grade of an incident."""
-    return Result(s136(facts), custody(facts), ed_avoided(facts))
+    return Grades(s136(facts), custody(facts), ed_avoided(facts))
 
 
-def served(result: Result, now: datetime, hidden: frozenset[str]) -> DiversionView:
+def diversion_view(result: Grades, now: datetime, hidden: frozenset[str]) -> DiversionView:
     """The grades as they stand at an instant, without the reasons that rest on what may not be seen."""
     grade, reason, window, because = _standing(result.s136, now, hidden)
     held, why, _, ground = _standing(result.custody, now, hidden)
@@ -141,32 +141,32 @@ def _standing(
     return grading.grade, reason, grading.window, because
 
 
-def s136(facts: Facts) -> Grading:
+def s136(facts: GradingInputs) -> Grading:
     """How an intent to use s136 ended."""
-    return _grade(Question(facts, earliest(facts.claims, ("s136",))), S136)
+    return _grade(GradingQuestion(facts, earliest(facts.intents, ("s136",))), S136)
 
 
-def custody(facts: Facts) -> Grading:
+def custody(facts: GradingInputs) -> Grading:
     """How an intent to arrest, or an arrest, ended."""
-    arrested = next((one for one in facts.record.contacts if one.entry.legal_status == "arrested"), None)
-    intent = earliest(facts.claims, ARRESTS)
+    arrested = next((one for one in facts.entries.contacts if one.entry.legal_status == "arrested"), None)
+    intent = earliest(facts.intents, ARRESTS)
     if arrested and intent and intent.state != "stands":
         intent = None
-    grading = _grade(Question(facts, intent, arrested), CUSTODY)
+    grading = _grade(GradingQuestion(facts, intent, arrested), CUSTODY)
     if grading.reason in ("none", "corrected"):
         return grading
     return structs.replace(grading, sub_type="post_arrest" if arrested else "pre_arrest")
 
 
-def ed_avoided(facts: Facts) -> EdAvoided:
+def ed_avoided(facts: GradingInputs) -> EdAvoided:
     """Whether somebody who might have been taken to an emergency department was safely not."""
-    record = facts.record
+    record = facts.entries
     in_question = any(one.entry.initial_plan == "ed" for one in record.paramedics) or any(
-        claim.state == "stands" and claim.part.power == "emergency_department" for claim in facts.claims
+        claim.state == "stands" and claim.part.power == "emergency_department" for claim in facts.intents
     )
     if not in_question or facts.first is None or facts.decided_at is None:
         return EdAvoided()
-    need = known(record.paramedics, "physical_need")
+    need = latest_known(record.paramedics, "physical_need")
     if (
         need not in ("none", "treat_on_scene")
         or facts.first.disposal not in ED_AVOIDED
@@ -180,7 +180,7 @@ def ed_avoided(facts: Facts) -> EdAvoided:
 # --- the rules, in the order of the published tables -------------------------------------------------------------
 
 
-def _none(q: Question) -> Grading | None:
+def _none(q: GradingQuestion) -> Grading | None:
     if q.intent is None:
         return NOT_IN_QUESTION if q.arrested is None else None
     if q.intent.state == "corrected":
@@ -188,35 +188,35 @@ def _none(q: Question) -> Grading | None:
     return None
 
 
-def _used(q: Question) -> Grading | None:
+def _used(q: GradingQuestion) -> Grading | None:
     use = q.facts.used.get("s136")
     if use and q.facts.already(use.at):
         return _result(q, None, "used", ("s136", use.entry))
     return None
 
 
-def _used_custody(q: Question) -> Grading | None:
+def _used_custody(q: GradingQuestion) -> Grading | None:
     return _result(q, None, "used") if _disposal(q) == "arrest_custody" else None
 
 
-def _substituted(q: Question) -> Grading | None:
+def _substituted(q: GradingQuestion) -> Grading | None:
     return _result(q, None, "substituted") if _disposal(q) in SUBSTITUTES else None
 
 
-def _substituted_custody(q: Question) -> Grading | None:
+def _substituted_custody(q: GradingQuestion) -> Grading | None:
     uses = [use for use in q.facts.used.values() if q.facts.already(use.at)]
     return _result(q, None, "substituted", ("used", min(uses).entry)) if uses else None
 
 
-def _not_safe(q: Question) -> Grading | None:
+def _not_safe(q: GradingQuestion) -> Grading | None:
     return _result(q, None, "not_safe") if _disposal(q) in NOT_SAFE else None
 
 
-def _not_seen(q: Question) -> Grading | None:
+def _not_seen(q: GradingQuestion) -> Grading | None:
     return _result(q, None, "not_seen") if _disposal(q) in NOT_SEEN else None
 
 
-def _reversed(q: Question) -> Grading | None:
+def _reversed(q: GradingQuestion) -> Grading | None:
     after = q.facts.after()
     harm = [item for item in after if item[0] in HARM]
     powers = [item for item in after if item[0] in POWERS or item[0] in SECTIONS]
@@ -226,7 +226,7 @@ def _reversed(q: Question) -> Grading | None:
     return _result(q, "R", "harm", *harm) if harm else None
 
 
-def _reversed_custody(q: Question) -> Grading | None:
+def _reversed_custody(q: GradingQuestion) -> Grading | None:
     after = q.facts.after()
     arrests = [item for item in after if item[0] in ARRESTED_LATER]
     harm = [item for item in after if item[0] in HARM]
@@ -235,22 +235,22 @@ def _reversed_custody(q: Question) -> Grading | None:
     return _result(q, "R", "power" if arrests else "harm", *arrests, *harm)
 
 
-def _refuted(q: Question) -> Grading | None:
+def _refuted(q: GradingQuestion) -> Grading | None:
     assert q.intent is not None
-    reasons = [*law(q.intent, q.facts), *tests_failed(q.intent), *refusals(q.facts.record)]
+    reasons = [*legal_refutations(q.intent, q.facts), *tests_failed(q.intent), *judgements_against(q.facts.entries)]
     return _result(q, "X", reasons[0][0], *reasons) if reasons else None
 
 
-def _refuted_custody(q: Question) -> Grading | None:
+def _refuted_custody(q: GradingQuestion) -> Grading | None:
     if q.intent is None or q.intent.part.power != "arrest_offence":
         return None
-    if known(q.facts.record.officers, "offence") != "none":
+    if latest_known(q.facts.entries.officers, "offence") != "none":
         return None
-    denying = next(one for one in reversed(q.facts.record.officers) if one.entry.offence == "none")
-    return _result(q, "X", "no_offence", ("no_offence", denying.held.id))
+    denying = next(one for one in reversed(q.facts.entries.officers) if one.entry.offence == "none")
+    return _result(q, "X", "no_offence", ("no_offence", denying.stored.id))
 
 
-def _undetermined(q: Question) -> Grading | None:
+def _undetermined(q: GradingQuestion) -> Grading | None:
     assert q.intent is not None
     part, intent = q.intent.part, q.intent.entry
     reasons: list[tuple[str, UUID | None]] = _undecided(q)
@@ -261,20 +261,20 @@ def _undetermined(q: Question) -> Grading | None:
         reasons.append(("test_missing", intent))
     if part.confidence is None:
         reasons.append(("confidence_missing", intent))
-    place = place_of(q.intent, q.facts)
-    if available(*place) is None:
+    place = place_that_counts(q.intent, q.facts)
+    if s136_available(*place) is None:
         reasons.append(("place_missing" if place[0] is None else "place_unresolved", intent))
     if q.facts.disposal_conflict:
         reasons.append(("conflict:disposal", q.facts.first.entry if q.facts.first else None))
     return _result(q, "U", None, *reasons) if reasons else None
 
 
-def _undetermined_custody(q: Question) -> Grading | None:
+def _undetermined_custody(q: GradingQuestion) -> Grading | None:
     reasons = _undecided(q)
     if q.intent and q.intent.state == "withdrawn":
         return _result(q, "U", "intent_withdrawn", ("intent_withdrawn", q.intent.entry), *reasons)
     if q.arrested is None and q.intent and q.intent.part.power == "arrest_offence":
-        officers = q.facts.record.officers
+        officers = q.facts.entries.officers
         if not any(one.entry.offence for one in officers):
             reasons.append(("offence_missing", None))
         if not any(one.entry.arrest_necessity for one in officers):
@@ -282,10 +282,10 @@ def _undetermined_custody(q: Question) -> Grading | None:
     return _result(q, "U", None, *reasons) if reasons else None
 
 
-def _claimed(q: Question) -> Grading | None:
+def _claimed(q: GradingQuestion) -> Grading | None:
     assert q.intent is not None
     part, intent = q.intent.part, q.intent.entry
-    reasons = late(q.intent, q.facts)
+    reasons = late_inputs(q.intent, q.facts)
     if part.confidence == 1:
         reasons.append(("confidence_1", intent))
     if part.source == "control_room":
@@ -293,13 +293,13 @@ def _claimed(q: Question) -> Grading | None:
     elif part.source == "referring_officer":
         if not q.intent.confirmed:
             reasons.append(("unconfirmed", intent))
-    elif not contemporaneous(q.intent, q.facts) and not recorded(q.intent):
+    elif not contemporaneous(q.intent, q.facts) and not recorded_at_the_time(q.intent):
         reasons.append(("not_contemporaneous", intent))
     return _result(q, "C", None, *reasons) if reasons else None
 
 
-def _claimed_custody(q: Question) -> Grading | None:
-    reasons = late(q.intent, q.facts)
+def _claimed_custody(q: GradingQuestion) -> Grading | None:
+    reasons = late_inputs(q.intent, q.facts)
     if q.intent and not contemporaneous(q.intent, q.facts):
         reasons.append(("not_contemporaneous", q.intent.entry))
     if q.intent and q.intent.part.confidence == 1:
@@ -307,21 +307,21 @@ def _claimed_custody(q: Question) -> Grading | None:
     return _result(q, "C", None, *reasons) if reasons else None
 
 
-def _corroborated(q: Question) -> Grading | None:
+def _corroborated(q: GradingQuestion) -> Grading | None:
     at = q.facts.decided_at
-    for nurse in q.facts.record.nurses:
+    for nurse in q.facts.entries.nurses:
         if at and nurse.captured <= at + JUDGED_BY and judged_blind(nurse):
-            return _result(q, "A", None, ("judged_blind", nurse.held.id))
+            return _result(q, "A", None, ("judged_blind", nurse.stored.id))
     return None
 
 
-def _corroborated_custody(q: Question) -> Grading | None:
+def _corroborated_custody(q: GradingQuestion) -> Grading | None:
     if q.intent and q.intent.part.source == "referring_officer" and q.intent.confirmed:
         return _result(q, "A", None, ("referring_officer", q.intent.entry))
     return None
 
 
-def _contemporaneous(q: Question) -> Grading | None:
+def _contemporaneous(q: GradingQuestion) -> Grading | None:
     assert q.intent is not None
     if q.intent.part.source == "referring_officer":
         return _result(q, "B", None, ("referring_officer", q.intent.entry))
@@ -329,22 +329,22 @@ def _contemporaneous(q: Question) -> Grading | None:
     return _result(q, "B", None, (code, q.intent.entry))
 
 
-def _contemporaneous_custody(q: Question) -> Grading | None:
+def _contemporaneous_custody(q: GradingQuestion) -> Grading | None:
     return _result(q, "B", None, *([("contemporaneous", q.intent.entry)] if q.intent else []))
 
 
-class Table(Struct, frozen=True):
+class RuleTable(Struct, frozen=True):
     """Rules in order, split where a grade waits for the 24 hours to pass."""
 
     before_pending: tuple[Rule, ...]
     after_pending: tuple[Rule, ...]
 
 
-S136 = Table(
+S136 = RuleTable(
     (_none, _used, _substituted, _not_safe, _not_seen, _reversed, _refuted, _undetermined),
     (_claimed, _corroborated, _contemporaneous),
 )
-CUSTODY = Table(
+CUSTODY = RuleTable(
     (
         _none,
         _used_custody,
@@ -361,17 +361,17 @@ CUSTODY = Table(
 NOT_IN_QUESTION = Grading(None, "none")
 
 
-def _undecided(q: Question) -> list[tuple[str, UUID | None]]:
+def _undecided(q: GradingQuestion) -> list[tuple[str, UUID | None]]:
     if q.facts.first is None:
         return [("no_disposal", None)]
     return [] if q.facts.first.at else [("no_decided_at", q.facts.first.entry)]
 
 
-def _disposal(q: Question) -> str | None:
+def _disposal(q: GradingQuestion) -> str | None:
     return q.facts.first.disposal if q.facts.first else None
 
 
-def _grade(q: Question, table: Table) -> Grading:
+def _grade(q: GradingQuestion, table: RuleTable) -> Grading:
     for rule in table.before_pending:
         grading = rule(q)
         if grading is not None:
@@ -383,29 +383,29 @@ def _grade(q: Question, table: Table) -> Grading:
     raise AssertionError("the last rule always applies")
 
 
-def _pending(q: Question, grading: Grading) -> Grading:
+def _pending(q: GradingQuestion, grading: Grading) -> Grading:
     assert q.facts.decided_at is not None
     return Grading(
         grading.grade,
         grading.reason,
         grading.because,
-        window(q.facts.record) if grading.grade in ("A", "B") else None,
+        window(q.facts.entries) if grading.grade in ("A", "B") else None,
         None,
         q.facts.decided_at + WINDOW,
         _items(*_grounds(q)),
     )
 
 
-def _result(q: Question, grade: Grade | None, reason: str | None, *because: tuple[str, UUID | None]) -> Grading:
+def _result(q: GradingQuestion, grade: Grade | None, reason: str | None, *because: tuple[str, UUID | None]) -> Grading:
     return Grading(grade, reason, _items(*_grounds(q), *because))
 
 
-def _grounds(q: Question) -> Iterable[tuple[str, UUID]]:
+def _grounds(q: GradingQuestion) -> Iterable[tuple[str, UUID]]:
     """What every grade rests on: the intent or the arrest, and the first disposal."""
     if q.intent:
         yield "intent", q.intent.entry
     if q.arrested:
-        yield "arrested", q.arrested.held.id
+        yield "arrested", q.arrested.stored.id
     if q.facts.first:
         yield "first_disposal", q.facts.first.entry
 

@@ -21,7 +21,6 @@ from triage.log.entries import (
     Detention,
     Entry,
     FollowUp,
-    Held,
     Intent,
     NotSameIncident,
     Nurse,
@@ -31,6 +30,7 @@ from triage.log.entries import (
     PersonLink,
     PersonUnlink,
     SameIncident,
+    StoredEntry,
     Withdrawal,
 )
 
@@ -43,7 +43,7 @@ LEADS = {"police": "sergeant", "nurse": "clinical_lead", "paramedic": "clinical_
 E = TypeVar("E", bound=Entry, covariant=True)
 
 
-class Version(Struct, Generic[E], frozen=True, gc=False):
+class EntryVersion(Struct, Generic[E], frozen=True, gc=False):
     """A content that an entry had or has, and when it was given (corrected)."""
 
     entry: E
@@ -53,53 +53,53 @@ class Version(Struct, Generic[E], frozen=True, gc=False):
     author: UUID
 
 
-class Standing(Struct, Generic[E], frozen=True, gc=False):
+class EffectiveEntry(Struct, Generic[E], frozen=True, gc=False):
     """An entry and the content it has now.
 
     `captured` is the original's, corrected; an amendment inherits it. `versions` is empty for an entry never amended,
     else the original and every amendment in force, in the log's order. `withdrawn` is the withdrawal in force.
     """
 
-    held: Held
+    stored: StoredEntry
     entry: E
     captured: datetime
     correction: timedelta | None
-    versions: tuple[Version[E], ...] = ()
-    withdrawn: Held | None = None
+    versions: tuple[EntryVersion[E], ...] = ()
+    withdrawn: StoredEntry | None = None
 
     @property
     def id(self) -> UUID:
-        return self.held.id
+        return self.stored.id
 
     def corrected(self, time: datetime) -> datetime:
         """A time in the content, as the service's clock would have shown it."""
         return time if self.correction is None else time - self.correction
 
 
-class Record(Struct, frozen=True, gc=False):
+class SortedEntries(Struct, frozen=True, gc=False):
     """The entries of one incident, sorted out. Lists are in capture order, ties by entry id; `held` in the log's.
 
     `withdrawn` holds what is out of force. `pending` says that an amendment or withdrawal names what is not held.
     `training` says that training entries were given; they are left out where there is a real one.
     """
 
-    held: list[Held]
-    contacts: list[Standing[Contact]]
-    officers: list[Standing[Officer]]
-    nurses: list[Standing[Nurse]]
-    paramedics: list[Standing[Paramedic]]
-    intents: list[Standing[Intent]]
-    outcomes: list[Standing[Outcome]]
-    detentions: list[Standing[Detention]]
-    follow_ups: list[Standing[FollowUp]]
-    withdrawn: list[Standing[Any]]
-    links: list[Held]
-    people: list[Held]
+    stored: list[StoredEntry]
+    contacts: list[EffectiveEntry[Contact]]
+    officers: list[EffectiveEntry[Officer]]
+    nurses: list[EffectiveEntry[Nurse]]
+    paramedics: list[EffectiveEntry[Paramedic]]
+    intents: list[EffectiveEntry[Intent]]
+    outcomes: list[EffectiveEntry[Outcome]]
+    detentions: list[EffectiveEntry[Detention]]
+    follow_ups: list[EffectiveEntry[FollowUp]]
+    withdrawn: list[EffectiveEntry[Any]]
+    links: list[StoredEntry]
+    people: list[StoredEntry]
     pending: bool
     training: bool
 
 
-def correction(held: Held) -> timedelta | None:
+def correction(held: StoredEntry) -> timedelta | None:
     """How far ahead the phone's clock was, where that is more than tolerated."""
     skew = held.skew_ms
     if skew is None or -SKEW_TOLERATED_MS <= skew <= SKEW_TOLERATED_MS:
@@ -107,19 +107,19 @@ def correction(held: Held) -> timedelta | None:
     return timedelta(milliseconds=skew)
 
 
-def captured(held: Held) -> datetime:
+def captured(held: StoredEntry) -> datetime:
     """When the entry was captured, as the service's clock would have shown it."""
     shift = correction(held)
     return held.entry.captured_at if shift is None else held.entry.captured_at - shift
 
 
-def read(entries: Iterable[Held]) -> Record:
+def sort_entries(entries: Iterable[StoredEntry]) -> SortedEntries:
     """Sort out the entries of one incident. Duplicates by id are tolerated."""
     held = sorted({one.id.int: one for one in entries}.values(), key=_log_order)
     training = any(one.entry.test for one in held)
     if training:
         held = without_training(held)
-    kinds: dict[type[Entry], list[Held]] = {}
+    kinds: dict[type[Entry], list[StoredEntry]] = {}
     for one in held:
         kinds.setdefault(type(one.entry), []).append(one)
     if Amendment in kinds or Withdrawal in kinds:
@@ -127,7 +127,7 @@ def read(entries: Iterable[Held]) -> Record:
     return _record(held, kinds, {kind: _unchanged(kinds.get(kind, ())) for kind in AMENDABLE}, [], False, training)
 
 
-def without_training(held: list[Held]) -> list[Held]:
+def without_training(held: list[StoredEntry]) -> list[StoredEntry]:
     """The real entries, where there is a real content; else all. What changes a training entry goes with it."""
     if all(one.entry.test for one in held if isinstance(one.entry, AMENDABLE)):
         return held
@@ -139,7 +139,7 @@ def without_training(held: list[Held]) -> list[Held]:
     return [one for one in held if one.id not in gone]
 
 
-def judges(held: Iterable[Held]) -> tuple[UUID, ...]:
+def judges(held: Iterable[StoredEntry]) -> tuple[UUID, ...]:
     """The accounts that have stored an `s136_justified`, in a contact or an amendment, in force or not."""
     found = set()
     for one in held:
@@ -149,12 +149,12 @@ def judges(held: Iterable[Held]) -> tuple[UUID, ...]:
     return tuple(sorted(found))
 
 
-def permitted(change: Held, target: Held) -> bool:
+def permitted(change: StoredEntry, target: StoredEntry) -> bool:
     """Whether the author of a change may make it: she wrote the original, or leads its side."""
     return change.author == target.author or change.role == LEADS.get(target.profession)
 
 
-def out_of_force(held: Iterable[Held]) -> dict[UUID, Held]:
+def out_of_force(held: Iterable[StoredEntry]) -> dict[UUID, StoredEntry]:
     """What is withdrawn, by the earliest captured of its withdrawals that are permitted and in force.
 
     A withdrawal may be withdrawn in turn. Withdrawals in a circle do nothing.
@@ -164,7 +164,7 @@ def out_of_force(held: Iterable[Held]) -> dict[UUID, Held]:
     named = {key: name for key, name in named.items() if name in by_id and permitted(by_id[key], by_id[name])}
     against = Counter(named.values())
     ready = [by_id[key] for key in named if key not in against]
-    out: dict[UUID, Held] = {}
+    out: dict[UUID, StoredEntry] = {}
     while ready:
         one = ready.pop()
         name = named[one.id]
@@ -176,13 +176,13 @@ def out_of_force(held: Iterable[Held]) -> dict[UUID, Held]:
     return out
 
 
-def originals(by_id: dict[UUID, Held]) -> dict[UUID, Held]:
+def originals(by_id: dict[UUID, StoredEntry]) -> dict[UUID, StoredEntry]:
     """The content that each amendment, or amendment of an amendment, replaces; none where that is not held, is of
     another kind, or is never reached because amendments name each other in a circle."""
-    roots: dict[UUID, Held | None] = {}
+    roots: dict[UUID, StoredEntry | None] = {}
     for one in by_id.values():
         passed: dict[UUID, None] = {}
-        found: Held | None = one
+        found: StoredEntry | None = one
         while found is not None and isinstance(found.entry, Amendment) and found.id not in roots:
             if found.id in passed:
                 break
@@ -194,15 +194,15 @@ def originals(by_id: dict[UUID, Held]) -> dict[UUID, Held]:
     return {name: root for name, root in roots.items() if root is not None and _replaces(by_id[name], root)}
 
 
-def _replaces(amendment: Held, root: Held) -> bool:
+def _replaces(amendment: StoredEntry, root: StoredEntry) -> bool:
     return isinstance(amendment.entry, Amendment) and kind(amendment.entry.entry) == kind(root.entry)
 
 
-def amendments_in_force(held: Sequence[Held], out: dict[UUID, Held]) -> dict[UUID, list[Held]]:
+def amendments_in_force(held: Sequence[StoredEntry], out: dict[UUID, StoredEntry]) -> dict[UUID, list[StoredEntry]]:
     """The permitted amendments in force of each content, in the log's order."""
     by_id = {one.id: one for one in held}
     roots = originals(by_id)
-    chains: dict[UUID, list[Held]] = {}
+    chains: dict[UUID, list[StoredEntry]] = {}
     for one in sorted((by_id[name] for name in roots if name not in out), key=_log_order):
         if permitted(one, roots[one.id]):
             chains.setdefault(roots[one.id].id, []).append(one)
@@ -217,28 +217,28 @@ def kind(entry: Struct) -> str:
 _log_order = attrgetter("seq")
 
 
-def _capture_order(one: Held) -> tuple[datetime, UUID]:
+def _capture_order(one: StoredEntry) -> tuple[datetime, UUID]:
     return captured(one), one.id
 
 
-def _standing_order(one: Standing[Any]) -> tuple[datetime, UUID]:
-    return one.captured, one.held.id
+def _standing_order(one: EffectiveEntry[Any]) -> tuple[datetime, UUID]:
+    return one.captured, one.stored.id
 
 
-def _unchanged(held: Sequence[Held]) -> list[Standing[Any]]:
+def _unchanged(held: Sequence[StoredEntry]) -> list[EffectiveEntry[Any]]:
     found = []
     for one in held:
         shift = correction(one)
-        found.append(Standing(one, one.entry, captured(one) if shift else one.entry.captured_at, shift))
+        found.append(EffectiveEntry(one, one.entry, captured(one) if shift else one.entry.captured_at, shift))
     if len(found) > 1:
         found.sort(key=_standing_order)
     return found
 
 
-def _changed(held: list[Held], kinds: dict[type[Entry], list[Held]], training: bool) -> Record:
+def _changed(held: list[StoredEntry], kinds: dict[type[Entry], list[StoredEntry]], training: bool) -> SortedEntries:
     out = out_of_force(held)
     chains = amendments_in_force(held, out)
-    standing: dict[type[Entry], list[Standing[Any]]] = {}
+    standing: dict[type[Entry], list[EffectiveEntry[Any]]] = {}
     withdrawn = []
     for kind_ in AMENDABLE:
         changed = [_with_changes(one, chains.get(one.id, ()), out.get(one.id)) for one in kinds.get(kind_, ())]
@@ -248,17 +248,19 @@ def _changed(held: list[Held], kinds: dict[type[Entry], list[Held]], training: b
     return _record(held, kinds, standing, sorted(withdrawn, key=_standing_order), _names_unheld(held), training)
 
 
-def _with_changes(held: Held, chain: Sequence[Held], withdrawn: Held | None) -> Standing[Any]:
+def _with_changes(
+    held: StoredEntry, chain: Sequence[StoredEntry], withdrawn: StoredEntry | None
+) -> EffectiveEntry[Any]:
     shift = correction(held)
     if not chain:
-        return Standing(held, held.entry, captured(held), shift, (), withdrawn)
-    versions = [Version(held.entry, captured(held), shift, held.seq, held.author)]
+        return EffectiveEntry(held, held.entry, captured(held), shift, (), withdrawn)
+    versions = [EntryVersion(held.entry, captured(held), shift, held.seq, held.author)]
     for one in chain:
         assert isinstance(one.entry, Amendment)
         content = _with_own_judgement(one.entry.entry, one.author, held.author, versions[-1].entry)
-        versions.append(Version(content, captured(one), correction(one), one.seq, one.author))
+        versions.append(EntryVersion(content, captured(one), correction(one), one.seq, one.author))
     last = versions[-1]
-    return Standing(held, last.entry, captured(held), last.correction, tuple(versions), withdrawn)
+    return EffectiveEntry(held, last.entry, captured(held), last.correction, tuple(versions), withdrawn)
 
 
 def _with_own_judgement(content: Any, author: UUID, judge: UUID, before: Any) -> Any:
@@ -268,7 +270,7 @@ def _with_own_judgement(content: Any, author: UUID, judge: UUID, before: Any) ->
     return structs.replace(content, s136_justified=before.s136_justified)
 
 
-def _names_unheld(held: Sequence[Held]) -> bool:
+def _names_unheld(held: Sequence[StoredEntry]) -> bool:
     ids = {one.id for one in held}
     return any(
         (isinstance(one.entry, Withdrawal) and one.entry.withdraws not in ids)
@@ -278,18 +280,18 @@ def _names_unheld(held: Sequence[Held]) -> bool:
 
 
 def _record(
-    held: list[Held],
-    kinds: dict[type[Entry], list[Held]],
-    standing: dict[type[Entry], list[Standing[Any]]],
-    withdrawn: list[Standing[Any]],
+    held: list[StoredEntry],
+    kinds: dict[type[Entry], list[StoredEntry]],
+    standing: dict[type[Entry], list[EffectiveEntry[Any]]],
+    withdrawn: list[EffectiveEntry[Any]],
     pending: bool,
     training: bool,
-) -> Record:
+) -> SortedEntries:
     officers, nurses, paramedics = standing[Officer], standing[Nurse], standing[Paramedic]
     contacts = officers + nurses + paramedics
     if len(contacts) > 1:
         contacts.sort(key=_standing_order)
-    return Record(
+    return SortedEntries(
         held,
         contacts,
         officers,
@@ -307,7 +309,7 @@ def _record(
     )
 
 
-def _named(one: Held) -> UUID | None:
+def _named(one: StoredEntry) -> UUID | None:
     if isinstance(one.entry, Amendment):
         return one.entry.amends
     return one.entry.withdraws if isinstance(one.entry, Withdrawal) else None

@@ -21,7 +21,7 @@ Age = Annotated[int, Meta(ge=0, le=130)]
 Confidence = Annotated[int, Meta(ge=1, le=3, description="3 would have, 2 probably, 1 possibly")]
 News2 = Annotated[int, Meta(ge=0, le=20)]
 ExtensionMinutes = Annotated[int, Meta(ge=1, le=720)]
-Version = Annotated[int, Meta(ge=1, le=1_000_000)]
+VersionNumber = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 Area = Annotated[str, Meta(extra={"codes": "area"})]
 LocationType = Annotated[str, Meta(extra={"codes": "location_type"})]
@@ -75,11 +75,11 @@ WindowSource = Annotated[str, Meta(extra={"codes": "window_source"})]
 Reason = Annotated[str, Meta(min_length=1, max_length=64, description="Why, as a short code")]
 
 
-class Part(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+class CodedPart(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """A coded part of an entry."""
 
 
-class Tests(Part, kw_only=True, frozen=True):
+class Tests(CodedPart, kw_only=True, frozen=True):
     """The three tests of s136(1) Mental Health Act 1983, as they stood when the intent was formed."""
 
     mental_disorder: bool | None = None
@@ -87,7 +87,7 @@ class Tests(Part, kw_only=True, frozen=True):
     necessary: bool | None = None
 
 
-class IntentPart(Part, kw_only=True, frozen=True):
+class IntentPart(CodedPart, kw_only=True, frozen=True):
     """Which power somebody had under consideration, when, and how sure."""
 
     power: IntentPower
@@ -101,14 +101,14 @@ class IntentPart(Part, kw_only=True, frozen=True):
     evidence: Evidence | None = None
 
 
-class Consulted(Part, kw_only=True, frozen=True):
+class Consulted(CodedPart, kw_only=True, frozen=True):
     """Consultation before using s136, s136(1C) Mental Health Act 1983."""
 
     role: ConsultedRole | None = None
     at: Time | None = None
 
 
-class StationTests(Part, kw_only=True, frozen=True):
+class StationTests(CodedPart, kw_only=True, frozen=True):
     """The three tests for an adult at a police station (regulations of 2017 under s136A)."""
 
     imminent_risk: bool | None = None
@@ -124,8 +124,8 @@ class Entry(
     id: UUID | None = None
     incident_id: UUID
     captured_at: Time
-    codes_version: Version
-    form_version: Version | None = None
+    codes_version: VersionNumber
+    form_version: VersionNumber | None = None
     test: bool | None = None
     car: ShortText | None = None
 
@@ -345,7 +345,7 @@ SEALED = "*"
 """Stands in a coded body where free text was sealed: the text itself lies apart, under a key of its own."""
 
 
-class Held(Struct, kw_only=True, frozen=True, gc=False):
+class StoredEntry(Struct, kw_only=True, frozen=True, gc=False):
     """An entry with what the service keeps beside it, outside the content.
 
     `received_at` is the database's clock; `skew_ms` the phone's clock minus the service's, None when not measurable;

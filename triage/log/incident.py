@@ -15,26 +15,26 @@ from msgspec import UNSET, Struct, UnsetType, structs
 from triage import codes
 from triage.log import detention, diversion, flags, intents, links, resolve, timeline
 from triage.log.detention import Clock
-from triage.log.diversion import CLINICAL, POLICE_ONLY, Result
-from triage.log.effective import Record, Standing, captured, judges, read
-from triage.log.entries import AMENDABLE, Contact, Held
+from triage.log.diversion import CLINICAL, POLICE_ONLY, Grades
+from triage.log.effective import EffectiveEntry, SortedEntries, captured, judges, sort_entries
+from triage.log.entries import AMENDABLE, Contact, StoredEntry
 from triage.log.flags import TERMS, Terms
-from triage.log.grading_inputs import Facts
-from triage.log.intents import Claim
-from triage.log.resolve import known
-from triage.log.timeline import Decided, PersonEvent, Use
+from triage.log.grading_inputs import GradingInputs
+from triage.log.intents import RecordedIntent
+from triage.log.resolve import latest_known
+from triage.log.timeline import DatedOutcome, PersonEvent, PowerUse
 from triage.log.view import (
     AdviceView,
     Audience,
     Contribution,
-    Decision,
+    DecisionView,
     FollowUpView,
+    IncidentView,
     IntentView,
     OutcomeView,
     RepeatContact,
     RepeatView,
     Status,
-    View,
 )
 from triage.times import operational_day
 
@@ -59,22 +59,22 @@ class Incident(Struct, frozen=True, kw_only=True, gc=False):
     the person. `judged_by`: whose accounts have stored an `s136_justified`.
     """
 
-    view: View
-    record: Record
-    decided: list[Decided]
-    claims: list[Claim]
+    view: IncidentView
+    entries: SortedEntries
+    outcomes: list[DatedOutcome]
+    intents: list[RecordedIntent]
     incident_ids: tuple[UUID, ...]
     happened_at: datetime
     counts: bool
     restricted: bool
     someone_lives_there: bool | None
     conflicts: tuple[str, ...]
-    used: dict[str, Use]
+    used: dict[str, PowerUse]
     overdue_at: datetime | None
     expires_at: datetime | None
-    diversion: Result
+    diversion: Grades
     events: tuple[PersonEvent, ...]
-    met: tuple[PersonEvent, ...]
+    other_contacts: tuple[PersonEvent, ...]
     people: tuple[UUID, ...]
     judged_by: tuple[UUID, ...]
 
@@ -83,13 +83,13 @@ class Incident(Struct, frozen=True, kw_only=True, gc=False):
         return self.view.id
 
     @property
-    def turns(self) -> tuple[datetime, ...]:
+    def changes_at(self) -> tuple[datetime, ...]:
         """The instants, ascending, at which the view of somebody who sees everything changes by time alone."""
-        return turns(self, grades=True)
+        return changes_at(self, grades=True)
 
 
 def fold(
-    entries: Sequence[Held],
+    entries: Sequence[StoredEntry],
     others: Sequence[PersonEvent] = (),
     terms: Terms = TERMS,
     *,
@@ -101,22 +101,22 @@ def fold(
     ids, ascending, where they are known: an incident that was parted from this one may hold the statement that did it.
     Retired codes are to be mapped to current ones before. Raises ValueError without entries.
     """
-    record = read(entries)
-    if not record.held:
+    record = sort_entries(entries)
+    if not record.stored:
         raise ValueError("an incident has at least one entry")
     incident_ids, parted = _incident_ids(record, ids)
     ages = resolve.ages(record.contacts)
     place, lives = resolve.place(record)
-    claims = intents.claims(record)
-    decided = timeline.decisions(record)
-    used = timeline.uses(record, decided)
-    befell = timeline.events(record, decided, used, incident_ids[0])
+    claims = intents.recorded_intents(record)
+    decided = timeline.dated_outcomes(record)
+    used = timeline.earliest_uses(record, decided)
+    befell = timeline.events_in(record, decided, used, incident_ids[0])
     conflicts = resolve.conflicts(record, ages, decided, claims)
-    first = timeline.first(decided)
-    facts = Facts(
-        record=record,
-        claims=claims,
-        decided=decided,
+    first = timeline.first_disposal(decided)
+    facts = GradingInputs(
+        entries=record,
+        intents=claims,
+        outcomes=decided,
         first=first,
         decided_at=first.at if first else None,
         used=used,
@@ -132,7 +132,7 @@ def fold(
     died = any(event.code == "died" for event in befell)
     occurred_at, happened_at = _occurred(record)
     child = resolve.under_18(record.contacts, ages)
-    training = record.training and all(one.entry.test for one in record.held if isinstance(one.entry, AMENDABLE))
+    training = record.training and all(one.entry.test for one in record.stored if isinstance(one.entry, AMENDABLE))
     return Incident(
         view=_view(
             facts,
@@ -144,11 +144,11 @@ def fold(
             age=resolve.age(ages),
             child=child,
             clock=clock,
-            raised=tuple(flags.of(facts, clock, child, terms)),
+            raised=tuple(flags.incident_flags(facts, clock, child, terms)),
         ),
-        record=record,
-        decided=decided,
-        claims=claims,
+        entries=record,
+        outcomes=decided,
+        intents=claims,
         incident_ids=incident_ids,
         happened_at=happened_at,
         counts=not training and bool(record.contacts or decided or record.detentions),
@@ -160,19 +160,19 @@ def fold(
         expires_at=clock.expires_at if clock and clock.running and not died else None,
         diversion=diversion.derive(facts),
         events=befell,
-        met=_met(others),
+        other_contacts=_met(others),
         people=links.people(record.people) if record.people else (),
-        judged_by=judges(record.held),
+        judged_by=judges(record.stored),
     )
 
 
-def at(
+def view_at(
     incident: Incident,
     now: datetime,
     audience: Audience,
     extra_flags: Iterable[str] = (),
-    graded: Result | None = None,
-) -> View:
+    graded: Grades | None = None,
+) -> IncidentView:
     """What is served at an instant to an audience, from an incident folded of the entries that it may see.
 
     `extra_flags` are added as they are. A lead's grades come from all entries: `graded`, if not the incident's own.
@@ -188,21 +188,21 @@ def at(
     if audience.level == "lead":
         raised += incident.conflicts
         reasons = _NOTHING if audience.full else CLINICAL if audience.side == "police" else POLICE_ONLY
-        changes["diversion"] = diversion.served(graded or incident.diversion, now, reasons)
+        changes["diversion"] = diversion.diversion_view(graded or incident.diversion, now, reasons)
     return structs.replace(incident.view, flags=tuple(sorted(set(raised))), **changes)
 
 
-def turns(incident: Incident, grades: bool) -> tuple[datetime, ...]:
+def changes_at(incident: Incident, grades: bool) -> tuple[datetime, ...]:
     """The instants, ascending, at which a view changes by time alone, with or without the grades that a lead sees."""
     pending = incident.diversion.pending_until if grades else None
     return tuple(sorted({time for time in (incident.overdue_at, incident.expires_at, pending) if time is not None}))
 
 
-def repeat_turns(incident: Incident, audience: Audience | None = None) -> tuple[datetime, ...]:
+def repeat_changes_at(incident: Incident, audience: Audience | None = None) -> tuple[datetime, ...]:
     """The instants, ascending, at which another contact leaves the view of an audience; None: of any."""
     spans = {span for span in (_SHOWN_TO_LEADS, _SHOWN_TO_FIELD) if audience is None or span == _span(audience)}
     if audience is None or audience.level == "lead" or incident.view.status in _UNDER_WAY:
-        return tuple(sorted({event.at + span for event in incident.met for span in spans}))
+        return tuple(sorted({event.at + span for event in incident.other_contacts for span in spans}))
     return ()
 
 
@@ -225,7 +225,7 @@ def _repeat(incident: Incident, now: datetime, audience: Audience) -> RepeatView
     span = _span(audience)
     if span is None or (audience.level == "field" and incident.view.status not in _UNDER_WAY):
         return UNSET
-    met = [event for event in incident.met if event.at > now - span]
+    met = [event for event in incident.other_contacts if event.at > now - span]
     if audience.level == "field":
         return RepeatView(last_72_hours=tuple(RepeatContact(incident=one.incident, at=one.at) for one in met))
     count = len(met) + incident.counts
@@ -240,12 +240,12 @@ def person_events(incident: Incident) -> tuple[PersonEvent, ...]:
         return ()
     if not incident.counts:
         return incident.events
-    return (*incident.events, PersonEvent("contact", _met_at(incident), incident.record.held[0].id, incident.id))
+    return (*incident.events, PersonEvent("contact", _met_at(incident), incident.entries.stored[0].id, incident.id))
 
 
 def _met_at(incident: Incident) -> datetime:
     """When the person was met, from entries that both sides see: an intent's time must not show in other incidents."""
-    record = incident.record
+    record = incident.entries
     if record.contacts:
         return incident.happened_at
     return min(one.captured for one in (*record.outcomes, *record.detentions))
@@ -286,66 +286,66 @@ def blind(audience: Audience, judged_by: Sequence[UUID]) -> bool:
 
 
 def _view(
-    facts: Facts,
+    facts: GradingInputs,
     *,
     incident_ids: tuple[UUID, ...],
     status: Status,
     training: bool,
     occurred_at: datetime,
     day: date,
-    age: resolve.Age | None,
+    age: resolve.StatedAge | None,
     child: bool,
     clock: Clock | None,
     raised: tuple[str, ...],
-) -> View:
-    record = facts.record
+) -> IncidentView:
+    record = facts.entries
     contacts, nurses, paramedics = record.contacts, record.nurses, record.paramedics
-    newest = record.held[-1]
+    newest = record.stored[-1]
     arrivals, departures = _on_scene(contacts)
-    return View(
+    return IncidentView(
         id=incident_ids[0],
         linked_ids=incident_ids if len(incident_ids) > 1 else (),
         status=status,
         test=training,
-        revision=len(record.held),
+        revision=len(record.stored),
         seq=newest.seq,
         changed_at=newest.received_at,
         occurred_at=occurred_at,
         arrived_at=arrivals,
         left_at=departures,
         operational_day=day,
-        area=known(contacts, "area", _MISSING["area"]) or "unknown",
+        area=latest_known(contacts, "area", _MISSING["area"]) or "unknown",
         location_type=facts.location_type,
-        log_ref=known(contacts, "log_ref"),
-        car=next((one.entry.car for one in reversed(record.held) if one.entry.car), None),
-        contact_mode=known(contacts, "contact_mode"),
-        referral_source=known(contacts, "referral_source"),
+        log_ref=latest_known(contacts, "log_ref"),
+        car=next((one.entry.car for one in reversed(record.stored) if one.entry.car), None),
+        contact_mode=latest_known(contacts, "contact_mode"),
+        referral_source=latest_known(contacts, "referral_source"),
         age=age.years if age else None,
-        age_band=age.band if age else known(contacts, "age_band"),
+        age_band=age.band if age else latest_known(contacts, "age_band"),
         under_18=child,
-        sex=known(contacts, "sex", _MISSING["sex"]),
-        ethnicity=known(contacts, "ethnicity", _MISSING["ethnicity"]),
-        interpreter_needed=known(contacts, "interpreter_needed"),
-        disability=known(contacts, "disability", _MISSING["disability"]),
+        sex=latest_known(contacts, "sex", _MISSING["sex"]),
+        ethnicity=latest_known(contacts, "ethnicity", _MISSING["ethnicity"]),
+        interpreter_needed=latest_known(contacts, "interpreter_needed"),
+        disability=latest_known(contacts, "disability", _MISSING["disability"]),
         presenting=resolve.presenting(record),
         legal_status=resolve.legal_status(contacts),
-        immediate_danger=known(contacts, "immediate_danger"),
-        force_type=known(record.officers, "force_type"),
+        immediate_danger=latest_known(contacts, "immediate_danger"),
+        force_type=latest_known(record.officers, "force_type"),
         advice=_advice(record),
-        outcome=_outcome(facts.first, timeline.latest(facts.decided)),
+        outcome=_outcome(facts.first, timeline.latest_outcome(facts.outcomes)),
         detention=clock.served if clock else None,
         follow_ups=_follow_ups(record),
         flags=raised,
-        contributions=_contributions(record.held),
-        intents=_intents(facts.claims),
-        offence=known(record.officers, "offence"),
-        physical_need=known(paramedics, "physical_need"),
-        conveyed=known(paramedics, "conveyed"),
-        known_to_services=known(nurses, "known_to_services", _MISSING["known_to_services"]),
-        crisis_plan=known(nurses, "crisis_plan", _MISSING["crisis_plan"]),
-        safety_plan=known(nurses, "safety_plan"),
-        follow_up_owner=known(nurses, "follow_up_owner"),
-        follow_up_due=known(nurses, "follow_up_due"),
+        contributions=_contributions(record.stored),
+        intents=_intents(facts.intents),
+        offence=latest_known(record.officers, "offence"),
+        physical_need=latest_known(paramedics, "physical_need"),
+        conveyed=latest_known(paramedics, "conveyed"),
+        known_to_services=latest_known(nurses, "known_to_services", _MISSING["known_to_services"]),
+        crisis_plan=latest_known(nurses, "crisis_plan", _MISSING["crisis_plan"]),
+        safety_plan=latest_known(nurses, "safety_plan"),
+        follow_up_owner=latest_known(nurses, "follow_up_owner"),
+        follow_up_due=latest_known(nurses, "follow_up_due"),
     )
 
 
@@ -355,9 +355,9 @@ _MISSING = {
 }
 
 
-def _incident_ids(record: Record, known: tuple[UUID, ...]) -> tuple[tuple[UUID, ...], bool]:
+def _incident_ids(record: SortedEntries, known: tuple[UUID, ...]) -> tuple[tuple[UUID, ...], bool]:
     """Every id this incident answers to, the smallest first, and whether two of them were declared apart."""
-    ids = {one.entry.incident_id for one in record.held}
+    ids = {one.entry.incident_id for one in record.stored}
     parted = False
     for component in links.components(record.links) if record.links else ():
         if not ids.isdisjoint(component.incident_ids):
@@ -366,7 +366,7 @@ def _incident_ids(record: Record, known: tuple[UUID, ...]) -> tuple[tuple[UUID, 
     return known or tuple(sorted(ids)), parted
 
 
-def _status(record: Record, used: dict[str, Use], clock: Clock | None) -> Status:
+def _status(record: SortedEntries, used: dict[str, PowerUse], clock: Clock | None) -> Status:
     if not (record.contacts or record.intents or record.outcomes or record.detentions):
         return "withdrawn"
     if not record.outcomes:
@@ -382,23 +382,23 @@ def _overdue(status: Status, happened_at: datetime, clock: Clock | None) -> date
     return None
 
 
-def _occurred(record: Record) -> tuple[datetime, datetime]:
+def _occurred(record: SortedEntries) -> tuple[datetime, datetime]:
     """When it occurred, as given and corrected: the latest captured contact that says so, else the first capture."""
     for one in reversed(record.contacts):
         if one.entry.occurred_at:
             return one.entry.occurred_at, one.corrected(one.entry.occurred_at)
-    held = [one.held for one in record.contacts] or record.held
+    held = [one.stored for one in record.contacts] or record.stored
     earliest = min(held, key=lambda one: (captured(one), one.id))
     return earliest.entry.captured_at, captured(earliest)
 
 
-def _on_scene(contacts: Iterable[Standing[Contact]]) -> tuple[datetime | None, datetime | None]:
+def _on_scene(contacts: Iterable[EffectiveEntry[Contact]]) -> tuple[datetime | None, datetime | None]:
     arrived = [(one.corrected(one.entry.arrived_at), one.entry.arrived_at) for one in contacts if one.entry.arrived_at]
     left = [(one.corrected(one.entry.left_at), one.entry.left_at) for one in contacts if one.entry.left_at]
     return min(arrived)[1] if arrived else None, max(left)[1] if left else None
 
 
-def _advice(record: Record) -> tuple[AdviceView, ...]:
+def _advice(record: SortedEntries) -> tuple[AdviceView, ...]:
     given = [
         (one.corrected(one.entry.advice_given_at) if one.entry.advice_given_at else one.captured, one.entry)
         for one in record.nurses
@@ -408,29 +408,29 @@ def _advice(record: Record) -> tuple[AdviceView, ...]:
     return tuple(AdviceView(advice=entry.advice or "", at=entry.advice_given_at) for _, entry in given)
 
 
-def _decision(one: Decided) -> Decision:
-    entry = one.standing.entry
-    return Decision(disposal=one.disposal, decided_at=entry.decided_at, by=entry.decided_by)
+def _decision(one: DatedOutcome) -> DecisionView:
+    entry = one.effective.entry
+    return DecisionView(disposal=one.disposal, decided_at=entry.decided_at, by=entry.decided_by)
 
 
-def _outcome(first: Decided | None, latest: Decided | None) -> OutcomeView | None:
+def _outcome(first: DatedOutcome | None, latest: DatedOutcome | None) -> OutcomeView | None:
     if first is None or latest is None:
         return None
-    entry = latest.standing.entry
+    entry = latest.effective.entry
     return OutcomeView(
         disposal=latest.disposal, decided_at=entry.decided_at, by=entry.decided_by, first=_decision(first)
     )
 
 
-def _follow_ups(record: Record) -> tuple[FollowUpView, ...]:
-    found = sorted(record.follow_ups, key=lambda one: (one.corrected(one.entry.at), one.held.id))
+def _follow_ups(record: SortedEntries) -> tuple[FollowUpView, ...]:
+    found = sorted(record.follow_ups, key=lambda one: (one.corrected(one.entry.at), one.stored.id))
     return tuple(
         FollowUpView(event=one.entry.event, at=one.entry.at, referral=one.entry.referral, section=one.entry.section)
         for one in found
     )
 
 
-def _intents(claims: Iterable[Claim]) -> tuple[IntentView, ...]:
+def _intents(claims: Iterable[RecordedIntent]) -> tuple[IntentView, ...]:
     return tuple(
         IntentView(
             entry=claim.entry,
@@ -445,8 +445,8 @@ def _intents(claims: Iterable[Claim]) -> tuple[IntentView, ...]:
     )
 
 
-def _contributions(held: Iterable[Held]) -> tuple[Contribution, ...]:
-    latest: dict[tuple[str, int], Held] = {}
+def _contributions(held: Iterable[StoredEntry]) -> tuple[Contribution, ...]:
+    latest: dict[tuple[str, int], StoredEntry] = {}
     for one in held:
         key = one.profession, one.author.int  # hashing a UUID is slow
         if key not in latest or latest[key].entry.captured_at <= one.entry.captured_at:

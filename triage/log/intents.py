@@ -11,17 +11,17 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from triage.log.effective import Record, Standing, Version, captured
-from triage.log.entries import Amendment, Held, Intent, IntentPart, Officer
+from triage.log.effective import EffectiveEntry, EntryVersion, SortedEntries, captured
+from triage.log.entries import Amendment, Intent, IntentPart, Officer, StoredEntry
 
-FREELY = timedelta(minutes=2)
+FREE_TO_CORRECT = timedelta(minutes=2)
 """How long after its capture an intent may be corrected without a trace in the grade."""
 
-SOON = timedelta(minutes=60)
+PROMPTLY = timedelta(minutes=60)
 """An intent captured within this time of `formed_at` was recorded while the memory was fresh."""
 
 
-class Claim(Struct, frozen=True, gc=False):
+class RecordedIntent(Struct, frozen=True, gc=False):
     """An intent: `entry` and `author` say whose, `part` what (as it is now, or as it was when taken back).
 
     `captured` is when its power was first given, `formed` when it was formed, both corrected. `changed` is when the
@@ -42,7 +42,7 @@ class Claim(Struct, frozen=True, gc=False):
     @property
     def soon(self) -> bool:
         """Whether it was captured within 60 minutes of being formed."""
-        return self.formed is not None and abs(self.captured - self.formed) <= SOON
+        return self.formed is not None and abs(self.captured - self.formed) <= PROMPTLY
 
     @property
     def confirmed(self) -> bool:
@@ -50,9 +50,9 @@ class Claim(Struct, frozen=True, gc=False):
         return self.part.referrer is not None and self.part.log_time is not None and self.soon
 
 
-def claims(record: Record) -> list[Claim]:
+def recorded_intents(record: SortedEntries) -> list[RecordedIntent]:
     """Every intent of an incident, also those corrected away and withdrawn, in capture order, ties by entry id."""
-    found: list[Claim] = []
+    found: list[RecordedIntent] = []
     changed = record.withdrawn or any(one.versions for one in (*record.intents, *record.officers))
     settled = _settled(record) if changed else None
     for one in record.intents:
@@ -60,14 +60,14 @@ def claims(record: Record) -> list[Claim]:
     for officer in record.officers:
         found += _claims(officer, settled)
     for gone in record.withdrawn:
-        if isinstance(gone.held.entry, Intent | Officer):
+        if isinstance(gone.stored.entry, Intent | Officer):
             found += _withdrawn(gone, settled)
     if len(found) > 1:
         found.sort(key=lambda claim: (claim.captured, claim.entry))
     return found
 
 
-def earliest(found: list[Claim], powers: Collection[str]) -> Claim | None:
+def earliest(found: list[RecordedIntent], powers: Collection[str]) -> RecordedIntent | None:
     """The earliest captured intent of one of these powers."""
     for claim in found:
         if claim.part.power in powers:
@@ -75,7 +75,7 @@ def earliest(found: list[Claim], powers: Collection[str]) -> Claim | None:
     return None
 
 
-def _claims(one: Standing[Intent] | Standing[Officer], settled: int | None) -> Iterator[Claim]:
+def _claims(one: EffectiveEntry[Intent] | EffectiveEntry[Officer], settled: int | None) -> Iterator[RecordedIntent]:
     if not one.versions:
         if one.entry.intent is not None:
             yield _claim(one, one.entry.intent, one.captured, one.correction)
@@ -92,7 +92,7 @@ def _claims(one: Standing[Intent] | Standing[Officer], settled: int | None) -> I
         yield _claim(one, current, given.captured, one.correction, "stands", changed)
 
 
-def _withdrawn(one: Standing[Any], settled: int | None) -> Iterator[Claim]:
+def _withdrawn(one: EffectiveEntry[Any], settled: int | None) -> Iterator[RecordedIntent]:
     assert one.withdrawn is not None
     evidence = _evidence(one, settled) if one.versions else one.entry.intent
     if evidence and not _free(one, captured(one.withdrawn), one.withdrawn.seq, settled):
@@ -100,23 +100,23 @@ def _withdrawn(one: Standing[Any], settled: int | None) -> Iterator[Claim]:
 
 
 def _claim(
-    one: Standing[Any],
+    one: EffectiveEntry[Any],
     part: IntentPart,
     at: datetime,
     shift: timedelta | None,
     state: Literal["stands", "corrected", "withdrawn"] = "stands",
     changed: datetime | None = None,
-) -> Claim:
+) -> RecordedIntent:
     formed = part.formed_at if part.formed_at is None or shift is None else part.formed_at - shift
     place, lives = (one.entry.location_type, one.entry.someone_lives_there) if _is_contact(one) else (None, None)
-    return Claim(one.held.id, one.held.author, part, at, formed, state, changed, place, lives)
+    return RecordedIntent(one.stored.id, one.stored.author, part, at, formed, state, changed, place, lives)
 
 
-def _is_contact(one: Standing[Any]) -> bool:
-    return type(one.held.entry) is Officer
+def _is_contact(one: EffectiveEntry[Any]) -> bool:
+    return type(one.stored.entry) is Officer
 
 
-def _evidence(one: Standing[Any], settled: int | None) -> IntentPart | None:
+def _evidence(one: EffectiveEntry[Any], settled: int | None) -> IntentPart | None:
     """The original part, as corrected freely."""
     part: IntentPart | None = one.versions[0].entry.intent
     for version in one.versions[1:]:
@@ -125,7 +125,7 @@ def _evidence(one: Standing[Any], settled: int | None) -> IntentPart | None:
     return part
 
 
-def _given(versions: tuple[Version[Any], ...]) -> Version[Any]:
+def _given(versions: tuple[EntryVersion[Any], ...]) -> EntryVersion[Any]:
     """The version since which the part has been what it is now."""
     given = versions[-1]
     for version in reversed(versions[:-1]):
@@ -135,16 +135,16 @@ def _given(versions: tuple[Version[Any], ...]) -> Version[Any]:
     return given
 
 
-def _free(one: Standing[Any], at: datetime, seq: int, settled: int | None) -> bool:
-    return at - one.captured <= FREELY and (settled is None or seq < settled)
+def _free(one: EffectiveEntry[Any], at: datetime, seq: int, settled: int | None) -> bool:
+    return at - one.captured <= FREE_TO_CORRECT and (settled is None or seq < settled)
 
 
-def _settled(record: Record) -> int | None:
+def _settled(record: SortedEntries) -> int | None:
     """Where in the log the first consultation, advice or disposal stands: after it no change of an intent is free."""
-    return next((one.seq for one in record.held if _settles(one)), None)
+    return next((one.seq for one in record.stored if _settles(one)), None)
 
 
-def _settles(held: Held) -> bool:
+def _settles(held: StoredEntry) -> bool:
     entry = held.entry.entry if isinstance(held.entry, Amendment) else held.entry
     said = getattr(entry, "consulted", None), getattr(entry, "advice", None), getattr(entry, "disposal", None)
     return any(one is not None for one in said)

@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from triage.log.effective import captured, out_of_force
-from triage.log.entries import Held, NotSameIncident, PersonLink, PersonUnlink, SameIncident, Withdrawal
+from triage.log.entries import NotSameIncident, PersonLink, PersonUnlink, SameIncident, StoredEntry, Withdrawal
 
 
 class Component(Struct, frozen=True, gc=False):
@@ -21,7 +21,7 @@ class Component(Struct, frozen=True, gc=False):
     conflict: bool
 
 
-def components(statements: Iterable[Held]) -> tuple[Component, ...]:
+def components(statements: Iterable[StoredEntry]) -> tuple[Component, ...]:
     """The components of every incident id that a statement names, by id; an id joined to none is one of its own.
 
     Takes `same_incident` and `not_same_incident` entries, and the withdrawals of them; other kinds are passed over.
@@ -39,7 +39,7 @@ def components(statements: Iterable[Held]) -> tuple[Component, ...]:
     return tuple(sorted(found, key=lambda component: component.id))
 
 
-def families(statements: Iterable[Held]) -> dict[UUID, UUID]:
+def families(statements: Iterable[StoredEntry]) -> dict[UUID, UUID]:
     """For every incident id that a statement names, the smallest of all that statements connect it with.
 
     Whatever they say, and in force or not: what joins or parts the ids of a family is said within it.
@@ -57,24 +57,24 @@ def families(statements: Iterable[Held]) -> dict[UUID, UUID]:
     return smallest
 
 
-def incident_ids(entries: Iterable[Held]) -> tuple[UUID, ...]:
+def incident_ids(entries: Iterable[StoredEntry]) -> tuple[UUID, ...]:
     """The ids under which these entries were sent, the smallest first."""
     return tuple(sorted({one.entry.incident_id for one in entries}))
 
 
-def _withdrawn(held: Sequence[Held]) -> set[UUID]:
+def _withdrawn(held: Sequence[StoredEntry]) -> set[UUID]:
     """The statements out of force. Only withdrawals of the same family count, so that reading more changes nothing."""
     if not any(isinstance(one.entry, Withdrawal) for one in held):
         return set()
     family_of = families(held)
-    by_family: dict[UUID, list[Held]] = {}
+    by_family: dict[UUID, list[StoredEntry]] = {}
     for one in held:
         if (family := family_of.get(one.entry.incident_id)) is not None:
             by_family.setdefault(family, []).append(one)
     return {one for family in by_family.values() for one in out_of_force(family)}
 
 
-def component_of(incident_id: UUID, statements: Iterable[Held]) -> Component:
+def component_of(incident_id: UUID, statements: Iterable[StoredEntry]) -> Component:
     """The component that holds this incident id."""
     for component in components(statements):
         if incident_id in component.incident_ids:
@@ -82,7 +82,7 @@ def component_of(incident_id: UUID, statements: Iterable[Held]) -> Component:
     return Component(incident_id, (incident_id,), False)
 
 
-def declared_apart(statements: Iterable[Held]) -> frozenset[UUID]:
+def declared_apart(statements: Iterable[StoredEntry]) -> frozenset[UUID]:
     """The incident ids of every pair that is declared to be two incidents, in force."""
     held = list(statements)
     out = out_of_force(held)
@@ -92,27 +92,27 @@ def declared_apart(statements: Iterable[Held]) -> frozenset[UUID]:
     return frozenset(incident for pair in pairs for incident in pair)
 
 
-def people(statements: Iterable[Held]) -> tuple[UUID, ...]:
+def people(statements: Iterable[StoredEntry]) -> tuple[UUID, ...]:
     """The people an incident concerns, from its `person_link` and `person_unlink` entries in force."""
-    latest: dict[UUID, Held] = {}
+    latest: dict[UUID, StoredEntry] = {}
     for one in sorted(statements, key=lambda one: (captured(one), one.id)):
         assert isinstance(one.entry, PersonLink | PersonUnlink)
         latest[one.entry.person_id] = one
     return tuple(sorted(person for person, one in latest.items() if isinstance(one.entry, PersonLink)))
 
 
-def _pair(statement: Held) -> tuple[UUID, UUID]:
+def _pair(statement: StoredEntry) -> tuple[UUID, UUID]:
     entry = statement.entry
     assert isinstance(entry, SameIncident | NotSameIncident)
     one, other = sorted((entry.incident_id, entry.other_incident_id))
     return one, other
 
 
-def _latest(statements: Iterable[Held]) -> dict[tuple[UUID, UUID], Held]:
+def _latest(statements: Iterable[StoredEntry]) -> dict[tuple[UUID, UUID], StoredEntry]:
     return {_pair(one): one for one in sorted(statements, key=lambda one: (captured(one), one.id))}
 
 
-def _joined(incidents: Iterable[UUID], latest: dict[tuple[UUID, UUID], Held]) -> dict[UUID, set[UUID]]:
+def _joined(incidents: Iterable[UUID], latest: dict[tuple[UUID, UUID], StoredEntry]) -> dict[UUID, set[UUID]]:
     groups = {incident: {incident} for incident in incidents}
     for (a, b), one in latest.items():
         if isinstance(one.entry, SameIncident) and groups[a] is not groups[b]:

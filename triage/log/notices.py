@@ -15,8 +15,8 @@ from triage import codes
 from triage.log import detention, effective, resolve, timeline
 from triage.log.canonical import coded_fields
 from triage.log.detention import Clock
-from triage.log.effective import SKEW_TOLERATED_MS, Record
-from triage.log.entries import Amendment, AnyEntry, Detention, Held, Withdrawal
+from triage.log.effective import SKEW_TOLERATED_MS, SortedEntries
+from triage.log.entries import Amendment, AnyEntry, Detention, StoredEntry, Withdrawal
 from triage.log.flags import TERMS, Terms
 
 NOTICES: Final = {
@@ -42,7 +42,7 @@ ARRIVALS: Final = frozenset({"began", "kept_from", "arrived_site", "entered", "t
 RELEASE: Final = NOTICES["check_power_to_release"]
 NO_STATION: Final = "Police stations are no longer places of safety."
 
-_NOTHING: Final = effective.read(())
+_NOTHING: Final = effective.sort_entries(())
 _TOLERATED: Final = timedelta(milliseconds=SKEW_TOLERATED_MS)
 _LOCATIONS: Final = codes.list("location_type").codes
 _BANDS: Final = codes.list("age_band").codes
@@ -57,43 +57,43 @@ class Notice(Struct, frozen=True, gc=False):
     message: str
 
 
-class Surroundings:
+class IncidentContext:
     """What the incident's other entries say, worked out only when it is asked for."""
 
-    def __init__(self, others: Iterable[Held]) -> None:
+    def __init__(self, others: Iterable[StoredEntry]) -> None:
         self._others = others
 
     @cached_property
-    def record(self) -> Record:
-        return effective.read(self._others) if self._others else _NOTHING
+    def entries(self) -> SortedEntries:
+        return effective.sort_entries(self._others) if self._others else _NOTHING
 
     @cached_property
     def place(self) -> tuple[str | None, bool | None]:
         """Where s136 was used, as far as known, and whether somebody lives there."""
-        kind, lives = resolve.place(self.record)
-        for one in self.record.outcomes:
+        kind, lives = resolve.place(self.entries)
+        for one in self.entries.outcomes:
             if one.entry.location_type and one.entry.disposal.startswith("s136_"):
                 kind = one.entry.location_type
         return kind, lives
 
     @cached_property
     def under_18(self) -> bool:
-        contacts = self.record.contacts
+        contacts = self.entries.contacts
         return resolve.under_18(contacts, resolve.ages(contacts))
 
     @cached_property
     def physical_need(self) -> bool:
-        return resolve.known(self.record.paramedics, "physical_need") not in (None, "none")
+        return resolve.latest_known(self.entries.paramedics, "physical_need") not in (None, "none")
 
     @cached_property
     def at_station(self) -> list[Detention]:
         """The detention events at a police station."""
-        return [one.entry for one in self.record.detentions if one.entry.place_of_safety == "police_station"]
+        return [one.entry for one in self.entries.detentions if one.entry.place_of_safety == "police_station"]
 
     @cached_property
     def clock(self) -> Clock | None:
-        decided = timeline.decisions(self.record)
-        return detention.clock(self.record, decided, timeline.uses(self.record, decided))
+        decided = timeline.dated_outcomes(self.entries)
+        return detention.clock(self.entries, decided, timeline.earliest_uses(self.entries, decided))
 
 
 def notices(
@@ -102,7 +102,7 @@ def notices(
     received_at: datetime,
     skew_ms: int | None = None,
     target_held: bool | None = None,
-    others: Iterable[Held] = (),
+    others: Iterable[StoredEntry] = (),
     terms: Terms = TERMS,
     identifiers: Callable[[str], Sequence[object]] | None = None,
 ) -> tuple[Notice, ...]:
@@ -120,7 +120,7 @@ def notices(
         found.append(_notice("target_not_held", "withdraws" if isinstance(entry, Withdrawal) else "amends"))
     if identifiers is not None:
         found += _identifying(entry, content, under, identifiers)
-    about = Surroundings(others)
+    about = IncidentContext(others)
     match effective.kind(content):
         case "officer" | "nurse" | "paramedic":
             found += _contact(content, under, about)
@@ -180,7 +180,7 @@ def _identifying(
             yield _notice("possible_identifier", field)
 
 
-def _contact(contact: Any, under: str, about: Surroundings) -> Iterator[Notice]:
+def _contact(contact: Any, under: str, about: IncidentContext) -> Iterator[Notice]:
     kind, lives = contact.location_type, contact.someone_lives_there
     intent = getattr(contact, "intent", None)
     if intent is not None:
@@ -195,7 +195,7 @@ def _contact(contact: Any, under: str, about: Surroundings) -> Iterator[Notice]:
         yield _notice("under_18_police_station", f"{under}{'age_band' if contact.age is None else 'age'}")
 
 
-def _intent(intent: Any, under: str, lives: bool | None, about: Surroundings | None) -> Iterator[Notice]:
+def _intent(intent: Any, under: str, lives: bool | None, about: IncidentContext | None) -> Iterator[Notice]:
     """The place of the intent counts; without one what `about` says, if it may say."""
     if intent.power != "s136":
         return
@@ -207,13 +207,13 @@ def _intent(intent: Any, under: str, lives: bool | None, about: Surroundings | N
 
 def _place(kind: str | None, lives: bool | None, field: str, used: bool = True) -> Iterator[Notice]:
     """What the law says of the place. `used`: s136 was considered or used there."""
-    if used and resolve.available(kind, lives) is False:
+    if used and resolve.s136_available(kind, lives) is False:
         yield _notice("power_location_conflict", field)
     elif kind is not None and _LOCATIONS[kind].available == "disputed":
         yield _notice("place_disputed", field)
 
 
-def _outcome(outcome: Any, under: str, about: Surroundings, terms: Terms) -> Iterator[Notice]:
+def _outcome(outcome: Any, under: str, about: IncidentContext, terms: Terms) -> Iterator[Notice]:
     disposal = outcome.disposal
     if disposal.startswith("s136_"):
         kind, lives = about.place
@@ -230,7 +230,7 @@ def _outcome(outcome: Any, under: str, about: Surroundings, terms: Terms) -> Ite
             yield _notice("station_not_authorised", f"{under}disposal", NO_STATION)
 
 
-def _detention(event: Any, under: str, about: Surroundings, terms: Terms, ahead: timedelta) -> Iterator[Notice]:
+def _detention(event: Any, under: str, about: IncidentContext, terms: Terms, ahead: timedelta) -> Iterator[Notice]:
     if event.event in ARRIVALS:
         if event.power != "s135":
             yield from _place(*about.place, f"{under}event")
@@ -244,7 +244,7 @@ def _detention(event: Any, under: str, about: Surroundings, terms: Terms, ahead:
         yield _notice("check_power_to_release", f"{under}result", "No result is recorded. " + RELEASE)
 
 
-def _station(event: Any, under: str, about: Surroundings, terms: Terms) -> Iterator[Notice]:
+def _station(event: Any, under: str, about: IncidentContext, terms: Terms) -> Iterator[Notice]:
     if about.under_18:
         yield _notice("under_18_police_station", f"{under}place_of_safety")
     if _abolished(event.at, terms):
@@ -266,7 +266,7 @@ def _abolished(at: datetime | None, terms: Terms) -> bool:
     return last is not None and at is not None and at.astimezone(terms.zone).date() > last
 
 
-def _extension(event: Any, under: str, about: Surroundings, ahead: timedelta) -> Iterator[Notice]:
+def _extension(event: Any, under: str, about: IncidentContext, ahead: timedelta) -> Iterator[Notice]:
     """s136B Mental Health Act 1983; what is not recorded is not shown to be lawful."""
     at_station = event.place_of_safety == "police_station" or (event.place_of_safety is None and bool(about.at_station))
     clock = about.clock

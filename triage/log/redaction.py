@@ -13,23 +13,23 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
-from triage.log.diversion import Result
+from triage.log.diversion import Grades
 from triage.log.effective import judges, kind, originals, out_of_force, permitted, without_training
 from triage.log.entries import (
     Amendment,
     Contact,
     Detention,
-    Held,
     Nurse,
     Outcome,
     Paramedic,
+    StoredEntry,
     Withdrawal,
     replacement,
 )
 from triage.log.flags import TERMS, Terms
-from triage.log.incident import Incident, at, blind, fold, repeat_turns, turns
+from triage.log.incident import Incident, blind, changes_at, fold, repeat_changes_at, view_at
 from triage.log.timeline import PersonEvent
-from triage.log.view import Audience, Side, View
+from triage.log.view import Audience, IncidentView, Side
 
 BLIND = Audience("health", "field")
 """A health audience before any judgement of its own."""
@@ -55,21 +55,21 @@ _PARTLY_HIDDEN: dict[Side, frozenset[str]] = {
 }
 
 
-class Sight(Struct, frozen=True):
+class Redactor(Struct, frozen=True):
     """What an audience may see of one incident: all that its entries are removed by."""
 
     side: Side
     blind: bool
 
 
-def sight(entries: Iterable[Held], audience: Audience) -> Sight:
+def redactor_for(entries: Iterable[StoredEntry], audience: Audience) -> Redactor:
     """What this audience may see, given what has been judged in the incident."""
     if audience.side == "police":
-        return Sight("police", False)
-    return Sight("health", blind(audience, judges(without_training(list(entries)))))
+        return Redactor("police", False)
+    return Redactor("health", blind(audience, judges(without_training(list(entries)))))
 
 
-def redact(entries: Sequence[Held], audience: Audience) -> list[Held]:
+def redact(entries: Sequence[StoredEntry], audience: Audience) -> list[StoredEntry]:
     """The entries of one incident as this audience may add them up, in the log's order.
 
     Whether an extension moves the expiry is kept, its ground is not: for police a valid one stays as it is, every other
@@ -78,10 +78,10 @@ def redact(entries: Sequence[Held], audience: Audience) -> list[Held]:
     held = sorted({one.id: one for one in entries}.values(), key=lambda one: one.seq)
     if audience.full:
         return held
-    return _Redaction(held, sight(held, audience)).visible()
+    return _Redaction(held, redactor_for(held, audience)).visible()
 
 
-def visible_entries(entries: Sequence[Held], audience: Audience) -> list[Held]:
+def visible_entries(entries: Sequence[StoredEntry], audience: Audience) -> list[StoredEntry]:
     """The entries of one incident as this audience may read them, in the log's order; none if it may not reach it."""
     if not may_reach(entries, audience):
         return []
@@ -89,7 +89,7 @@ def visible_entries(entries: Sequence[Held], audience: Audience) -> list[Held]:
     return [_without_ground(one) for one in visible] if audience.side == "police" and not audience.full else visible
 
 
-class Seen(Struct, frozen=True, gc=False):
+class AudienceIncident(Struct, frozen=True, gc=False):
     """An incident as an audience sees it, before the time of reading is known.
 
     `graded` is what a lead's grades come from: all entries, unless she is blind. `turns` are the instants at which the
@@ -98,28 +98,28 @@ class Seen(Struct, frozen=True, gc=False):
 
     incident: Incident
     audience: Audience
-    graded: Result
+    graded: Grades
 
     @property
-    def turns(self) -> tuple[datetime, ...]:
+    def changes_at(self) -> tuple[datetime, ...]:
         pending = self.graded.pending_until if self.audience.level == "lead" else None
-        repeats = repeat_turns(self.incident, self.audience)
-        return tuple(sorted({*turns(self.incident, grades=False), *repeats, *([pending] if pending else ())}))
+        repeats = repeat_changes_at(self.incident, self.audience)
+        return tuple(sorted({*changes_at(self.incident, grades=False), *repeats, *([pending] if pending else ())}))
 
-    def at(self, now: datetime, extra_flags: Iterable[str] = ()) -> View:
+    def at(self, now: datetime, extra_flags: Iterable[str] = ()) -> IncidentView:
         """What is served at an instant."""
-        return at(self.incident, now, self.audience, extra_flags, self.graded)
+        return view_at(self.incident, now, self.audience, extra_flags, self.graded)
 
 
-def see(
-    entries: Sequence[Held],
+def audience_incident(
+    entries: Sequence[StoredEntry],
     others: Sequence[PersonEvent],
     audience: Audience,
     *,
     terms: Terms = TERMS,
     full: Incident | None = None,
     ids: tuple[UUID, ...] = (),
-) -> Seen | None:
+) -> AudienceIncident | None:
     """The incident as this audience sees it; None where it sees nothing of it.
 
     `others` and `ids` as in `fold`. `full` is the incident folded of all entries and `others`, where it is at hand.
@@ -129,16 +129,16 @@ def see(
     visible = redact(entries, audience)
     if not visible:
         return None
-    if full and len(visible) == len(full.record.held) and all(map(operator.is_, visible, full.record.held)):
-        return Seen(full, audience, full.diversion)
+    if full and len(visible) == len(full.entries.stored) and all(map(operator.is_, visible, full.entries.stored)):
+        return AudienceIncident(full, audience, full.diversion)
     incident = fold(visible, others, terms, ids=ids)
     if audience.level == "field" or blind(audience, incident.judged_by):
-        return Seen(incident, audience, incident.diversion)
-    return Seen(incident, audience, (full or fold(entries, others, terms, ids=ids)).diversion)
+        return AudienceIncident(incident, audience, incident.diversion)
+    return AudienceIncident(incident, audience, (full or fold(entries, others, terms, ids=ids)).diversion)
 
 
-def view(
-    entries: Sequence[Held],
+def view_for(
+    entries: Sequence[StoredEntry],
     others: Sequence[PersonEvent],
     audience: Audience,
     now: datetime,
@@ -147,13 +147,13 @@ def view(
     terms: Terms = TERMS,
     full: Incident | None = None,
     ids: tuple[UUID, ...] = (),
-) -> View | None:
+) -> IncidentView | None:
     """What this audience is served of an incident at an instant; None where it sees nothing of it. See `see`."""
-    seen = see(entries, others, audience, terms=terms, full=full, ids=ids)
+    seen = audience_incident(entries, others, audience, terms=terms, full=full, ids=ids)
     return None if seen is None else seen.at(now, extra_flags)
 
 
-def may_reach(entries: Sequence[Held], audience: Audience) -> bool:
+def may_reach(entries: Sequence[StoredEntry], audience: Audience) -> bool:
     """Whether the incident is open to this audience at all: after a death only sergeant and clinical lead reach it."""
     if audience.full or audience.level == "lead" or not any(map(_tells_of_death, entries)):
         return True
@@ -163,21 +163,21 @@ def may_reach(entries: Sequence[Held], audience: Audience) -> bool:
 class _Redaction:
     """One pass over the entries of an incident: contents first, then what changes them, then what withdraws either."""
 
-    def __init__(self, held: list[Held], sight: Sight) -> None:
-        self.held = held
+    def __init__(self, held: list[StoredEntry], sight: Redactor) -> None:
+        self.stored = held
         self.sight = sight
         self.by_id = {one.id: one for one in held}
-        self.shown: dict[UUID, Held] = {}
+        self.shown: dict[UUID, StoredEntry] = {}
 
-    def visible(self) -> list[Held]:
-        for one in self.held:
+    def visible(self) -> list[StoredEntry]:
+        for one in self.stored:
             if not isinstance(one.entry, Amendment | Withdrawal):
                 self._show(one, self._blanked(one.entry, one.profession))
-        self._show_amendments([(one, one.entry) for one in self.held if isinstance(one.entry, Amendment)])
-        self._show_withdrawals([(one, one.entry) for one in self.held if isinstance(one.entry, Withdrawal)])
-        return [self.shown[one.id] for one in self.held if one.id in self.shown]
+        self._show_amendments([(one, one.entry) for one in self.stored if isinstance(one.entry, Amendment)])
+        self._show_withdrawals([(one, one.entry) for one in self.stored if isinstance(one.entry, Withdrawal)])
+        return [self.shown[one.id] for one in self.stored if one.id in self.shown]
 
-    def _show(self, one: Held, entry: Any) -> None:
+    def _show(self, one: StoredEntry, entry: Any) -> None:
         if entry is not None:
             self.shown[one.id] = one if entry is one.entry else structs.replace(one, entry=entry)
 
@@ -187,10 +187,10 @@ class _Redaction:
             return _for_police(entry, profession)
         return _for_health(entry, profession, self.sight.blind)
 
-    def _show_amendments(self, amendments: list[tuple[Held, Amendment]]) -> None:
+    def _show_amendments(self, amendments: list[tuple[StoredEntry, Amendment]]) -> None:
         if not amendments:
             return
-        chains: dict[UUID, list[tuple[Held, Amendment]]] = {}
+        chains: dict[UUID, list[tuple[StoredEntry, Amendment]]] = {}
         roots = originals(self.by_id)
         for one, entry in amendments:
             root = roots.get(one.id)
@@ -198,17 +198,19 @@ class _Redaction:
                 self._show_pending(one, entry)
             elif root.id in self.shown:
                 chains.setdefault(root.id, []).append((one, entry))
-        out = out_of_force(self.held)
+        out = out_of_force(self.stored)
         for root_id, chain in chains.items():
             self._show_chain(self.by_id[root_id], chain, out)
 
-    def _show_pending(self, one: Held, entry: Amendment) -> None:
+    def _show_pending(self, one: StoredEntry, entry: Amendment) -> None:
         """What an amendment of the other side changes cannot be told without the original: it stays hidden."""
         if _side(one) == self.sight.side:
             content = self._blanked(entry.entry, one.profession)
             self._show(one, content and _amendment(entry, content, entry.amends))
 
-    def _show_chain(self, root: Held, chain: list[tuple[Held, Amendment]], out: dict[UUID, Held]) -> None:
+    def _show_chain(
+        self, root: StoredEntry, chain: list[tuple[StoredEntry, Amendment]], out: dict[UUID, StoredEntry]
+    ) -> None:
         """The amendments of one content that change something this audience sees.
 
         Where one in force is wholly hidden, so is the content: what stands is not to be seen, and nothing else stands.
@@ -227,9 +229,9 @@ class _Redaction:
                 effective = content
             self._show(one, _amendment(entry, content, entry.amends if entry.amends in self.shown else root.id))
 
-    def _show_withdrawals(self, withdrawals: list[tuple[Held, Withdrawal]]) -> None:
+    def _show_withdrawals(self, withdrawals: list[tuple[StoredEntry, Withdrawal]]) -> None:
         """A withdrawal shows where what it withdraws shows; of what is not held, only one's own side's."""
-        against: dict[UUID, list[Held]] = {}
+        against: dict[UUID, list[StoredEntry]] = {}
         ready = []
         for one, entry in withdrawals:
             against.setdefault(entry.withdraws, []).append(one)
@@ -298,11 +300,11 @@ def _same(one: Struct, other: Struct) -> bool:
 _ENVELOPE = set(Outcome.__struct_fields__) - set(replacement(Outcome).__struct_fields__)
 
 
-def _side(one: Held) -> Side:
+def _side(one: StoredEntry) -> Side:
     return "police" if one.profession == "police" else "health"
 
 
-def _without_ground(one: Held) -> Held:
+def _without_ground(one: StoredEntry) -> StoredEntry:
     entry = one.entry
     if isinstance(entry, Detention):
         return structs.replace(one, entry=structs.replace(entry, ground=None, authorised_by=None))
@@ -312,7 +314,7 @@ def _without_ground(one: Held) -> Held:
     return one
 
 
-def _tells_of_death(one: Held) -> bool:
+def _tells_of_death(one: StoredEntry) -> bool:
     entry: Any = one.entry.entry if isinstance(one.entry, Amendment) else one.entry
     match kind(entry):
         case "outcome":

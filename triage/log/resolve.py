@@ -14,10 +14,10 @@ from typing import Any
 from msgspec import Struct
 
 from triage import codes
-from triage.log.effective import Record, Standing
+from triage.log.effective import EffectiveEntry, SortedEntries
 from triage.log.entries import Contact
-from triage.log.intents import Claim
-from triage.log.timeline import Decided
+from triage.log.intents import RecordedIntent
+from triage.log.timeline import DatedOutcome
 
 OCCURRED_APART = timedelta(minutes=60)
 DECIDED_TOGETHER = timedelta(minutes=30)
@@ -30,7 +30,7 @@ _LOCATIONS = codes.list("location_type")
 _S136 = ("s136_removed", "s136_kept")
 
 
-class Age(Struct, frozen=True, gc=False):
+class StatedAge(Struct, frozen=True, gc=False):
     """An age as one contact gives it: years if known, the band, and its rank (2 verified, 1 stated, 0 estimated)."""
 
     years: int | None
@@ -38,7 +38,9 @@ class Age(Struct, frozen=True, gc=False):
     rank: int
 
 
-def known(contacts: Sequence[Standing[Any]], field: str, missing: set[str] | frozenset[str] = frozenset()) -> Any:
+def latest_known(
+    contacts: Sequence[EffectiveEntry[Any]], field: str, missing: set[str] | frozenset[str] = frozenset()
+) -> Any:
     """The latest captured answer, else the latest coded missing value, else None."""
     fallback = None
     for one in reversed(contacts):
@@ -51,7 +53,7 @@ def known(contacts: Sequence[Standing[Any]], field: str, missing: set[str] | fro
     return fallback
 
 
-def place(record: Record) -> tuple[str | None, bool | None]:
+def place(record: SortedEntries) -> tuple[str | None, bool | None]:
     """The kind of place, an officer's before the others', and whether somebody lives there, as that contact says."""
     missing, fallback = _LOCATIONS.missing, None
     for contacts in (record.officers, record.contacts):
@@ -59,12 +61,12 @@ def place(record: Record) -> tuple[str | None, bool | None]:
             kind = one.entry.location_type
             if kind is not None and kind not in missing:
                 lives = one.entry.someone_lives_there
-                return kind, known(record.contacts, "someone_lives_there") if lives is None else lives
+                return kind, latest_known(record.contacts, "someone_lives_there") if lives is None else lives
             fallback = fallback or kind
-    return fallback, known(record.contacts, "someone_lives_there") if record.contacts else None
+    return fallback, latest_known(record.contacts, "someone_lives_there") if record.contacts else None
 
 
-def presenting(record: Record) -> tuple[str, ...] | None:
+def presenting(record: SortedEntries) -> tuple[str, ...] | None:
     """What was presented, the first being primary: a nurse's list before the others'."""
     for contacts in (record.nurses, record.contacts):
         for one in reversed(contacts):
@@ -73,23 +75,23 @@ def presenting(record: Record) -> tuple[str, ...] | None:
     return None
 
 
-def age(ages: Sequence[Age]) -> Age | None:
+def age(ages: Sequence[StatedAge]) -> StatedAge | None:
     """The age that counts."""
-    best: Age | None = None
+    best: StatedAge | None = None
     for one in ages:
         if best is None or one.rank >= best.rank:
             best = one
     return best
 
 
-def ages(contacts: Iterable[Standing[Contact]]) -> list[Age]:
+def ages(contacts: Iterable[EffectiveEntry[Contact]]) -> list[StatedAge]:
     """What each contact that knows it says of the age."""
     found = []
     for one in contacts:
         entry = one.entry
         band = entry.age_band if entry.age is None else band_of(entry.age)
         if band is not None and band not in _BANDS.missing:
-            found.append(Age(entry.age, band, 2 if entry.age_verified else 0 if entry.age_estimated else 1))
+            found.append(StatedAge(entry.age, band, 2 if entry.age_verified else 0 if entry.age_estimated else 1))
     return found
 
 
@@ -101,7 +103,7 @@ def band_of(years: int) -> str | None:
     return None
 
 
-def under_18(contacts: Iterable[Standing[Contact]], known_ages: Sequence[Age]) -> bool:
+def under_18(contacts: Iterable[EffectiveEntry[Contact]], known_ages: Sequence[StatedAge]) -> bool:
     """Whether to be treated as under 18: any contact says so or thinks it possible, until an age is verified.
 
     A plain unknown age does not make a child.
@@ -112,7 +114,7 @@ def under_18(contacts: Iterable[Standing[Contact]], known_ages: Sequence[Age]) -
     return any(map(_child, known_ages)) or any(one.entry.could_be_under_18 for one in contacts)
 
 
-def legal_status(contacts: Iterable[Standing[Contact]]) -> str | None:
+def legal_status(contacts: Iterable[EffectiveEntry[Contact]]) -> str | None:
     """The latest legal status: a sequence over time, by `legal_status_at`, else by capture."""
     best: tuple[bool, datetime, str] | None = None
     for one in contacts:
@@ -125,7 +127,10 @@ def legal_status(contacts: Iterable[Standing[Contact]]) -> str | None:
 
 
 def conflicts(
-    record: Record, known_ages: Sequence[Age], decided: Sequence[Decided], claims: Sequence[Claim]
+    record: SortedEntries,
+    known_ages: Sequence[StatedAge],
+    decided: Sequence[DatedOutcome],
+    claims: Sequence[RecordedIntent],
 ) -> list[str]:
     """The compared fields on which answers differ, as flags. Nothing else is compared."""
     found: list[str] = []
@@ -138,12 +143,12 @@ def conflicts(
     return found
 
 
-def _child(one: Age) -> bool:
+def _child(one: StatedAge) -> bool:
     oldest = _BANDS[one.band].oldest
     return oldest is not None and oldest < 18
 
 
-def _contacts_differ(record: Record, known_ages: Sequence[Age]) -> Iterator[str]:
+def _contacts_differ(record: SortedEntries, known_ages: Sequence[StatedAge]) -> Iterator[str]:
     said = [one.entry for one in record.contacts]
     if _several({entry.area for entry in said}, _AREAS):
         yield "area"
@@ -157,7 +162,7 @@ def _contacts_differ(record: Record, known_ages: Sequence[Age]) -> Iterator[str]
     if _several({entry.presenting[0] for entry in said if entry.presenting}):
         yield "presenting"
     places = {(entry.location_type, entry.someone_lives_there) for entry in said}
-    if len(places) > 1 and _several({available(*one) for one in places}):
+    if len(places) > 1 and _several({s136_available(*one) for one in places}):
         yield "location_type"
     if _several({one.entry.offence for one in record.officers}):
         yield "offence"
@@ -179,7 +184,7 @@ def _ethnic_group(code: str | None) -> str | None:
     return None if code is None or code in _ETHNICITIES.missing else _ETHNICITIES[code].group
 
 
-def available(location_type: str | None, someone_lives_there: bool | None) -> bool | None:
+def s136_available(location_type: str | None, someone_lives_there: bool | None) -> bool | None:
     """Whether s136 reaches the place (s136(1A) and (1B)); None where that is not known."""
     row = _LOCATIONS.codes.get(location_type or "")
     match row.available if row else None:
@@ -192,7 +197,7 @@ def available(location_type: str | None, someone_lives_there: bool | None) -> bo
     return None
 
 
-def _used_and_not(decided: Sequence[Decided]) -> bool:
+def _used_and_not(decided: Sequence[DatedOutcome]) -> bool:
     """Whether one outcome says s136 was used, and another, decided within 30 minutes of it, says not."""
     used = [one.at for one in decided if one.at and one.disposal in _S136]
     other = [one.at for one in decided if one.at and one.disposal not in _S136]

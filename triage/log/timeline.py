@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from triage.log.effective import Record, Standing
+from triage.log.effective import EffectiveEntry, SortedEntries
 from triage.log.entries import Contact, Detention, Outcome
 
 USES = {"s136_removed": "s136", "s136_kept": "s136", "s135_removed": "s135", "s135_kept": "s135"}
@@ -25,19 +25,19 @@ _FOLLOW_UPS = {
 }
 
 
-class Decided(Struct, frozen=True, gc=False):
+class DatedOutcome(Struct, frozen=True, gc=False):
     """An outcome. `at` is its `decided_at`, corrected; None where not recorded."""
 
     disposal: str
     at: datetime | None
-    standing: Standing[Outcome]
+    effective: EffectiveEntry[Outcome]
 
     @property
     def entry(self) -> UUID:
-        return self.standing.held.id
+        return self.effective.stored.id
 
 
-class Use(NamedTuple):
+class PowerUse(NamedTuple):
     """The earliest use of a power in an incident, and the entry that says so."""
 
     at: datetime
@@ -58,41 +58,41 @@ class PersonEvent(Struct, frozen=True, gc=False):
     incident: UUID
 
 
-def decisions(record: Record) -> list[Decided]:
+def dated_outcomes(record: SortedEntries) -> list[DatedOutcome]:
     """The outcomes in force, in capture order."""
     found = []
     for one in record.outcomes:
         at = one.entry.decided_at
-        found.append(Decided(one.entry.disposal, None if at is None else one.corrected(at), one))
+        found.append(DatedOutcome(one.entry.disposal, None if at is None else one.corrected(at), one))
     return found
 
 
-def first(found: Sequence[Decided]) -> Decided | None:
+def first_disposal(found: Sequence[DatedOutcome]) -> DatedOutcome | None:
     """The outcome decided first; of several at one instant the latest captured; without times the first captured."""
-    best: Decided | None = None
+    best: DatedOutcome | None = None
     for one in found:
         if one.at is not None and (best is None or best.at is None or one.at <= best.at):
             best = one
     return best or (found[0] if found else None)
 
 
-def latest(found: Sequence[Decided]) -> Decided | None:
+def latest_outcome(found: Sequence[DatedOutcome]) -> DatedOutcome | None:
     """The outcome decided last, one without a time by its capture; of several at one instant the latest captured."""
-    best: Decided | None = None
+    best: DatedOutcome | None = None
     for one in found:
-        if best is None or (one.at or one.standing.captured) >= (best.at or best.standing.captured):
+        if best is None or (one.at or one.effective.captured) >= (best.at or best.effective.captured):
             best = one
     return best
 
 
-def as_found(contact: Standing[Contact]) -> datetime:
+def status_held_from(contact: EffectiveEntry[Contact]) -> datetime:
     """From when a contact's legal status is taken to have held: its own time, else the arrival, else the incident's."""
     entry = contact.entry
     time = entry.legal_status_at or entry.arrived_at or entry.occurred_at
     return contact.captured if time is None else contact.corrected(time)
 
 
-def detention_power(one: Standing[Detention], found: Sequence[Decided]) -> str:
+def detention_power(one: EffectiveEntry[Detention], found: Sequence[DatedOutcome]) -> str:
     """The power of a detention event; where it was not recorded, s136, unless only s135 was decided."""
     if one.entry.power is not None:
         return one.entry.power
@@ -100,46 +100,48 @@ def detention_power(one: Standing[Detention], found: Sequence[Decided]) -> str:
     return "s135" if "s135" in decided and "s136" not in decided else "s136"
 
 
-def uses(record: Record, found: Sequence[Decided]) -> dict[str, Use]:
+def earliest_uses(record: SortedEntries, found: Sequence[DatedOutcome]) -> dict[str, PowerUse]:
     """The earliest use of s136 and of s135: a disposal, a detention event, or a contact's legal status."""
-    earliest: dict[str, Use] = {}
-    for power, use in every_use(record, found):
+    earliest: dict[str, PowerUse] = {}
+    for power, use in power_uses(record, found):
         if power not in earliest or use < earliest[power]:
             earliest[power] = use
     return earliest
 
 
-def events(record: Record, found: Sequence[Decided], used: dict[str, Use], incident: UUID) -> tuple[PersonEvent, ...]:
+def events_in(
+    record: SortedEntries, found: Sequence[DatedOutcome], used: dict[str, PowerUse], incident: UUID
+) -> tuple[PersonEvent, ...]:
     """What befell the person in this incident and after it, as far as this incident's entries say."""
     all_events = [PersonEvent(power, use.at, use.entry, incident) for power, use in used.items()]
     for outcome in found:
         code = _OUTCOMES.get(outcome.disposal)
         if code and code not in used:
-            all_events.append(PersonEvent(code, outcome.at or outcome.standing.captured, outcome.entry, incident))
+            all_events.append(PersonEvent(code, outcome.at or outcome.effective.captured, outcome.entry, incident))
     for contact in record.contacts:
         code = _STATUSES.get(contact.entry.legal_status or "")
         if code and code not in used:
-            all_events.append(PersonEvent(code, as_found(contact), contact.held.id, incident))
+            all_events.append(PersonEvent(code, status_held_from(contact), contact.stored.id, incident))
     for one in record.detentions:
         code = _RESULTS.get(one.entry.result or "") if one.entry.event == "ended" else None
         if code:
-            all_events.append(PersonEvent(code, one.corrected(one.entry.at), one.held.id, incident))
+            all_events.append(PersonEvent(code, one.corrected(one.entry.at), one.stored.id, incident))
     for later in record.follow_ups:
         code = _FOLLOW_UPS.get(later.entry.event)
         if later.entry.event == "later_mha_detention":
             code = later.entry.section or "mha_detention"
         if code:
-            all_events.append(PersonEvent(code, later.corrected(later.entry.at), later.held.id, incident))
+            all_events.append(PersonEvent(code, later.corrected(later.entry.at), later.stored.id, incident))
     return tuple(all_events)
 
 
-def every_use(record: Record, found: Sequence[Decided]) -> Iterator[tuple[str, Use]]:
+def power_uses(record: SortedEntries, found: Sequence[DatedOutcome]) -> Iterator[tuple[str, PowerUse]]:
     """Every use of s136 and of s135 that an entry tells of."""
     for outcome in found:
         if outcome.disposal in USES:
-            yield USES[outcome.disposal], Use(outcome.at or outcome.standing.captured, outcome.entry)
+            yield USES[outcome.disposal], PowerUse(outcome.at or outcome.effective.captured, outcome.entry)
     for one in record.detentions:
-        yield detention_power(one, found), Use(one.corrected(one.entry.at), one.held.id)
+        yield detention_power(one, found), PowerUse(one.corrected(one.entry.at), one.stored.id)
     for contact in record.contacts:
         if contact.entry.legal_status in ("s136", "s135"):
-            yield contact.entry.legal_status, Use(as_found(contact), contact.held.id)
+            yield contact.entry.legal_status, PowerUse(status_held_from(contact), contact.stored.id)

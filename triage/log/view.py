@@ -34,11 +34,11 @@ class Audience(Struct, frozen=True):
 FULL = Audience("police", "lead", None, True)
 
 
-class Part(Struct, frozen=True, kw_only=True, gc=False):
+class ViewPart(Struct, frozen=True, kw_only=True, gc=False):
     """A part of a view."""
 
 
-class Decision(Part, frozen=True, kw_only=True):
+class DecisionView(ViewPart, frozen=True, kw_only=True):
     """What was decided, when, and by which profession (`decided_by` of the entry)."""
 
     disposal: str
@@ -46,13 +46,13 @@ class Decision(Part, frozen=True, kw_only=True):
     by: str | None
 
 
-class OutcomeView(Decision, frozen=True, kw_only=True):
+class OutcomeView(DecisionView, frozen=True, kw_only=True):
     """The latest decision, and the first."""
 
-    first: Decision
+    first: DecisionView
 
 
-class Place(Part, frozen=True, kw_only=True):
+class StayView(ViewPart, frozen=True, kw_only=True):
     """A stay at a place of safety. `handover_minutes` counts from arrival at the site to the end of the handover."""
 
     place_of_safety: str | None
@@ -62,7 +62,7 @@ class Place(Part, frozen=True, kw_only=True):
     handover_minutes: int | None
 
 
-class DetentionView(Part, frozen=True, kw_only=True):
+class DetentionView(ViewPart, frozen=True, kw_only=True):
     """A detention under s136 or s135 and its clock. `result` is absent where only `ended_at` may be known."""
 
     power: str
@@ -73,19 +73,19 @@ class DetentionView(Part, frozen=True, kw_only=True):
     expires_at: datetime | None
     expires_if_entered_counts: datetime | None
     extended_minutes: int
-    places: tuple[Place, ...]
+    places: tuple[StayView, ...]
     ended_at: datetime | None
     result: str | UnsetType | None = UNSET
 
 
-class Because(Part, frozen=True, kw_only=True):
+class Because(ViewPart, frozen=True, kw_only=True):
     """A reason for a grade, and the entry it rests on; none where something is missing."""
 
     code: str
     entry: UUID | None = None
 
 
-class S136View(Part, frozen=True, kw_only=True):
+class S136View(ViewPart, frozen=True, kw_only=True):
     """Diversion from s136, by the rule set named."""
 
     grade: Grade | None
@@ -95,7 +95,7 @@ class S136View(Part, frozen=True, kw_only=True):
     because: tuple[Because, ...]
 
 
-class CustodyView(Part, frozen=True, kw_only=True):
+class CustodyView(ViewPart, frozen=True, kw_only=True):
     """Diversion from custody, by the rule set named."""
 
     grade: Grade | None
@@ -105,7 +105,7 @@ class CustodyView(Part, frozen=True, kw_only=True):
     because: tuple[Because, ...]
 
 
-class DiversionView(Part, frozen=True, kw_only=True):
+class DiversionView(ViewPart, frozen=True, kw_only=True):
     """The derived grades; `ed_avoided` is null when not in question, or pending."""
 
     s136: S136View
@@ -113,14 +113,14 @@ class DiversionView(Part, frozen=True, kw_only=True):
     ed_avoided: bool | None
 
 
-class AdviceView(Part, frozen=True, kw_only=True):
+class AdviceView(ViewPart, frozen=True, kw_only=True):
     """One piece of a nurse's advice; several are a series."""
 
     advice: str
     at: datetime | None
 
 
-class IntentView(Part, frozen=True, kw_only=True):
+class IntentView(ViewPart, frozen=True, kw_only=True):
     """An intent in force, from an intent entry or a police contact."""
 
     entry: UUID
@@ -131,7 +131,7 @@ class IntentView(Part, frozen=True, kw_only=True):
     tests: Tests | None
 
 
-class FollowUpView(Part, frozen=True, kw_only=True):
+class FollowUpView(ViewPart, frozen=True, kw_only=True):
     """Something that followed."""
 
     event: str
@@ -140,7 +140,7 @@ class FollowUpView(Part, frozen=True, kw_only=True):
     section: str | None
 
 
-class Contribution(Part, frozen=True, kw_only=True):
+class Contribution(ViewPart, frozen=True, kw_only=True):
     """Who of a profession wrote, and when last (as captured)."""
 
     profession: str
@@ -148,14 +148,14 @@ class Contribution(Part, frozen=True, kw_only=True):
     at: datetime
 
 
-class RepeatContact(Part, frozen=True, kw_only=True):
+class RepeatContact(ViewPart, frozen=True, kw_only=True):
     """Another contact with the person: the incident, and when it was."""
 
     incident: UUID
     at: datetime
 
 
-class RepeatView(Part, frozen=True, kw_only=True):
+class RepeatView(ViewPart, frozen=True, kw_only=True):
     """That the person was met before: to care by, never a label.
 
     Leads get `contacts_28_days`, this contact and those of the last 28 days; the clinical lead also `at_least`: 5, 2 or
@@ -167,7 +167,7 @@ class RepeatView(Part, frozen=True, kw_only=True):
     last_72_hours: tuple[RepeatContact, ...] | UnsetType = UNSET
 
 
-class View(Part, frozen=True, kw_only=True):
+class IncidentView(ViewPart, frozen=True, kw_only=True):
     """An incident as one audience may see it."""
 
     id: UUID

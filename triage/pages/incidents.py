@@ -10,8 +10,8 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from triage.log.effective import out_of_force
-from triage.log.entries import Held
-from triage.log.view import View
+from triage.log.entries import StoredEntry
+from triage.log.view import IncidentView
 from triage.pages import words
 from triage.store.log.review_lists import LikelyPair, Unlinked
 
@@ -129,7 +129,7 @@ class Told(Struct, frozen=True, kw_only=True):
     late: bool
 
 
-def card(view: View, zone: ZoneInfo, now: datetime) -> Card:
+def card(view: IncidentView, zone: ZoneInfo, now: datetime) -> Card:
     """An incident in a list."""
     return Card(
         id=view.id,
@@ -140,7 +140,7 @@ def card(view: View, zone: ZoneInfo, now: datetime) -> Card:
     )
 
 
-def _summary(view: View) -> Iterable[tuple[str, str]]:
+def _summary(view: IncidentView) -> Iterable[tuple[str, str]]:
     yield "Status", words.STATUSES[view.status]
     if view.log_ref:
         yield "Log reference", view.log_ref
@@ -153,26 +153,26 @@ def _summary(view: View) -> Iterable[tuple[str, str]]:
     yield "Written by", _writers(view)
 
 
-def _place(view: View) -> str:
+def _place(view: IncidentView) -> str:
     return words.code("location_type", view.location_type) if view.location_type else words.UNSAID
 
 
-def _writers(view: View) -> str:
+def _writers(view: IncidentView) -> str:
     return ", ".join(sorted({words.PROFESSIONS[one.profession] for one in view.contributions})) or "Nobody yet"
 
 
-def _age(view: View) -> str:
+def _age(view: IncidentView) -> str:
     if view.age is not None:
         return str(view.age)
     return words.code("age_band", view.age_band) if view.age_band else words.UNSAID
 
 
-def is_held(view: View) -> bool:
+def is_held(view: IncidentView) -> bool:
     """Whether a detention runs, as far as is recorded."""
     return view.detention is not None and view.detention.ended_at is None and view.status != "withdrawn"
 
 
-def clock(view: View, zone: ZoneInfo, now: datetime) -> Clock | None:
+def clock(view: IncidentView, zone: ZoneInfo, now: datetime) -> Clock | None:
     """How long a running detention may still last (section 136A, 136B Mental Health Act 1983); None without one."""
     held = view.detention
     if held is None or not is_held(view):
@@ -196,7 +196,7 @@ def clock(view: View, zone: ZoneInfo, now: datetime) -> Clock | None:
     return Clock(text, left < SOON, more)
 
 
-def needs(views: Sequence[View], zone: ZoneInfo, now: datetime) -> list[Section]:
+def needs(views: Sequence[IncidentView], zone: ZoneInfo, now: datetime) -> list[Section]:
     """Everything that needs somebody to act, the most pressing first."""
     found = []
     for code, title, what_to_do, applies in _NEEDS:
@@ -230,18 +230,18 @@ def unlinked(alone: Unlinked, of_nobody: Unlinked, zone: ZoneInfo, now: datetime
     ]
 
 
-def _expiry(view: View) -> tuple[bool, datetime]:
+def _expiry(view: IncidentView) -> tuple[bool, datetime]:
     """Unknown clocks first, then those that run out first."""
     assert view.detention
     expires = view.detention.expires_at
     return expires is not None, expires or view.detention.began_at
 
 
-def _flagged(*flags: str) -> Callable[[View], bool]:
+def _flagged(*flags: str) -> Callable[[IncidentView], bool]:
     return lambda view: not set(flags).isdisjoint(view.flags)
 
 
-_NEEDS: Final[tuple[tuple[str, str, str, Callable[[View], bool]], ...]] = (
+_NEEDS: Final[tuple[tuple[str, str, str, Callable[[IncidentView], bool]], ...]] = (
     (
         "open_detentions",
         "Open detentions",
@@ -277,7 +277,7 @@ _NEEDS: Final[tuple[tuple[str, str, str, Callable[[View], bool]], ...]] = (
 )
 
 
-def waiting(view: View, now: datetime) -> str:
+def waiting(view: IncidentView, now: datetime) -> str:
     """How long an outcome has been open, in the steps of the daily summary."""
     hours = (now - view.occurred_at) / timedelta(hours=1)
     step = next((age for age in AGES if hours > age), None)
@@ -294,12 +294,12 @@ def suggestions(
     ]
 
 
-def _compared(one: View, other: View, zone: ZoneInfo) -> Iterable[tuple[str, str, str, bool]]:
+def _compared(one: IncidentView, other: IncidentView, zone: ZoneInfo) -> Iterable[tuple[str, str, str, bool]]:
     for (term, a), (_, b) in zip(_likeness(one, zone), _likeness(other, zone), strict=True):
         yield term, a, b, a == b
 
 
-def _likeness(view: View, zone: ZoneInfo) -> Iterable[tuple[str, str]]:
+def _likeness(view: IncidentView, zone: ZoneInfo) -> Iterable[tuple[str, str]]:
     yield "Occurred", words.at(view.occurred_at, zone)
     yield "Area", words.code("area", view.area)
     yield "Log reference", view.log_ref or words.UNSAID
@@ -311,7 +311,7 @@ def _likeness(view: View, zone: ZoneInfo) -> Iterable[tuple[str, str]]:
     yield "Written by", _writers(view)
 
 
-def disagreements(view: View, entries: Sequence[Held], zone: ZoneInfo) -> tuple[Disagreement, ...]:
+def disagreements(view: IncidentView, entries: Sequence[StoredEntry], zone: ZoneInfo) -> tuple[Disagreement, ...]:
     """What each entry in force says of the fields on which this incident's records disagree."""
     contents = _in_force(entries)
     found = []
@@ -322,7 +322,7 @@ def disagreements(view: View, entries: Sequence[Held], zone: ZoneInfo) -> tuple[
     return tuple(found)
 
 
-def _in_force(entries: Sequence[Held]) -> list[tuple[Held, dict[str, Any]]]:
+def _in_force(entries: Sequence[StoredEntry]) -> list[tuple[StoredEntry, dict[str, Any]]]:
     """What stands, each entry as last amended."""
     out = out_of_force(entries)
     stands = {one.id: (one, msgspec.to_builtins(one.entry)) for one in entries if one.id not in out}
@@ -333,7 +333,7 @@ def _in_force(entries: Sequence[Held]) -> list[tuple[Held, dict[str, Any]]]:
     return [pair for pair in stands.values() if not hasattr(pair[0].entry, "amends")]
 
 
-def _sides(name: str, contents: Iterable[tuple[Held, dict[str, Any]]], zone: ZoneInfo) -> Iterable[Side]:
+def _sides(name: str, contents: Iterable[tuple[StoredEntry, dict[str, Any]]], zone: ZoneInfo) -> Iterable[Side]:
     fields = {"age": ("age", "age_band"), "age_band": ("age", "age_band"), "intent": ("intent",)}.get(name, (name,))
     for held, content in contents:
         said = {field: content[field] for field in fields if content.get(field) is not None}
@@ -344,12 +344,12 @@ def _sides(name: str, contents: Iterable[tuple[Held, dict[str, Any]]], zone: Zon
             yield Side(words.PROFESSIONS[held.profession], words.at(held.entry.captured_at, zone), text)
 
 
-def facts(view: View, zone: ZoneInfo) -> Terms:
+def facts(view: IncidentView, zone: ZoneInfo) -> Terms:
     """Everything the reader may know of an incident, as term and description."""
     return tuple(_facts(view, zone))
 
 
-def _facts(view: View, zone: ZoneInfo) -> Iterable[tuple[str, str]]:
+def _facts(view: IncidentView, zone: ZoneInfo) -> Iterable[tuple[str, str]]:
     yield from _summary(view)
     yield "Arrived", words.at(view.arrived_at, zone)
     yield "Left", words.at(view.left_at, zone)
@@ -381,7 +381,7 @@ def _facts(view: View, zone: ZoneInfo) -> Iterable[tuple[str, str]]:
         yield "Custody considered, by rule " + graded.custody.rule, _grade(graded.custody.grade, graded.custody.reason)
 
 
-def _detention(view: View, zone: ZoneInfo) -> Iterable[tuple[str, str]]:
+def _detention(view: IncidentView, zone: ZoneInfo) -> Iterable[tuple[str, str]]:
     held = view.detention
     assert held
     yield "Detained under", words.code("power", held.power) if held.power else words.UNSAID

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from triage.access.actors import Actor
-from triage.people.encryption import Unreadable, open_sealed, seal
+from triage.people.encryption import Undecryptable, decrypt, encrypt
 
 IDLE: Final = timedelta(minutes=20)
 """Without a request, a session ends."""
@@ -79,7 +79,7 @@ def same(sent: str | None, expected: str) -> bool:
 
 def sealed(key: bytes, name: str, content: Struct) -> str:
     """A cookie's value; it opens only under its own name."""
-    return urlsafe_b64encode(seal(key, msgspec.msgpack.encode(content), name.encode())).decode().rstrip("=")
+    return urlsafe_b64encode(encrypt(key, msgspec.msgpack.encode(content), name.encode())).decode().rstrip("=")
 
 
 def opened(key: bytes, name: str, value: str | None, kind: type[T]) -> T | None:
@@ -88,8 +88,8 @@ def opened(key: bytes, name: str, value: str | None, kind: type[T]) -> T | None:
         return None
     try:
         data = urlsafe_b64decode(value + "=" * (-len(value) % 4))
-        return msgspec.msgpack.decode(open_sealed(key, data, name.encode()), type=kind)
-    except (ValueError, Unreadable, msgspec.MsgspecError):
+        return msgspec.msgpack.decode(decrypt(key, data, name.encode()), type=kind)
+    except (ValueError, Undecryptable, msgspec.MsgspecError):
         return None
 
 

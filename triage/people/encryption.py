@@ -71,11 +71,11 @@ class RootFault(Exception):
     """The root secret file cannot be used; the message names the file and what to do, never its content."""
 
 
-class Unreadable(Exception):
+class Undecryptable(Exception):
     """Sealed or wrapped bytes do not open: altered, moved to another row, or another key."""
 
 
-class KeyUnknown(Unreadable):
+class KeyUnknown(Undecryptable):
     """Wrapped under a key-encryption key that this process does not hold: the file is newer, or the wrong one."""
 
 
@@ -136,7 +136,7 @@ def wrapped_under(wrapped: bytes) -> int:
     return int.from_bytes(head[len(_FORMAT) :], "big")
 
 
-def seal(data_key: bytes, plaintext: bytes, aad: bytes) -> bytes:
+def encrypt(data_key: bytes, plaintext: bytes, aad: bytes) -> bytes:
     """Encrypt with AES-256-GCM: format ‖ nonce ‖ ciphertext.
 
     `aad` says where the bytes belong (table and row); they open only with the same. Ciphers are not cached: a cache
@@ -146,7 +146,7 @@ def seal(data_key: bytes, plaintext: bytes, aad: bytes) -> bytes:
     return _FORMAT + nonce + AESGCM(data_key).encrypt(nonce, plaintext, _FORMAT + aad)
 
 
-def open_sealed(data_key: bytes, sealed: bytes, aad: bytes) -> bytes:
+def decrypt(data_key: bytes, sealed: bytes, aad: bytes) -> bytes:
     """What `seal` was given. Raises Unreadable."""
     head, nonce, body = _split(sealed, len(_FORMAT))
     return _decrypt(AESGCM(data_key), nonce, body, head + aad)
@@ -154,7 +154,7 @@ def open_sealed(data_key: bytes, sealed: bytes, aad: bytes) -> bytes:
 
 def _split(data: bytes, head: int) -> tuple[bytes, bytes, bytes]:
     if len(data) < head + _NONCE + _TAG or not data.startswith(_FORMAT):
-        raise Unreadable("not of a format this version writes")
+        raise Undecryptable("not of a format this version writes")
     return data[:head], data[head : head + _NONCE], data[head + _NONCE :]
 
 
@@ -162,7 +162,7 @@ def _decrypt(cipher: AESGCM, nonce: bytes, body: bytes, aad: bytes) -> bytes:
     try:
         return cipher.decrypt(nonce, body, aad)
     except InvalidTag:
-        raise Unreadable("altered, moved, or another key") from None
+        raise Undecryptable("altered, moved, or another key") from None
 
 
 class _RootFile(msgspec.Struct, forbid_unknown_fields=True):

@@ -25,7 +25,7 @@ from triage.people.encryption import Purpose, Root
 from triage.problems import INVALID, FieldError, Refused
 
 
-class Kind(StrEnum):
+class IdentifierKind(StrEnum):
     """What an identifier is, and the name of the index it is looked up in."""
 
     NHS_NUMBER = "nhs_number"
@@ -50,7 +50,7 @@ class Identity(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
 class Identifier:
     """One normalised value that counts for matching. It shows no value when printed."""
 
-    kind: Kind
+    kind: IdentifierKind
     value: str = field(repr=False)
 
 
@@ -77,12 +77,12 @@ def normalise(identity: Identity, today: date) -> list[Identifier]:
     found: list[Identifier] = []
     if identity.nhs_number is not None:
         number = normalise_nhs_number(identity.nhs_number)
-        found.append(Identifier(Kind.NHS_NUMBER, number))
+        found.append(Identifier(IdentifierKind.NHS_NUMBER, number))
         if not nhs_number_holds(number):
             errors.append(FieldError("nhs_number", "invalid", "Ten digits, of which the last checks the others."))
     if identity.police_ref is not None:
         reference = normalise_police_ref(identity.police_ref)
-        found.append(Identifier(Kind.POLICE_REF, reference))
+        found.append(Identifier(IdentifierKind.POLICE_REF, reference))
         if not police_ref_holds(reference):
             errors.append(FieldError("police_ref", "invalid", "4 to 32 letters and digits, with a digit above 0."))
     if not joinable(identifier.kind for identifier in found):
@@ -92,7 +92,7 @@ def normalise(identity: Identity, today: date) -> list[Identifier]:
     if identity.born is not None and not _EARLIEST_BIRTH <= identity.born <= today:
         errors.append(FieldError("born", "out_of_range", "From 2 January 1900 until today."))
     if family and given and identity.born:
-        found.append(Identifier(Kind.NAME_AND_BIRTH, f"{family}\0{given}\0{identity.born.isoformat()}"))
+        found.append(Identifier(IdentifierKind.NAME_AND_BIRTH, f"{family}\0{given}\0{identity.born.isoformat()}"))
     if not found and not errors:
         errors.append(FieldError("", "nothing_to_match", "A number, a reference, or both names with the birth date."))
     if errors:
@@ -100,9 +100,9 @@ def normalise(identity: Identity, today: date) -> list[Identifier]:
     return found
 
 
-def joinable(kinds: Iterable[Kind]) -> bool:
+def joinable(kinds: Iterable[IdentifierKind]) -> bool:
     """Whether one person may hold identifiers of all these kinds: never an NHS number with a police reference."""
-    return not {Kind.NHS_NUMBER, Kind.POLICE_REF} <= set(kinds)
+    return not {IdentifierKind.NHS_NUMBER, IdentifierKind.POLICE_REF} <= set(kinds)
 
 
 def normalise_nhs_number(text: str) -> str:
@@ -147,7 +147,7 @@ def _check_name(field: str, text: str | None, errors: list[FieldError]) -> str:
     return normalised
 
 
-def blind_index(key: bytes, kind: Kind, normalised: str) -> bytes:
+def blind_index(key: bytes, kind: IdentifierKind, normalised: str) -> bytes:
     """The 32 bytes a value is looked up by: HMAC-SHA-256, with the kind inside so that no two kinds ever meet."""
     return hmac.digest(key, f"{kind}\0{normalised}".encode(), "sha256")
 
@@ -156,16 +156,16 @@ def blind_index(key: bytes, kind: Kind, normalised: str) -> bytes:
 class BlindIndex:
     """The index keys of an installation. It shows no key when printed."""
 
-    keys: dict[Kind, bytes]
+    keys: dict[IdentifierKind, bytes]
 
     @classmethod
     def of(cls, root: Root) -> BlindIndex:
         """The keys of this root secret, one for each kind."""
         return cls(
             {
-                Kind.NHS_NUMBER: root.derive(Purpose.INDEX_NHS_NUMBER),
-                Kind.POLICE_REF: root.derive(Purpose.INDEX_POLICE_REF),
-                Kind.NAME_AND_BIRTH: root.derive(Purpose.INDEX_NAME_AND_BIRTH),
+                IdentifierKind.NHS_NUMBER: root.derive(Purpose.INDEX_NHS_NUMBER),
+                IdentifierKind.POLICE_REF: root.derive(Purpose.INDEX_POLICE_REF),
+                IdentifierKind.NAME_AND_BIRTH: root.derive(Purpose.INDEX_NAME_AND_BIRTH),
             }
         )
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from msgspec import Struct, structs
 
 from triage.log.effective import kind
-from triage.log.entries import Held
+from triage.log.entries import StoredEntry
 from triage.log.timeline import PersonEvent
 from triage.summaries.editions import Why, lines_of
 from triage.summaries.facts import IncidentFact, Profile, facts_of, profile_at
@@ -28,7 +28,7 @@ class ChangedIncidents(Struct, frozen=True):
     """The incidents that entries after a position bear on: all their entries, and what others contribute to each."""
 
     since: int
-    held: Sequence[Held]
+    held: Sequence[StoredEntry]
     related: Mapping[UUID, Sequence[PersonEvent]]
 
     @property
@@ -36,7 +36,7 @@ class ChangedIncidents(Struct, frozen=True):
         """The kinds of the entries that came."""
         return tuple(sorted({kind(one.entry) for one in self.held if one.seq > self.since}))
 
-    def facts(self, keeps: Callable[[Held], bool]) -> list[IncidentFact]:
+    def facts(self, keeps: Callable[[StoredEntry], bool]) -> list[IncidentFact]:
         """The incidents as they stood before, with those of the later entries that are kept."""
         kept = [one for one in self.held if one.seq <= self.since or keeps(one)]
         left_out = {one.id for one in self.held}.difference(one.id for one in kept)
@@ -58,7 +58,7 @@ def kinds_by_line(
     codes = {line.partition("/")[0] for line in changed}
     now = moved.facts(lambda one: True)
 
-    def read(keeps: Callable[[Held], bool]) -> Lines:
+    def read(keeps: Callable[[StoredEntry], bool]) -> Lines:
         given = _with(scope, moved, now, moved.facts(keeps))
         return lines_of([one.measure(given) for one in definitions(scope.kind) if one.code in codes])
 

@@ -16,12 +16,12 @@ from msgspec import Struct, structs
 from triage import codes
 from triage.log import intents, links, timeline
 from triage.log.diversion import Grading
-from triage.log.effective import Standing, captured
-from triage.log.entries import Contact, Held, NotSameIncident, SameIncident, Withdrawal
+from triage.log.effective import EffectiveEntry, captured
+from triage.log.entries import Contact, NotSameIncident, SameIncident, StoredEntry, Withdrawal
 from triage.log.flags import LATE
-from triage.log.grading_inputs import Facts, contemporaneous
+from triage.log.grading_inputs import GradingInputs, contemporaneous
 from triage.log.incident import Incident, fold, person_events
-from triage.log.timeline import Decided
+from triage.log.timeline import DatedOutcome
 
 FACTS_VERSION = 2
 """Moves on when a field is added or means something else: facts kept under another version are made anew."""
@@ -227,11 +227,11 @@ def _profile_of(fact: IncidentFact, grade: str | None) -> Profile:
 
 def fact_of(incident: Incident, others: Iterable[timeline.PersonEvent] = ()) -> IncidentFact:
     """The fact of an incident, folded from all its entries with what other incidents of the person contribute."""
-    view, record = incident.view, incident.record
-    decided = incident.decided
-    first, latest = timeline.first(decided), timeline.latest(decided)
+    view, record = incident.view, incident.entries
+    decided = incident.outcomes
+    first, latest = timeline.first_disposal(decided), timeline.latest_outcome(decided)
     use = _outcome_of_use(decided)
-    claim = intents.earliest(incident.claims, ("s136",))
+    claim = intents.earliest(incident.intents, ("s136",))
     detention = view.detention
     steps = {one.entry.event: one for one in reversed(record.detentions)}
     return IncidentFact(
@@ -253,10 +253,10 @@ def fact_of(incident: Incident, others: Iterable[timeline.PersonEvent] = ()) -> 
         first=first.disposal if first else None,
         decided_at=first.at if first else None,
         latest=latest.disposal if latest else None,
-        not_attended=first.standing.entry.reason if first and first.disposal == "not_attended" else None,
-        transport=use.standing.entry.transport if use else None,
-        ambulance_requested=use.standing.entry.ambulance_requested if use else None,
-        vehicle_reason=use.standing.entry.police_vehicle_reason if use else None,
+        not_attended=first.effective.entry.reason if first and first.disposal == "not_attended" else None,
+        transport=use.effective.entry.transport if use else None,
+        ambulance_requested=use.effective.entry.ambulance_requested if use else None,
+        vehicle_reason=use.effective.entry.police_vehicle_reason if use else None,
         consulted=_consulted(record.officers),
         not_consulted=next(
             (o.entry.not_consulted_reason for o in record.officers if o.entry.not_consulted_reason), None
@@ -292,14 +292,16 @@ def fact_of(incident: Incident, others: Iterable[timeline.PersonEvent] = ()) -> 
         flags=(*view.flags, *incident.conflicts),
         answered=tuple(name for name in ASKED if _is_answered(incident, name)),
         by_profession=_completeness(record.contacts),
-        owing=() if decided else tuple(sorted({one.held.profession for one in record.contacts})),
+        owing=() if decided else tuple(sorted({one.stored.profession for one in record.contacts})),
         on_scene=_on_scene(record.contacts),
-        entries=len(record.held),
-        late_entries=sum(one.received_at - captured(one) > LATE for one in record.held),
+        entries=len(record.stored),
+        late_entries=sum(one.received_at - captured(one) > LATE for one in record.stored),
     )
 
 
-def facts_of(held: Iterable[Held], related: Mapping[UUID, Iterable[timeline.PersonEvent]] = {}) -> list[IncidentFact]:
+def facts_of(
+    held: Iterable[StoredEntry], related: Mapping[UUID, Iterable[timeline.PersonEvent]] = {}
+) -> list[IncidentFact]:
     """Every incident that these entries add up to, graded with what the other incidents of its people contribute.
 
     `related` is what incidents of which there is no entry here contribute, by the incident that it concerns.
@@ -307,7 +309,7 @@ def facts_of(held: Iterable[Held], related: Mapping[UUID, Iterable[timeline.Pers
     entries = list(held)
     statements = [one for one in entries if isinstance(one.entry, SameIncident | NotSameIncident | Withdrawal)]
     root = {i: part.id for part in links.components(statements) for i in part.incident_ids}
-    groups: dict[UUID, list[Held]] = defaultdict(list)
+    groups: dict[UUID, list[StoredEntry]] = defaultdict(list)
     for one in entries:
         groups[root.get(one.entry.incident_id, one.entry.incident_id)].append(one)
     incidents = {i: fold(group, ids=links.incident_ids(group)) for i, group in groups.items()}
@@ -343,11 +345,11 @@ def _graded(grading: Grading) -> GradeResult:
     return GradeResult(grading.grade, grading.reason, grading.window, grading.sub_type, grading.pending_until)
 
 
-def _as_facts(incident: Incident, first: Decided | None) -> Facts:
-    return Facts(
-        record=incident.record,
-        claims=incident.claims,
-        decided=incident.decided,
+def _as_facts(incident: Incident, first: DatedOutcome | None) -> GradingInputs:
+    return GradingInputs(
+        entries=incident.entries,
+        intents=incident.intents,
+        outcomes=incident.outcomes,
         first=first,
         decided_at=first.at if first else None,
         used=incident.used,
@@ -358,19 +360,19 @@ def _as_facts(incident: Incident, first: Decided | None) -> Facts:
     )
 
 
-def _outcome_of_use(decided: Iterable[Decided]) -> Decided | None:
+def _outcome_of_use(decided: Iterable[DatedOutcome]) -> DatedOutcome | None:
     """The first outcome that used s136 or s135: its transport is the one the annual return asks for."""
     return next((one for one in decided if one.disposal in timeline.USES), None)
 
 
-def _consulted(officers: Iterable[Standing[Any]]) -> bool | None:
+def _consulted(officers: Iterable[EffectiveEntry[Any]]) -> bool | None:
     entries = [one.entry for one in officers]
     if any(entry.consulted for entry in entries):
         return True
     return False if any(entry.not_consulted_reason for entry in entries) else None
 
 
-def _earliest(steps: dict[str, Standing[Any]], *events: str) -> datetime | None:
+def _earliest(steps: dict[str, EffectiveEntry[Any]], *events: str) -> datetime | None:
     times = [steps[event].corrected(steps[event].entry.at) for event in events if event in steps]
     return min(times, default=None)
 
@@ -381,7 +383,7 @@ def _stays(incident: Incident) -> tuple[Stay, ...]:
         return ()
     reasons = {
         one.entry.place_of_safety: one.entry.place_reason
-        for one in reversed(incident.record.detentions)
+        for one in reversed(incident.entries.detentions)
         if one.entry.place_reason
     }
     return tuple(
@@ -392,22 +394,22 @@ def _stays(incident: Incident) -> tuple[Stay, ...]:
 
 def _judgements(incident: Incident) -> tuple[tuple[bool, bool], ...]:
     """An officer's intent and a nurse's blind judgement of the same incident, each formed without the other's."""
-    stands = [claim for claim in incident.claims if claim.state == "stands"]
+    stands = [claim for claim in incident.intents if claim.state == "stands"]
     if not stands:
         return ()
     officer = any(claim.part.power == "s136" and (claim.part.confidence or 0) >= 2 for claim in stands)
     return tuple(
         (officer, one.entry.s136_justified == "yes")
-        for one in incident.record.nurses
+        for one in incident.entries.nurses
         if one.entry.s136_justified in ("yes", "no")
         and one.entry.assessment in JUDGED
         and one.entry.told_intent is False
-        and one.held.blind
+        and one.stored.blind
         and not one.versions
     )
 
 
-def _referrals(contacts: Iterable[Standing[Any]]) -> set[str]:
+def _referrals(contacts: Iterable[EffectiveEntry[Any]]) -> set[str]:
     return {code for one in contacts for code in getattr(one.entry, "referrals", None) or () if code != "none"}
 
 
@@ -415,7 +417,7 @@ def _is_answered(incident: Incident, name: str) -> bool:
     if name == "age":
         return not codes.is_missing("age_band", incident.view.age_band)
     if name in ("occurred_at", "area"):
-        return any(_answers(one.entry, name) for one in incident.record.contacts)
+        return any(_answers(one.entry, name) for one in incident.entries.contacts)
     value = getattr(incident.view, name)
     return bool(value) if name == "presenting" else value is not None
 
@@ -427,15 +429,15 @@ def _answers(entry: Contact, name: str) -> bool:
     return getattr(entry, name) is not None
 
 
-def _completeness(contacts: Iterable[Standing[Contact]]) -> tuple[tuple[str, int], ...]:
+def _completeness(contacts: Iterable[EffectiveEntry[Contact]]) -> tuple[tuple[str, int], ...]:
     best: dict[str, set[str]] = {}
     for one in contacts:
-        best.setdefault(one.held.profession, set()).update(name for name in ASKED if _answers(one.entry, name))
+        best.setdefault(one.stored.profession, set()).update(name for name in ASKED if _answers(one.entry, name))
     return tuple((profession, len(names)) for profession, names in sorted(best.items()))
 
 
-def _on_scene(contacts: Iterable[Standing[Contact]]) -> tuple[OnScene, ...]:
-    return tuple(OnScene(one.held.profession, _minutes(one.entry)) for one in contacts)
+def _on_scene(contacts: Iterable[EffectiveEntry[Contact]]) -> tuple[OnScene, ...]:
+    return tuple(OnScene(one.stored.profession, _minutes(one.entry)) for one in contacts)
 
 
 def _minutes(entry: Contact) -> float | None:

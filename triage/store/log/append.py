@@ -23,17 +23,17 @@ from msgspec import Struct
 from triage.log import append_decision
 from triage.log.append_decision import (
     Addition,
-    Decision,
-    Group,
-    HeldRow,
-    IncidentRow,
-    Item,
-    Read,
-    Result,
-    Told,
-    held_of,
+    AppendDecision,
+    AppendResult,
+    IncidentAfter,
+    IncidentBefore,
+    IncomingEntry,
+    ServedIntent,
+    Snapshot,
+    StoredRow,
+    stored_entry,
 )
-from triage.people.encryption import Unreadable, open_sealed
+from triage.people.encryption import Undecryptable, decrypt
 from triage.problems import BUSY, INTERNAL, Refused
 from triage.store.database import Connection, Database
 from triage.store.keys import KeyStore
@@ -57,13 +57,13 @@ CONTENDED: Final = 64
 class Appended:
     """The result of one item, with the incident as it stands after its append (None for a refusal)."""
 
-    result: Result
-    group: Group | None
+    result: AppendResult
+    group: IncidentAfter | None
 
 
 @dataclass(slots=True)
 class _Waiting:
-    items: Sequence[Item]
+    items: Sequence[IncomingEntry]
     done: asyncio.Future[list[Appended]]
 
 
@@ -104,7 +104,7 @@ class Log:
         self.waiting = 0
         self.observe: Callable[[int, float], None] | None = None
 
-    async def append(self, team_id: UUID, items: Sequence[Item]) -> list[Appended]:
+    async def append(self, team_id: UUID, items: Sequence[IncomingEntry]) -> list[Appended]:
         """Append what is new and answer each item. All of it is durable when this returns.
 
         A chunk of more than `CHUNK` items is appended piece by piece. Raises Refused (503) when too much waits already.
@@ -114,7 +114,7 @@ class Log:
             answers += await self._enqueue(team_id, items[start : start + CHUNK])
         return answers
 
-    async def _enqueue(self, team_id: UUID, items: Sequence[Item]) -> list[Appended]:
+    async def _enqueue(self, team_id: UUID, items: Sequence[IncomingEntry]) -> list[Appended]:
         if self.waiting + len(items) > self._queue_limit:
             raise Refused(BUSY, retry_after=2)
         queue = self._queues.setdefault(team_id, _Queue())
@@ -161,7 +161,7 @@ class Log:
                 waiting.done.set_result(answers[start:end])
             start = end
 
-    async def _one_by_one(self, team_id: UUID, queue: _Queue, items: Sequence[Item]) -> list[Appended]:
+    async def _one_by_one(self, team_id: UUID, queue: _Queue, items: Sequence[IncomingEntry]) -> list[Appended]:
         answers = []
         for item in items:
             try:
@@ -171,7 +171,7 @@ class Log:
                 answers.append(Appended(INTERNAL.problem(), None))
         return answers
 
-    async def _append(self, team_id: UUID, queue: _Queue, items: Sequence[Item]) -> list[Appended]:
+    async def _append(self, team_id: UUID, queue: _Queue, items: Sequence[IncomingEntry]) -> list[Appended]:
         while True:
             async with self._database.team(team_id) as connection, AsyncExitStack() as stack:
                 if queue.contended:
@@ -184,21 +184,23 @@ class Log:
             queue.contended = CONTENDED
 
     async def _decide(
-        self, connection: Connection, team_id: UUID, items: Sequence[Item]
-    ) -> tuple[Read, Decision, list[Group]]:
+        self, connection: Connection, team_id: UUID, items: Sequence[IncomingEntry]
+    ) -> tuple[Snapshot, AppendDecision, list[IncidentAfter]]:
         """What the items would do, read until no person is concerned whose other incidents were not read."""
         people = {person for item in items if (person := getattr(item.entry, "person_id", None)) is not None}
         while True:
             read = await self._read(connection, team_id, items, people)
             decision = append_decision.decide(read, items, self._incident_limit, self._notices)
-            groups = append_decision.regroup(read, decision.added, items)
+            groups = append_decision.incidents_after(read, decision.added, items)
             people = {person for group in groups for person in group.full.people}
             people |= {person for row in read.rows.values() for person in row.people}
             if people <= read.people:
-                append_decision.relate(groups)
+                append_decision.regrade_by_person(groups)
                 return read, decision, groups
 
-    async def _read(self, connection: Connection, team_id: UUID, items: Sequence[Item], people: Iterable[UUID]) -> Read:
+    async def _read(
+        self, connection: Connection, team_id: UUID, items: Sequence[IncomingEntry], people: Iterable[UUID]
+    ) -> Snapshot:
         ids = [item.id for item in items]
         ids += [name for item in items if (name := append_decision.named(item.entry)) is not None]
         incidents = {i for item in items for i in append_decision.names_incidents(item.entry)}
@@ -219,9 +221,9 @@ class Log:
         await self._open_texts(team_id, read, items)
         return read
 
-    async def _open_texts(self, team_id: UUID, read: Read, items: Sequence[Item]) -> None:
+    async def _open_texts(self, team_id: UUID, read: Snapshot, items: Sequence[IncomingEntry]) -> None:
         """Unseal what is stored under ids sent again, to compare it."""
-        again = [read.held[item.id] for item in items if item.id in read.held]
+        again = [read.stored[item.id] for item in items if item.id in read.stored]
         sealed = {row.key_ref: row for row in again if row.key_ref and row.sealed}
         if not sealed:
             return
@@ -229,17 +231,17 @@ class Log:
         for ref, row in sealed.items():
             assert ref and row.sealed
             try:
-                read.texts[row.id] = open_sealed(keys[ref], row.sealed, team_id.bytes + row.id.bytes)
-            except (KeyError, Unreadable):
-                read.held[row.id] = row._replace(erased=True)
+                read.texts[row.id] = decrypt(keys[ref], row.sealed, team_id.bytes + row.id.bytes)
+            except (KeyError, Undecryptable):
+                read.stored[row.id] = row._replace(erased=True)
 
     async def _store(
-        self, connection: Connection, team_id: UUID, read: Read, added: list[Addition], groups: list[Group]
+        self, connection: Connection, team_id: UUID, read: Snapshot, added: list[Addition], groups: list[IncidentAfter]
     ) -> bool:
         """Swap the head and write; False when another process was faster."""
         await self._assign_keys(added)
         entries, head = rows.entry_rows(team_id, read, added)
-        seq = added[-1].held.seq
+        seq = added[-1].stored.seq
         folded = rows.incident_rows(read, groups, added)
         linked = [group for group in groups if append_decision.changes_people(group, read)]
         pairs = await duplicates.changes(connection, team_id, read, groups, added)
@@ -247,7 +249,7 @@ class Log:
             SQL.append,
             *(team_id, seq, head, read.seq, read.link),
             *(_json(entries), _json(folded)),
-            [i for group in linked for i in group.ids] + append_decision.emptied(read, groups),
+            [i for group in linked for i in group.ids] + append_decision.abandoned_ids(read, groups),
             [person for group in linked for _ in group.ids for person in group.full.people],
             [i for group in linked for i in group.ids for _ in group.full.people],
         )
@@ -266,18 +268,18 @@ class Log:
                 item.data_key = key
 
 
-def _read_of(record: asyncpg.Record) -> Read:
-    held = [HeldRow(*row) for row in record["held"] or ()]
-    entries = [held_of(*row) for row in record["entries"] or ()]
-    incidents = [IncidentRow(*row) for row in record["incidents"] or ()]
-    return Read(
+def _read_of(record: asyncpg.Record) -> Snapshot:
+    held = [StoredRow(*row) for row in record["held"] or ()]
+    entries = [stored_entry(*row) for row in record["entries"] or ()]
+    incidents = [IncidentBefore(*row) for row in record["incidents"] or ()]
+    return Snapshot(
         seq=record["seq"],
         link=record["link"],
         now=record["now"],
-        held={row.id: row for row in held},
+        stored={row.id: row for row in held},
         entries={one.id: one for one in entries},
         rows={(row.id, row.blind): row for row in incidents},
-        told=[Told(*row) for row in record["told"] or ()],
+        told=[ServedIntent(*row) for row in record["told"] or ()],
         stale=frozenset(n - 1 for n in record["stale"] or ()),
         people=frozenset(record["people"] or ()),
     )
@@ -287,7 +289,7 @@ def _json(rows: Sequence[Struct]) -> str:
     return msgspec.json.encode(rows).decode()
 
 
-def _answers(results: Sequence[Result], groups: Sequence[Group]) -> list[Appended]:
+def _answers(results: Sequence[AppendResult], groups: Sequence[IncidentAfter]) -> list[Appended]:
     group_of = {i: group for group in groups for i in group.ids}
     return [
         Appended(result, group_of.get(result.incident_id) if isinstance(result, append_decision.Receipt) else None)

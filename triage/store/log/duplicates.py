@@ -10,7 +10,7 @@ from uuid import UUID
 
 from triage import codes
 from triage.log import links
-from triage.log.append_decision import DUPLICATES_SHOWN, LINKS, Addition, Group, Read
+from triage.log.append_decision import DUPLICATES_SHOWN, LINKS, Addition, IncidentAfter, Snapshot
 from triage.store.database import Connection
 from triage.store.statements import load
 
@@ -40,10 +40,10 @@ class Suggestion(NamedTuple):
 
 
 async def changes(
-    connection: Connection, team_id: UUID, read: Read, groups: Sequence[Group], added: Sequence[Addition]
+    connection: Connection, team_id: UUID, read: Snapshot, groups: Sequence[IncidentAfter], added: Sequence[Addition]
 ) -> list[Suggestion]:
     """Which suggestions this append makes and takes back, on both sides; each group gets its own."""
-    linked = {one.held.entry.incident_id for one in added if isinstance(one.held.entry, LINKS)}
+    linked = {one.stored.entry.incident_id for one in added if isinstance(one.stored.entry, LINKS)}
     looking = [group for group in groups if _may_differ(group, read, linked)]
     if not looking:
         return []
@@ -60,7 +60,7 @@ async def changes(
     return list(dict.fromkeys(one_side + [Suggestion(c.other, c.id, c.joins) for c in one_side]))
 
 
-async def _find(connection: Connection, team_id: UUID, looking: Sequence[Group]) -> dict[UUID, list[UUID]]:
+async def _find(connection: Connection, team_id: UUID, looking: Sequence[IncidentAfter]) -> dict[UUID, list[UUID]]:
     asking = [(group, of) for group in looking if (of := likeness(group)) is not None]
     found: dict[UUID, list[UUID]] = {}
     if not asking:
@@ -92,10 +92,10 @@ async def _find(connection: Connection, team_id: UUID, looking: Sequence[Group])
     return found
 
 
-def likeness(group: Group) -> Likeness | None:
+def likeness(group: IncidentAfter) -> Likeness | None:
     """What the incident is compared by; None without a contact in force that everybody sees, and for training."""
-    outline = group.outline
-    if outline is None or not outline.record.contacts or outline.view.test or outline.view.status == "withdrawn":
+    outline = group.blind_columns
+    if outline is None or not outline.entries.contacts or outline.view.test or outline.view.status == "withdrawn":
         return None
     seen = outline.view
     return Likeness(seen.log_ref, outline.happened_at, seen.area, seen.age_band, seen.sex)
@@ -119,17 +119,17 @@ def _compatible(name: str, one: str | None, other: str | None) -> bool:
     return one == other or codes.is_missing(name, one) or codes.is_missing(name, other)
 
 
-def declared_apart(group: Group) -> frozenset[UUID]:
+def declared_apart(group: IncidentAfter) -> frozenset[UUID]:
     """The incident ids that somebody declared to be another incident, in force."""
     statements = [held for held in group.entries if isinstance(held.entry, LINKS)]
     return links.declared_apart(statements).difference(group.ids) if statements else _NOBODY
 
 
-def _parted(one: Group, two: Group) -> bool:
+def _parted(one: IncidentAfter, two: IncidentAfter) -> bool:
     return not (declared_apart(one).isdisjoint(two.ids) and declared_apart(two).isdisjoint(one.ids))
 
 
-def _may_differ(group: Group, read: Read, linked: Set[UUID]) -> bool:
+def _may_differ(group: IncidentAfter, read: Snapshot, linked: Set[UUID]) -> bool:
     """Whether what likely duplicates are judged by has changed. `linked`: where the new links and withdrawals are."""
     if not (group.grown or group.moved):
         return False

@@ -10,13 +10,13 @@ import msgspec
 from msgspec import Raw, Struct
 
 from triage.access.actors import Actor
-from triage.log.append_decision import Group, held_of
-from triage.log.entries import Held
-from triage.log.incident import at, blind
-from triage.log.redaction import view, visible_entries
+from triage.log.append_decision import IncidentAfter, stored_entry
+from triage.log.entries import StoredEntry
+from triage.log.incident import blind, view_at
+from triage.log.redaction import view_for, visible_entries
 from triage.log.timeline import PersonEvent
-from triage.log.view import Audience, View
-from triage.people.encryption import Unreadable, open_sealed
+from triage.log.view import Audience, IncidentView
+from triage.people.encryption import Undecryptable, decrypt
 from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.database import Connection, Database
@@ -66,7 +66,7 @@ class IncidentFilter(Struct, frozen=True, kw_only=True):
 class ServedEntry(Struct, frozen=True):
     """An entry in the list of an incident's entries, with its place in the chain."""
 
-    held: Held
+    held: StoredEntry
     link: bytes
     notices: bytes
     secrets: bytes | None
@@ -102,7 +102,7 @@ class Incidents:
         self._keys = keys
         self._views: dict[tuple[Any, ...], OrderedDict[IncidentVersion, ServedView]] = {}
 
-    async def after_append(self, actor: Actor, group: Group, now: datetime) -> Raw:
+    async def after_append(self, actor: Actor, group: IncidentAfter, now: datetime) -> Raw:
         """The incident as this actor may see it right after an append, as JSON; `null` where nothing may be seen.
 
         Authors whose entries went into the same append, and who see the same, share one.
@@ -149,7 +149,7 @@ class Incidents:
         whom, made = audience_of(actor), {}
         for row in rows:
             one = material[row.root]
-            served = view(one.entries, one.related, whom, now, extra_flags=one.extra_flags, ids=one.ids)
+            served = view_for(one.entries, one.related, whom, now, extra_flags=one.extra_flags, ids=one.ids)
             if served is None:
                 continue
             until = min((turn for turn in one.turns if turn > now), default=None)
@@ -218,12 +218,12 @@ class Incidents:
         return [_show(actor.team_id, held, chained[held.id], keys) for held in visible]
 
 
-def _after_append(group: Group, whom: Audience, now: datetime) -> View | None:
+def _after_append(group: IncidentAfter, whom: Audience, now: datetime) -> IncidentView | None:
     extra = (POSSIBLE_DUPLICATE,) if group.duplicates else ()
     if blind(whom, group.full.judged_by):
         hidden = group.full.restricted and whom.level == "field"
-        return at(group.blind, now, whom, extra) if group.blind and not hidden else None
-    return view(group.entries, group.related, whom, now, extra_flags=extra, full=group.full, ids=group.ids)
+        return view_at(group.blind, now, whom, extra) if group.blind and not hidden else None
+    return view_for(group.entries, group.related, whom, now, extra_flags=extra, full=group.full, ids=group.ids)
 
 
 def _remember(views: OrderedDict[IncidentVersion, ServedView], row: IncidentVersion, seen: ServedView) -> None:
@@ -235,7 +235,7 @@ def _remember(views: OrderedDict[IncidentVersion, ServedView], row: IncidentVers
 class _Material(NamedTuple):
     """What an incident's view is made of."""
 
-    entries: list[Held]
+    entries: list[StoredEntry]
     related: tuple[PersonEvent, ...]
     extra_flags: tuple[str, ...]
     turns: list[datetime]
@@ -254,7 +254,7 @@ async def _material(connection: Connection, team_id: UUID, roots: Sequence[UUID]
         for row in await connection.fetch(SQL.beside, team_id, roots)
     }
     for root, *columns in await connection.fetch(SQL.material, team_id, roots):
-        found[root].entries.append(held_of(*columns))
+        found[root].entries.append(stored_entry(*columns))
     return found
 
 
@@ -287,12 +287,12 @@ def _conditions(actor: Actor, wanted: IncidentFilter, after: IncidentPosition | 
     )
 
 
-def _show(team_id: UUID, held: Held, row: Any, keys: dict[UUID, bytes]) -> ServedEntry:
+def _show(team_id: UUID, held: StoredEntry, row: Any, keys: dict[UUID, bytes]) -> ServedEntry:
     """The entry with its own text unsealed; whether the reader may have it was decided by redacting."""
     secrets = None
     if row["sealed"] and row["key_ref"] in keys:
         try:
-            secrets = open_sealed(keys[row["key_ref"]], row["sealed"], team_id.bytes + held.id.bytes)
-        except Unreadable:
+            secrets = decrypt(keys[row["key_ref"]], row["sealed"], team_id.bytes + held.id.bytes)
+        except Undecryptable:
             secrets = None
     return ServedEntry(held, row["link"], row["notices"].encode(), secrets)

@@ -11,7 +11,7 @@ from msgspec import Raw, Struct
 from uuid_utils.compat import uuid7
 
 from triage.access.actors import Actor, Level, Side
-from triage.people.encryption import open_sealed, seal
+from triage.people.encryption import decrypt, encrypt
 from triage.problems import NOT_FOUND, QUARANTINE_DECIDED, Problem, Refused
 from triage.store import audit
 from triage.store.database import Database
@@ -80,7 +80,7 @@ class Quarantine:
                 ids,
                 [refusal.entry_id for refusal in refusals],
                 digests,
-                [seal(k.key, r.sent, i.bytes) for k, r, i in zip(keys, refusals, ids, strict=True)],
+                [encrypt(k.key, r.sent, i.bytes) for k, r, i in zip(keys, refusals, ids, strict=True)],
                 [key.ref for key in keys],
                 [msgspec.json.encode(refusal.problem).decode() for refusal in refusals],
                 [refusal.skew_ms for refusal in refusals],
@@ -103,7 +103,7 @@ class Quarantine:
         return [
             QuarantineItem(
                 row["id"],
-                _as_json(open_sealed(keys[row["key_ref"]], row["sealed"], row["id"].bytes)),
+                _as_json(decrypt(keys[row["key_ref"]], row["sealed"], row["id"].bytes)),
                 msgspec.json.decode(row["problem"], type=Problem),
                 row["device_id"],
                 row["received_at"],
@@ -137,7 +137,7 @@ class Quarantine:
         return QuarantinedEntry(
             row["id"],
             row["entry_id"],
-            open_sealed(keys[row["key_ref"]], row["sealed"], row["id"].bytes),
+            decrypt(keys[row["key_ref"]], row["sealed"], row["id"].bytes),
             author,
             msgspec.json.decode(row["problem"], type=Problem),
             row["received_at"],

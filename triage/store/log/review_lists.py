@@ -10,7 +10,7 @@ import msgspec
 
 from triage.access.actors import Actor
 from triage.access.oidc import Subject
-from triage.log.view import View
+from triage.log.view import IncidentView
 from triage.problems import CODE_EXPIRED, FORBIDDEN, NOT_FOUND, TOKEN_INVALID, Refused
 from triage.store import audit
 from triage.store.access import sign_in
@@ -30,20 +30,20 @@ CHASED: Final = 50
 CHASED_FOR: Final = timedelta(days=365)
 RAISED: Final = ("under_18_police_station", "station_not_authorised", "power_location_conflict")
 
-_decode = msgspec.json.Decoder(View).decode
+_decode = msgspec.json.Decoder(IncidentView).decode
 
 
 class LikelyPair(NamedTuple):
     """Two incidents that may be one."""
 
-    one: View
-    other: View
+    one: IncidentView
+    other: IncidentView
 
 
 class Unlinked(NamedTuple):
     """Incidents that nobody has linked to what they belong to, the newest, and how many there are in all."""
 
-    views: list[View]
+    views: list[IncidentView]
     total: int
 
 
@@ -130,7 +130,9 @@ async def names_of_colleagues(database: Database, actor: Actor, ids: list[UUID])
     return {row["staff_id"]: row["name"] for row in rows}
 
 
-async def list_needing_action(database: Database, incidents: Incidents, actor: Actor, now: datetime) -> list[View]:
+async def list_needing_action(
+    database: Database, incidents: Incidents, actor: Actor, now: datetime
+) -> list[IncidentView]:
     """Incidents that may need somebody to act, as the actor sees them, newest first."""
     async with database.team(actor.team_id) as connection:
         rows = await connection.fetch(
@@ -166,7 +168,7 @@ async def _unlinked(database: Database, incidents: Incidents, actor: Actor, now:
 
 async def list_awaiting_outcome(
     database: Database, incidents: Incidents, actor: Actor, after: IncidentPosition | None, now: datetime
-) -> tuple[list[View], IncidentPosition | None]:
+) -> tuple[list[IncidentView], IncidentPosition | None]:
     """A page of incidents without an outcome or an end, the longest waiting first, and where the next begins."""
     async with database.team(actor.team_id) as connection, connection.transaction():
         rows = await connection.fetch(

@@ -14,10 +14,10 @@ from msgspec import Struct, structs
 
 from triage import chain
 from triage.log import links
-from triage.log.append_decision import CHANGED_FOR, LINKS, OPEN_FOR, Addition, Group, Read, emptied
+from triage.log.append_decision import CHANGED_FOR, LINKS, OPEN_FOR, Addition, IncidentAfter, Snapshot, abandoned_ids
 from triage.log.effective import kind
-from triage.log.incident import Incident, repeat_turns, turns
-from triage.people.encryption import seal
+from triage.log.incident import Incident, changes_at, repeat_changes_at
+from triage.people.encryption import encrypt
 from triage.store.log import duplicates
 
 _encode = msgspec.json.encode
@@ -78,18 +78,18 @@ class IncidentUpsert(Struct, frozen=True, gc=False):
     related: str
 
 
-def entry_rows(team_id: UUID, read: Read, added: Sequence[Addition]) -> tuple[list[EntryInsert], bytes]:
+def entry_rows(team_id: UUID, read: Snapshot, added: Sequence[Addition]) -> tuple[list[EntryInsert], bytes]:
     """The new entries, chained, and the link of the last."""
     link = read.link
     rows = []
     for addition in added:
-        held, item = addition.held, addition.item
+        held, item = addition.stored, addition.item
         salt = os.urandom(chain.SALT_BYTES)
         sealed = digest = key_ref = None
         if item.content.secrets is not None:
             assert item.data_key
             key_ref = item.data_key.ref
-            sealed = seal(item.data_key.key, item.content.secrets, team_id.bytes + held.id.bytes)
+            sealed = encrypt(item.data_key.key, item.content.secrets, team_id.bytes + held.id.bytes)
             digest = chain.digest(sealed)
         envelope = chain.Envelope(
             team=team_id,
@@ -133,12 +133,12 @@ def entry_rows(team_id: UUID, read: Read, added: Sequence[Addition]) -> tuple[li
     return rows, link
 
 
-def incident_rows(read: Read, groups: Sequence[Group], added: Sequence[Addition]) -> list[IncidentUpsert]:
+def incident_rows(read: Snapshot, groups: Sequence[IncidentAfter], added: Sequence[Addition]) -> list[IncidentUpsert]:
     """What changed of incidents, for those who see all and for the blind.
 
     What a blind health device sees keeps its place in the log when only something hidden was added.
     """
-    head = added[-1].held.seq
+    head = added[-1].stored.seq
     rows: list[IncidentUpsert] = []
     for group in groups:
         row = read.rows.get((group.root, False))
@@ -148,12 +148,12 @@ def incident_rows(read: Read, groups: Sequence[Group], added: Sequence[Addition]
             rows += own
             if group.moved:
                 rows += [_absorbed(one, i) for i in group.ids if i != group.root for one in own]
-    return rows + _emptied(read, groups, head, added[-1].held.received_at)
+    return rows + _emptied(read, groups, head, added[-1].stored.received_at)
 
 
-def _emptied(read: Read, groups: Sequence[Group], head: int, at: datetime) -> list[IncidentUpsert]:
+def _emptied(read: Snapshot, groups: Sequence[IncidentAfter], head: int, at: datetime) -> list[IncidentUpsert]:
     """What `emptied` finds and the rows do not say yet: nobody sees them."""
-    gone = set(emptied(read, groups))
+    gone = set(abandoned_ids(read, groups))
     if not gone:
         return []
     family_of = links.families(held for group in groups for held in group.entries if isinstance(held.entry, LINKS))
@@ -195,12 +195,15 @@ def _if_other(family: UUID | None, incident_id: UUID) -> UUID | None:
     return None if family == incident_id else family
 
 
-def _both(group: Group, read: Read, seq: int | None) -> list[IncidentUpsert]:
+def _both(group: IncidentAfter, read: Snapshot, seq: int | None) -> list[IncidentUpsert]:
     """The rows of an incident, at `seq`; None: where each last changed, left alone if that was before this append."""
     suggested, apart = _duplicates_before(group, read), tuple(duplicates.declared_apart(group))
-    shared = (suggested, apart, _related(group), repeat_turns(group.full))
+    shared = (suggested, apart, _related(group), repeat_changes_at(group.full))
     rows = []
-    for blind, incident, entries in ((False, group.full, group.full.record.held), (True, group.outline, group.visible)):
+    for blind, incident, entries in (
+        (False, group.full, group.full.entries.stored),
+        (True, group.blind_columns, group.visible),
+    ):
         if incident and (seq or entries[-1].seq > read.seq):
             newest = entries[-1]
             rows.append(_row(group, incident, blind, seq or newest.seq, newest.received_at, *shared))
@@ -208,7 +211,7 @@ def _both(group: Group, read: Read, seq: int | None) -> list[IncidentUpsert]:
 
 
 def _row(
-    group: Group,
+    group: IncidentAfter,
     incident: Incident,
     blind: bool,
     seq: int,
@@ -218,7 +221,7 @@ def _row(
     related: bytes,
     repeats: Sequence[datetime],
 ) -> IncidentUpsert:
-    turning = tuple(sorted({*turns(incident, grades=not blind), *repeats}))
+    turning = tuple(sorted({*changes_at(incident, grades=not blind), *repeats}))
     open_until = incident.happened_at + OPEN_FOR if incident.view.status in ("open", "awaiting_outcome") else None
     changed_until = changed_at + CHANGED_FOR
     seen = incident.view
@@ -240,7 +243,7 @@ def _row(
         seen.log_ref,
         seen.age_band,
         seen.sex,
-        bool(incident.record.contacts),
+        bool(incident.entries.contacts),
         seen.test,
         incident.restricted,
         flags,
@@ -256,11 +259,11 @@ def _absorbed(row: IncidentUpsert, incident_id: UUID) -> IncidentUpsert:
     return structs.replace(row, id=incident_id, family=_if_other(row.family or row.id, incident_id), status="absorbed")
 
 
-def _related(group: Group) -> bytes:
+def _related(group: IncidentAfter) -> bytes:
     return _encode(group.related) if group.related else b"[]"
 
 
-def _duplicates_before(group: Group, read: Read) -> list[UUID]:
+def _duplicates_before(group: IncidentAfter, read: Snapshot) -> list[UUID]:
     row = read.rows.get((group.root, False))
     return row.duplicates if row else []
 

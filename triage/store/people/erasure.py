@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 from uuid_utils.compat import uuid7
 
-from triage.people.encryption import Unreadable, open_sealed
+from triage.people.encryption import Undecryptable, decrypt
 from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.access.staff import disable_staff
@@ -208,10 +208,10 @@ async def _in_quarantine(
     wanted, found = set(incidents), []
     for row in rows:
         try:
-            sent = open_sealed(opened[row["key_ref"]], row["sealed"], row["id"].bytes)
+            sent = decrypt(opened[row["key_ref"]], row["sealed"], row["id"].bytes)
             if msgspec.json.decode(sent, type=_Named).incident_id in wanted:
                 found.append(row)
-        except (KeyError, Unreadable, msgspec.DecodeError, UnicodeDecodeError):
+        except (KeyError, Undecryptable, msgspec.DecodeError, UnicodeDecodeError):
             continue  # of no incident that can be told
     return found
 

@@ -10,8 +10,8 @@ from msgspec import Struct, structs
 from uuid_utils.compat import uuid4
 
 from triage.access.actors import Actor, Side
-from triage.people.encryption import Root, open_sealed, seal
-from triage.people.identifiers import BlindIndex, Identifier, Identity, Kind, normalise
+from triage.people.encryption import Root, decrypt, encrypt
+from triage.people.identifiers import BlindIndex, Identifier, IdentifierKind, Identity, normalise
 from triage.store import audit
 from triage.store.database import Connection, Database
 from triage.store.keys import KeyStore
@@ -19,7 +19,7 @@ from triage.store.statements import load
 
 SQL = load("people")
 
-NUMBERS: Final[dict[Side, Kind]] = {"health": Kind.NHS_NUMBER, "police": Kind.POLICE_REF}
+NUMBERS: Final[dict[Side, IdentifierKind]] = {"health": IdentifierKind.NHS_NUMBER, "police": IdentifierKind.POLICE_REF}
 """The identifier that belongs to a side, which its lead may search by."""
 
 _encode = msgspec.json.Encoder().encode
@@ -48,7 +48,9 @@ class People:
         self._keys = keys
         self._index = BlindIndex.of(root)
 
-    async def find_or_create(self, actor: Actor, identity: Identity, today: date, person_id: UUID | None = None) -> Known:
+    async def find_or_create(
+        self, actor: Actor, identity: Identity, today: date, person_id: UUID | None = None
+    ) -> Known:
         """The person with this identity, made where nobody is found. Raises Refused (422) for impossible identifiers.
 
         A number decides alone. Name and birth date find somebody only where that joins no NHS number with a police
@@ -60,7 +62,7 @@ class People:
         async with self._database.team(actor.team_id) as connection, connection.transaction():
             await connection.execute(SQL.lock, sorted(_lock_of(digest) for digest in digests.values()))
             rows = await connection.fetch(SQL.find, actor.team_id, list(digests.values()))
-            found = {Kind(row["kind"]): row for row in rows}
+            found = {IdentifierKind(row["kind"]): row for row in rows}
             held, added = _decide(identifiers, found)
             if held is not None:
                 if added:
@@ -69,7 +71,7 @@ class People:
                 await audit.record(connection, actor, operation, "people", [held["person_id"]])
                 return Known(held["person_id"], False)
             made = person_id or uuid4()
-            sealed = seal(key.key, _encode(identity), _place(actor.team_id, made))
+            sealed = encrypt(key.key, _encode(identity), _place(actor.team_id, made))
             await connection.execute(SQL.add, actor.team_id, made, sealed, key.ref)
             await self._add_identifiers(connection, actor.team_id, made, added, digests)
             await audit.record(connection, actor, "collection", "people", [made])
@@ -82,14 +84,14 @@ class People:
         held: Any,
         identity: Identity,
         added: Sequence[Identifier],
-        digests: dict[Kind, bytes],
+        digests: dict[IdentifierKind, bytes],
     ) -> None:
         """Keep what is newly known of somebody who was known by less."""
         keys = await self._keys.fetch([held["key_ref"]])
         place = _place(actor.team_id, held["person_id"])
-        before = _decode(open_sealed(keys[held["key_ref"]], held["sealed"], place))
+        before = _decode(decrypt(keys[held["key_ref"]], held["sealed"], place))
         news = {name: value for name, value in structs.asdict(identity).items() if value is not None}
-        sealed = seal(keys[held["key_ref"]], _encode(structs.replace(before, **news)), place)
+        sealed = encrypt(keys[held["key_ref"]], _encode(structs.replace(before, **news)), place)
         await connection.execute(SQL.reseal, actor.team_id, held["person_id"], sealed)
         await self._add_identifiers(connection, actor.team_id, held["person_id"], added, digests)
 
@@ -99,7 +101,7 @@ class People:
         team_id: UUID,
         person_id: UUID,
         added: Sequence[Identifier],
-        digests: dict[Kind, bytes],
+        digests: dict[IdentifierKind, bytes],
     ) -> None:
         kinds = [one.kind for one in added]
         await connection.execute(
@@ -125,10 +127,10 @@ class People:
         return told
 
 
-def _decide(identifiers: Sequence[Identifier], found: dict[Kind, Any]) -> tuple[Any, list[Identifier]]:
+def _decide(identifiers: Sequence[Identifier], found: dict[IdentifierKind, Any]) -> tuple[Any, list[Identifier]]:
     """Whom these identifiers mean, if anybody known, and which of them are to be kept with the person."""
-    numbers = [one for one in identifiers if one.kind is not Kind.NAME_AND_BIRTH]
-    named = found.get(Kind.NAME_AND_BIRTH)
+    numbers = [one for one in identifiers if one.kind is not IdentifierKind.NAME_AND_BIRTH]
+    named = found.get(IdentifierKind.NAME_AND_BIRTH)
     for number in numbers:
         if number.kind in found:
             return found[number.kind], []
@@ -148,4 +150,4 @@ def _lock_of(digest: bytes) -> int:
 
 def open_person(key: bytes, sealed: bytes, team_id: UUID, person_id: UUID) -> Identity:
     """What is known of a person. Raises Unreadable."""
-    return _decode(open_sealed(key, sealed, _place(team_id, person_id)))
+    return _decode(decrypt(key, sealed, _place(team_id, person_id)))

@@ -12,9 +12,17 @@ import asyncpg
 from msgspec import Struct
 
 from triage.log import links
-from triage.log.append_decision import held_of
-from triage.log.effective import read
-from triage.log.entries import Amendment, Held, NotSameIncident, PersonLink, PersonUnlink, SameIncident, Withdrawal
+from triage.log.append_decision import stored_entry
+from triage.log.effective import sort_entries
+from triage.log.entries import (
+    Amendment,
+    NotSameIncident,
+    PersonLink,
+    PersonUnlink,
+    SameIncident,
+    StoredEntry,
+    Withdrawal,
+)
 from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.statements import load
@@ -48,7 +56,7 @@ async def find(connection: asyncpg.Connection, team_id: UUID, incident_id: UUID,
 
     `connection` is the owner's, set to the team, in a transaction. Raises Refused (404).
     """
-    held = [held_of(*row) for row in await connection.fetch(SQL.connected, team_id, incident_id)]
+    held = [stored_entry(*row) for row in await connection.fetch(SQL.connected, team_id, incident_id)]
     if not held:
         raise Refused(NOT_FOUND)
     found: set[Recipient] = set()
@@ -61,7 +69,7 @@ async def find(connection: asyncpg.Connection, team_id: UUID, incident_id: UUID,
     return sorted(found)
 
 
-def wrong_links(held: Sequence[Held], incident_id: UUID) -> list[LinkSpan]:
+def wrong_links(held: Sequence[StoredEntry], incident_id: UUID) -> list[LinkSpan]:
     """The links of an incident that stood once and stand no more, from the entries of all incidents ever connected."""
     moments = [one.seq for one in held if isinstance(one.entry, _LINKING)]
     joined = [(seq, _others(held, seq, incident_id)) for seq in moments]
@@ -71,15 +79,15 @@ def wrong_links(held: Sequence[Held], incident_id: UUID) -> list[LinkSpan]:
     return found
 
 
-def _others(held: Iterable[Held], seq: int, incident_id: UUID) -> set[UUID]:
+def _others(held: Iterable[StoredEntry], seq: int, incident_id: UUID) -> set[UUID]:
     """The ids that were one with this incident after a position of the log."""
     return {*links.component_of(incident_id, (one for one in held if one.seq <= seq)).incident_ids} - {incident_id}
 
 
-def _people(held: Iterable[Held], seq: int, incident_id: UUID) -> set[UUID]:
+def _people(held: Iterable[StoredEntry], seq: int, incident_id: UUID) -> set[UUID]:
     """The people whom the entries of an id concerned after a position of the log."""
     until = [one for one in held if one.seq <= seq and one.entry.incident_id == incident_id]
-    return set(links.people(read(until).people))
+    return set(links.people(sort_entries(until).people))
 
 
 def _ended(incident: UUID, series: Iterable[tuple[int, set[UUID]]]) -> Iterator[LinkSpan]:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from triage.log.entries import SEALED
-from triage.people.encryption import Unreadable, open_sealed
+from triage.people.encryption import Undecryptable, decrypt
 from triage.people.identifiers import Identity
 from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
@@ -116,10 +116,8 @@ def _content(team_id: UUID, row: Any, keys: dict[UUID, bytes]) -> Any:
     content = msgspec.json.decode(row["body"])
     if row["sealed"] and row["key_ref"] in keys:
         try:
-            texts = msgspec.json.decode(
-                open_sealed(keys[row["key_ref"]], row["sealed"], team_id.bytes + row["id"].bytes)
-            )
-        except Unreadable:
+            texts = msgspec.json.decode(decrypt(keys[row["key_ref"]], row["sealed"], team_id.bytes + row["id"].bytes))
+        except Undecryptable:
             texts = {}
         for path, text in texts.items():
             *parts, name = path.split(".")

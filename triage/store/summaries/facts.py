@@ -17,7 +17,7 @@ import asyncpg
 import msgspec
 
 from triage.log import links
-from triage.log.append_decision import held_of
+from triage.log.append_decision import stored_entry
 from triage.log.incident import fold
 from triage.log.timeline import PersonEvent
 from triage.store.database import Connection, Database
@@ -115,7 +115,7 @@ async def _made(connection: Connection, team_id: UUID, rows: Sequence[asyncpg.Re
     by_id = {row["id"]: row for row in rows}
     entries = defaultdict(list)
     for root, *columns in await connection.fetch(SQL.entries, team_id, list(by_id)):
-        entries[root].append(held_of(*columns))
+        entries[root].append(stored_entry(*columns))
     made = []
     for root, held in entries.items():
         others = related_of(by_id[root]["related"])

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from triage import codes
-from triage.log.append_decision import held_of
+from triage.log.append_decision import stored_entry
 from triage.log.diversion import RULE
 from triage.store.database import Connection, Database
 from triage.store.statements import load
@@ -240,7 +240,7 @@ async def changed_incidents(connection: Connection, team_id: UUID, since: int, s
     ids = {fact.id for fact in scope.members} | {fact.id for facts in scope.of_person.values() for fact in facts}
     rows = await connection.fetch(SQL.moved_since, team_id, since, list(ids))
     roots = [row["id"] for row in rows]
-    held = [held_of(*columns) for _, *columns in await connection.fetch(FACTS.entries, team_id, roots)]
+    held = [stored_entry(*columns) for _, *columns in await connection.fetch(FACTS.entries, team_id, roots)]
     inside = {one.entry.incident_id for one in held}
     related = {
         row["id"]: [event for event in related_of(row["related"]) if event.incident not in inside] for row in rows

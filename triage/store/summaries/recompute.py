@@ -13,7 +13,7 @@ import asyncpg
 from msgspec import structs
 
 from triage import codes
-from triage.log.append_decision import held_of
+from triage.log.append_decision import stored_entry
 from triage.log.diversion import RULE
 from triage.store.database import Connection
 from triage.store.summaries.publications import (
@@ -56,7 +56,7 @@ async def recompute(connection: Connection, team: CalendarTeam, summary: Summary
     slot = slot_of(summary)
     totals = await force_totals(connection, team.team_id, slot.period, summary.as_at)
     with codes.reading(lists):
-        facts = facts_of(held_of(*row) for row in rows)
+        facts = facts_of(stored_entry(*row) for row in rows)
         scope = structs.replace(_scope(team, slot, summary.as_at, facts, totals), silent=summary.silent)
         return tuple(one for one in editions.compute_measures(scope, summary.measures_version) if one.kind == "flow")
 
