@@ -22,6 +22,11 @@ URL = "postgresql://triage:hunter2@db1,db2:5433/triage?target_session_attrs=read
         ("TRIAGE_DATABASE_URL", ""),
         ("TRIAGE_LOG_LEVEL", "loud"),
         ("TRIAGE_COMMAND_TIMEOUT_S", "0"),
+        ("TRIAGE_TRUSTED_PROXIES", "10.0.0.0/8, proxy.example"),
+        ("TRIAGE_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("TRIAGE_DATABASE_URL_FILE", "/nowhere/hunter2"),
+        ("TRIAGE_PORT_FILE", "/dev/null"),
+        ("TRIAGE_METRICS_TOKEN_FILE", "/dev/null"),
     ],
 )
 def test_a_wrong_or_unknown_setting_is_refused_by_name(name: str, text: str) -> None:
@@ -46,6 +51,27 @@ def test_secrets_do_not_show_themselves() -> None:
     settings = load({"TRIAGE_DATABASE_URL": URL, "TRIAGE_METRICS_TOKEN": "hunter2"})
     assert "hunter2" not in repr(settings)
     assert (settings.database_url, settings.metrics_token) == (URL, "hunter2")
+
+
+def test_a_secret_may_stand_in_a_file_but_not_in_both_places(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text(f"{URL}\n")
+    environ = {"TRIAGE_DATABASE_URL_FILE": str(tmp_path / "url")}
+    with pytest.raises(SettingsError, match="TRIAGE_DATABASE_URL is set, too"):
+        load(environ | {"TRIAGE_DATABASE_URL": URL})
+    assert load(environ) == load({"TRIAGE_DATABASE_URL": URL})
+
+
+def test_a_root_key_file_is_a_setting_and_no_secret_in_a_file() -> None:
+    assert load({"TRIAGE_ROOT_KEY_FILE": "/srv/root.key"}).root_key_file == Path("/srv/root.key")
+
+
+def test_trusted_proxies_are_addresses_and_networks() -> None:
+    proxies = load({"TRIAGE_TRUSTED_PROXIES": "10.0.0.0/8, 2001:db8::7"}).trusted_proxies
+    assert [address in proxies for address in ("10.9.8.7", "2001:db8::7", "11.0.0.1", "2001:db8::8", "", "unix:")] == [
+        *(True, True),
+        *(False, False, False, False),
+    ]
+    assert "127.0.0.1" not in load({}).trusted_proxies
 
 
 def test_values_are_read_by_type() -> None:

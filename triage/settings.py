@@ -7,6 +7,7 @@ import os
 import typing
 from collections.abc import Mapping
 from datetime import date
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import FieldInfo, fields, force_setattr
 
 PREFIX = "TRIAGE_"
+FILE_SUFFIX = "_FILE"
 TESTS_PREFIX = "TRIAGE_TEST_"  # read by the tests only
 READ_ELSEWHERE = {
     "TRIAGE_PG_BIN": "Directory of the PostgreSQL programs for the embedded database, in place of the wheel's."
@@ -53,6 +55,32 @@ class DatabaseUrl(Secret):
         return DatabaseUrl(parts._replace(path=parts.path + suffix).geturl())
 
 
+class Networks:
+    """Addresses and networks, separated by commas. Raises ValueError for what is neither."""
+
+    __slots__ = ("_networks",)
+
+    def __init__(self, text: str = "") -> None:
+        names = [name.strip() for name in text.split(",")] if text else []
+        self._networks: tuple[IPv4Network | IPv6Network, ...] = tuple(map(ip_network, names))
+
+    def __contains__(self, address: str) -> bool:
+        """Whether the address, written as a socket has it, lies in one of them; what is no address does not."""
+        try:
+            return any(ip_address(address) in network for network in self._networks)
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self._networks))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Networks) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
 def default_data_dir() -> Path:
     """`/var/lib/triage` for root, else `triage` in the XDG data directory of the user."""
     if os.geteuid() == 0:
@@ -84,6 +112,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             extra={"default": "`TRIAGE_DATABASE_URL` with `_keys` appended to the database's name"},
         ),
     ] = _DERIVED
+    read_url: Annotated[
+        DatabaseUrl | None,
+        Meta(
+            description="A replica that answers what may be a little behind: summaries, exports, the audit.",
+            extra={"default": "as `TRIAGE_DATABASE_URL`"},
+        ),
+    ] = _DERIVED
     data_dir: Annotated[
         Path,
         Meta(
@@ -109,6 +144,14 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")] = 8000
+    trusted_proxies: Annotated[
+        Networks,
+        Meta(
+            description="Addresses or networks of the proxies whose `X-Forwarded-For` is believed, with commas; "
+            "limits count by the address that it names.",
+            extra={"default": "none: the address of the connection counts"},
+        ),
+    ] = Networks()
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="The least level that is logged.")
     ] = "info"
@@ -197,6 +240,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.owner_database_url is None:
             force_setattr(self, "owner_database_url", self.database_url)
+        if self.read_url is None:
+            force_setattr(self, "read_url", self.database_url)
         if self.keys_database_url is None and self.database_url is not None:
             force_setattr(self, "keys_database_url", self.database_url.beside("_keys"))
         if self.root_key_file is None:
@@ -206,25 +251,46 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 def load(environ: Mapping[str, str]) -> Settings:
-    """The settings in `environ`. Raises SettingsError naming every wrong and every unknown setting."""
+    """The settings in `environ`. Raises SettingsError naming every wrong and every unknown setting.
+
+    A secret may stand in a file instead, named by the same variable with `_FILE` appended.
+    """
     by_name = {_variable(field): field for field in fields(Settings)}
     values: dict[str, Any] = {}
     faults = []
     for name, text in sorted(environ.items()):
         if not name.startswith(PREFIX) or name.startswith(TESTS_PREFIX) or name in READ_ELSEWHERE:
             continue
-        if name not in by_name:
-            faults.append(f"{name}: there is no such setting")
-        elif not text:
-            faults.append(f"{name}: is empty; give it a value or remove it")
-        else:
-            try:
-                values[by_name[name].name] = msgspec.convert(text, by_name[name].type, strict=False, dec_hook=_decode)
-            except msgspec.ValidationError as error:
-                faults.append(f"{name}: {error}")
+        try:
+            variable, text = (name, text) if name in by_name else _from_file(name, text, by_name, environ)
+            if not text:
+                raise SettingsError("is empty; give it a value or remove it")
+            field = by_name[variable]
+            values[field.name] = msgspec.convert(text, field.type, strict=False, dec_hook=_decode)
+        except (SettingsError, msgspec.ValidationError) as error:
+            faults.append(f"{name}: {error}")
     if faults:
         raise SettingsError("\n".join(faults))
     return Settings(**values)
+
+
+def _from_file(name: str, path: str, by_name: Mapping[str, FieldInfo], environ: Mapping[str, str]) -> tuple[str, str]:
+    """The setting that is meant by a variable of a file, and the file's content. Raises SettingsError."""
+    variable = name.removesuffix(FILE_SUFFIX)
+    if variable == name or variable not in by_name or not is_secret(by_name[variable]):
+        raise SettingsError("there is no such setting")
+    if variable in environ:
+        raise SettingsError(f"{variable} is set, too: give one of them")
+    try:
+        return variable, Path(path).read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it holds no text"
+        raise SettingsError(f"the file cannot be read: {reason}") from error
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether the setting's value must not be shown; a database's address may hold a password."""
+    return get_args(field.type)[0] in (Secret | None, DatabaseUrl | None)
 
 
 def table() -> str:
@@ -242,7 +308,9 @@ def page() -> str:
     head = (
         "# Settings\n\n"
         "All settings come from the environment. An unknown `TRIAGE_*` name or a wrong value stops the start with a\n"
-        "message that names it. This page is made from the code (`triage/settings.py`).\n\n"
+        "message that names it. A secret or a database address may stand in a file instead (a container's secret);\n"
+        "`_FILE` is appended to the name that says where, as in `TRIAGE_DATABASE_URL_FILE`. This page is made from\n"
+        "the code (`triage/settings.py`).\n\n"
     )
     return head + table()
 
@@ -275,6 +343,7 @@ def _type(field: FieldInfo) -> str:
         bool: "`true` or `false`",
         str: "text",
         str | None: "text",
+        Networks: "addresses",
         Path: "path",
         Path | None: "path",
         Secret | None: "secret",

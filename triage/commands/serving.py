@@ -75,6 +75,7 @@ def run(chosen: Settings, beside: Opened | None, listening: Callable[[str], None
         access_log=False,
         server_header=False,
         date_header=True,
+        forwarded_allow_ips=str(chosen.trusted_proxies),
         lifespan="on",
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=30,
