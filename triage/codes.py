@@ -88,6 +88,10 @@ class CodeList:
     def __getitem__(self, code: str) -> Code:
         return self.codes[code]
 
+    def get(self, code: str | None) -> Code | None:
+        """The code, if it is in any version of the list; a newer version of the service may have stored others."""
+        return None if code is None else self.codes.get(code)
+
     def __iter__(self) -> Iterator[Code]:
         return iter(self.codes.values())
 

@@ -27,7 +27,6 @@ from support.story import (
 )
 from support.strategies import KINDS, MINUTES, stories
 
-from triage.log.completeness import FIELDS, completeness
 from triage.log.effective import kind
 from triage.log.flags import Terms
 from triage.log.incident import Incident, fold, person_events, view_at
@@ -625,7 +624,7 @@ def test_training_entries_do_not_mix_with_real_ones() -> None:
     assert incident.view.flags == ("test",)
 
 
-# --- other incidents of the person, completeness --------------------------------------------------------------------
+# --- other incidents of the person --------------------------------------------------------------------------------
 
 
 def test_what_an_incident_tells_the_others_of_the_same_person() -> None:
@@ -641,26 +640,6 @@ def test_what_an_incident_tells_the_others_of_the_same_person() -> None:
         ("serious_harm", minute(600)),
         ("contact", minute(0)),
     ]
-
-
-def test_completeness_is_measured_once_whoever_filled_it_in() -> None:
-    story = Story()
-    story.officer(10, area="unknown", age=30, presenting=[])
-    story.nurse(20, area="bedford", ethnicity="N1")
-    found = {one.field: (one.recorded, one.known) for one in completeness(story.incident())}
-    assert tuple(found) == FIELDS
-    assert found["area"] == (("nurse", "officer"), ("nurse",))
-    assert found["age"] == (("officer",), ("officer",))
-    assert found["ethnicity"] == (("nurse",), ())
-    assert found["presenting"] == (("officer",), ())
-    assert found["sex"] == ((), ())
-
-
-def test_a_stand_down_is_asked_less() -> None:
-    story = Story()
-    story.officer(10, area="bedford")
-    story.outcome("stood_down")
-    assert [one.field for one in completeness(story.incident())] == ["occurred_at", "area", "referral_source"]
 
 
 # --- properties ----------------------------------------------------------------------------------------------------

@@ -16,10 +16,11 @@ from msgspec import Struct, structs
 
 from triage.access.actors import Actor
 from triage.log import effective, links
-from triage.log.canonical import Content, decode_body, differing_fields, with_current_codes
+from triage.log.canonical import Content, differing_fields, with_current_codes
 from triage.log.entries import (
     Amendment,
     AnyEntry,
+    LoggedEntry,
     NotSameIncident,
     Nurse,
     Officer,
@@ -30,6 +31,7 @@ from triage.log.entries import (
 from triage.log.incident import Incident, fold, person_events
 from triage.log.notices import Notice
 from triage.log.redaction import BLIND, redact
+from triage.log.stored_body import read_stored_body
 from triage.log.timeline import PersonEvent
 from triage.people.encryption import DataKey
 from triage.problems import (
@@ -174,7 +176,8 @@ def stored_entry(
     body: bytes,
 ) -> StoredEntry:
     """An entry of the log from its columns, with retired codes read as today's."""
-    entry = with_current_codes(decode_body(body))
+    known, newer = read_stored_body(body, incident_id, received_at)
+    entry = with_current_codes(known)
     # the same id as asyncpg decodes it: its hash is not computed in Python each time
     structs.force_setattr(entry, "incident_id", incident_id)
     return StoredEntry(
@@ -189,6 +192,7 @@ def stored_entry(
         skew_ms=skew_ms,
         blind=blind,
         released_by=released_by,
+        newer=newer,
     )
 
 
@@ -274,7 +278,7 @@ class _Deciding:
         return row and StoredEntry(
             seq=row.seq,
             id=row.id,
-            entry=decode_body(row.body),
+            entry=read_stored_body(row.body, row.incident_id, row.received_at)[0],
             received_at=row.received_at,
             author=row.author,
             profession=row.profession,
@@ -330,7 +334,7 @@ def named(entry: AnyEntry) -> UUID | None:
             return None
 
 
-def judges(entry: AnyEntry) -> bool:
+def judges(entry: LoggedEntry) -> bool:
     """Whether the entry holds a nurse's judgement of s136."""
     content = entry.entry if isinstance(entry, Amendment) else entry
     return getattr(content, "s136_justified", None) is not None

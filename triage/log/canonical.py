@@ -22,7 +22,6 @@ from triage.log.entries import SEALED, Amendment, AnyEntry
 S = TypeVar("S", bound=Struct)
 
 _encoder: Final = msgspec.json.Encoder(order="sorted")
-_entries: Final[msgspec.json.Decoder[AnyEntry]] = msgspec.json.Decoder(AnyEntry)
 
 
 class Content(Struct, frozen=True, gc=False):
@@ -48,21 +47,6 @@ def canonical(entry: AnyEntry) -> Content:
     else:
         _seal(coded, "", secrets)
     return Content(_encoder.encode(_in_utc(coded)), _encoder.encode(secrets) if secrets else None)
-
-
-def decode_body(body: bytes) -> AnyEntry:
-    """The entry of a stored coded body, without its id; texts are the sealed marker."""
-    return _entries.decode(body)
-
-
-def restore(body: bytes, secrets: bytes | None) -> AnyEntry:
-    """The full content, without its id, from both parts. Where a text was destroyed the sealed marker stays."""
-    if secrets is None:
-        return decode_body(body)
-    entry = decode_body(body)
-    for path, text in msgspec.json.decode(secrets, type=dict[str, str]).items():
-        entry = _with_text(entry, path.split("."), text)
-    return entry
 
 
 def differing_fields(one: Content, other: Content) -> list[str]:
@@ -105,11 +89,6 @@ def _seal(content: Any, prefix: str, secrets: dict[str, str]) -> None:
     if intent is not None and intent.referrer is not None:
         secrets[f"{prefix}intent.referrer"] = intent.referrer
         structs.force_setattr(content, "intent", structs.replace(intent, referrer=SEALED))
-
-
-def _with_text(thing: S, path: Sequence[str], text: str) -> S:
-    name, *rest = path
-    return structs.replace(thing, **{name: _with_text(getattr(thing, name), rest, text) if rest else text})
 
 
 # --- times ---

@@ -22,6 +22,7 @@ from triage.log.entries import (
     Entry,
     FollowUp,
     Intent,
+    NewerEntry,
     NotSameIncident,
     Nurse,
     Officer,
@@ -211,6 +212,8 @@ def amendments_in_force(held: Sequence[StoredEntry], out: dict[UUID, StoredEntry
 
 def kind(entry: Struct) -> str:
     """The kind of an entry, also of the replacement in an amendment."""
+    if type(entry) is NewerEntry:
+        return entry.kind_name
     return str(entry.__struct_config__.tag)
 
 

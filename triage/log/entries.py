@@ -339,6 +339,16 @@ AnyEntry = (
     | PersonUnlink
 )
 
+
+class NewerEntry(Entry, tag="newer", kw_only=True, frozen=True):
+    """An entry of a kind that this version does not know: it is counted and shown, and takes part in no rule."""
+
+    kind_name: str = ""
+
+
+LoggedEntry = AnyEntry | NewerEntry
+"""What the log may hold; nobody can send a `NewerEntry`."""
+
 KINDS: tuple[str, ...] = tuple(str(kind.__struct_config__.tag) for kind in AnyEntry.__args__)
 
 SEALED = "*"
@@ -350,12 +360,13 @@ class StoredEntry(Struct, kw_only=True, frozen=True, gc=False):
 
     `received_at` is the database's clock; `skew_ms` the phone's clock minus the service's, None when not measurable;
     `blind` says that the service had shown this nurse's account and device no intent of the incident before she judged;
-    `role` is the author's role when the entry was stored (a lead may amend for others of the profession).
+    `role` is the author's role when the entry was stored (a lead may amend for others of the profession). `newer` is
+    the stored body where a newer version wrote it and this one cannot read all of it.
     """
 
     seq: int
     id: UUID
-    entry: AnyEntry
+    entry: LoggedEntry
     received_at: datetime
     author: UUID
     profession: str
@@ -364,3 +375,4 @@ class StoredEntry(Struct, kw_only=True, frozen=True, gc=False):
     skew_ms: int | None = None
     blind: bool = False
     released_by: UUID | None = None
+    newer: bytes | None = None

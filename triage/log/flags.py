@@ -22,8 +22,8 @@ from triage.times import DAY_START_HOUR, LONDON
 LATE = timedelta(hours=1)
 """A day's summary is due an hour after the day ends: what takes longer to arrive may miss it."""
 
-_LOCATIONS = codes.list("location_type").codes
-_RANKS = codes.list("authorised_rank").codes
+_LOCATIONS = codes.list("location_type")
+_RANKS = codes.list("authorised_rank")
 _PHYSICAL_NEEDS = ("treat_on_scene", "ed_needed", "ed_immediate")
 
 
@@ -87,7 +87,7 @@ def _places(facts: GradingInputs) -> Iterator[str | None]:
 
 
 def _disputed(place: str | None) -> bool:
-    row = _LOCATIONS.get(place or "")
+    row = _LOCATIONS.get(place)
     return row is not None and row.available == "disputed"
 
 
@@ -143,6 +143,6 @@ def _authorised(at_station: list[EffectiveEntry[Detention]], terms: Terms) -> bo
     if last_day and first.astimezone(terms.zone).date() > last_day:
         return False
     tests = [one.entry.station_tests for one in at_station if one.entry.station_tests]
-    ranks = [_RANKS[one.entry.authorised_rank] for one in at_station if one.entry.authorised_rank in _RANKS]
+    ranks = [row for one in at_station if (row := _RANKS.get(one.entry.authorised_rank))]
     met = any(test.imminent_risk and test.no_other_place and test.healthcare_available for test in tests)
     return met and any(rank.authorises_station for rank in ranks)

@@ -44,9 +44,9 @@ NO_STATION: Final = "Police stations are no longer places of safety."
 
 _NOTHING: Final = effective.sort_entries(())
 _TOLERATED: Final = timedelta(milliseconds=SKEW_TOLERATED_MS)
-_LOCATIONS: Final = codes.list("location_type").codes
-_BANDS: Final = codes.list("age_band").codes
-_RANKS: Final = codes.list("authorised_rank").codes
+_LOCATIONS: Final = codes.list("location_type")
+_BANDS: Final = codes.list("age_band")
+_RANKS: Final = codes.list("authorised_rank")
 
 
 class Notice(Struct, frozen=True, gc=False):
@@ -209,7 +209,7 @@ def _place(kind: str | None, lives: bool | None, field: str, used: bool = True) 
     """What the law says of the place. `used`: s136 was considered or used there."""
     if used and resolve.s136_available(kind, lives) is False:
         yield _notice("power_location_conflict", field)
-    elif kind is not None and _LOCATIONS[kind].available == "disputed":
+    elif (row := _LOCATIONS.get(kind)) and row.available == "disputed":
         yield _notice("place_disputed", field)
 
 
@@ -256,7 +256,7 @@ def _station(event: Any, under: str, about: IncidentContext, terms: Terms) -> It
 def _authorised(events: Sequence[Any]) -> bool:
     """The three tests met, and an inspector or above (regulations of 2017 under s136A Mental Health Act 1983)."""
     tests = [event.station_tests for event in events if event.station_tests]
-    ranks = [_RANKS[event.authorised_rank] for event in events if event.authorised_rank]
+    ranks = [row for event in events if (row := _RANKS.get(event.authorised_rank))]
     met = any(each.imminent_risk and each.no_other_place and each.healthcare_available for each in tests)
     return met and any(rank.authorises_station for rank in ranks)
 
@@ -293,7 +293,7 @@ def _extension(event: Any, under: str, about: IncidentContext, ahead: timedelta)
 
 def _says_under_18(contact: Any) -> bool:
     """Whether this contact says, or thinks it possible, that the person is under 18."""
-    band = _BANDS.get(contact.age_band or "unknown")
+    band = _BANDS.get(contact.age_band)
     oldest = contact.age if contact.age is not None else band.oldest if band else None
     says = oldest is not None and oldest < 18
     return says or bool(contact.could_be_under_18 and not (contact.age_verified and oldest is not None))

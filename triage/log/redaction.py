@@ -19,6 +19,7 @@ from triage.log.entries import (
     Amendment,
     Contact,
     Detention,
+    NewerEntry,
     Nurse,
     Outcome,
     Paramedic,
@@ -171,13 +172,18 @@ class _Redaction:
 
     def visible(self) -> list[StoredEntry]:
         for one in self.stored:
-            if not isinstance(one.entry, Amendment | Withdrawal):
+            if isinstance(one.entry, NewerEntry):
+                self._show(one, one.entry if _side(one) == self.sight.side else None)
+            elif not isinstance(one.entry, Amendment | Withdrawal):
                 self._show(one, self._blanked(one.entry, one.profession))
         self._show_amendments([(one, one.entry) for one in self.stored if isinstance(one.entry, Amendment)])
         self._show_withdrawals([(one, one.entry) for one in self.stored if isinstance(one.entry, Withdrawal)])
         return [self.shown[one.id] for one in self.stored if one.id in self.shown]
 
     def _show(self, one: StoredEntry, entry: Any) -> None:
+        """What a newer version wrote and this one cannot read is shown to the side that wrote it alone."""
+        if one.newer is not None and _side(one) != self.sight.side:
+            one = structs.replace(one, newer=None)
         if entry is not None:
             self.shown[one.id] = one if entry is one.entry else structs.replace(one, entry=entry)
 

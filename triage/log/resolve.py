@@ -90,7 +90,7 @@ def ages(contacts: Iterable[EffectiveEntry[Contact]]) -> list[StatedAge]:
     for one in contacts:
         entry = one.entry
         band = entry.age_band if entry.age is None else band_of(entry.age)
-        if band is not None and band not in _BANDS.missing:
+        if band and band in _BANDS and band not in _BANDS.missing:
             found.append(StatedAge(entry.age, band, 2 if entry.age_verified else 0 if entry.age_estimated else 1))
     return found
 
@@ -181,12 +181,13 @@ def _several(values: AbstractSet[object], missing: AbstractSet[str] = frozenset(
 
 
 def _ethnic_group(code: str | None) -> str | None:
-    return None if code is None or code in _ETHNICITIES.missing else _ETHNICITIES[code].group
+    row = _ETHNICITIES.get(code)
+    return None if row is None or row.missing else row.group
 
 
 def s136_available(location_type: str | None, someone_lives_there: bool | None) -> bool | None:
     """Whether s136 reaches the place (s136(1A) and (1B)); None where that is not known."""
-    row = _LOCATIONS.codes.get(location_type or "")
+    row = _LOCATIONS.get(location_type)
     match row.available if row else None:
         case "yes" | "disputed":
             return True
