@@ -53,7 +53,7 @@ class _Connection(asyncio.Protocol):
         head = self.received.find(b"\r\n\r\n")
         if head < 0:
             return
-        at = self.received.find(b"content-length: ", 0, head)
+        at = self.received[:head].lower().find(b"content-length: ")
         length = int(self.received[at + 16 : self.received.find(b"\r\n", at)]) if at >= 0 else 0
         if len(self.received) < head + 4 + length:
             return
@@ -88,9 +88,10 @@ async def run(host: str, port: int, requests: Iterator[bytes], connections: int,
     )
 
 
-def request(method: str, path: str, token: str, body: bytes = b"") -> bytes:
+def request(method: str, path: str, token: str, body: bytes = b"", headers: dict[str, str] | None = None) -> bytes:
     """One HTTP/1.1 request, ready to send."""
+    more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
     return (
         f"{method} {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n"
-        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n{more}\r\n"
     ).encode() + body

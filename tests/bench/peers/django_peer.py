@@ -157,5 +157,9 @@ class Changes(APIView):
         return Response({"records": [{"seq": each.seq, "id": each.id, "body": each.body} for each in records]})
 
 
-urlpatterns = [path("records", Create.as_view()), path("sync", CreateMany.as_view()), path("changes", Changes.as_view())]
+urlpatterns = [
+    path("records", Create.as_view()),
+    path("sync", CreateMany.as_view()),
+    path("changes", Changes.as_view()),
+]
 application = get_wsgi_application()

@@ -1,4 +1,4 @@
-"""The bare equivalent in FastAPI with SQLAlchemy: sign in, check the fields, store one row or five hundred, read changes.
+"""The bare equivalent in FastAPI with SQLAlchemy: sign in, check fields, store one row or five hundred, read.
 
 No rules, no chain, no duplicates told apart, no views. `PEER_URL` is the database; served by uvicorn, one process.
 """
