@@ -88,6 +88,15 @@ MALFORMED = Listed(
     explanation="The body is not JSON, or its shape is wrong: a field is missing, unknown or of the wrong type. "
     "`errors` lists every fault.",
 )
+NEWER_THAN_SERVICE = Listed(
+    code="newer_than_service",
+    status=400,
+    title="The entry is newer than this service",
+    retry="later",
+    explanation="Nothing is wrong with the entry but that a field, a kind or a code in it is not known here: a newer app "
+    "sent it, or one name is mistyped. It waits in quarantine, and is taken when a version that knows it starts. "
+    "`errors` names what is not known.",
+)
 UNKNOWN_PARAMETER = Listed(
     code="unknown_parameter",
     status=400,

@@ -26,7 +26,8 @@ def refused(body: dict[str, Any] | bytes | str) -> InvalidBody:
     with pytest.raises(InvalidBody) as caught:
         decode.decode(raw, OWN)
     assert caught.value.problem.status == caught.value.status
-    assert caught.value.problem.code == {400: "malformed", 422: "invalid"}[caught.value.status]
+    expected = "newer_than_service" if caught.value.newer else {400: "malformed", 422: "invalid"}[caught.value.status]
+    assert caught.value.problem.code == expected
     return caught.value
 
 
@@ -232,14 +233,16 @@ def test_numbers_that_are_not_whole_are_malformed(number: str) -> None:
 def test_a_code_in_no_version_is_refused_in_every_field(kind: str) -> None:
     for path, _, node in fields_of(kind):
         if isinstance(node, inspect.Metadata) and node.extra:
-            for code in ("no_such_code", "", "x" * 100_000, "S136"):
-                assert found(put(full(kind), path, code)) == (422, {(path, "unknown_code")})
+            for code in ("no_such_code", "S136"):
+                assert found(put(full(kind), path, code)) == (400, {(path, "unknown_code")})
+            for text in ("", "x" * 100_000, "no such code", "s136."):
+                assert found(put(full(kind), path, text)) == (422, {(path, "wrong_form")})
         if isinstance(node, inspect.ListType):
             known = full(kind)
             for part in path.split("."):
                 known = known[part]
             body = put(full(kind), path, [*known, "no_such_code", *known])
-            assert found(body) == (422, {(f"{path}.1", "unknown_code")})
+            assert found(body) == (400, {(f"{path}.1", "unknown_code")})
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -472,6 +475,80 @@ def test_any_body_is_held_to_the_same_rules() -> None:
     }
 
 
+SENT_AT = b'"sent_at": "2026-10-03T02:20:00Z"'
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [rb'{"note": "Calm \ud83d"}', b'{"note": "a\x00b"}', b'{"n": 1e999, "t": "\xff", "s": "\\udc00"}', b'"\\ud83d"'],
+)
+def test_what_is_wrong_inside_one_item_costs_that_item_alone(bad: bytes) -> None:
+    good = json.dumps(plausible("outcome", id=str(OWN))).encode()
+    for items in ([bad, good], [good, bad], [bad], [good, bad, good]):
+        body = b'{"cursor": null, "entries" : [ %s ], %s}' % (b" , ".join(items), SENT_AT)
+        taken = decode.decode_as(Envelope, body)
+        assert [bytes(item) for item in taken.entries] == items
+    assert decode.decode_item(good)
+    with pytest.raises(InvalidBody) as caught:
+        decode.decode_item(bad)
+    assert not caught.value.newer
+
+
+def test_half_a_surrogate_pair_outside_the_items_is_named() -> None:
+    with pytest.raises(InvalidBody) as caught:
+        decode.decode_as(Envelope, rb'{"cursor": "\ud83d", "entries": [], %s}' % SENT_AT)
+    assert [(error.field, error.code) for error in caught.value.errors] == [("cursor", "not_unicode")]
+
+
+# --- newer than the service
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"breath_test": 35}, ("breath_test", "unknown_field")),
+        ({"area": "atlantis"}, ("area", "unknown_code")),
+        ({"presenting": ["self_harm", "new_one"]}, ("presenting.1", "unknown_code")),
+        ({"intent": {"power": "s136", "seen": True}}, ("intent.seen", "unknown_field")),
+        ({"kind": "drone_flight"}, ("kind", "unknown_kind")),
+    ],
+)
+def test_an_entry_with_nothing_but_unknown_names_is_newer_than_the_service(
+    changes: dict[str, Any], fault: tuple[str, str]
+) -> None:
+    refusal = refused(plausible("officer") | changes)
+    assert refusal.newer
+    assert (refusal.status, refusal.problem.code, refusal.problem.retry) == (400, "newer_than_service", "later")
+    assert fault in {(error.field, error.code) for error in refusal.errors}
+    assert {error.code for error in refusal.errors} <= body_errors.NEWER
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"breath_test": 35, "age": "old"}, 400),
+        ({"area": "atlantis", "age": 131}, 422),
+        ({"kind": "drone_flight", "captured_at": "2026-11-21T22:00:00"}, 400),
+        ({"area": "atlantis", "note": "x" * 281}, 422),
+    ],
+)
+def test_an_entry_with_any_other_fault_beside_is_not(changes: dict[str, Any], status: int) -> None:
+    refusal = refused(plausible("officer") | changes)
+    assert (refusal.status, refusal.newer) == (status, False)
+
+
+def test_a_fault_beyond_those_listed_counts_too() -> None:
+    many = {f"x{number}": 1 for number in range(body_errors.MOST_LISTED + 1)}
+    assert refused(plausible("officer") | many).newer
+    assert not refused({"kind": "officer", "incident_id": OTHER, "codes_version": 1} | many).newer
+
+
+def test_no_other_body_is_newer() -> None:
+    with pytest.raises(InvalidBody) as caught:
+        decode.decode_as(Envelope, b'{"cursor": null, "entries": [], "colour": 1, %s}' % SENT_AT)
+    assert (caught.value.newer, caught.value.problem.code) == (False, "malformed")
+
+
 # --- whatever comes in
 
 _scalars = (
@@ -515,4 +592,4 @@ def test_any_value_anywhere_is_taken_or_refused_by_both_ways_alike(kind: str, da
 
 def test_a_refusal_carries_a_problem_of_the_catalogue() -> None:
     assert refused({}).problem.type == f"/problems/{problems.MALFORMED.code}"
-    assert refused(plausible("outcome", disposal="vanished")).problem.retry == "after_fix"
+    assert refused(plausible("outcome", disposal="vanished")).problem.retry == "later"

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import inspect
 
 from triage import codes
-from triage.problems import INVALID, MALFORMED, FieldError, Refused
+from triage.problems import INVALID, MALFORMED, NEWER_THAN_SERVICE, FieldError, Refused
 
 V = TypeVar("V")
 
@@ -33,15 +33,27 @@ CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _MOST_ITEMS_WALKED: Final = 100
 _MOST_DIGITS: Final = 40
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_CODE: Final = re.compile(r"[A-Za-z0-9_]{1,64}")
+"""What some version of a list may hold; anything else was never a code."""
+
+
+NEWER: Final = frozenset({"unknown_field", "unknown_kind", "unknown_code"})
+"""The faults of a body that a newer version of the service would take."""
 
 
 class InvalidBody(Refused):
-    """A body cannot be taken: `status` 400 or 422, with every fault in `errors`."""
+    """A body cannot be taken, with every fault in `errors`.
 
-    def __init__(self, status: int, errors: tuple[FieldError, ...]) -> None:
-        super().__init__(MALFORMED if status == 400 else INVALID, errors=errors)
-        self.status = status
+    `newer`: every fault is that a field, kind or code is not known here, as in the body of a newer app. It is 400; so
+    is one with any other fault of shape, and one with faults of content alone is 422.
+    """
+
+    def __init__(self, status: int, errors: tuple[FieldError, ...], newer: bool = False) -> None:
+        problem = NEWER_THAN_SERVICE if newer else MALFORMED if status == 400 else INVALID
+        super().__init__(problem, errors=errors)
+        self.status = problem.status
         self.errors = errors
+        self.newer = newer
 
 
 class BodyErrors:
@@ -50,21 +62,26 @@ class BodyErrors:
     def __init__(self) -> None:
         self.errors: list[FieldError] = []
         self.status = 422
+        self.newer = True
 
     def shape(self, path: str, code: str, says: str) -> None:
         self.status = 400
         self.content(path, code, says)
 
     def content(self, path: str, code: str, says: str) -> None:
+        self.newer = self.newer and code in NEWER
         if len(self.errors) < MOST_LISTED:
             name = path.replace("_", " ").replace(".", " ").capitalize() if path else "The body"
             self.errors.append(FieldError(path, code, f"{name} {says}."))
 
-    def refusal(self) -> InvalidBody:
-        """What to raise. A body the decoder refused for a reason of its own is malformed all the same."""
+    def refusal(self, *, of_entry: bool = False) -> InvalidBody:
+        """What to raise; only an entry may be newer than the service.
+
+        A body the decoder refused for a reason of its own is malformed all the same.
+        """
         if not self.errors:
             self.shape("", "malformed", "cannot be read")
-        return InvalidBody(self.status, tuple(self.errors))
+        return InvalidBody(self.status, tuple(self.errors), of_entry and self.newer)
 
 
 class JsonObject(dict[str, Any]):
@@ -121,7 +138,8 @@ def _walk(node: inspect.Type, value: Any, path: str, faults: BodyErrors) -> None
             _walk_struct(node, value, path, faults)
         case inspect.Metadata(extra={"codes": str(name)}):
             if _walk_text(inspect.StrType(), value, path, faults) and value not in codes.list(name):
-                faults.content(path, "unknown_code", f"holds a code that is in no version of the list {name}")
+                code = "unknown_code" if _CODE.fullmatch(value) else "wrong_form"
+                faults.content(path, code, f"holds a code that is in no version of the list {name}")
         case inspect.Metadata(type=inner):
             _walk(inner, value, path, faults)
         case inspect.StrType():
@@ -177,6 +195,8 @@ def _walk_struct(node: inspect.StructType, value: Any, path: str, faults: BodyEr
         return faults.shape(path, "wrong_type", "must be an object")
     _walk_repeated(value, path, faults)
     _walk_fields(node.fields, value, path, faults)
+    if not node.forbid_unknown_fields:
+        return
     known = {field.encode_name for field in node.fields} | {node.tag_field}
     for name in value:
         if name in known:

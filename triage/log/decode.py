@@ -6,21 +6,23 @@ parsed body and names every fault.
 
 A fault of shape (400) is what no client that knows the protocol sends: not JSON, a missing, unknown or repeated field,
 a wrong type, a naive time. A fault of content (422) has the right shape but cannot be: a code in no version of its
-list, a time outside the years 2000 to 2100, ids that do not agree, too long, out of range. What is merely odd is no
-fault (`triage.log.notices`). Messages name fields and rules and never repeat a value.
+list, a time outside the years 2000 to 2100, ids that do not agree, too long, out of range. Where nothing is wrong but
+that a field, a kind or a code is not known here, the entry is newer than the service (`InvalidBody.newer`). What is
+merely odd is no fault (`triage.log.notices`). Messages name fields and rules and never repeat a value.
 """
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
-from msgspec import Raw, Struct, inspect
+from msgspec import UNSET, Raw, Struct, inspect, structs
 
 from triage import codes
 from triage.log.body_errors import CONTROL, EARLIEST, LATEST, BodyErrors, JsonObject, as_uuid, walk_body, without_null
+from triage.log.body_items import split_items
 from triage.log.entries import Amendment, AnyEntry, NotSameIncident, SameIncident, Withdrawal
 
 T = TypeVar("T", bound=Struct)
@@ -35,7 +37,7 @@ def decode(body: bytes, path_id: UUID) -> AnyEntry:
         return entry
     faults = _entry_faults(body, path_id)
     if entry is None or faults.errors:
-        raise faults.refusal()
+        raise faults.refusal(of_entry=True)
     return entry
 
 
@@ -47,24 +49,39 @@ def decode_item(item: bytes | Raw) -> AnyEntry:
         return entry
     faults = _entry_faults(body, None)
     if entry is None or faults.errors:
-        raise faults.refusal()
+        raise faults.refusal(of_entry=True)
     return entry
 
 
 def decode_as(kind: type[T], body: bytes) -> T:
     """A body of any Struct, held to the rules of an entry. Raises InvalidBody.
 
-    Fields typed `Raw` are not looked into. A field that clients send as null should be required and nullable, because a
-    null that stands for a default makes the fast way take the slow one.
+    Fields typed `Raw`, and lists of them, are not looked into: what is wrong inside one of them, be it that it is no
+    JSON for the decoder, is a fault of that one alone. A field that clients send as null should be required and
+    nullable, because a null that stands for a default makes the fast way take the slow one.
     """
     found: T | None = _try(_decoder(kind), body)
     if found is not None and _check_of(kind)(found) and _names_each_field_once(found, body):
         return found
+    items: dict[str, list[Raw]] = {}
+    if found is None:
+        body, items = _split(kind, body)
+        found = _try(_decoder(kind), body)
     faults = BodyErrors()
     walk_body(inspect.type_info(kind), body, faults)
     if found is None or faults.errors:
         raise faults.refusal()
-    return found
+    return structs.replace(found, **items)
+
+
+def _split(kind: type[T], body: bytes) -> tuple[bytes, dict[str, list[Raw]]]:
+    """The body without the items of its lists of `Raw`, and those; the body as it is where that cannot be done."""
+    names = {field.name for field in structs.fields(kind) if field.type == list[Raw]}
+    try:
+        rest, items = split_items(body, names) if names else (body, {})
+    except (ValueError, IndexError, RecursionError):
+        return body, {}
+    return rest, {name: [Raw(item) for item in each] for name, each in items.items()}
 
 
 def _entry_faults(body: bytes, path_id: UUID | None) -> BodyErrors:
@@ -132,56 +149,55 @@ def _names_each_field_once(found: Struct, body: bytes) -> bool:
 
 @cache
 def _check_of(kind: type[Struct]) -> Check:
-    """Whether a decoded Struct holds only known codes, times in range and plain texts.
+    """Whether a decoded Struct holds only known codes, times in range and plain texts: what decoding did not ask."""
+    node = inspect.type_info(kind)
+    assert isinstance(node, inspect.StructType)
+    checks = [(field.name, check) for field in node.fields if (check := _check(without_null(field.type)))]
 
-    The question is put together once as one Python expression over the fields and compiled, which takes a quarter of
-    the time of a loop over them (1.4 instead of 6 µs for an officer's contact). Nothing but names of our own types goes
-    into it.
-    """
-    names: dict[str, object] = {"EARLIEST": EARLIEST, "LATEST": LATEST}
-    question = _question(inspect.type_info(kind), "found", names) or "True"
-    check: Check = eval(f"lambda found: {question}", names)
-    return check
+    def check_fields(struct: Any) -> bool:
+        for name, check in checks:
+            value = getattr(struct, name)
+            if value is not None and value is not UNSET and not check(value):
+                return False
+        return True
+
+    return check_fields
 
 
-def _question(node: inspect.Type, value: str, names: dict[str, object]) -> str | None:
-    """The expression that asks what decoding did not; None where nothing is left to ask. It allows None and UNSET."""
-
-    def named(thing: object) -> str:
-        name = f"_{len(names)}"
-        names[name] = thing
-        return name
-
-    match without_null(node):
+def _check(node: inspect.Type) -> Check | None:
+    """The question that is left of a value of this type; None where there is none."""
+    match node:
         case inspect.Metadata(extra={"codes": str(name)}):
-            return f"{value} in {named(codes.list(name).accepted)}"
+            return codes.list(name).codes.__contains__
         case inspect.Metadata(type=inner):
-            return _question(inner, value, names)
+            return _check(inner)
         case inspect.StrType():
-            return f"(not {value} or {value}.isprintable() or {named(_is_plain)}({value}))"
+            return _is_plain
         case inspect.DateTimeType():
-            return f"(not {value} or EARLIEST <= {value} < LATEST)"
+            return _is_in_range
         case inspect.DateType():
-            return f"(not {value} or {named(_is_day_in_range)}({value}))"
-        case inspect.ListType(item_type=inspect.Metadata(extra={"codes": str(name)})):
-            return f"(not {value} or {named(codes.list(name).accepted.issuperset)}({value}))"
-        case inspect.ListType(item_type=inner):
-            asks = _question(inner, "item", names)
-            return asks and f"(not {value} or all({asks} for item in {value}))"
-        case inspect.UnionType(types=types):
-            checks = {node.cls: _check_of(node.cls) for node in types if isinstance(node, inspect.StructType)}
-            return f"(not {value} or {named(checks)}[type({value})]({value}))"
-        case inspect.StructType(fields=fields):
-            parts = [asks for field in fields if (asks := _question(field.type, f"{value}.{field.name}", names))]
-            return f"(not {value} or {' and '.join(parts)})" if parts else None
+            return _is_day_in_range
+        case inspect.ListType(item_type=item):
+            check = _check(item)
+            return check and (lambda items: all(map(check, items)))
+        case inspect.UnionType() | inspect.StructType():
+            return _check_struct
         case inspect.IntType() | inspect.BoolType() | inspect.UUIDType() | inspect.LiteralType() | inspect.RawType():
             return None
         case _:
             raise TypeError(f"bodies hold no {node}")
 
 
+def _check_struct(struct: Struct) -> bool:
+    return _check_of(type(struct))(struct)
+
+
 def _is_plain(text: str) -> bool:
     return text.isprintable() or CONTROL.search(text) is None
+
+
+def _is_in_range(instant: datetime) -> bool:
+    return EARLIEST <= instant < LATEST
 
 
 def _is_day_in_range(day: date) -> bool:
