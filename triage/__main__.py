@@ -30,6 +30,7 @@ COMMANDS = {
     "demo": ("serving", "Serve synthetic months of a team, ending today, and print a token for every role."),
     "codes": ("documents", "Print the code lists."),
     "openapi": ("documents", "Print the OpenAPI document."),
+    "jobs": ("serving", "Run the jobs beside `triage serve --without-jobs`, and those that destroy: retention."),
     "serve": ("serving", "Serve until stopped by SIGINT or SIGTERM."),
 }
 """Command → the module of `triage.commands` that holds it, and its line in the help."""

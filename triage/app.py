@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,8 +26,6 @@ from triage.http.messages import in_problem
 from triage.http.operations import routes
 from triage.http.review import PAGES
 from triage.http.table import OPERATIONS
-from triage.jobs.audit_chain import seal_forever
-from triage.jobs.journal import journal_forever
 from triage.log import flags
 from triage.log.append_decision import IncomingEntry
 from triage.log.entries import StoredEntry
@@ -49,8 +47,6 @@ from triage.store.log.append import Log
 from triage.store.log.incidents import Incidents, audience_of
 from triage.store.log.quarantine import Quarantine
 from triage.store.people.people import People
-from triage.store.recovery.anchors import AnchorWriter
-from triage.store.recovery.journal_copy import PublicationWriter
 
 logger = structlog.get_logger(__name__)
 
@@ -187,7 +183,7 @@ def _visible(incident: Sequence[StoredEntry], actor: Actor) -> Iterator[StoredEn
 
 
 Opened = Callable[[Service], AbstractAsyncContextManager[None]]
-"""What else runs while the service is open."""
+"""What else runs while the service is open: the jobs, and in the demo what fills it."""
 
 
 def application(settings: Settings, beside: Opened | None = None) -> ASGIApp:
@@ -198,24 +194,12 @@ def application(settings: Settings, beside: Opened | None = None) -> ASGIApp:
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with open_service(settings) as service:
             opened.append(service)
-            publications = PublicationWriter(service.database, service.journal)
-            anchoring = AnchorWriter(service.database, service.journal)
-            beside_all = [
-                asyncio.create_task(seal_forever(service.database)),
-                asyncio.create_task(journal_forever(service.database, publications, anchoring)),
-            ]
             try:
-                if beside is None:
+                async with beside(service) if beside else nullcontext():
                     yield
-                else:
-                    async with beside(service):
-                        yield
             finally:
                 opened.clear()
-                for task in beside_all:
-                    task.cancel()
-                await asyncio.gather(*beside_all, return_exceptions=True)
-                await audit.extend_chain(service.database)
+                await audit.extend_chain(service.database)  # the last process that ends leaves nothing unchained
 
     app = Litestar(
         route_handlers=routes((*OPERATIONS, *PAGES), lambda: opened[0]),

@@ -44,6 +44,7 @@ def configure(level: Level, stream: TextIO = sys.stderr) -> None:
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("uvicorn.access").disabled = True
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it warns whenever a job takes longer than its interval
 
 
 def name_exception(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

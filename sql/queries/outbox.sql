@@ -20,16 +20,27 @@ UPDATE destination SET disabled_at = $3 WHERE team_id = $1 AND destination_id = 
 INSERT INTO outbox (team_id, id, destination_id, key, payload, created_at, next_at)
 VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (team_id, destination_id, key) DO NOTHING
 
--- name: take
--- why: one due message, held while it is sent so that no other process sends it too
-SELECT o.id, o.key, o.payload, o.attempts, o.created_at, d.destination_id, d.channel, d.address, d.disabled_at IS NOT NULL AS disabled
-FROM outbox o JOIN destination d USING (team_id, destination_id)
-WHERE o.team_id = $1 AND o.delivered_at IS NULL AND o.dead_at IS NULL AND o.next_at <= $2
-ORDER BY o.next_at, o.id LIMIT 1 FOR UPDATE OF o SKIP LOCKED
+-- name: waiting_destinations
+-- why: where messages of a topic are due; a message's key begins with its topic
+SELECT DISTINCT destination_id FROM outbox
+WHERE team_id = $1 AND split_part(key, ' ', 1) = $2 AND delivered_at IS NULL AND dead_at IS NULL AND next_at <= $3
+
+-- name: claim
+-- why: one due message, kept from every other process until the attempt must be over; due again should this one die
+UPDATE outbox o SET next_at = $5 FROM destination d
+WHERE o.team_id = $1 AND d.team_id = $1 AND d.destination_id = o.destination_id AND o.id = (
+    SELECT id FROM outbox
+    WHERE team_id = $1 AND destination_id = $2 AND split_part(key, ' ', 1) = $3
+      AND delivered_at IS NULL AND dead_at IS NULL AND next_at <= $4
+    ORDER BY next_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+)
+RETURNING o.id, o.key, o.payload, o.attempts, o.created_at, d.destination_id, d.channel, d.address,
+          d.disabled_at IS NOT NULL AS disabled
 
 -- name: settle
--- why: what became of an attempt
-UPDATE outbox SET attempts = attempts + 1, next_at = $3, delivered_at = $4, dead_at = $5 WHERE team_id = $1 AND id = $2
+-- why: what became of an attempt; its number
+UPDATE outbox SET attempts = attempts + 1, next_at = $3, delivered_at = $4, dead_at = $5
+WHERE team_id = $1 AND id = $2 RETURNING attempts
 
 -- name: record_attempt
 -- why: every attempt is on record

@@ -27,6 +27,8 @@ class WebReceiver(Struct):
     port: int = 0
     answers: list[str | None] = field(default_factory=lambda: ["200 OK"])
     requests: list[Request] = field(default_factory=list)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once there was a request."""
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -34,6 +36,7 @@ class WebReceiver(Struct):
         headers = {name.lower(): value.strip() for name, _, value in (one.partition(":") for one in rest)}
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         self.requests.append(Request(line, headers, body))
+        self.came.set()
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if answer is None:
             await reader.read()  # until the other side gives up

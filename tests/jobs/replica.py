@@ -1,4 +1,4 @@
-"""One replica, woken several times a second, that says when it works: run by the test that kills it."""
+"""One replica, whose job runs several times a second, that says when it works: run by the test that kills it."""
 
 import asyncio
 import time
@@ -6,7 +6,7 @@ from datetime import datetime
 from multiprocessing.connection import Connection
 
 from triage.jobs.publish import publish_due
-from triage.jobs.schedule import repeating
+from triage.jobs.schedule import Job, scheduled
 from triage.store.database import connect
 from triage.store.summaries import publications
 from triage.summaries import editions
@@ -42,5 +42,5 @@ async def _work(url: str, now: datetime) -> None:
             if len(done) == len(due_slots(team.calendar, now)):
                 nothing_left.set()
 
-        async with repeating(work, 0.2):
+        async with scheduled((Job("publish", work, 0.2),), database):
             await nothing_left.wait()

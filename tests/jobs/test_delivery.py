@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import itertools
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import asyncpg
@@ -21,13 +22,15 @@ from receivers import MailReceiver, WebReceiver, mail_receiver, web_receiver
 from standardwebhooks import Webhook
 from support.team_log import TEAM, TeamLog, incident_id, open_team_log
 
+from triage.jobs import deliver
 from triage.jobs.alerts import raise_alerts
-from triage.jobs.deliver import Sender, deliver_due, webhook_secret
+from triage.jobs.deliver import Sender, webhook_secret
 from triage.jobs.publish import PublishOptions, publish_due
 from triage.people.encryption import load_or_create_root
 from triage.settings import Settings
 from triage.store import outbox
-from triage.store.outbox import BACK_OFF, Channel
+from triage.store.database import Database
+from triage.store.outbox import BACK_OFF, Channel, Topic
 
 TEN = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
 SUNDAY = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
@@ -68,6 +71,11 @@ async def announce(team: TeamLog, channel: Channel, address: str) -> UUID:
     await team.tell("officer_1", "officer", 1, TEN, occurred_at=TEN, area="luton_west")
     await publish_due(team.database, SUNDAY, PublishOptions(public_url="https://triage.example.org"))
     return destination
+
+
+async def deliver_due(database: Database, sender: Sender, now: datetime) -> int:
+    """Both jobs that deliver, at one instant; how many attempts they made."""
+    return sum([await deliver.deliver_due(database, sender, topic, lambda: now) for topic in get_args(Topic)])
 
 
 async def waiting(team: TeamLog) -> list[outbox.Undelivered]:
@@ -195,6 +203,58 @@ async def test_a_message_that_hangs_holds_up_no_other(team: TeamLog, web: WebRec
     delivering.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await delivering
+
+
+async def test_summaries_for_a_receiver_that_hangs_cost_one_attempt_and_hold_up_no_alert(
+    team: TeamLog, web: WebReceiver, tmp_path: Path
+) -> None:
+    web.answers = [None, "200 OK"]
+    async with team.database.team(TEAM) as connection:
+        for topic in ("summary", "alert"):
+            address = f"http://127.0.0.1:{web.port}/{topic}"
+            await outbox.add_destination(connection, TEAM, "webhook", address, [topic])
+    start = SUNDAY + timedelta(days=9)
+    await publish_due(team.database, start)
+    assert len(await waiting(team)) > 5
+    sending = sender(tmp_path, delivery_timeout_s=30.0)
+    summaries = asyncio.create_task(deliver.deliver_due(team.database, sending, "summary", lambda: start))
+    await asyncio.wait_for(web.came.wait(), 10)
+    await detained(team, "police_station", age=15)
+    await raise_alerts(team.database, TEN)
+    sent_at = start + timedelta(minutes=3)
+    assert await deliver.deliver_due(team.database, sending, "alert", lambda: sent_at) == 1
+    assert [request.line.split()[1] for request in web.requests] == ["/summary", "/alert"]
+    assert web.requests[-1].headers["webhook-timestamp"] == str(int(sent_at.timestamp()))
+    summaries.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await summaries
+
+
+async def test_every_attempt_has_its_own_time(team: TeamLog, web: WebReceiver, tmp_path: Path) -> None:
+    async with team.database.team(TEAM) as connection:
+        await outbox.add_destination(connection, TEAM, "webhook", f"http://127.0.0.1:{web.port}/", ["summary"])
+    due = SUNDAY + timedelta(days=1)
+    await publish_due(team.database, due)
+    minutes = (due + timedelta(minutes=n) for n in itertools.count())
+    await deliver.deliver_due(team.database, sender(tmp_path), "summary", lambda: next(minutes))
+    stamps = [int(request.headers["webhook-timestamp"]) for request in web.requests]
+    assert len(stamps) > 1 and stamps == sorted(set(stamps))
+
+
+async def test_a_message_whose_process_died_while_it_was_on_its_way_is_sent_again_later(
+    team: TeamLog, web: WebReceiver, tmp_path: Path
+) -> None:
+    web.answers = [None, "200 OK"]
+    await announce(team, "webhook", f"http://127.0.0.1:{web.port}/hook")
+    sending = sender(tmp_path, delivery_timeout_s=30.0)
+    dying = asyncio.create_task(deliver_due(team.database, sending, SUNDAY))
+    await asyncio.wait_for(web.came.wait(), 10)
+    dying.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await dying
+    assert await deliver_due(team.database, sending, SUNDAY) == 0
+    assert await deliver_due(team.database, sending, SUNDAY + timedelta(minutes=1)) == 1
+    assert len({request.headers["webhook-id"] for request in web.requests}) == 1 and await waiting(team) == []
 
 
 async def disclosures(team: TeamLog) -> list[tuple[str, list[UUID], str]]:

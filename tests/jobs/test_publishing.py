@@ -429,7 +429,7 @@ async def test_a_failed_run_is_no_data_and_is_tried_again(team: TeamLog, monkeyp
         raise ZeroDivisionError
 
     with monkeypatch.context() as broken:
-        broken.setattr(editions, "compute", fail)
+        broken.setattr(editions, "compute_measures", fail)
         assert await publish_due(team.database, SUNDAY) == []
     async with team.database.team(TEAM) as connection:
         [listed] = await publications.list_latest(connection, TEAM)

@@ -11,13 +11,12 @@ import pytest
 import replica
 from support.team_log import TEAM, open_team_log
 
-from triage.jobs.schedule import repeating
 from triage.store import outbox
 from triage.store.summaries import publications
 from triage.summaries.schedule import due_slots
 
 FORKING = multiprocessing.get_context("forkserver")
-FORKING.set_forkserver_preload(["triage.jobs.waking"])  # imports cost a process most of its life
+FORKING.set_forkserver_preload(["triage.jobs.schedule"])  # imports cost a process most of its life
 REPLICAS = 4
 KILLED_ONE_IN = 22
 NOW = datetime(2027, 4, 5, 12, 0, tzinfo=UTC)
@@ -61,14 +60,3 @@ async def test_every_period_exactly_once_though_replicas_die(db_url: str, tmp_pa
     assert {row["edition"] for row in rows} == {1} and min(row["n"] for row in rows) > 1000
     assert sorted(keys) == sorted(f"summary {row['kind']} {row['period']} internal 1" for row in rows)
     assert {run.state for run in runs.values()} == {"published"}
-
-
-async def test_work_is_repeated_and_ends_with_the_block() -> None:
-    woken = asyncio.Semaphore(0)
-
-    async def work() -> None:
-        woken.release()
-
-    async with repeating(work, 0.01):
-        for _ in range(3):
-            await asyncio.wait_for(woken.acquire(), 5)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 from uuid import UUID
 
 import rich_click as click
@@ -13,6 +14,8 @@ from triage.people.encryption import load_or_create_root
 from triage.store import outbox
 from triage.store.database import Connection, Database
 from triage.store.summaries.publications import CalendarTeam
+
+TOPICS: Final[tuple[outbox.Topic, ...]] = ("alert", "summary")
 
 
 @click.group()
@@ -109,7 +112,8 @@ def retry(data_dir: Path | None, team_id: UUID | None, message_id: UUID | None) 
         return await outbox.replay(connection, team.team_id, now, message_id)
 
     async def send(database: Database) -> int:
-        return await deliver_due(database, Sender(chosen, load_or_create_root(chosen.root_key_file)), now)
+        sender = Sender(chosen, load_or_create_root(chosen.root_key_file))
+        return sum([await deliver_due(database, sender, topic, lambda: datetime.now(UTC)) for topic in TOPICS])
 
     click.echo(f"{with_team(chosen, team_id, replay)} dead letters are tried again")
     click.echo(f"{with_database(chosen, send)} attempts made")

@@ -7,8 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import rich_click as click
@@ -17,15 +16,12 @@ import uvicorn
 from msgspec import structs
 
 from triage import logs
-from triage.app import Opened, application
+from triage.app import Opened, application, open_service
 from triage.commands import demo as demonstration
 from triage.commands.options import DATA_DIR, settings
-from triage.jobs import retention
-from triage.jobs.deliver import Sender
-from triage.jobs.schedule import awake, repeating
+from triage.jobs.schedule import owner_jobs, scheduled, service_jobs
 from triage.service import Service
 from triage.settings import Settings
-from triage.store.people.retention import Retention
 
 logger = structlog.get_logger(__name__)
 
@@ -88,29 +84,46 @@ def run(chosen: Settings, beside: Opened | None, listening: Callable[[str], None
         raise click.ClickException("the service did not start; the log above says why")
 
 
-@asynccontextmanager
-async def waking(service: Service) -> AsyncIterator[None]:
-    """Summaries, alerts and messages go out beside the requests, in whichever processes serve, and retention is run."""
-    chosen = service.settings
-    worker = Retention(service.keys, service.journal, chosen.quarantine_days)
-
-    async def keep_today() -> None:
-        await retention.run_retention(
-            service.database, service.owner_url, worker, chosen.retention_applied, datetime.now(UTC)
-        )
-
-    async with awake(service.database, Sender(chosen, service.root)), repeating(keep_today, retention.EVERY_S):
-        yield
+def jobs_of(service: Service) -> AbstractAsyncContextManager[None]:
+    """The jobs that need no more than the service's own login, beside the requests."""
+    return scheduled(service_jobs(service), service.database)
 
 
 @click.command()
 @DATA_DIR
 @click.option("--host", help="Address to listen on; TRIAGE_HOST otherwise.")
 @click.option("--port", type=int, help="Port to listen on; TRIAGE_PORT otherwise, 8000 by default.")
-def serve(data_dir: Path | None, host: str | None, port: int | None) -> None:
-    """Serve until stopped by SIGINT or SIGTERM."""
+@click.option("--without-jobs", is_flag=True, help="Serve requests alone: `triage jobs` runs elsewhere.")
+def serve(data_dir: Path | None, host: str | None, port: int | None, without_jobs: bool) -> None:
+    """Serve until stopped by SIGINT or SIGTERM; jobs that need no owner's login run beside the requests."""
     changed = {name: str(value) for name, value in (("host", host), ("port", port)) if value is not None}
-    run(settings(data_dir, **changed), waking, lambda url: logger.info("listening", url=url))
+    beside = None if without_jobs else jobs_of
+    run(settings(data_dir, **changed), beside, lambda url: logger.info("listening", url=url))
+
+
+@click.command()
+@DATA_DIR
+def jobs(data_dir: Path | None) -> None:
+    """Run the jobs until stopped by SIGINT or SIGTERM: also those that need the owner's login, such as retention."""
+    chosen = settings(data_dir)
+    logs.configure(chosen.log_level)
+    asyncio.run(_run_jobs(chosen))
+
+
+async def _run_jobs(chosen: Settings) -> None:
+    async with open_service(chosen) as service:
+        todo = (*service_jobs(service), *owner_jobs(service, service.owner_url))
+        async with scheduled(todo, service.database):
+            logger.info("jobs_running", jobs=[job.name for job in todo])
+            await stop_signal()
+
+
+async def stop_signal() -> None:
+    """Wait for SIGINT or SIGTERM. Further ones change nothing: the end is under way."""
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    await stopped.wait()
 
 
 @click.command()
@@ -130,7 +143,7 @@ def demo(data_dir: Path | None, host: str | None, port: int | None, months: floa
     @asynccontextmanager
     async def filled(service: Service) -> AsyncIterator[None]:
         made.append(await demonstration.prepare(service, chosen.data_dir, months, per_day))
-        async with waking(service):
+        async with jobs_of(service):
             yield
 
     run(chosen, filled, lambda url: demonstration.announce(structs.replace(made[0], url=url), chosen.data_dir))

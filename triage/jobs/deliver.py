@@ -8,7 +8,9 @@ import asyncio
 import hmac
 import socket
 from base64 import b64decode, b64encode
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from hashlib import sha256
 from html import escape
@@ -28,15 +30,17 @@ from triage.people.encryption import Purpose, Root
 from triage.settings import Settings
 from triage.store import outbox
 from triage.store.database import Database
-from triage.store.outbox import AlertData, Message, Payload, SummaryData
+from triage.store.outbox import AlertData, Message, Payload, SummaryData, Topic
 from triage.store.summaries import publications
 
 logger = structlog.get_logger(__name__)
 
 ATTEMPTS = Counter("triage_delivery_attempts", "Attempts to deliver a message", ["channel", "outcome"])
 
-AT_ONCE: Final = 2
-"""Messages of a team on their way at once in one process: a receiver that hangs holds up half of them."""
+AT_ONCE: Final = 16
+"""Destinations of a topic that are sent to at once from one process."""
+MARGIN: Final = timedelta(seconds=30)
+"""How much longer than an attempt may take a message is kept from other processes."""
 SECRET_PREFIX: Final = "whsec_"
 
 _payload: Final[msgspec.json.Decoder[Payload]] = msgspec.json.Decoder(Payload)
@@ -47,6 +51,11 @@ WORDS: Final[dict[str, str]] = {
     "detention_1_h": "A detention has 1 hour left",
     "detention_0_h": "A detention has no time left",
 }
+
+
+_COST_NO_TIME: Final = ("delivered", "destination_disabled")
+
+Clock = Callable[[], datetime]
 
 
 class Undeliverable(Exception):
@@ -60,12 +69,20 @@ class Sender(Struct, frozen=True):
     root: Root
 
 
-async def deliver_due(database: Database, sender: Sender, now: datetime) -> int:
-    """Send whatever is due; how many attempts were made."""
-    made = 0
+async def deliver_due(database: Database, sender: Sender, topic: Topic, clock: Clock) -> int:
+    """Send the messages of a topic that are due, to all destinations side by side; how many attempts were made.
+
+    A destination that fails gets no other message of the topic before the next call, so that one that hangs costs one
+    time-out and nobody else's messages wait for it.
+    """
+    slots = asyncio.Semaphore(AT_ONCE)
+    deliveries = []
     for team in await publications.teams(database):
-        made += sum(await asyncio.gather(*(_deliver(database, team.team_id, sender, now) for _ in range(AT_ONCE))))
-    return made
+        async with database.team(team.team_id) as connection:
+            waiting = await outbox.waiting_destinations(connection, team.team_id, topic, clock())
+        delivery = _Delivery(database, team.team_id, sender, topic, clock)
+        deliveries += [delivery.to(destination_id, slots) for destination_id in waiting]
+    return sum(await asyncio.gather(*deliveries))
 
 
 def webhook_secret(root: Root, destination_id: UUID) -> str:
@@ -74,17 +91,33 @@ def webhook_secret(root: Root, destination_id: UUID) -> str:
     return SECRET_PREFIX + b64encode(key).decode()
 
 
-async def _deliver(database: Database, team_id: UUID, sender: Sender, now: datetime) -> int:
-    made = 0
-    async with database.team(team_id) as connection:
-        while True:
-            async with outbox.take_due(connection, team_id, now) as message:
-                if message is None:
-                    return made
-                outcome = await _attempt(sender, message, now)
-                await outbox.record_outcome(connection, team_id, message, outcome, now)
-            ATTEMPTS.labels(message.destination.channel, outcome.split("_")[0]).inc()
-            made += 1
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """The messages of one team and topic. No connection is held while a message is on its way."""
+
+    database: Database
+    team_id: UUID
+    sender: Sender
+    topic: Topic
+    clock: Clock
+
+    async def to(self, destination_id: UUID, slots: asyncio.Semaphore) -> int:
+        """Send what is due to one destination, until an attempt fails; how many attempts were made."""
+        made, outcome = 0, "delivered"
+        async with slots:
+            while outcome in _COST_NO_TIME and (message := await self._claim(destination_id)):
+                outcome = await _attempt(self.sender, message, self.clock())
+                async with self.database.team(self.team_id) as connection:
+                    await outbox.record_outcome(connection, self.team_id, message, outcome, self.clock())
+                ATTEMPTS.labels(message.destination.channel, outcome.split("_")[0]).inc()
+                made += 1
+        return made
+
+    async def _claim(self, destination_id: UUID) -> Message | None:
+        now = self.clock()
+        until = now + timedelta(seconds=self.sender.settings.delivery_timeout_s) + MARGIN
+        async with self.database.team(self.team_id) as connection:
+            return await outbox.claim(connection, self.team_id, destination_id, self.topic, now, until)
 
 
 async def _attempt(sender: Sender, message: Message, now: datetime) -> str:
@@ -207,10 +240,10 @@ async def _resolve(url: SplitResult, private: bool) -> IPv4Address | IPv6Address
     """One address of the host. Raises Undeliverable where there is none, or any of them is private."""
     loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(url.hostname, url.port or 443, type=socket.SOCK_STREAM)
+        answers = await loop.getaddrinfo(url.hostname, url.port or 443, type=socket.SOCK_STREAM)
     except OSError as error:
         raise Undeliverable("unresolved") from error
-    addresses = [ip_address(one[4][0]) for one in found]
+    addresses = [ip_address(answer[4][0]) for answer in answers]
     if not private and not all(map(_is_public, addresses)):
         raise Undeliverable("address_private")
     return addresses[0]

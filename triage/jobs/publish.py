@@ -53,12 +53,15 @@ class PublishedEdition(Struct, frozen=True):
     late: bool
 
 
+GATHER: Final = timedelta(hours=1)
+"""How long later entries are gathered before the scheduled job looks at published periods again."""
+
 Progress = Callable[[int, int], None]
 """Told how many of how many periods are done."""
 
 
-def _unwatched(done: int, of: int) -> None:
-    """Nobody watches."""
+def _ignore(done: int, of: int) -> None:
+    """Progress that nobody wants to see."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,7 @@ class PublishOptions:
     public_url: str = ""
     journal: Journal | None = None
     gather: timedelta = timedelta(0)
-    progress: Progress = _unwatched
+    progress: Progress = _ignore
 
 
 DEFAULT_OPTIONS: Final = PublishOptions()

@@ -84,13 +84,13 @@ async def release_team(
     database: Database, keys: Keys, team: ReleasingTeam, now: datetime, progress: Progress | None = None
 ) -> list[ReleasedEdition]:
     """As `release_due`, for one team."""
-    return await _Releasing(database, keys, team, now, progress or _silent).all()
+    return await _Releasing(database, keys, team, now, progress or _ignore).all()
 
 
 async def is_anything_due(database: Database, keys: Keys, now: datetime) -> bool:
     """Whether `release_due` would find anything to freeze, or published tables to look at."""
     for team in await releases.teams(database):
-        if await _Releasing(database, keys, team, now, _silent).is_anything_due():
+        if await _Releasing(database, keys, team, now, _ignore).is_anything_due():
             return True
     return False
 
@@ -391,5 +391,5 @@ def _hour(team: ReleasingTeam) -> time:
     return time(team.day_start_hour)
 
 
-def _silent(_: str, __: int, ___: int) -> None:
-    """Nobody watches."""
+def _ignore(_: str, __: int, ___: int) -> None:
+    """Progress that nobody wants to see."""

@@ -1,137 +1,133 @@
-"""Waking: a scheduler that does nothing but look, every few seconds, whether something is due. Rows decide what is."""
+"""What the service does beside requests: one list of jobs, one scheduler, one place for failures.
+
+A job looks every so often whether something is due. Rows decide what is, so that any number of processes may look.
+"""
 
 import asyncio
-import os
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
+from msgspec import Struct
 
-from triage.exports import keys as disclosure
 from triage.jobs.alerts import raise_alerts
 from triage.jobs.cleanup import clean_up
 from triage.jobs.deliver import Sender, deliver_due
-from triage.jobs.publish import PublishOptions, publish_due
-from triage.jobs.release import Unreleased, is_anything_due
-from triage.settings import Settings
-from triage.store.database import Database
-from triage.store.journal import Journal
+from triage.jobs.journal import copy_publications, write_anchors
+from triage.jobs.publish import GATHER, PublishOptions, publish_due
+from triage.jobs.release_process import release_if_due
+from triage.jobs.retention import run_retention
+from triage.service import Service
+from triage.store import audit
+from triage.store.database import UNREACHABLE, Database
+from triage.store.job_runs import JobRuns
+from triage.store.people.retention import Retention
+from triage.store.recovery.anchors import AnchorWriter
+from triage.store.recovery.journal_copy import PublicationWriter
 
 logger = structlog.get_logger(__name__)
 
-EVERY_S: Final = 15
-"""Seconds between two looks; a summary is due to the minute."""
-GATHER: Final = timedelta(hours=1)
-"""How long later entries are gathered before published periods are looked at again."""
+RECORD_EVERY_S: Final = 10
+"""Seconds between two records that a frequent job succeeded."""
 
 
-async def wake(database: Database, sender: Sender, now: datetime) -> None:
-    """Publish, raise and deliver whatever is due at `now`, and tidy up.
+class Job(Struct, frozen=True):
+    """Work to be called every so many seconds, at once when the process starts, never twice at a time."""
 
-    What fails is logged and left for the next time.
-    """
-    url = sender.settings.public_url
-    manner = PublishOptions(public_url=url, journal=Journal(sender.settings.journal), gather=GATHER)
-    await _attempt("publishing", publish_due(database, now, manner))
-    await _attempt("alerts", raise_alerts(database, now, public_url=url))
-    await _attempt("delivery", deliver_due(database, sender, now))
-    await _attempt("tidying", clean_up(database, sender.settings.quarantine_days))
+    name: str
+    work: Callable[[], Awaitable[object]]
+    every_s: float
 
 
-async def wake_to_release(database: Database, sender: Sender, now: datetime) -> None:
-    """Release what is due at `now`, beside everything else: it may take minutes, which no alert must wait for."""
-    await _attempt("releasing", _release_due(database, sender, now))
-
-
-async def _release_due(database: Database, sender: Sender, now: datetime) -> None:
-    if await is_anything_due(database, disclosure.derive(sender.root), now):
-        await release_in_subprocess(sender.settings, now)
-
-
-async def release_in_subprocess(settings: Settings, now: datetime) -> None:
-    """Run `triage release` in a process of its own, so that requests are not held up; killed where this is cancelled.
-
-    Raises Unreleased: the process has said why.
-    """
-    addresses = {
-        "TRIAGE_DATABASE_URL": settings.database_url,
-        "TRIAGE_OWNER_DATABASE_URL": settings.owner_database_url,
-        "TRIAGE_KEYS_DATABASE_URL": settings.keys_database_url,
-        "TRIAGE_DATA_DIR": str(settings.data_dir),
-        "TRIAGE_ROOT_KEY_FILE": str(settings.root_key_file),
-    }
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "triage", "release", "--as-at", now.isoformat()),
-        env=os.environ | {name: value for name, value in addresses.items() if value is not None},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C stops the service, and the service stops this
+def service_jobs(service: Service) -> tuple[Job, ...]:
+    """Every job that the service's own login may do."""
+    database, settings = service.database, service.settings
+    sender = Sender(settings, service.root)
+    options = PublishOptions(public_url=settings.public_url, journal=service.journal, gather=GATHER)
+    publications = PublicationWriter(database, service.journal)
+    anchors = AnchorWriter(database, service.journal)
+    return (
+        Job("chain_audit", partial(audit.extend_chain, database), 0.5),
+        Job("prepare_audit_months", partial(audit.prepare_months, database), 6 * 3600),
+        Job("raise_alerts", lambda: raise_alerts(database, now(), public_url=settings.public_url), 15),
+        Job("deliver_alerts", partial(deliver_due, database, sender, "alert", now), 5),
+        Job("publish", lambda: publish_due(database, now(), options), 15),
+        Job("deliver_summaries", partial(deliver_due, database, sender, "summary", now), 15),
+        Job("release", lambda: release_if_due(database, settings, service.root, now()), 15),
+        Job("copy_publications", partial(copy_publications, database, publications), 30),
+        Job("write_anchors", partial(write_anchors, database, anchors), 600),
+        Job("clean_up", partial(clean_up, database, settings.quarantine_days), 15),
     )
-    try:
-        printed, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    for line in printed.decode().splitlines():
-        logger.info("release", said=line)
-    if process.returncode:
-        raise Unreleased([f"see above, exit code {process.returncode}"], [])
 
 
-async def _attempt(name: str, work: Awaitable[object]) -> None:
-    try:
-        await work
-    except Exception as error:
-        logger.error("waking_failed", part=name, exc_info=error)
+def owner_jobs(service: Service, owner_url: str) -> tuple[Job, ...]:
+    """The jobs that destroy something, which takes the login that owns the tables."""
+    settings = service.settings
+    retention = Retention(service.keys, service.journal, settings.quarantine_days)
+    applied = settings.retention_applied
+    return (Job("retention", lambda: run_retention(service.database, owner_url, retention, applied, now()), 3600),)
+
+
+def now() -> datetime:
+    """The clock of the jobs."""
+    return datetime.now(UTC)
 
 
 @asynccontextmanager
-async def awake(database: Database, sender: Sender, every_s: float = EVERY_S) -> AsyncIterator[None]:
-    """Wake up at once and then every few seconds for as long as the block lasts. Any number of replicas may."""
-
-    async def work() -> None:
-        await wake(database, sender, datetime.now(UTC))
-
-    async def release() -> None:
-        await wake_to_release(database, sender, datetime.now(UTC))
-
-    async with repeating(work, every_s), repeating(release, every_s):
-        yield
-
-
-@asynccontextmanager
-async def repeating(work: Callable[[], Awaitable[None]], every_s: float) -> AsyncIterator[None]:
-    """Call `work` now and every few seconds, never twice at once; missed times count as one. Ends with the block."""
+async def scheduled(jobs: Sequence[Job], database: Database) -> AsyncIterator[None]:
+    """Run the jobs for as long as the block lasts. A failure is logged and recorded, and the job called again."""
+    scheduler = AsyncIOScheduler(timezone=UTC)
     running: set[asyncio.Task[None]] = set()
+    runs = JobRuns(database, RECORD_EVERY_S)
 
-    async def once() -> None:
+    async def run(job: Job) -> None:
         task = asyncio.current_task()
         assert task
         running.add(task)
         try:
-            await work()
+            await _run(job, runs)
+        except asyncio.CancelledError:
+            pass  # the end of the block, which APScheduler would log as a failure
         finally:
             running.discard(task)
 
-    scheduler = AsyncIOScheduler(timezone=UTC)
-    scheduler.add_job(
-        once,
-        IntervalTrigger(seconds=every_s, timezone=UTC),
-        max_instances=1,
-        coalesce=True,
-        misfire_grace_time=None,
-        next_run_time=datetime.now(UTC),
-    )
+    for job in jobs:
+        scheduler.add_job(
+            run,
+            IntervalTrigger(seconds=job.every_s, timezone=UTC),
+            args=[job],
+            id=job.name,
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+            next_run_time=now(),
+        )
     scheduler.start()
     try:
         yield
     finally:
-        # a transaction cut off here is rolled back, and its work is done at the next waking, by whichever process
+        # a transaction cut off here is rolled back, and its work is done at the next call, by whichever process
         scheduler.shutdown(wait=False)
         await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _run(job: Job, runs: JobRuns) -> None:
+    try:
+        await job.work()
+    except Exception as error:
+        logger.error("job_failed", job=job.name, exc_info=error)
+        await _record(runs.failed(job.name, job.every_s))
+    else:
+        await _record(runs.succeeded(job.name, job.every_s))
+
+
+async def _record(record: Awaitable[None]) -> None:
+    try:
+        await record
+    except UNREACHABLE as error:
+        logger.error("job_run_not_recorded", exc_info=error)

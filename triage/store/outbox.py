@@ -1,7 +1,5 @@
 """The outbox: messages written in the transaction of what they tell of, and every attempt to deliver them."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final, Literal
 from urllib.parse import urlsplit
@@ -149,16 +147,22 @@ async def children_at_stations(connection: Connection, team_id: UUID, now: datet
     return [row["id"] for row in await connection.fetch(SQL.children_at_stations, team_id, now - ALERTED_FOR)]
 
 
-@asynccontextmanager
-async def take_due(connection: Connection, team_id: UUID, now: datetime) -> AsyncIterator[Message | None]:
-    """One due message, held by a transaction as long as the block lasts; None where nothing is due.
+async def waiting_destinations(connection: Connection, team_id: UUID, topic: Topic, now: datetime) -> list[UUID]:
+    """Where messages of a topic are due."""
+    rows = await connection.fetch(SQL.waiting_destinations, team_id, topic, now)
+    return [row["destination_id"] for row in rows]
 
-    A process that dies in the block leaves the message due: it may be delivered twice, never lost. Receivers know a
+
+async def claim(
+    connection: Connection, team_id: UUID, destination_id: UUID, topic: Topic, now: datetime, until: datetime
+) -> Message | None:
+    """The message that is due longest, which no other process takes before `until`; None where nothing is due.
+
+    A process that dies leaves the message due at `until`: it may be delivered twice, never lost. Receivers know a
     repeated message by its id.
     """
-    async with connection.transaction():
-        row = await connection.fetchrow(SQL.take, team_id, now)
-        yield None if row is None else _message(row)
+    row = await connection.fetchrow(SQL.claim, team_id, destination_id, topic, now, until)
+    return None if row is None else _message(row)
 
 
 def _message(row: asyncpg.Record) -> Message:
@@ -177,16 +181,17 @@ async def record_outcome(connection: Connection, team_id: UUID, message: Message
     """Record an attempt, and what was delivered as a disclosure. A failed attempt is repeated after a pause that grows
     to a day; after the last the message is dead, and so is at once one to a disabled destination.
     """
-    n = message.attempts
+    before = message.attempts
     delivered = outcome == "delivered"
-    dead = not delivered and (message.disabled or n >= len(BACK_OFF))
-    pause = BACK_OFF[min(n, len(BACK_OFF) - 1)]
-    await connection.execute(
-        SQL.settle, team_id, message.id, now + pause, now if delivered else None, now if dead else None
-    )
-    await connection.execute(SQL.record_attempt, team_id, message.id, now, n + 1, outcome)
-    if delivered:
-        await _note_disclosure(connection, team_id, message)
+    dead = not delivered and (message.disabled or before >= len(BACK_OFF))
+    pause = BACK_OFF[min(before, len(BACK_OFF) - 1)]
+    async with connection.transaction():
+        number = await connection.fetchval(
+            SQL.settle, team_id, message.id, now + pause, now if delivered else None, now if dead else None
+        )
+        await connection.execute(SQL.record_attempt, team_id, message.id, now, number, outcome)
+        if delivered:
+            await _note_disclosure(connection, team_id, message)
 
 
 async def _note_disclosure(connection: Connection, team_id: UUID, message: Message) -> None:

@@ -6,20 +6,16 @@ from datetime import UTC, datetime
 import pytest
 from support.export_team import ExportTeam
 
-from triage.jobs import schedule
-from triage.jobs.deliver import Sender
+from triage.jobs import release_process
 from triage.jobs.release import Unreleased
 
 MAY = datetime(2025, 5, 9, tzinfo=UTC)
 """The tables of April are due, and nothing else."""
 
 
-def sender(team: ExportTeam) -> Sender:
-    return Sender(team.running.service.settings, team.running.service.root)
-
-
-async def wake(team: ExportTeam, now: datetime) -> None:
-    await schedule.wake_to_release(team.running.service.database, sender(team), now)
+async def run_job(team: ExportTeam, now: datetime) -> None:
+    service = team.running.service
+    await release_process.release_if_due(service.database, service.settings, service.root, now)
 
 
 async def periods(team: ExportTeam) -> list[str]:
@@ -30,15 +26,15 @@ async def test_what_is_due_is_cut_by_another_process_and_where_nothing_is_none_i
     exporting: ExportTeam, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     partner = await exporting.partner()
-    await wake(exporting, MAY)
+    await run_job(exporting, MAY)
     assert await periods(exporting) == ["2025-04"]
     assert await partner.cells("2025-04")
 
     async def start(*_: object, **__: object) -> None:
         raise AssertionError("nothing is due")
 
-    monkeypatch.setattr(schedule, "release_apart", start)
-    await wake(exporting, MAY)
+    monkeypatch.setattr(release_process, "release_in_subprocess", start)
+    await run_job(exporting, MAY)
 
 
 async def test_it_ends_with_the_service_and_leaves_nothing(
@@ -53,7 +49,7 @@ async def test_it_ends_with_the_service_and_leaves_nothing(
         return process
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
-    working = asyncio.create_task(wake(exporting, MAY))
+    working = asyncio.create_task(run_job(exporting, MAY))
     process = await started
     working.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -68,9 +64,10 @@ async def test_one_that_fails_says_so_and_is_tried_again(
     settings = exporting.running.service.settings
     monkeypatch.setenv("TRIAGE_NONSENSE", "1")
     with pytest.raises(Unreleased, match="exit code 1"):
-        await schedule.release_in_subprocess(settings, MAY)
-    await wake(exporting, MAY)
+        await release_process.release_in_subprocess(settings, MAY)
+    with pytest.raises(Unreleased):
+        await run_job(exporting, MAY)
     assert await periods(exporting) == []
     monkeypatch.delenv("TRIAGE_NONSENSE")
-    await wake(exporting, MAY)
+    await run_job(exporting, MAY)
     assert await periods(exporting) == ["2025-04"]

@@ -1,0 +1,121 @@
+"""One list of jobs on one scheduler: each on its own, none twice at a time, failures in one place."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+import pytest_asyncio
+from structlog.testing import capture_logs
+from support.phones import RunningService
+
+from triage.jobs import schedule
+from triage.jobs.schedule import Job, owner_jobs, scheduled, service_jobs
+from triage.store import job_runs
+from triage.store.database import Database, connect
+from triage.store.job_runs import JobRun, JobRuns
+
+SOON = 10.0
+OFTEN = 0.01
+
+
+@pytest_asyncio.fixture
+async def database(db_url: str) -> AsyncIterator[Database]:
+    async with connect(db_url, 3, 30.0) as opened:
+        yield opened
+
+
+async def recorded(database: Database) -> dict[str, JobRun]:
+    return {run.job: run for run in await job_runs.list_runs(database)}
+
+
+class Calls:
+    """A job's work that counts how often it began, and waits, or fails, as a test says."""
+
+    def __init__(self, hangs: bool = False, fails: int = 0) -> None:
+        self.began = asyncio.Semaphore(0)
+        self.at_once = 0
+        self._hangs, self._fails = hangs, fails
+
+    async def __call__(self) -> None:
+        self.at_once += 1
+        self.began.release()
+        assert self.at_once == 1
+        try:
+            if self._hangs:
+                await asyncio.Event().wait()
+            if self._fails:
+                self._fails -= 1
+                raise ZeroDivisionError
+        finally:
+            self.at_once -= 1
+
+    async def wait(self, times: int) -> None:
+        for _ in range(times):
+            await asyncio.wait_for(self.began.acquire(), SOON)
+
+
+async def test_a_job_that_hangs_holds_up_no_other_and_ends_with_the_block(database: Database) -> None:
+    hanging, going_on = Calls(hangs=True), Calls()
+    async with scheduled((Job("hanging", hanging, OFTEN), Job("going_on", going_on, OFTEN)), database):
+        await hanging.wait(1)
+        await going_on.wait(5)
+        assert hanging.began.locked()
+    assert (hanging.at_once, going_on.at_once) == (0, 0)
+
+
+async def test_a_job_that_fails_is_logged_counted_and_called_again(database: Database) -> None:
+    failing = Calls(fails=2)
+    with capture_logs() as logs:
+        async with scheduled((Job("failing", failing, OFTEN),), database):
+            await failing.wait(4)
+            async with asyncio.timeout(SOON):
+                while not (run := (await recorded(database)).get("failing")) or not run.succeeded_at:
+                    pass
+    assert [(line["event"], line["job"]) for line in logs if line["event"] == "job_failed"] == [
+        ("job_failed", "failing"),
+        ("job_failed", "failing"),
+    ]
+    assert (run.failures, run.every_s) == (2, OFTEN)
+
+
+async def test_a_frequent_job_is_recorded_now_and_then_and_at_once_after_a_failure(database: Database) -> None:
+    runs = JobRuns(database, record_every_s=3600)
+    await runs.succeeded("tick", 1)
+    first = (await recorded(database))["tick"].succeeded_at
+    await runs.succeeded("tick", 1)
+    assert (await recorded(database))["tick"].succeeded_at == first
+    await runs.failed("tick", 1)
+    await runs.succeeded("tick", 1)
+    run = (await recorded(database))["tick"]
+    assert first and run.succeeded_at and run.succeeded_at > first and run.failures == 1
+
+
+async def test_the_jobs_go_on_when_the_database_cannot_record_them(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unreachable(*_: object) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(JobRuns, "succeeded", unreachable)
+    calls = Calls()
+    with capture_logs() as logs:
+        async with scheduled((Job("calls", calls, OFTEN),), database):
+            await calls.wait(3)
+    assert {line["event"] for line in logs} == {"job_run_not_recorded"}
+
+
+async def test_every_job_of_the_list_succeeds(service: RunningService) -> None:
+    jobs = (*service_jobs(service.service), *owner_jobs(service.service, service.url))
+    assert len({job.name for job in jobs}) == len(jobs)
+    with capture_logs() as logs:
+        async with scheduled(jobs, service.service.database), asyncio.timeout(60):
+            while {job.name for job in jobs} - (await recorded(service.service.database)).keys():
+                pass
+    assert [line for line in logs if line["log_level"] == "error"] == []
+    runs = await recorded(service.service.database)
+    assert [name for name, run in runs.items() if run.failures] == []
+
+
+def test_the_clock_of_the_jobs_is_the_present() -> None:
+    assert abs((schedule.now() - datetime.now(UTC)).total_seconds()) < SOON
