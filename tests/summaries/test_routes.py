@@ -157,7 +157,7 @@ async def test_a_failed_run_is_a_problem_in_the_list_and_no_data_in_the_output(
 
     team = await publications.team(service.service.database, crew.team_id)
     with monkeypatch.context() as broken:
-        broken.setattr(editions, "compute", fail)
+        broken.setattr(editions, "compute_measures", fail)
         await publish(service.service.database, team, slot(period_of("daily", DAY), team.calendar), NOW)
     [row] = (await crew.sergeant.see("/v1/summaries"))["summaries"]
     assert (row["edition"], row["problem"]) == (0, "run_failed")
@@ -191,7 +191,7 @@ async def test_the_metrics_tell_of_failed_runs_and_of_what_is_due_and_not_publis
             raise ZeroDivisionError
 
         with monkeypatch.context() as broken:
-            broken.setattr(editions, "compute", fail)
+            broken.setattr(editions, "compute_measures", fail)
             await publish(database, team, slot(period_of("daily", DAY), team.calendar), NOW)
         assert await metric('triage_summary_runs_failed_total{kind="daily"}') == failures + 1
         await publish_due(database, NOW)
