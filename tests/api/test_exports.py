@@ -325,7 +325,7 @@ async def test_every_pull_is_on_the_ledger_and_in_the_audit_before_the_first_byt
         seen.append(len((await partner.get("/ledger")).json()["pulls"]))
         yield b""
 
-    monkeypatch.setattr(downloads, "pieces", watched)
+    monkeypatch.setattr(downloads, "read_pieces", watched)
     await partner.get(FILE)
     assert seen == [1]
     (pull,) = (await partner.get("/ledger")).json()["pulls"]

@@ -331,7 +331,7 @@ async def test_a_fault_of_our_own_tells_nothing(crew: Crew, monkeypatch: pytest.
     async def fail(*_: object) -> None:
         raise RuntimeError("a secret")
 
-    monkeypatch.setattr(type(crew.officer.service.sign_in), "fresh", fail)
+    monkeypatch.setattr(type(crew.officer.service.sign_in), "authenticate", fail)
     answer = await crew.officer.get("/v1/me")
     assert refused(answer) == (500, "internal")
     assert answer.json() == {

@@ -157,8 +157,8 @@ def answers_questions(town: AttackedTeam, patch: pytest.MonkeyPatch) -> None:
                 yield chunk
 
     patch.setattr(http, "query", query)
-    patch.setattr(downloads, "file", file)
-    patch.setattr(downloads, "pieces", pieces)
+    patch.setattr(downloads, "find_file", file)
+    patch.setattr(downloads, "read_pieces", pieces)
 
 
 async def ask(town: AttackedTeam, **question: str) -> list[dict[str, str]] | None:
