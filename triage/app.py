@@ -38,7 +38,7 @@ from triage.problems import INTERNAL, NOT_FOUND, Refused
 from triage.resources import folder
 from triage.service import BodyLimits, Service
 from triage.settings import DatabaseUrl, Settings
-from triage.store import audit
+from triage.store import audit, hosts
 from triage.store.access.sign_in import Clocks, SignIn
 from triage.store.database import GenericPlans, connect
 from triage.store.journal import Journal
@@ -92,7 +92,7 @@ async def databases(settings: Settings) -> AsyncIterator[Addresses]:
 
 
 async def _create(admin: str, name: str) -> None:
-    connection = await asyncpg.connect(admin)
+    connection = await hosts.connect(admin)
     try:
         await connection.execute(f'CREATE DATABASE "{name}"')
     except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):  # two processes at once: either
@@ -105,12 +105,12 @@ async def _migrate(addresses: Addresses) -> None:
     """Bring both databases up to date; the key store's is made where it is missing."""
     for url, files, schema in ((addresses.owner, "migrations", "public"), (addresses.keys, "keys", KEYS_SCHEMA)):
         try:
-            connection = await asyncpg.connect(url)
+            connection = await hosts.connect(url)
         except asyncpg.InvalidCatalogNameError:
             if schema != KEYS_SCHEMA:
                 raise
             await _create(DatabaseUrl(addresses.owner), urlsplit(url).path[1:])
-            connection = await asyncpg.connect(url)
+            connection = await hosts.connect(url)
         try:
             applied = await migrate(connection, folder("sql") / files, schema)
         finally:

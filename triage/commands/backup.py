@@ -17,7 +17,7 @@ from triage.migrate import migrate
 from triage.people.encryption import load_root
 from triage.resources import folder
 from triage.settings import Settings
-from triage.store import audit
+from triage.store import audit, hosts
 from triage.store.access import sign_in
 from triage.store.access.sign_in import SQL as ACCESS
 from triage.store.database import connect
@@ -124,7 +124,7 @@ async def _make_true(
     root = await asyncio.to_thread(load_root, chosen.root_key_file)
     async with connect(addresses.keys, 2, chosen.command_timeout_s, role=None) as keys_database:
         keys = None if rehearse else KeyStore(keys_database, root, chosen.root_key_file)
-        connection = await asyncpg.connect(url)
+        connection = await hosts.connect(url)
         try:
             await migrate(connection, folder("sql") / "migrations")
             async with connection.transaction():

@@ -4,7 +4,6 @@ import asyncio
 from pathlib import Path
 from uuid import UUID
 
-import asyncpg
 import rich_click as click
 from rich.progress import Progress, TaskID
 
@@ -12,7 +11,7 @@ from triage import logs
 from triage.app import databases
 from triage.commands.options import DATA_DIR, settings
 from triage.settings import Settings
-from triage.store import audit
+from triage.store import audit, hosts
 from triage.store.access.sign_in import SQL as ACCESS
 from triage.store.access.staff import as_owner
 from triage.store.exports.downloads import verify_ledger
@@ -89,7 +88,7 @@ async def verify_all(owner_url: str, told: Anchors) -> list[tuple[str, ChainVerd
 
 
 async def _teams(url: str) -> list[UUID]:
-    connection = await asyncpg.connect(url)
+    connection = await hosts.connect(url)
     try:
         return [row["team_id"] for row in await connection.fetch(ACCESS.teams)]
     finally:

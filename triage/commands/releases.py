@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-import asyncpg
 import rich_click as click
 from rich.console import Console
 from rich.progress import Progress, TaskID
@@ -18,6 +17,7 @@ from triage.exports import keys as disclosure
 from triage.jobs.release import ReleasedEdition, Unreleased, release_due
 from triage.people.encryption import load_or_create_root
 from triage.settings import Settings
+from triage.store import hosts
 from triage.store.access import staff
 from triage.store.access.sign_in import SQL as ACCESS
 from triage.store.database import connect
@@ -112,7 +112,7 @@ async def _verify(chosen: Settings) -> list[ReleaseVerdict]:
 
 
 async def _teams(url: str) -> list[UUID]:
-    connection = await asyncpg.connect(url)
+    connection = await hosts.connect(url)
     try:
         return [row["team_id"] for row in await connection.fetch(ACCESS.teams)]
     finally:

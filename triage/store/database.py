@@ -1,38 +1,51 @@
 """Connections: a pool whose sessions act as the service's role and see one team at a time.
 
 Row-level security reads the session setting `triage.team`. It is set when a connection is taken for a team that is not
-the one it last served, so that a query that forgets its `where` still sees one team only.
+the one it last served, so that a query that forgets its `where` still sees one team only. That is why no pooler may
+stand between: it would hand one client's session to another.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 import asyncpg
+import structlog
 from asyncpg.pool import PoolConnectionProxy
 
+from triage.store import hosts
+from triage.store.hosts import PatientConnection
+from triage.store.statements import load
+
+SQL = load("database")
 SERVICE_ROLE = "triage_service"
 NO_TEAM = ""
 FIRST_PLANS_FOR = 16
 """How often a connection is taken before it plans its statements anew; then at every doubling."""
 
 Connection = asyncpg.Connection | PoolConnectionProxy
+logger = structlog.get_logger(__name__)
 
 UNREACHABLE: Final = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that died between two of its messages, or a server that is a standby
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.TargetServerAttributeNotMatched,
 )
 """What is raised when a server is gone, ends, starts, is full, or has become a standby: to be tried again."""
 
 
-class TeamConnection(asyncpg.Connection):
+class ConnectionFault(Exception):
+    """What the address leads to cannot be worked with; the message says what it is, and holds no password."""
+
+
+class TeamConnection(PatientConnection):
     """A connection that remembers which team its session is set to."""
 
     team: str = NO_TEAM
@@ -64,30 +77,70 @@ async def _keep(connection: asyncpg.Connection) -> None:
 
 
 class Database:
-    """The service's pool. `team` gives a connection that sees that team's rows, `anyone` one that sees no team's."""
+    """The service's pool. `team` gives a connection that sees that team's rows, `no_team` one that sees no team's.
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    That the server is out of reach, and that it is back, is one line of the log each, whoever notices first.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, patience_s: float) -> None:
         self._pool = pool
+        self._patience_s = patience_s
+        self.reachable = True
+        """Whether the last use found the server."""
 
     @asynccontextmanager
     async def team(self, team_id: UUID) -> AsyncIterator[Connection]:
         """A connection set to the team."""
-        async with self._pool.acquire() as connection:
-            await cast(TeamConnection, connection).serve(str(team_id))
+        async with self._acquire(str(team_id)) as connection:
             yield connection
 
     @asynccontextmanager
     async def any_team(self) -> AsyncIterator[Connection]:
         """A connection set to any team or none: only for functions of the database that look beyond teams."""
-        async with self._pool.acquire() as connection:
+        async with self._acquire(None) as connection:
             yield connection
 
     @asynccontextmanager
     async def no_team(self) -> AsyncIterator[Connection]:
         """A connection set to no team: tables of a team look empty to it."""
-        async with self._pool.acquire() as connection:
-            await cast(TeamConnection, connection).serve(NO_TEAM)
+        async with self._acquire(NO_TEAM) as connection:
             yield connection
+
+    @asynccontextmanager
+    async def _acquire(self, team: str | None) -> AsyncIterator[Connection]:
+        try:
+            async with self._pool.acquire(timeout=self._patience_s) as connection:
+                if team is not None:
+                    await cast(TeamConnection, connection).serve(team)
+                yield connection
+        except UNREACHABLE as error:
+            _stay_cancelled(error)
+            self._note(type(error).__name__)
+            raise
+        self._note(None)
+
+    def _note(self, error: str | None) -> None:
+        if error and self.reachable:
+            logger.error("database_unreachable", error=error)
+        elif not error and not self.reachable:
+            logger.warning("database_reached")
+        self.reachable = error is None
+
+    async def barrier(self) -> None:
+        """Return when all that could be read here before is on each machine that synchronous replication promises.
+
+        A row may be visible and yet on one machine only: after a crash of the primary, or where its wait for a standby
+        was ended from outside. Whatever says "stored", "duplicate" or "held" without a commit of its own passes here.
+        """
+        async with self.any_team() as connection:
+            await connection.execute(SQL.barrier)
+
+
+def _stay_cancelled(error: Exception) -> None:
+    """A cancelled statement closes its socket, so that the transaction's end fails: that is no fault of the server's."""
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError from error
 
 
 @asynccontextmanager
@@ -98,22 +151,45 @@ async def connect(
     role: str | None = SERVICE_ROLE,
     kind: type[TeamConnection] = TeamConnection,
 ) -> AsyncIterator[Database]:
-    """Open the pool for the time of the block. Raises OSError or asyncpg.PostgresError when there is no server."""
+    """Open the pool for the time of the block.
+
+    Raises ConnectionFault where a pooler stands between; OSError or asyncpg.PostgresError when there is no
+    server, or the login may not act as the role.
+    """
     settings = {
         "application_name": "triage",
         "jit": "off",
         "plan_cache_mode": "force_generic_plan" if kind is GenericPlans else "auto",
-        # a lost replica must free its locks
+        # a lost replica must free its locks, and a client that gave up must not wait for one
         "idle_in_transaction_session_timeout": "60s",
+        "client_connection_check_interval": "2s",
         "tcp_keepalives_idle": "10",
     }
-    async with asyncpg.create_pool(
-        url,
-        min_size=1,
-        max_size=size,
-        command_timeout=command_timeout_s,
-        connection_class=kind,
-        reset=_keep,
-        server_settings=settings | ({"role": role} if role else {}),
-    ) as pool:
-        yield Database(pool)
+    try:
+        async with asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=size,
+            command_timeout=command_timeout_s,
+            connection_class=kind,
+            connect=cast(Any, hosts.connect),  # without asyncpg's own record type
+            reset=_keep,
+            server_settings=settings | ({"role": role} if role else {}),
+        ) as pool:
+            await _refuse_pooler(pool)
+            yield Database(pool, command_timeout_s)
+    except asyncpg.ProtocolViolationError as error:
+        raise ConnectionFault(f"no PostgreSQL server, or a pooler before it: {error}; {_NO_POOLER}") from error
+
+
+_NO_POOLER: Final = (
+    "the address must lead to PostgreSQL itself, without PgBouncer or another pooler, which would show one team's rows "
+    "to another"
+)
+
+
+async def _refuse_pooler(pool: asyncpg.Pool) -> None:
+    """A pooler shows by the process behind a connection: it is not the one that answered when the connection began."""
+    async with pool.acquire() as connection:
+        if await connection.fetchval(SQL.process) != connection.get_server_pid():
+            raise ConnectionFault(f"a connection pooler stands before the database; {_NO_POOLER}")

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
-from triage.store import audit
+from triage.store import audit, hosts
 from triage.store.statements import load
 
 SQL = load("staff")
@@ -39,7 +39,7 @@ class ListedStaff(Struct, frozen=True):
 @asynccontextmanager
 async def as_owner(url: str, team_id: UUID) -> AsyncIterator[asyncpg.Connection]:
     """The owner's connection, set to one team, in a transaction."""
-    connection = await asyncpg.connect(url)
+    connection = await hosts.connect(url)
     try:
         async with connection.transaction():
             await connection.execute("SELECT set_config('triage.team', $1, true)", str(team_id))

@@ -7,9 +7,8 @@ import subprocess
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import asyncpg
-
 from triage.embedded import WHEELS
+from triage.store import hosts
 
 KEYS_SCHEMA = "keystore"
 
@@ -91,7 +90,7 @@ async def drop(url: str, database: str) -> None:
 async def swap(url: str, restored: str, aside: str) -> None:
     """Put the restored database in the place of the one this address leads to, which is kept under another name."""
     name = database_name(url)
-    connection = await asyncpg.connect(with_database(url, "postgres"))
+    connection = await hosts.connect(with_database(url, "postgres"))
     try:
         await connection.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS false')
         await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
@@ -103,7 +102,7 @@ async def swap(url: str, restored: str, aside: str) -> None:
 
 async def execute_as_admin(url: str, statement: str) -> None:
     """Run a statement about databases from outside of them."""
-    connection = await asyncpg.connect(with_database(url, "postgres"))
+    connection = await hosts.connect(with_database(url, "postgres"))
     try:
         await connection.execute(statement)
     finally:
