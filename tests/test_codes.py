@@ -50,6 +50,7 @@ def change(path: Path, old: str, new: str) -> None:
         ("persons = 225300", 'persons = "many"', "persons"),
         ("[lists.sex]", "[lists.sex", "Expected"),
         ("version = 1\n", "", "version"),
+        ('short = "Vehicle, tent"', 'short = "Vehicle, boat, tent"', "vehicle_boat_tent_caravan"),
     ],
 )
 def test_a_faulty_file_is_refused_and_says_what_is_wrong(owned: Path, old: str, new: str, says: str) -> None:
@@ -181,13 +182,15 @@ def test_a_follow_up_is_about_a_referral_of_either_service() -> None:
 
 def test_what_says_that_nothing_is_known() -> None:
     assert codes.is_missing("area", None)
-    for name, code in (("area", "unknown"), ("disability", "not_asked"), ("s136_justified", "cannot_say")):
+    for name, code in (("area", "unknown"), ("disability", "not_asked"), ("ethnicity", "N4")):
         assert codes.is_missing(name, code)
     for name, code in (
         ("sex", "other"),
         ("crisis_plan", "none"),
         ("immediate_danger", "unclear"),
         ("advice", "deferred"),
+        ("s136_justified", "cannot_say"),
+        ("not_consulted_reason", "no_answer"),
     ):
         assert not codes.is_missing(name, code)
 
@@ -201,9 +204,17 @@ def test_the_document_holds_every_code_with_its_dates_and_replacement() -> None:
     assert document["lists"].keys() == set(codes.names())
     for name, rows in document["lists"].items():
         assert [row["code"] for row in rows] == [row.code for row in codes.list(name)]
+        assert all(1 <= len(row["short"]) <= 18 for row in rows)
         assert all({"code", "label", "valid_from", "valid_to", "replaced_by"} <= row.keys() for row in rows)
     retired = next(row for row in document["lists"]["ethnicity"] if row["code"] == "O1")
     assert (retired["valid_to"], retired["replaced_by"], retired["check"]) == ("2026-03-31", "A4", True)
+
+
+def test_lists_that_a_newer_version_kept_are_read(owned: Path) -> None:
+    kept = json.loads(codes.document())
+    kept["lists"]["sex"][0]["colour"] = "blue"
+    with codes.reading(json.dumps(kept | {"colours": 3}).encode()):
+        assert codes.list("sex")["female"].label == "Female"
 
 
 def test_the_document_is_the_same_in_every_process() -> None:

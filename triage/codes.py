@@ -22,16 +22,32 @@ Availability = Literal["yes", "no", "disputed", "depends", "unresolved"]
 """Whether s136 reaches a kind of place; `depends` on whether somebody lives there."""
 
 
-class Code(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One code. `valid_to` is its last day; `check` marks a fact not confirmed in a primary source.
+Power = Literal["s136", "s135"]
+"""A power of the Mental Health Act 1983 under which a person is taken to a place of safety, or kept there."""
 
-    The rest are attributes of single lists: `nhs` the NHS code, `group` the group in publications, `youngest` and
-    `oldest` in years (inclusive), `local_authority` what an area rolls up to (none: outside every local rate),
-    `authorises_station` a rank that may authorise a police station as a place of safety.
+SHORT = 18
+"""The longest short label, in characters."""
+
+
+class Code(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One code. `valid_to` is its last day; `check` marks a fact not confirmed in a primary source; `short` is the
+    label in at most 18 characters.
+
+    The rest are attributes of single lists, and what the rules ask of a code. `nhs`: the NHS code. `group`: the group
+    in publications. `youngest`, `oldest`: in years, inclusive. `available`: whether s136 reaches a place.
+    `local_authority`: what an area rolls up to (none: outside every local rate). `authorises_station`: a rank that may
+    authorise a police station as a place of safety. `power`: the power that a disposal or a status exercises.
+    `in_place_of_s136`: the line of DIV-1 for a first disposal that is no diversion. `voluntary_route`, `avoids_ed`: as
+    DIV-1 asks. `event`: what it tells of the person afterwards. `legal_status`: the status in which a disposal or a
+    result leaves the person. `held`: a status under which a person is held; `rules_out_s136`: one that leaves no room
+    for s136. `first_sign`: a detention event that opens an episode; `puts_in_place`: one that puts the person in a
+    place. `shown_to_police`: a follow-up that police see whoever wrote it. `heard_the_person`: an assessment on which a
+    judgement can rest. `recorded`: evidence made at the time by itself. `arrest`: an intent to arrest.
     """
 
     code: str
     label: str
+    short: str
     valid_from: date
     valid_to: date | None
     replaced_by: str | None
@@ -44,9 +60,23 @@ class Code(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
     youngest: int | None = None
     oldest: int | None = None
     authorises_station: bool = False
+    power: Power | None = None
+    in_place_of_s136: Literal["substituted", "not_safe", "not_seen"] | None = None
+    voluntary_route: bool = False
+    avoids_ed: bool = False
+    event: str | None = None
+    legal_status: str | None = None
+    held: bool = False
+    rules_out_s136: bool = False
+    first_sign: bool = False
+    puts_in_place: bool = False
+    shown_to_police: bool = False
+    heard_the_person: bool = False
+    recorded: bool = False
+    arrest: bool = False
 
 
-class ListVersion(Struct, frozen=True, forbid_unknown_fields=True):
+class ListVersion(Struct, frozen=True):
     """A version of the lists as a whole, with the day it came into force."""
 
     version: int
@@ -54,7 +84,7 @@ class ListVersion(Struct, frozen=True, forbid_unknown_fields=True):
     note: str
 
 
-class Population(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Population(Struct, frozen=True, omit_defaults=True):
     """The denominator of a rate: people living in a local authority in mid-year or at a census."""
 
     local_authority: str
@@ -92,6 +122,10 @@ class CodeList:
         """The code, if it is in any version of the list; a newer version of the service may have stored others."""
         return None if code is None else self.codes.get(code)
 
+    def having(self, attribute: str) -> frozenset[str]:
+        """The codes with this attribute, retired ones too."""
+        return frozenset(row.code for row in self.codes.values() if getattr(row, attribute))
+
     def __iter__(self) -> Iterator[Code]:
         return iter(self.codes.values())
 
@@ -106,7 +140,7 @@ class CodeList:
         self.replaced.update({code: _last(codes, row) for code, row in codes.items() if row.replaced_by})
 
 
-class Document(Struct, frozen=True, forbid_unknown_fields=True):
+class Document(Struct, frozen=True):
     """The file, and what `GET /v1/codes` answers."""
 
     versions: tuple[ListVersion, ...]
@@ -232,15 +266,18 @@ _INTRODUCTION = """\
 Everything that is counted is a code from a list. The lists are data (`triage/codes.toml`), dated and numbered as a
 whole; `GET /v1/codes` serves them with a strong `ETag`, and an owner may put a file of the same form in their place.
 
-- A code in no version of its list is refused (422, `unknown_code`). A code of any version is accepted, whatever
-  `codes_version` the phone sends: a phone that was offline for a week has done nothing wrong.
+- A code of any version is accepted, whatever `codes_version` the phone sends: a phone that was offline for a week has
+  done nothing wrong. A code in no version of its list is newer than this service: the entry waits in quarantine
+  (`newer_than_service`) until a version that knows it takes it.
 - A code is never removed. It is *retired*: `valid_to` is its last day, `replaced_by` the code it is read as from then
   on. An entry that uses a replaced code, or one captured after its last day, is stored as sent, read as the
   replacement, and its author gets the notice `retired_code`.
 - *missing* marks a coded missing value: somebody answered that it is not known. It counts as an answer for
   completeness, but it never beats, nor conflicts with, a known value. A field that is absent or null is not recorded,
-  which is a category of its own. `cannot_say`, `not_checked` and `not_assessed` are missing values: nobody knows more
-  than before. `none`, `other`, `unclear`, `unsure` and `deferred` are answers.
+  which is a category of its own. So is an empty text or list. `none`, `other`, `unclear`, `cannot_say`, `no_answer`,
+  `unsure` and `deferred` are answers.
+- *short* is the label where there is room for 18 characters only; a dash: the meaning itself.
+- Everything the rules ask of a code is beside it in the file, so that a code is added in one place.
 - **[check]** marks a fact that was not confirmed in a primary source. It is for the owner to confirm or change, and is
   said wherever it is published.
 
@@ -250,11 +287,16 @@ whole; `GET /v1/codes` serves them with a strong `ETag`, and an owner may put a 
 
 
 def _list_page(rows: CodeList) -> str:
-    lines = [f"\n## {rows.name}\n\n| code | meaning | |\n|---|---|---|\n"]
+    lines = [f"\n## {rows.name}\n\n| code | meaning | short | |\n|---|---|---|---|\n"]
     lines += [
-        f"| `{row.code}` | {row.label}{_CHECK if row.check else ''} | {'; '.join(_remarks(row))} |\n" for row in rows
+        f"| `{row.code}` | {row.label}{_CHECK if row.check else ''} | {_short(row)} | {'; '.join(_remarks(row))} |\n"
+        for row in rows
     ]
     return "".join(lines)
+
+
+def _short(row: Code) -> str:
+    return "-" if row.short == row.label else row.short
 
 
 def _remarks(row: Code) -> Iterator[str]:
@@ -278,6 +320,29 @@ def _remarks(row: Code) -> Iterator[str]:
         yield f"in `{row.local_authority}`"
     if row.authorises_station:
         yield "may authorise a police station"
+    yield from (remark for name, remark in _MARKS.items() if getattr(row, name))
+    if row.power is not None:
+        yield f"exercises {row.power}"
+    if row.in_place_of_s136 is not None:
+        yield f"in place of section 136: {row.in_place_of_s136}"
+    if row.event is not None:
+        yield f"tells of {row.event}"
+    if row.legal_status is not None:
+        yield f"leaves the person {row.legal_status}"
+
+
+_MARKS = {
+    "voluntary_route": "a voluntary route",
+    "avoids_ed": "no emergency department",
+    "held": "held",
+    "rules_out_s136": "rules section 136 out",
+    "first_sign": "opens an episode",
+    "puts_in_place": "puts the person in a place",
+    "shown_to_police": "shown to police",
+    "heard_the_person": "a judgement can rest on it",
+    "recorded": "recorded at the time by itself",
+    "arrest": "an arrest",
+}
 
 
 def _read(path: Path) -> Document:
@@ -286,18 +351,34 @@ def _read(path: Path) -> Document:
         first = min(row["valid_from"] for row in raw["versions"])
         missing_keys = {"valid_from": first, "valid_to": None, "replaced_by": None}
         raw["lists"] = {
-            name: [missing_keys | {"code": code} | row for code, row in rows.items()]
+            name: [missing_keys | {"code": code, "short": row["label"]} | row for code, row in rows.items()]
             for name, rows in raw["lists"].items()
         }
         raw["version"] = max(row["version"] for row in raw["versions"])
+        _refuse_unknown_names(raw)
         found = msgspec.convert(raw, Document)
     except (KeyError, TypeError, AttributeError, ValueError) as fault:
         raise ValueError(f"code lists in {path}: {fault}") from fault
     for name, rows in found.lists.items():
-        codes = {row.code: row for row in rows}
-        for row in rows:
-            _last(codes, row, name)
+        _check_list(name, rows)
     return found
+
+
+def _refuse_unknown_names(raw: dict[str, Any]) -> None:
+    """Only of a file that an owner wrote: what a newer version of the service kept may hold more than is known here."""
+    known = ((Document, [raw]), (ListVersion, raw["versions"]), (Population, raw.get("populations", ())))
+    for kind, rows in (*known, *((Code, rows) for rows in raw["lists"].values())):
+        for row in rows:
+            if unknown := row.keys() - set(kind.__struct_fields__):
+                raise ValueError(f"nothing here is called {', '.join(sorted(unknown))}")
+
+
+def _check_list(name: str, rows: tuple[Code, ...]) -> None:
+    codes = {row.code: row for row in rows}
+    for row in rows:
+        _last(codes, row, name)
+        if len(row.short) > SHORT:
+            raise ValueError(f"code list {name}: the short label of {row.code} is longer than {SHORT} characters")
 
 
 def _last(codes: Mapping[str, Code], row: Code, name: str = "") -> str:
