@@ -39,7 +39,8 @@ from triage.resources import folder
 from triage.service import BodyLimits, Service
 from triage.settings import DatabaseUrl, Settings
 from triage.store import audit, hosts
-from triage.store.access.sign_in import Clocks, SignIn
+from triage.store.access.devices import PhoneClocks
+from triage.store.access.sign_in import SignIn
 from triage.store.database import GenericPlans, connect
 from triage.store.journal import Journal
 from triage.store.keys import KeyStore
@@ -156,7 +157,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             people=People(database, keys, root),
             journal=Journal(settings.journal),
             budget=Budget(settings.actor_requests_per_minute),
-            clocks=Clocks(database),
+            clocks=PhoneClocks(database),
             limits=BodyLimits(settings.max_body_bytes, settings.max_decoded_bytes),
             providers=providers,
         )

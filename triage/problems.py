@@ -93,8 +93,8 @@ NEWER_THAN_SERVICE = Listed(
     status=400,
     title="The entry is newer than this service",
     retry="later",
-    explanation="Nothing is wrong with the entry but that a field, a kind or a code in it is not known here: a newer app "
-    "sent it, or one name is mistyped. It waits in quarantine, and is taken when a version that knows it starts. "
+    explanation="Nothing is wrong with the entry but that a field, a kind or a code in it is not known here: a newer "
+    "app sent it, or one name is mistyped. It waits in quarantine, and is taken when a version that knows it starts. "
     "`errors` names what is not known.",
 )
 UNKNOWN_PARAMETER = Listed(

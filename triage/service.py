@@ -8,7 +8,8 @@ from triage.access.budget import Budget
 from triage.access.oidc import Provider
 from triage.people.encryption import Root
 from triage.settings import Settings
-from triage.store.access.sign_in import Clocks, SignIn
+from triage.store.access.devices import PhoneClocks
+from triage.store.access.sign_in import SignIn
 from triage.store.database import Database
 from triage.store.journal import Journal
 from triage.store.keys import KeyStore
@@ -41,7 +42,7 @@ class Service:
     people: People
     journal: Journal
     budget: Budget
-    clocks: Clocks
+    clocks: PhoneClocks
     limits: BodyLimits
     providers: tuple[Provider, ...] = ()
     syncing: int = 0

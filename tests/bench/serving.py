@@ -19,12 +19,11 @@ from load import Load, run
 from msgspec import Struct
 from pgbench import cpu_seconds, postmaster
 
-from triage.access.actors import new_token, token_hash
+from triage.access.actors import new_token
 from triage.commands.demo import OFFICE_STAFF, TEAM, _add_member, device_id
 from triage.demo import CAST
 from triage.embedded import EmbeddedPostgres
-from triage.store.access import staff
-from triage.store.access.sign_in import SQL as ACCESS
+from triage.store.access import devices, staff, teams
 from triage.store.access.staff import NewStaff
 
 MIB = 1024 * 1024
@@ -118,18 +117,18 @@ async def _team_of_one(url: str) -> str:
         await _add_team(connection, team_id)
         officer = NewStaff(staff_id=staff_id, name="PC Bench", role="officer", profession="police")
         await staff.add_staff(connection, team_id, officer)
-        await staff.add_device(connection, team_id, phone, staff_id, "phone")
+        await devices.add_device(connection, team_id, phone, staff_id, "phone")
         return await _token(connection, team_id, phone)
 
 
 async def _add_team(connection: asyncpg.Connection, team_id: UUID) -> None:
     now = datetime.now(UTC)
-    await staff.add_team(connection, team_id, f"Bench {team_id}", now.date(), now, "Europe/London", 6)
+    await teams.add_team(connection, team_id, f"Bench {team_id}", now.date(), now, "Europe/London", 6)
 
 
 async def _token(connection: asyncpg.Connection, team_id: UUID, phone: UUID) -> str:
     token = new_token()
-    await connection.execute(ACCESS.add_token, token_hash(token), team_id, phone, None)
+    await devices.add_token(connection, token, team_id, device_id=phone)
     return token
 
 

@@ -26,7 +26,7 @@ from triage.embedded import EmbeddedPostgres
 from triage.log.entries import StoredEntry
 from triage.migrate import migrate
 from triage.resources import folder
-from triage.store.access import staff
+from triage.store.access import teams
 from triage.store.database import connect
 from triage.store.summaries import facts, publications
 from triage.summaries import editions
@@ -91,7 +91,7 @@ async def fill(url: str, count: int, years: float) -> int:
     owner = await asyncpg.connect(url)
     try:
         await migrate(owner, folder("sql") / "migrations")
-        await staff.add_team(owner, TEAM, "Bench", STARTS, datetime.now(UTC), "Europe/London", 6)
+        await teams.add_team(owner, TEAM, "Bench", STARTS, datetime.now(UTC), "Europe/London", 6)
         await owner.execute("SELECT set_config('triage.team', $1, false)", str(TEAM))
         version = editions.rules_in_force()
         size = 0

@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx
 from support.phones import Phone, RunningService
 
-from triage.store.log import review_lists
+from triage.store.access import page_sign_in
 
 
 class _Forms(HTMLParser):
@@ -68,7 +68,7 @@ class Browser:
 
 async def code_for(phone: Phone, team_id: UUID) -> str:
     """A one-time code for somebody."""
-    return (await review_lists.issue_code(phone.service.database, team_id, phone.staff_id)).code
+    return (await page_sign_in.issue_code(phone.service.database, team_id, phone.staff_id)).code
 
 
 @asynccontextmanager

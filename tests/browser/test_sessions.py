@@ -10,9 +10,8 @@ from triage.http.review import PAGES
 from triage.pages import sessions
 from triage.people.encryption import Purpose
 from triage.problems import Refused
-from triage.store.access import sign_in, staff
+from triage.store.access import enrolment, page_sign_in, staff
 from triage.store.access.staff import as_owner
-from triage.store.log import review_lists
 
 NOW = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
 NEEDS_SESSION = [page for page in PAGES if "sign-in" not in page.path and not page.open]
@@ -91,7 +90,7 @@ async def test_a_link_in_another_sites_page_neither_signs_out_nor_asks_to_sign_i
 @pytest.mark.parametrize("name", ["officer", "nurse", "paramedic", "auditor", "admin"])
 async def test_there_are_no_codes_for_others(service: RunningService, crew: Crew, name: str) -> None:
     with pytest.raises(Refused) as refused:
-        await review_lists.issue_code(service.service.database, crew.team_id, getattr(crew, name).staff_id)
+        await page_sign_in.issue_code(service.service.database, crew.team_id, getattr(crew, name).staff_id)
     assert refused.value.problem.code == "forbidden"
 
 
@@ -107,7 +106,7 @@ async def test_a_code_signs_in_once(service: RunningService, crew: Crew) -> None
 
 async def test_a_code_for_a_phone_does_not_sign_in_and_the_other_way_round(service: RunningService, crew: Crew) -> None:
     database = service.service.database
-    for_phone = (await sign_in.issue_code_as_owner(database, crew.team_id, crew.sergeant.staff_id)).code
+    for_phone = (await enrolment.issue_code_as_owner(database, crew.team_id, crew.sergeant.staff_id)).code
     async with browser(service) as opened:
         assert (await opened.sign_in(for_phone)).status_code == 422
     for_pages = await code_for(crew.sergeant, crew.team_id)

@@ -1,13 +1,16 @@
-"""Every statement of `sql/queries`: known to the schema, used, and the hot ones with a plan that scales."""
+"""Every statement of `sql/queries`: known to the schema, typed, called rightly; the hot ones have plans that scale."""
 
 import ast
 import json
+import pkgutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from hashlib import md5
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import GenericAlias, NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import asyncpg
@@ -15,30 +18,35 @@ import pytest
 import pytest_asyncio
 from uuid_utils.compat import uuid7
 
-import triage
+import triage.store
 from triage.resources import folder
 from triage.store.database import FIRST_PLANS_FOR, GenericPlans, connect
-from triage.store.statements import load
+from triage.store.statements import Statement, statement, texts
 
 Clone = Callable[[str], AbstractAsyncContextManager[str]]
 
+for module in pkgutil.walk_packages(triage.store.__path__, "triage.store."):
+    import_module(module.name)
+
 FAMILIES = sorted(file.name.removesuffix(".sql") for file in (folder("sql") / "queries").iterdir())
-STATEMENTS = [(family, name) for family in FAMILIES for name in vars(load(family))]
+STATEMENTS = [f"{family}.{name}" for family in FAMILIES for name in texts(family)]
+DECLARED = Statement.declared
 SOURCES = Path(triage.__file__).parent
+METHODS = {"fetch", "first", "one", "execute"}
 
 
-def statement(family: str, name: str) -> str:
-    sql: str = getattr(load(family), name)
-    return sql
+def sql_of(name: str) -> str:
+    family, _, own = name.partition(".")
+    return DECLARED[name].sql if name in DECLARED else texts(family)[own]
 
 
-# --- known to the schema ---
+# --- known to the schema, and typed ---
 
 
-@pytest.mark.parametrize(("family", "name"), STATEMENTS)
-async def test_a_statement_fits_the_schema(conn: asyncpg.Connection, family: str, name: str) -> None:
+@pytest.mark.parametrize("name", STATEMENTS)
+async def test_a_statement_fits_the_schema(conn: asyncpg.Connection, name: str) -> None:
     """A parameter without a type, or a result column without a name or of no known type, would be found only in use."""
-    prepared = await conn.prepare(statement(family, name))
+    prepared = await conn.prepare(sql_of(name))
     assert "unknown" not in {kind.name for kind in prepared.get_parameters()}
     columns = prepared.get_attributes()
     assert "unknown" not in {column.type.name for column in columns}
@@ -46,11 +54,142 @@ async def test_a_statement_fits_the_schema(conn: asyncpg.Connection, family: str
     assert len(set(names)) == len(names)
 
 
-# --- used ---
+PYTHON: dict[str, Any] = {
+    "uuid": UUID,
+    "text": str,
+    "bool": bool,
+    "int2": int,
+    "int4": int,
+    "int8": int,
+    "float8": float,
+    "bytea": bytes,
+    "date": date,
+    "time": time,
+    "timestamptz": datetime,
+    "interval": timedelta,
+}
 
 
-def used() -> Iterator[tuple[str, str]]:
-    """Family and name of every statement that a module mentions."""
+def python_type(name: str) -> Any:
+    """As asyncpg gives a column."""
+    if name.endswith("[]"):
+        return GenericAlias(list, PYTHON[name.removesuffix("[]")])
+    return PYTHON[name]
+
+
+def accepted(annotation: Any) -> set[Any]:
+    """The types of columns that a field takes: without None, and the texts of a literal as text."""
+    if get_origin(annotation) in (Union, UnionType):
+        return {kind for arm in get_args(annotation) if arm is not NoneType for kind in accepted(arm)}
+    if get_origin(annotation) is Literal:
+        return {type(value) for value in get_args(annotation)}
+    if get_origin(annotation) is list:
+        return {GenericAlias(list, kind) for kind in accepted(get_args(annotation)[0])}
+    return {annotation}
+
+
+def fields(row_type: type) -> list[tuple[str, Any]]:
+    """Names and annotations of a row's fields, in the order in which it is made."""
+    names = getattr(row_type, "__struct_fields__", None) or getattr(row_type, "_fields", None)
+    hints = get_type_hints(row_type)
+    return [(name, hints[name]) for name in names or ()]
+
+
+@pytest.mark.parametrize("name", sorted(DECLARED))
+async def test_a_row_is_made_of_the_columns_that_come_in_their_order(conn: asyncpg.Connection, name: str) -> None:
+    declared = DECLARED[name]
+    columns = [(c.name, c.type.name) for c in (await conn.prepare(declared.sql)).get_attributes()]
+    if declared.row_type is None:
+        return
+    if row := fields(declared.row_type):
+        assert [column for column, _ in columns] == [field for field, _ in row]
+        wrong = [
+            (field, kind, annotation)
+            for (field, annotation), (_, kind) in zip(row, columns, strict=True)
+            if kind != "record[]" and python_type(kind) not in accepted(annotation)
+        ]
+        assert not wrong
+    else:
+        [(_, kind)] = columns
+        assert python_type(kind) in accepted(declared.row_type)
+
+
+def test_a_row_with_two_columns_swapped_would_be_noticed() -> None:
+    assert python_type("uuid") not in accepted(datetime | None)
+    assert python_type("text") in accepted(Literal["police", "health"] | None)
+    assert python_type("uuid[]") in accepted(list[UUID])
+    assert python_type("text[]") not in accepted(list[UUID])
+
+
+# --- called with what it takes ---
+
+
+def calls() -> Iterator[tuple[str, str, set[str]]]:
+    """Statement, place and names of the values of every call, where all of them are written out."""
+    for path in SOURCES.rglob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        constants = _constants(tree)
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=constant), attr=method), keywords=keywords):
+                    if constant in constants and method in METHODS and all(one.arg for one in keywords):
+                        yield constants[constant], f"{path}:{node.lineno}", {str(one.arg) for one in keywords}
+
+
+def _constants(tree: ast.Module) -> dict[str, str]:
+    """The statements that a module declares, by the constant that holds each."""
+    return {
+        node.targets[0].id: str(node.value.args[0].value)
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Name)
+        and node.value.func.id == "statement"
+        and isinstance(node.value.args[0], ast.Constant)
+    }
+
+
+def test_every_call_names_the_parameters_of_its_statement() -> None:
+    wrong = [(place, name) for name, place, given in calls() if given != set(DECLARED[name].parameters)]
+    assert not wrong
+
+
+async def test_a_call_with_another_parameter_is_refused(conn: asyncpg.Connection) -> None:
+    with pytest.raises(TypeError, match=r"teams\.find takes team_id"):
+        await DECLARED["teams.find"].first(conn, team=UUID(int=1))
+
+
+# --- declared once, and used ---
+
+
+def test_a_statement_is_declared_once() -> None:
+    with pytest.raises(ValueError, match="declared twice"):
+        statement("teams.find")
+
+
+def test_every_declared_statement_is_used() -> None:
+    for path in SOURCES.rglob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        imported = _imported_from(path)
+        assert set(_constants(tree)) <= used | imported, path
+
+
+def _imported_from(path: Path) -> set[str]:
+    name = ".".join(path.relative_to(SOURCES.parent).with_suffix("").parts)
+    trees = (ast.parse(other.read_text("utf-8")) for other in SOURCES.rglob("*.py"))
+    return {
+        one.name
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == name
+        for one in node.names
+    }
+
+
+def by_position() -> Iterator[str]:
+    """Statements of families that are still loaded whole."""
     trees = {path: ast.parse(path.read_text("utf-8")) for path in SOURCES.rglob("*.py")}
     loaded = {_module(path): _loads(tree) for path, tree in trees.items()}
     for path, tree in trees.items():
@@ -61,7 +200,7 @@ def used() -> Iterator[tuple[str, str]]:
                 known |= {one.asname or one.name: given[one.name] for one in node.names if one.name in given}
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in known:
-                yield known[node.value.id], node.attr
+                yield f"{known[node.value.id]}.{node.attr}"
 
 
 def _module(path: Path) -> str:
@@ -82,7 +221,7 @@ def _loads(tree: ast.Module) -> dict[str, str]:
 
 
 def test_every_statement_is_used_and_every_one_used_is_there() -> None:
-    assert sorted(set(used())) == sorted(STATEMENTS)
+    assert sorted({*by_position(), *DECLARED}) == sorted(STATEMENTS)
 
 
 # --- plans that scale ---
@@ -175,7 +314,7 @@ async def test_a_hot_statement_reads_what_it_answers_with_and_no_more(
     large: asyncpg.Connection, family: str, name: str, arguments: tuple[Any, ...]
 ) -> None:
     """Pages of 8 kB looked at: the tables have thousands, and a scan of any of them would show."""
-    plan = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement(family, name)
+    plan = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + sql_of(f"{family}.{name}")
     transaction = large.transaction()
     await transaction.start()
     try:
@@ -205,7 +344,7 @@ async def test_what_was_planned_while_the_tables_were_empty_is_planned_again_as_
         async def rows_looked_at() -> int:
             async with database.team(TEAM) as connection, connection.transaction():
                 before = await connection.fetchval(ROWS_LOOKED_AT)
-                await connection.fetchrow(statement("log", "read"), *READ)
+                await connection.fetchrow(sql_of("log.read"), *READ)
                 looked_at: int = await connection.fetchval(ROWS_LOOKED_AT) - before
                 return looked_at
 

@@ -21,7 +21,7 @@ from uuid_utils.compat import uuid7
 
 from support.phones import RunningService
 from support.population import Arrival, population
-from triage.access.actors import Actor, new_token, token_hash
+from triage.access.actors import Actor, new_token
 from triage.exports import keys as disclosure
 from triage.exports.calendar import Dataset
 from triage.exports.keys import Keys
@@ -31,8 +31,7 @@ from triage.jobs.release import ReleasedEdition, release_team
 from triage.log import entries as e
 from triage.log.append_decision import IncomingEntry, Receipt
 from triage.log.canonical import canonical
-from triage.store.access import staff
-from triage.store.access.sign_in import SQL as ACCESS
+from triage.store.access import devices, staff, teams
 from triage.store.access.staff import NewStaff, as_owner
 from triage.store.exports import agreements, releases
 from triage.store.exports.agreements import NewAgreement
@@ -140,7 +139,7 @@ class ExportTeam:
         partner_id, token = uuid7(), new_token()
         async with as_owner(self.running.url, self.team_id) as owner:
             await staff.add_partner(owner, self.team_id, partner_id, "Partner", body)
-            await owner.execute(ACCESS.add_token, token_hash(token), self.team_id, None, partner_id)
+            await devices.add_token(owner, token, self.team_id, partner_id=partner_id)
         partner = Partner(self, partner_id, token)
         if agree:
             await self.sign(partner_id, **agreement)
@@ -191,11 +190,11 @@ async def add_export_team(running: RunningService, cadence: str = "quarterly") -
     team_id = uuid7()
     async with as_owner(running.url, team_id) as owner:
         made = datetime(2025, 3, 31, tzinfo=UTC)
-        await staff.add_team(owner, team_id, "Exporting team", STARTS_ON, made, "Europe/London", 6)
+        await teams.add_team(owner, team_id, "Exporting team", STARTS_ON, made, "Europe/London", 6)
         for role, profession in (("officer", "police"), ("paramedic", "paramedic")):
             new = NewStaff(staff_id=uuid5(team_id, role), name=role, role=role, profession=profession)
             await staff.add_staff(owner, team_id, new)
-            await staff.add_device(owner, team_id, uuid5(team_id, f"{role}'s phone"), new.staff_id, "phone")
+            await devices.add_device(owner, team_id, uuid5(team_id, f"{role}'s phone"), new.staff_id, "phone")
         for year in (2025, 2026):
             await owner.execute(
                 "INSERT INTO release_cadence (team_id, financial_year, cadence, decided_at) VALUES ($1, $2, $3, $4)",

@@ -19,14 +19,12 @@ import msgspec
 from litestar.types import ASGIApp
 from uuid_utils.compat import uuid7
 
-from triage.access.actors import Actor, new_token, token_hash
+from triage.access.actors import Actor, new_token
 from triage.app import application
 from triage.service import Service
 from triage.settings import DatabaseUrl, Settings
-from triage.store.access import staff
-from triage.store.access.sign_in import SQL as ACCESS
-from triage.store.access.staff import SQL as STAFF
-from triage.store.access.staff import as_owner
+from triage.store.access import devices, staff, teams
+from triage.store.access.staff import NewStaff, as_owner
 
 Json = dict[str, Any]
 
@@ -262,26 +260,25 @@ class RunningService:
         team_id, partner_id = uuid7(), uuid7()
         phones = {name: Phone(self.service, self.client, new_token(), uuid7(), uuid7()) for name in CAST}
         partner = Phone(self.service, self.client, new_token(), partner_id, partner_id)
-        tokens = [(token_hash(phone.token), team_id, phone.device_id, None) for phone in phones.values()]
         async with self._owner.transaction():
             await self._owner.execute("SELECT set_config('triage.team', $1, true)", str(team_id))
-            await staff.add_team(self._owner, team_id, "Test team", date(2026, 1, 1), now(), "Europe/London", 6)
-            await self._owner.executemany(
-                STAFF.add_staff,
-                [(team_id, phone.staff_id, name, *CAST[name], None, None) for name, phone in phones.items()],
-            )
-            await self._owner.executemany(
-                STAFF.add_device, [(team_id, phone.device_id, phone.staff_id, "phone") for phone in phones.values()]
-            )
-            await self._owner.executemany(ACCESS.add_token, tokens)
+            await teams.add_team(self._owner, team_id, "Test team", date(2026, 1, 1), now(), "Europe/London", 6)
+            for name, phone in phones.items():
+                role, profession = CAST[name]
+                new = NewStaff(staff_id=phone.staff_id, name=name, role=role, profession=profession)
+                await staff.add_staff(self._owner, team_id, new)
+                await devices.add_device(self._owner, team_id, phone.device_id, phone.staff_id, "phone")
+                await devices.add_token(self._owner, phone.token, team_id, device_id=phone.device_id)
             await staff.add_partner(self._owner, team_id, partner_id, "Partner", "health")
-            await self._owner.execute(ACCESS.add_token, token_hash(partner.token), team_id, None, partner_id)
+            await devices.add_token(self._owner, partner.token, team_id, partner_id=partner_id)
         return Crew(team_id, self.url, **phones, partner=partner)
 
-    async def add_phone(self, owner: asyncpg.Connection, team_id: UUID, staff_id: UUID) -> Phone:
+    async def add_phone(
+        self, owner: asyncpg.Connection, team_id: UUID, staff_id: UUID, installation: UUID | None = None
+    ) -> Phone:
         device_id, token = uuid7(), new_token()
-        await staff.add_device(owner, team_id, device_id, staff_id, "phone")
-        await owner.execute(ACCESS.add_token, token_hash(token), team_id, device_id, None)
+        await devices.add_device(owner, team_id, device_id, staff_id, "phone", installation)
+        await devices.add_token(owner, token, team_id, device_id=device_id)
         return Phone(self.service, self.client, token, staff_id, device_id)
 
 

@@ -16,7 +16,7 @@ from triage.log.append_decision import IncomingEntry, Receipt
 from triage.log.canonical import canonical
 from triage.log.entries import AnyEntry
 from triage.people.encryption import load_or_create_root
-from triage.store.access import staff
+from triage.store.access import devices, staff, teams
 from triage.store.database import Database, connect
 from triage.store.keys import KeyStore
 from triage.store.log.append import Log
@@ -80,13 +80,13 @@ async def open_team_log(
     """A team in a fresh database, with the cast as its staff."""
     async with staff.as_owner(url, TEAM) as owner:
         made_at = datetime.fromisoformat(f"{starts_on}T00:00:00+00:00")
-        await staff.add_team(owner, TEAM, "Test team", starts_on, made_at, zone, 6)
+        await teams.add_team(owner, TEAM, "Test team", starts_on, made_at, zone, 6)
         for member in CAST.members:
             new = staff.NewStaff(
                 staff_id=staff_id(member.key), name=member.name, role=member.role, profession=member.profession
             )
             await staff.add_staff(owner, TEAM, new)
-            await staff.add_device(owner, TEAM, device_id(member.key), new.staff_id, "phone")
+            await devices.add_device(owner, TEAM, device_id(member.key), new.staff_id, "phone")
         await owner.execute("UPDATE device SET last_seen_at = $1", made_at)
     async with connect(url, 6, 30.0) as database, connect(url, 2, 30.0, role=None) as keys:
         key_store = KeyStore(keys, load_or_create_root(directory / "root.key"))

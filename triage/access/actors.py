@@ -14,7 +14,10 @@ Level = Literal["field", "lead", "office"]
 
 
 class Actor(Struct, kw_only=True, frozen=True):
-    """Staff or partner, with the role's verbs. `stamp` moves on when role or standing change."""
+    """Staff or partner, with the role's verbs. `stamp` moves on when role or standing change.
+
+    `send_only`: the token hands over what a phone holds, and is good for nothing else.
+    """
 
     team_id: UUID
     role: str
@@ -26,6 +29,7 @@ class Actor(Struct, kw_only=True, frozen=True):
     profession: str | None = None
     side: Side | None = None
     stamp: int = 0
+    send_only: bool = False
 
     @property
     def account(self) -> UUID:

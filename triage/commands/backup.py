@@ -18,8 +18,7 @@ from triage.people.encryption import load_root
 from triage.resources import folder
 from triage.settings import Settings
 from triage.store import audit, hosts
-from triage.store.access import sign_in
-from triage.store.access.sign_in import SQL as ACCESS
+from triage.store.access import teams
 from triage.store.database import connect
 from triage.store.journal import ChainRewound, Journal, JournalFault
 from triage.store.keys import KeyStore
@@ -60,10 +59,10 @@ async def write_journal(addresses: Addresses, chosen: Settings) -> None:
     async with connect(addresses.service, 2, chosen.command_timeout_s) as database:
         journal = Journal(chosen.journal)
         publications, anchoring = PublicationWriter(database, journal), AnchorWriter(database, journal)
-        teams = await sign_in.list_teams(database)
-        for team_id in teams:
+        team_ids = await teams.list_teams(database)
+        for team_id in team_ids:
             await publications.write(team_id)
-        for team_id in (*teams, audit.NO_TEAM):
+        for team_id in (*team_ids, audit.NO_TEAM):
             await anchoring.write(team_id)
 
 
@@ -147,13 +146,13 @@ async def _ends(connection: asyncpg.Connection) -> list[ChainRewound]:
 
 
 async def _teams(connection: asyncpg.Connection) -> list[UUID]:
-    return [row["team_id"] for row in await connection.fetch(ACCESS.teams)]
+    return await teams.team_ids(connection)
 
 
 async def replay(connection: asyncpg.Connection, keys: KeyStore | None, journal: Journal) -> None:
     """Make every line of the journal true in a restored database, for the teams that it has."""
-    teams = await _teams(connection)
+    team_ids = await _teams(connection)
     for line in journal.lines():
-        if line.team_id in teams:
+        if line.team_id in team_ids:
             await connection.execute("SELECT set_config('triage.team', $1, true)", str(line.team_id))
             await erasure.replay(connection, keys, line)

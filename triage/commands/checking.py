@@ -12,7 +12,7 @@ from triage.app import databases
 from triage.commands.options import DATA_DIR, settings
 from triage.settings import Settings
 from triage.store import audit, hosts
-from triage.store.access.sign_in import SQL as ACCESS
+from triage.store.access import teams
 from triage.store.access.staff import as_owner
 from triage.store.exports.downloads import verify_ledger
 from triage.store.journal import Journal, JournalFault
@@ -90,6 +90,6 @@ async def verify_all(owner_url: str, told: Anchors) -> list[tuple[str, ChainVerd
 async def _teams(url: str) -> list[UUID]:
     connection = await hosts.connect(url)
     try:
-        return [row["team_id"] for row in await connection.fetch(ACCESS.teams)]
+        return await teams.team_ids(connection)
     finally:
         await connection.close()

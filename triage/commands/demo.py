@@ -23,8 +23,7 @@ from triage.log.canonical import canonical
 from triage.log.entries import AnyEntry
 from triage.problems import Problem
 from triage.service import Service
-from triage.store.access import staff
-from triage.store.access.sign_in import SQL as ACCESS
+from triage.store.access import devices, staff, teams
 from triage.store.access.staff import NewStaff
 from triage.store.exports import agreements
 from triage.store.exports.agreements import NewAgreement
@@ -85,10 +84,10 @@ async def prepare(service: Service, data_dir: Path, months: float, per_day: floa
     """Fill an empty database, or go on with the one there is; a start that was cut short is finished."""
     now = datetime.now(UTC).replace(microsecond=0)
     async with staff.as_owner(service.owner_url, TEAM) as connection:
-        made = await staff.team_made(connection, TEAM)
+        made = await teams.team_made(connection, TEAM)
         ends_at = made or now
         starts = operational_day(ends_at) - timedelta(days=round(30 * months))
-        await staff.add_team(connection, TEAM, "Luton street triage (demo)", starts, ends_at, "Europe/London", 6)
+        await teams.add_team(connection, TEAM, "Luton street triage (demo)", starts, ends_at, "Europe/London", 6)
         starts = await connection.fetchval("SELECT starts_on FROM team WHERE team_id = $1", TEAM)
         for member in (*CAST.members, *OFFICE_STAFF):
             await _add_member(connection, member)
@@ -128,7 +127,7 @@ async def _add_member(connection: asyncpg.Connection, member: StaffMember) -> No
     )
     await staff.add_staff(connection, TEAM, new)
     for n in range(2 if member.role == "paramedic" else 1):
-        await staff.add_device(
+        await devices.add_device(
             connection, TEAM, device_id(member.key, n), new.staff_id, f"{member.name}'s phone {n + 1}"
         )
 
@@ -149,7 +148,7 @@ async def _tokens(connection: asyncpg.Connection, tokens: dict[str, str]) -> dic
     tokens = {role: new_token() for role in (*MEMBER_OF_ROLE, "partner")}
     for role, token in tokens.items():
         device = device_id(MEMBER_OF_ROLE[role], 0) if role in MEMBER_OF_ROLE else None
-        await connection.execute(ACCESS.add_token, token_hash(token), TEAM, device, None if device else PARTNER)
+        await devices.add_token(connection, token, TEAM, device_id=device, partner_id=None if device else PARTNER)
     return tokens
 
 

@@ -18,8 +18,7 @@ from triage.jobs.release import ReleasedEdition, Unreleased, release_due
 from triage.people.encryption import load_or_create_root
 from triage.settings import Settings
 from triage.store import hosts
-from triage.store.access import staff
-from triage.store.access.sign_in import SQL as ACCESS
+from triage.store.access import staff, teams
 from triage.store.database import connect
 from triage.store.exports import releases
 from triage.store.exports.release_proof import ReleaseVerdict, verify_releases
@@ -114,7 +113,7 @@ async def _verify(chosen: Settings) -> list[ReleaseVerdict]:
 async def _teams(url: str) -> list[UUID]:
     connection = await hosts.connect(url)
     try:
-        return [row["team_id"] for row in await connection.fetch(ACCESS.teams)]
+        return await teams.team_ids(connection)
     finally:
         await connection.close()
 

@@ -11,8 +11,8 @@ from triage.app import open_service
 from triage.commands.options import DATA_DIR, settings
 from triage.commands.staff import TEAM
 from triage.problems import NOT_FOUND, Refused
-from triage.store.access.sign_in import Enrolment
-from triage.store.log import review_lists
+from triage.store.access import page_sign_in
+from triage.store.access.enrolment import Enrolment
 
 
 @click.command("sign-in")
@@ -25,7 +25,7 @@ def sign_in(data_dir: Path | None, team_id: UUID, staff_id: UUID) -> None:
 
     async def issue() -> Enrolment:
         async with open_service(settings(data_dir)) as service:
-            return await review_lists.issue_code(service.database, team_id, staff_id)
+            return await page_sign_in.issue_code(service.database, team_id, staff_id)
 
     try:
         enrolment = asyncio.run(issue())

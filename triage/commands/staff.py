@@ -16,7 +16,7 @@ from triage.app import databases, open_service
 from triage.commands.options import DATA_DIR, settings
 from triage.problems import Refused
 from triage.settings import Settings
-from triage.store.access import sign_in
+from triage.store.access import enrolment, teams
 from triage.store.access import staff as store
 from triage.store.access.staff import ListedStaff, NewStaff
 from triage.store.journal import Journal, StaffDisabled
@@ -42,7 +42,7 @@ def add_team(data_dir: Path | None, name: str, zone: str, day_start_hour: int) -
 
     async def add(url: str) -> None:
         async with store.as_owner(url, team_id) as connection:
-            await store.add_team(connection, team_id, name, operational_day(now), now, zone, day_start_hour)
+            await teams.add_team(connection, team_id, name, operational_day(now), now, zone, day_start_hour)
 
     asyncio.run(_as_owner(settings(data_dir), add))
     click.echo(team_id)
@@ -134,9 +134,9 @@ def disable(data_dir: Path | None, team_id: UUID, staff_id: UUID) -> None:
 def enrol(data_dir: Path | None, team_id: UUID, staff_id: UUID) -> None:
     """Print a one-time code, valid for 15 minutes, with which a phone is enrolled for this account."""
 
-    async def issue() -> sign_in.Enrolment:
+    async def issue() -> enrolment.Enrolment:
         async with open_service(settings(data_dir)) as service:
-            return await sign_in.issue_code_as_owner(service.database, team_id, staff_id)
+            return await enrolment.issue_code_as_owner(service.database, team_id, staff_id)
 
     try:
         enrolment = asyncio.run(issue())

@@ -11,8 +11,7 @@ from msgspec import Meta, Struct
 from triage.http.asked import Asked
 from triage.http.messages import NO_STORE, Answer, an_id, in_json, require_acceptable
 from triage.log.decode import decode_as
-from triage.problems import NOT_FOUND, Refused
-from triage.store.access import sign_in
+from triage.store.access import attempts, devices, enrolment, staff, teams
 
 HOUR = timedelta(hours=1)
 
@@ -36,6 +35,7 @@ class DeviceRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
     code: Annotated[str, Meta(min_length=1, max_length=64)]
     name: Annotated[str, Meta(min_length=1, max_length=80)]
+    installation: UUID | None = None
 
 
 class DeviceName(Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,13 +47,14 @@ class DeviceName(Struct, frozen=True, forbid_unknown_fields=True):
 class DeviceList(Struct, frozen=True):
     """Devices, the latest seen first."""
 
-    devices: list[sign_in.Device]
+    devices: list[devices.Device]
 
 
 class TokenAnswer(Struct, frozen=True):
-    """A new token, shown once; the old one works until this one is first used."""
+    """New tokens, shown once; the old ones work until these are first used."""
 
     token: str
+    send_token: str
 
 
 class ActorView(Struct, frozen=True, kw_only=True):
@@ -89,8 +90,8 @@ async def post_enrolment(asked: Asked) -> Answer:
     require_acceptable(asked.scope, "application/json")
     actor = await asked.actor()
     request = decode_as(EnrolmentRequest, await asked.body())
-    enrolment = await sign_in.issue_code(asked.service.database, actor, request.staff_id)
-    return in_json(EnrolmentAnswer(enrolment.code, enrolment.expires_at, _qr(enrolment.code)), 201)
+    issued = await enrolment.issue_code(asked.service.database, actor, request.staff_id)
+    return in_json(EnrolmentAnswer(issued.code, issued.expires_at, _qr(issued.code)), 201)
 
 
 def _qr(code: str) -> str:
@@ -104,18 +105,18 @@ async def post_device(asked: Asked) -> Answer:
     require_acceptable(asked.scope, "application/json")
     service = asked.service
     most = service.settings.enrol_attempts_per_hour
-    await sign_in.count_attempt(service.database, "enrol/address", asked.address(), most * 5, HOUR)
+    await attempts.count_attempt(service.database, "enrol/address", asked.address(), most * 5, HOUR)
     request = decode_as(DeviceRequest, await asked.body())
-    await sign_in.count_attempt(service.database, "enrol/code", sign_in.code_digest(request.code), most, HOUR)
-    return in_json(await sign_in.enrol(service.database, request.code, request.name), 201)
+    await attempts.count_attempt(service.database, "enrol/code", enrolment.code_digest(request.code), most, HOUR)
+    return in_json(await enrolment.enrol(service.database, request.code, request.name, request.installation), 201)
 
 
 async def post_token(asked: Asked) -> Answer:
     """A new token for the device that asks."""
     require_acceptable(asked.scope, "application/json")
     actor = await asked.actor()
-    token = await sign_in.renew_token(asked.service.database, actor, an_id(asked.path("id"), "id"))
-    return in_json(TokenAnswer(token), 201)
+    tokens = await devices.renew_tokens(asked.service.database, actor, an_id(asked.path("id"), "id"))
+    return in_json(TokenAnswer(tokens.token, tokens.send_token), 201)
 
 
 async def delete_device(asked: Asked) -> Answer:
@@ -123,7 +124,7 @@ async def delete_device(asked: Asked) -> Answer:
     actor = await asked.actor()
     device_id = an_id(asked.path("id"), "id")
     journal = asked.service.journal
-    await sign_in.revoke_device(
+    await devices.revoke_device(
         asked.service.database, actor, device_id, lambda: journal.revoked(actor.team_id, device_id)
     )
     return Answer(204, headers=[NO_STORE])
@@ -133,7 +134,7 @@ async def list_devices(asked: Asked) -> Answer:
     """The devices one may manage; for those who manage none, their own."""
     require_acceptable(asked.scope, "application/json")
     actor = await asked.actor()
-    return in_json(DeviceList(await sign_in.list_devices(asked.service.database, actor)))
+    return in_json(DeviceList((await devices.list_devices(asked.service.database, actor))[0]))
 
 
 async def put_device(asked: Asked) -> Answer:
@@ -141,7 +142,7 @@ async def put_device(asked: Asked) -> Answer:
     actor = await asked.actor()
     device_id = an_id(asked.path("id"), "id")
     request = decode_as(DeviceName, await asked.body())
-    await sign_in.rename_device(asked.service.database, actor, device_id, request.name)
+    await devices.rename_device(asked.service.database, actor, device_id, request.name)
     return Answer(204, headers=[NO_STORE])
 
 
@@ -149,20 +150,15 @@ async def get_me(asked: Asked) -> Answer:
     """Who one is, what one may do, and one's team."""
     require_acceptable(asked.scope, "application/json")
     actor, database = await asked.actor(), asked.service.database
-    try:
-        name: str | None = (await sign_in.find_staff(database, actor)).name
-    except Refused as refused:
-        if refused.problem.code != NOT_FOUND.code:
-            raise
-        name = None
-    team = await sign_in.find_team(database, actor.team_id)
+    own = await staff.find_own(database, actor)
+    team = await teams.find_team(database, actor.team_id)
     return in_json(
         Me(
             ActorView(
                 staff_id=actor.staff_id,
                 partner_id=actor.partner_id,
                 device_id=actor.device_id,
-                name=name,
+                name=own.name if own else None,
                 role=actor.role,
                 profession=actor.profession,
             ),

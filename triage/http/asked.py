@@ -16,7 +16,7 @@ from triage.people.encryption import Purpose
 from triage.problems import RATE_LIMITED, Refused
 from triage.service import Service
 from triage.store import audit
-from triage.store.access import sign_in
+from triage.store.access import attempts
 from triage.store.access.sign_in import SignInRefused
 
 _Found = TypeVar("_Found")
@@ -70,7 +70,7 @@ class Asked:
         except SignInRefused as refused:
             database, settings = self.service.database, self.service.settings
             most = settings.sign_in_failures_per_hour
-            await sign_in.count_attempt(database, "sign_in/address", self.address(), most, timedelta(hours=1))
+            await attempts.count_attempt(database, "sign_in/address", self.address(), most, timedelta(hours=1))
             whose = refused.team_id, refused.staff_id, refused.device_id
             await audit.note_sign_in(database, *whose, refused.problem.code)
             raise

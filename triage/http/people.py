@@ -11,7 +11,7 @@ from triage.http.messages import Answer, in_json, require_acceptable
 from triage.log.decode import decode_as
 from triage.people.identifiers import Identity
 from triage.problems import MALFORMED, FieldError, Refused
-from triage.store.access import sign_in
+from triage.store.access import attempts
 
 HOUR = timedelta(hours=1)
 
@@ -74,5 +74,5 @@ async def _searching(asked: Asked) -> Actor:
     require_acceptable(asked.scope, "application/json")
     actor = await asked.actor("people.match")
     most = asked.service.settings.match_per_hour
-    await sign_in.count_attempt(asked.service.database, "people", actor.account.bytes, most, HOUR)
+    await attempts.count_attempt(asked.service.database, "people", actor.account.bytes, most, HOUR)
     return actor

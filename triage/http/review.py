@@ -54,7 +54,7 @@ from triage.problems import (
     Refused,
 )
 from triage.store import audit
-from triage.store.access import sign_in
+from triage.store.access import attempts, page_sign_in, staff
 from triage.store.log import review_lists
 from triage.store.log.incidents import IncidentPosition
 from triage.store.log.quarantine import QuarantineItem
@@ -111,10 +111,10 @@ async def post_sign_in(visit: Visit) -> Answer:
     onward = leads_on(sent.get("to"))
     database, code = visit.service.database, sent.get("code", "")
     most = visit.service.settings.enrol_attempts_per_hour
-    await sign_in.count_attempt(database, "review/address", visit.address(), most * 5, HOUR)
-    await sign_in.count_attempt(database, "review/code", review_lists.code_digest(code), most, HOUR)
+    await attempts.count_attempt(database, "review/address", visit.address(), most * 5, HOUR)
+    await attempts.count_attempt(database, "review/code", page_sign_in.code_digest(code), most, HOUR)
     try:
-        actor = await review_lists.use_code(database, code)
+        actor = await page_sign_in.use_code(database, code)
     except Refused:
         await audit.note_sign_in(database, None, None, None, CODE_EXPIRED.code)
         fault = "The code is wrong, was used, or has expired. Ask for a new one."
@@ -167,7 +167,7 @@ async def come_back(visit: Visit) -> Answer:
         if leaving is None or provider is None:
             raise OidcRefused(Reason.STATE)
         subject = await oidc_login.finish(provider, leaving.pending, callback, visit.now)
-        actor = await review_lists.of_subject(visit.service.database, subject)
+        actor = await page_sign_in.sign_in_subject(visit.service.database, subject)
     except (OidcRefused, Refused) as refused:
         code = refused.reason.value if isinstance(refused, OidcRefused) else refused.problem.code
         await audit.note_sign_in(visit.service.database, None, None, None, code)
@@ -188,7 +188,7 @@ def _callback(visit: Visit) -> Callback:
 async def sign_out(visit: Visit) -> Answer:
     """End every session of the account."""
     actor, _ = await visit.writer()
-    await review_lists.end_sessions(visit.service.database, actor)
+    await staff.end_sessions(visit.service.database, actor)
     visit.cookies.clear()
     visit.keep(SESSION, None)
     return go_to("/review/sign-in?out")
@@ -259,7 +259,7 @@ async def incident(visit: Visit) -> Answer:
     _, seen = await service.incidents.find(actor, incident_id, now)
     view = msgspec.json.decode(seen.body, type=IncidentView)
     listed = msgspec.json.decode((await entries.get_entries(visit)).body)["entries"]
-    names = await review_lists.names_of_colleagues(service.database, actor, [UUID(one["author"]) for one in listed])
+    names = await staff.names_of_colleagues(service.database, actor, [UUID(one["author"]) for one in listed])
     return visit.page(
         "incident.html",
         card=incidents.card(view, zone, now),

@@ -105,7 +105,7 @@ async def post_sync(asked: Asked) -> Answer:
             raise Refused(TOO_MANY_ITEMS)
         skew_ms = skew_of(request.sent_at, now) if request.sent_at else None
         if skew_ms is not None and not revoked:
-            await service.clocks.measured(actor, skew_ms)
+            await service.clocks.record_skew(actor, skew_ms)
         if revoked:
             return await _hand_over(service, actor, entries, skew_ms, now)
         since = cursor.decode(request.cursor) if request.cursor else None

@@ -28,7 +28,7 @@ from triage.log.entries import KINDS, AnyEntry, Area, ShortText, Time
 from triage.log.notices import Notice
 from triage.log.view import IncidentView, Status
 from triage.problems import Listed
-from triage.store.access.sign_in import Enrolled
+from triage.store.access.enrolment import Enrolled
 from triage.store.people.people import Match
 from triage.summaries.editions import Summary
 from triage.times import PeriodKind

@@ -18,7 +18,7 @@ from triage.pages import frame, sessions
 from triage.pages.sessions import FORM, SESSION, Session
 from triage.people.encryption import Purpose
 from triage.problems import FORBIDDEN, MALFORMED, TOKEN_INVALID, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, Problem, Refused
-from triage.store.log import review_lists
+from triage.store.access import page_sign_in, sign_in
 
 HTML: Final = b"text/html; charset=utf-8"
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
@@ -67,8 +67,8 @@ class Visit(Asked):
         session = sessions.opened(self.key, SESSION, self.cookie(SESSION), Session)
         if session is None or not sessions.lives(session, self.now):
             raise SignedOut
-        actor = await review_lists.find_account(self.service.database, session.team_id, session.staff_id)
-        if actor is None or actor.stamp != session.stamp or not review_lists.may_review(actor):
+        actor = await sign_in.find_account(self.service.database, session.team_id, session.staff_id)
+        if actor is None or actor.stamp != session.stamp or not page_sign_in.may_review(actor):
             raise SignedOut
         self.session = session
         return actor

@@ -3,7 +3,7 @@
 And with where the chains stand, so that cutting their ends off shows.
 """
 
-from triage.store.access import sign_in
+from triage.store.access import teams
 from triage.store.audit import NO_TEAM
 from triage.store.database import Database
 from triage.store.recovery.anchors import AnchorWriter
@@ -12,11 +12,11 @@ from triage.store.recovery.journal_copy import PublicationWriter
 
 async def copy_publications(database: Database, publications: PublicationWriter) -> None:
     """Add every edition and release that the journal lacks."""
-    for team_id in await sign_in.list_teams(database):
+    for team_id in await teams.list_teams(database):
         await publications.write(team_id)
 
 
 async def write_anchors(database: Database, anchors: AnchorWriter) -> None:
     """Write down the head of every chain that moved, also of the audit that belongs to no team."""
-    for team_id in (*await sign_in.list_teams(database), NO_TEAM):
+    for team_id in (*await teams.list_teams(database), NO_TEAM):
         await anchors.write(team_id)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from triage.store.access import sign_in
+from triage.store.access import teams
 from triage.store.access.staff import as_owner
 from triage.store.database import Database
 from triage.store.people.retention import Retention
@@ -17,7 +17,7 @@ logger = structlog.get_logger(__name__)
 
 async def run_retention(database: Database, owner_url: str, retention: Retention, applied: bool, now: datetime) -> None:
     """Run what was not run today; a row decides, so that any number of processes may call it."""
-    for team_id in await sign_in.list_teams(database):
+    for team_id in await teams.list_teams(database):
         async with as_owner(owner_url, team_id) as connection:
             due = await retention.run_once_a_day(connection, team_id, now, not applied)
         if due is not None:

@@ -137,7 +137,7 @@ class Database:
 
 
 def _stay_cancelled(error: Exception) -> None:
-    """A cancelled statement closes its socket, so that the transaction's end fails: that is no fault of the server's."""
+    """A cancelled statement closes its socket, so that the transaction's end fails: that is no fault of the server."""
     task = asyncio.current_task()
     if task and task.cancelling():
         raise asyncio.CancelledError from error

@@ -1,18 +1,98 @@
-"""Named SQL statements from `sql/queries`: `-- name:` begins one, `-- why:` says what it is for."""
+"""Named SQL statements from `sql/queries`, their parameters by name and their rows typed in one place.
+
+`-- name:` begins a statement and `-- why:` says what it is for. A parameter is written `:team_id` and becomes `$1` when
+the file is read. Tests compare every row type with what PostgreSQL says it
+returns, and every call with the parameters of its statement.
+"""
 
 import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from types import SimpleNamespace
+from typing import Any, Final, Generic, TypeVar, cast, overload
 
 from triage.resources import folder
+from triage.store.database import Connection
 
-_NAME = re.compile(r"^-- name: (\w+)\n-- why: (.+)\n", re.MULTILINE)
+R = TypeVar("R")
+
+_NAME: Final = re.compile(r"^-- name: (\w+)\n-- why: (.+)\n", re.MULTILINE)
+_PARAMETER: Final = re.compile(r"(?<![:\w]):([a-z]\w*)")
 
 
-def load(family: str) -> SimpleNamespace:
-    """The statements of one file as attributes. Raises FileNotFoundError; a name given twice is an error."""
-    text = (folder("sql") / "queries" / f"{family}.sql").read_text("utf-8")
-    pieces = _NAME.split(text)[1:]
+class Statement(Generic[R]):
+    """One statement. `row_type` is a class that takes the columns in order, or the type of the only column."""
+
+    declared: Final[dict[str, "Statement[Any]"]] = {}
+    """Every statement that a module has declared, by family and name."""
+
+    def __init__(self, name: str, text: str, row_type: type[R] | None) -> None:
+        self.name = name
+        self.parameters = tuple(dict.fromkeys(_PARAMETER.findall(text)))
+        self.sql = _PARAMETER.sub(lambda match: f"${self.parameters.index(match[1]) + 1}", text)
+        self.row_type = row_type
+        self._make = _maker(row_type)
+
+    async def fetch(self, connection: Connection, **values: Any) -> list[R]:
+        """Every row."""
+        return [self._make(record) for record in await connection.fetch(self.sql, *self.arguments(values))]
+
+    async def first(self, connection: Connection, **values: Any) -> R | None:
+        """The first row, or None; None also for an only column that is null."""
+        record = await connection.fetchrow(self.sql, *self.arguments(values))
+        return None if record is None else self._make(record)
+
+    async def one(self, connection: Connection, **values: Any) -> R:
+        """The row of a statement that always gives one."""
+        record = await connection.fetchrow(self.sql, *self.arguments(values))
+        assert record is not None, f"{self.name} gave no row"
+        return self._make(record)
+
+    async def execute(self, connection: Connection, **values: Any) -> str:
+        """Run it for its effect; the answer is PostgreSQL's command tag."""
+        return await connection.execute(self.sql, *self.arguments(values))
+
+    async def execute_many(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Run it once for each set of values."""
+        await connection.executemany(self.sql, [self.arguments(values) for values in rows])
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        """The values in the order of the parameters. Raises TypeError for one too many or too few."""
+        if len(values) != len(self.parameters) or not all(name in values for name in self.parameters):
+            raise TypeError(f"{self.name} takes {', '.join(self.parameters)}; given were {', '.join(values)}")
+        return [values[name] for name in self.parameters]
+
+
+def _maker(row_type: type[R] | None) -> Callable[[Any], R]:
+    if row_type is not None and (hasattr(row_type, "__struct_fields__") or hasattr(row_type, "_fields")):
+        return lambda record: row_type(*record)
+    return lambda record: cast(R, record[0])
+
+
+@overload
+def statement(name: str) -> Statement[None]: ...
+@overload
+def statement(name: str, row_type: type[R]) -> Statement[R]: ...
+def statement(name: str, row_type: type[Any] | None = None) -> Statement[Any]:
+    """The statement `family.name`. Raises KeyError where there is none, ValueError where it was declared before."""
+    family, _, own = name.partition(".")
+    if name in Statement.declared:
+        raise ValueError(f"{name} is declared twice")
+    declared: Statement[Any] = Statement(name, texts(family)[own], row_type)
+    Statement.declared[name] = declared
+    return declared
+
+
+@cache
+def texts(family: str) -> dict[str, str]:
+    """The statements of one file by name. Raises FileNotFoundError, or ValueError for a name given twice."""
+    pieces = _NAME.split((folder("sql") / "queries" / f"{family}.sql").read_text("utf-8"))[1:]
     names = pieces[::3]
     if len(set(names)) != len(names):
         raise ValueError(f"{family}.sql names a statement twice")
-    return SimpleNamespace(**{name: sql.strip() for name, sql in zip(names, pieces[2::3], strict=True)})
+    return {name: sql.strip() for name, sql in zip(names, pieces[2::3], strict=True)}
+
+
+def load(family: str) -> SimpleNamespace:
+    """The statements of a file whose parameters are still given by position."""
+    return SimpleNamespace(**texts(family))

@@ -7,13 +7,13 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
-from triage.access.actors import new_token, token_hash
+from triage.access.actors import new_token
 from triage.exports import members as m
 from triage.exports.calendar import Dataset
 from triage.exports.keys import Keys
 from triage.exports.rendering import SignedAgreement
 from triage.exports.selection import Body, Selection, columns_for, faults
-from triage.store.access.sign_in import SQL as ACCESS
+from triage.store.access import devices
 from triage.store.exports import releases
 from triage.store.statements import load
 
@@ -128,7 +128,7 @@ async def add_token(connection: asyncpg.Connection, team_id: UUID, partner_id: U
     """A further token of a partner, shown once. Raises AgreementFault for an unknown or revoked partner."""
     await _body(connection, team_id, partner_id)
     token = new_token()
-    await connection.execute(ACCESS.add_token, token_hash(token), team_id, None, partner_id)
+    await devices.add_token(connection, token, team_id, partner_id=partner_id)
     return token
 
 

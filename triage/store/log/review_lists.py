@@ -1,25 +1,18 @@
-"""What the review pages ask of the database: sign-in codes, standing, and the rows of their lists."""
+"""The lists of the review pages: what needs action, what is unlinked, what lacks an outcome, likely duplicates."""
 
 from datetime import datetime, timedelta
-from hashlib import sha256
-from secrets import choice
 from typing import Final, NamedTuple
-from uuid import UUID
 
 import msgspec
 
 from triage.access.actors import Actor
-from triage.access.oidc import Subject
 from triage.log.view import IncidentView
-from triage.problems import CODE_EXPIRED, FORBIDDEN, NOT_FOUND, TOKEN_INVALID, Refused
 from triage.store import audit
-from triage.store.access import sign_in
-from triage.store.access.sign_in import CODE_LENGTH, CODE_LETTERS, CODE_VALID_FOR, Enrolment
 from triage.store.database import Database
 from triage.store.log.incidents import IncidentPosition, Incidents, IncidentVersion, audience_code
 from triage.store.statements import load
 
-SQL = load("review")
+SQL = load("review_lists")
 
 RECENT: Final = timedelta(days=28)
 """How far back things to do are looked for, as in the daily summary; a detention without an end is never too old."""
@@ -45,89 +38,6 @@ class Unlinked(NamedTuple):
 
     views: list[IncidentView]
     total: int
-
-
-def may_review(actor: Actor) -> bool:
-    """Whether the pages are for this account: the sergeant and the clinical lead."""
-    return actor.side is not None and actor.level == "lead"
-
-
-async def find_account(database: Database, team_id: UUID, staff_id: UUID) -> Actor | None:
-    """The account as it stands now; None once it is disabled."""
-    async with database.team(team_id) as connection:
-        row = await connection.fetchrow(SQL.standing, team_id, staff_id)
-    return None if row is None else sign_in.actor_of(row)
-
-
-async def issue_code(database: Database, team_id: UUID, staff_id: UUID) -> Enrolment:
-    """A one-time code to sign in with, for a sergeant or clinical lead.
-
-    Raises Refused: 404 for nobody of this team, 403 for an account the pages are not for.
-    """
-    actor = await find_account(database, team_id, staff_id)
-    if actor is None:
-        raise Refused(NOT_FOUND)
-    if not may_review(actor):
-        raise Refused(FORBIDDEN)
-    code = "".join(choice(CODE_LETTERS) for _ in range(CODE_LENGTH))
-    async with database.team(team_id) as connection, connection.transaction():
-        expires_at = await connection.fetchval(
-            sign_in.SQL.add_enrolment, code_digest(code), team_id, staff_id, None, CODE_VALID_FOR
-        )
-        await audit.record_by_owner(connection, team_id, "access", "review/code", [staff_id])
-    return Enrolment(f"{code[:4]}-{code[4:8]}-{code[8:]}", expires_at)
-
-
-def code_digest(code: str) -> bytes:
-    """What is stored of a sign-in code. It differs from that of an enrolment code: neither opens the other's door."""
-    return sha256(b"review" + sign_in.code_digest(code)).digest()
-
-
-async def use_code(database: Database, code: str) -> Actor:
-    """Whose code this is; it works once. Raises Refused alike whatever is wrong with it."""
-    digest = code_digest(code)
-    async with database.no_team() as connection:
-        found = await connection.fetchrow(sign_in.SQL.enrolling, digest)
-    if found is None:
-        raise Refused(CODE_EXPIRED)
-    async with database.team(found["team_id"]) as connection:
-        staff_id = await connection.fetchval(sign_in.SQL.use_enrolment, digest)
-    actor = staff_id and await find_account(database, found["team_id"], staff_id)
-    if not actor or not may_review(actor):
-        raise Refused(CODE_EXPIRED)
-    return await _signed_in(database, actor)
-
-
-async def of_subject(database: Database, subject: Subject) -> Actor:
-    """Who signed in with an issuer. Raises Refused for nobody known, or nobody whom the pages are for."""
-    async with database.no_team() as connection:
-        row = await connection.fetchrow(sign_in.SQL.authenticate_subject, subject.issuer, subject.subject)
-    if row is None or row["disabled"]:
-        raise Refused(TOKEN_INVALID)
-    actor = sign_in.actor_of(row)
-    if not may_review(actor):
-        raise Refused(FORBIDDEN)
-    return await _signed_in(database, actor)
-
-
-async def _signed_in(database: Database, actor: Actor) -> Actor:
-    async with database.team(actor.team_id) as connection:
-        await audit.record(connection, actor, "access", "review/sign-in")
-    return actor
-
-
-async def end_sessions(database: Database, actor: Actor) -> None:
-    """Sign the account out of the pages, everywhere."""
-    async with database.team(actor.team_id) as connection, connection.transaction():
-        await connection.execute(SQL.end_sessions, actor.team_id, actor.account)
-        await audit.record(connection, actor, "access", "review/sign-out")
-
-
-async def names_of_colleagues(database: Database, actor: Actor, ids: list[UUID]) -> dict[UUID, str]:
-    """Colleagues of the actor's own side by name; the other side's are known by profession only."""
-    async with database.team(actor.team_id) as connection:
-        rows = await connection.fetch(SQL.names, actor.team_id, ids, actor.side)
-    return {row["staff_id"]: row["name"] for row in rows}
 
 
 async def list_needing_action(

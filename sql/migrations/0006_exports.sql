@@ -189,13 +189,10 @@ BEGIN
         EXECUTE format('CREATE TRIGGER %I BEFORE TRUNCATE ON %I
                         FOR EACH STATEMENT EXECUTE FUNCTION table_is_final()', t || '_kept', t);
     END LOOP;
-    FOREACH t IN ARRAY ARRAY['agreement', 'release_cadence', 'release_looked', 'release', 'release_row', 'rendering',
-                             'rendered_file', 'rendered_chunk', 'ledger_head', 'ledger'] LOOP
-        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
-        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
-        EXECUTE format('CREATE POLICY own_team ON %I USING (team_id = current_team()) WITH CHECK (team_id = current_team())', t);
-    END LOOP;
 END $$;
+
+CALL isolate_by_team(true, 'agreement', 'release_cadence', 'release_looked', 'release', 'release_row', 'rendering',
+                     'rendered_file', 'rendered_chunk', 'ledger_head', 'ledger');
 
 GRANT SELECT, INSERT ON release_cadence, release, release_row, rendering, rendered_file, rendered_chunk, ledger
     TO triage_service;

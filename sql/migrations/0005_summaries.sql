@@ -66,7 +66,9 @@ CREATE TRIGGER summary_edition_kept BEFORE TRUNCATE ON summary_edition
     FOR EACH STATEMENT EXECUTE FUNCTION table_is_final();
 
 -- What measures need of an incident, kept from the last time it was added up. Only a copy: made anew from the entries
--- whenever the incident (seq) or the rules (version) moved on, and never read where they did.
+-- whenever the incident (seq) or the rules (version) moved on, and never read where they did. `profile` is what equality
+-- tables ask of it, as one text (JSON), so that the database counts it; null where it counts nowhere. A grade is P until
+-- pending_until.
 CREATE TABLE incident_fact (
     team_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -74,10 +76,42 @@ CREATE TABLE incident_fact (
     occurred_at timestamptz NOT NULL,
     version text NOT NULL,
     body bytea NOT NULL,
+    profile text,
+    pending_until timestamptz,
     PRIMARY KEY (team_id, id)
 );
--- a year of them lies together, and is read without a look-up each
-CREATE INDEX incident_fact_occurred ON incident_fact (team_id, occurred_at);
+CREATE INDEX incident_fact_profile ON incident_fact (team_id, occurred_at) INCLUDE (id, version, profile, pending_until);
+
+-- How far in the log the facts of every incident are kept under a version of the rules: what moved since is looked at
+-- one by one, the rest is counted as it lies.
+CREATE TABLE fact_position (
+    team_id uuid NOT NULL,
+    version text NOT NULL,
+    seq bigint NOT NULL CHECK (seq >= 0),
+    PRIMARY KEY (team_id, version)
+);
+
+-- Uses of s136 by the whole force, which this service cannot know, as somebody entered them. A correction is a new version.
+CREATE TABLE force_total (
+    team_id uuid NOT NULL REFERENCES team,
+    kind text NOT NULL CHECK (kind IN ('quarterly', 'yearly')),
+    period text NOT NULL,
+    version int NOT NULL CHECK (version > 0),
+    s136 int NOT NULL CHECK (s136 >= 0),
+    source text NOT NULL CHECK (source <> '' AND length(source) <= 200),
+    entered_at timestamptz NOT NULL,
+    PRIMARY KEY (team_id, kind, period, version)
+);
+CREATE TRIGGER force_total_final BEFORE UPDATE OR DELETE ON force_total FOR EACH ROW EXECUTE FUNCTION table_is_final();
+
+-- The code lists that editions were computed under, whole, so that they can be computed again in years. No team's.
+CREATE TABLE code_lists (
+    digest bytea PRIMARY KEY CHECK (octet_length(digest) = 32),
+    version int NOT NULL,
+    body bytea NOT NULL,
+    kept_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TRIGGER code_lists_final BEFORE UPDATE OR DELETE ON code_lists FOR EACH ROW EXECUTE FUNCTION table_is_final();
 
 -- ---------------------------------------------------------------- delivery
 
@@ -131,30 +165,14 @@ CREATE TABLE alert (
     PRIMARY KEY (team_id, incident_id, kind, mark)
 );
 
--- no release was ever made between the tables and these three
--- squawk-ignore require-concurrent-index-creation
-CREATE INDEX entry_received ON entry USING brin (received_at);
--- squawk-ignore require-concurrent-index-creation
-CREATE INDEX incident_clock_running ON incident (team_id, id)
-    WHERE NOT blind AND root = id AND status = 'awaiting_outcome';
--- squawk-ignore require-concurrent-index-creation
-CREATE INDEX incident_child_at_station ON incident (team_id, seq)
-    WHERE NOT blind AND root = id AND flags @> '{under_18_police_station}';
-
 -- ---------------------------------------------------------------- who may do what
 
-DO $$
-DECLARE t text;
-BEGIN
-    FOREACH t IN ARRAY ARRAY['summary_schedule', 'summary_run', 'summary_edition', 'incident_fact', 'destination', 'outbox',
-                             'delivery_attempt', 'alert'] LOOP
-        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
-        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
-        EXECUTE format('CREATE POLICY own_team ON %I USING (team_id = current_team()) WITH CHECK (team_id = current_team())', t);
-    END LOOP;
-END $$;
+CALL isolate_by_team(true, 'summary_schedule', 'summary_run', 'summary_edition', 'incident_fact', 'fact_position',
+                     'force_total', 'destination', 'outbox', 'delivery_attempt', 'alert');
 
-GRANT SELECT, INSERT, UPDATE ON summary_schedule, incident_fact, destination TO triage_service;
-GRANT SELECT, INSERT ON summary_run, summary_edition, outbox, delivery_attempt, alert TO triage_service;
+GRANT SELECT, INSERT, UPDATE ON summary_schedule, incident_fact, fact_position, destination TO triage_service;
+GRANT DELETE ON incident_fact TO triage_service;
+GRANT SELECT, INSERT ON summary_run, summary_edition, force_total, code_lists, outbox, delivery_attempt, alert
+    TO triage_service;
 GRANT UPDATE (due_at, starts_at, ends_at, state, ran_at, failures, checked_seq, checked_rules) ON summary_run TO triage_service;
 GRANT UPDATE (next_at, attempts, delivered_at, dead_at) ON outbox TO triage_service;

@@ -1,18 +1,3 @@
--- name: standing
--- why: whether the account of a session still stands as it did when it signed in, asked on every request
-SELECT s.team_id, s.staff_id, NULL::uuid AS partner_id, NULL::uuid AS device_id, s.role, s.profession, r.side, r.level,
-       r.verbs, s.stamp
-FROM staff s JOIN role r USING (role) WHERE s.team_id = $1 AND s.staff_id = $2 AND s.disabled_at IS NULL
-
--- name: end_sessions
--- why: whoever signs out leaves no session behind, not even a copied one
-UPDATE staff SET stamp = stamp + 1 WHERE team_id = $1 AND staff_id = $2
-
--- name: names
--- why: colleagues of one's own side are called by name
-SELECT s.staff_id, s.name FROM staff s JOIN role r USING (role)
-WHERE s.team_id = $1 AND s.staff_id = ANY ($2::uuid[]) AND r.side = $3
-
 -- name: action
 -- why: what may need somebody to act: recent incidents with something raised, and whatever detention has no end yet
 WITH due AS (
