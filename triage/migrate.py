@@ -12,6 +12,8 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from msgspec import Struct
 
+from triage.errors import OperatorError
+
 LOCK = 0x7472_6961_6765  # "triage": the key of the advisory lock
 LOCK_TIMEOUT = "10s"  # for tables: an ALTER must not queue all traffic behind one long query
 
@@ -29,7 +31,7 @@ _TABLE = """CREATE TABLE IF NOT EXISTS schema_migration (
 )"""
 
 
-class MigrationError(Exception):
+class MigrationError(OperatorError):
     """The files and the database do not fit together, or a file failed; nothing was applied."""
 
 

@@ -16,6 +16,8 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import FieldInfo, fields, force_setattr
 
+from triage.errors import OperatorError
+
 PREFIX = "TRIAGE_"
 FILE_SUFFIX = "_FILE"
 TESTS_PREFIX = "TRIAGE_TEST_"  # read by the tests only
@@ -26,7 +28,7 @@ READ_ELSEWHERE = {
 _DERIVED: Any = None  # the default follows from other settings, see __post_init__
 
 
-class SettingsError(Exception):
+class SettingsError(OperatorError):
     """Settings that are wrong or unknown, each named, one a line; the message holds no secret."""
 
 

@@ -181,7 +181,7 @@ def test_a_missing_directory_is_refused(tmp_path: Path) -> None:
 
 
 def test_loading_without_creating_leaves_nothing_behind(path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(RootFault, match="there is no root secret"):
         encryption.load_root(path)
     assert not path.exists()
 

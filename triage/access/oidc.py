@@ -21,6 +21,8 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from triage.errors import OperatorError
+
 TOKEN_LIMIT: Final = 8192
 """Characters; a longer token is not even looked at."""
 ANSWER_LIMIT: Final = 256 * 1024
@@ -283,7 +285,7 @@ def _reason(fault: jwt.PyJWTError) -> Reason:
             return Reason.CLAIMS
 
 
-class IssuersFault(Exception):
+class IssuersFault(OperatorError):
     """The file of issuers cannot be used; the message names the file and the field, never a value."""
 
 

@@ -15,6 +15,7 @@ import structlog
 from msgspec import Struct, structs
 from uuid_utils.compat import uuid7
 
+from triage.errors import OperatorError
 from triage.exports import records, tables
 from triage.exports.calendar import LATE, TABLE_KINDS, Cut, Dataset, cut, cuts
 from triage.exports.keys import Keys
@@ -45,7 +46,7 @@ class ReleasedEdition(Struct, frozen=True):
     edition: int
 
 
-class Unreleased(Exception):
+class Unreleased(OperatorError):
     """Some of what was due could not be frozen: it is logged, stays due, and is tried again the next time."""
 
     def __init__(self, names: list[str], released: list[ReleasedEdition]) -> None:

@@ -32,6 +32,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from triage.errors import OperatorError
+
 KEY_BYTES: Final = 32
 """Every key here is an AES-256 key or as long as one."""
 
@@ -67,7 +69,7 @@ class Purpose(bytes, Enum):
     """Addresses counted for attempt limits are stored only as a keyed digest."""
 
 
-class RootFault(Exception):
+class RootFault(OperatorError):
     """The root secret file cannot be used; the message names the file and what to do, never its content."""
 
 
@@ -186,7 +188,7 @@ def load_or_create_root(path: Path) -> Root:
 
 
 def load_root(path: Path) -> Root:
-    """Read the root secret. Raises RootFault, or FileNotFoundError when there is none."""
+    """Read the root secret. Raises RootFault, also where there is none."""
     ring = _read(path)
     return Root(ring.derivation, {kek: AESGCM(key) for kek, key in ring.wrapping.items()})
 
@@ -222,7 +224,10 @@ def _read(path: Path) -> _RootFile:
             mode = os.fstat(file.fileno()).st_mode
             data = file.read()
     except FileNotFoundError:
-        raise
+        raise RootFault(
+            f"{path}: there is no root secret; restore it from its own backup, or, for a new installation, make one "
+            "with triage migrate --create"
+        ) from None
     except OSError as fault:
         raise RootFault(f"{path}: {fault.strerror}") from None
     if mode & 0o077:

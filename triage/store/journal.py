@@ -15,6 +15,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from triage.errors import OperatorError
+
 
 class _Line(Struct, frozen=True, tag_field="what", kw_only=True):
     """Something that holds whatever is restored."""
@@ -120,7 +122,7 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(JournalLine).decode
 
 
-class JournalFault(Exception):
+class JournalFault(OperatorError):
     """The journal cannot be read; the message names the file and the line."""
 
 

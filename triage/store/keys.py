@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from triage.errors import OperatorError
 from triage.people.encryption import DataKey, KeyUnknown, Purpose, Root, load_root, new_data_key
 from triage.store.database import Database
 from triage.store.statements import load
@@ -18,7 +19,7 @@ LOT = 256
 """Keys made at once. Those unused when the process ends stay behind as rows that open nothing."""
 
 
-class WrongRoot(Exception):
+class WrongRoot(OperatorError):
     """The key store was filled under another root secret."""
 
 

@@ -8,6 +8,7 @@ import asyncpg
 from msgspec import Struct
 
 from triage.access.actors import new_token
+from triage.errors import OperatorError
 from triage.exports import members as m
 from triage.exports.calendar import Dataset
 from triage.exports.keys import Keys
@@ -23,7 +24,7 @@ TOKEN_NAME: int = 8
 """Hex digits of a token's hash by which it is listed and revoked."""
 
 
-class AgreementFault(Exception):
+class AgreementFault(OperatorError):
     """An agreement that cannot be signed; the message says why."""
 
 

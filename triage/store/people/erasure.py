@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 from uuid_utils.compat import uuid7
 
+from triage.errors import OperatorError
 from triage.people.encryption import Undecryptable, decrypt
 from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
@@ -52,7 +53,7 @@ PUBLISHED = (
 """The tables whose rows are kept in the journal, parents first."""
 
 
-class UnderLegalHold(Exception):
+class UnderLegalHold(OperatorError):
     """Something is under legal hold; the message names the incidents."""
 
 

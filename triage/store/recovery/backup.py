@@ -8,12 +8,13 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from triage.embedded import WHEELS
+from triage.errors import OperatorError
 from triage.store import hosts
 
 KEYS_SCHEMA = "keystore"
 
 
-class BackupFault(Exception):
+class BackupFault(OperatorError):
     """A backup could not be made or restored; the message holds no password."""
 
 

@@ -13,6 +13,7 @@ import asyncpg
 from msgspec import structs
 
 from triage import codes
+from triage.errors import OperatorError
 from triage.log.append_decision import stored_entry
 from triage.log.diversion import RULE
 from triage.store.database import Connection
@@ -36,7 +37,7 @@ from triage.summaries.schedule import Slot
 PAGE: Final = 5000
 
 
-class OtherRules(Exception):
+class OtherRules(OperatorError):
     """The edition was computed under rules that this program no longer carries, or code lists that are not kept."""
 
 
