@@ -13,9 +13,9 @@ from uuid import UUID
 
 import asyncpg
 import structlog
-from asyncpg.pool import PoolConnectionProxy
 
 from triage.store import hosts
+from triage.store.hosts import Connection as Connection
 from triage.store.hosts import PatientConnection
 from triage.store.statements import load
 
@@ -25,7 +25,6 @@ NO_TEAM = ""
 FIRST_PLANS_FOR = 16
 """How often a connection is taken before it plans its statements anew; then at every doubling."""
 
-Connection = asyncpg.Connection | PoolConnectionProxy
 logger = structlog.get_logger(__name__)
 
 UNREACHABLE: Final = (

@@ -12,6 +12,9 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+Connection = asyncpg.Connection | PoolConnectionProxy
 
 HOST_TIMEOUT_S: Final = 3.0
 """How long one host may take to answer."""

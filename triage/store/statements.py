@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any, Final, Generic, TypeVar, cast, overload
 
 from triage.resources import folder
-from triage.store.database import Connection
+from triage.store.hosts import Connection
 
 R = TypeVar("R")
 
