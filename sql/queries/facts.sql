@@ -25,11 +25,11 @@ LEFT JOIN incident_fact f ON f.team_id = i.team_id AND f.id = i.id
 WHERE p.team_id = $1 AND p.person_id = ANY ($2::uuid[]) AND i.occurred_at >= $3 AND i.occurred_at < $4
 
 -- name: running
--- why: detentions without an end, whose clock may be running out
+-- why: detentions without an end, whose clock may be running out, whether or not an outcome was ever sent
 SELECT i.id, i.seq, i.related, false AS duplicate,
        CASE WHEN f.seq = i.seq AND f.version = $2 THEN f.body END AS body
 FROM incident i LEFT JOIN incident_fact f ON f.team_id = i.team_id AND f.id = i.id
-WHERE i.team_id = $1 AND NOT i.blind AND i.root = i.id AND i.status = 'awaiting_outcome' AND NOT i.test
+WHERE i.team_id = $1 AND NOT i.blind AND i.root = i.id AND i.flags && '{clock_running,clock_unknown}' AND NOT i.test
 
 -- name: entries
 -- why: every entry of these incidents, the absorbed ones included, to add them up again

@@ -151,7 +151,9 @@ WHERE team_id = $1 AND kind = $2 AND period = $3 AND form = $4
 -- name: list_runs
 -- why: one row a kind, period and form, newest period first, with its latest edition
 SELECT r.kind, r.form, r.period, r.first_day, r.starts_at, r.ends_at, r.state, r.ran_at, e.edition, e.published_at,
-       e.published_at - r.due_at > interval '15 minutes' AND e.edition = 1 AS late
+       (SELECT f.published_at FROM summary_edition f
+        WHERE f.team_id = r.team_id AND f.kind = r.kind AND f.period = r.period AND f.form = r.form AND f.edition = 1)
+           - r.due_at > interval '15 minutes' AS late
 FROM summary_run r
 LEFT JOIN LATERAL (SELECT edition, published_at FROM summary_edition e
                    WHERE e.team_id = r.team_id AND e.kind = r.kind AND e.period = r.period AND e.form = r.form

@@ -28,9 +28,10 @@ from triage.migrate import migrate
 from triage.resources import folder
 from triage.store.access import teams
 from triage.store.database import connect
-from triage.store.summaries import facts, publications
+from triage.store.summaries import calendars, facts, scopes
 from triage.summaries import editions
-from triage.summaries.facts import IncidentFact, encode, facts_of, profile_of
+from triage.summaries.derivation import facts_of
+from triage.summaries.facts import IncidentFact, encode, profile_of
 from triage.summaries.schedule import Slot, slot
 from triage.times import period_of
 
@@ -136,16 +137,16 @@ async def measure(url: str) -> list[tuple[str, int, float, float, float]]:
     """For each kind of period: incidents, seconds in the database, CPU seconds to fetch, CPU seconds to compute."""
     found = []
     async with connect(url, 2, 120.0) as database:
-        team = await publications.team(database, TEAM)
+        team = await calendars.team(database, TEAM)
         now = datetime(2026, 1, 20, tzinfo=UTC)
         for kind in ("daily", "weekly", "monthly", "quarterly", "yearly"):
             where = slot(period_of(kind, date(2025, 10, 15 if kind != "yearly" else 1)), team.calendar)
             if kind == "yearly":
                 where = slot(period_of(kind, date(2024, 10, 1)), team.calendar)
             async with database.team(TEAM) as connection:
-                await publications.load_scope(connection, team, where, now)  # warm: the server's cache, prepared plans
+                await scopes.load_scope(connection, team, where, now)  # warm: the server's cache, prepared plans
                 began = time.process_time()
-                loaded = await publications.load_scope(connection, team, where, now)
+                loaded = await scopes.load_scope(connection, team, where, now)
                 fetched = time.process_time()
                 editions.compute_measures(loaded.scope)
                 computed = time.process_time()
@@ -155,10 +156,10 @@ async def measure(url: str) -> list[tuple[str, int, float, float, float]]:
     return found
 
 
-async def _in_database(connection: Any, team: publications.CalendarTeam, where: Slot, now: datetime) -> float:
+async def _in_database(connection: Any, team: calendars.CalendarTeam, where: Slot, now: datetime) -> float:
     """Planning and execution of everything that `load_scope` asks, as the server says."""
     version = editions.rules_in_force()
-    since = publications.pooled_since(where, team.calendar.zone)
+    since = scopes.pooled_since(where, team.calendar.zone)
     longer = where.period.kind not in ("daily", "weekly")
     people = [
         row["person_id"]
@@ -171,10 +172,10 @@ async def _in_database(connection: Any, team: publications.CalendarTeam, where: 
             where.ends_at,
         )
     ]
-    around = (where.starts_at - publications.AROUND, where.ends_at + publications.AROUND)
+    around = (where.starts_at - scopes.AROUND, where.ends_at + scopes.AROUND)
     statements: list[tuple[str, tuple[Any, ...]]] = [
         (facts.SQL.members, (where.starts_at, where.ends_at, version)),
-        (facts.SQL.recent, (now - publications.RECENT, now, longer, version)),
+        (facts.SQL.recent, (now - scopes.RECENT, now, longer, version)),
         (facts.SQL.of_people, (people, *around, version)),
     ]
     if since and since < where.starts_at:

@@ -18,7 +18,7 @@ from support.phones import DAY, HOUR, Crew, RunningService, entry, now
 from uuid_utils.compat import uuid7
 
 from triage.jobs.publish import publish
-from triage.store.summaries import publications
+from triage.store.summaries import calendars
 from triage.summaries.schedule import slot
 from triage.times import due_at, operational_day, period_of
 
@@ -96,7 +96,7 @@ async def busy(crew: Crew, service: RunningService) -> Crew:
         await phone.store(body)
         assert (await phone.put(body | {"sex": "male"})).status_code == 409
     database = service.service.database
-    team = await publications.team(database, crew.team_id)
+    team = await calendars.team(database, crew.team_id)
     yesterday = operational_day(now()) - DAY
     periods = (period_of("daily", yesterday), period_of("weekly", yesterday - 7 * DAY))
     for period in periods:

@@ -9,7 +9,7 @@ from support.phones import DAY, HOUR, S136, Crew, RunningService, entry, now
 from uuid_utils.compat import uuid7
 
 from triage.jobs.publish import publish, restate
-from triage.store.summaries import publications
+from triage.store.summaries import calendars, publications
 from triage.summaries.schedule import slot
 from triage.times import due_at, operational_day, period_of
 
@@ -420,7 +420,7 @@ def lines_changed(page: str) -> list[str]:
 async def publish_yesterday(service: RunningService, crew: Crew) -> date:
     """Yesterday's summary with one incident in it, published."""
     database = service.service.database
-    team = await publications.team(database, crew.team_id)
+    team = await calendars.team(database, crew.team_id)
     day = operational_day(now()) - DAY
     at = due_at(day, time(22))
     await crew.officer.tell("officer", uuid7(), occurred_at=at, captured_at=at, area="luton_west")
@@ -433,7 +433,7 @@ async def restate_yesterday(service: RunningService, crew: Crew, day: date) -> N
     at = due_at(day, time(23))
     await crew.officer.tell("officer", uuid7(), occurred_at=at, captured_at=at, area="bedford")
     database = service.service.database
-    team = await publications.team(database, crew.team_id)
+    team = await calendars.team(database, crew.team_id)
     async with database.team(crew.team_id) as connection:
         run = (await publications.runs(connection, crew.team_id))["daily", str(day)]
     assert await restate(database, team, run, now() + DAY)
@@ -460,7 +460,7 @@ async def test_the_days_summary_stands_beside_the_edition_before_with_changes_ma
 
 async def test_trends_have_a_table_beside_every_chart(service: RunningService, crew: Crew) -> None:
     database = service.service.database
-    team = await publications.team(database, crew.team_id)
+    team = await calendars.team(database, crew.team_id)
     week = period_of("weekly", operational_day(now()) - 7 * DAY)
     at = due_at(week.starts, time(22))
     await crew.officer.tell("officer", uuid7(), occurred_at=at, captured_at=at, area="luton_west")

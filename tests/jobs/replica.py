@@ -8,10 +8,10 @@ from multiprocessing.connection import Connection
 from triage.jobs.publish import publish_due
 from triage.jobs.schedule import Job, scheduled
 from triage.store.database import connect
-from triage.store.summaries import publications
+from triage.store.summaries import calendars, publications
 from triage.summaries import editions
 from triage.summaries.figures import Measure
-from triage.summaries.registry import MEASURES_VERSION, Scope
+from triage.summaries.registry import Scope
 from triage.summaries.schedule import due_slots
 
 compute = editions.compute_measures
@@ -20,11 +20,11 @@ compute = editions.compute_measures
 def run(url: str, now: datetime, told: Connection) -> None:
     """Work until nothing is left to do."""
 
-    def compute_slowly(scope: Scope, version: int = MEASURES_VERSION) -> tuple[Measure, ...]:
+    def compute_slowly(scope: Scope) -> tuple[Measure, ...]:
         """Long enough, inside the transaction, to be killed in."""
         told.send("working")
         time.sleep(0.005)
-        return compute(scope, version)
+        return compute(scope)
 
     editions.compute_measures = compute_slowly
     asyncio.run(_work(url, now))
@@ -33,7 +33,7 @@ def run(url: str, now: datetime, told: Connection) -> None:
 async def _work(url: str, now: datetime) -> None:
     nothing_left = asyncio.Event()
     async with connect(url, 2, 30.0) as database:
-        [team] = await publications.teams(database)
+        [team] = await calendars.teams(database)
 
         async def work() -> None:
             await publish_due(database, now)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -18,11 +19,12 @@ from triage.jobs.publish import PublishOptions, publish_due
 from triage.store import outbox
 from triage.store.journal import Journal, RowPublished
 from triage.store.statements import load
-from triage.store.summaries import facts, publications, recompute
+from triage.store.summaries import calendars, facts, publications, recompute, scopes
 from triage.store.summaries.facts import FactReader
 from triage.summaries import editions
-from triage.summaries.editions import Summary
+from triage.summaries.editions import Difference, Summary
 from triage.summaries.facts import Profile, profile_at
+from triage.summaries.registry import UntraceableLine
 from triage.times import PeriodKind, parse_period
 
 TEN = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
@@ -57,6 +59,11 @@ def value(summary: Summary, code: str, row: str | None = None) -> int | float | 
         return measure.value  # type: ignore[return-value]
     assert isinstance(measure.rows, tuple)
     return next((one.value for one in measure.rows if one.code == row), 0)
+
+
+def values(summary: Summary) -> list[Difference]:
+    """The changes of values; what they are of, and their rates and intervals, change with them."""
+    return [change for change in summary.changes if change.part == "value"]
 
 
 async def considered(team: TeamLog, incident: int = 1, at: datetime = TEN) -> None:
@@ -103,7 +110,7 @@ async def test_an_edition_says_from_which_log_it_was_computed(team: TeamLog) -> 
     await publish_due(team.database, SUNDAY)
     summary = await latest(team, "daily", "2026-11-21")
     async with team.database.team(TEAM) as connection:
-        head = await publications.head(connection, TEAM)
+        head = await scopes.head(connection, TEAM)
     assert (summary.as_at_seq, summary.chain_head) == (head.seq, head.link.hex()) == (2, head.link.hex())
     assert summary.as_at == summary.published_at == SUNDAY
     assert (summary.rules, summary.codes_version, summary.late) == ("DIV-1", 2, False)
@@ -138,10 +145,93 @@ async def test_an_outcome_known_later_leads_to_a_second_edition_that_says_what_c
     assert ("2026-11-21", 2) in [(one.period, one.edition) for one in published]
     second = await latest(team, "daily", "2026-11-21")
     assert (value(second, "outcomes", "signposted"), second.previous, second.as_at) == (1, 1, MONDAY)
-    [change] = [one for one in second.changes if one.line == "outcomes/signposted"]
+    [change] = [one for one in values(second) if one.line == "outcomes/signposted"]
     assert (change.old, change.new, change.why, change.kinds) == (0, 1, "entries", ("outcome",))
     first = await edition(team, "daily", "2026-11-21", 1)
     assert first and value(first, "outcomes", "signposted") == 0
+
+
+async def test_a_change_of_what_a_figure_is_of_restates_it_though_its_value_stays(team: TeamLog) -> None:
+    place = {"power": "s136", "place_of_safety": "health_based"}
+    for incident, minutes in ((1, 40), (2, 90)):
+        if incident == 2:
+            await publish_due(team.database, SUNDAY)
+        await team.tell("officer_1", "officer", incident, TEN, occurred_at=TEN, area="luton_west")
+        await team.tell("officer_1", "detention", incident, TEN, event="arrived_site", at=TEN, **place)
+        over = TEN + minutes * MINUTE
+        await team.tell("officer_1", "detention", incident, over, event="handover_complete", at=over, **place)
+    # the second stay, which came late, is over the target: one of two within it instead of one of one
+    await publish_due(team.database, SUNDAY + timedelta(days=16))
+    first, second = [await edition(team, "monthly", "2026-11", 1), await latest(team, "daily", "2026-11-21")]
+    assert first and second.edition == 2
+    changed = {(one.line, one.part): (one.old, one.new) for one in second.changes}
+    assert changed["handover_minutes/health_based/median", "of"] == (1, 2)
+    within = next(one for one in first.measures if one.code == "handover_within_target")
+    assert (within.value, within.known) == (1, 2)
+
+
+async def test_a_late_stay_over_the_target_restates_a_month_whose_count_within_it_stays(team: TeamLog) -> None:
+    due = datetime(2026, 12, 3, 7, 0, tzinfo=UTC)
+    place = {"power": "s136", "place_of_safety": "health_based"}
+    for incident, minutes in ((1, 40), (2, 90)):
+        await team.tell("officer_1", "detention", incident, TEN, event="arrived_site", at=TEN, **place)
+        over = TEN + minutes * MINUTE
+        if incident == 2:
+            await publish_due(team.database, due)
+        await team.tell("officer_1", "detention", incident, over, event="handover_complete", at=over, **place)
+    await publish_due(team.database, due + timedelta(days=1))
+    second = await latest(team, "monthly", "2026-11")
+    [known, missing] = [one for one in second.changes if one.line == "handover_within_target"]
+    assert (known.part, known.old, known.new, known.kinds) == ("known", 1, 2, ("detention",))
+    assert (missing.part, missing.old, missing.new) == ("missing", 1, 0)
+    assert value(second, "handover_within_target") == 1
+
+
+async def test_an_edition_says_what_of_the_period_the_log_covers(team: TeamLog) -> None:
+    await considered(team)
+    await publish_due(team.database, datetime(2026, 12, 3, 7, 0, tzinfo=UTC))
+    day, month = await latest(team, "daily", "2026-11-21"), await latest(team, "monthly", "2026-11")
+    assert (day.covered_from, day.covered_to, day.notes) == (date(2026, 11, 21), date(2026, 11, 21), (editions.LATE,))
+    assert (month.covered_from, month.covered_to) == (date(2026, 11, 21), date(2026, 11, 30))
+    assert "covers only 21 November 2026 to 30 November 2026" in month.notes[0]
+
+
+async def test_a_later_edition_of_a_late_summary_is_late_in_the_list_too(team: TeamLog) -> None:
+    await considered(team)
+    await publish_due(team.database, SUNDAY + timedelta(hours=1))
+    await considered(team, 2)
+    await publish_due(team.database, MONDAY)
+    async with team.database.team(TEAM) as connection:
+        [_, listed] = await publications.list_latest(connection, TEAM, kind="daily")
+    assert (listed.period, listed.edition, listed.late) == ("2026-11-21", 2, True)
+    assert (await latest(team, "daily", "2026-11-21")).late
+
+
+async def test_the_incidents_behind_a_figure_are_those_of_its_edition_and_not_of_today(team: TeamLog) -> None:
+    await considered(team, 1)
+    await considered(team, 2)
+    await publish_due(team.database, SUNDAY)
+    first = await latest(team, "daily", "2026-11-21")
+    await considered(team, 3)
+    changed = {"disposal": "signposted", "decided_at": SUNDAY, "decided_by": "officer"}
+    await team.tell("officer_1", "outcome", 1, SUNDAY, **changed)
+    await publish_due(team.database, MONDAY)
+    second = await latest(team, "daily", "2026-11-21")
+
+    async def behind(summary: Summary, measure: str, line: str) -> set[UUID]:
+        async with team.database.team(TEAM) as connection, connection.transaction(isolation="repeatable_read"):
+            return set(await scopes.incidents_behind(connection, await team.team(), summary, measure, line))
+
+    one, two, three = map(incident_id, (1, 2, 3))
+    assert await behind(first, "outcomes", "carer_or_home") == {one, two}
+    assert await behind(second, "outcomes", "carer_or_home") == {two, three}
+    assert await behind(second, "outcomes", "signposted") == {one}
+    assert await behind(first, "considered_by_grade", "P") == {one, two}  # as it stood then
+    assert await behind(first, "incidents", "") == {one, two}
+    assert await behind(first, "action_needed", "unlinked") == {one, two}
+    for measure, line in (("outcomes", "nothing"), ("nothing", ""), ("completeness", "police")):
+        with pytest.raises(UntraceableLine):
+            await behind(second, measure, line)
 
 
 async def test_time_alone_restates_nothing_but_its_share_is_marked_in_the_next_edition(team: TeamLog) -> None:
@@ -151,7 +241,7 @@ async def test_time_alone_restates_nothing_but_its_share_is_marked_in_the_next_e
     await team.tell("officer_2", "officer", 2, MONDAY, occurred_at=TEN, area="bedford")
     await publish_due(team.database, MONDAY + timedelta(days=1))
     second = await latest(team, "daily", "2026-11-21")
-    why = {one.line: (one.old, one.new, one.why) for one in second.changes}
+    why = {one.line: (one.old, one.new, one.why) for one in values(second)}
     assert why["considered_by_grade/P"] == (1, 0, "time")
     assert why["considered_by_grade/B"] == (0, 1, "time")
     assert why["incidents"] == (1, 2, "entries")
@@ -211,7 +301,7 @@ async def test_a_link_and_an_amendment_restate_too(team: TeamLog) -> None:
 
 async def whys(team: TeamLog, kind: PeriodKind, period: str) -> dict[str, tuple[str, ...]]:
     """The kinds of entries that changed each line of the latest edition."""
-    return {one.line: one.kinds for one in (await latest(team, kind, period)).changes if one.why == "entries"}
+    return {one.line: one.kinds for one in values(await latest(team, kind, period)) if one.why == "entries"}
 
 
 async def test_each_line_names_the_kinds_of_entries_that_changed_it_and_no_others(team: TeamLog) -> None:
@@ -229,7 +319,7 @@ async def test_each_line_names_the_kinds_of_entries_that_changed_it_and_no_other
     why = await whys(team, "daily", "2026-11-21")
     assert why["outcomes/signposted"] == why["powers_used/none"] == ("outcome",)
     assert why["incidents"] == why["incidents_by_area/bedford"] == ("officer",)
-    changed = {one.line: one for one in (await latest(team, "daily", "2026-11-21")).changes}
+    changed = {one.line: one for one in values(await latest(team, "daily", "2026-11-21"))}
     median = changed["handover_minutes/health_based/median"]
     assert (median.old, median.new, median.kinds) == (None, 45, ("detention", "officer"))
     # there was none before, which is not zero; the contact says of which day it is
@@ -314,7 +404,7 @@ async def test_a_change_of_the_code_lists_is_named_and_the_old_edition_still_com
     ("changed", "why"),
     [
         ({"rules": "DIV-0"}, "rule set DIV-0"),
-        ({"measures_version": 99}, "newer program"),
+        ({"measures_version": 99}, "needs measures 99"),
         ({"codes_digest": "00" * 32}, "not kept here"),
         ({"codes_digest": "", "codes_version": 1}, "not kept here"),
     ],
@@ -343,11 +433,12 @@ async def test_a_total_of_the_force_entered_later_gives_the_rate_in_the_next_edi
         for day, s136 in ((1, 140), (3, 141)):
             entered = due + timedelta(days=day)
             async with team.database.team(TEAM) as connection:
-                await publications.enter_force_total(connection, TEAM, quarter, s136, "force return", entered)
+                await scopes.enter_force_total(connection, TEAM, quarter, s136, "force return", entered)
             await publish_due(team.database, entered + timedelta(days=1))
         third = await latest(team, "quarterly", "2026-Q2")
         assert (third.edition, value(third, "s136_per_100_000", "force")) == (3, 20.0)
-        assert [(one.line, one.kinds) for one in third.changes] == [("s136_per_100_000/force", ("force_total",))]
+        changes = [(one.line, one.part, one.kinds) for one in third.changes]
+        assert changes == [("s136_per_100_000/force", part, ("force_total",)) for part in ("value", "low", "high")]
         async with team.database.team(TEAM) as connection:
             for body in await publications.all_editions(connection, TEAM, "quarterly", "2026-Q2"):
                 summary = editions.decode(body)
@@ -402,7 +493,7 @@ async def test_the_night_of_23_hours_is_one_day_published_once(db_url: str, tmp_
 async def test_a_due_time_of_the_teams_own_counts_from_then_on(team: TeamLog) -> None:
     await considered(team)
     async with team.database.team(TEAM) as connection:
-        await publications.set_schedule(connection, TEAM, "daily", time(9, 30), 1)
+        await calendars.set_schedule(connection, TEAM, "daily", time(9, 30), 1)
     assert await publish_due(team.database, SUNDAY) == []
     assert len(await publish_due(team.database, SUNDAY + timedelta(hours=2, minutes=30))) == 1
 
@@ -489,8 +580,8 @@ async def test_kept_facts_give_the_same_numbers_as_facts_made_anew(db_url: str, 
         async with team.database.team(TEAM) as connection:
             kept = await connection.fetchval("SELECT count(*) FROM incident_fact")
             await connection.execute("UPDATE incident_fact SET version = 'old'")
-            slot = publications.slot_of(summary)
-            loaded = await publications.load_scope(connection, await team.team(), slot, now)
+            slot = scopes.slot_of(summary)
+            loaded = await scopes.load_scope(connection, await team.team(), slot, now)
         assert kept > 100 and len(loaded.fresh) > 40
         assert editions.compute_measures(loaded.scope) == summary.measures
 
@@ -521,7 +612,7 @@ async def test_what_the_database_counts_is_what_the_entries_add_up_to_however_fa
         await facts.bring_up_to_date(team.database, TEAM)
         assert await pools(team, now) == (made, made)
         async with team.database.team(TEAM) as connection:
-            assert await facts.position(connection, TEAM) == (await publications.head(connection, TEAM)).seq
+            assert await facts.position(connection, TEAM) == (await scopes.head(connection, TEAM)).seq
 
 
 async def test_an_incident_that_moves_or_is_absorbed_is_counted_where_it_is_now(team: TeamLog) -> None:

@@ -1,15 +1,17 @@
 """Facts as a test wants them: an ordinary closed incident, changed where the test says."""
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from triage.summaries.facts import ASKED, GradeResult, IncidentFact, Profile, RecentIncident, profile_at
 from triage.summaries.registry import Scope
+from triage.summaries.schedule import Coverage
 
 TEN = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
 LATER = TEN + timedelta(days=200)
+WHOLE = Coverage(date(2026, 10, 1), date(2026, 12, 31), True)
 NOTHING = GradeResult(None, "none", None, None, None)
 
 _ORDINARY: dict[str, Any] = {
@@ -26,9 +28,11 @@ _ORDINARY: dict[str, Any] = {
     "running": False,
     "extended_minutes": 0,
     "stays": (),
+    "presenting": (),
     "s136": NOTHING,
     "custody": NOTHING,
     "contemporaneous": False,
+    "referrals_asked": False,
     "judgements": (),
     "referrals": (),
     "follow_up_due": False,
@@ -53,7 +57,10 @@ def person(number: int) -> UUID:
 def fact(number: int = 1, **changed: Any) -> IncidentFact:
     """The fact of a test's n-th incident."""
     fields: dict[str, Any] = dict.fromkeys(IncidentFact.__struct_fields__) | _ORDINARY | {"id": UUID(int=1000 + number)}
-    return IncidentFact(**(fields | changed))
+    given = fields | changed
+    if "disposals" not in changed:
+        given["disposals"] = tuple(dict.fromkeys(filter(None, (given["first"], given["latest"]))))
+    return IncidentFact(**given)
 
 
 def considered(number: int = 1, grade: str | None = "B", **changed: Any) -> IncidentFact:
@@ -71,22 +78,23 @@ def used(number: int = 1, **changed: Any) -> IncidentFact:
 
 def pooled(*facts: IncidentFact) -> Counter[Profile]:
     """These incidents counted by profile."""
-    return Counter(profile_at(one, LATER) for one in facts)
+    return Counter(profile_at(fact, LATER) for fact in facts)
 
 
 def scope(*members: IncidentFact, **changed: Any) -> Scope:
     """A quarter long over that holds these incidents, which are all that is known of their people."""
     of_person: dict[UUID, list[IncidentFact]] = {}
-    for one in members:
-        for who in one.people:
-            of_person.setdefault(who, []).append(one)
+    for member in members:
+        for who in member.people:
+            of_person.setdefault(who, []).append(member)
     given: dict[str, Any] = {
         "kind": "quarterly",
         "starts_at": TEN - timedelta(days=30),
         "ends_at": TEN + timedelta(days=30),
         "as_at": LATER,
         "members": members,
-        "recent": [RecentIncident(one, False) for one in members],
+        "covered": WHOLE,
+        "recent": [RecentIncident(member, False) for member in members],
         "pooled": pooled(*members),
         "of_person": of_person,
     }

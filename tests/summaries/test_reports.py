@@ -16,7 +16,7 @@ from support.team_log import TEAM, TeamLog, open_team_log
 
 from triage.demo import Sent
 from triage.log.entries import AnyEntry
-from triage.store.summaries import publications
+from triage.store.summaries import scopes
 from triage.summaries import csv_files, pages
 from triage.summaries.comparison import ComparedLine, Comparison, parse_span
 from triage.summaries.figures import newcombe
@@ -78,7 +78,7 @@ async def team(db_url: str, tmp_path: Path) -> AsyncIterator[TeamLog]:
 
 async def compared(team: TeamLog) -> Comparison:
     async with team.database.team(TEAM) as connection, connection.transaction(isolation="repeatable_read"):
-        return await publications.compare(connection, await team.team(), BEFORE, AFTER, NOW)
+        return await scopes.compare(connection, await team.team(), BEFORE, AFTER, NOW)
 
 
 def line(report: Comparison, measure: str, row: str | None = None) -> ComparedLine:
@@ -154,7 +154,7 @@ async def test_the_annual_return_adds_up_with_what_is_not_known(team: TeamLog) -
     await team.send(sorted(writer.sent, key=lambda one: one.sent_at))
     year = parse_year("2024-25")
     async with team.database.team(TEAM) as connection:
-        facts = await publications.incidents_between(connection, await team.team(), year.starts, year.ends)
+        facts = await scopes.incidents_between(connection, await team.team(), year.starts, year.ends)
     found = dict(breakdowns(annual_return("2024-25", facts)))
     assert found["Section 136", "total"] == {"total": 3} and found["Section 135", "total"] == {"total": 0}
     for (power, breakdown), counts in found.items():
@@ -176,7 +176,7 @@ async def test_a_triage_car_is_counted_as_the_owner_says(team: TeamLog) -> None:
     writer.write("officer_1", "outcome", writer.id(), at, **decided)
     await team.send(writer.sent)
     async with team.database.team(TEAM) as connection:
-        facts = await publications.incidents_between(connection, await team.team(), date(2025, 2, 1), date(2025, 2, 2))
+        facts = await scopes.incidents_between(connection, await team.team(), date(2025, 2, 1), date(2025, 2, 2))
     for code in ("other", "police_vehicle"):
         found = dict(breakdowns(annual_return("2024-25", facts, code)))
         assert found["Section 136", "transport"][code] == 1

@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 
 from triage.jobs.publish import publish, publish_due
 from triage.store.access.staff import as_owner
-from triage.store.summaries import publications
+from triage.store.summaries import calendars
 from triage.summaries import editions
 from triage.summaries.schedule import due_slots, slot
 from triage.times import PeriodKind, due_at, operational_day, parse_period, period_of
@@ -41,7 +41,7 @@ async def published(crew: Crew, service: RunningService) -> AsyncIterator[Crew]:
 
 async def publish_one(crew: Crew, service: RunningService, kind: PeriodKind, day: date) -> None:
     database = service.service.database
-    team = await publications.team(database, crew.team_id)
+    team = await calendars.team(database, crew.team_id)
     assert await publish(database, team, slot(period_of(kind, day), team.calendar), NOW)
 
 
@@ -155,7 +155,7 @@ async def test_a_failed_run_is_a_problem_in_the_list_and_no_data_in_the_output(
     def fail(_: object) -> None:
         raise ZeroDivisionError
 
-    team = await publications.team(service.service.database, crew.team_id)
+    team = await calendars.team(service.service.database, crew.team_id)
     with monkeypatch.context() as broken:
         broken.setattr(editions, "compute_measures", fail)
         await publish(service.service.database, team, slot(period_of("daily", DAY), team.calendar), NOW)
@@ -175,7 +175,7 @@ async def test_the_metrics_tell_of_failed_runs_and_of_what_is_due_and_not_publis
         async with as_owner(url, crew.team_id) as owner:
             await owner.execute("UPDATE team SET starts_on = $1", DAY - timedelta(days=3))
         database = alone.service.database
-        team = await publications.team(database, crew.team_id)
+        team = await calendars.team(database, crew.team_id)
 
         async def metric(name: str) -> float:
             answer = await alone.client.get("/metrics", headers={"authorization": "Bearer metrics"})

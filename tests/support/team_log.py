@@ -20,8 +20,8 @@ from triage.store.access import devices, staff, teams
 from triage.store.database import Database, connect
 from triage.store.keys import KeyStore
 from triage.store.log.append import Log
-from triage.store.summaries import publications
-from triage.store.summaries.publications import CalendarTeam
+from triage.store.summaries import calendars
+from triage.store.summaries.calendars import CalendarTeam
 
 SPACE = UUID("0193a000-0000-7000-8000-0000000000dd")
 TEAM = uuid5(SPACE, "team")
@@ -40,7 +40,7 @@ class TeamLog:
     _number: int = 0
 
     async def team(self) -> CalendarTeam:
-        return await publications.team(self.database, TEAM)
+        return await calendars.team(self.database, TEAM)
 
     async def send(self, sent: Iterable[Sent]) -> None:
         """Append synthetic entries in their order, received when they were sent."""

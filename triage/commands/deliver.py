@@ -13,7 +13,7 @@ from triage.jobs.deliver import Sender, Undeliverable, checked_url, deliver_due,
 from triage.people.encryption import load_or_create_root
 from triage.store import outbox
 from triage.store.database import Connection, Database
-from triage.store.summaries.publications import CalendarTeam
+from triage.store.summaries.calendars import CalendarTeam
 
 TOPICS: Final[tuple[outbox.Topic, ...]] = ("alert", "summary")
 

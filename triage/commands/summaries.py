@@ -18,11 +18,11 @@ from triage.jobs.publish import PublishOptions, publish_due
 from triage.log.entries import Time
 from triage.store.database import Connection, Database
 from triage.store.journal import Journal
-from triage.store.summaries import publications
+from triage.store.summaries import calendars, publications, scopes
 from triage.store.summaries import recompute as recomputation
-from triage.store.summaries.publications import CalendarTeam
+from triage.store.summaries.calendars import CalendarTeam
 from triage.summaries import csv_files, editions, pages
-from triage.summaries.comparison import Comparison, Span, parse_span
+from triage.summaries.comparison import Comparison, Span, SpanFault, parse_span
 from triage.summaries.editions import Summary
 from triage.summaries.facts import IncidentFact
 from triage.summaries.home_office import annual_return, parse_year
@@ -94,7 +94,7 @@ def publish(data_dir: Path | None, as_at: datetime | None) -> None:
 
 async def _failed(database: Database) -> list[str]:
     found = []
-    for team in await publications.teams(database):
+    for team in await calendars.teams(database):
         async with database.team(team.team_id) as connection:
             runs = await publications.runs(connection, team.team_id)
         found += [f"{run.kind} {run.period}" for run in runs.values() if run.state == "failed"]
@@ -223,9 +223,12 @@ def compare(
 
     async def run(connection: Connection, team: CalendarTeam) -> Comparison:
         async with connection.transaction(isolation="repeatable_read"):
-            return await publications.compare(connection, team, first, second, now)
+            return await scopes.compare(connection, team, first, second, now)
 
-    report = with_team(quiet_settings(data_dir), team_id, run)
+    try:
+        report = with_team(quiet_settings(data_dir), team_id, run)
+    except SpanFault as error:
+        raise click.ClickException(str(error)) from error
     _put(pages.of_comparison(report) if form == "html" else csv_files.of_comparison(report), output)
 
 
@@ -249,7 +252,7 @@ def home_office_(data_dir: Path | None, team_id: UUID | None, year: str, triage_
         raise click.ClickException(str(error)) from error
 
     async def run(connection: Connection, team: CalendarTeam) -> list[IncidentFact]:
-        return await publications.incidents_between(connection, team, period.starts, period.ends)
+        return await scopes.incidents_between(connection, team, period.starts, period.ends)
 
     facts = with_team(quiet_settings(data_dir), team_id, run)
     _put(annual_return(year, facts, triage_car), output)
@@ -281,8 +284,8 @@ def force_total(data_dir: Path | None, team_id: UUID | None, period: str, s136: 
         if s136 is not None and source:
             if not is_over(of, team.calendar, now):
                 raise click.ClickException(f"{of.name} is not over")
-            await publications.enter_force_total(connection, team.team_id, of, s136, source.strip()[:200], now)
-        return await publications.force_totals(connection, team.team_id, of, now)
+            await scopes.enter_force_total(connection, team.team_id, of, s136, source.strip()[:200], now)
+        return await scopes.force_totals(connection, team.team_id, of, now)
 
     for one in with_team(quiet_settings(data_dir), team_id, run):
         click.echo(f"{of.name} version {one.version}: {one.s136} uses of s136, from {one.source}")
@@ -307,7 +310,7 @@ def schedule(
         due = dict(team.calendar.due)
         if kind and at:
             due[kind] = DueTime(at.time(), after_days or DEFAULTS[kind].after_days)
-            await publications.set_schedule(connection, team.team_id, kind, due[kind].at, due[kind].after_days)
+            await calendars.set_schedule(connection, team.team_id, kind, due[kind].at, due[kind].after_days)
         return [(one, due[one]) for one in KINDS]
 
     for one, due in with_team(quiet_settings(data_dir), team_id, run):

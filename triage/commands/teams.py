@@ -14,8 +14,8 @@ from triage.app import databases
 from triage.commands.options import settings
 from triage.settings import Settings
 from triage.store.database import Connection, Database, connect
-from triage.store.summaries import publications
-from triage.store.summaries.publications import CalendarTeam
+from triage.store.summaries import calendars
+from triage.store.summaries.calendars import CalendarTeam
 
 TEAM = click.option("--team", "team_id", type=click.UUID, help="The team's id, where there are several.")
 T = TypeVar("T")
@@ -43,7 +43,7 @@ def with_team(chosen: Settings, team_id: UUID | None, run: Callable[[Connection,
 
     async def opened() -> T:
         async with _open(chosen) as database:
-            teams = [team for team in await publications.teams(database) if team_id in (None, team.team_id)]
+            teams = [team for team in await calendars.teams(database) if team_id in (None, team.team_id)]
             if len(teams) != 1:
                 raise click.ClickException("say which team, by --team" if teams else "there is no such team")
             async with database.team(teams[0].team_id) as connection:

@@ -58,7 +58,7 @@ from triage.store.access import attempts, page_sign_in, staff
 from triage.store.log import review_lists
 from triage.store.log.incidents import IncidentPosition
 from triage.store.log.quarantine import QuarantineItem
-from triage.store.summaries import publications
+from triage.store.summaries import calendars, publications, scopes
 from triage.summaries import comparison, editions
 from triage.summaries import pages as summary_pages
 from triage.summaries.editions import Summary
@@ -201,7 +201,7 @@ async def today(visit: Visit) -> Answer:
     """What needs action now, as the reader may see it, with clocks read at this moment."""
     actor, now = await visit.reader(), visit.now
     service = visit.service
-    zone = (await publications.team(service.database, actor.team_id)).calendar.zone
+    zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
     views = await review_lists.list_needing_action(service.database, service.incidents, actor, now)
     alone = await review_lists.list_unlinked(service.database, service.incidents, actor, now)
     of_nobody = await review_lists.list_without_person(service.database, service.incidents, actor, now)
@@ -223,7 +223,7 @@ async def chase(visit: Visit) -> Answer:
     actor, now = await visit.reader(), visit.now
     values = query(visit.scope, "after")
     service = visit.service
-    zone = (await publications.team(service.database, actor.team_id)).calendar.zone
+    zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
     after = _read_place(values["after"]) if "after" in values else None
     views, following = await review_lists.list_awaiting_outcome(service.database, service.incidents, actor, after, now)
     groups: dict[str, list[incidents.Card]] = {}
@@ -255,7 +255,7 @@ async def incident(visit: Visit) -> Answer:
     actor, now = await visit.reader(), visit.now
     incident_id = an_id(visit.path("id"), "id")
     service = visit.service
-    zone = (await publications.team(service.database, actor.team_id)).calendar.zone
+    zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
     _, seen = await service.incidents.find(actor, incident_id, now)
     view = msgspec.json.decode(seen.body, type=IncidentView)
     listed = msgspec.json.decode((await entries.get_entries(visit)).body)["entries"]
@@ -290,7 +290,7 @@ async def queue(visit: Visit) -> Answer:
     actor, now = await visit.reader(), visit.now
     done = query(visit.scope, "done").get("done", "")
     service = visit.service
-    zone = (await publications.team(service.database, actor.team_id)).calendar.zone
+    zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
     pairs = await review_lists.list_likely_duplicates(service.database, service.incidents, actor, now)
     views = await review_lists.list_needing_action(service.database, service.incidents, actor, now)
     differing = [view for view in views if any(flag.startswith("conflict:") for flag in view.flags)]
@@ -443,7 +443,7 @@ async def _summary(visit: Visit, actor: Actor, kind: PeriodKind, name: str, edit
         period = parse_period(kind, name)
     except ValueError as error:
         raise Refused(PERIOD_NOT_FOUND) from error
-    zone = (await publications.team(visit.service.database, actor.team_id)).calendar.zone
+    zone = (await calendars.team(visit.service.database, actor.team_id)).calendar.zone
     shown = await _editions(visit, actor, kind, period.name, edition)
     summary = shown[-1]
     title = (
@@ -511,12 +511,12 @@ async def compare(visit: Visit) -> Answer:
     except ValueError:
         fault = "Enter both spans as whole months, the earlier month first."
         return visit.page("compare.html", 422, first=first, second=second, fault=fault, report=None)
-    team = await publications.team(visit.service.database, actor.team_id)
+    team = await calendars.team(visit.service.database, actor.team_id)
     async with (
         visit.service.database.team(actor.team_id) as connection,
         connection.transaction(isolation="repeatable_read"),
     ):
-        report = await publications.compare(connection, team, before, after, visit.now)
+        report = await scopes.compare(connection, team, before, after, visit.now)
         await audit.record(connection, actor, "consultation", f"review/compare {before.name} {after.name}")
     return visit.page(
         "compare.html",

@@ -26,7 +26,7 @@ from triage.http.messages import (
 )
 from triage.problems import EDITION_NOT_FOUND, FORBIDDEN, INVALID_PARAMETER, NOT_FOUND, PERIOD_NOT_FOUND, Refused
 from triage.store import audit
-from triage.store.summaries import publications
+from triage.store.summaries import calendars, publications
 from triage.store.summaries.publications import ListedSummary
 from triage.summaries import csv_files, editions, pages
 from triage.summaries.editions import Form, Summary
@@ -58,7 +58,7 @@ async def list_summaries(asked: Asked) -> Answer:
     kind = _kind(values["kind"], INVALID_PARAMETER) if "kind" in values else None
     if form == "protected" and kind not in (None, *PROTECTED_KINDS):
         raise Refused(FORBIDDEN)
-    team = await publications.team(asked.service.database, actor.team_id)
+    team = await calendars.team(asked.service.database, actor.team_id)
     calendar = team.calendar
     after = _read_place(values["after"]) if "after" in values else None
     async with asked.service.database.team(actor.team_id) as connection:
@@ -101,7 +101,7 @@ async def get_summary(asked: Asked) -> Answer:
         recipient = str(actor.partner_id) if actor.partner_id else None
         await audit.record(connection, actor, operation, f"summary {kind} {period} {form}", recipient=recipient)
     if media_type != JSON:
-        team = await publications.team(database, actor.team_id)
+        team = await calendars.team(database, actor.team_id)
         zone = team.calendar.zone
         internal = form == "internal"
         body = rendered(editions.decode(body), media_type, zone) if internal else partners(body, media_type, zone)

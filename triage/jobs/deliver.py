@@ -31,7 +31,7 @@ from triage.settings import Settings
 from triage.store import outbox
 from triage.store.database import Database
 from triage.store.outbox import AlertData, Message, Payload, SummaryData, Topic
-from triage.store.summaries import publications
+from triage.store.summaries import calendars
 
 logger = structlog.get_logger(__name__)
 
@@ -77,7 +77,7 @@ async def deliver_due(database: Database, sender: Sender, topic: Topic, clock: C
     """
     slots = asyncio.Semaphore(AT_ONCE)
     deliveries = []
-    for team in await publications.teams(database):
+    for team in await calendars.teams(database):
         async with database.team(team.team_id) as connection:
             waiting = await outbox.waiting_destinations(connection, team.team_id, topic, clock())
         delivery = _Delivery(database, team.team_id, sender, topic, clock)

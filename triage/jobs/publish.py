@@ -23,11 +23,13 @@ from triage.store.database import UNREACHABLE, Connection, Database
 from triage.store.journal import Journal
 from triage.store.journal import RowPublished as Line
 from triage.store.outbox import SummaryData, SummaryPublished
-from triage.store.summaries import facts, publications
-from triage.store.summaries.publications import CalendarTeam, LogPosition, PeriodRun
+from triage.store.summaries import calendars, facts, publications, scopes
+from triage.store.summaries.calendars import CalendarTeam
+from triage.store.summaries.publications import PeriodRun
+from triage.store.summaries.scopes import LogPosition
 from triage.summaries import editions
-from triage.summaries.causes import kinds_by_line
-from triage.summaries.editions import Summary, Why
+from triage.summaries.causes import Elsewhere, kinds_by_line
+from triage.summaries.editions import Summary
 from triage.summaries.facts import IncidentFact
 from triage.summaries.quarterly import FORCE_LINE
 from triage.summaries.registry import MEASURES_VERSION
@@ -87,9 +89,9 @@ async def publish_due(
     Running it again at the same instant changes nothing. A period whose run fails is recorded as failed and does not
     hold back the others.
     """
-    await publications.keep_code_lists(database)
+    await scopes.keep_code_lists(database)
     done: list[PublishedEdition] = []
-    for team in await publications.teams(database):
+    for team in await calendars.teams(database):
         done += await _publish_team(database, team, now, manner)
     return done
 
@@ -107,8 +109,8 @@ async def publish(
                 if await publications.is_published(connection, team.team_id, period.kind, period.name, "internal"):
                     return None
                 slot = await publications.adjoining_slot(connection, team.team_id, slot)
-                loaded = await publications.load_scope(connection, team, slot, now)
-                head = await publications.head(connection, team.team_id)
+                loaded = await scopes.load_scope(connection, team, slot, now)
+                head = await scopes.head(connection, team.team_id)
                 late = is_late(slot.due_at, now)
                 summary = Summary(
                     kind=period.kind,
@@ -116,6 +118,8 @@ async def publish(
                     period=period.name,
                     starts_at=slot.starts_at,
                     ends_at=slot.ends_at,
+                    covered_from=loaded.scope.covered.covered_from,
+                    covered_to=loaded.scope.covered.covered_to,
                     due_at=slot.due_at,
                     edition=1,
                     published_at=now,
@@ -181,7 +185,7 @@ async def _publish_team(
     await facts.bring_up_to_date(database, team.team_id)
     async with database.team(team.team_id) as connection:
         runs = await publications.runs(connection, team.team_id)
-        head = await publications.head(connection, team.team_id)
+        head = await scopes.head(connection, team.team_id)
     due = [one for one in due_slots(team.calendar, now) if not _has_edition(runs, one.period)]
     late = [run for run in runs.values() if may_restate(team, run, head.seq, now, manner.gather)]
     late.sort(key=lambda run: run.due_at)
@@ -225,14 +229,14 @@ async def _next(
     connection: Connection, team: CalendarTeam, slot: Slot, before: Summary, first: Summary, now: datetime
 ) -> tuple[Summary | None, LogPosition, list[IncidentFact]]:
     assert before.as_at and before.as_at_seq is not None
-    then = await publications.load_scope(connection, team, slot, before.as_at, known_at=now)
-    head = await publications.head(connection, team.team_id)
+    then = await scopes.load_scope(connection, team, slot, before.as_at, known_at=now)
+    head = await scopes.head(connection, team.team_id)
     at_old_instant = await asyncio.to_thread(editions.compute_measures, then.scope)
     if not editions.flows_differ(before.measures, at_old_instant):
         return None, head, then.fresh
-    loaded = await publications.load_scope(connection, team, slot, now)
+    loaded = await scopes.load_scope(connection, team, slot, now)
     computed = editions.keep_snapshots(await asyncio.to_thread(editions.compute_measures, loaded.scope), first.measures)
-    moved = await publications.changed_incidents(connection, team.team_id, before.as_at_seq, then.scope)
+    moved = await scopes.changed_incidents(connection, team.team_id, before.as_at_seq, then.scope)
     before_flows = [one for one in before.measures if one.kind == "flow"]
     why = await asyncio.to_thread(kinds_by_line, before_flows, at_old_instant, then.scope, moved, _elsewhere(before))
     summary = Summary(
@@ -241,6 +245,8 @@ async def _next(
         period=before.period,
         starts_at=before.starts_at,
         ends_at=before.ends_at,
+        covered_from=loaded.scope.covered.covered_from,
+        covered_to=loaded.scope.covered.covered_to,
         due_at=before.due_at,
         edition=before.edition + 1,
         published_at=now,
@@ -259,7 +265,7 @@ async def _next(
     return summary, head, loaded.fresh
 
 
-def _elsewhere(before: Summary) -> Why:
+def _elsewhere(before: Summary) -> Elsewhere:
     """What else than entries moved on since an edition: by line, and under the empty name for every line."""
     moved_on = {
         "code_lists": before.codes_digest != codes.digest().hex(),

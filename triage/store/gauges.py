@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from triage.store.database import Database
 from triage.store.statements import load
-from triage.store.summaries import publications
+from triage.store.summaries import calendars, publications
 
 SQL = load("gauges")
 
@@ -24,7 +24,7 @@ class Gauges(Struct, frozen=True, kw_only=True):
 async def read(database: Database, now: datetime) -> Gauges:
     """The figures of this moment."""
     rows, unpublished = [], []
-    for team in await publications.teams(database):
+    for team in await calendars.teams(database):
         async with database.team(team.team_id) as connection:
             row = await connection.fetchrow(SQL.of_team, team.team_id)
             assert row

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import UNSET
 
-from triage.summaries.comparison import Comparison
+from triage.summaries.comparison import Comparison, CoveredSpan
 from triage.summaries.editions import Summary
 from triage.summaries.figures import Measure
 
@@ -47,6 +47,7 @@ def of_comparison(report: Comparison) -> bytes:
         "row",
         "column",
         *(f"{span}_{name}" for span in ("first", "second") for name in ("value", "of", "percent", "low", "high")),
+        "difference_unit",
         "difference",
         "difference_low",
         "difference_high",
@@ -54,11 +55,13 @@ def of_comparison(report: Comparison) -> bytes:
     )
     rows: list[Sequence[Cell]] = [
         ("comparison", "Spans", "", "", report.first.name, None, None, None, None, report.second.name),
+        ("comparison", "Covered", "", "", _covered(report.first), None, None, None, None, _covered(report.second)),
         ("comparison", "Position in the log", "", "", report.as_at_seq),
         ("comparison", "As at", "", "", report.as_at.isoformat()),
         ("comparison", "Rules", "", "", f"{report.rules}, code lists {report.codes_version}"),
     ]
-    rows += [("comparison", "Caveat", "", "", *(None,) * 13, caveat) for caveat in report.caveats]
+    rows += [("comparison", "Note", "", "", *(None,) * 14, note) for note in report.notes]
+    rows += [("comparison", "Caveat", "", "", *(None,) * 14, caveat) for caveat in report.caveats]
     rows += [
         (
             line.measure,
@@ -70,6 +73,7 @@ def of_comparison(report: Comparison) -> bytes:
                 for side in (line.first, line.second)
                 for cell in (side.value, side.of, side.percent, side.low, side.high)
             ),
+            line.unit,
             line.difference,
             line.low,
             line.high,
@@ -80,10 +84,14 @@ def of_comparison(report: Comparison) -> bytes:
     return write(headings, rows)
 
 
+def _covered(span: CoveredSpan) -> str:
+    return f"{span.covered_from} to {span.covered_to}" if span.covered_from else "nothing"
+
+
 def caveats(sentences: Iterable[str], columns: int) -> bytes:
     """Lines for the end of a CSV of so many columns; their first cell says what they are."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\r\n")
     writer.writerows(["caveat", safe(sentence), *[""] * (columns - 2)] for sentence in sentences)
     return text.getvalue().encode()
 
@@ -114,6 +122,8 @@ def _about(summary: Summary) -> Iterator[Sequence[Cell]]:
         "edition": summary.edition,
         "starts_at": summary.starts_at.isoformat(),
         "ends_at": summary.ends_at.isoformat(),
+        "covered_from": summary.covered_from.isoformat() if summary.covered_from else "nothing",
+        "covered_to": summary.covered_to.isoformat() if summary.covered_to else "nothing",
         "published_at": summary.published_at.isoformat() if summary.published_at else "not yet",
         "as_at": summary.as_at.isoformat() if summary.as_at else "none",
         "as_at_seq": summary.as_at_seq,
@@ -129,22 +139,21 @@ def _about(summary: Summary) -> Iterator[Sequence[Cell]]:
 
 
 def _figures(measures: Iterable[Measure]) -> Iterator[Sequence[Cell]]:
-    for one in measures:
-        head = (one.code, one.label, one.kind)
-        tail = (one.known, one.missing)
-        if one.value is not UNSET:
-            value = one.value
-            yield *head, "", "", "", value, None, one.percent, one.low, one.high, *tail, one.text, one.caveat
-        rows = one.rows if isinstance(one.rows, tuple) else ()
-        if one.value is UNSET and not rows:
-            yield *head, "", "", "", None, None, None, None, None, *tail, one.text, one.caveat
+    for measure in measures:
+        head = (measure.code, measure.label, measure.kind)
+        rows = measure.rows if isinstance(measure.rows, tuple) else ()
+        if not rows:
+            value = None if measure.value is UNSET else measure.value
+            printed = (value, None, measure.percent, measure.low, measure.high, measure.known, measure.missing)
+            yield *head, "", "", "", *printed, measure.text, measure.caveat
         for row in rows:
             line = (row.code, row.label, row.column, row.value, row.of, row.percent, row.low, row.high)
-            yield *head, *line, *tail, row.text, one.caveat
+            yield *head, *line, measure.known, row.missing, row.text or measure.text, measure.caveat
 
 
 def _changes(summary: Summary) -> Iterator[Sequence[Cell]]:
-    for one in summary.changes:
-        because = "time" if one.why == "time" else "entries: " + ", ".join(one.kinds)
-        text = f"was {one.old}, because of {because}"
-        yield "change", one.label, "", one.line, "", "", one.new, None, None, None, None, None, None, text
+    for change in summary.changes:
+        because = "time" if change.why == "time" else "entries: " + ", ".join(change.kinds)
+        text = f"was {change.old}, because of {because}"
+        printed = (change.part, change.new, None, None, None, None, None, None, text)
+        yield "change", change.label, "", change.line, "", *printed

@@ -1,13 +1,14 @@
 """The daily measures, for the sergeant and the clinical lead: what happened, and what needs action now."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from triage import codes
 from triage.log.flags import LATE
-from triage.summaries.facts import ASKED, GradeResult, IncidentFact, RecentIncident
-from triage.summaries.figures import Figure, FigureRow, count, mix, quantile, row, shares
+from triage.summaries.facts import ASKED, GradeResult, IncidentFact, RecentIncident, Stay
+from triage.summaries.figures import Figure, FigureRow, count, count_row, mix, proportion, quantile, row, shares
+from triage.summaries.needs_action import ACTIONS, actions
 from triage.summaries.registry import HANDOVER_TARGET_MINUTES, Scope, measure
 
 ALL = "daily weekly monthly quarterly yearly"
@@ -53,17 +54,6 @@ _POWER_OF = {
 
 PROFESSIONS = {"police": "Police", "nurse": "Nurse", "paramedic": "Paramedic"}
 
-ACTIONS = {
-    "open_detentions": "Open detentions",
-    "under_18_in_detention": "Under 18 in detention",
-    "police_station_used": "Under 18 at a police station",
-    "station_not_authorised": "Police station used without authority on record",
-    "power_location_conflict": "Power used where the place rules it out",
-    "conflicting_records": "Conflicting records",
-    "likely_duplicates": "Likely duplicates",
-    "unlinked": "No person linked",
-}
-
 
 @measure(
     "incidents",
@@ -74,19 +64,20 @@ ACTIONS = {
     caveat="Only what this service logged; not every mental health incident of the force.",
 )
 def incidents(scope: Scope) -> Figure:
-    return count(len(scope.members))
+    return count(scope.members)
 
 
 @measure(
     "incidents_by_area",
     "Incidents by area",
-    "daily weekly",
+    "daily weekly quarterly",
     formula="Incidents of each area.",
     denominator="Incidents with a known area.",
     caveat="Small numbers by area identify people: for the team only.",
+    fields="area",
 )
 def incidents_by_area(scope: Scope) -> Figure:
-    return mix((fact.area for fact in scope.members), "area")
+    return mix(scope.members, lambda fact: fact.area, "area")
 
 
 @measure(
@@ -95,10 +86,11 @@ def incidents_by_area(scope: Scope) -> Figure:
     "daily weekly",
     formula="Incidents of each car, the last one recorded.",
     denominator="Incidents with a car on record.",
+    fields="car",
 )
 def incidents_by_car(scope: Scope) -> Figure:
-    cars = {fact.car: fact.car for fact in sorted(scope.members, key=lambda one: one.car or "") if fact.car}
-    return shares((fact.car for fact in scope.members), cars)
+    cars = sorted({fact.car for fact in scope.members if fact.car})
+    return shares(scope.members, lambda fact: fact.car, {car: car for car in cars})
 
 
 @measure(
@@ -107,39 +99,35 @@ def incidents_by_car(scope: Scope) -> Figure:
     ALL,
     formula="Incidents by the latest disposal.",
     denominator="Incidents with an outcome.",
+    fields="outcome",
 )
 def outcomes(scope: Scope) -> Figure:
-    return mix((fact.latest for fact in scope.members), "disposal")
+    return mix(scope.members, lambda fact: fact.latest, "disposal")
 
 
 @measure(
     "powers_used",
     "Powers used",
     ALL,
-    formula="Incidents in which a power was used, by any record of its use; each power counts once an incident.",
+    formula="Incidents in which a power was used, by any outcome, detention event or legal status in force; each power "
+    "counts once an incident.",
     denominator="Incidents with an outcome or a detention.",
     caveat="A person may be held under two powers in one incident: rows may add up to more than the total.",
+    fields="outcome detention legal_status",
 )
 def powers_used(scope: Scope) -> Figure:
-    found: Counter[str] = Counter()
-    known = 0
-    for fact in scope.members:
-        powers = powers_of(fact)
-        if fact.latest is None and not powers:
-            continue
-        known += 1
-        found.update(powers or {"none"})
-    missing = len(scope.members) - known
-    return Figure(
-        rows=tuple(row(code, label, found[code], known, missing) for code, label in POWERS.items()),
-        known=known,
-        missing=missing,
-    )
+    known = [fact for fact in scope.members if fact.disposals or powers_of(fact)]
+    missing = len(scope.members) - len(known)
+    rows = [
+        row(code, label, [fact for fact in known if code in (powers_of(fact) or {"none"})], len(known), missing)
+        for code, label in POWERS.items()
+    ]
+    return Figure(rows=tuple(rows), known=len(known), missing=missing)
 
 
 def powers_of(fact: IncidentFact) -> set[str]:
     """The powers used in an incident."""
-    powers = {_POWER_OF[code] for code in (fact.first, fact.latest) if code in _POWER_OF}
+    powers = {_POWER_OF[code] for code in fact.disposals if code in _POWER_OF}
     if fact.s136_at:
         powers.add("s136")
     if fact.s135_at:
@@ -154,6 +142,7 @@ def powers_of(fact: IncidentFact) -> set[str]:
     formula="Incidents with a s136 intent by the result of rule set DIV-1 at the as-at time.",
     denominator="Incidents with a s136 intent on record, used or not.",
     caveat="Grades say how good the evidence is. They do not say that a detention was prevented.",
+    fields="intents diversion",
 )
 def considered_by_grade(scope: Scope) -> Figure:
     return by_grade(scope, scope.considered)
@@ -161,7 +150,7 @@ def considered_by_grade(scope: Scope) -> Figure:
 
 def by_grade(scope: Scope, facts: Iterable[IncidentFact]) -> Figure:
     """Incidents by grade at the as-at time; A and B apart."""
-    return shares((result_of(fact.s136, scope.as_at) for fact in facts), GRADES)
+    return shares(facts, lambda fact: result_of(fact.s136, scope.as_at), GRADES)
 
 
 def result_of(graded: GradeResult, now: datetime) -> str | None:
@@ -177,29 +166,20 @@ def result_of(graded: GradeResult, now: datetime) -> str | None:
     kind="snapshot",
     formula="Incidents of the 28 days before the as-at time that still need somebody to act.",
     denominator="None: counts as things stood when published.",
+    fields="intents detention flags repeat_contact",
 )
 def action_needed(scope: Scope) -> Figure:
-    found = Counter(code for around in scope.recent for code in actions_of(around))
-    rows = tuple(
-        FigureRow(code=code, label=label, value=found[code], text=str(found[code])) for code, label in ACTIONS.items()
-    )
-    return Figure(rows=rows, known=len(scope.recent), missing=0)
+    needed = [(recent.fact, actions_of(recent)) for recent in scope.recent]
+    rows = [
+        count_row(code, label, [fact for fact, needs in needed if code in needs]) for code, label in ACTIONS.items()
+    ]
+    return Figure(rows=tuple(rows), known=len(scope.recent), missing=0)
 
 
-def actions_of(around: RecentIncident) -> set[str]:
+def actions_of(recent: RecentIncident) -> frozenset[str]:
     """What somebody still has to do about an incident."""
-    fact, flags = around.fact, set(around.fact.flags)
-    raised = {
-        "open_detentions": fact.running,
-        "under_18_in_detention": fact.running and fact.under_18,
-        "police_station_used": "under_18_police_station" in flags,
-        "station_not_authorised": "station_not_authorised" in flags,
-        "power_location_conflict": "power_location_conflict" in flags,
-        "conflicting_records": any(flag.startswith("conflict:") for flag in flags),
-        "likely_duplicates": around.duplicate,
-        "unlinked": not fact.people,
-    }
-    return {code for code, is_raised in raised.items() if is_raised}
+    fact = recent.fact
+    return actions(fact.flags, counts=fact.counts, linked=bool(fact.people), duplicate=recent.duplicate)
 
 
 @measure(
@@ -212,7 +192,7 @@ def actions_of(around: RecentIncident) -> set[str]:
     caveat="From the earlier of arrival at the site and entry, which practitioners dispute.",
 )
 def hours_left(scope: Scope) -> Figure:
-    running = [around.fact for around in scope.recent if around.fact.running]
+    running = [recent.fact for recent in scope.recent if recent.fact.running]
     left = sorted(
         round((fact.expires_at - scope.as_at) / timedelta(hours=1), 1)
         for fact in running
@@ -232,14 +212,15 @@ def hours_left(scope: Scope) -> Figure:
     kind="snapshot",
     formula="Incidents without an outcome that occurred more than 12, 24 and 72 hours before the as-at time.",
     denominator="Incidents of the 28 days before without an outcome. The rows include one another.",
+    fields="outcome",
 )
 def open_outcomes(scope: Scope) -> Figure:
-    ages = [scope.as_at - around.fact.at for around in scope.recent if around.fact.status == "open"]
-    rows = tuple(
-        row(f"over_{hours}_h", f"Over {hours} hours", sum(age > timedelta(hours=hours) for age in ages), len(ages))
-        for hours in (12, 24, 72)
-    )
-    return Figure(rows=rows, known=len(ages), missing=0)
+    without = [recent.fact for recent in scope.recent if not recent.fact.disposals]
+    rows = []
+    for hours in (12, 24, 72):
+        old = [fact for fact in without if scope.as_at - fact.at > timedelta(hours=hours)]
+        rows.append(row(f"over_{hours}_h", f"Over {hours} hours", old, len(without)))
+    return Figure(rows=tuple(rows), known=len(without), missing=0)
 
 
 @measure(
@@ -253,26 +234,29 @@ def open_outcomes(scope: Scope) -> Figure:
 )
 def handover_minutes(scope: Scope) -> Figure:
     stays = [stay for fact in scope.members for stay in fact.stays]
-    rows: list[FigureRow] = []
-    known = 0
-    for code, label in _places().items():
-        here = [stay for stay in stays if (stay.place or "unknown") == code]
-        minutes = [stay.handover_minutes for stay in here if stay.handover_minutes is not None]
-        if not here:
-            continue
-        known += len(minutes)
-        over = sum(one > HANDOVER_TARGET_MINUTES for one in minutes)
-        rows += [
-            FigureRow(code=code, column="median", label=label, value=quantile(minutes, 0.5), of=len(minutes)),
-            FigureRow(code=code, column="maximum", label=label, value=max(minutes, default=None), of=len(minutes)),
-            row(code, label, over, len(minutes), len(here) - len(minutes), column="over_target"),
-        ]
+    by_place = {code: [stay for stay in stays if (stay.place or "unknown") == code] for code in _places()}
+    rows = [line for code, label in _places().items() for line in _handover_rows(code, label, by_place[code])]
+    known = sum(stay.handover_minutes is not None for stay in stays)
     return Figure(rows=tuple(rows), known=known, missing=len(stays) - known)
 
 
+def _handover_rows(code: str, label: str, stays: Sequence[Stay]) -> list[FigureRow]:
+    if not stays:
+        return []
+    minutes = [stay.handover_minutes for stay in stays if stay.handover_minutes is not None]
+    missing = len(stays) - len(minutes)
+    over = sum(taken > HANDOVER_TARGET_MINUTES for taken in minutes)
+    median, longest = quantile(minutes, 0.5), max(minutes, default=None)
+    return [
+        FigureRow(code=code, column="median", label=label, value=median, of=len(minutes), missing=missing),
+        FigureRow(code=code, column="maximum", label=label, value=longest, of=len(minutes), missing=missing),
+        row(code, label, over, len(minutes), missing, column="over_target"),
+    ]
+
+
 def _places() -> dict[str, str]:
-    known = {one.code: one.label for one in codes.list("place_of_safety") if not one.missing}
-    return known | {"unknown": "Place not recorded"}
+    places = {code.code: code.label for code in codes.list("place_of_safety") if not code.missing}
+    return places | {"unknown": "Place not recorded"}
 
 
 @measure(
@@ -290,10 +274,8 @@ def late_data(scope: Scope) -> Figure:
 
 def row_of_entries(facts: Iterable[IncidentFact]) -> Figure:
     """Late entries among all entries of these incidents."""
-    both = [(fact.late_entries, fact.entries) for fact in facts]
-    late, entries = sum(one for one, _ in both), sum(one for _, one in both)
-    one = row("late", "Late", late, entries)
-    return Figure(value=late, known=entries, missing=0, percent=one.percent, low=one.low, high=one.high, text=one.text)
+    counts = [(fact.late_entries, fact.entries) for fact in facts]
+    return proportion(sum(late for late, _ in counts), sum(entries for _, entries in counts), 0)
 
 
 @measure(
@@ -324,15 +306,14 @@ def completeness(scope: Scope) -> Figure:
     denominator="Incidents, once each; stand-downs and calls not attended only for time, area and source.",
 )
 def completeness_by_field(scope: Scope) -> Figure:
-    counts = {name: [0, 0] for name in ASKED}
-    for fact in scope.members:
-        answered = set(fact.answered)
-        for name in asked_of(fact):
-            counts[name][0] += name in answered
-            counts[name][1] += 1
-    rows = tuple(row(name, name.replace("_", " ").capitalize(), x, n) for name, (x, n) in counts.items())
-    known = sum(x for x, _ in counts.values())
-    return Figure(rows=rows, known=known, missing=sum(n for _, n in counts.values()) - known)
+    rows = []
+    for name in ASKED:
+        asked = [fact for fact in scope.members if name in asked_of(fact)]
+        answered = sum(name in fact.answered for fact in asked)
+        rows.append(row(name, name.replace("_", " ").capitalize(), answered, len(asked)))
+    asked_in_all = sum(len(asked_of(fact)) for fact in scope.members)
+    known = sum(len(set(asked_of(fact)) & set(fact.answered)) for fact in scope.members)
+    return Figure(rows=tuple(rows), known=known, missing=asked_in_all - known)
 
 
 def asked_of(fact: IncidentFact) -> tuple[str, ...]:

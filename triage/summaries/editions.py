@@ -1,11 +1,11 @@
 """Editions: what is published for a period, and how an edition differs from the one before it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import Literal
+from datetime import date, datetime
+from typing import Literal, get_args
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, structs
 
 from triage import codes
 from triage.log.diversion import RULE
@@ -13,6 +13,7 @@ from triage.summaries import daily, monthly, quarterly, weekly
 from triage.summaries.facts import FACTS_VERSION
 from triage.summaries.figures import FigureRow, Measure
 from triage.summaries.registry import MEASURES_VERSION, SILENT, Scope, definitions
+from triage.summaries.schedule import Coverage
 from triage.times import PeriodKind
 
 Form = Literal["internal", "protected"]
@@ -23,16 +24,21 @@ LATE = "Published late."
 NO_DATA = "No data: the run for this period failed. It is tried again until it succeeds. This is not zero incidents."
 
 
-class Difference(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A line that differs from the previous edition.
+Part = Literal["value", "of", "known", "missing", "percent", "low", "high"]
+"""What is printed of a line: its value, what that is of, what is missing, the percentage or rate and its interval."""
 
-    `why`: `entries`, because of what was added to the log since, of the `kinds` named (`code_lists`, `rules` and
-    `force_total` where these changed); `time`, because a grade left P or a follow-up time ran out. A line that changed
-    for both reasons is two changes.
+
+class Difference(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A printed part of a line that differs from the previous edition.
+
+    `line` is the measure, with the code and the column of the row. `why`: `entries`, because of what was added to the
+    log since, of the `kinds` named (`code_lists`, `rules` and `force_total` where these changed); `time`, because a
+    grade left P or a follow-up time ran out. A part that changed for both reasons is two changes.
     """
 
     line: str
     label: str
+    part: Part = "value"
     old: int | float | None
     new: int | float | None
     why: Literal["entries", "time"]
@@ -43,7 +49,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     """An internal edition. (`as_at_seq`, `as_at`, `rules`, `codes_version`, `measures_version`) fix every flow number.
 
     `codes_digest` is that of the code lists themselves, which are kept under it.
-    Snapshot measures are those of the first edition. `edition` 0 stands for a period whose run failed: no data.
+    `covered_from` and `covered_to` are the first and last day of the period that the log covers, null where it covers
+    none. Snapshot measures are those of the first edition. `edition` 0 stands for a period whose run failed: no data.
     """
 
     kind: PeriodKind
@@ -51,6 +58,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     period: str
     starts_at: datetime
     ends_at: datetime
+    covered_from: date | None
+    covered_to: date | None
     due_at: datetime
     edition: int
     published_at: datetime | None
@@ -89,36 +98,52 @@ def rules_in_force() -> str:
     return f"{RULE} facts {FACTS_VERSION} measures {MEASURES_VERSION} codes {lists}"
 
 
-def compute_measures(scope: Scope, version: int = MEASURES_VERSION) -> tuple[Measure, ...]:
-    """Every measure of the internal form of a period, as a version of the measures defines them."""
-    return tuple(one.measure(scope) for one in definitions(scope.kind, version))
+def compute_measures(scope: Scope) -> tuple[Measure, ...]:
+    """Every measure of the internal form of a period."""
+    return tuple(definition.measure(scope) for definition in definitions(scope.kind))
 
 
 def notes(scope: Scope, late: bool) -> tuple[str, ...]:
     """What a reader has to know about the edition as a whole."""
-    found = [SILENT] if scope.silent else []
-    found += [LATE] if late else []
-    found += [
+    said = [SILENT] if scope.silent else []
+    said += [LATE] if late else []
+    said += coverage_notes(scope.covered)
+    said += [
         f"Code lists changed within the period, on {version.valid_from}: {version.note}"
         for version in codes.versions
         if scope.starts_at.date() < version.valid_from < scope.ends_at.date()
     ]
-    return tuple(found)
+    return tuple(said)
+
+
+def coverage_notes(covered: Coverage) -> list[str]:
+    """The sentence for a period that the log covers only in part."""
+    if covered.whole:
+        return []
+    if covered.covered_from is None or covered.covered_to is None:
+        return ["The log covers no day of this period: no data, which is not zero."]
+    return [
+        f"The log covers only {covered.covered_from:%-d %B %Y} to {covered.covered_to:%-d %B %Y} of this period: its "
+        "counts are of these days, and there is no rate of a population."
+    ]
 
 
 def keep_snapshots(computed: Sequence[Measure], first: Sequence[Measure]) -> tuple[Measure, ...]:
     """The flow measures as computed, the snapshots as they were first published."""
-    published = {one.code: one for one in first if one.kind == "snapshot"}
-    return tuple(published.get(one.code, one) for one in computed)
+    published = {measure.code: measure for measure in first if measure.kind == "snapshot"}
+    return tuple(published.get(measure.code, measure) for measure in computed)
 
 
 def flows_differ(old: Sequence[Measure], new: Sequence[Measure]) -> bool:
-    """Whether a number that counts what happened in the period is another one."""
+    """Whether any printed part of a line that counts what happened in the period is another one."""
     return any(True for _ in _differences(old, new))
 
 
-Why = Mapping[str, tuple[str, ...]]
-"""For a line, the kinds of entries that changed it."""
+LinePart = tuple[str, Part]
+"""A line with the part of it that is compared."""
+Values = Mapping[LinePart, int | float | None]
+Why = Mapping[LinePart, tuple[str, ...]]
+"""For a part of a line, the kinds of entries that changed it."""
 
 
 def changes(
@@ -126,51 +151,77 @@ def changes(
 ) -> tuple[Difference, ...]:
     """What changed since `old`: up to `then` (the new position, the old instant) by entries, from there on by time."""
     by_entries = [
-        Difference(line=line, label=label, old=a, new=b, why="entries", kinds=why.get(line, ()))
-        for line, label, a, b in _differences(old, then)
+        structs.replace(difference, kinds=why.get((difference.line, difference.part), ()))
+        for difference in _differences(old, then)
     ]
-    by_time = [
-        Difference(line=line, label=label, old=a, new=b, why="time") for line, label, a, b in _differences(then, new)
-    ]
-    return tuple(sorted(by_entries + by_time, key=lambda one: (one.line, one.why)))
+    by_time = [structs.replace(difference, why="time") for difference in _differences(then, new)]
+    order = {part: place for place, part in enumerate(get_args(Part))}
+    return tuple(sorted(by_entries + by_time, key=lambda change: (change.line, order[change.part], change.why)))
+
+
+def values_of(measures: Iterable[Measure], *, snapshots: bool = False) -> Values:
+    """Every printed part of every line that a later edition may be compared in; of the snapshots too if asked."""
+    return {
+        (name, part): value
+        for measure in measures
+        if snapshots or measure.kind == "flow"
+        for name, line in _lines(measure)
+        for part, value in line.parts.items()
+    }
+
+
+def value_in(values: Values, part: LinePart) -> int | float | None:
+    """A part of a line; of a row that is left out because nothing was counted, the value is zero."""
+    return values.get(part, 0 if part[1] == "value" else None)
 
 
 class _Line(Struct, frozen=True):
-    """A line of a measure; `absent` is what it says where the row is left out: no incident, or no figure at all."""
+    """A line of a measure with its printed parts; `absent` is the value that it has where the row is left out."""
 
     label: str
-    value: int | float | None
+    parts: dict[Part, int | float | None]
     absent: int | None = 0
 
 
-def _differences(
-    old: Sequence[Measure], new: Sequence[Measure]
-) -> Iterator[tuple[str, str, int | float | None, int | float | None]]:
-    before = {one.code: one for one in old}
+def _differences(old: Sequence[Measure], new: Sequence[Measure]) -> Iterator[Difference]:
+    before = {measure.code: measure for measure in old}
     for measure in new:
         if measure.kind != "flow" or measure.code not in before:
             continue
         a, b = dict(_lines(before[measure.code])), dict(_lines(measure))
         for name in [*b, *(name for name in a if name not in b)]:
             line = b.get(name) or a[name]
-            x, y = (lines[name].value if name in lines else line.absent for lines in (a, b))
-            if x != y:
-                yield name, line.label, x, y
+            for part in line.parts:
+                x, y = (_part(lines.get(name), line, part) for lines in (a, b))
+                if x != y:
+                    yield Difference(line=name, label=line.label, part=part, old=x, new=y, why="entries")
 
 
-def lines_of(measures: Iterable[Measure]) -> dict[str, int | float | None]:
-    """Every line that a later edition may be compared in, with its value."""
-    return {name: line.value for measure in measures if measure.kind == "flow" for name, line in _lines(measure)}
+def _part(line: _Line | None, other: _Line, part: Part) -> int | float | None:
+    if line is None:
+        return other.absent if part == "value" else None
+    return line.parts.get(part)
 
 
 def _lines(measure: Measure) -> Iterator[tuple[str, _Line]]:
+    whole: dict[Part, int | float | None] = {"known": measure.known, "missing": measure.missing}
     if measure.value is not UNSET:
-        yield measure.code, _Line(measure.label, measure.value)
+        printed: dict[Part, int | float | None] = {"value": measure.value, "percent": measure.percent}
+        whole = printed | {"low": measure.low, "high": measure.high} | whole
+    yield measure.code, _Line(measure.label, whole)
     for row in measure.rows if isinstance(measure.rows, tuple) else ():
         label = f"{row.label}, {row.column.replace('_', ' ')}" if row.column else row.label
+        parts: dict[Part, int | float | None] = {
+            "value": row.value,
+            "of": row.of,
+            "missing": row.missing,
+            "percent": row.percent,
+            "low": row.low,
+            "high": row.high,
+        }
         # counts are printed in words as well; of a median that is left out nothing is known
-        yield _name(measure, row), _Line(f"{measure.label}: {label}", row.value, 0 if row.text else None)
-    yield f"{measure.code}/missing", _Line(f"{measure.label}: not recorded", measure.missing)
+        absent = 0 if row.text else None
+        yield _name(measure, row), _Line(f"{measure.label}: {label}", parts, absent)
 
 
 def _name(measure: Measure, row: FigureRow) -> str:

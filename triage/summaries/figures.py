@@ -4,18 +4,21 @@ Print "x of k (p %); m of N not recorded". No percentage where more than 30 % ar
 with 20 or more known, the Wilson 95 % interval (Wilson 1927, without continuity correction).
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import sqrt
 from typing import Literal, TypeVar
+from uuid import UUID
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import UNSET, Struct, UnsetType
 
 from triage import codes
+from triage.summaries.facts import IncidentFact
 
 FEWEST_FOR_A_PERCENTAGE = 10
 FEWEST_FOR_AN_INTERVAL = 20
 MOST_MISSING = 0.3
+PER_PEOPLE = 100_000
+"""How many people a rate of a population is for."""
 _Z = 1.959963984540054
 """The 97.5 % point of the normal distribution."""
 
@@ -23,21 +26,40 @@ T = TypeVar("T")
 
 
 class FigureRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A line of a measure: `value` of `of`. `column` is its second dimension. None: no data."""
+    """A line of a measure: `value` of `of`, with `missing` not recorded. `column` is its second dimension.
+
+    `value` None is no data. `low` and `high` are the 95 % interval of `percent`, or of a rate, whose `events` are what
+    was divided by the population.
+    """
 
     code: str
     label: str
     value: int | float | None
     column: str | None = None
     of: int | None = None
+    missing: int = 0
+    events: int | None = None
     percent: float | None = None
     low: float | None = None
     high: float | None = None
     text: str = ""
 
 
+class ComputedRow(FigureRow, frozen=True, kw_only=True, omit_defaults=True):
+    """A line with the incidents that it counts, which are never published; none where it counts something else."""
+
+    incidents: tuple[UUID, ...] = ()
+
+    def published(self) -> FigureRow:
+        """The line without its incidents."""
+        return FigureRow(**{name: getattr(self, name) for name in FigureRow.__struct_fields__})
+
+
 class Figure(Struct, frozen=True, kw_only=True):
-    """What a measure computes: one value, or rows; `known` of N, the others `missing`."""
+    """What a measure computes: one value, or rows; `known` of N, the others `missing`.
+
+    `incidents` are those that the value counts, as in `ComputedRow`.
+    """
 
     known: int
     missing: int
@@ -47,6 +69,7 @@ class Figure(Struct, frozen=True, kw_only=True):
     low: float | None = None
     high: float | None = None
     text: str = ""
+    incidents: tuple[UUID, ...] = ()
 
 
 class Measure(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -64,6 +87,9 @@ class Measure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     high: float | None = None
     text: str = ""
     caveat: str = ""
+
+
+# --- intervals ---
 
 
 def wilson(x: int, k: int) -> tuple[float, float]:
@@ -88,6 +114,25 @@ def newcombe(x1: int, k1: int, x2: int, k2: int) -> tuple[float, float]:
     return round(low, 1), round(high, 1)
 
 
+def byar(events: int) -> tuple[float, float]:
+    """The 95 % interval of a Poisson count (Byar's approximation, Breslow and Day 1987)."""
+    low = events * (1 - 1 / (9 * events) - _Z / (3 * sqrt(events))) ** 3 if events else 0.0
+    above = events + 1
+    return low, above * (1 - 1 / (9 * above) + _Z / (3 * sqrt(above))) ** 3
+
+
+def rate_ratio(events1: int, exposure1: float, events2: int, exposure2: float) -> tuple[float, float, float | None]:
+    """The second rate divided by the first, with its 95 % interval; the upper end None where it has none.
+
+    The interval is Wilson's of the second's share in all events, given their sum (Przyborowski and Wilenski 1940).
+    Raises ZeroDivisionError without events in the first.
+    """
+    scale = exposure1 / exposure2
+    low, high = _wilson(events2, events1 + events2)
+    upper = None if high >= 100 else round(scale * high / (100 - high), 2)
+    return round(scale * events2 / events1, 2), round(scale * low / (100 - low), 2), upper
+
+
 def kappa(pairs: Sequence[tuple[bool, bool]]) -> float | None:
     """Cohen's kappa of two judges who say yes or no; None without pairs, or where chance alone would always agree."""
     if not pairs:
@@ -97,6 +142,9 @@ def kappa(pairs: Sequence[tuple[bool, bool]]) -> float | None:
     first, second = sum(a for a, _ in pairs) / k, sum(b for _, b in pairs) / k
     by_chance = first * second + (1 - first) * (1 - second)
     return None if by_chance == 1 else round((agreed - by_chance) / (1 - by_chance), 2)
+
+
+# --- what may be printed ---
 
 
 def may_have_percentage(known: int, missing: int) -> bool:
@@ -121,24 +169,57 @@ def printed(x: int, known: int, missing: int) -> str:
     return f"{x} of {known}{percentage}{absent}"
 
 
-def row(code: str, label: str, x: int, known: int, missing: int = 0, column: str | None = None) -> FigureRow:
-    """A line that counts x of the known."""
+# --- figures from what is counted: incidents, which can be traced, or a number of something else ---
+
+Counted = int | Collection[IncidentFact]
+
+
+def row(code: str, label: str, counted: Counted, known: int, missing: int = 0, column: str | None = None) -> FigureRow:
+    """A line that counts some of the known."""
+    x, incidents = _counted(counted)
     percent, low, high = share(x, known, missing)
-    return FigureRow(
+    return ComputedRow(
         code=code,
         label=label,
         column=column,
         value=x,
         of=known,
+        missing=missing,
         percent=percent,
         low=low,
         high=high,
         text=printed(x, known, missing),
+        incidents=incidents,
     )
 
 
-def proportion(x: int, known: int, missing: int) -> Figure:
-    """A figure that counts x of the known."""
+def count_row(code: str, label: str, counted: Counted, column: str | None = None, of: int | None = None) -> FigureRow:
+    """A line that is a plain number."""
+    x, incidents = _counted(counted)
+    return ComputedRow(code=code, label=label, column=column, value=x, of=of, text=str(x), incidents=incidents)
+
+
+def rate_row(code: str, label: str, counted: Counted, population: int, basis: str) -> FigureRow:
+    """A line with a rate for 100,000 people and its interval; `basis` says what was counted, and of whom."""
+    events, incidents = _counted(counted)
+    low, high = (round(PER_PEOPLE * end / population, 1) for end in byar(events))
+    value = round(PER_PEOPLE * events / population, 1)
+    return ComputedRow(
+        code=code,
+        label=label,
+        value=value,
+        of=population,
+        events=events,
+        low=low,
+        high=high,
+        text=f"{value:g} (95 % interval {low:g} to {high:g}): {basis}",
+        incidents=incidents,
+    )
+
+
+def proportion(counted: Counted, known: int, missing: int) -> Figure:
+    """A figure that counts some of the known."""
+    x, incidents = _counted(counted)
     percent, low, high = share(x, known, missing)
     return Figure(
         value=x,
@@ -148,49 +229,57 @@ def proportion(x: int, known: int, missing: int) -> Figure:
         low=low,
         high=high,
         text=printed(x, known, missing),
+        incidents=incidents,
     )
 
 
-def count(value: int) -> Figure:
+def count(facts: Collection[IncidentFact]) -> Figure:
     """A plain number of incidents, all of which are known."""
-    return Figure(value=value, known=value, missing=0, text=str(value))
+    x, incidents = _counted(facts)
+    return Figure(value=x, known=x, missing=0, text=str(x), incidents=incidents)
 
 
-def mix(values: Iterable[str | None], name: str, *, missing: Iterable[str] = (), all_rows: bool = False) -> Figure:
+def _counted(counted: Counted) -> tuple[int, tuple[UUID, ...]]:
+    return (counted, ()) if isinstance(counted, int) else (len(counted), tuple(fact.id for fact in counted))
+
+
+def mix(items: Iterable[T], value_of: Callable[[T], str | None], name: str, *, all_rows: bool = False) -> Figure:
     """How often each code of a list occurs; a coded missing value and None are missing. Rows in the list's order.
 
     Codes that do not occur are left out, unless `all_rows`.
     """
-    rows = codes.list(name)
-    labels = {one.code: one.label for one in rows if not one.missing and one.replaced_by is None}
-    return shares(values, labels, frozenset(rows.missing) | frozenset(missing), all_rows)
+    listed = codes.list(name)
+    labels = {code.code: code.label for code in listed if not code.missing and code.replaced_by is None}
+    return shares(items, value_of, labels, frozenset(listed.missing), all_rows)
 
 
 def shares(
-    values: Iterable[str | None],
+    items: Iterable[T],
+    value_of: Callable[[T], str | None],
     labels: Mapping[str, str],
     missing: frozenset[str] = frozenset(),
     all_rows: bool = True,
 ) -> Figure:
     """How often each label occurs among the values that are known."""
-    found = Counter(value for value in values)
-    unknown = sum(n for value, n in found.items() if value is None or value in missing)
-    known = found.total() - unknown
+    by_value: dict[str | None, list[T]] = {}
+    for item in items:
+        by_value.setdefault(value_of(item), []).append(item)
+    unknown = sum(len(same) for value, same in by_value.items() if value is None or value in missing)
+    known = sum(map(len, by_value.values())) - unknown
     return Figure(
         rows=tuple(
-            row(code, label, found[code], known, unknown) for code, label in labels.items() if all_rows or found[code]
+            row(code, label, _incidents_or_number(by_value.get(code, [])), known, unknown)
+            for code, label in labels.items()
+            if all_rows or code in by_value
         ),
         known=known,
         missing=unknown,
     )
 
 
-def spread(values: Sequence[float], code: str, label: str) -> tuple[FigureRow, ...]:
-    """Median and greatest of some minutes, as rows; None without values."""
-    return (
-        FigureRow(code=f"{code}_median", label=f"{label}: median", value=quantile(values, 0.5), of=len(values)),
-        FigureRow(code=f"{code}_max", label=f"{label}: maximum", value=max(values, default=None), of=len(values)),
-    )
+def _incidents_or_number(items: Sequence[object]) -> Counted:
+    facts = [item for item in items if isinstance(item, IncidentFact)]
+    return facts if len(facts) == len(items) else len(items)
 
 
 def quantile(values: Sequence[float], q: float) -> float | None:
@@ -204,22 +293,20 @@ def quantile(values: Sequence[float], q: float) -> float | None:
     return round(ordered[below] + (place - below) * (ordered[above] - ordered[below]), 1)
 
 
-def split(items: Iterable[T], known: Callable[[T], bool]) -> tuple[list[T], int]:
+def split(items: Iterable[T], is_known: Callable[[T], bool]) -> tuple[list[T], int]:
     """The items that are known, and how many are not."""
-    found, missing = [], 0
+    known, missing = [], 0
     for item in items:
-        if known(item):
-            found.append(item)
+        if is_known(item):
+            known.append(item)
         else:
             missing += 1
-    return found, missing
+    return known, missing
 
 
 def without_data(figure: Figure, text: str) -> Figure:
     """The same figure where nothing is known: no data, which is not zero."""
-    rows = figure.rows
-    if isinstance(rows, tuple):
-        rows = tuple(
-            structs.replace(one, value=None, of=None, percent=None, low=None, high=None, text=text) for one in rows
-        )
-    return Figure(rows=rows, value=UNSET if isinstance(rows, tuple) else None, known=0, missing=0, text=text)
+    if not isinstance(figure.rows, tuple):
+        return Figure(value=None, known=0, missing=0, text=text)
+    rows = tuple(FigureRow(code=r.code, label=r.label, column=r.column, value=None, text=text) for r in figure.rows)
+    return Figure(rows=rows, known=0, missing=0, text=text)

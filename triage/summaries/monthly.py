@@ -1,13 +1,12 @@
 """The monthly measures: how incidents ended, and what became of people who were detained or referred."""
 
-from collections import Counter
 from datetime import timedelta
 
 from triage import codes
 from triage.summaries.daily import GRADES
 from triage.summaries.facts import IncidentFact
 from triage.summaries.figures import Figure, FigureRow, mix, proportion, quantile, row, shares, split
-from triage.summaries.registry import Scope, measure
+from triage.summaries.registry import HANDOVER_TARGET_MINUTES, Scope, measure
 
 CONVERTED_WITHIN = timedelta(days=2)
 """How soon after the end of s136 a section 2 or 3 counts as following from it."""
@@ -20,22 +19,24 @@ FOLLOWED_UP_WITHIN = timedelta(days=28)
     "monthly quarterly yearly",
     formula="Incidents of each local authority that an area belongs to, and out of county.",
     denominator="Incidents with a known area.",
+    fields="area",
 )
 def incidents_by_local_authority(scope: Scope) -> Figure:
-    labels = {one.code: one.label for one in codes.list("local_authority")} | {"out_of_county": "Out of county"}
-    return shares((authority_of(fact) for fact in scope.members), labels)
+    labels = {code.code: code.label for code in codes.list("local_authority")} | {"out_of_county": "Out of county"}
+    return shares(scope.members, authority_of, labels)
 
 
 def authority_of(fact: IncidentFact) -> str | None:
     """The local authority of an incident; `out_of_county` where the area belongs to none, None where it is unknown."""
     if codes.is_missing("area", fact.area):
         return None
-    return codes.list("area")[fact.area].local_authority or "out_of_county"
+    area = codes.list("area").get(fact.area)
+    return (area.local_authority or "out_of_county") if area else None
 
 
 def first_place(fact: IncidentFact) -> str | None:
-    """The first place of safety; None where there was none, or it is not known."""
-    return next((stay.place for stay in fact.stays if stay.place), None)
+    """The first place of safety; None where there was none, or it is not known, whatever is known of later ones."""
+    return fact.stays[0].place if fact.stays else None
 
 
 @measure(
@@ -44,9 +45,10 @@ def first_place(fact: IncidentFact) -> str | None:
     "monthly quarterly yearly",
     formula="Uses of s136 by the first place of safety.",
     denominator="Uses of s136 with a known place.",
+    fields="detention",
 )
 def s136_by_place(scope: Scope) -> Figure:
-    return mix(map(first_place, scope.used_s136), "place_of_safety", all_rows=True)
+    return mix(scope.used_s136, first_place, "place_of_safety", all_rows=True)
 
 
 @measure(
@@ -55,9 +57,10 @@ def s136_by_place(scope: Scope) -> Figure:
     "monthly quarterly yearly",
     formula="Uses of s136 by how the person was taken.",
     denominator="Uses of s136 with known transport.",
+    fields="detention transport",
 )
 def s136_by_transport(scope: Scope) -> Figure:
-    return mix((fact.transport for fact in scope.used_s136), "transport", all_rows=True)
+    return mix(scope.used_s136, lambda fact: fact.transport, "transport", all_rows=True)
 
 
 @measure(
@@ -66,10 +69,12 @@ def s136_by_transport(scope: Scope) -> Figure:
     "monthly quarterly yearly",
     formula="Uses of s136 whose first place of safety was an emergency department.",
     denominator="Uses of s136 with a known place.",
+    fields="detention",
 )
 def ed_share(scope: Scope) -> Figure:
-    known, missing = split(map(first_place, scope.used_s136), lambda place: place is not None)
-    return proportion(known.count("emergency_department"), len(known), missing)
+    known, missing = split(scope.used_s136, lambda fact: first_place(fact) is not None)
+    emergency = [fact for fact in known if first_place(fact) == "emergency_department"]
+    return proportion(emergency, len(known), missing)
 
 
 @measure(
@@ -81,7 +86,7 @@ def ed_share(scope: Scope) -> Figure:
 )
 def ed_reasons(scope: Scope) -> Figure:
     stays = [stay for fact in scope.members for stay in fact.stays if stay.place == "emergency_department"]
-    return mix((stay.reason for stay in stays), "place_reason")
+    return mix(stays, lambda stay: stay.reason, "place_reason")
 
 
 @measure(
@@ -92,11 +97,12 @@ def ed_reasons(scope: Scope) -> Figure:
     "in 24 h.",
     denominator="Incidents in question whose 24 hours are over; missing: in question and pending.",
     caveat="Only what is on record: an attendance elsewhere is not seen unless somebody looked.",
+    fields="intents initial_plan physical_need outcome",
 )
 def ed_avoided(scope: Scope) -> Figure:
     asked = [fact for fact in scope.members if fact.ed_avoided is not None]
     known, missing = split(asked, lambda fact: fact.ed_pending_until is None or fact.ed_pending_until <= scope.as_at)
-    return proportion(sum(fact.ed_avoided is True for fact in known), len(known), missing)
+    return proportion([fact for fact in known if fact.ed_avoided], len(known), missing)
 
 
 @measure(
@@ -108,14 +114,15 @@ def ed_avoided(scope: Scope) -> Figure:
     caveat="Alleged serious offences are counted in a row of their own. A hospital instead of a police cell is "
     "not custody "
     "diversion.",
+    fields="intents offence diversion",
 )
 def custody_by_grade(scope: Scope) -> Figure:
     asked = [fact for fact in scope.members if fact.custody.reason not in ("none", "corrected")]
     labels = {code: label.replace("s136", "custody") for code, label in GRADES.items() if code != "R_admitted"}
-    figure = shares((fact.custody.at(scope.as_at) or fact.custody.reason for fact in asked), labels)
-    serious = row(
-        "alleged_serious", "of these: alleged serious", sum(f.offence == "alleged_serious" for f in asked), len(asked)
-    )
+    figure = shares(asked, lambda fact: fact.custody.at(scope.as_at) or fact.custody.reason, labels)
+    known, missing = split(asked, lambda fact: fact.offence is not None)
+    alleged = [fact for fact in known if fact.offence == "alleged_serious"]
+    serious = row("alleged_serious", "of these: alleged serious", alleged, len(known), missing)
     assert isinstance(figure.rows, tuple)
     return Figure(rows=(*figure.rows, serious), known=figure.known, missing=figure.missing)
 
@@ -125,33 +132,30 @@ def custody_by_grade(scope: Scope) -> Figure:
     "Referrals made and kept",
     "monthly quarterly yearly",
     formula="Incidents with a referral to each service, and with a follow-up event `kept` for it.",
-    denominator="Incidents with a contact; `kept` of those referred.",
+    denominator="Incidents of which a contact says which referrals were made, if only none; `kept` of those referred.",
     caveat="Kept is known only where somebody recorded it: the row is a lower bound.",
 )
 def referrals(scope: Scope) -> Figure:
-    made = Counter(code for fact in scope.members for code in fact.referrals)
-    kept = Counter(code for fact in scope.members for code in kept_by(fact))
-    labels = {**_labels("police_referral"), **_labels("health_referral")}
+    known, missing = split(scope.members, lambda fact: fact.referrals_asked)
     rows: list[FigureRow] = []
-    for code, label in labels.items():
-        if made[code]:
+    for code, label in {**_labels("police_referral"), **_labels("health_referral")}.items():
+        made = sum(code in fact.referrals for fact in known)
+        kept = sum(code in kept_by(fact) for fact in known)
+        if made:
             rows += [
-                FigureRow(
-                    code=code, column="made", label=label, value=made[code], of=len(scope.members), text=str(made[code])
-                ),
-                row(code, label, kept[code], made[code], column="kept"),
+                row(code, label, made, len(known), missing, column="made"),
+                row(code, label, kept, made, column="kept"),
             ]
-    known = sum(bool(fact.referrals) for fact in scope.members)
-    return Figure(rows=tuple(rows), known=known, missing=len(scope.members) - known)
+    return Figure(rows=tuple(rows), known=len(known), missing=missing)
 
 
 def _labels(name: str) -> dict[str, str]:
-    return {one.code: one.label for one in codes.list(name) if one.code != "none"}
+    return {code.code: code.label for code in codes.list(name) if code.code != "none"}
 
 
 def kept_by(fact: IncidentFact) -> set[str]:
     """The referrals that were kept; a `kept` that names none counts for the only one made."""
-    kept = {one.referral for one in fact.follow_ups if one.event == "kept"}
+    kept = {later.referral for later in fact.follow_ups if later.event == "kept"}
     if None in kept and len(fact.referrals) == 1:
         kept |= set(fact.referrals)
     return {code for code in fact.referrals if code in kept}
@@ -163,16 +167,17 @@ def kept_by(fact: IncidentFact) -> set[str]:
     "monthly quarterly yearly",
     formula="Incidents with a follow-up that was kept, or a person seen again, within 28 days.",
     denominator="Incidents with a follow-up due, and something recorded of it.",
+    fields="follow_up_due follow_ups",
 )
 def follow_up(scope: Scope) -> Figure:
     due = [fact for fact in scope.members if fact.follow_up_due]
     known, missing = split(due, lambda fact: bool(fact.follow_ups))
-    return proportion(sum(map(_followed_up, known)), len(known), missing)
+    return proportion(list(filter(_followed_up, known)), len(known), missing)
 
 
 def _followed_up(fact: IncidentFact) -> bool:
     return any(
-        one.event in ("kept", "seen_again") and one.at <= fact.at + FOLLOWED_UP_WITHIN for one in fact.follow_ups
+        later.event in ("kept", "seen_again") and later.at <= fact.at + FOLLOWED_UP_WITHIN for later in fact.follow_ups
     )
 
 
@@ -182,16 +187,17 @@ def _followed_up(fact: IncidentFact) -> bool:
     "monthly quarterly yearly",
     formula="Uses of s136 that did not end in an admission, with a follow-up offered or a discharge with follow-up.",
     denominator="Uses of s136 that ended, not in an admission, with a known result.",
+    fields="detention.result follow_ups",
 )
 def follow_up_offered(scope: Scope) -> Figure:
     ended = [fact for fact in scope.used_s136 if not fact.running and not admitted(fact)]
     known, missing = split(ended, lambda fact: not codes.is_missing("detention_result", fact.result))
     offered = [fact for fact in known if fact.result == "discharged_follow_up" or _was_offered(fact)]
-    return proportion(len(offered), len(known), missing)
+    return proportion(offered, len(known), missing)
 
 
 def _was_offered(fact: IncidentFact) -> bool:
-    return any(one.event in ("offered", "accepted", "kept", "missed") for one in fact.follow_ups)
+    return any(later.event in ("offered", "accepted", "kept", "missed") for later in fact.follow_ups)
 
 
 ADMITTED = frozenset(("admitted_informal", "detained_s2", "detained_s3", "detained_s4"))
@@ -208,10 +214,11 @@ def admitted(fact: IncidentFact) -> bool:
     "monthly quarterly yearly",
     formula="Uses of s136 that ended in an admission, informal or under a section.",
     denominator="Uses of s136 that ended with a known result.",
+    fields="detention.result",
 )
 def admissions(scope: Scope) -> Figure:
     known, missing = split(scope.used_s136, lambda fact: not codes.is_missing("detention_result", fact.result))
-    return proportion(sum(map(admitted, known)), len(known), missing)
+    return proportion(list(filter(admitted, known)), len(known), missing)
 
 
 @measure(
@@ -219,11 +226,14 @@ def admissions(scope: Scope) -> Figure:
     "Section 136 converted to section 2 or 3",
     "monthly quarterly yearly",
     formula="Uses of s136 followed by s2 or s3 at its end or within two days of it.",
-    denominator="Uses of s136 that ended with a known result.",
+    denominator="Uses of s136 that ended with a known result, or were followed by s2 or s3 in time.",
+    fields="detention.result follow_ups",
 )
 def conversion(scope: Scope) -> Figure:
-    known, missing = split(scope.used_s136, lambda fact: not codes.is_missing("detention_result", fact.result))
-    return proportion(sum(map(_converted, known)), len(known), missing)
+    known, missing = split(
+        scope.used_s136, lambda fact: _converted(fact) or not codes.is_missing("detention_result", fact.result)
+    )
+    return proportion(list(filter(_converted, known)), len(known), missing)
 
 
 def _converted(fact: IncidentFact) -> bool:
@@ -241,26 +251,42 @@ def _converted(fact: IncidentFact) -> bool:
     "Section 136 extended",
     "monthly quarterly yearly",
     formula="Uses of s136 with an extension that moved the expiry (section 136B).",
-    denominator="Uses of s136 with a known arrival.",
+    denominator="Uses of s136 whose clock has a known start: an arrival, or the decision to keep somebody at a place.",
+    fields="detention",
 )
 def extension_rate(scope: Scope) -> Figure:
-    known, missing = split(scope.used_s136, lambda fact: fact.arrived_at is not None)
-    return proportion(sum(fact.extended_minutes > 0 for fact in known), len(known), missing)
+    known, missing = split(scope.used_s136, lambda fact: fact.clock_started_at is not None)
+    return proportion([fact for fact in known if fact.extended_minutes > 0], len(known), missing)
 
 
 @measure(
     "time_to_assessment",
-    "Hours from arrival to assessment",
+    "Hours from the start of the clock to assessment",
     "monthly quarterly yearly",
-    formula="Hours from arrival at the first place of safety to the first examination by a doctor or interview by an "
-    "AMHP: median and 90th percentile.",
+    formula="Hours from the start of the 24 hours (arrival at the first place of safety, or the decision to keep) to "
+    "the first examination by a doctor or interview by an AMHP: median and 90th percentile.",
     denominator="Uses of s136 with both times.",
 )
 def time_to_assessment(scope: Scope) -> Figure:
-    known, missing = split(scope.used_s136, lambda fact: fact.arrived_at is not None and fact.assessed_at is not None)
-    hours = [(f.assessed_at - f.arrived_at) / timedelta(hours=1) for f in known if f.arrived_at and f.assessed_at]
-    rows = (
-        FigureRow(code="median", label="Median", value=quantile(hours, 0.5), of=len(hours)),
-        FigureRow(code="p90", label="90th percentile", value=quantile(hours, 0.9), of=len(hours)),
+    times = [(fact.clock_started_at, fact.assessed_at) for fact in scope.used_s136]
+    hours = [(assessed - started) / timedelta(hours=1) for started, assessed in times if started and assessed]
+    missing = len(times) - len(hours)
+    rows = tuple(
+        FigureRow(code=code, label=label, value=quantile(hours, q), of=len(hours), missing=missing)
+        for code, label, q in (("median", "Median", 0.5), ("p90", "90th percentile", 0.9))
     )
-    return Figure(rows=rows, known=len(known), missing=missing)
+    return Figure(rows=rows, known=len(hours), missing=missing)
+
+
+@measure(
+    "handover_within_target",
+    f"Handover within {HANDOVER_TARGET_MINUTES} minutes",
+    "monthly quarterly yearly",
+    formula=f"Stays handed over within {HANDOVER_TARGET_MINUTES} minutes of arrival at the site.",
+    denominator="Stays at a place of safety with both times.",
+)
+def handover_within_target(scope: Scope) -> Figure:
+    stays = [stay.handover_minutes for fact in scope.members for stay in fact.stays]
+    minutes = [taken for taken in stays if taken is not None]
+    within = sum(taken <= HANDOVER_TARGET_MINUTES for taken in minutes)
+    return proportion(within, len(minutes), len(stays) - len(minutes))

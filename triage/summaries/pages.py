@@ -43,6 +43,7 @@ def facts(summary: Summary, zone: ZoneInfo) -> list[tuple[str, str]]:
         ("Edition", str(summary.edition) if summary.edition else "none"),
         ("Form", summary.form),
         ("Period", f"{_local(summary.starts_at, zone)} to {_local(summary.ends_at, zone)}"),
+        ("Covered by the log", _covered(summary)),
         ("Published", _local(summary.published_at, zone)),
         ("As at", _local(summary.as_at, zone)),
         ("Position in the log", str(summary.as_at_seq) if summary.as_at_seq is not None else "none"),
@@ -50,6 +51,12 @@ def facts(summary: Summary, zone: ZoneInfo) -> list[tuple[str, str]]:
         ("Rules", f"{summary.rules}, measures {summary.measures_version}, code lists {summary.codes_version}"),
         ("Previous edition", str(summary.previous) if summary.previous else "none"),
     ]
+
+
+def _covered(summary: Summary) -> str:
+    if summary.covered_from is None or summary.covered_to is None:
+        return "nothing"
+    return f"{summary.covered_from:%-d %B %Y} to {summary.covered_to:%-d %B %Y}"
 
 
 def _local(instant: datetime | None, zone: ZoneInfo) -> str:
@@ -64,9 +71,9 @@ def _charted(measure: Measure) -> list[tuple[str, int | float]]:
     """The lines to draw: the first column of a measure whose values compare with one another."""
     rows = measure.rows if isinstance(measure.rows, tuple) else ()
     column = rows[0].column if rows else None
-    found = [(row.label, row.value) for row in rows if row.column == column and row.value is not None]
-    drawable = len(found) > 1 and all(value >= 0 for _, value in found) and any(value for _, value in found)
-    return found if drawable and len(found) <= LONGEST_CHART else []
+    lines = [(row.label, row.value) for row in rows if row.column == column and row.value is not None]
+    drawable = len(lines) > 1 and all(value >= 0 for _, value in lines) and any(value for _, value in lines)
+    return lines if drawable and len(lines) <= LONGEST_CHART else []
 
 
 def _columned(measure: Measure) -> bool:
@@ -79,14 +86,14 @@ def _by_measure(lines: Iterable[ComparedLine]) -> list[tuple[str, str, str, list
 
 def _paired(lines: Iterable[ComparedLine], report: Comparison) -> list[tuple[str, float]]:
     """The percentages of both spans, line after line, as far as both may be printed."""
-    found: list[tuple[str, float]] = []
+    percentages: list[tuple[str, float]] = []
     for line in lines:
         if line.first.percent is not None and line.second.percent is not None:
-            found += [
+            percentages += [
                 (f"{line.row}, {report.first.name}, %", line.first.percent),
                 (f"{line.row}, {report.second.name}, %", line.second.percent),
             ]
-    return found if len(found) <= LONGEST_CHART else []
+    return percentages if len(percentages) <= LONGEST_CHART else []
 
 
 _templates.filters |= {

@@ -1,18 +1,21 @@
 """The quarterly and yearly measures, for overview and scrutiny."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from functools import partial
 
 from triage import codes
-from triage.codes import Population
+from triage.codes import Code, Population
 from triage.summaries.daily import WINDOWS, asked_of, by_grade, row_of_entries
 from triage.summaries.facts import IncidentFact, Profile
-from triage.summaries.figures import Figure, FigureRow, proportion, quantile, row, split
+from triage.summaries.figures import Figure, FigureRow, count_row, proportion, quantile, rate_row, row, split
 from triage.summaries.monthly import admitted, authority_of
-from triage.summaries.registry import HANDOVER_TARGET_MINUTES, POOLED_MONTHS, Scope, measure
+from triage.summaries.registry import POOLED_MONTHS, Scope, measure
 
 SCRUTINY = "quarterly yearly"
+SERVICES = {"police": "Police", "nurse": "Mental health trust", "paramedic": "Ambulance service"}
+"""The professions by the organisation whose time they spend."""
 ATTENDED = ("attended",)
 REMOTE = ("telephone", "video")
 GROUPS = {name: name for name in ("White", "Mixed", "Asian", "Black", "Other")}
@@ -22,82 +25,67 @@ HARMED = frozenset(("s136", "s135", "s2", "s3", "s4", "s5", "s2_s3_s4", "mha_det
 
 FORCE_LINE = "s136_per_100_000/force"
 """The line that rests on a total that somebody entered."""
-_RATE_LABEL = "Section 136 per 100,000 people"
-_RATE_DENOMINATOR = (
-    "The population set by the owner, with its source and year; out of county and unknown areas are left out."
-)
+PARTLY_COVERED = "the log covers only part of the period"
 
 
 @measure(
     "s136_per_100_000",
-    _RATE_LABEL,
-    SCRUTINY,
-    formula="Uses of s136 by local authority, divided by its population, times 100,000; for the length of the period.",
-    denominator=_RATE_DENOMINATOR,
-    caveat="MHST-attended only: the force's total is not known here, so it is a rate of this service only.",
-    until=1,
-)
-def s136_attended_per_100_000(scope: Scope) -> Figure:
-    known, missing = split(scope.used_s136, lambda fact: authority_of(fact) is not None)
-    newest = _newest(scope)
-    rows = []
-    for authority in codes.list("local_authority"):
-        people = newest.get(authority.code)
-        uses = sum(authority_of(fact) == authority.code for fact in known)
-        rate = round(100_000 * uses / people.persons, 1) if people else None
-        basis = f"{uses} of {people.persons} people ({people.year}, {people.source})" if people else "no population set"
-        rows.append(
-            FigureRow(
-                code=authority.code,
-                label=authority.label,
-                value=rate,
-                of=people.persons if people else None,
-                text=f"{basis}{_unconfirmed(people)}; MHST-attended only",
-            )
-        )
-    return Figure(rows=tuple(rows), known=len(known), missing=missing)
-
-
-@measure(
-    "s136_per_100_000",
-    _RATE_LABEL,
+    "Section 136 per 100,000 people",
     SCRUTINY,
     formula="Uses of s136 by local authority, and of the whole force as its owner entered them, divided by the "
-    "population, times 100,000; for the length of the period.",
-    denominator=_RATE_DENOMINATOR,
+    "population, times 100,000; for the length of the period, with Byar's 95 % interval.",
+    denominator="The population set by the owner for the year in which the period starts, else for the nearest year "
+    "before, with its source and year; out of county and unknown areas are left out.",
     caveat="By local authority MHST-attended only: a rate of this service. The force's total comes from elsewhere, "
-    "with its source; where none was entered there is no rate of the force.",
-    since=2,
+    "with its source; where none was entered there is no rate of the force. No rate of a period that the log covers "
+    "only in part.",
+    fields="area detention legal_status outcome",
 )
 def s136_per_100_000(scope: Scope) -> Figure:
-    attended = s136_attended_per_100_000(scope)
-    assert isinstance(attended.rows, tuple)
-    return Figure(rows=(*attended.rows, _of_force(scope)), known=attended.known, missing=attended.missing)
+    known, missing = split(scope.used_s136, lambda fact: authority_of(fact) is not None)
+    rows = [_of_authority(scope, authority, known) for authority in codes.list("local_authority")]
+    return Figure(rows=(*rows, _of_force(scope)), known=len(known), missing=missing)
+
+
+def _of_authority(scope: Scope, authority: Code, known: Iterable[IncidentFact]) -> FigureRow:
+    uses = [fact for fact in known if authority_of(fact) == authority.code]
+    people = _population(scope, authority.code)
+    if people is None:
+        return _no_rate(authority.code, authority.label, f"{len(uses)} uses; no population set; MHST-attended only")
+    basis = f"{len(uses)} of {people.persons} people ({people.year}, {people.source}){_unconfirmed(people)}"
+    if not scope.covered.whole:
+        return _no_rate(authority.code, authority.label, f"{basis}; no rate: {PARTLY_COVERED}")
+    return rate_row(authority.code, authority.label, uses, people.persons, f"{basis}; MHST-attended only")
 
 
 def _of_force(scope: Scope) -> FigureRow:
-    total, newest = scope.force_total, _newest(scope)
-    persons = sum(one.persons for one in newest.values())
+    total = scope.force_total
+    people = [_population(scope, authority.code) for authority in codes.list("local_authority")]
+    known = [population for population in people if population]
     if total is None:
-        return FigureRow(
-            code="force", label="Whole force", value=None, text="force total not entered: MHST-attended only"
-        )
-    if not newest.keys() >= {authority.code for authority in codes.list("local_authority")}:
-        return FigureRow(
-            code="force", label="Whole force", value=None, text="no population set for all local authorities"
-        )
-    source = f"{total.s136} of {persons} people; force total from {total.source}, version {total.version}"
-    check = next((_unconfirmed(one) for one in newest.values() if one.check), "")
-    rate = round(100_000 * total.s136 / persons, 1)
-    return FigureRow(code="force", label="Whole force", value=rate, of=persons, text=source + check)
+        return _no_rate("force", "Whole force", "force total not entered: MHST-attended only")
+    if len(known) < len(people):
+        return _no_rate("force", "Whole force", "no population set for all local authorities")
+    persons = sum(population.persons for population in known)
+    check = next(filter(None, map(_unconfirmed, known)), "")
+    basis = f"{total.s136} of {persons} people; force total from {total.source}, version {total.version}{check}"
+    return rate_row("force", "Whole force", total.s136, persons, basis)
 
 
-def _newest(scope: Scope) -> dict[str, Population]:
-    return {one.local_authority: one for one in sorted(scope.populations, key=lambda one: one.year)}
+def _no_rate(code: str, label: str, why: str) -> FigureRow:
+    return FigureRow(code=code, label=label, value=None, text=why)
 
 
-def _unconfirmed(people: Population | None) -> str:
-    return "; not confirmed in a primary source" if people and people.check else ""
+def _population(scope: Scope, authority: str) -> Population | None:
+    """The people of the year in which the period starts, else of the nearest before it, else of the first after it."""
+    of_authority = [people for people in scope.populations if people.local_authority == authority]
+    of_authority.sort(key=lambda people: people.year)
+    before = [people for people in of_authority if people.year <= scope.first_day.year]
+    return before[-1] if before else next(iter(of_authority), None)
+
+
+def _unconfirmed(people: Population) -> str:
+    return "; not confirmed in a primary source" if people.check else ""
 
 
 def _in_question(code: str, label: str) -> Callable[[Callable[[Scope], Figure]], Callable[[Scope], Figure]]:
@@ -111,6 +99,7 @@ def _in_question(code: str, label: str) -> Callable[[Callable[[Scope], Figure]],
         "person in 24 hours.",
         caveat="s136 considered and not used is not a detention prevented; what would have happened cannot be "
         "observed.",
+        fields="intents diversion contact_mode repeat_contact",
     )
 
 
@@ -136,17 +125,47 @@ def considered_mode_unknown(scope: Scope) -> Figure:
     formula="Incidents of grade A or B for which somebody looked whether anything happened in the 24 hours after.",
     denominator="Incidents of grade A or B among those in question.",
     caveat="Not checked means that nobody looked, not that nothing happened.",
+    fields="intents diversion repeat_contact",
 )
 def window_checked(scope: Scope) -> Figure:
+    graded = {grade: _of_grade(scope, grade) for grade in ("A", "B")}
+    rows = [
+        row(
+            code,
+            f"Grade {grade}: {label}",
+            [fact for fact in facts if (fact.s136.window or "not_checked") == code],
+            len(facts),
+            column=grade,
+        )
+        for grade, facts in graded.items()
+        for code, label in WINDOWS.items()
+    ]
+    return Figure(rows=tuple(rows), known=sum(map(len, graded.values())), missing=0)
+
+
+def _of_grade(scope: Scope, *grades: str) -> list[IncidentFact]:
+    return [fact for fact in scope.in_question if fact.s136.at(scope.as_at) in grades]
+
+
+@measure(
+    "intent_received",
+    "Grades A and B whose intent was received soon",
+    "monthly quarterly yearly",
+    formula="Incidents of grade A or B whose intent the service received within 1 hour, and within 24 hours, of its "
+    "capture.",
+    denominator="Incidents of grade A or B among those in question.",
+    caveat="What comes later may have been written later. Phones without signal send late as well.",
+    fields="intents diversion repeat_contact",
+)
+def intent_received(scope: Scope) -> Figure:
     rows: list[FigureRow] = []
-    total = 0
     for grade in ("A", "B"):
-        graded = [fact for fact in scope.in_question if fact.s136.at(scope.as_at) == grade]
-        total += len(graded)
-        for code, label in WINDOWS.items():
-            n = sum((fact.s136.window or "not_checked") == code for fact in graded)
-            rows.append(row(code, f"Grade {grade}: {label}", n, len(graded), column=grade))
-    return Figure(rows=tuple(rows), known=total, missing=0)
+        graded = _of_grade(scope, grade)
+        for hours in (1, 24):
+            soon = [fact for fact in graded if fact.intent_took is not None and fact.intent_took <= 60 * hours]
+            label = f"Grade {grade}: intent received within {hours} hour{'s' if hours > 1 else ''}"
+            rows.append(row(f"within_{hours}_h", label, soon, len(graded), column=grade))
+    return Figure(rows=tuple(rows), known=len(_of_grade(scope, "A", "B")), missing=0)
 
 
 @measure(
@@ -160,26 +179,23 @@ def window_checked(scope: Scope) -> Figure:
     "are not "
     "yet known.",
     caveat="What happened elsewhere is seen only if recorded here.",
+    fields="intents diversion repeat_contact",
 )
 def survival(scope: Scope) -> Figure:
-    graded = [fact for fact in scope.in_question if fact.s136.at(scope.as_at) in ("A", "B") and fact.decided_at]
+    graded = [fact for fact in _of_grade(scope, "A", "B") if fact.decided_at]
     rows: list[FigureRow] = []
     known = missing = 0
     for days in (7, 28, 90):
         old, young = split(graded, lambda fact, d=days: _age(scope, fact) >= timedelta(days=d))  # type: ignore[misc]
         linked, unlinked = split(old, lambda fact: bool(fact.people))
-        well = sum(not _worsened(scope, fact, timedelta(days=days)) for fact in linked)
-        line = row(f"days_{days}", f"{days} days", well, len(linked), unlinked)
-        young_row = FigureRow(
-            code=f"days_{days}",
-            label=f"{days} days: not yet known",
-            column="not_yet_known",
-            value=young,
-            text=str(young),
-        )
-        rows += [line, young_row]
+        well = [fact for fact in linked if not _worsened(scope, fact, timedelta(days=days))]
+        rows += [row(f"days_{days}", f"{days} days", well, len(linked), unlinked), _not_yet_known(days, young)]
         known, missing = len(linked), unlinked
     return Figure(rows=tuple(rows), known=known, missing=missing)
+
+
+def _not_yet_known(days: int, young: int) -> FigureRow:
+    return count_row(f"days_{days}", f"{days} days: not yet known", young, column="not_yet_known")
 
 
 def _age(scope: Scope, fact: IncidentFact) -> timedelta:
@@ -190,8 +206,8 @@ def _age(scope: Scope, fact: IncidentFact) -> timedelta:
 def _worsened(scope: Scope, fact: IncidentFact, within: timedelta) -> bool:
     start = fact.decided_at
     assert start
-    events = [*fact.events, *(later for other in scope.others_of(fact) for later in other.events)]
-    return any(later.code in HARMED and start < later.at <= start + within for later in events)
+    events = [*fact.events, *(event for other in scope.others_of(fact) for event in other.events)]
+    return any(event.code in HARMED and start < event.at <= start + within for event in events)
 
 
 @measure(
@@ -203,13 +219,14 @@ def _worsened(scope: Scope, fact: IncidentFact, within: timedelta) -> bool:
     denominator="Uses of s136 that old that ended, not in an admission, and whose person is linked; missing: "
     "nobody linked.",
     caveat="Only what this service logged.",
+    fields="detention.result repeat_contact",
 )
 def s136_again(scope: Scope) -> Figure:
     within = timedelta(days=28)
     ended = [fact for fact in scope.used_s136 if not fact.running and not admitted(fact)]
     old = [fact for fact in ended if fact.s136_at and scope.as_at - fact.s136_at >= within]
     linked, unlinked = split(old, lambda fact: bool(fact.people))
-    return proportion(sum(_again(scope, fact) for fact in linked), len(linked), unlinked)
+    return proportion([fact for fact in linked if _again(scope, fact)], len(linked), unlinked)
 
 
 def _again(scope: Scope, fact: IncidentFact) -> bool:
@@ -217,7 +234,7 @@ def _again(scope: Scope, fact: IncidentFact) -> bool:
     assert start
     until = start + timedelta(days=28)
     uses = [other.s136_at for other in scope.others_of(fact)]
-    uses += [later.at for later in fact.events if later.code == "s136" and later.at > start]
+    uses += [event.at for event in fact.events if event.code == "s136" and event.at > start]
     return any(at and start < at <= until for at in uses)
 
 
@@ -238,16 +255,7 @@ def repeat_contact(scope: Scope) -> Figure:
         linked, unlinked = split(old, lambda fact: bool(fact.people))
         again = sum(any(fact.at < o.at <= fact.at + within for o in scope.others_of(fact)) for fact in linked)
         young = len(scope.members) - len(old)
-        rows += [
-            row(f"days_{days}", f"{days} days", again, len(linked), unlinked),
-            FigureRow(
-                code=f"days_{days}",
-                label=f"{days} days: not yet known",
-                column="not_yet_known",
-                value=young,
-                text=str(young),
-            ),
-        ]
+        rows += [row(f"days_{days}", f"{days} days", again, len(linked), unlinked), _not_yet_known(days, young)]
         known, missing = len(linked), unlinked
     return Figure(rows=tuple(rows), known=known, missing=missing)
 
@@ -258,14 +266,15 @@ def repeat_contact(scope: Scope) -> Figure:
     SCRUTINY,
     formula="Incidents of people treated as under 18, those detained, and those for whom a police station was used.",
     denominator="Incidents with a known age, or treated as under 18 because somebody thought so.",
+    fields="age_band detention legal_status outcome",
 )
 def under_18s(scope: Scope) -> Figure:
     known, missing = split(scope.members, lambda fact: fact.under_18 or not codes.is_missing("age_band", fact.age_band))
     children = [fact for fact in known if fact.under_18]
-    detained = sum(bool(fact.s136_at or fact.s135_at) for fact in children)
-    stations = sum("under_18_police_station" in fact.flags for fact in children)
+    detained = [fact for fact in children if fact.s136_at or fact.s135_at]
+    stations = [fact for fact in children if "under_18_police_station" in fact.flags]
     rows = (
-        row("under_18", "Under 18", len(children), len(known), missing),
+        row("under_18", "Under 18", children, len(known), missing),
         row("detained", "of these: detained under s136 or s135", detained, len(children)),
         row("police_station", "of these: police station used", stations, len(children)),
     )
@@ -282,10 +291,10 @@ def _equality(
         label,
         SCRUTINY,
         formula="For each group: incidents, uses of s136, and s136 considered and not used with grade A or B.",
-        denominator=f"Incidents of the group in the {POOLED_MONTHS} months that end with the period, group known.",
-        caveat="Pooled over 12 months because a quarter is too small. Differences between groups may come from "
-        "who is met, "
-        "where and when; they are a reason to look, not a finding.",
+        denominator=f"Incidents of the group, group known, in the {POOLED_MONTHS} months that end with the period, "
+        "because a quarter is too small; in a comparison those of the span alone.",
+        caveat="Differences between groups may come from who is met, where and when; they are a reason to look, not a "
+        "finding.",
     )
     def table(scope: Scope) -> Figure:
         incidents: Counter[str | None] = Counter()
@@ -306,14 +315,23 @@ def _equality(
                 row(group, name, used[group], here, column="s136_used"),
                 row(group, name, avoided[group], here, column="considered_not_used_a_or_b"),
             ]
-        return Figure(rows=tuple(rows), known=known, missing=missing)
+        return Figure(rows=tuple(rows), known=known, missing=missing, text=_pooled_days(scope))
+
+
+def _pooled_days(scope: Scope) -> str:
+    """Which days an equality table counts."""
+    if scope.pooled_since is None:
+        return ""
+    last = scope.ends_at.astimezone(scope.zone) - timedelta(days=1)
+    return f"Incidents of {scope.pooled_since.astimezone(scope.zone):%-d %B %Y} to {last:%-d %B %Y}"
 
 
 def ethnic_group(profile: Profile) -> str | None:
     """The published ethnic group; None where not known."""
     if codes.is_missing("ethnicity", profile.ethnicity):
         return None
-    return codes.list("ethnicity")[profile.ethnicity or ""].group
+    code = codes.list("ethnicity").get(profile.ethnicity or "")
+    return code.group if code else None
 
 
 def _known(name: str, value: str | None) -> str | None:
@@ -321,31 +339,17 @@ def _known(name: str, value: str | None) -> str | None:
 
 
 def _labels(name: str) -> dict[str, str]:
-    return {one.code: one.label for one in codes.list(name) if not one.missing}
+    return {code.code: code.label for code in codes.list(name) if not code.missing}
 
 
-_equality("equality_ethnicity", "By ethnic group, 12 months", ethnic_group, lambda: GROUPS)
-_equality("equality_sex", "By sex, 12 months", lambda one: _known("sex", one.sex), lambda: _labels("sex"))
+_equality("equality_ethnicity", "By ethnic group", ethnic_group, lambda: GROUPS)
+_equality("equality_sex", "By sex", lambda profile: _known("sex", profile.sex), lambda: _labels("sex"))
 _equality(
     "equality_age",
-    "By age band, 12 months",
-    lambda one: _known("age_band", one.age_band),
+    "By age band",
+    lambda profile: _known("age_band", profile.age_band),
     lambda: _labels("age_band"),
 )
-
-
-@measure(
-    "handover_within_target",
-    f"Handover within {HANDOVER_TARGET_MINUTES} minutes",
-    SCRUTINY,
-    formula=f"Stays handed over within {HANDOVER_TARGET_MINUTES} minutes of arrival at the site.",
-    denominator="Stays at a place of safety with both times.",
-)
-def handover_within_target(scope: Scope) -> Figure:
-    stays = [stay.handover_minutes for fact in scope.members for stay in fact.stays]
-    minutes = [one for one in stays if one is not None]
-    within = sum(one <= HANDOVER_TARGET_MINUTES for one in minutes)
-    return proportion(within, len(minutes), len(stays) - len(minutes))
 
 
 @measure(
@@ -356,19 +360,17 @@ def handover_within_target(scope: Scope) -> Figure:
     denominator="Contacts with both times.",
 )
 def hours_on_scene(scope: Scope) -> Figure:
-    times: dict[str, list[float]] = {"police": [], "nurse": [], "paramedic": []}
     contacts = [contact for fact in scope.members for contact in fact.on_scene]
-    for contact in contacts:
-        if contact.minutes is not None:
-            times[contact.profession].append(contact.minutes / 60)
     rows: list[FigureRow] = []
-    for code, label in (("police", "Police"), ("nurse", "Mental health trust"), ("paramedic", "Ambulance service")):
-        hours = times[code]
+    for code, label in SERVICES.items():
+        minutes = [contact.minutes for contact in contacts if contact.profession == code]
+        hours = [taken / 60 for taken in minutes if taken is not None]
+        row_of = partial(FigureRow, code=code, label=label, of=len(hours), missing=len(minutes) - len(hours))
         rows += [
-            FigureRow(code=code, column="sum", label=label, value=round(sum(hours), 1), of=len(hours)),
-            FigureRow(code=code, column="median", label=label, value=quantile(hours, 0.5), of=len(hours)),
+            row_of(column="sum", value=round(sum(hours), 1)),
+            row_of(column="median", value=quantile(hours, 0.5)),
         ]
-    known = sum(map(len, times.values()))
+    known = sum(contact.minutes is not None for contact in contacts)
     return Figure(rows=tuple(rows), known=known, missing=len(contacts) - known)
 
 
@@ -381,21 +383,20 @@ def hours_on_scene(scope: Scope) -> Figure:
     "duplicate not yet settled.",
     denominator="Fields asked, entries, and incidents of the period.",
     kind="snapshot",
+    fields="flags diversion intents",
 )
 def data_quality(scope: Scope) -> Figure:
     asked = sum(len(asked_of(fact)) for fact in scope.members)
     answered = sum(len(set(asked_of(fact)) & set(fact.answered)) for fact in scope.members)
-    conflicts = sum(any(flag.startswith("conflict:") for flag in fact.flags) for fact in scope.members)
+    conflicts = [fact for fact in scope.members if any(flag.startswith("conflict:") for flag in fact.flags)]
     late = row_of_entries(scope.members)
-    duplicates = sum(around.duplicate for around in scope.recent)
+    duplicates = [recent.fact for recent in scope.recent if recent.duplicate]
     assert isinstance(late.value, int)
     rows = (
         row("completeness", "Fields answered", answered, asked),
         row("late", "Late entries", late.value, late.known),
         row("conflicts", "Incidents with conflicting records", conflicts, len(scope.members)),
-        FigureRow(
-            code="restatements", label="Editions that replaced another", value=scope.restated, text=str(scope.restated)
-        ),
-        FigureRow(code="duplicates", label="Likely duplicates, last 28 days", value=duplicates, text=str(duplicates)),
+        count_row("restatements", "Editions that replaced another", scope.restated),
+        count_row("duplicates", "Likely duplicates, last 28 days", duplicates),
     )
     return Figure(rows=rows, known=answered, missing=asked - answered)

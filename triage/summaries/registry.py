@@ -4,7 +4,7 @@ A measure is a pure function of a `Scope`. It is computed for the internal form 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Literal
 from uuid import UUID
@@ -14,17 +14,22 @@ from msgspec import Struct
 
 from triage.codes import Population
 from triage.summaries.facts import IncidentFact, Profile, RecentIncident
-from triage.summaries.figures import Figure, Measure, without_data
+from triage.summaries.figures import ComputedRow, Figure, Measure, without_data
+from triage.summaries.schedule import Coverage
 from triage.times import LONDON, PeriodKind
 
-MEASURES_VERSION = 2
-"""The version of these definitions: one that computes something else is a new version, and the old one is kept."""
+MEASURES_VERSION = 1
+"""Moves on with every definition that computes something else; editions name the version they were computed under."""
 
 HANDOVER_TARGET_MINUTES = 60
 ONCE_A_DAY = timedelta(hours=24)
 POOLED_MONTHS = 12
 
 SILENT = "No data: no entry was received and no device was heard from. This is not the same as zero incidents."
+
+
+class UntraceableLine(LookupError):
+    """A line that is not there, or that counts something else than incidents."""
 
 
 class ForceTotal(Struct, frozen=True):
@@ -40,9 +45,10 @@ class Scope(Struct, frozen=True, kw_only=True, dict=True):
 
     `members` count and happened in the period; `recent` are those of the 28 days before `as_at`, for a period longer
     than a week the likely duplicates among them; `pooled` counts those of the 12 months that end with the period, since
-    `pooled_since`, by their profile at `as_at`; `of_person` every incident of a linked person from 90 days before the
-    period to 90 days after it. `restated` counts editions of any period that replaced another in the period. `silent`:
-    nothing was received in the period and no device was heard from since it began.
+    `pooled_since`, by their profile at `as_at` (in a comparison those of the span); `of_person` every incident of a
+    linked person from 90 days before the period to 90 days after it. `covered` is the part of the period that the log
+    holds. `restated` counts editions of any period that replaced another in the period. `silent`: nothing was received
+    in the period and no device was heard from since it began.
     """
 
     kind: PeriodKind
@@ -50,6 +56,7 @@ class Scope(Struct, frozen=True, kw_only=True, dict=True):
     ends_at: datetime
     as_at: datetime
     members: Sequence[IncidentFact]
+    covered: Coverage
     recent: Sequence[RecentIncident] = ()
     pooled: Mapping[Profile, int] = {}
     pooled_since: datetime | None = None
@@ -60,6 +67,11 @@ class Scope(Struct, frozen=True, kw_only=True, dict=True):
     force_total: ForceTotal | None = None
     zone: ZoneInfo = LONDON
 
+    @property
+    def first_day(self) -> date:
+        """The local date on which the period starts."""
+        return self.starts_at.astimezone(self.zone).date()
+
     @cached_property
     def considered(self) -> list[IncidentFact]:
         """The incidents with a s136 intent on record."""
@@ -68,7 +80,9 @@ class Scope(Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def in_question(self) -> list[IncidentFact]:
         """Contemporaneous s136 intents of confidence 2 or more, used or not; one a linked person in 24 hours."""
-        return self.once_a_day([one for one in self.considered if one.contemporaneous and (one.confidence or 0) >= 2])
+        return self.once_a_day(
+            [fact for fact in self.considered if fact.contemporaneous and (fact.confidence or 0) >= 2]
+        )
 
     @cached_property
     def used_s136(self) -> list[IncidentFact]:
@@ -76,15 +90,15 @@ class Scope(Struct, frozen=True, kw_only=True, dict=True):
 
     def others_of(self, fact: IncidentFact) -> list[IncidentFact]:
         """The other incidents of the same people."""
-        found = {one.id: one for person in fact.people for one in self.of_person.get(person, ())}
-        found.pop(fact.id, None)
-        return list(found.values())
+        others = {other.id: other for person in fact.people for other in self.of_person.get(person, ())}
+        others.pop(fact.id, None)
+        return list(others.values())
 
     def once_a_day(self, facts: Sequence[IncidentFact]) -> list[IncidentFact]:
         """One incident a linked person in any 24 hours, the first; every incident of nobody known counts."""
         last: dict[UUID, datetime] = {}
         kept = []
-        for fact in sorted(facts, key=lambda one: (one.at, one.id)):
+        for fact in sorted(facts, key=lambda fact: (fact.at, fact.id)):
             if any(fact.at - last[person] < ONCE_A_DAY for person in fact.people if person in last):
                 continue
             last |= dict.fromkeys(fact.people, fact.at)
@@ -93,7 +107,7 @@ class Scope(Struct, frozen=True, kw_only=True, dict=True):
 
 
 class Definition(Struct, frozen=True, kw_only=True):
-    """A line of the registry, in force in these versions of the measures."""
+    """A measure of the registry. `fields` are the fields of an incident's view by which its lines classify."""
 
     code: str
     label: str
@@ -102,15 +116,17 @@ class Definition(Struct, frozen=True, kw_only=True):
     formula: str
     denominator: str
     caveat: str
+    fields: tuple[str, ...]
     compute: Callable[[Scope], Figure]
-    since: int = 1
-    until: int | None = None
 
     def measure(self, scope: Scope) -> Measure:
         """The measure for a scope; no data where the period was silent."""
         figure = self.compute(scope)
         if scope.silent:
             figure = without_data(figure, SILENT)
+        rows = figure.rows
+        if isinstance(rows, tuple):
+            rows = tuple(row.published() if isinstance(row, ComputedRow) else row for row in rows)
         return Measure(
             code=self.code,
             label=self.label,
@@ -118,7 +134,7 @@ class Definition(Struct, frozen=True, kw_only=True):
             known=figure.known,
             missing=figure.missing,
             value=figure.value,
-            rows=figure.rows,
+            rows=rows,
             percent=figure.percent,
             low=figure.low,
             high=figure.high,
@@ -126,11 +142,25 @@ class Definition(Struct, frozen=True, kw_only=True):
             caveat=self.caveat,
         )
 
+    def incidents_behind(self, scope: Scope, line: str = "") -> tuple[UUID, ...]:
+        """The incidents that a line counts: `row`, `row/column`, or nothing for a measure of one value.
+
+        Raises UntraceableLine for a line that is not there, or whose incidents are not as many as it says.
+        """
+        figure = self.compute(scope)
+        value, incidents = figure.value, figure.incidents
+        if line:
+            rows = figure.rows if isinstance(figure.rows, tuple) else ()
+            row = next((row for row in rows if "/".join(filter(None, (row.code, row.column))) == line), None)
+            incidents = row.incidents if isinstance(row, ComputedRow) else ()
+            value = row.value if row and row.events is None else row.events if row else None
+        if value != len(set(incidents)):
+            raise UntraceableLine(f"{self.code}/{line}" if line else self.code)
+        return incidents
+
 
 REGISTRY: dict[str, Definition] = {}
-"""Every measure in force by its code, in the order in which summaries print them."""
-_EVERY: list[Definition] = []
-"""Those of earlier versions too, for editions that were computed under them."""
+"""Every measure by its code, in the order in which summaries print them."""
 
 
 def measure(
@@ -142,13 +172,14 @@ def measure(
     denominator: str,
     caveat: str = "",
     kind: Literal["flow", "snapshot"] = "flow",
-    since: int = 1,
-    until: int | None = None,
+    fields: str = "",
 ) -> Callable[[Callable[[Scope], Figure]], Callable[[Scope], Figure]]:
-    """Put a function in the registry. `periods` names the kinds of period it is computed for."""
+    """Put a function in the registry. `periods` names the kinds of period it is computed for, `fields` as above."""
 
     def enter(compute: Callable[[Scope], Figure]) -> Callable[[Scope], Figure]:
-        found = Definition(
+        if code in REGISTRY:
+            raise ValueError(f"two measures are called {code}")
+        REGISTRY[code] = Definition(
             code=code,
             label=label,
             kind=kind,
@@ -156,27 +187,17 @@ def measure(
             formula=formula,
             denominator=denominator,
             caveat=caveat,
+            fields=tuple(fields.split()),
             compute=compute,
-            since=since,
-            until=until,
         )
-        if code in REGISTRY:
-            raise ValueError(f"two measures are called {code}")
-        _EVERY.append(found)
-        if until is None:
-            REGISTRY[code] = found
         return compute
 
     return enter
 
 
-def definitions(kind: PeriodKind, version: int = MEASURES_VERSION) -> list[Definition]:
-    """What a summary of this kind holds in a version of the measures, in order."""
-    return [
-        one
-        for one in _EVERY
-        if kind in one.periods and one.since <= version and (one.until is None or version <= one.until)
-    ]
+def definitions(kind: PeriodKind) -> list[Definition]:
+    """What a summary of this kind holds, in order."""
+    return [definition for definition in REGISTRY.values() if kind in definition.periods]
 
 
 _INTRODUCTION = """# Measures
@@ -185,7 +206,8 @@ Every number that a summary prints, generated from the registry. An incident is 
 time, and the counting unit of all of them; entries are counted only where it says so. Test and withdrawn entries are
 left out.
 
-- **flow** measures count what happened in the period. When later entries change one, the next edition is published.
+- **flow** measures count what happened in the period. When later entries change any printed part of a line (its value,
+  what it is of, what is missing, its rate or interval), the next edition is published, and says which.
 - **snapshot** measures say how things stood when the first edition was published, and stay.
 
 N is the number of incidents that a measure asks about, k those with the answer, m = N - k. Printed is "x of k (p %); m
@@ -196,6 +218,9 @@ received and no device was heard from, is "no data", never zero.
 Considering s136 and not using it is graded by rule set DIV-1 at the as-at time. The wording is "s136 considered and not
 used, grade A" (or B), and the two are printed apart. No measure says that a detention was prevented.
 
+A period that the log covers only in part, because the team began within it, says from when to when; there is no rate of
+a population for it.
+
 The page is written by `triage.summaries.registry.page`; a test compares the two.
 """
 
@@ -203,10 +228,12 @@ The page is written by `triage.summaries.registry.page`; a test compares the two
 def page() -> str:
     """The registry as a page in Markdown, for `docs/measures.md`."""
     parts = [_INTRODUCTION]
-    for one in REGISTRY.values():
-        periods = ", ".join(one.periods)
+    for definition in REGISTRY.values():
         parts.append(
-            f"\n## {one.label}\n\n`{one.code}`, {one.kind}; {periods}\n\n- Formula: {one.formula}\n"
-            f"- Denominator: {one.denominator}\n" + (f"- Caveat: {one.caveat}\n" if one.caveat else "")
+            f"\n## {definition.label}\n\n"
+            f"`{definition.code}`, {definition.kind}; {', '.join(definition.periods)}\n\n"
+            f"- Formula: {definition.formula}\n"
+            f"- Denominator: {definition.denominator}\n"
+            + (f"- Caveat: {definition.caveat}\n" if definition.caveat else "")
         )
     return "".join(parts)

@@ -7,7 +7,17 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
 
-from triage.times import DAY_START_HOUR, LONDON, Period, PeriodKind, due_at, next_period, period_bounds, period_of
+from triage.times import (
+    DAY_START_HOUR,
+    LONDON,
+    Period,
+    PeriodKind,
+    due_at,
+    next_period,
+    operational_day,
+    period_bounds,
+    period_of,
+)
 
 KINDS: Final[tuple[PeriodKind, ...]] = get_args(PeriodKind)
 
@@ -53,6 +63,23 @@ class Slot(Struct, frozen=True):
     due_at: datetime
 
 
+class Coverage(Struct, frozen=True):
+    """The first and last operational day of a period that the log covers; both None where it covers none of it."""
+
+    covered_from: date | None
+    covered_to: date | None
+    whole: bool
+
+
+def coverage(period: Period, calendar: Calendar, now: datetime) -> Coverage:
+    """What of a period the log covers at an instant: whole operational days, from the team's first day on."""
+    today = operational_day(now, calendar.zone, calendar.day_start_hour)
+    first, after = max(period.starts, calendar.starts_on), min(period.ends, today)
+    if first >= after:
+        return Coverage(None, None, False)
+    return Coverage(first, after - timedelta(days=1), (first, after) == (period.starts, period.ends))
+
+
 def slot(period: Period, calendar: Calendar) -> Slot:
     """The instants of a period on a team's calendar as it is now."""
     starts_at, ends_at = period_bounds(period, calendar.zone, calendar.day_start_hour)
@@ -68,14 +95,14 @@ def is_over(period: Period, calendar: Calendar, now: datetime) -> bool:
 
 def due_slots(calendar: Calendar, now: datetime) -> list[Slot]:
     """Every period that is due by now, oldest due first, from the one that holds the team's first day."""
-    found = [one for kind in KINDS for one in _of_kind(kind, calendar, now)]
-    return sorted(found, key=lambda one: (one.due_at, KINDS.index(one.period.kind)))
+    slots = [slot for kind in KINDS for slot in _of_kind(kind, calendar, now)]
+    return sorted(slots, key=lambda slot: (slot.due_at, KINDS.index(slot.period.kind)))
 
 
 def _of_kind(kind: PeriodKind, calendar: Calendar, now: datetime) -> Iterator[Slot]:
     period = period_of(kind, calendar.starts_on)
-    while (found := slot(period, calendar)).due_at <= now:
-        yield found
+    while (due := slot(period, calendar)).due_at <= now:
+        yield due
         period = next_period(period)
 
 

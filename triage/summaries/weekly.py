@@ -1,13 +1,23 @@
 """The weekly measures, for the team and the nurse lead."""
 
-from collections import Counter
 from datetime import timedelta
 from uuid import UUID
 
 from triage import codes
 from triage.summaries.daily import PROFESSIONS
 from triage.summaries.facts import IncidentFact
-from triage.summaries.figures import FEWEST_FOR_AN_INTERVAL, Figure, FigureRow, kappa, mix, proportion, row, split
+from triage.summaries.figures import (
+    FEWEST_FOR_AN_INTERVAL,
+    Figure,
+    FigureRow,
+    count_row,
+    kappa,
+    mix,
+    proportion,
+    row,
+    split,
+)
+from triage.summaries.needs_action import is_overdue
 from triage.summaries.registry import Scope, measure
 
 HOURS_IN_A_BAND = 4
@@ -21,21 +31,25 @@ OFTEN = timedelta(days=28)
     formula="Incidents by four-hour band of local time and by area.",
     denominator="Incidents with a known area.",
     caveat="Hour and area together single out people: for the team only.",
+    fields="area",
 )
 def volume_by_hour_and_area(scope: Scope) -> Figure:
     areas = codes.list("area")
-    known, missing = split(scope.members, lambda fact: not codes.is_missing("area", fact.area))
-    found = Counter((_band(scope, fact), fact.area) for fact in known)
+    known, missing = split(scope.members, lambda fact: fact.area in areas.codes and fact.area not in areas.missing)
+    cells: dict[tuple[str, str], list[IncidentFact]] = {}
+    for fact in known:
+        cells.setdefault((_band(scope, fact), fact.area), []).append(fact)
     rows = tuple(
-        FigureRow(code=band, label=areas[area].label, column=area, value=n, of=len(known), text=str(n))
-        for (band, area), n in sorted(found.items())
+        count_row(band, areas[area].label, facts, column=area, of=len(known))
+        for (band, area), facts in sorted(cells.items())
     )
     return Figure(rows=rows, known=len(known), missing=missing)
 
 
 def _band(scope: Scope, fact: IncidentFact) -> str:
+    """`04 to 08`: a spreadsheet takes `04-08` for the fourth of August."""
     start = fact.at.astimezone(scope.zone).hour // HOURS_IN_A_BAND * HOURS_IN_A_BAND
-    return f"{start:02}-{start + HOURS_IN_A_BAND:02}"
+    return f"{start:02} to {start + HOURS_IN_A_BAND:02}"
 
 
 @measure(
@@ -44,11 +58,11 @@ def _band(scope: Scope, fact: IncidentFact) -> str:
     "weekly monthly",
     formula="Uses of s136 or s135 with a police vehicle, by the reason given.",
     denominator="Uses with a police vehicle and a reason.",
+    fields="transport detention",
 )
 def ambulance_not_available(scope: Scope) -> Figure:
-    return mix(
-        (fact.vehicle_reason for fact in scope.members if fact.transport == "police_vehicle"), "police_vehicle_reason"
-    )
+    by_police = [fact for fact in scope.members if fact.transport == "police_vehicle"]
+    return mix(by_police, lambda fact: fact.vehicle_reason, "police_vehicle_reason")
 
 
 @measure(
@@ -58,11 +72,12 @@ def ambulance_not_available(scope: Scope) -> Figure:
     formula="Incidents in which a consultation is on record.",
     denominator="Incidents where s136 was used or considered and police wrote whether they consulted.",
     caveat="Consultation is required where practicable (section 136(1C)); not consulting may have been right.",
+    fields="intents consulted not_consulted_reason",
 )
 def consultation_rate(scope: Scope) -> Figure:
     asked = [fact for fact in scope.members if fact.considered or fact.used_s136]
     known, missing = split(asked, lambda fact: fact.consulted is not None)
-    return proportion(sum(fact.consulted is True for fact in known), len(known), missing)
+    return proportion([fact for fact in known if fact.consulted], len(known), missing)
 
 
 @measure(
@@ -78,8 +93,7 @@ def seen_often(scope: Scope) -> Figure:
     times = [_times(scope, person) for person in people]
     unlinked = sum(not fact.people for fact in scope.members)
     rows = tuple(
-        FigureRow(code=f"seen_{n}", label=f"{n} or more times", value=sum(t >= n for t in times), of=len(people))
-        for n in (2, 5)
+        count_row(f"seen_{n}", f"{n} or more times", sum(count >= n for count in times), of=len(people)) for n in (2, 5)
     )
     return Figure(rows=rows, known=len(people), missing=unlinked)
 
@@ -96,14 +110,15 @@ def _times(scope: Scope, person: UUID) -> int:
     kind="snapshot",
     formula="Overdue incidents without an outcome, by the professions that wrote a contact.",
     denominator="Overdue incidents of the 28 days before the as-at time. An incident may be owed by two professions.",
+    fields="outcome",
 )
 def chase_list(scope: Scope) -> Figure:
-    overdue = [
-        around.fact for around in scope.recent if around.fact.overdue_at and around.fact.overdue_at <= scope.as_at
+    overdue = [recent.fact for recent in scope.recent if is_overdue(recent.fact.overdue_at, scope.as_at)]
+    rows = [
+        row(code, label, [fact for fact in overdue if code in fact.owing], len(overdue))
+        for code, label in PROFESSIONS.items()
     ]
-    owing = Counter(profession for fact in overdue for profession in fact.owing)
-    rows = tuple(row(code, label, owing[code], len(overdue)) for code, label in PROFESSIONS.items())
-    return Figure(rows=rows, known=len(overdue), missing=0)
+    return Figure(rows=tuple(rows), known=len(overdue), missing=0)
 
 
 @measure(

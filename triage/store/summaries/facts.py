@@ -22,6 +22,7 @@ from triage.log.incident import fold
 from triage.log.timeline import PersonEvent
 from triage.store.database import Connection, Database
 from triage.store.statements import load
+from triage.summaries.derivation import fact_of
 from triage.summaries.editions import rules_in_force
 from triage.summaries.facts import (
     IncidentFact,
@@ -29,7 +30,6 @@ from triage.summaries.facts import (
     RecentIncident,
     decode,
     encode,
-    fact_of,
     profile_at,
     profile_of,
     read_profile,
@@ -61,7 +61,7 @@ class FactReader:
 
     async def between(self, starts_at: datetime, ends_at: datetime) -> list[IncidentFact]:
         """Incidents that occurred in [starts_at, ends_at)."""
-        return [around.fact for around in await self._fetch(SQL.members, starts_at, ends_at)]
+        return [recent.fact for recent in await self._fetch(SQL.members, starts_at, ends_at)]
 
     async def recent(self, since: datetime, until: datetime, *, duplicates_only: bool) -> list[RecentIncident]:
         """Incidents of a stretch of time with whether each may be a duplicate."""
@@ -69,11 +69,11 @@ class FactReader:
 
     async def of_people(self, people: Iterable[UUID], starts_at: datetime, ends_at: datetime) -> list[IncidentFact]:
         """Incidents that concern any of these people."""
-        return [around.fact for around in await self._fetch(SQL.of_people, list(people), starts_at, ends_at)]
+        return [recent.fact for recent in await self._fetch(SQL.of_people, list(people), starts_at, ends_at)]
 
     async def running(self) -> list[IncidentFact]:
         """Incidents whose detention has no end on record."""
-        return [around.fact for around in await self._fetch(SQL.running)]
+        return [recent.fact for recent in await self._fetch(SQL.running)]
 
     async def profiles(self, starts_at: datetime, ends_at: datetime, as_at: datetime) -> Counter[Profile]:
         """How many incidents of [starts_at, ends_at) have each profile at `as_at`.
@@ -81,12 +81,12 @@ class FactReader:
         The database counts what is kept up to date; what moved since is read one by one.
         """
         where = (starts_at, ends_at, self.version, await position(self.connection, self.team_id))
-        found: Counter[Profile] = Counter()
+        counts: Counter[Profile] = Counter()
         for row in await self.connection.fetch(SQL.profiles, self.team_id, *where, as_at):
-            found[read_profile(row["profile"], row["pending"])] += row["n"]
+            counts[read_profile(row["profile"], row["pending"])] += row["n"]
         moved = await self.connection.fetch(SQL.moved, self.team_id, *where)
-        found.update(profile_at(one.fact, as_at) for one in await self._read(moved) if one.fact.counts)
-        return found
+        counts.update(profile_at(recent.fact, as_at) for recent in await self._read(moved) if recent.fact.counts)
+        return counts
 
     async def _fetch(self, statement: str, *args: object) -> list[RecentIncident]:
         return await self._read(await self.connection.fetch(statement, self.team_id, *args, self.version))

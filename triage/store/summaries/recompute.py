@@ -17,19 +17,13 @@ from triage.errors import OperatorError
 from triage.log.append_decision import stored_entry
 from triage.log.diversion import RULE
 from triage.store.database import Connection
-from triage.store.summaries.publications import (
-    AROUND,
-    SQL,
-    CalendarTeam,
-    assemble,
-    code_lists,
-    force_totals,
-    pooled_since,
-    slot_of,
-)
+from triage.store.summaries.calendars import CalendarTeam
+from triage.store.summaries.publications import SQL
+from triage.store.summaries.scopes import AROUND, assemble, code_lists, force_totals, pooled_since, slot_of
 from triage.summaries import editions
+from triage.summaries.derivation import facts_of
 from triage.summaries.editions import Summary
-from triage.summaries.facts import IncidentFact, facts_of, profile_at
+from triage.summaries.facts import IncidentFact, profile_at
 from triage.summaries.figures import Measure
 from triage.summaries.registry import MEASURES_VERSION, ForceTotal, Scope
 from triage.summaries.schedule import Slot
@@ -49,8 +43,8 @@ async def recompute(connection: Connection, team: CalendarTeam, summary: Summary
     """
     if summary.rules != RULE:
         raise OtherRules(f"it needs rule set {summary.rules}; this program has {RULE}")
-    if summary.measures_version > MEASURES_VERSION:
-        raise OtherRules(f"it needs version {summary.measures_version} of the measures, of a newer program")
+    if summary.measures_version != MEASURES_VERSION:
+        raise OtherRules(f"it needs measures {summary.measures_version}; this program has {MEASURES_VERSION}")
     lists = await _lists_of(connection, summary)
     assert summary.as_at and summary.as_at_seq is not None
     rows = await _log(connection, team.team_id, summary.as_at_seq)
@@ -59,7 +53,7 @@ async def recompute(connection: Connection, team: CalendarTeam, summary: Summary
     with codes.reading(lists):
         facts = facts_of(stored_entry(*row) for row in rows)
         scope = structs.replace(_scope(team, slot, summary.as_at, facts, totals), silent=summary.silent)
-        return tuple(one for one in editions.compute_measures(scope, summary.measures_version) if one.kind == "flow")
+        return tuple(measure for measure in editions.compute_measures(scope) if measure.kind == "flow")
 
 
 async def _lists_of(connection: Connection, summary: Summary) -> bytes:
@@ -82,11 +76,14 @@ async def _log(connection: Connection, team_id: UUID, until: int) -> list[asyncp
 def _scope(
     team: CalendarTeam, slot: Slot, as_at: datetime, facts: Iterable[IncidentFact], totals: Sequence[ForceTotal]
 ) -> Scope:
-    every = list(facts)
-    of_period = [one for one in every if slot.starts_at <= one.at < slot.ends_at]
-    since = pooled_since(slot, team.calendar.zone) or slot.starts_at
-    earlier = Counter(profile_at(one, as_at) for one in every if since <= one.at < slot.starts_at and one.counts)
-    people = {person for one in of_period for person in one.people}
+    in_log = list(facts)
+    of_period = [fact for fact in in_log if slot.starts_at <= fact.at < slot.ends_at]
+    since = pooled_since(slot, team.calendar.zone)
+    first_day = since or slot.starts_at
+    earlier = Counter(
+        profile_at(fact, as_at) for fact in in_log if first_day <= fact.at < slot.starts_at and fact.counts
+    )
+    people = {person for fact in of_period for person in fact.people}
     first, last = slot.starts_at - AROUND, slot.ends_at + AROUND
-    theirs = [one for one in every if first <= one.at < last and not people.isdisjoint(one.people)]
-    return assemble(team, slot, as_at, of_period, earlier, (), theirs, totals=totals)
+    theirs = [fact for fact in in_log if first <= fact.at < last and not people.isdisjoint(fact.people)]
+    return assemble(team, slot, as_at, of_period, earlier, (), theirs, totals=totals, since=since)

@@ -1,0 +1,264 @@
+"""The facts of incidents, derived from their entries. All times are corrected for skew."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from triage import codes
+from triage.log import intents, links, timeline
+from triage.log.detention import CLOCK
+from triage.log.diversion import Grading
+from triage.log.effective import EffectiveEntry, captured
+from triage.log.entries import Contact, Detention, NotSameIncident, Outcome, SameIncident, StoredEntry, Withdrawal
+from triage.log.flags import LATE
+from triage.log.grading_inputs import GradingInputs, contemporaneous
+from triage.log.incident import Incident, fold, person_events
+from triage.log.intents import RecordedIntent
+from triage.log.timeline import DatedOutcome
+from triage.log.view import DetentionView
+from triage.summaries.facts import ASKED, DatedEvent, FollowUpEvent, GradeResult, IncidentFact, OnScene, Stay
+
+JUDGED = ("face_to_face", "phone")
+"""Assessments in which a nurse saw or spoke to the person."""
+
+
+def fact_of(incident: Incident, others: Iterable[timeline.PersonEvent] = ()) -> IncidentFact:
+    """The fact of an incident, folded from all its entries with what other incidents of the person contribute."""
+    view, record = incident.view, incident.entries
+    outcomes = incident.outcomes
+    first, latest = timeline.first_disposal(outcomes), timeline.latest_outcome(outcomes)
+    uses = [outcome.effective.entry for outcome in outcomes if outcome.disposal in timeline.USES]
+    intent = intents.earliest(incident.intents, ("s136",))
+    detention = view.detention
+    died = any(event.code == "died" for event in incident.events)
+    return IncidentFact(
+        id=incident.id,
+        seq=view.seq,
+        counts=incident.counts,
+        at=incident.happened_at,
+        status=view.status,
+        area=view.area,
+        car=view.car,
+        contact_mode=view.contact_mode,
+        referral_source=view.referral_source,
+        location_type=view.location_type,
+        age_band=view.age_band,
+        under_18=view.under_18,
+        sex=view.sex,
+        ethnicity=view.ethnicity,
+        presenting=view.presenting or (),
+        force_type=view.force_type,
+        disposals=tuple(outcome.disposal for outcome in outcomes),
+        first=first.disposal if first else None,
+        decided_at=first.at if first else None,
+        latest=latest.disposal if latest else None,
+        not_attended=first.effective.entry.reason if first and first.disposal == "not_attended" else None,
+        transport=_first_known(uses, "transport"),
+        ambulance_requested=_first_known(uses, "ambulance_requested"),
+        vehicle_reason=_first_known(uses, "police_vehicle_reason"),
+        consulted=_consulted(record.officers),
+        not_consulted=next(
+            (contact.entry.not_consulted_reason for contact in record.officers if contact.entry.not_consulted_reason),
+            None,
+        ),
+        offence=view.offence if isinstance(view.offence, str) else None,
+        s136_at=incident.used["s136"].at if "s136" in incident.used else None,
+        s135_at=incident.used["s135"].at if "s135" in incident.used else None,
+        clock_started_at=_clock_started_at(detention),
+        expires_at=detention.expires_at if detention else None,
+        ended_at=_earliest(record.detentions, "ended"),
+        result=detention.result if detention and isinstance(detention.result, str) else None,
+        running=detention is not None and detention.ended_at is None and not died,
+        extended_minutes=detention.extended_minutes if detention else 0,
+        assessed_at=_earliest(record.detentions, "examined_by_doctor", "amhp_interview"),
+        stays=_stays(incident),
+        s136=_graded(incident.diversion.s136),
+        custody=_graded(incident.diversion.custody),
+        ed_avoided=incident.diversion.ed.avoided,
+        ed_pending_until=incident.diversion.ed.pending_until,
+        confidence=intent.part.confidence if intent else None,
+        contemporaneous=intent is not None and contemporaneous(intent, _grading_inputs(incident, first)),
+        intent_took=_took(record.stored, intent) if intent else None,
+        judgements=_judgements(incident),
+        referrals=tuple(sorted(_referrals(record.contacts) - {"none"})),
+        referrals_asked=bool(_referrals(record.contacts)),
+        follow_up_due=any(nurse.entry.follow_up_due for nurse in record.nurses),
+        follow_ups=tuple(
+            FollowUpEvent(later.entry.event, later.corrected(later.entry.at), later.entry.referral)
+            for later in record.follow_ups
+        ),
+        events=tuple(DatedEvent(event.code, event.at) for event in incident.events),
+        others=tuple(DatedEvent(event.code, event.at) for event in others),
+        people=incident.people,
+        overdue_at=incident.overdue_at,
+        flags=(*view.flags, *incident.conflicts),
+        answered=tuple(name for name in ASKED if _is_answered(incident, name)),
+        by_profession=_completeness(record.contacts),
+        owing=() if outcomes else tuple(sorted({contact.stored.profession for contact in record.contacts})),
+        on_scene=_on_scene(record.contacts),
+        entries=len(record.stored),
+        late_entries=sum(entry.received_at - captured(entry) > LATE for entry in record.stored),
+    )
+
+
+def facts_of(
+    stored: Iterable[StoredEntry], related: Mapping[UUID, Iterable[timeline.PersonEvent]] = {}
+) -> list[IncidentFact]:
+    """Every incident that these entries add up to, graded with what the other incidents of its people contribute.
+
+    `related` is what incidents of which there is no entry here contribute, by the incident that it concerns.
+    """
+    entries = list(stored)
+    statements = [entry for entry in entries if isinstance(entry.entry, SameIncident | NotSameIncident | Withdrawal)]
+    root = {i: component.id for component in links.components(statements) for i in component.incident_ids}
+    groups: dict[UUID, list[StoredEntry]] = defaultdict(list)
+    for entry in entries:
+        groups[root.get(entry.entry.incident_id, entry.entry.incident_id)].append(entry)
+    incidents = {i: fold(group, ids=links.incident_ids(group)) for i, group in groups.items()}
+    of_person: dict[UUID, list[Incident]] = defaultdict(list)
+    for incident in incidents.values():
+        for person in incident.people:
+            of_person[person].append(incident)
+    return [
+        fact_of(fold(groups[i], others, ids=incident.incident_ids) if others else incident, others)
+        for i, incident in incidents.items()
+        for others in [_others(incident, of_person, related)]
+    ]
+
+
+def _others(
+    incident: Incident,
+    of_person: Mapping[UUID, Sequence[Incident]],
+    related: Mapping[UUID, Iterable[timeline.PersonEvent]],
+) -> tuple[timeline.PersonEvent, ...]:
+    events = {
+        event
+        for person in incident.people
+        for other in of_person[person]
+        if other.id != incident.id
+        for event in person_events(other)
+    }
+    if incident.people:
+        events |= {event for i in incident.incident_ids for event in related.get(i, ())}
+    return tuple(sorted(events, key=lambda event: (event.at, event.code, event.entry.bytes)))
+
+
+def _graded(grading: Grading) -> GradeResult:
+    return GradeResult(grading.grade, grading.reason, grading.window, grading.sub_type, grading.pending_until)
+
+
+def _grading_inputs(incident: Incident, first: DatedOutcome | None) -> GradingInputs:
+    return GradingInputs(
+        entries=incident.entries,
+        intents=incident.intents,
+        outcomes=incident.outcomes,
+        first=first,
+        decided_at=first.at if first else None,
+        used=incident.used,
+        events=incident.events,
+        location_type=incident.view.location_type,
+        someone_lives_there=incident.someone_lives_there,
+        disposal_conflict="conflict:disposal" in incident.conflicts,
+    )
+
+
+def _first_known(outcomes: Iterable[Outcome], name: str) -> Any:
+    """The first answer that outcomes which used s136 or s135 give; a coded missing value only where there is none."""
+    answers = [answer for outcome in outcomes if (answer := getattr(outcome, name)) is not None]
+    return next((answer for answer in answers if answer != "unknown"), answers[0] if answers else None)
+
+
+def _clock_started_at(detention: DetentionView | None) -> datetime | None:
+    if detention is None or detention.expires_at is None:
+        return None
+    return detention.expires_at - CLOCK - timedelta(minutes=detention.extended_minutes)
+
+
+def _consulted(officers: Iterable[EffectiveEntry[Any]]) -> bool | None:
+    entries = [contact.entry for contact in officers]
+    if any(entry.consulted for entry in entries):
+        return True
+    return False if any(entry.not_consulted_reason for entry in entries) else None
+
+
+def _earliest(detentions: Iterable[EffectiveEntry[Detention]], *events: str) -> datetime | None:
+    """When the first of these events was, whatever order they were sent in."""
+    times = [step.corrected(step.entry.at) for step in detentions if step.entry.event in events]
+    return min(times, default=None)
+
+
+def _stays(incident: Incident) -> tuple[Stay, ...]:
+    detention = incident.view.detention
+    if detention is None:
+        return ()
+    reasons = {
+        step.entry.place_of_safety: step.entry.place_reason
+        for step in reversed(incident.entries.detentions)
+        if step.entry.place_reason
+    }
+    return tuple(
+        Stay(stay.place_of_safety, reasons.get(stay.place_of_safety), stay.handover_minutes)
+        for stay in detention.places
+    )
+
+
+def _took(stored: Iterable[StoredEntry], intent: RecordedIntent) -> float | None:
+    received_at = next((entry.received_at for entry in stored if entry.id == intent.entry), None)
+    return None if received_at is None else (received_at - intent.captured) / timedelta(minutes=1)
+
+
+def _judgements(incident: Incident) -> tuple[tuple[bool, bool], ...]:
+    """An officer's intent and a nurse's blind judgement of the same incident, each formed without the other's."""
+    in_force = [intent.part for intent in incident.intents if intent.state == "stands"]
+    if not in_force:
+        return ()
+    officer = any(part.power == "s136" and (part.confidence or 0) >= 2 for part in in_force)
+    return tuple(
+        (officer, nurse.entry.s136_justified == "yes")
+        for nurse in incident.entries.nurses
+        if nurse.entry.s136_justified in ("yes", "no")
+        and nurse.entry.assessment in JUDGED
+        and nurse.entry.told_intent is False
+        and nurse.stored.blind
+        and not nurse.versions
+    )
+
+
+def _referrals(contacts: Iterable[EffectiveEntry[Any]]) -> set[str]:
+    return {code for contact in contacts for code in getattr(contact.entry, "referrals", None) or ()}
+
+
+def _is_answered(incident: Incident, name: str) -> bool:
+    if name == "age":
+        return not codes.is_missing("age_band", incident.view.age_band)
+    if name in ("occurred_at", "area"):
+        return any(_answers(contact.entry, name) for contact in incident.entries.contacts)
+    value = getattr(incident.view, name)
+    return bool(value) if name == "presenting" else value is not None
+
+
+def _answers(entry: Contact, name: str) -> bool:
+    """Whether one contact answers; a coded missing value is an answer, but for the area, which has none."""
+    if name == "age":
+        return entry.age is not None or entry.age_band is not None
+    return getattr(entry, name) is not None
+
+
+def _completeness(contacts: Iterable[EffectiveEntry[Contact]]) -> tuple[tuple[str, int], ...]:
+    best: dict[str, set[str]] = {}
+    for contact in contacts:
+        answered = {name for name in ASKED if _answers(contact.entry, name)}
+        best.setdefault(contact.stored.profession, set()).update(answered)
+    return tuple((profession, len(names)) for profession, names in sorted(best.items()))
+
+
+def _on_scene(contacts: Iterable[EffectiveEntry[Contact]]) -> tuple[OnScene, ...]:
+    return tuple(OnScene(contact.stored.profession, _minutes(contact.entry)) for contact in contacts)
+
+
+def _minutes(entry: Contact) -> float | None:
+    if entry.arrived_at is None or entry.left_at is None or entry.left_at < entry.arrived_at:
+        return None
+    return (entry.left_at - entry.arrived_at) / timedelta(minutes=1)
