@@ -5,15 +5,12 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
 import structlog
-from litestar import Litestar, Request, Response
-from litestar._asgi.routing_trie.types import RouteTrieNode
-from litestar.exceptions import HTTPException, NotFoundException
+from litestar import Litestar
 from litestar.types import ASGIApp
 
 from triage.access.actors import Actor
@@ -21,11 +18,9 @@ from triage.access.budget import Budget
 from triage.access.oidc import Provider, Verifier, load_issuers
 from triage.embedded import EmbeddedPostgres
 from triage.http import metrics
-from triage.http.edge import Edge
-from triage.http.messages import in_problem
-from triage.http.operations import routes
+from triage.http.application import build
+from triage.http.middleware import Envelope
 from triage.http.review import PAGES
-from triage.http.table import OPERATIONS
 from triage.log import flags
 from triage.log.append_decision import IncomingEntry
 from triage.log.entries import StoredEntry
@@ -34,9 +29,8 @@ from triage.log.redaction import redact
 from triage.migrate import migrate
 from triage.people.encryption import load_or_create_root
 from triage.people.notes import likely_identifiers
-from triage.problems import INTERNAL, NOT_FOUND, Refused
 from triage.resources import folder
-from triage.service import BodyLimits, Service
+from triage.service import Service
 from triage.settings import DatabaseUrl, Settings
 from triage.store import audit, hosts
 from triage.store.access.devices import PhoneClocks
@@ -54,7 +48,6 @@ logger = structlog.get_logger(__name__)
 KEYS_SCHEMA = "keystore"
 WRITERS = 4
 """Connections that append to logs: one for each team that is appended to at a moment, beside the pool."""
-AnyRequest = Request[Any, Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +151,6 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             journal=Journal(settings.journal),
             budget=Budget(settings.actor_requests_per_minute),
             clocks=PhoneClocks(database),
-            limits=BodyLimits(settings.max_body_bytes, settings.max_decoded_bytes),
             providers=providers,
         )
         await writer.close()
@@ -189,57 +181,16 @@ Opened = Callable[[Service], AbstractAsyncContextManager[None]]
 
 def application(settings: Settings, beside: Opened | None = None) -> ASGIApp:
     """The whole service as one ASGI application; it opens with its lifespan and closes with it."""
-    opened: list[Service] = []
 
     @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with open_service(settings) as service:
-            opened.append(service)
+            app.state.service = service
             try:
                 async with beside(service) if beside else nullcontext():
                     yield
             finally:
-                opened.clear()
                 await audit.extend_chain(service.database)  # the last process that ends leaves nothing unchained
 
-    app = Litestar(
-        route_handlers=routes((*OPERATIONS, *PAGES), lambda: opened[0]),
-        lifespan=[lifespan],
-        logging_config=None,
-        openapi_config=None,
-        exception_handlers={HTTPException: _no_such_address, Exception: _unhandled},
-    )
-    _let_asgi_routes_have_parameters(app.asgi_router.root_route_map_node)
-    return Edge(app, metrics.observe, https=settings.public_url.startswith("https:"))
-
-
-class _OfAnyMethod(dict[Any, Any]):
-    def __missing__(self, method: str) -> Any:
-        return self["asgi"]
-
-
-def _let_asgi_routes_have_parameters(node: RouteTrieNode) -> None:
-    """Litestar 2.25 looks the parameters of a plain ASGI route up by the request's method, but files them as `asgi`."""
-    if node.is_asgi:
-        node.path_parameters = _OfAnyMethod(node.path_parameters)
-    for child in node.children.values():
-        _let_asgi_routes_have_parameters(child)
-
-
-def _no_such_address(_: AnyRequest, error: HTTPException) -> Response[bytes]:
-    return _response(Refused(NOT_FOUND) if isinstance(error, NotFoundException) else Refused(INTERNAL))
-
-
-def _unhandled(_: AnyRequest, error: Exception) -> Response[bytes]:
-    logger.error("unhandled", exc_info=error)
-    return _response(Refused(INTERNAL))
-
-
-def _response(refused: Refused) -> Response[bytes]:
-    answer = in_problem(refused)
-    return Response(
-        answer.body,
-        status_code=answer.status,
-        media_type=answer.media_type.decode(),
-        headers={name.decode(): value.decode() for name, value in answer.headers},
-    )
+    app = build(settings, lifespan=[lifespan], pages=PAGES)
+    return Envelope(app, metrics.observe, https=settings.public_url.startswith("https:"))

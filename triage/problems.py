@@ -65,19 +65,23 @@ class Listed(Struct, frozen=True, kw_only=True):
 
 
 class Refused(Exception):
-    """Ends a request, or one item of a sync, with a problem. `retry_after` is in whole seconds (RFC 9110, 10.2.3)."""
+    """Ends a request, or one item of a sync, with a problem, made here or before.
+
+    `retry_after` is in whole seconds (RFC 9110, 10.2.3); `headers` go out with the answer.
+    """
 
     def __init__(
         self,
-        listed: Listed,
+        problem: Listed | Problem,
         detail: str | None = None,
         *,
         errors: tuple[FieldError, ...] = (),
         retry_after: int | None = None,
     ) -> None:
-        super().__init__(listed.code)
-        self.problem = listed.problem(detail, errors=errors)
+        super().__init__(problem.code)
+        self.problem = problem if isinstance(problem, Problem) else problem.problem(detail, errors=errors)
         self.retry_after = retry_after
+        self.headers: dict[str, str] = {}
 
 
 MALFORMED = Listed(

@@ -1,12 +1,13 @@
 """Everything one process has open: what requests, pages, jobs and the demo work with."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 
-from msgspec import Struct
+from litestar.types import Scope
 
 from triage.access.budget import Budget
 from triage.access.oidc import Provider
-from triage.people.encryption import Root
+from triage.people.encryption import Purpose, Root
 from triage.settings import Settings
 from triage.store.access.devices import PhoneClocks
 from triage.store.access.sign_in import SignIn
@@ -17,13 +18,6 @@ from triage.store.log.append import Log
 from triage.store.log.incidents import Incidents
 from triage.store.log.quarantine import Quarantine
 from triage.store.people.people import People
-
-
-class BodyLimits(Struct, frozen=True):
-    """Longest body in bytes, as sent and decompressed."""
-
-    sent: int
-    decoded: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,6 +37,10 @@ class Service:
     journal: Journal
     budget: Budget
     clocks: PhoneClocks
-    limits: BodyLimits
     providers: tuple[Provider, ...] = ()
     syncing: int = 0
+
+    def address_digest(self, scope: Scope) -> bytes:
+        """A keyed digest of where a request came from: addresses are not stored."""
+        client = scope["client"]
+        return sha256(self.root.derive(Purpose.LIMITS) + (client[0] if client else "").encode()).digest()

@@ -89,9 +89,9 @@ async def test_a_released_entry_keeps_its_author_and_device_and_says_who_release
 
 
 async def test_each_lead_sees_and_settles_the_own_sides_queue_only(crew: Crew) -> None:
-    await crew.officer.put(entry("officer", uuid7(), area="atlantis"))
-    await crew.nurse.put(entry("nurse", uuid7(), area="atlantis"))
-    await crew.paramedic.put(entry("paramedic", uuid7(), area="atlantis"))
+    await crew.officer.put(entry("officer", uuid7(), age=131))
+    await crew.nurse.put(entry("nurse", uuid7(), age=131))
+    await crew.paramedic.put(entry("paramedic", uuid7(), age=131))
     assert [item["entry"]["kind"] for item in await queue(crew.sergeant)] == ["officer"]
     assert sorted(item["entry"]["kind"] for item in await queue(crew.clinical_lead)) == ["nurse", "paramedic"]
     item = await only(crew.sergeant)
@@ -101,7 +101,7 @@ async def test_each_lead_sees_and_settles_the_own_sides_queue_only(crew: Crew) -
 
 @pytest.mark.parametrize("name", ["officer", "nurse", "paramedic", "auditor", "admin", "partner"])
 async def test_nobody_else_sees_or_settles_quarantine(crew: Crew, name: str) -> None:
-    await crew.officer.put(entry("officer", uuid7(), area="atlantis"))
+    await crew.officer.put(entry("officer", uuid7(), age=131))
     phone, item = getattr(crew, name), await only(crew.sergeant)
     assert refused(await phone.get("/v1/quarantine")) == (403, "forbidden")
     for how in ("release", "discard"):
@@ -109,7 +109,7 @@ async def test_nobody_else_sees_or_settles_quarantine(crew: Crew, name: str) -> 
 
 
 async def test_another_teams_item_is_not_found(crew: Crew, other_crew: Crew) -> None:
-    await crew.officer.put(entry("officer", uuid7(), area="atlantis"))
+    await crew.officer.put(entry("officer", uuid7(), age=131))
     item = await only(crew.sergeant)
     assert await queue(other_crew.sergeant) == []
     for identity in (item, str(uuid7()), "no-id"):
@@ -118,12 +118,12 @@ async def test_another_teams_item_is_not_found(crew: Crew, other_crew: Crew) -> 
 
 
 async def test_an_item_says_what_was_sent_why_it_was_refused_and_from_where(crew: Crew) -> None:
-    body = entry("officer", uuid7(), area="atlantis")
+    body = entry("officer", uuid7(), age=131)
     await crew.officer.put(body)
     [item] = await queue(crew.sergeant)
     assert sorted(item) == ["device", "entry", "id", "problem", "received_at"]
     assert item["entry"] == body
-    assert (item["problem"]["code"], fields(item["problem"])) == ("invalid", ["area"])
+    assert (item["problem"]["code"], fields(item["problem"])) == ("invalid", ["age"])
     assert item["device"] == str(crew.officer.device_id)
 
 
@@ -176,7 +176,7 @@ async def test_a_refused_item_released_later_keeps_its_id(crew: Crew) -> None:
 
 
 async def test_what_is_still_wrong_cannot_be_released_and_stays(crew: Crew) -> None:
-    await crew.officer.put(entry("officer", uuid7(), area="atlantis"))
+    await crew.officer.put(entry("officer", uuid7(), age=131))
     await crew.officer.put(entry("nurse", uuid7()))
     wrong = []
     for item in await queue(crew.sergeant):
@@ -186,9 +186,9 @@ async def test_what_is_still_wrong_cannot_be_released_and_stays(crew: Crew) -> N
 
 
 async def test_a_corrected_entry_may_use_the_id_of_a_refused_one(crew: Crew) -> None:
-    body = entry("officer", uuid7(), area="atlantis")
+    body = entry("officer", uuid7(), age=131)
     await crew.officer.put(body)
-    assert (await crew.officer.put(body | {"area": "bedford"})).status_code == 201
+    assert (await crew.officer.put(body | {"age": 30})).status_code == 201
     held = await crew.officer.post("/v1/sync/held", {"ids": [body["id"]]})
     assert held.json() == {"held": [body["id"]], "missing": []}
 
@@ -231,14 +231,14 @@ async def test_a_device_has_a_limited_number_of_items_and_is_told_to_keep_the_re
     crew: Crew, another: RunningService
 ) -> None:
     elsewhere = crew.officer.on(another)  # three items a device
-    refusals = [entry("officer", uuid7(), area="atlantis") for _ in range(4)]
+    refusals = [entry("officer", uuid7(), age=131) for _ in range(4)]
     answer = await elsewhere.sync(*refusals[:2])
     assert [one["problem"]["code"] for one in answer["results"]] == ["invalid"] * 2
     answer = await elsewhere.sync(*refusals)
     assert [one["problem"]["code"] for one in answer["results"]] == ["invalid"] * 3 + ["quarantine_full"]
     assert answer["counts"]["refused"] == 4
     assert len(await queue(crew.sergeant)) == 3
-    await crew.other_officer.on(another).put(entry("officer", uuid7(), area="atlantis"))
+    await crew.other_officer.on(another).put(entry("officer", uuid7(), age=131))
     assert len(await queue(crew.sergeant)) == 4
 
 
@@ -252,15 +252,15 @@ async def test_a_full_quarantine_says_so_to_a_revoked_phone_too(crew: Crew, anot
 
 async def test_a_settled_item_makes_room(crew: Crew, another: RunningService) -> None:
     elsewhere = crew.officer.on(another)
-    await elsewhere.sync(*(entry("officer", uuid7(), area="atlantis") for _ in range(3)))
+    await elsewhere.sync(*(entry("officer", uuid7(), age=131) for _ in range(3)))
     item = (await queue(crew.sergeant))[0]["id"]
     await crew.sergeant.post(f"/v1/quarantine/{item}/discard")
-    answer = await elsewhere.sync(entry("officer", uuid7(), area="atlantis"))
+    answer = await elsewhere.sync(entry("officer", uuid7(), age=131))
     assert answer["results"][0]["problem"]["code"] == "invalid"
 
 
 async def test_an_item_nobody_decides_on_is_let_go_after_30_days(service: RunningService, crew: Crew) -> None:
-    old, young = entry("officer", uuid7(), area="atlantis"), entry("officer", uuid7(), area="atlantis")
+    old, young = entry("officer", uuid7(), age=131), entry("officer", uuid7(), age=131)
     await crew.officer.put(old)
     aged = "UPDATE quarantine SET received_at = now() - interval '30 days 1 minute' WHERE team_id = $1 RETURNING id"
     [expired] = await crew.fetch(aged)
@@ -282,7 +282,7 @@ async def test_attempts_are_forgotten_once_their_window_is_long_closed(service: 
 async def test_looking_at_the_queue_is_a_consultation(crew: Crew) -> None:
     assert await queue(crew.sergeant) == []
     assert await crew.consultations() == []
-    await crew.officer.put(entry("officer", uuid7(), area="atlantis"))
+    await crew.officer.put(entry("officer", uuid7(), age=131))
     item = await only(crew.sergeant)
     [row] = await crew.consultations()
     assert (row["actor"], row["query"], row["ids"]) == (crew.sergeant.staff_id, "quarantine", [UUID(item)])

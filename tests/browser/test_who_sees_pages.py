@@ -4,11 +4,12 @@ from uuid import uuid4
 
 import pytest
 from browsing import signed_in
+from support.operations import operations
 from support.phones import CAST, Crew, RunningService
 
 from triage.http.review import PAGES
 
-BEHIND_SIGN_IN = [page for page in PAGES if "sign-in" not in page.path and not page.open]
+BEHIND_SIGN_IN = [page for page in operations(*PAGES) if "sign-in" not in page.path and "." not in page.path]
 PERIOD = {"kind": "daily", "period": "2026-11-20"}
 LEADS = ("sergeant", "clinical_lead")
 OTHERS = sorted({(role, profession) for role, profession in CAST.values()} - {(n, CAST[n][1]) for n in LEADS}, key=str)

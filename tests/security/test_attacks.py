@@ -37,7 +37,7 @@ from triage.exports.members import ReleaseMember
 from triage.exports.records import Release
 from triage.exports.selection import Extract, Selection
 from triage.exports.tree import CONFIG, DISPOSAL_FOR_POLICE, VIEWS
-from triage.http import exports as http
+from triage.http import negotiation
 from triage.store.access.staff import as_owner
 from triage.store.exports import downloads, releases
 
@@ -121,10 +121,9 @@ def answers_questions(town: AttackedTeam, patch: pytest.MonkeyPatch) -> None:
     answers: dict[str, File] = {}
     find_file, stored_pieces = downloads.find_file, downloads.read_pieces
 
-    def query(request: Any, *_: str) -> dict[str, str]:
+    def take(scope: Any, _: object) -> None:
         asked.clear()
-        asked.update(parse_qsl(request["query_string"].decode()))
-        return {}
+        asked.update(parse_qsl(scope["query_string"].decode()))
 
     def chosen(member: ReleaseMember) -> bool:
         until = datetime.fromisoformat(asked["until"]) if "until" in asked else town.ends_at
@@ -156,7 +155,7 @@ def answers_questions(town: AttackedTeam, patch: pytest.MonkeyPatch) -> None:
             for chunk in made.chunks:
                 yield chunk
 
-    patch.setattr(http, "query", query)
+    patch.setattr(negotiation, "check_query", take)
     patch.setattr(downloads, "find_file", file)
     patch.setattr(downloads, "read_pieces", pieces)
 

@@ -5,10 +5,9 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from support.operations import OPERATIONS, Operation
 from support.phones import CAST, Crew, Json, RunningService, refused
 
-from triage.http.operations import Operation
-from triage.http.table import OPERATIONS
 from triage.store.access.staff import as_owner
 
 ROLES = frozenset((*CAST, "partner")) - {"other_officer", "other_nurse"}
@@ -53,26 +52,20 @@ UNTESTED: set[str] = set()
 """Operations without an authorisation test. It stays empty."""
 
 
-def name(operation: Operation) -> str:
-    return f"{operation.method} {operation.path}"
-
-
 def test_no_operation_is_without_an_authorisation_test() -> None:
-    guarded = {name(operation) for operation in OPERATIONS if not operation.open}
+    guarded = {operation.name for operation in OPERATIONS if not operation.is_open}
     assert guarded - set(MAY) - EVERYBODY - OTHERWISE == UNTESTED
     assert set(MAY) | EVERYBODY | OTHERWISE <= guarded
 
 
-def called(value: Operation | str) -> str:
-    return value if isinstance(value, str) else name(value)
-
-
 def refusals() -> list[tuple[Operation, str]]:
-    return [(one, role) for one in OPERATIONS for role in sorted(ROLES - set(MAY.get(name(one), ROLES)))]
+    return [
+        (operation, role) for operation in OPERATIONS for role in sorted(ROLES - set(MAY.get(operation.name, ROLES)))
+    ]
 
 
 @pytest.mark.parametrize(
-    ("operation", "role"), refusals(), ids=lambda value: value if isinstance(value, str) else name(value)
+    ("operation", "role"), refusals(), ids=lambda value: value if isinstance(value, str) else value.name
 )
 async def test_a_role_is_refused_what_it_may_not_do(crew: Crew, operation: Operation, role: str) -> None:
     path = operation.path

@@ -3,14 +3,15 @@
 import rich_click as click
 
 from triage import codes as code_lists
-from triage.http.openapi import build
-from triage.http.table import OPERATIONS
+from triage.http.application import build
+from triage.http.openapi import config, document
+from triage.settings import Settings
 
 
 @click.command()
 def openapi() -> None:
     """Print the OpenAPI document. `openapi/triage.json` is this, and must not differ."""
-    click.echo(build(OPERATIONS), nl=False)
+    click.echo(document(build(Settings(), openapi_config=config())), nl=False)
 
 
 @click.command()

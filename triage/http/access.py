@@ -1,19 +1,25 @@
 """Enrolment, devices, and who one is."""
 
 import io
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
+import msgspec
 import segno
+from litestar import Response, Router, delete, get, post, put
+from litestar.params import JSONBody
 from msgspec import Meta, Struct
 
-from triage.http.asked import Asked
-from triage.http.messages import NO_STORE, Answer, an_id, in_json, require_acceptable
-from triage.log.decode import decode_as
+from triage.http.access_control import HOUR, needs
+from triage.http.errors import NO_STORE
+from triage.http.negotiation import ready
+from triage.http.parameters import AnyRequest, Id, SignedIn, TheService
+from triage.problems import CODE_EXPIRED, CODE_USED, NOT_FOUND, RATE_LIMITED
 from triage.store.access import attempts, devices, enrolment, staff, teams
+from triage.store.access.enrolment import Enrolled
 
-HOUR = timedelta(hours=1)
+_encode = msgspec.json.Encoder().encode
 
 
 class EnrolmentRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,13 +91,19 @@ class Me(Struct, frozen=True):
     team: TeamView
 
 
-async def post_enrolment(asked: Asked) -> Answer:
-    """A one-time code, valid for 15 minutes, for a member of staff."""
-    require_acceptable(asked.scope, "application/json")
-    actor = await asked.actor()
-    request = decode_as(EnrolmentRequest, await asked.body())
-    issued = await enrolment.issue_code(asked.service.database, actor, request.staff_id)
-    return in_json(EnrolmentAnswer(issued.code, issued.expires_at, _qr(issued.code)), 201)
+@post(
+    "/v1/enrolments",
+    guards=[needs("enrol.police", "enrol.health", "enrol.office")],
+    response_description="The code, shown once.",
+    problems=[NOT_FOUND],
+)
+async def post_enrolment(
+    request: SignedIn, service: TheService, data: JSONBody[EnrolmentRequest]
+) -> Response[EnrolmentAnswer]:
+    """Make a one-time code, valid for 15 minutes, for a member of staff."""
+    issued = await enrolment.issue_code(service.database, request.user, data.staff_id)
+    answer = EnrolmentAnswer(issued.code, issued.expires_at, _qr(issued.code))
+    return ready(_encode(answer), 201)
 
 
 def _qr(code: str) -> str:
@@ -100,69 +112,82 @@ def _qr(code: str) -> str:
     return picture.getvalue().decode()
 
 
-async def post_device(asked: Asked) -> Answer:
-    """Enrol a phone with a code. Attempts are counted for the address and for the code, in all processes together."""
-    require_acceptable(asked.scope, "application/json")
-    service = asked.service
+async def count_attempt(request: AnyRequest) -> None:
+    """An attempt to enrol counts for its address before its body is looked at. Raises Refused: 429."""
+    service = request.app.state.service
     most = service.settings.enrol_attempts_per_hour
-    await attempts.count_attempt(service.database, "enrol/address", asked.address(), most * 5, HOUR)
-    request = decode_as(DeviceRequest, await asked.body())
-    await attempts.count_attempt(service.database, "enrol/code", enrolment.code_digest(request.code), most, HOUR)
-    return in_json(await enrolment.enrol(service.database, request.code, request.name, request.installation), 201)
-
-
-async def post_token(asked: Asked) -> Answer:
-    """A new token for the device that asks."""
-    require_acceptable(asked.scope, "application/json")
-    actor = await asked.actor()
-    tokens = await devices.renew_tokens(asked.service.database, actor, an_id(asked.path("id"), "id"))
-    return in_json(TokenAnswer(tokens.token, tokens.send_token), 201)
-
-
-async def delete_device(asked: Asked) -> Answer:
-    """Revoke a device, at once on every process."""
-    actor = await asked.actor()
-    device_id = an_id(asked.path("id"), "id")
-    journal = asked.service.journal
-    await devices.revoke_device(
-        asked.service.database, actor, device_id, lambda: journal.revoked(actor.team_id, device_id)
+    await attempts.count_attempt(
+        service.database, "enrol/address", service.address_digest(request.scope), most * 5, HOUR
     )
-    return Answer(204, headers=[NO_STORE])
 
 
-async def list_devices(asked: Asked) -> Answer:
-    """The devices one may manage; for those who manage none, their own."""
-    require_acceptable(asked.scope, "application/json")
-    actor = await asked.actor()
-    return in_json(DeviceList((await devices.list_devices(asked.service.database, actor))[0]))
+@post(
+    "/v1/devices",
+    sign_in="nobody",
+    security=[{}],
+    before_request=count_attempt,
+    response_description="The device and its token, shown once.",
+    problems=[NOT_FOUND, CODE_USED, CODE_EXPIRED, RATE_LIMITED],
+)
+async def post_device(service: TheService, data: JSONBody[DeviceRequest]) -> Response[Enrolled]:
+    """Enrol a device with a code. Attempts are counted for the address and for the code, in all processes together."""
+    most = service.settings.enrol_attempts_per_hour
+    await attempts.count_attempt(service.database, "enrol/code", enrolment.code_digest(data.code), most, HOUR)
+    return ready(_encode(await enrolment.enrol(service.database, data.code, data.name, data.installation)), 201)
 
 
-async def put_device(asked: Asked) -> Answer:
-    """Call a device something else."""
-    actor = await asked.actor()
-    device_id = an_id(asked.path("id"), "id")
-    request = decode_as(DeviceName, await asked.body())
-    await devices.rename_device(asked.service.database, actor, device_id, request.name)
-    return Answer(204, headers=[NO_STORE])
+@post(
+    "/v1/devices/{id:uuid}/token",
+    response_description="The new token, shown once.",
+    problems=[NOT_FOUND],
+)
+async def post_token(request: SignedIn, service: TheService, id: Id) -> Response[TokenAnswer]:
+    """Renew the token of the device that asks."""
+    tokens = await devices.renew_tokens(service.database, request.user, id)
+    return ready(_encode(TokenAnswer(tokens.token, tokens.send_token)), 201)
 
 
-async def get_me(asked: Asked) -> Answer:
-    """Who one is, what one may do, and one's team."""
-    require_acceptable(asked.scope, "application/json")
-    actor, database = await asked.actor(), asked.service.database
+@delete("/v1/devices/{id:uuid}", response_description="Revoked.", problems=[NOT_FOUND])
+async def delete_device(request: SignedIn, service: TheService, id: Id) -> Response[None]:
+    """Revoke a device, at once on every process: one's own, or with `devices.manage`."""
+    actor, journal = request.user, service.journal
+    await devices.revoke_device(service.database, actor, id, lambda: journal.revoked(actor.team_id, id))
+    return Response(None, headers=NO_STORE)
+
+
+@get("/v1/devices", response_description="The devices one may manage, or one's own.")
+async def list_devices(request: SignedIn, service: TheService) -> Response[DeviceList]:
+    """List the devices one may manage; for those who manage none, their own."""
+    return ready(_encode(DeviceList((await devices.list_devices(service.database, request.user))[0])))
+
+
+@put("/v1/devices/{id:uuid}", status_code=204, response_description="Renamed.", problems=[NOT_FOUND])
+async def put_device(request: SignedIn, service: TheService, id: Id, data: JSONBody[DeviceName]) -> Response[None]:
+    """Rename a device: one's own, or with `devices.manage`."""
+    await devices.rename_device(service.database, request.user, id, data.name)
+    return Response(None, status_code=204, headers=NO_STORE)
+
+
+@get("/v1/me", response_description="The actor, its verbs, its team.")
+async def get_me(request: SignedIn, service: TheService) -> Response[Me]:
+    """Who asks, what it may do, and its team."""
+    actor, database = request.user, service.database
     own = await staff.find_own(database, actor)
     team = await teams.find_team(database, actor.team_id)
-    return in_json(
-        Me(
-            ActorView(
-                staff_id=actor.staff_id,
-                partner_id=actor.partner_id,
-                device_id=actor.device_id,
-                name=own.name if own else None,
-                role=actor.role,
-                profession=actor.profession,
-            ),
-            sorted(actor.verbs),
-            TeamView(team.team_id, team.name, team.zone, f"{team.day_start_hour:02}:00"),
-        )
+    view = ActorView(
+        staff_id=actor.staff_id,
+        partner_id=actor.partner_id,
+        device_id=actor.device_id,
+        name=own.name if own else None,
+        role=actor.role,
+        profession=actor.profession,
     )
+    team_view = TeamView(team.team_id, team.name, team.zone, f"{team.day_start_hour:02}:00")
+    return ready(_encode(Me(view, sorted(actor.verbs), team_view)))
+
+
+router = Router(
+    "/",
+    route_handlers=[post_enrolment, post_device, post_token, delete_device, list_devices, put_device, get_me],
+    tags=["Access"],
+)

@@ -2,35 +2,32 @@
 
 import csv
 import io
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator, Iterable
-from urllib.parse import urlencode
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from litestar import Response, Router, get
+from litestar.di import NamedDependency, Provide
+from litestar.params import QueryParameter
+from litestar.response import Stream
 from msgspec import Struct
 
 from triage.access.actors import Actor
-from triage.http.asked import Asked
-from triage.http.messages import (
-    NO_STORE,
-    Answer,
-    a_number,
-    a_time,
-    an_id,
-    in_json,
-    query,
-    require_acceptable,
-)
-from triage.problems import INVALID_PARAMETER, Refused
+from triage.http.access_control import needs
+from triage.http.errors import NO_STORE
+from triage.http.negotiation import CSV, JSON, NDJSON, form, ready
+from triage.http.openapi import LINK
+from triage.http.paging import next_page, read_place
+from triage.http.parameters import After, Id, Moment, SignedIn, TheService
+from triage.problems import NOT_FOUND
 from triage.store import audit
 from triage.store.audit import AuditedOperation, AuditFilter, AuditPosition, Reader
+from triage.store.database import Database
 
-CSV = "text/csv"
-NDJSON = "application/x-ndjson"
-FILTERS = ("person", "incident", "actor", "from", "to", "operation")
 PAGE_OF_FILE = 1000
 COLUMNS = AuditedOperation.__struct_fields__
+FILE_NAMES = {CSV: "audit.csv", NDJSON: "audit.ndjson"}
 
 _encode = msgspec.json.Encoder().encode
 
@@ -47,71 +44,81 @@ class ReaderList(Struct, frozen=True):
     readers: list[Reader]
 
 
-async def list_audit(asked: Asked) -> Answer:
-    """A page of the audit as JSON, or everything asked for as a file (CSV, NDJSON). The reading is itself recorded."""
-    chosen = require_acceptable(asked.scope, "application/json", CSV, NDJSON)
-    actor = await asked.actor("audit.read")
-    values = query(asked.scope, *FILTERS, "limit", "after")
-    wanted = AuditFilter(
-        person=_id(values, "person"),
-        incident=_id(values, "incident"),
-        actor=_id(values, "actor"),
-        since=a_time(values, "from"),
-        until=a_time(values, "to"),
-        operation=values.get("operation"),
-    )
-    limit = a_number(values, "limit", 100, 1000)
-    after = _read_place(values["after"]) if "after" in values else None
-    database = asked.service.database
-    about = [one for one in (wanted.person, wanted.incident, wanted.actor) if one]
+@get(
+    "/",
+    forms=(JSON, CSV, NDJSON),
+    dependencies={"form": Provide(form, sync_to_thread=False)},
+    response_headers=[LINK],
+    response_description="A page of operations, newest first.",
+)
+async def list_audit(
+    request: SignedIn,
+    service: TheService,
+    form: NamedDependency[str],
+    person: Annotated[
+        UUID | None, QueryParameter(description="Operations on this person, and on incidents linked to the person.")
+    ] = None,
+    incident: Annotated[
+        UUID | None, QueryParameter(description="Operations on this incident, under any of its ids.")
+    ] = None,
+    account: Annotated[UUID | None, QueryParameter(name="actor", description="Operations of this account.")] = None,
+    since: Annotated[Moment | None, QueryParameter(name="from", description="At or after.")] = None,
+    until: Annotated[Moment | None, QueryParameter(name="to", description="Before.")] = None,
+    operation: Annotated[
+        str | None,
+        QueryParameter(
+            description="`collection`, `alteration`, `consultation`, `disclosure`, `combination`, `erasure`, "
+            "`refusal` or `access`."
+        ),
+    ] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=1000, description="Operations on a page; 100 if not given.")] = 100,
+    after: After = None,
+) -> Response[AuditList]:
+    """Who did what to which records.
+
+    A page of the audit as JSON, or everything asked for as a file (CSV, NDJSON). The reading is itself recorded.
+    """
+    actor, database = request.user, service.database
+    wanted = AuditFilter(person=person, incident=incident, actor=account, since=since, until=until, operation=operation)
+    place = None if after is None else read_place(after, AuditPosition)
     async with database.team(actor.team_id) as connection:
+        about = [id for id in (person, incident, account) if id]
         await audit.record(connection, actor, "consultation", "audit", about)
-    if chosen != "application/json":
-        name = "audit.csv" if chosen == CSV else "audit.ndjson"
-        shown = (b"content-disposition", f'attachment; filename="{name}"'.encode())
-        return Answer(200, b"", chosen.encode(), [NO_STORE, shown], pieces=_file(asked, actor, wanted, chosen))
-    found, following = await audit.page(database, actor, wanted, after, limit)
-    link = []
-    if following is not None:
-        kept = {name: value for name, value in values.items() if name != "after"}
-        link.append(
-            (b"link", f'</v1/audit?{urlencode(kept | {"after": _write_place(following)})}>; rel="next"'.encode())
-        )
-    return in_json(AuditList(found), headers=link)
+    if form != JSON:
+        headers = NO_STORE | {"content-disposition": f'attachment; filename="{FILE_NAMES[form]}"'}
+        return Stream(_file(database, actor, wanted, form), media_type=form, headers=headers)  # type: ignore[return-value]
+    records, following = await audit.page(database, actor, wanted, place, limit)
+    return ready(_encode(AuditList(records)), headers={} if following is None else next_page(request, following))
 
 
-async def list_readers(asked: Asked) -> Answer:
+@get("/incidents/{id:uuid}/readers", problems=[NOT_FOUND], response_description="Readers, the latest first.")
+async def list_readers(request: SignedIn, service: TheService, id: Id) -> Response[ReaderList]:
     """Who read an incident and had no part in it."""
-    require_acceptable(asked.scope, "application/json")
-    actor = await asked.actor("audit.read")
-    incident_id = an_id(asked.path("id"), "id")
-    async with asked.service.database.team(actor.team_id) as connection:
-        await audit.record(connection, actor, "consultation", "audit/readers", [incident_id])
-    return in_json(ReaderList(await audit.readers(asked.service.database, actor, incident_id)))
+    async with service.database.team(request.user.team_id) as connection:
+        await audit.record(connection, request.user, "consultation", "audit/readers", [id])
+    return ready(_encode(ReaderList(await audit.readers(service.database, request.user, id))))
 
 
-async def _file(asked: Asked, actor: Actor, wanted: AuditFilter, form: str) -> AsyncIterator[bytes]:
+async def _file(database: Database, actor: Actor, wanted: AuditFilter, form: str) -> AsyncIterator[bytes]:
     if form == CSV:
         yield _csv([COLUMNS])
     place: AuditPosition | None = None
     while True:
-        found, place = await audit.page(asked.service.database, actor, wanted, place, PAGE_OF_FILE)
-        yield _csv(map(_row, found)) if form == CSV else b"".join(_encode(one) + b"\n" for one in found)
+        records, place = await audit.page(database, actor, wanted, place, PAGE_OF_FILE)
+        yield _csv(map(_row, records)) if form == CSV else b"".join(_encode(record) + b"\n" for record in records)
         if place is None:
             return
 
 
-def _row(one: AuditedOperation) -> list[str]:
-    """The columns as text; ids parted by blanks."""
-    values = [getattr(one, name) for name in COLUMNS]
-    return [
-        " ".join(map(str, value))
-        if isinstance(value, list)
-        else ""
-        if value is None
-        else str(msgspec.to_builtins(value))
-        for value in values
-    ]
+def _row(record: AuditedOperation) -> list[str]:
+    return [_text(getattr(record, name)) for name in COLUMNS]
+
+
+def _text(value: object) -> str:
+    """A column as text; ids parted by blanks."""
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return "" if value is None else str(msgspec.to_builtins(value))
 
 
 def _csv(rows: Iterable[Iterable[str]]) -> bytes:
@@ -120,21 +127,4 @@ def _csv(rows: Iterable[Iterable[str]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _id(values: dict[str, str], name: str) -> UUID | None:
-    if name not in values:
-        return None
-    try:
-        return UUID(values[name])
-    except ValueError as error:
-        raise Refused(INVALID_PARAMETER, f"{name} is no id.") from error
-
-
-def _write_place(place: AuditPosition) -> str:
-    return urlsafe_b64encode(_encode(place)).decode().rstrip("=")
-
-
-def _read_place(text: str) -> AuditPosition:
-    try:
-        return msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=AuditPosition)
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise Refused(INVALID_PARAMETER, "after is no place in this list.") from error
+router = Router("/v1/audit", route_handlers=[list_audit, list_readers], guards=[needs("audit.read")], tags=["Audit"])

@@ -1,50 +1,104 @@
 """Documents that say how to talk to the service."""
 
 from functools import cache
+from typing import Annotated, Any, Final
 
 import msgspec
+from litestar import MediaType, Response, Router, get
+from litestar.di import NamedDependency, Provide
+from litestar.params import PathParameter
 
 from triage import codes
 from triage.http import reference
-from triage.http.asked import Asked
-from triage.http.messages import JSON, Answer, HeaderList, is_unchanged, require_acceptable, strong_etag
+from triage.http.negotiation import HTML, JSON, form, ready, tagged
+from triage.http.openapi import ETAG, LOCATION, UNCHANGED
+from triage.http.parameters import AnyRequest, IfNoneMatch
 from triage.problems import CATALOGUE, NOT_FOUND, Refused
 from triage.resources import folder
 
-PAGE_HEADERS: HeaderList = [(b"content-security-policy", reference.CONTENT_SECURITY_POLICY.encode())]
+OPENAPI_JSON: Final = "application/vnd.oai.openapi+json"
+REVALIDATE: Final = {"cache-control": "no-cache"}
+"""Whoever keeps a document asks each time whether it is still the same."""
 
 
-async def get_codes(asked: Asked) -> Answer:
+@get(
+    "/v1/codes",
+    response_headers=[ETAG],
+    responses=UNCHANGED,
+    response_description="Lists, validity, replacements.",
+)
+async def get_codes(request: AnyRequest, held: IfNoneMatch = None) -> Response[codes.Document]:
     """All code lists."""
-    require_acceptable(asked.scope, "application/json")
-    await asked.actor()
-    return _document(asked, codes.document())
+    return tagged(request, codes.document(), JSON, REVALIDATE)
 
 
-async def get_openapi(asked: Asked) -> Answer:
-    """The OpenAPI document, as committed."""
-    media_type = require_acceptable(asked.scope, "application/json", "application/vnd.oai.openapi+json")
-    return _document(asked, _openapi(), media_type.encode())
+@get(
+    "/openapi.json",
+    sign_in="nobody",
+    any_query=True,
+    security=[{}],
+    forms=(JSON, OPENAPI_JSON),
+    dependencies={"form": Provide(form, sync_to_thread=False)},
+    response_headers=[ETAG],
+    responses=UNCHANGED,
+    response_description="OpenAPI 3.1.",
+)
+async def get_openapi(
+    request: AnyRequest, form: NamedDependency[str], held: IfNoneMatch = None
+) -> Response[dict[str, Any]]:
+    """This description."""
+    return tagged(request, _openapi(), form, REVALIDATE)
 
 
-async def get_page(asked: Asked) -> Answer:
-    """The same for people: every operation, type and problem on one page. It loads nothing from anywhere else."""
-    require_acceptable(asked.scope, "text/html")
-    return _document(asked, _page(), b"text/html; charset=utf-8", PAGE_HEADERS)
+@get(
+    "/docs",
+    sign_in="nobody",
+    any_query=True,
+    security=[{}],
+    media_type=MediaType.HTML,
+    response_headers=[ETAG],
+    responses=UNCHANGED,
+    response_description="A page.",
+)
+async def get_page(request: AnyRequest, held: IfNoneMatch = None) -> Response[bytes]:
+    """This description, to read: every operation, type and problem on one page that loads nothing from elsewhere."""
+    policy = {"content-security-policy": reference.CONTENT_SECURITY_POLICY}
+    return tagged(request, _page(), HTML, REVALIDATE | policy)
 
 
-async def get_style(asked: Asked) -> Answer:
-    """The style sheet of the page."""
-    require_acceptable(asked.scope, "text/css")
-    return _document(asked, reference.style(), b"text/css; charset=utf-8")
+@get(
+    "/docs/style.css",
+    sign_in="nobody",
+    any_query=True,
+    security=[{}],
+    media_type=MediaType.CSS,
+    response_headers=[ETAG],
+    responses=UNCHANGED,
+    response_description="A style sheet.",
+)
+async def get_style(request: AnyRequest, held: IfNoneMatch = None) -> Response[bytes]:
+    """The style sheet of that page."""
+    return tagged(request, reference.style(), MediaType.CSS, REVALIDATE)
 
 
-async def get_problem(asked: Asked) -> Answer:
-    """Where a problem's `type` leads: its part of the page."""
-    code = asked.path("code")
+@get(
+    "/problems/{code:str}",
+    sign_in="nobody",
+    any_query=True,
+    security=[{}],
+    forms=(),
+    status_code=308,
+    response_headers=[LOCATION],
+    response_description="Read on there.",
+    problems=[NOT_FOUND],
+)
+async def get_problem(
+    code: Annotated[str, PathParameter(description="The `code` of a problem.")],
+) -> Response[None]:
+    """What a problem means: its `type` leads to its part of the page."""
     if code not in CATALOGUE:
         raise Refused(NOT_FOUND)
-    return Answer(308, media_type=b"text/html", headers=[(b"location", f"/docs#problem-{code}".encode())])
+    return ready(b"", 308, {"location": f"/docs#problem-{code}"}, HTML)
 
 
 @cache
@@ -57,9 +111,4 @@ def _openapi() -> bytes:
     return (folder("openapi") / "triage.json").read_bytes()
 
 
-def _document(asked: Asked, body: bytes, media_type: bytes = JSON, also: HeaderList | None = None) -> Answer:
-    etag = strong_etag(body)
-    headers = [(b"etag", etag.encode()), (b"cache-control", b"no-cache"), *(also or [])]
-    if is_unchanged(asked.scope, etag):
-        return Answer(304, headers=headers)
-    return Answer(200, body, media_type, headers)
+router = Router("/", route_handlers=[get_codes, get_openapi, get_page, get_style, get_problem], tags=["Reference"])

@@ -1,39 +1,38 @@
 """Exports: frozen files for partners. Serving never renders, and there is no filter."""
 
 import re
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Final
-from urllib.parse import urlencode
+from datetime import UTC, datetime
+from typing import Annotated, Final
 
-from msgspec import Struct, structs
+import msgspec
+from litestar import Response, Router, get
+from litestar.openapi import ResponseSpec
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
+from litestar.response import Stream
+from msgspec import Struct
 
 from triage.exports.ledger import WHOLE, Download
-from triage.http.asked import Asked
-from triage.http.messages import (
-    Answer,
-    HeaderList,
-    a_number,
-    a_time,
-    header,
-    in_json,
-    in_problem,
-    is_unchanged,
-    query,
-    require_acceptable,
-)
-from triage.problems import FORBIDDEN, NOT_FOUND, RANGE_NOT_SATISFIABLE, Refused
+from triage.exports.rendering import Manifest
+from triage.http.access_control import needs
+from triage.http.negotiation import CSV, NDJSON, acceptable, is_held, ready
+from triage.http.openapi import ACCEPT_RANGES, ETAG, LINK, UNCHANGED
+from triage.http.paging import link_to_next
+from triage.http.parameters import Edition, IfNoneMatch, Limit, Moment, SignedIn, TheService
+from triage.problems import AGREEMENT_EXPIRED, NOT_FOUND, RANGE_NOT_SATISFIABLE, UNKNOWN_PARAMETER, Refused
 from triage.store.exports import downloads
 from triage.store.exports.downloads import Offer, StoredFile
 
-LARGEST_EDITION: Final = 100_000
-DEFAULT_PAGE: Final = 50
-LARGEST_PAGE: Final = 200
-ASK_AGAIN: Final = (b"cache-control", b"private, no-cache")
+ASK_AGAIN: Final = {"cache-control": "private, no-cache"}
 """The bytes never change, but whether the partner may still have them does."""
+PARQUET: Final = "application/vnd.apache.parquet"
+FILES: Final = (CSV, NDJSON, PARQUET)
 
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
-_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,40}")
+_RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+_encode = msgspec.json.Encoder().encode
+
+DatasetName = Annotated[str, PathParameter(description="A dataset: `records` or `tables`.")]
+PeriodName = Annotated[str, PathParameter(description="Such as `2026-10` or `2026-Q3`.")]
 
 
 class OfferList(Struct, frozen=True):
@@ -48,105 +47,129 @@ class PullList(Struct, frozen=True):
     pulls: list[Download]
 
 
-async def list_exports(asked: Asked) -> Answer:
-    """The releases that the partner's agreements cover."""
-    require_acceptable(asked.scope, "application/json")
-    actor = await asked.actor("exports.read")
-    query(asked.scope)
-    return in_json(OfferList(await downloads.offers(asked.service.database, actor, asked.now)))
+@get(
+    "/",
+    guards=[needs("exports.read")],
+    problems=[UNKNOWN_PARAMETER, AGREEMENT_EXPIRED],
+    response_description="The latest edition of each.",
+)
+async def list_exports(request: SignedIn, service: TheService) -> Response[OfferList]:
+    """List the releases that the partner's agreements cover."""
+    offers = await downloads.offers(service.database, request.user, datetime.now(UTC))
+    return ready(_encode(OfferList(offers)))
 
 
-async def get_manifest(asked: Asked) -> Answer:
-    """One release: its files, their columns, and the disclosure statement, as frozen."""
-    require_acceptable(asked.scope, "application/json")
-    actor = await asked.actor("exports.read")
-    edition = _edition(query(asked.scope, "edition"))
-    found = await downloads.find(
-        asked.service.database, actor, _named(asked, "dataset"), _named(asked, "period"), edition, asked.now
-    )
-    return Answer(200, found.manifest, headers=[ASK_AGAIN])
+@get(
+    "/{dataset:str}/{period:str}",
+    guards=[needs("exports.read")],
+    problems=[AGREEMENT_EXPIRED, NOT_FOUND],
+    response_description="Files, columns and statement.",
+)
+async def get_manifest(
+    request: SignedIn, service: TheService, dataset: DatasetName, period: PeriodName, edition: Edition = None
+) -> Response[Manifest]:
+    """Read the manifest of a release: its files, their columns, and the disclosure statement, as frozen."""
+    _check_names(dataset, period)
+    release = await downloads.find(service.database, request.user, dataset, period, edition, datetime.now(UTC))
+    return ready(release.manifest, headers=ASK_AGAIN)
 
 
-async def get_file(asked: Asked) -> Answer:
-    """The bytes of a file, or a range of them. On the ledger before the first byte; a 304 is no pull, nor is HEAD."""
-    actor = await asked.actor("exports.read")
-    edition = _edition(query(asked.scope, "edition"))
-    database, dataset, period = asked.service.database, _named(asked, "dataset"), _named(asked, "period")
-    found = await downloads.find(database, actor, dataset, period, edition, asked.now)
-    stored = await downloads.find_file(database, actor, found, _named(asked, "name"))
-    require_acceptable(asked.scope, stored.media_type.split(";")[0])
+@get(
+    "/{dataset:str}/{period:str}/files/{name:str}",
+    forms=FILES,
+    guards=[needs("exports.read")],
+    response_headers=[ETAG, ACCEPT_RANGES],
+    response_description="The file.",
+    responses=UNCHANGED | {206: ResponseSpec(bytes, description="The range.", media_type=CSV, generate_examples=False)},
+    problems=[AGREEMENT_EXPIRED, NOT_FOUND, RANGE_NOT_SATISFIABLE],
+)
+async def get_file(
+    request: SignedIn,
+    service: TheService,
+    dataset: DatasetName,
+    period: PeriodName,
+    name: Annotated[str, PathParameter(description="A name in the manifest.")],
+    edition: Edition = None,
+    range_: Annotated[str, HeaderParameter(name="Range", description="One range of bytes.")] = "",
+    if_range: Annotated[
+        str | None, HeaderParameter(name="If-Range", description="The entity tag that the range is of.")
+    ] = None,
+    held: IfNoneMatch = None,
+) -> Response[bytes]:
+    """Download a file, or a range of it.
+
+    The pull is on the ledger before the first byte; a 304 is no pull, nor is HEAD.
+    """
+    _check_names(dataset, period, name)
+    actor, database = request.user, service.database
+    release = await downloads.find(database, actor, dataset, period, edition, datetime.now(UTC))
+    stored = await downloads.find_file(database, actor, release, name)
+    acceptable(request.scope, stored.media_type.split(";")[0])
     etag = f'"{stored.sha256}"'
-    headers: HeaderList = [ASK_AGAIN, (b"etag", etag.encode()), (b"accept-ranges", b"bytes")]
-    if is_unchanged(asked.scope, etag):
-        return Answer(304, headers=headers)
-    part = _part(asked, etag, stored)
-    if part is None:
-        refused = in_problem(Refused(RANGE_NOT_SATISFIABLE))
-        whole = (b"content-range", f"bytes */{stored.size}".encode())
-        return structs.replace(refused, headers=[*refused.headers, whole])
-    status, first, last, text = part
-    if asked.scope["method"] != "HEAD":  # type: ignore[typeddict-item]
-        await downloads.record_download(database, actor, found, dataset, period, stored, text)
-    headers.append((b"content-length", str(last - first + 1).encode()))
+    headers = ASK_AGAIN | {"etag": etag, "accept-ranges": "bytes"}
+    if is_held(request, etag):
+        return ready(b"", 304, headers)
+    status, first, last, text = _part(range_, if_range, etag, stored)
+    headers["content-length"] = str(last - first + 1)
     if status == 206:
-        headers.append((b"content-range", f"bytes {first}-{last}/{stored.size}".encode()))
-    return Answer(
-        status,
-        media_type=stored.media_type.encode(),
-        headers=headers,
-        pieces=downloads.read_pieces(database, actor.team_id, found, stored.name, first, last),
-    )
+        headers["content-range"] = f"bytes {first}-{last}/{stored.size}"
+    if request.scope.get("head"):
+        return ready(b"", status, headers, stored.media_type)
+    await downloads.record_download(database, actor, release, dataset, period, stored, text)
+    pieces = downloads.read_pieces(database, actor.team_id, release, stored.name, first, last)
+    return Stream(pieces, status_code=status, media_type=stored.media_type, headers=headers)  # type: ignore[return-value]
 
 
-def _named(asked: Asked, part: str) -> str:
-    """A part of the path. Raises Refused (404) for what names nothing; no text of the database holds a zero byte."""
-    name = asked.path(part)
-    if not _NAME.fullmatch(name):
+def _check_names(*names: str) -> None:
+    """Raises Refused (404) for what names nothing; no text of the database holds a zero byte."""
+    if not all(_NAME.fullmatch(name) for name in names):
         raise Refused(NOT_FOUND)
-    return name
 
 
-def _edition(values: Mapping[str, str]) -> int | None:
-    return a_number(values, "edition", 1, LARGEST_EDITION) if "edition" in values else None
-
-
-def _part(asked: Asked, etag: str, stored: StoredFile) -> tuple[int, int, int, str] | None:
-    """Status, first and last byte, and how the ledger names it (RFC 9110, 14.2); None for what lies beyond the end.
+def _part(range_: str, if_range: str | None, etag: str, stored: StoredFile) -> tuple[int, int, int, str]:
+    """Status, first and last byte, and how the ledger names it (RFC 9110, 14.2). Raises Refused: 416.
 
     Anything but one range of bytes of this very file is no range: the whole is sent.
     """
     whole = (200, 0, stored.size - 1, WHOLE)
-    wanted = _RANGE.fullmatch((header(asked.scope, b"range") or "").strip().replace(" ", ""))
-    if wanted is None or (header(asked.scope, b"if-range") or etag) != etag:
+    wanted = _RANGE.fullmatch(range_.strip().replace(" ", ""))
+    if wanted is None or (if_range or etag) != etag:
         return whole
     start, end = wanted.groups()
+    if not start and not end:
+        return whole
     if start:
         first, last = int(start), min(int(end), stored.size - 1) if end else stored.size - 1
         if end and int(end) < first:
             return whole
-    elif end:
-        first, last = max(stored.size - int(end), 0), stored.size - 1
-        if int(end) == 0:
-            return None
     else:
-        return whole
-    return None if first >= stored.size else (206, first, last, f"bytes={first}-{last}")
+        first, last = max(stored.size - int(end), 0), stored.size - 1
+    if first >= stored.size or (not start and int(end) == 0):
+        refused = Refused(RANGE_NOT_SATISFIABLE)
+        refused.headers["content-range"] = f"bytes */{stored.size}"
+        raise refused
+    return 206, first, last, f"bytes={first}-{last}"
 
 
-async def get_ledger(asked: Asked) -> Answer:
-    """The partner's own pulls; for the auditor everybody's."""
-    require_acceptable(asked.scope, "application/json")
-    actor = await asked.actor()
-    if not actor.verbs & {"exports.read", "audit.read"}:
-        raise Refused(FORBIDDEN)
-    values = query(asked.scope, "limit", "before")
-    limit = a_number(values, "limit", DEFAULT_PAGE, LARGEST_PAGE)
-    found = await downloads.list_downloads(asked.service.database, actor, a_time(values, "before"), limit + 1)
-    shown = found[:limit]
-    link = [(b"link", _next(shown[-1].at, limit))] if len(found) > limit else []
-    return in_json(PullList(shown), headers=link)
+@get(
+    "/ledger",
+    response_headers=[LINK],
+    guards=[needs("exports.read", "audit.read")],
+    response_description="Pulls, newest first.",
+)
+async def get_ledger(
+    request: SignedIn,
+    service: TheService,
+    limit: Limit = 50,
+    before: Annotated[
+        Moment | None, QueryParameter(description="Where the page begins, from the `Link` of the page before.")
+    ] = None,
+) -> Response[PullList]:
+    """List pulls: the partner's own; for the auditor everybody's."""
+    pulls = await downloads.list_downloads(service.database, request.user, before, limit + 1)
+    page = pulls[:limit]
+    link = link_to_next(request, before=page[-1].at.isoformat()) if len(pulls) > limit else {}
+    return ready(_encode(PullList(page)), headers=link)
 
 
-def _next(before: datetime, limit: int) -> bytes:
-    address = "/v1/exports/ledger?" + urlencode({"before": before.isoformat(), "limit": limit})
-    return f'<{address}>; rel="next"'.encode()
+router = Router("/v1/exports", route_handlers=[list_exports, get_ledger, get_manifest, get_file], tags=["Exports"])

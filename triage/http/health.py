@@ -1,10 +1,10 @@
 """Whether the process lives, and whether it can serve."""
 
 import asyncpg
+from litestar import Router, get
 from msgspec import Struct
 
-from triage.http.asked import Asked
-from triage.http.messages import Answer, in_json
+from triage.http.parameters import TheService
 from triage.migrate import MigrationError, pending
 from triage.problems import NOT_READY, Refused
 from triage.resources import folder
@@ -17,15 +17,17 @@ class Health(Struct, frozen=True):
     status: str
 
 
-async def live(asked: Asked) -> Answer:
-    """The process answers."""
-    return in_json(Health("ok"))
+@get("/live", response_description="It does.")
+async def live() -> Health:
+    """Does the process live."""
+    return Health("ok")
 
 
-async def ready(asked: Asked) -> Answer:
-    """The database answers and has every migration. Raises Refused (503) while migrating, or when it is broken."""
+@get("/ready", response_description="It can.", problems=[NOT_READY])
+async def ready(service: TheService) -> Health:
+    """Can the process serve: does the database answer, and has it every migration."""
     try:
-        async with asked.service.database.no_team() as connection:
+        async with service.database.no_team() as connection:
             waiting = await pending(connection, folder("sql") / "migrations")
     except (*UNREACHABLE, asyncpg.PostgresError) as error:
         raise Refused(NOT_READY, "The database does not answer.", retry_after=5) from error
@@ -33,4 +35,14 @@ async def ready(asked: Asked) -> Answer:
         raise Refused(NOT_READY, "The database does not fit this program.", retry_after=60) from error
     if waiting:
         raise Refused(NOT_READY, "The database is being migrated.", retry_after=5)
-    return in_json(Health("ok"))
+    return Health("ok")
+
+
+router = Router(
+    "/health",
+    route_handlers=[live, ready],
+    tags=["Operations"],
+    security=[{}],
+    opt={"sign_in": "nobody", "forms": (), "any_query": True},
+    response_headers={"cache-control": "no-store"},
+)

@@ -1,87 +1,142 @@
-"""The incident list and one incident."""
+"""The incident list, one incident, and its entries."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from urllib.parse import urlencode
+from datetime import UTC, datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from msgspec import Raw
+from litestar import Response, Router, get
+from litestar.params import QueryParameter
+from msgspec import Raw, Struct
 
 from triage import codes
-from triage.http.asked import Asked
-from triage.http.messages import (
-    NO_STORE,
-    Answer,
-    a_number,
-    a_text,
-    a_time,
-    an_id,
-    in_json,
-    is_unchanged,
-    query,
-    require_acceptable,
-    strong_etag,
-)
-from triage.log.entries import ShortText, Time
-from triage.log.view import Status
-from triage.problems import INVALID_PARAMETER, Refused
-from triage.store.log.incidents import IncidentFilter, IncidentPosition
+from triage.access.actors import Actor
+from triage.http.access_control import needs
+from triage.http.listed_entries import EntryList
+from triage.http.negotiation import is_held, ready, strong_etag, tagged
+from triage.http.openapi import ETAG, LINK, UNCHANGED
+from triage.http.paging import next_page, read_place
+from triage.http.parameters import After, Id, IfNoneMatch, Limit, Moment, SignedIn, TheService
+from triage.log.entries import SEALED, Time
+from triage.log.view import IncidentView, Status
+from triage.problems import INVALID_PARAMETER, NOT_FOUND, Refused
+from triage.store.log.incidents import IncidentFilter, IncidentPosition, ServedEntry
 
-FILTERS = ("status", "area", "log_ref", "from", "to", "flag")
-DEFAULT_PAGE = 50
-LARGEST_PAGE = 200
+_encode = msgspec.json.Encoder().encode
 
 
-async def list_incidents(asked: Asked) -> Answer:
-    """The team's incidents as the reader may see them, newest first."""
-    require_acceptable(asked.scope, "application/json")
-    actor = await asked.actor("incidents.read")
-    values = query(asked.scope, *FILTERS, "limit", "after")
-    wanted = IncidentFilter(
-        status=a_text(values, "status", Status),
-        area=_area(values.get("area")),
-        log_ref=a_text(values, "log_ref", ShortText),
-        since=a_time(values, "from"),
-        until=a_time(values, "to"),
-        flag=a_text(values, "flag", ShortText),
-        after=_read_place(values["after"]) if "after" in values else None,
-        limit=a_number(values, "limit", DEFAULT_PAGE, LARGEST_PAGE),
-    )
-    seen, following = await asked.service.incidents.page(actor, wanted, asked.now)
-    link = []
-    if following is not None:
-        kept = {name: value for name, value in values.items() if name != "after"}
-        address = "/v1/incidents?" + urlencode(kept | {"after": _write_place(following)})
-        link.append((b"link", f'<{address}>; rel="next"'.encode()))
-    return in_json({"incidents": [Raw(one.body) for one in seen]}, headers=link)
+class IncidentList(Struct):
+    """Incidents, newest first; `Link: rel="next"` leads to the next page."""
+
+    incidents: list[IncidentView]
 
 
-async def get_incident(asked: Asked) -> Answer:
-    """One incident; 304 when the reader already has these very bytes. A 304 is no consultation."""
-    require_acceptable(asked.scope, "application/json")
-    actor = await asked.actor("incidents.read")
-    row, seen = await asked.service.incidents.find(actor, an_id(asked.path("id"), "id"), asked.now)
-    etag = strong_etag(seen.body)
-    headers = [NO_STORE, (b"etag", etag.encode())]
-    if is_unchanged(asked.scope, etag):
-        return Answer(304, headers=headers)
-    await asked.service.incidents.record_reading(actor, "incident", [row.root])
-    return Answer(200, seen.body, headers=headers)
-
-
-def _area(code: str | None) -> str | None:
-    if code is not None and code not in codes.list("area"):
+@get("/", response_headers=[LINK], response_description="A page of incidents.")
+async def list_incidents(
+    request: SignedIn,
+    service: TheService,
+    status: Annotated[Status | None, QueryParameter(description="Only incidents of this status.")] = None,
+    area: Annotated[
+        str | None, QueryParameter(description="Only incidents in this area, a code of the list `area`.")
+    ] = None,
+    log_ref: Annotated[
+        str | None, QueryParameter(max_length=64, description="A police log or ambulance CAD number.")
+    ] = None,
+    since: Annotated[Moment | None, QueryParameter(name="from", description="Occurred at or after.")] = None,
+    until: Annotated[Moment | None, QueryParameter(name="to", description="Occurred before.")] = None,
+    flag: Annotated[str | None, QueryParameter(max_length=64, description="Only incidents with this flag.")] = None,
+    limit: Limit = 50,
+    after: After = None,
+) -> Response[IncidentList]:
+    """List the team's incidents as the reader may see them, newest first."""
+    if area is not None and area not in codes.list("area"):
         raise Refused(INVALID_PARAMETER, "area is a code of the list area.")
-    return code
+    wanted = IncidentFilter(
+        status=status,
+        area=area,
+        log_ref=log_ref,
+        since=since,
+        until=until,
+        flag=flag,
+        after=None if after is None else IncidentPosition(*read_place(after, tuple[Time, UUID])),
+        limit=limit,
+    )
+    page, following = await service.incidents.page(request.user, wanted, datetime.now(UTC))
+    body = _encode({"incidents": [Raw(seen.body) for seen in page]})
+    return ready(body, headers={} if following is None else next_page(request, following))
 
 
-def _write_place(place: IncidentPosition) -> str:
-    return urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+@get(
+    "/{id:uuid}",
+    response_headers=[ETAG],
+    responses=UNCHANGED,
+    problems=[NOT_FOUND],
+    response_description="The incident.",
+)
+async def get_incident(
+    request: SignedIn, service: TheService, id: Id, held: IfNoneMatch = None
+) -> Response[IncidentView]:
+    """Read one incident. 304 when the reader already has these very bytes, which is no consultation."""
+    row, seen = await service.incidents.find(request.user, id, datetime.now(UTC))
+    if not is_held(request, strong_etag(seen.body)):
+        await service.incidents.record_reading(request.user, "incident", [row.root])
+    return tagged(request, seen.body)
 
 
-def _read_place(text: str) -> IncidentPosition:
-    try:
-        place = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=tuple[Time, UUID])
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise Refused(INVALID_PARAMETER, "after is no place in this list.") from error
-    return IncidentPosition(*place)
+@get("/{id:uuid}/entries", problems=[NOT_FOUND], response_description="The entries, in the order of the log.")
+async def get_entries(request: SignedIn, service: TheService, id: Id) -> Response[EntryList]:
+    """Read an incident's entries, without the fields that the reader may not see."""
+    shown = await service.incidents.entries(request.user, id)
+    return ready(_encode({"entries": listed_entries(shown, request.user)}))
+
+
+def listed_entries(shown: list[ServedEntry], reader: Actor) -> list[dict[str, Any]]:
+    """Entries as they are answered: the content as redacted, and what the service keeps beside it."""
+    changes: dict[UUID, list[dict[str, Any]]] = {}
+    for entry in shown:
+        for how in ("amends", "withdraws"):
+            if target := getattr(entry.held.entry, how, None):
+                changes.setdefault(target, []).append({"id": entry.held.id, "seq": entry.held.seq, "how": how})
+    return [_listed(entry, changes.get(entry.held.id, []), reader) for entry in shown]
+
+
+def _listed(entry: ServedEntry, changes: list[dict[str, Any]], reader: Actor) -> dict[str, Any]:
+    """Notices are its author's alone: they rest on what she may see, and could tell others what they may not."""
+    held = entry.held
+    return _content(entry) | {
+        "id": held.id,
+        "seq": held.seq,
+        "received_at": held.received_at,
+        "author": held.author,
+        "profession": held.profession,
+        "role": held.role,
+        "device": held.device,
+        "clock_skew_ms": held.skew_ms,
+        "blind": held.blind,
+        "released_by": held.released_by,
+        "amendments": changes,
+        "notices": Raw(entry.notices) if held.author == reader.staff_id else [],
+        "link": entry.link.hex(),
+    }
+
+
+def _content(entry: ServedEntry) -> dict[str, Any]:
+    """The content as redacted, with the texts that were left in place of their markers."""
+    content: dict[str, Any] = msgspec.to_builtins(entry.held.entry)
+    texts = msgspec.json.decode(entry.secrets, type=dict[str, str]) if entry.secrets else {}
+    for path, text in texts.items():
+        *parts, name = path.split(".")
+        holder: Any = content
+        for part in parts:
+            holder = holder.get(part) or {}
+        if holder.get(name) == SEALED:
+            holder[name] = text
+    return content
+
+
+router = Router(
+    "/v1/incidents",
+    route_handlers=[list_incidents, get_incident, get_entries],
+    guards=[needs("incidents.read")],
+    tags=["Incidents"],
+)

@@ -1,13 +1,16 @@
 """Counts and times for Prometheus. No label holds anything of a person, an incident or an address."""
 
+from datetime import UTC, datetime
 from functools import cache
 from hmac import compare_digest
 
+from litestar import MediaType, Response, Router, get
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, generate_latest
 
-from triage.http.asked import Asked
-from triage.http.messages import NO_STORE, Answer, bearer
-from triage.problems import NOT_FOUND, TOKEN_INVALID, Refused
+from triage.http.access_control import bearer
+from triage.http.negotiation import ready
+from triage.http.parameters import AnyRequest, TheService
+from triage.problems import NOT_FOUND, TOKEN_INVALID, TOKEN_MISSING, Refused
 from triage.store import gauges
 
 REQUESTS = Counter("triage_requests_total", "Requests answered.", ["method", "status"])
@@ -57,18 +60,30 @@ def _of(method: str, status: int) -> tuple[Counter, Histogram]:
     return REQUESTS.labels(method, str(status)), SECONDS.labels(method)
 
 
-async def get_metrics(asked: Asked) -> Answer:
-    """The metrics, behind a token of their own; without such a setting there is nothing here."""
-    token = asked.service.settings.metrics_token
+@get(
+    "/metrics",
+    sign_in="by_itself",
+    forms=(),
+    any_query=True,
+    media_type=MediaType.TEXT,
+    response_description="Metrics.",
+    problems=[NOT_FOUND, TOKEN_MISSING, TOKEN_INVALID],
+)
+async def get_metrics(request: AnyRequest, service: TheService) -> Response[bytes]:
+    """Metrics for Prometheus, behind a token of their own; without such a setting there is nothing here."""
+    token = service.settings.metrics_token
     if token is None:
         raise Refused(NOT_FOUND)
-    if not compare_digest(bearer(asked.scope).encode(), token.encode()):
+    if not compare_digest(bearer(request.scope).encode(), token.encode()):
         raise Refused(TOKEN_INVALID)
-    WAITING.set(asked.service.log.waiting)
-    standing = await gauges.read(asked.service.database, asked.now)
+    WAITING.set(service.log.waiting)
+    standing = await gauges.read(service.database, datetime.now(UTC))
     LOG_HEAD.set(standing.log_head)
     QUARANTINE.set(standing.quarantine)
     OUTBOX_AGE.set(standing.outbox_seconds)
     UNPUBLISHED.set(standing.unpublished_seconds)
     CLOCK_SKEW.set(standing.clock_skew_ms)
-    return Answer(200, generate_latest(REGISTRY), CONTENT_TYPE_LATEST.encode(), [NO_STORE])
+    return ready(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+
+router = Router("/", route_handlers=[get_metrics], tags=["Operations"])

@@ -1,31 +1,35 @@
-"""The OpenAPI 3.1 document, built from the table of operations and the types it names.
+"""The OpenAPI 3.1 document: Litestar's, with complete schemas and what operations have in common.
 
-What a type says reaches the document through msgspec: lengths, ranges, what is required, and the docstring. Added here
-are what msgspec cannot know: code lists as enums, `oneOf` where one field tells the kinds apart, and the problems of
-each operation. The same program gives the same bytes.
+Handlers say the rest in their decorators: `problems=` the refusals that only they have, `forms=` media types that are
+negotiated, `reads=` what a body is that a handler reads itself, `verbs=` what it demands without a guard. The same
+program gives the same bytes.
 """
 
-import inspect
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, Final, get_args, get_type_hints
+from typing import Any, Final
 
 import msgspec
-from msgspec import UnsetType
-from msgspec import inspect as types
+from litestar import Litestar, Router
+from litestar.datastructures import ResponseHeader
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import OpenAPIConfig, ResponseSpec
+from litestar.openapi.spec import Components, SecurityScheme, Server, Tag
+from litestar.openapi.spec.schema import Schema
+from litestar.plugins import OpenAPISchemaPlugin
+from litestar.routes import HTTPRoute
+from litestar.typing import FieldDefinition
+from msgspec import Struct
 
-from triage import codes
-from triage.http.operations import Operation, Parameter, Response
-from triage.log.body_errors import CONTROL
+from triage import problems
+from triage.http.access_control import Needs
+from triage.http.parameters import Moment
+from triage.http.schemas import SCHEMAS, Json, code_lists, schemas
 from triage.log.entries import AnyEntry
 from triage.problems import CATALOGUE, Listed, Problem
 from triage.resources import folder
 
-Json = dict[str, Any]
-
-SCHEMAS: Final = "#/components/schemas/"
-PLAIN: Final = f"^[^{CONTROL.pattern[1:]}*$"
-"""No text that is sent holds a control character."""
 SUMMARY: Final = "Incidents of a mental health street triage team: what was considered, done, and what came of it."
 DESCRIPTION: Final = """\
 Bodies are JSON in UTF-8. Times are RFC 3339 with an offset. A field that is null says the same as one that is absent.
@@ -62,145 +66,209 @@ REQUEST_ID: Final = {
 }
 
 
-def build(operations: Sequence[Operation]) -> bytes:
-    """The document, indented, with a line end. Raises ValueError where two types of one name would reach it."""
-    kinds = [Problem, AnyEntry, *(kind for operation in operations for kind in _kinds(operation))]
-    schemas, components = _schemas(kinds)
-    components["AnyEntry"] = schemas[1] | {"description": "An entry of any kind; `kind` tells which."}
-    known = _Known(dict(zip(map(id, kinds), schemas, strict=True)))
-    known.schemas[id(AnyEntry)] = {"$ref": SCHEMAS + "AnyEntry"}
-    paths: Json = {}
-    for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, known)
-    document = {
-        "openapi": "3.1.0",
-        "info": {"title": "Street Triage Log", "version": "1", "summary": SUMMARY, "description": DESCRIPTION},
-        "servers": [{"url": "/"}],
-        "security": [{"bearer": []}],
-        "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in operations)],
-        "paths": paths,
-        "components": {
-            "schemas": dict(sorted({**components, **_code_lists(components)}.items())),
-            "parameters": {"RequestId": REQUEST_ID},
-            "examples": {
-                code: {"summary": listed.title, "value": listed.problem()} for code, listed in CATALOGUE.items()
-            },
-            "headers": {name: {"description": text, "schema": _header_schema(name)} for name, text in HEADERS.items()},
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": BEARER}},
-        },
+TAGS: Final = {
+    "Entries": "What phones send.",
+    "Sync": "Everything a phone needs in one round trip.",
+    "Incidents": "What entries add up to.",
+    "Summaries": "What is published.",
+    "Exports": "Anonymised files for partners.",
+    "Quarantine": "What was refused and waits for a lead.",
+    "People": "Whom incidents concern, by ids that say nothing.",
+    "Access": "Codes, devices and accounts.",
+    "Audit": "Who did what, for the auditor.",
+    "Reference": "Code lists and this description.",
+    "Operations": "For whoever runs the service.",
+}
+
+
+def _header(name: str) -> ResponseHeader:
+    return ResponseHeader(name=name, documentation_only=True, description=HEADERS[name])
+
+
+ETAG: Final = _header("ETag")
+LINK: Final = _header("Link")
+LOCATION: Final = _header("Location")
+ACCEPT_RANGES: Final = _header("Accept-Ranges")
+CONTENT_RANGE: Final = _header("Content-Range")
+UNCHANGED: Final = {304: ResponseSpec(None, description="Unchanged.", generate_examples=False)}
+
+_ALWAYS: Final = (problems.NOT_ACCEPTABLE, problems.INTERNAL)
+_SIGNED_IN: Final = (
+    *(problems.TOKEN_MISSING, problems.TOKEN_INVALID, problems.TOKEN_EXPIRED, problems.ACCOUNT_DISABLED),
+    *(problems.DEVICE_REVOKED, problems.FORBIDDEN, problems.RATE_LIMITED, problems.NOT_READY),
+)
+_WITH_BODY: Final = (
+    *(problems.MALFORMED, problems.INVALID, problems.INVALID_PARAMETER),
+    *(problems.TOO_LARGE, problems.UNSUPPORTED_MEDIA_TYPE),
+)
+_HEADERS_OF: Final = {"304": ("ETag",), "206": ("ETag", "Content-Range")}
+_WITH_QUERY: Final = (problems.UNKNOWN_PARAMETER, problems.INVALID_PARAMETER)
+
+
+@dataclass
+class _Complete(Schema):
+    """A schema that is complete already. Litestar reads and writes attributes of it, of which none is used."""
+
+    json: Json = field(default_factory=dict)
+
+    def to_schema(self) -> Json:
+        return self.json
+
+
+class MsgspecSchemas(OpenAPISchemaPlugin):
+    """Schemas as msgspec gives them: Litestar's own drop `minimum: 0`, `additionalProperties` and discriminators."""
+
+    def __init__(self) -> None:
+        self.kinds: list[Any] = [Problem, AnyEntry]
+
+    def is_plugin_supported_field(self, field_definition: FieldDefinition) -> bool:
+        return not field_definition.is_union and field_definition.is_subclass_of((Struct, Moment))
+
+    def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: Any) -> Schema:
+        if field_definition.is_subclass_of(Moment):
+            return _Complete(json={"type": "string", "format": "date-time"})
+        return _Complete(json=self.reference(field_definition.annotation))
+
+    def reference(self, kind: Any) -> Json:
+        """A reference to this type, which the document then has."""
+        if kind == AnyEntry:
+            return {"$ref": SCHEMAS + "AnyEntry"}
+        self.kinds.append(kind)
+        return schemas([kind])[0][0]
+
+    def components(self) -> Json:
+        """Every schema that was referred to, and what they refer to. Raises ValueError for two types of one name."""
+        described, components = schemas(self.kinds)
+        components["AnyEntry"] = described[1] | {"description": "An entry of any kind; `kind` tells which."}
+        return dict(sorted({**components, **code_lists(components)}.items()))
+
+
+def config() -> OpenAPIConfig:
+    """What the whole document says; only for building it, because Litestar would serve its own beside ours."""
+    bearer = SecurityScheme(type="http", scheme="bearer", description=BEARER)
+    return OpenAPIConfig(
+        title="Street Triage Log",
+        version="1",
+        summary=SUMMARY,
+        description=DESCRIPTION,
+        servers=[Server(url="/")],
+        tags=[Tag(name=name, description=text) for name, text in TAGS.items()],
+        security=[{"bearer": []}],
+        components=Components(security_schemes={"bearer": bearer}),
+        operation_id_creator=lambda handler, method, path: (
+            f"{handler.fn.__module__.rpartition('.')[2]}_{handler.handler_name}"
+        ),
+        openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, opt={"sign_in": "nobody"}),
+        use_handler_docstrings=True,
+    )
+
+
+def document(app: Litestar) -> bytes:
+    """The document as it is committed and served: Litestar's, with what handlers have in common."""
+    described = app.openapi_schema.to_schema()
+    plugin = app.plugins.get(MsgspecSchemas)
+    described["components"] |= {
+        "parameters": {"RequestId": REQUEST_ID},
+        "examples": {code: {"summary": listed.title, "value": listed.problem()} for code, listed in CATALOGUE.items()},
+        "headers": {name: {"description": text, "schema": _header_schema(name)} for name, text in HEADERS.items()},
     }
-    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
-
-
-class _Known:
-    """The schema of every type in the table, by identity: unions cannot always be hashed."""
-
-    def __init__(self, schemas: dict[int, Json]) -> None:
-        self.schemas = schemas
-
-    def __getitem__(self, kind: Any) -> Json:
-        return self.schemas[id(kind)]
-
-
-def _kinds(operation: Operation) -> Iterable[Any]:
-    yield from (parameter.kind for parameter in operation.parameters)
-    for response in operation.responses:
-        yield from response.kinds
-    if operation.body is not None:
-        yield operation.body
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for method, (handler, _) in route.route_handler_map.items():
+                operation = described["paths"].get(route.path_format, {}).get(method.lower())
+                if operation is not None:
+                    _complete(operation, handler, plugin)
+    described["components"]["schemas"] = plugin.components()
+    return msgspec.json.format(msgspec.json.encode(described), indent=2) + b"\n"
 
 
 def _header_schema(name: str) -> Json:
     return {"type": "integer", "minimum": 0} if name == "Retry-After" else {"type": "string"}
 
 
-# --- operations
+def _complete(operation: Json, handler: HTTPRouteHandler, plugin: MsgspecSchemas) -> None:
+    operation["summary"] = operation["description"].partition("\n")[0].partition(". ")[0].rstrip(".")
+    if verbs := _verbs(handler):
+        operation["description"] += "\n\nNeeds: " + " or ".join(f"`{verb}`" for verb in verbs) + "."
+    parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
+        parameter["schema"] = _without_null(parameter["schema"])
+        for name in ("deprecated", "allowEmptyValue", "allowReserved"):
+            parameter.pop(name, None)
+    parameters.append(_ref("parameters", "RequestId"))
+    if "reads" in handler.opt:
+        schema = plugin.reference(handler.opt["reads"])
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    if "requestBody" in operation:
+        _add_examples(operation["requestBody"]["content"]["application/json"])
+    _complete_responses(operation["responses"], handler)
+    for status, listed in _refusals(operation, handler):
+        operation["responses"][str(status)] = _refusal(status, listed)
+    operation["responses"] = dict(sorted(operation["responses"].items()))
 
 
-def _operation(operation: Operation, known: _Known) -> Json:
-    name = f"{operation.handler.__module__.rpartition('.')[2]}_{operation.handler.__name__}"
-    found: Json = {
-        "operationId": name,
-        "tags": [operation.tag],
-        "summary": operation.summary,
-        "description": _describe(operation),
-        "parameters": [*(_parameter(each, known) for each in operation.parameters), _ref("parameters", "RequestId")],
-        "responses": _responses(operation, known),
-    }
-    if operation.body is not None:
-        content = {"schema": known[operation.body]}
-        named = examples(known[operation.body]["$ref"].removeprefix(SCHEMAS))
-        if named:
-            content["examples"] = {name: {"value": msgspec.json.decode(body)} for name, body in named.items()}
-        found["requestBody"] = {"required": True, "content": {"application/json": content}}
-    if operation.open:
-        found["security"] = []
-    return found
+def _verbs(handler: HTTPRouteHandler) -> list[str]:
+    """The verbs of which one is needed."""
+    of_guards = [verb for guard in handler.resolve_guards() if isinstance(guard, Needs) for verb in guard.verbs]
+    return [*of_guards, *handler.opt.get("verbs", ())]
 
 
-def _describe(operation: Operation) -> str:
-    parts = [inspect.getdoc(operation.handler) or "", operation.description]
-    if operation.verb is not None:
-        parts.append(f"Needs: {_in_code(operation.verb)}.")
-    return "\n\n".join(part for part in parts if part)
+def _without_null(schema: Json) -> Json:
+    """A parameter is absent, never null."""
+    plain = {name: value for name, value in schema.items() if name not in ("oneOf", "description")}
+    for option in schema.get("oneOf", ()):
+        plain |= option if option != {"type": "null"} else {}
+    if None in plain.get("enum", ()):
+        plain |= {"enum": [value for value in plain["enum"] if value is not None], "type": "string"}
+    return plain
 
 
-def _in_code(verbs: str) -> str:
-    """Verbs are the words with a dot; the rest is prose."""
-    return " ".join(f"`{word.strip(',')}`{',' * word.endswith(',')}" if "." in word else word for word in verbs.split())
+def _add_examples(content: Json) -> None:
+    named = examples(content["schema"]["$ref"].removeprefix(SCHEMAS))
+    content["examples"] = {name: {"value": msgspec.json.decode(body)} for name, body in named.items()}
 
 
-def _parameter(parameter: Parameter, known: _Known) -> Json:
+def _complete_responses(responses: Json, handler: HTTPRouteHandler) -> None:
+    responses.pop("400", None)  # Litestar's own, of which every operation has better ones
+    if forms := handler.opt.get("forms"):
+        [content] = responses["200"]["content"].values()
+        binary: Json = {"schema": {}}
+        responses["200"]["content"] = {form: content if form == "application/json" else binary for form in forms}
+        if "206" in responses:
+            responses["206"]["content"] = dict.fromkeys(forms, binary)
+    for status, response in responses.items():
+        headers = response.setdefault("headers", {})
+        for name in [*headers, *_HEADERS_OF.get(status, ())]:
+            headers[name] = _ref("headers", name)
+        headers["X-Request-ID"] = _ref("headers", "X-Request-ID")
+        response["headers"] = {name: headers[name] for name in sorted(headers) if name in HEADERS}
+
+
+def _refusals(operation: Json, handler: HTTPRouteHandler) -> Iterable[tuple[int, Sequence[Listed]]]:
+    """The problems of an operation by status: its own, and those of every operation of its sort."""
+    listed = [*handler.opt.get("problems", ()), *_ALWAYS]
+    if handler.opt.get("sign_in") not in ("nobody", "by_itself"):
+        listed += _SIGNED_IN
+    if "any_query" not in handler.opt:
+        listed += _WITH_QUERY
+    if "requestBody" in operation:
+        listed += _WITH_BODY
+    in_order = sorted({each.code: each for each in listed}.values(), key=lambda each: (each.status, each.code))
+    for status, same in groupby(in_order, key=lambda each: each.status):
+        yield status, list(same)
+
+
+def _refusal(status: int, listed: Sequence[Listed]) -> Json:
     return {
-        "name": parameter.name,
-        "in": parameter.where,
-        "description": parameter.description,
-        "required": parameter.required,
-        "schema": known[parameter.kind],
-    }
-
-
-def _responses(operation: Operation, known: _Known) -> Json:
-    found: Json = {}
-    for response in operation.responses:
-        found[str(response.status)] = _success(response, known)
-    by_status = sorted(dict.fromkeys(operation.problems, 0), key=lambda problem: (problem.status, problem.code))
-    for status, problems in groupby(by_status, key=lambda problem: problem.status):
-        found[str(status)] = _refusal(status, list(problems))
-    return found
-
-
-def _success(response: Response, known: _Known) -> Json:
-    found: Json = {"description": response.description, "headers": _headers(response.headers)}
-    if response.status in (204, 304, 308):
-        return found
-    described: Json = {"anyOf": [known[kind] for kind in response.kinds]} if response.kinds else {}
-    if len(response.kinds) == 1:
-        [described] = (known[kind] for kind in response.kinds)
-    found["content"] = {
-        media_type: {"schema": described if media_type == "application/json" else {}}
-        for media_type in response.media_types
-    }
-    return found
-
-
-def _refusal(status: int, problems: Sequence[Listed]) -> Json:
-    named = [problem.code for problem in problems]
-    narrowed = {"properties": {"status": {"const": status}, "code": {"enum": named}}}
-    return {
-        "description": "; ".join(f"`{problem.code}`: {problem.title}" for problem in problems) + ".",
-        "headers": _headers(WITH_PROBLEM.get(status, ())),
+        "description": "; ".join(f"`{each.code}`: {each.title}" for each in listed) + ".",
+        "headers": {name: _ref("headers", name) for name in sorted({*WITH_PROBLEM.get(status, ()), "X-Request-ID"})},
         "content": {
             "application/problem+json": {
-                "schema": {"allOf": [{"$ref": SCHEMAS + "Problem"}, narrowed]},
-                "examples": {problem.code: _ref("examples", problem.code) for problem in problems},
+                "schema": {"$ref": SCHEMAS + "Problem"},
+                "examples": {each.code: _ref("examples", each.code) for each in listed},
             }
         },
     }
-
-
-def _headers(names: Iterable[str]) -> Json:
-    return {name: _ref("headers", name) for name in sorted({*names, "X-Request-ID"})}
 
 
 def examples(kind: str) -> dict[str, bytes]:
@@ -213,106 +281,3 @@ def examples(kind: str) -> dict[str, bytes]:
 
 def _ref(section: str, name: str) -> Json:
     return {"$ref": f"#/components/{section}/{name}"}
-
-
-# --- types
-
-
-def _schemas(kinds: Sequence[Any]) -> tuple[list[Json], Json]:
-    """A schema for each type, and the named ones they refer to."""
-    schemas, components = msgspec.json.schema_components(kinds, ref_template=SCHEMAS + "{name}")
-    nodes = types.multi_type_info(kinds)
-    structs: dict[type, types.StructType] = {}
-    for node, schema in zip(nodes, schemas, strict=True):
-        _complete(node, schema)
-        _collect(node, structs)
-    for cls, struct in structs.items():
-        if cls.__name__ not in components:
-            raise ValueError(f"two types named {cls.__name__} reach the document")
-        _complete_struct(struct, components[cls.__name__])
-    return list(schemas), components
-
-
-def _collect(node: types.Type, found: dict[type, types.StructType]) -> None:
-    match node:
-        case types.StructType(cls=cls) if cls not in found:
-            found[cls] = node
-            for field in node.fields:
-                _collect(field.type, found)
-        case types.Metadata(type=inner):
-            _collect(inner, found)
-        case types.CollectionType(item_type=inner) | types.DictType(value_type=inner):
-            _collect(inner, found)
-        case types.UnionType(types=members):
-            for member in members:
-                _collect(member, found)
-
-
-def _complete_struct(struct: types.StructType, schema: Json) -> None:
-    properties, hints = schema["properties"], get_type_hints(struct.cls)
-    schema["required"] = [name for name in schema["required"] if UnsetType not in get_args(hints.get(name))]
-    if struct.tag_field is not None:
-        properties[struct.tag_field]["type"] = "string"
-    for field in struct.fields:
-        described = properties[field.encode_name]
-        _complete(field.type, described, sent=struct.forbid_unknown_fields)
-        if described.get("default", ...) in (None, []):
-            del described["default"]
-
-
-def _complete(node: types.Type, schema: Json, sent: bool = False) -> None:
-    """Put into the schema of a type what msgspec leaves out; what is sent holds plain text only."""
-    match node:
-        case types.Metadata(extra={"codes": str(name)}):
-            schema.pop("type", None)
-            schema["$ref"] = f"{SCHEMAS}codes.{name}"
-        case types.Metadata(type=inner):
-            _complete(inner, schema, sent)
-        case types.StrType(pattern=None) if sent:
-            schema["pattern"] = PLAIN
-        case types.DateTimeType():
-            schema["format"] = "date-time"
-        case types.LiteralType(values=values) if all(isinstance(value, str) for value in values):
-            schema["type"] = "string"
-        case types.CollectionType(item_type=inner) if "items" in schema:
-            _complete(inner, schema["items"], sent)
-        case types.DictType(value_type=inner) if "additionalProperties" in schema:
-            _complete(inner, schema["additionalProperties"], sent)
-        case types.UnionType(types=members):
-            _complete_union(members, schema, sent)
-
-
-def _complete_union(members: Sequence[types.Type], schema: Json, sent: bool) -> None:
-    """msgspec puts what is no Struct first, in order, then the Structs, then null."""
-    options = schema["anyOf"]
-    plain = [each for each in members if not isinstance(each, types.StructType | types.NoneType)]
-    if "discriminator" in schema:
-        schema["oneOf"] = schema.pop("anyOf")
-    for member, option in zip(plain, options, strict=False):
-        _complete(member, option, sent)
-    for option in options:
-        if "discriminator" in option:
-            option["oneOf"] = option.pop("anyOf")
-    if len(options) == 2 and options[1] == {"type": "null"} and "type" in options[0] and "enum" not in options[0]:
-        del schema["anyOf"]
-        schema |= options[0] | {"type": [options[0]["type"], "null"]}
-
-
-def _code_lists(components: Json) -> Json:
-    """The code lists that the components refer to, as enums."""
-    text = msgspec.json.encode(components).decode()
-    return {
-        f"codes.{name}": {
-            "title": name,
-            "type": "string",
-            "enum": [row.code for row in codes.list(name)],
-            "description": "; ".join(_code(row) for row in codes.list(name)) + ".",
-        }
-        for name in codes.names()
-        if f'{SCHEMAS}codes.{name}"' in text
-    }
-
-
-def _code(row: codes.Code) -> str:
-    ended = f" (read as `{row.replaced_by}`)" if row.replaced_by else " (retired)" if row.valid_to else ""
-    return f"`{row.code}` {row.label}{ended}"

@@ -1,19 +1,24 @@
 """`POST /v1/people` and `POST /v1/people/match`: telling of a person, and searching for one."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime
+from typing import Literal
 from uuid import UUID
 
+import msgspec
+from litestar import Response, Router, post
+from litestar.openapi import ResponseSpec
+from litestar.params import JSONBody
 from msgspec import Struct
 
-from triage.access.actors import Actor
-from triage.http.asked import Asked
-from triage.http.messages import Answer, in_json, require_acceptable
-from triage.log.decode import decode_as
+from triage.http.access_control import HOUR, Connection, needs
+from triage.http.negotiation import ready
+from triage.http.parameters import SignedIn, TheService
 from triage.people.identifiers import Identity
 from triage.problems import MALFORMED, FieldError, Refused
 from triage.store.access import attempts
+from triage.store.people.people import Match
 
-HOUR = timedelta(hours=1)
+_encode = msgspec.json.Encoder().encode
 
 
 class PersonRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -50,29 +55,46 @@ class PersonAnswer(Struct, frozen=True):
 class Submitted(Struct, frozen=True):
     """What field roles are told, whether or not anybody is found."""
 
-    status: str = "submitted"
+    status: Literal["submitted"] = "submitted"
 
 
-async def post_person(asked: Asked) -> Answer:
-    """The person with this number, reference, or name and birth date; made where nobody told of the person before."""
-    actor = await _searching(asked)
-    identity = decode_as(PersonRequest, await asked.body()).identity()
-    known = await asked.service.people.find_or_create(actor, identity, asked.now.date())
-    return in_json(PersonAnswer(known.person_id), 201 if known.made else 200)
+async def count_search(request: Connection) -> None:
+    """Every call counts towards the limit of the account, also one whose body is refused. Raises Refused (429)."""
+    service, account = request.app.state.service, request.user.account.bytes
+    await attempts.count_attempt(service.database, "people", account, service.settings.match_per_hour, HOUR)
 
 
-async def post_match(asked: Asked) -> Answer:
-    """Leads learn whether somebody with an open incident is known by their own kind of number; others learn nothing."""
-    actor = await _searching(asked)
-    identity = decode_as(PersonRequest, await asked.body()).identity()
-    match = await asked.service.people.match(actor, identity, asked.now.date())
-    return in_json(Submitted(), 202) if match is None else in_json(match)
+@post(
+    "/",
+    status_code=201,
+    response_description="Somebody new.",
+    responses={200: ResponseSpec(PersonAnswer, description="Somebody told of before.", generate_examples=False)},
+)
+async def post_person(request: SignedIn, service: TheService, data: JSONBody[PersonRequest]) -> Response[PersonAnswer]:
+    """Tell of a person, by number, reference, or name and birth date; made where nobody told of the person before."""
+    known = await service.people.find_or_create(request.user, data.identity(), datetime.now(UTC).date())
+    return ready(_encode(PersonAnswer(known.person_id)), 201 if known.made else 200)
 
 
-async def _searching(asked: Asked) -> Actor:
-    """Who searches. Every call counts towards the hour's limit of the account, also one that is refused."""
-    require_acceptable(asked.scope, "application/json")
-    actor = await asked.actor("people.match")
-    most = asked.service.settings.match_per_hour
-    await attempts.count_attempt(asked.service.database, "people", actor.account.bytes, most, HOUR)
-    return actor
+@post(
+    "/match",
+    status_code=200,
+    response_description="To leads: who has this number, with an open incident.",
+    responses={202: ResponseSpec(Submitted, description="To field roles, whoever is known.", generate_examples=False)},
+)
+async def post_match(request: SignedIn, service: TheService, data: JSONBody[PersonRequest]) -> Response[Match]:
+    """Search for a person.
+
+    Leads learn whether somebody with an open incident is known by their own kind of number; others learn nothing.
+    """
+    match = await service.people.match(request.user, data.identity(), datetime.now(UTC).date())
+    return ready(_encode(Submitted()), 202) if match is None else ready(_encode(match))
+
+
+router = Router(
+    "/v1/people",
+    route_handlers=[post_person, post_match],
+    guards=[needs("people.match")],
+    before_request=count_search,
+    tags=["People"],
+)

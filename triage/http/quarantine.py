@@ -1,18 +1,41 @@
 """The quarantine of one side: list, release, discard."""
 
+from datetime import UTC, datetime
+from typing import Literal
 from uuid import UUID
 
-from msgspec import Struct, structs
+import msgspec
+from litestar import Response, Router, get, post
+from msgspec import Struct
 
 from triage.access.actors import Actor, Side
-from triage.http.asked import Asked
-from triage.http.entries import check_profession, receipt, refusal
-from triage.http.messages import Answer, an_id, in_json, require_acceptable
+from triage.http.access_control import needs
+from triage.http.entries import Stored, check_profession, receipt
+from triage.http.negotiation import ready
+from triage.http.parameters import Id, SignedIn, TheService
 from triage.log.append_decision import IncomingEntry
 from triage.log.canonical import canonical
 from triage.log.decode import decode
-from triage.problems import ENTRY_CONFLICT, FORBIDDEN, Problem, Refused
-from triage.store.log.quarantine import QuarantineItem
+from triage.problems import (
+    BUSY,
+    ENTRY_CONFLICT,
+    ENTRY_ERASED,
+    FORBIDDEN,
+    INCIDENT_FULL,
+    INVALID,
+    MALFORMED,
+    NOT_FOUND,
+    NOT_YOURS,
+    QUARANTINE_DECIDED,
+    WRONG_PROFESSION,
+    Problem,
+    Refused,
+)
+from triage.service import Service
+from triage.store.log.append import Appended
+from triage.store.log.quarantine import QuarantinedEntry, QuarantineItem
+
+_encode = msgspec.json.Encoder().encode
 
 
 class QuarantineList(Struct, frozen=True):
@@ -26,33 +49,54 @@ class Discarded(Struct, frozen=True):
 
     id: UUID
     entry_id: UUID | None
-    status: str
+    status: Literal["discarded"] = "discarded"
 
 
-def _side(actor: Actor) -> Side:
+def side_of(actor: Actor) -> Side:
+    """The side whose queue an actor decides on. Raises Refused (403) for whoever decides on none."""
     if actor.side is None or f"quarantine.{actor.side}" not in actor.verbs:
         raise Refused(FORBIDDEN)
     return actor.side
 
 
-async def list_quarantine(asked: Asked) -> Answer:
-    """The queue of the reader's side."""
-    require_acceptable(asked.scope, "application/json")
-    actor = await asked.actor()
-    side = _side(actor)
-    items = await asked.service.quarantine.list_waiting(actor, side)
+@get("/", response_description="The queue.")
+async def list_quarantine(request: SignedIn, service: TheService) -> Response[QuarantineList]:
+    """List what waits in quarantine, of the reader's own side."""
+    actor = request.user
+    items = await service.quarantine.list_waiting(actor, side_of(actor))
     if items:
-        await asked.service.incidents.record_reading(actor, "quarantine", [item.id for item in items])
-    return in_json(QuarantineList(items))
+        await service.incidents.record_reading(actor, "quarantine", [item.id for item in items])
+    return ready(_encode(QuarantineList(items)))
 
 
-async def release(asked: Asked) -> Answer:
-    """Put the item into the log as its author's. Under an id that other content took meanwhile, it gets its own."""
-    require_acceptable(asked.scope, "application/json")
-    service = asked.service
-    actor = await asked.actor()
-    _side(actor)
-    held = await service.quarantine.find(actor, an_id(asked.path("id"), "id"))
+@post(
+    "/{id:uuid}/release",
+    status_code=200,
+    response_description="The receipt.",
+    problems=[
+        *(NOT_FOUND, QUARANTINE_DECIDED, MALFORMED, INVALID, WRONG_PROFESSION, NOT_YOURS),
+        *(ENTRY_ERASED, ENTRY_CONFLICT, INCIDENT_FULL, BUSY),
+    ],
+)
+async def release(request: SignedIn, service: TheService, id: Id) -> Response[Stored]:
+    """Release an item into the log as its author's. Under an id that other content took meanwhile, it gets its own."""
+    appended = await release_item(service, request.user, id)
+    return await receipt(service, request.user, appended, datetime.now(UTC), status=200)
+
+
+async def release_item(service: Service, actor: Actor, item_id: UUID) -> Appended:
+    """Append a quarantined item and settle it. Raises Refused where the log, or the queue, refuses it."""
+    side_of(actor)
+    held = await service.quarantine.find(actor, item_id)
+    appended = await _append(service, actor, held)
+    if isinstance(appended.result, Problem):
+        raise Refused(appended.result)
+    # should the process die here, releasing again finds the entry in the log and settles the item
+    await service.quarantine.decide(actor, held.id, "released")
+    return appended
+
+
+async def _append(service: Service, actor: Actor, held: QuarantinedEntry) -> Appended:
     entry = decode(held.sent, held.entry_id or held.id)
     check_profession(held.author, entry)
     item = IncomingEntry(
@@ -67,18 +111,26 @@ async def release(asked: Asked) -> Answer:
     if isinstance(appended.result, Problem) and appended.result.code == ENTRY_CONFLICT.code:
         item.id = held.id
         [appended] = await service.log.append(actor.team_id, [item])
-    if isinstance(appended.result, Problem):
-        return refusal(appended.result)
-    # should the process die here, releasing again finds the entry in the log and settles the item
-    await service.quarantine.decide(actor, held.id, "released")
-    return structs.replace(await receipt(service, actor, appended, asked.now), status=200)
+    return appended
 
 
-async def discard(asked: Asked) -> Answer:
-    """Let the item go for good."""
-    require_acceptable(asked.scope, "application/json")
-    actor = await asked.actor()
-    _side(actor)
-    item = await asked.service.quarantine.find(actor, an_id(asked.path("id"), "id"))
-    await asked.service.quarantine.decide(actor, item.id, "discarded")
-    return in_json(Discarded(item.id, item.entry_id, "discarded"))
+@post(
+    "/{id:uuid}/discard",
+    status_code=200,
+    response_description="The receipt.",
+    problems=[NOT_FOUND, QUARANTINE_DECIDED],
+)
+async def discard(request: SignedIn, service: TheService, id: Id) -> Response[Discarded]:
+    """Discard an item for good."""
+    side_of(request.user)
+    item = await service.quarantine.find(request.user, id)
+    await service.quarantine.decide(request.user, item.id, "discarded")
+    return ready(_encode(Discarded(item.id, item.entry_id)))
+
+
+router = Router(
+    "/v1/quarantine",
+    route_handlers=[list_quarantine, release, discard],
+    guards=[needs("quarantine.police", "quarantine.health")],
+    tags=["Quarantine"],
+)

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 import msgspec
+from litestar import Response
 from msgspec import Struct
 from uuid_utils.compat import uuid7
 
@@ -19,15 +20,17 @@ from triage.access import oidc_login
 from triage.access.actors import Actor
 from triage.access.oidc import OidcRefused, Provider, Reason
 from triage.access.oidc_login import Callback, Pending
-from triage.http import entries, quarantine
-from triage.http.asked import Asked
-from triage.http.messages import Answer, an_id, is_unchanged, query, strong_etag
-from triage.http.operations import Handler, Operation
+from triage.http.incidents import listed_entries
+from triage.http.negotiation import tagged
+from triage.http.parameters import AnyRequest
+from triage.http.quarantine import release_item
 from triage.http.summaries import PROTECTED_KINDS
 from triage.http.visits import (
     HOME,
+    Answer,
     Visit,
     check_sign_in_form,
+    file_operation,
     go_to,
     leads_on,
     new_form_secret,
@@ -86,7 +89,7 @@ DONE: Final = {
 
 async def sign_in_page(visit: Visit) -> Answer:
     """The form for a one-time code, and the issuers to sign in with."""
-    sent = query(visit.scope, "out", "to")
+    sent = visit.query("out", "to")
     return _sign_in_page(visit, onward=leads_on(sent.get("to")), signed_out="out" in sent)
 
 
@@ -111,7 +114,7 @@ async def post_sign_in(visit: Visit) -> Answer:
     onward = leads_on(sent.get("to"))
     database, code = visit.service.database, sent.get("code", "")
     most = visit.service.settings.enrol_attempts_per_hour
-    await attempts.count_attempt(database, "review/address", visit.address(), most * 5, HOUR)
+    await attempts.count_attempt(database, "review/address", visit.service.address_digest(visit.scope), most * 5, HOUR)
     await attempts.count_attempt(database, "review/code", page_sign_in.code_digest(code), most, HOUR)
     try:
         actor = await page_sign_in.use_code(database, code)
@@ -138,7 +141,7 @@ class Leaving(Struct, frozen=True, array_like=True):
 async def leave_for_issuer(visit: Visit) -> Answer:
     """Send the browser to an issuer. Lax, for the browser comes back from another site."""
     provider = _provider(visit, visit.path("n"))
-    onward = leads_on(query(visit.scope, "to").get("to"))
+    onward = leads_on(visit.query("to").get("to"))
     try:
         address, pending = await oidc_login.begin(
             provider, visit.service.settings.public_url.rstrip("/") + CALLBACK, visit.now
@@ -221,7 +224,7 @@ def _side(actor: Actor) -> Any:
 async def chase(visit: Visit) -> Answer:
     """Incidents whose outcome nobody recorded, the longest waiting first."""
     actor, now = await visit.reader(), visit.now
-    values = query(visit.scope, "after")
+    values = visit.query("after")
     service = visit.service
     zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
     after = _read_place(values["after"]) if "after" in values else None
@@ -253,12 +256,13 @@ def _read_place(text: str) -> IncidentPosition:
 async def incident(visit: Visit) -> Answer:
     """One incident and every entry of it that the reader may see."""
     actor, now = await visit.reader(), visit.now
-    incident_id = an_id(visit.path("id"), "id")
+    incident_id = visit.id()
     service = visit.service
     zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
     _, seen = await service.incidents.find(actor, incident_id, now)
     view = msgspec.json.decode(seen.body, type=IncidentView)
-    listed = msgspec.json.decode((await entries.get_entries(visit)).body)["entries"]
+    shown = listed_entries(await service.incidents.entries(actor, incident_id), actor)
+    listed = msgspec.json.decode(msgspec.json.encode(shown))
     names = await staff.names_of_colleagues(service.database, actor, [UUID(one["author"]) for one in listed])
     return visit.page(
         "incident.html",
@@ -288,7 +292,7 @@ class QueueItem(Struct, frozen=True, kw_only=True):
 async def queue(visit: Visit) -> Answer:
     """Likely duplicates, records that disagree, and the quarantine of the reader's side."""
     actor, now = await visit.reader(), visit.now
-    done = query(visit.scope, "done").get("done", "")
+    done = visit.query("done").get("done", "")
     service = visit.service
     zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
     pairs = await review_lists.list_likely_duplicates(service.database, service.incidents, actor, now)
@@ -395,20 +399,18 @@ def _is_again(result: object) -> bool:
 
 async def release(visit: Visit) -> Answer:
     """Put a quarantined entry into the log as its author's."""
-    await visit.writer()
-    return _settled(visit, await quarantine.release(visit), "released")
+    actor, _ = await visit.writer()
+    await release_item(visit.service, actor, visit.id())
+    return go_to("/review/queue?done=released")
 
 
 async def discard(visit: Visit) -> Answer:
     """Let a quarantined entry go for good."""
-    await visit.writer()
-    return _settled(visit, await quarantine.discard(visit), "discarded")
-
-
-def _settled(visit: Visit, answer: Answer, done: str) -> Answer:
-    if answer.status >= 400:
-        return visit.problem(msgspec.json.decode(answer.body, type=Problem))
-    return go_to(f"/review/queue?done={done}")
+    actor, _ = await visit.writer()
+    _side(actor)
+    item = await visit.service.quarantine.find(actor, visit.id())
+    await visit.service.quarantine.decide(actor, item.id, "discarded")
+    return go_to("/review/queue?done=discarded")
 
 
 # --- summaries ---
@@ -432,7 +434,7 @@ async def one_summary(visit: Visit) -> Answer:
     kind = visit.path("kind")
     if kind not in INTERNAL:
         raise Refused(NOT_FOUND)
-    text = query(visit.scope, "edition").get("edition")
+    text = visit.query("edition").get("edition")
     if text is not None and (not text.isascii() or not text.isdecimal() or len(text) > 6):
         raise Refused(EDITION_NOT_FOUND)
     return await _summary(visit, actor, kind, visit.path("period"), text and int(text))  # type: ignore[arg-type]
@@ -481,7 +483,7 @@ async def trends(visit: Visit) -> Answer:
     """Chosen measures over the last weeks or months, charts beside their tables."""
     actor = await visit.reader()
     actor.require("summaries.internal")
-    by = query(visit.scope, "by").get("by", "week")
+    by = visit.query("by").get("by", "week")
     if by not in BY:
         raise Refused(INVALID_PARAMETER, "by is week or month.")
     kind = BY[by]
@@ -502,7 +504,7 @@ async def compare(visit: Visit) -> Answer:
     """The quarterly measures of two spans of whole months side by side, once both are given."""
     actor = await visit.reader()
     actor.require("summaries.internal")
-    sent = query(visit.scope, "first", "second")
+    sent = visit.query("first", "second")
     first, second = sent.get("first", ""), sent.get("second", "")
     if not sent:
         return visit.page("compare.html", first="", second="", fault="", report=None)
@@ -532,27 +534,14 @@ async def compare(visit: Visit) -> Answer:
 # --- what pages load ---
 
 
-async def get_style(asked: Asked) -> Answer:
+async def get_style(request: AnyRequest) -> Response[bytes]:
     """The style sheet of every page."""
-    return _file(asked, "style.css", b"text/css; charset=utf-8")
+    return tagged(request, frame.file("style.css"), "text/css", {"cache-control": "no-cache"})
 
 
-async def get_icon(asked: Asked) -> Answer:
+async def get_icon(request: AnyRequest) -> Response[bytes]:
     """The icon of every page."""
-    return _file(asked, "icon.svg", b"image/svg+xml")
-
-
-def _file(asked: Asked, name: str, media_type: bytes) -> Answer:
-    body = frame.file(name)
-    etag = strong_etag(body)
-    headers = [(b"etag", etag.encode()), (b"cache-control", b"no-cache")]
-    if is_unchanged(asked.scope, etag):
-        return Answer(304, headers=headers)
-    return Answer(200, body, media_type, headers)
-
-
-def _file_operation(path: str, handler: Handler) -> Operation:
-    return Operation(method="GET", path=path, handler=handler, summary="", tag="Review", responses=(), open=True)
+    return tagged(request, frame.file("icon.svg"), "image/svg+xml", {"cache-control": "no-cache"})
 
 
 PAGES: Final = (
@@ -573,7 +562,7 @@ PAGES: Final = (
     page_operation("POST", "/review/quarantine/{id}/release", release),
     page_operation("POST", "/review/quarantine/{id}/discard", discard),
     page_operation("GET", "/review/incidents/{id}", incident),
-    _file_operation("/review/style.css", get_style),
-    _file_operation("/review/icon.svg", get_icon),
+    file_operation("/review/style.css", get_style),
+    file_operation("/review/icon.svg", get_icon),
 )
 """Every page, and what pages load."""

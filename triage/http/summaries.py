@@ -1,29 +1,24 @@
 """Published summaries: the list, and one edition as JSON, a page or CSV."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import date, datetime, time
-from typing import Any, Final, get_args
-from urllib.parse import urlencode
+from typing import Annotated, Any, Final, get_args
+from zoneinfo import ZoneInfo
 
 import msgspec
+from litestar import Response, Router, get
+from litestar.di import NamedDependency, Provide
+from litestar.params import PathParameter, QueryParameter
 from msgspec import Struct
 
 from triage.access.actors import Actor
 from triage.exports import protected
 from triage.exports.files import TABLES_COLUMNS
-from triage.http.asked import Asked
-from triage.http.messages import (
-    NO_STORE,
-    Answer,
-    HeaderList,
-    a_number,
-    a_time,
-    in_json,
-    is_unchanged,
-    query,
-    require_acceptable,
-    strong_etag,
-)
+from triage.exports.protected import Protected
+from triage.http.access_control import needs
+from triage.http.negotiation import CSV, HTML, JSON, form, ready, tagged
+from triage.http.openapi import ETAG, LINK, UNCHANGED
+from triage.http.paging import next_page, read_place
+from triage.http.parameters import After, Edition, IfNoneMatch, Limit, Moment, SignedIn, TheService
 from triage.problems import EDITION_NOT_FOUND, FORBIDDEN, INVALID_PARAMETER, NOT_FOUND, PERIOD_NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.summaries import calendars, publications
@@ -32,14 +27,10 @@ from triage.summaries import csv_files, editions, pages
 from triage.summaries.editions import Form, Summary
 from triage.times import PeriodKind, due_at, parse_period
 
-JSON: Final = "application/json"
-HTML: Final = "text/html"
-CSV: Final = "text/csv"
-DEFAULT_PAGE: Final = 50
-LARGEST_PAGE: Final = 200
 KINDS: Final = get_args(PeriodKind)
 PROTECTED_KINDS: Final = ("monthly", "quarterly", "yearly")
-LARGEST_EDITION: Final = 100_000
+
+_encode = msgspec.json.Encoder().encode
 
 
 class SummaryList(Struct, frozen=True):
@@ -48,64 +39,84 @@ class SummaryList(Struct, frozen=True):
     summaries: list[ListedSummary]
 
 
-async def list_summaries(asked: Asked) -> Answer:
-    """One row a kind, period and form, newest first. A period whose run failed is there, with its problem."""
-    require_acceptable(asked.scope, JSON)
-    actor = await asked.actor()
-    form = form_of(actor)
-    values = query(asked.scope, "kind", "from", "to", "limit", "after")
-    limit = a_number(values, "limit", DEFAULT_PAGE, LARGEST_PAGE)
-    kind = _kind(values["kind"], INVALID_PARAMETER) if "kind" in values else None
+@get("/", response_headers=[LINK], response_description="The latest edition of each period.")
+async def list_summaries(
+    request: SignedIn,
+    service: TheService,
+    kind: Annotated[PeriodKind | None, QueryParameter(description="Only summaries of this kind.")] = None,
+    since: Annotated[
+        str | None, QueryParameter(name="from", description="Only periods that start at or after this day or time.")
+    ] = None,
+    until: Annotated[
+        str | None, QueryParameter(name="to", description="Only periods that start before this day or time.")
+    ] = None,
+    limit: Limit = 50,
+    after: After = None,
+) -> Response[SummaryList]:
+    """List summaries, one row a kind, period and form, newest first.
+
+    A period whose run failed is there, with its problem.
+    """
+    actor, form = request.user, form_of(request.user)
     if form == "protected" and kind not in (None, *PROTECTED_KINDS):
         raise Refused(FORBIDDEN)
-    team = await calendars.team(asked.service.database, actor.team_id)
-    calendar = team.calendar
-    after = _read_place(values["after"]) if "after" in values else None
-    async with asked.service.database.team(actor.team_id) as connection:
-        found = await publications.list_latest(
+    calendar = (await calendars.team(service.database, actor.team_id)).calendar
+    async with service.database.team(actor.team_id) as connection:
+        listed = await publications.list_latest(
             connection,
             actor.team_id,
             form,
             kind=kind,
-            from_=_day_or_time(values, "from", calendar),
-            to=_day_or_time(values, "to", calendar),
-            after=after,
+            from_=_day_or_time(since, calendar),
+            to=_day_or_time(until, calendar),
+            after=None if after is None else read_place(after, tuple[date, PeriodKind]),
             limit=limit + 1,
         )
-    link: HeaderList = []
-    if len(found) > limit:
-        kept = {name: value for name, value in values.items() if name != "after"}
-        last = found[limit - 1]
-        address = "/v1/summaries?" + urlencode(kept | {"after": _write_place(last.first_day, last.kind)})
-        link.append((b"link", f'<{address}>; rel="next"'.encode()))
-    return in_json(SummaryList(found[:limit]), headers=link)
+    page = listed[:limit]
+    link = next_page(request, (page[-1].first_day, page[-1].kind)) if len(listed) > limit else {}
+    return ready(_encode(SummaryList(page)), headers=link)
 
 
-async def get_summary(asked: Asked) -> Answer:
-    """An edition, the latest where none is named, in the form that the reader gets."""
-    media_type = require_acceptable(asked.scope, JSON, HTML, CSV)
-    actor = await asked.actor()
-    form = form_of(actor)
-    kind = _kind(asked.path("kind"), NOT_FOUND)
-    if form == "protected" and kind not in PROTECTED_KINDS:
+@get(
+    "/{kind:str}/{period:str}",
+    forms=(JSON, HTML, CSV),
+    dependencies={"media_type": Provide(form, sync_to_thread=False)},
+    response_headers=[ETAG],
+    response_description="The edition.",
+    responses=UNCHANGED,
+    problems=[NOT_FOUND, PERIOD_NOT_FOUND, EDITION_NOT_FOUND],
+)
+async def get_summary(
+    request: SignedIn,
+    service: TheService,
+    media_type: NamedDependency[str],
+    kind: Annotated[str, PathParameter(description="`daily`, `weekly`, `monthly`, `quarterly` or `yearly`.")],
+    period: Annotated[
+        str, PathParameter(description="Such as `2026-11-22`, `2026-W47`, `2026-10`, `2026-Q3` or `2026`.")
+    ],
+    edition: Edition = None,
+    held: IfNoneMatch = None,
+) -> Response[Summary | Protected]:
+    """Read a summary: an edition, the latest where none is named, in the form that the reader gets."""
+    actor, form, of_kind = request.user, form_of(request.user), _kind(kind)
+    if form == "protected" and of_kind not in PROTECTED_KINDS:
         raise Refused(FORBIDDEN)
-    values = query(asked.scope, "edition")
-    edition = a_number(values, "edition", 1, LARGEST_EDITION) if "edition" in values else None
-    period = _existing(kind, asked.path("period"))
-    database = asked.service.database
-    async with database.team(actor.team_id) as connection:
-        body = await publications.find_edition(connection, actor.team_id, kind, period, edition, form)
+    name = _existing(of_kind, period)
+    async with service.database.team(actor.team_id) as connection:
+        body = await publications.find_edition(connection, actor.team_id, of_kind, name, edition, form)
         if body is None:
-            body = await _without_edition(connection, actor, kind, period, edition, form)
+            body = await _without_edition(connection, actor, of_kind, name, edition, form)
         operation: audit.Operation = "disclosure" if actor.partner_id else "consultation"
         recipient = str(actor.partner_id) if actor.partner_id else None
-        await audit.record(connection, actor, operation, f"summary {kind} {period} {form}", recipient=recipient)
+        await audit.record(connection, actor, operation, f"summary {of_kind} {name} {form}", recipient=recipient)
+    headers = {"vary": "Accept"}
     if media_type != JSON:
-        team = await calendars.team(database, actor.team_id)
-        zone = team.calendar.zone
+        zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
         internal = form == "internal"
         body = rendered(editions.decode(body), media_type, zone) if internal else partners(body, media_type, zone)
-    return _answer(asked, body, media_type)
+    if media_type == HTML:
+        headers["content-security-policy"] = pages.CONTENT_SECURITY_POLICY
+    return tagged(request, body, media_type, headers)
 
 
 def form_of(actor: Actor) -> Form:
@@ -116,12 +127,12 @@ def form_of(actor: Actor) -> Form:
     return "protected"
 
 
-def rendered(summary: Summary, media_type: str, zone: Any) -> bytes:
+def rendered(summary: Summary, media_type: str, zone: ZoneInfo) -> bytes:
     """An edition as a page or as CSV."""
     return pages.of_summary(summary, zone) if media_type == HTML else csv_files.of_summary(summary)
 
 
-def partners(body: bytes, media_type: str, zone: Any) -> bytes:
+def partners(body: bytes, media_type: str, zone: ZoneInfo) -> bytes:
     """A protected edition as a page, or as the CSV that is frozen with the caveats after it."""
     summary = protected.decode(body)
     if media_type == HTML:
@@ -143,23 +154,9 @@ async def _without_edition(
     return editions.encode(failed)
 
 
-def _answer(asked: Asked, body: bytes, media_type: str) -> Answer:
-    etag = strong_etag(body)
-    headers: HeaderList = [NO_STORE, (b"etag", etag.encode()), (b"vary", b"Accept")]
-    if media_type == HTML:
-        headers += [
-            (b"content-security-policy", pages.CONTENT_SECURITY_POLICY.encode()),
-            (b"x-content-type-options", b"nosniff"),
-        ]
-    if is_unchanged(asked.scope, etag):
-        return Answer(304, headers=headers)
-    content_type = media_type if media_type == JSON else f"{media_type}; charset=utf-8"
-    return Answer(200, body, content_type.encode(), headers)
-
-
-def _kind(text: str, otherwise: Any) -> PeriodKind:
+def _kind(text: str) -> PeriodKind:
     if text not in KINDS:
-        raise Refused(otherwise)
+        raise Refused(NOT_FOUND)
     kind: PeriodKind = text  # type: ignore[assignment]
     return kind
 
@@ -172,24 +169,23 @@ def _existing(kind: PeriodKind, name: str) -> str:
         raise Refused(PERIOD_NOT_FOUND) from error
 
 
-def _day_or_time(values: dict[str, str], name: str, calendar: Any) -> datetime | None:
+def _day_or_time(text: str | None, calendar: Any) -> datetime | None:
     """A bound of the list: a date, which stands for the start of that operational day, or a time with an offset."""
-    if name not in values:
+    if text is None:
         return None
     try:
-        day = date.fromisoformat(values[name])
-        return due_at(day, time(calendar.day_start_hour), calendar.zone)
+        return due_at(date.fromisoformat(text), time(calendar.day_start_hour), calendar.zone)
     except (ValueError, OverflowError):
-        return a_time(values, name)
-
-
-def _write_place(day: date, kind: PeriodKind) -> str:
-    return urlsafe_b64encode(msgspec.json.encode((day, kind))).decode().rstrip("=")
-
-
-def _read_place(text: str) -> tuple[date, PeriodKind]:
+        pass
     try:
-        place = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=tuple[date, str])
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise Refused(INVALID_PARAMETER, "after is no place in this list.") from error
-    return place[0], _kind(place[1], INVALID_PARAMETER)
+        return Moment.read(Moment, text)
+    except (ValueError, OverflowError) as error:
+        raise Refused(INVALID_PARAMETER, "from and to are days, or times with an offset.") from error
+
+
+router = Router(
+    "/v1/summaries",
+    route_handlers=[list_summaries, get_summary],
+    guards=[needs("summaries.internal", "summaries.protected")],
+    tags=["Summaries"],
+)

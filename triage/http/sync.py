@@ -2,23 +2,38 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from litestar import Response, Router, post
+from litestar.openapi import ResponseSpec
+from litestar.params import JSONBody
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from triage.access.actors import Actor
-from triage.http.asked import Asked
+from triage.http.access_control import needs, sign_in
+from triage.http.bodies import json_body
 from triage.http.entries import check_profession, skew_of
-from triage.http.messages import NO_STORE, Answer, in_json, require_acceptable
+from triage.http.negotiation import ready
+from triage.http.parameters import SignedIn, TheService
 from triage.log.append_decision import IncomingEntry, Receipt, Stale
 from triage.log.canonical import canonical
 from triage.log.decode import decode_as, decode_item
 from triage.log.entries import Time
 from triage.log.notices import Notice
-from triage.problems import BUSY, DEVICE_REVOKED, QUARANTINE_FULL, TOO_MANY_ITEMS, Problem, Refused
+from triage.problems import (
+    BUSY,
+    CURSOR_MALFORMED,
+    CURSOR_UNKNOWN,
+    DEVICE_REVOKED,
+    NEWER_THAN_SERVICE,
+    QUARANTINE_FULL,
+    TOO_MANY_ITEMS,
+    Problem,
+    Refused,
+)
 from triage.service import Service
 from triage.store.log import cursor, pull
 from triage.store.log.quarantine import Refusal
@@ -29,7 +44,7 @@ _encode = msgspec.json.Encoder().encode
 SentEntry = Annotated[
     Raw, Meta(extra_json_schema={"allOf": [{"$ref": "#/components/schemas/AnyEntry"}], "required": ["id"]})
 ]
-SeenIncident = Annotated[Raw, Meta(extra_json_schema={"$ref": "#/components/schemas/View"})]
+SeenIncident = Annotated[Raw, Meta(extra_json_schema={"$ref": "#/components/schemas/IncidentView"})]
 ItemStatus = Annotated[str, Meta(extra_json_schema={"enum": ["stored", "duplicate", "refused", "quarantined"]})]
 
 
@@ -90,33 +105,52 @@ class HeldAnswer(Struct, frozen=True):
     missing: list[UUID]
 
 
-async def post_sync(asked: Asked) -> Answer:
-    """Take what the phone sends, item by item, and tell it what changed since its cursor."""
-    require_acceptable(asked.scope, "application/json")
-    service, now = asked.service, asked.now
-    actor, revoked = await asked.actor_even_revoked("entries.write")
+@post(
+    "/v1/sync",
+    reads=SyncRequest,
+    sign_in="even_revoked",
+    verbs=["entries.write"],
+    status_code=200,
+    response_description="One result for each entry, and what changed.",
+    responses={
+        202: ResponseSpec(
+            SyncAnswer, description="The device is revoked: all is in quarantine.", generate_examples=False
+        )
+    },
+    problems=[CURSOR_MALFORMED, CURSOR_UNKNOWN, TOO_MANY_ITEMS, BUSY],
+)
+async def post_sync(request: SignedIn, service: TheService) -> Response[SyncAnswer]:
+    """Send entries and fetch what changed.
+
+    Takes what the phone sends, item by item, and tells it what changed since its cursor.
+    """
+    request.user.require("entries.write")
     if service.syncing >= service.settings.sync_at_once:
         raise Refused(BUSY, retry_after=5)
     service.syncing += 1
     try:
-        request = decode_as(SyncRequest, await asked.body())
-        entries = request.entries or []
-        if len(entries) > service.settings.sync_limit:
-            raise Refused(TOO_MANY_ITEMS)
-        skew_ms = skew_of(request.sent_at, now) if request.sent_at else None
-        if skew_ms is not None and not revoked:
-            await service.clocks.record_skew(actor, skew_ms)
-        if revoked:
-            return await _hand_over(service, actor, entries, skew_ms, now)
-        since = cursor.decode(request.cursor) if request.cursor else None
-        if since is not None and (entries or since.stage == "time"):
-            await pull.check_cursor(service.database, actor, since)
-        results = await _take(asked, actor, entries, skew_ms) if entries else []
-        if results is None:
-            return await _hand_over(service, actor, entries, skew_ms, now)
-        pulled = await pull.pull(service.database, service.incidents, actor, since, now)
+        sent = decode_as(SyncRequest, json_body(request, await request.body()))
+        return await _sync(request, service, sent, datetime.now(UTC))
     finally:
         service.syncing -= 1
+
+
+async def _sync(request: SignedIn, service: Service, sent: SyncRequest, now: datetime) -> Response[SyncAnswer]:
+    actor, revoked, entries = request.user, request.auth, sent.entries or []
+    if len(entries) > service.settings.sync_limit:
+        raise Refused(TOO_MANY_ITEMS)
+    skew_ms = skew_of(sent.sent_at, now) if sent.sent_at else None
+    if revoked:
+        return await _hand_over(service, actor, entries, skew_ms, now)
+    if skew_ms is not None:
+        await service.clocks.record_skew(actor, skew_ms)
+    since = cursor.decode(sent.cursor) if sent.cursor else None
+    if since is not None and (entries or since.stage == "time"):
+        await pull.check_cursor(service.database, actor, since)
+    results = await _take(request, service, actor, entries, skew_ms) if entries else []
+    if results is None:
+        return await _hand_over(service, actor, entries, skew_ms, now)
+    pulled = await pull.pull(service.database, service.incidents, actor, since, now)
     answer = SyncAnswer(
         counts=_counts(results),
         results=results,
@@ -126,28 +160,29 @@ async def post_sync(asked: Asked) -> Answer:
         more=pulled.more,
         server_time=now,
     )
-    return Answer(200, _encode(answer), headers=[NO_STORE])
+    return ready(_encode(answer))
 
 
-async def _take(asked: Asked, actor: Actor, entries: Sequence[Raw], skew_ms: int | None) -> list[ItemResult] | None:
+async def _take(
+    request: SignedIn, service: Service, actor: Actor, entries: Sequence[Raw], skew_ms: int | None
+) -> list[ItemResult] | None:
     """Append what can be appended; what is refused is kept in quarantine. None: the device was revoked meanwhile."""
-    service = asked.service
-    found: list[IncomingEntry | Problem] = [_read(actor, raw, skew_ms) for raw in entries]
-    items = [one for one in found if isinstance(one, IncomingEntry)]
+    read = [_read(actor, raw, skew_ms) for raw in entries]
+    items = [item for item in read if isinstance(item, IncomingEntry)]
     appended = iter(await service.log.append(actor.team_id, items))
-    outcomes = [next(appended).result if isinstance(one, IncomingEntry) else one for one in found]
+    outcomes = [next(appended).result if isinstance(item, IncomingEntry) else item for item in read]
     if any(isinstance(outcome, Stale) for outcome in outcomes):
-        fresh, revoked = await asked.actor_even_revoked()
+        fresh, revoked = await sign_in(service, request.scope, "even_revoked")
         # all of them again: what was stored a moment ago answers as a duplicate
-        return None if revoked else await _take(asked, fresh, entries, skew_ms)
-    problems = [(n, one) for n, one in enumerate(outcomes) if isinstance(one, Problem)]
+        return None if revoked else await _take(request, service, fresh, entries, skew_ms)
+    problems = [(n, outcome) for n, outcome in enumerate(outcomes) if isinstance(outcome, Problem)]
     kept = await service.quarantine.keep(
         actor, [Refusal(_id_of(entries[n]), bytes(entries[n]), problem, skew_ms) for n, problem in problems]
     )
     lost = {n for (n, _), safe in zip(problems, kept, strict=True) if not safe}
     return [
-        _result(_id_of(raw) if isinstance(one, Problem) else None, one, n in lost)
-        for n, (raw, one) in enumerate(zip(entries, outcomes, strict=True))
+        _result(_id_of(raw) if isinstance(outcome, Problem) else None, outcome, n in lost)
+        for n, (raw, outcome) in enumerate(zip(entries, outcomes, strict=True))
     ]
 
 
@@ -172,12 +207,15 @@ def _result(entry_id: UUID | None, outcome: Receipt | Problem | Stale, lost: boo
     if isinstance(outcome, Receipt):
         return ItemResult(id=outcome.id, status=outcome.status, seq=outcome.seq, notices=outcome.notices)
     assert isinstance(outcome, Problem)
-    return ItemResult(id=entry_id, status="refused", problem=QUARANTINE_FULL.problem() if lost else outcome)
+    if lost:
+        return ItemResult(id=entry_id, status="refused", problem=QUARANTINE_FULL.problem())
+    waits = outcome.code == NEWER_THAN_SERVICE.code
+    return ItemResult(id=entry_id, status="quarantined" if waits else "refused", problem=outcome)
 
 
 async def _hand_over(
     service: Service, actor: Actor, entries: Sequence[Raw], skew_ms: int | None, now: datetime
-) -> Answer:
+) -> Response[SyncAnswer]:
     """A revoked phone hands over its outbox once, then wipes: nothing enters the log, is lost, or is told."""
     problem = DEVICE_REVOKED.problem()
     kept = await service.quarantine.keep(actor, [Refusal(_id_of(e), bytes(e), problem, skew_ms) for e in entries])
@@ -189,19 +227,17 @@ async def _hand_over(
         )
         for entry, safe in zip(entries, kept, strict=True)
     ]
-    return in_json(
-        SyncAnswer(
-            counts=_counts(results),
-            results=results,
-            incidents=[],
-            gone=[],
-            cursor=None,
-            more=False,
-            server_time=now,
-            wipe=True,
-        ),
-        202,
+    answer = SyncAnswer(
+        counts=_counts(results),
+        results=results,
+        incidents=[],
+        gone=[],
+        cursor=None,
+        more=False,
+        server_time=now,
+        wipe=True,
     )
+    return ready(_encode(answer), 202)
 
 
 def _counts(results: Sequence[ItemResult]) -> Counts:
@@ -209,14 +245,20 @@ def _counts(results: Sequence[ItemResult]) -> Counts:
     return Counts(stored=n["stored"], duplicate=n["duplicate"], refused=n["refused"], quarantined=n["quarantined"])
 
 
-async def post_held(asked: Asked) -> Answer:
-    """Which entries a phone should offer again, after a backup was restored."""
-    require_acceptable(asked.scope, "application/json")
-    actor = await asked.actor("entries.write")
-    request = decode_as(HeldRequest, await asked.body())
-    if len(request.ids) > asked.service.settings.held_limit:
+@post(
+    "/v1/sync/held",
+    guards=[needs("entries.write")],
+    status_code=200,
+    response_description="Held and missing ids.",
+    problems=[TOO_MANY_ITEMS],
+)
+async def post_held(request: SignedIn, service: TheService, data: JSONBody[HeldRequest]) -> Response[HeldAnswer]:
+    """Ask which entries are in the log, and which a phone should offer again, after a backup was restored."""
+    if len(data.ids) > service.settings.held_limit:
         raise Refused(TOO_MANY_ITEMS)
-    held = await pull.held_ids(asked.service.database, actor, request.ids)
-    return in_json(
-        HeldAnswer([one for one in request.ids if one in held], [one for one in request.ids if one not in held])
-    )
+    held = await pull.held_ids(service.database, request.user, data.ids)
+    answer = HeldAnswer([id for id in data.ids if id in held], [id for id in data.ids if id not in held])
+    return ready(_encode(answer))
+
+
+router = Router("/", route_handlers=[post_sync, post_held], tags=["Sync"])

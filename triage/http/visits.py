@@ -1,23 +1,42 @@
 """A request to the review pages: who asks by the session's cookie, forms with their secret, refusals as pages."""
 
 import re
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
+from uuid import UUID
 
-from litestar.types import Scope
-from msgspec import structs
+import msgspec
+from litestar import HttpMethod, Response, route
+from litestar.datastructures import Cookie
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import Receive, Scope
+from msgspec import Struct, structs
 
 from triage.access.actors import Actor
-from triage.http.asked import Asked
-from triage.http.messages import NO_STORE, Answer, ClientGone, HeaderList, header, jittered
-from triage.http.operations import Handler, Method, Operation
+from triage.http.errors import jittered
+from triage.http.negotiation import check_query
+from triage.http.parameters import AnyRequest, TheService
 from triage.log.body_errors import CONTROL
 from triage.pages import frame, sessions
 from triage.pages.sessions import FORM, SESSION, Session
 from triage.people.encryption import Purpose
-from triage.problems import FORBIDDEN, MALFORMED, TOKEN_INVALID, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, Problem, Refused
+from triage.problems import (
+    FORBIDDEN,
+    MALFORMED,
+    NOT_FOUND,
+    RATE_LIMITED,
+    TOKEN_INVALID,
+    TOO_LARGE,
+    UNSUPPORTED_MEDIA_TYPE,
+    Problem,
+    Refused,
+)
+from triage.service import Service
+from triage.store import audit
 from triage.store.access import page_sign_in, sign_in
 
 HTML: Final = b"text/html; charset=utf-8"
@@ -30,6 +49,19 @@ _OF_THE_API: Final = (b"accept", b"if-none-match", b"authorization")
 """What pages do not obey: routes of the API that they call on the way answer JSON, and for the session's account."""
 
 
+HeaderList = list[tuple[bytes, bytes]]
+NO_STORE: Final = (b"cache-control", b"no-store")
+
+
+class Answer(Struct, frozen=True):
+    """What a page answers."""
+
+    status: int
+    body: bytes = b""
+    media_type: bytes = HTML
+    headers: HeaderList = []
+
+
 class SignedOut(Refused):
     """No session, or one that ended."""
 
@@ -37,10 +69,19 @@ class SignedOut(Refused):
         super().__init__(TOKEN_INVALID)
 
 
-@dataclass(slots=True)
-class Visit(Asked):
-    """One request of a browser."""
+def header(scope: Scope, name: bytes) -> str | None:
+    """A request header, the last where it was sent twice; None where absent."""
+    return next((value.decode("latin-1") for key, value in reversed([*scope["headers"]]) if key == name), None)
 
+
+@dataclass(slots=True)
+class Visit:
+    """One request of a browser. `who` is the actor, once signed in."""
+
+    scope: Scope
+    receive: Receive
+    service: Service
+    who: Actor | None = None
     session: Session | None = None
     cookies: list[str] = field(default_factory=list)
 
@@ -62,7 +103,43 @@ class Visit(Asked):
         value = "" if content is None else sessions.sealed(self.key, name, content)
         self.cookies.append(sessions.cookie(name, value, self.https, same_site))
 
-    async def _sign_in(self, look_up: Callable[[str], Awaitable[Any]]) -> Any:
+    @property
+    def now(self) -> datetime:
+        """The instant of asking, by this process's clock."""
+        return datetime.now(UTC)
+
+    def path(self, name: str) -> str:
+        """A part of the path, as sent."""
+        parameters: dict[str, Any] = self.scope["path_params"]
+        return str(parameters[name])
+
+    def query(self, *allowed: str) -> dict[str, str]:
+        """The query parameters. Raises Refused (400) for one that is not taken here."""
+        check_query(self.scope, frozenset(allowed))
+        return dict(parse_qsl(self.scope["query_string"].decode("ascii"), keep_blank_values=True))
+
+    def id(self) -> UUID:
+        """The id in the path. Raises Refused (404): what is no id names nothing."""
+        try:
+            return msgspec.convert(self.path("id"), UUID)
+        except msgspec.ValidationError as error:
+            raise Refused(NOT_FOUND) from error
+
+    async def actor(self, verb: str) -> Actor:
+        """Who asks, with this verb. Raises Refused: 403, 429."""
+        self.who = actor = await self._sign_in()
+        if wait := self.service.budget.take(actor.account, time.monotonic()):
+            raise Refused(RATE_LIMITED, retry_after=wait)
+        actor.require(verb)
+        return actor
+
+    async def note_refusal(self, operation: str, code: str) -> None:
+        """Record that a signed-in actor was refused."""
+        if self.who is not None:
+            ids = [self.id()] if "id" in self.scope["path_params"] else []
+            await audit.record_refusal(self.service.database, self.who, operation, ids, code)
+
+    async def _sign_in(self) -> Actor:
         """By the session alone, never by a token; what was remembered of the account is asked again each time."""
         session = sessions.opened(self.key, SESSION, self.cookie(SESSION), Session)
         if session is None or not sessions.lives(session, self.now):
@@ -115,7 +192,7 @@ class Visit(Asked):
         while True:
             message: Any = await self.receive()
             if message["type"] == "http.disconnect":
-                raise ClientGone
+                raise Refused(MALFORMED)
             body += message.get("body", b"")
             if len(body) > LONGEST_FORM:
                 raise Refused(TOO_LARGE)
@@ -143,25 +220,58 @@ def go_to(address: str) -> Answer:
 Page = Callable[[Visit], Awaitable[Answer]]
 
 
-def page_operation(method: Method, path: str, page: Page) -> Operation:
-    """A page as a line of the table of routes."""
-    return Operation(
-        method=method, path=path, handler=_visited(page, f"{method} {path}"), summary="", tag="Review", responses=()
-    )
+def page_operation(method: str, path: str, page: Page) -> HTTPRouteHandler:
+    """A page as a route."""
 
-
-def _visited(page: Page, what: str) -> Handler:
-    async def answer(asked: Asked) -> Answer:
-        visit = Visit(_plain(asked.scope), asked.receive, asked.service)
+    async def answer(request: AnyRequest, service: TheService) -> Response[bytes]:
+        visit = Visit(_plain(request.scope), request.receive, service)
         try:
-            found = await page(visit)
+            answered = await page(visit)
         except SignedOut:
-            found = _sign_in_first(visit)
+            answered = _sign_in_first(visit)
         except Refused as refused:
-            found = await _refuse(visit, refused, what)
-        return structs.replace(found, headers=[*found.headers, *_headers(visit)])
+            answered = await _refuse(visit, refused, f"{method} {path}")
+        return as_response(structs.replace(answered, headers=[*answered.headers, *_headers(visit)]))
 
-    return answer
+    return _handler(method, path, answer)
+
+
+def as_response(answer: Answer) -> Response[bytes]:
+    """An answer as Litestar sends it."""
+    response = Response(answer.body, status_code=answer.status, media_type=answer.media_type.decode())
+    for name, value in answer.headers:
+        if name == b"set-cookie":
+            response.set_cookie(_AsWritten(value.decode()))
+        else:
+            response.headers[name.decode()] = value.decode()
+    return response
+
+
+class _AsWritten(Cookie):
+    """A cookie whose header is there already."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(key=text.partition("=")[0])
+        object.__setattr__(self, "value", text)
+
+    def to_encoded_header(self) -> tuple[bytes, bytes]:
+        return b"set-cookie", str(self.value).encode()
+
+
+def file_operation(path: str, answer: Any) -> HTTPRouteHandler:
+    """A file that pages load as a route."""
+    return _handler("GET", path, answer)
+
+
+def _handler(method: str, path: str, answer: Any) -> HTTPRouteHandler:
+    return route(
+        re.sub("{(n|kind|period|id)}", r"{\1:str}", path),
+        http_method=HttpMethod(method),
+        include_in_schema=False,
+        sign_in="nobody",
+        forms=(),
+        any_query=True,
+    )(answer)
 
 
 def _sign_in_first(visit: Visit) -> Answer:

@@ -1,0 +1,89 @@
+"""Who asks, and whether they may: the middleware signs in, guards hold the handler's verbs against the actor."""
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from litestar.connection import ASGIConnection
+from litestar.enums import ScopeType
+from litestar.handlers import BaseRouteHandler
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from triage.access.actors import Actor
+from triage.problems import FORBIDDEN, RATE_LIMITED, TOKEN_MISSING, Refused
+from triage.service import Service
+from triage.store import audit
+from triage.store.access import attempts
+from triage.store.access.sign_in import SignInRefused
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+SignInRule = Literal["fresh", "remembered", "even_revoked", "nobody", "by_itself"]
+"""How a handler signs in (`sign_in=` in its decorator): `fresh` where it says nothing, `remembered` where the log's
+writer checks again, `nobody` where it is open, `by_itself` where it has credentials of another kind."""
+HOUR = timedelta(hours=1)
+
+
+class SignInMiddleware(ASGIMiddleware):
+    """Puts the actor into `request.user` and takes the request from its budget."""
+
+    scopes = (ScopeType.HTTP,)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        rule: SignInRule = scope["route_handler"].opt.get("sign_in", "fresh")
+        if rule not in ("nobody", "by_itself"):
+            await sign_in(scope["litestar_app"].state.service, scope, rule)
+        await next_app(scope, receive, send)
+
+
+async def sign_in(service: Service, scope: Scope, rule: SignInRule) -> tuple[Actor, bool]:
+    """The actor, and whether its device is revoked; both are kept in the scope. Raises Refused: 401, 429.
+
+    A failure is counted for the address, in all processes together, and recorded.
+    """
+    try:
+        actor, revoked = await _look_up(service, bearer(scope), rule)
+    except SignInRefused as refused:
+        most = service.settings.sign_in_failures_per_hour
+        await attempts.count_attempt(service.database, "sign_in/address", service.address_digest(scope), most, HOUR)
+        account = refused.team_id, refused.staff_id, refused.device_id
+        await audit.note_sign_in(service.database, *account, refused.problem.code)
+        raise
+    scope["user"], scope["auth"] = actor, revoked
+    if wait := service.budget.take(actor.device_id or actor.account, time.monotonic()):
+        raise Refused(RATE_LIMITED, retry_after=wait)
+    return actor, revoked
+
+
+async def _look_up(service: Service, token: str, rule: SignInRule) -> tuple[Actor, bool]:
+    if rule == "even_revoked":
+        return await service.sign_in.authenticate_even_revoked(token)
+    if rule == "remembered":
+        return await service.sign_in.authenticate_from_memory(token), False
+    return await service.sign_in.authenticate(token), False
+
+
+def bearer(scope: Scope) -> str:
+    """The bearer token of the request. Raises Refused (401) without one."""
+    sent = [value for name, value in scope["headers"] if name == b"authorization"]
+    value = sent[0].decode("latin-1") if len(sent) == 1 else ""  # of two, nobody could say who asks
+    if value[:7].lower() != "bearer " or not value[7:].strip():
+        raise Refused(TOKEN_MISSING)
+    return value[7:].strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """A guard that lets through whoever holds one of these verbs. The document says so too."""
+
+    verbs: tuple[str, ...]
+
+    async def __call__(self, connection: Connection, _: BaseRouteHandler) -> None:
+        if connection.user.verbs.isdisjoint(self.verbs):
+            raise Refused(FORBIDDEN)
+
+
+def needs(*verbs: str) -> Needs:
+    """The guard of a router or handler."""
+    return Needs(verbs)

@@ -1,0 +1,90 @@
+"""The Litestar application of the API."""
+
+from typing import Any
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.plugins import ReceiveRoutePlugin
+from litestar.routes import HTTPRoute
+from litestar.routes.base import BaseRoute
+from litestar.types import ControllerRouterHandler
+
+from triage.http import (
+    access,
+    audit,
+    documents,
+    entries,
+    exports,
+    health,
+    incidents,
+    metrics,
+    people,
+    quarantine,
+    summaries,
+    sync,
+)
+from triage.http.access_control import SignInMiddleware
+from triage.http.bodies import EveryFault
+from triage.http.errors import EXCEPTION_HANDLERS, record_refusal
+from triage.http.negotiation import NegotiationMiddleware
+from triage.http.openapi import MsgspecSchemas
+from triage.http.parameters import TYPE_DECODERS
+from triage.service import Service
+from triage.settings import Settings
+
+ROUTERS = (
+    entries.router,
+    sync.router,
+    incidents.router,
+    summaries.router,
+    exports.router,
+    quarantine.router,
+    access.router,
+    people.router,
+    audit.router,
+    documents.router,
+    health.router,
+    metrics.router,
+)
+
+
+class _NoOptions(ReceiveRoutePlugin):
+    """Litestar answers OPTIONS everywhere; here it is a method like any other that an address does not have."""
+
+    def receive_route(self, route: BaseRoute) -> None:
+        if isinstance(route, HTTPRoute):
+            route.route_handler_map.pop("OPTIONS", None)
+
+
+def provide_service(state: State) -> Service:
+    """The open service of this process, which the lifespan has put there."""
+    service: Service = state.service
+    return service
+
+
+def build(
+    settings: Settings,
+    *,
+    lifespan: Any = (),
+    pages: tuple[ControllerRouterHandler, ...] = (),
+    openapi_config: OpenAPIConfig | None = None,
+) -> Litestar:
+    """The application. Its `lifespan` puts the open service into `app.state.service`; `pages` are routes beside the
+    API's. The document is committed and served as a file, so that only building it needs a configuration."""
+    return Litestar(
+        route_handlers=[*ROUTERS, *pages],
+        dependencies={"service": Provide(provide_service, sync_to_thread=False)},
+        middleware=[SignInMiddleware(), NegotiationMiddleware()],
+        dto=EveryFault,
+        return_dto=None,
+        type_decoders=TYPE_DECODERS,
+        exception_handlers=EXCEPTION_HANDLERS,
+        after_exception=[record_refusal],
+        plugins=[MsgspecSchemas(), _NoOptions()],
+        openapi_config=openapi_config,
+        logging_config=None,
+        request_max_body_size=settings.max_body_bytes,
+        lifespan=list(lifespan),
+    )

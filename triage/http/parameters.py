@@ -1,0 +1,43 @@
+"""Kinds of parameters that several addresses take.
+
+Limits stand in the `QueryParameter`: Litestar passes over a `msgspec.Meta` on a parameter without a word.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request
+from litestar.di import NamedDependency
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
+from litestar.types import TypeDecodersSequence
+
+from triage.access.actors import Actor
+from triage.log.entries import Time
+from triage.service import Service
+
+SignedIn = Request[Actor, bool, Any]
+"""A request with its actor as `user`; `auth` says whether the device is revoked."""
+AnyRequest = Request[Any, Any, Any]
+TheService = NamedDependency[Service]
+Id = Annotated[UUID, PathParameter(description="The id.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Rows on a page; 50 if not given.")]
+After = Annotated[str | None, QueryParameter(description="Where the page begins, from the `Link` of the page before.")]
+Edition = Annotated[int | None, QueryParameter(ge=1, le=100_000, description="An edition; the latest if not given.")]
+IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match", description="Entity tags already held.")]
+
+
+class Moment(datetime):
+    """A time with an offset, in the years 2000 to 2100, as a parameter."""
+
+    @classmethod
+    def read(cls, _: type, text: str) -> "Moment":
+        """Raises ValueError, which is a 400 of the parameter. A plus sign may stand unescaped, as a blank."""
+        moment = msgspec.convert(text.replace(" ", "+"), Time)
+        if not 2000 <= moment.year <= 2100:
+            raise ValueError("outside the years 2000 to 2100")
+        return cls.fromtimestamp(moment.timestamp(), moment.tzinfo)
+
+
+TYPE_DECODERS: TypeDecodersSequence = [(lambda kind: kind is Moment, Moment.read)]
