@@ -10,8 +10,9 @@ from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
 
 from triage.http.access_control import Connection
+from triage.http.parameters import AnyRequest
 from triage.log.decode import decode_as
-from triage.problems import INVALID_PARAMETER, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, Refused
+from triage.problems import INVALID_PARAMETER, MALFORMED, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, Refused
 
 _PIECE: Final = 256
 """Bytes decompressed at a time: of zstd they become 8 MiB at most, of gzip far less."""
@@ -23,7 +24,7 @@ class EveryFault(AbstractDTO[Any]):
 
     def decode_bytes(self, value: bytes) -> Any:
         handler = self.asgi_connection.route_handler
-        return decode_as(handler.parsed_data_field.annotation, json_body(self.asgi_connection, value))
+        return decode_as(handler.parsed_data_field.annotation, plain_json(self.asgi_connection, value))
 
     @classmethod
     def create_for_field_definition(cls, *_: Any, **__: Any) -> None:
@@ -40,8 +41,26 @@ class EveryFault(AbstractDTO[Any]):
     generate_field_definitions = detect_nested_field = None  # type: ignore[assignment]
 
 
-def json_body(connection: Connection, body: bytes) -> bytes:
-    """The JSON that was sent. Raises Refused: 415, 413, 400."""
+async def read_json(request: AnyRequest) -> bytes:
+    """The JSON body, for handlers that keep what they refuse. Raises Refused: 415, 413, 400.
+
+    It reads what the server received itself, which costs a fifth of Litestar's way.
+    """
+    most = request.app.state.service.settings.max_body_bytes
+    message: Any = await request.receive()
+    body = bytes(message.get("body", b""))
+    while message.get("more_body") and len(body) <= most:
+        message = await request.receive()
+        body += message.get("body", b"")
+    if message["type"] == "http.disconnect":
+        raise Refused(MALFORMED, "The body ended early.")
+    if len(body) > most:
+        raise Refused(TOO_LARGE)
+    return plain_json(request, body)
+
+
+def plain_json(connection: Connection, body: bytes) -> bytes:
+    """The JSON that was sent, decompressed. Raises Refused: 415, 413, 400."""
     if connection.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
         raise Refused(UNSUPPORTED_MEDIA_TYPE)
     coding = connection.headers.get("content-encoding", "identity").strip().lower()

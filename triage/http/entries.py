@@ -1,4 +1,4 @@
-"""`PUT /v1/entries/{id}`: the hot route. It stays lean: no guard, the body read here, the answer ready as bytes."""
+"""`PUT /v1/entries/{id}`: the hot route, kept lean: no guard, no dependency (which costs 13 µs), its body read here."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, cast
@@ -6,16 +6,15 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, Router, put
-from litestar.exceptions import HTTPException
 from litestar.openapi import ResponseSpec
 from litestar.params import HeaderParameter
 from msgspec import Meta, Struct
 
 from triage.access.actors import Actor
 from triage.http.access_control import sign_in
-from triage.http.bodies import json_body
+from triage.http.bodies import read_json
 from triage.http.negotiation import ready
-from triage.http.parameters import Id, Moment, SignedIn, TheService
+from triage.http.parameters import Id, Moment, SignedIn
 from triage.log.append_decision import IncomingEntry, Receipt, Stale
 from triage.log.canonical import canonical
 from triage.log.decode import decode
@@ -73,7 +72,6 @@ class Stored(Struct, frozen=True, kw_only=True):
 )
 async def put_entry(
     request: SignedIn,
-    service: TheService,
     id: Id,
     sent_at: Annotated[
         Moment | None,
@@ -81,12 +79,13 @@ async def put_entry(
     ] = None,
 ) -> Response[Stored]:
     """Store one entry, or say why not. What was refused is kept in quarantine."""
+    service: Service = request.app.state.service
     actor, now = request.user, datetime.now(UTC)
     skew_ms = None if sent_at is None else skew_of(sent_at, now)
     try:
         actor.require("entries.write")
-        body = json_body(request, await request.body())
-    except (Refused, HTTPException):
+        body = await read_json(request)
+    except Refused:
         await _writer(service, request)  # no append asks whether what is remembered still holds
         raise
     try:

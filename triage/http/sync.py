@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from triage.access.actors import Actor
 from triage.http.access_control import needs, sign_in
-from triage.http.bodies import json_body
+from triage.http.bodies import read_json
 from triage.http.entries import check_profession, skew_of
 from triage.http.negotiation import ready
 from triage.http.parameters import SignedIn, TheService
@@ -119,17 +119,19 @@ class HeldAnswer(Struct, frozen=True):
     },
     problems=[CURSOR_MALFORMED, CURSOR_UNKNOWN, TOO_MANY_ITEMS, BUSY],
 )
-async def post_sync(request: SignedIn, service: TheService) -> Response[SyncAnswer]:
+async def post_sync(request: SignedIn) -> Response[SyncAnswer]:
     """Send entries and fetch what changed.
 
     Takes what the phone sends, item by item, and tells it what changed since its cursor.
     """
+    service: Service = request.app.state.service
     request.user.require("entries.write")
+    body = await read_json(request)
     if service.syncing >= service.settings.sync_at_once:
         raise Refused(BUSY, retry_after=5)
     service.syncing += 1
     try:
-        sent = decode_as(SyncRequest, json_body(request, await request.body()))
+        sent = decode_as(SyncRequest, body)
         return await _sync(request, service, sent, datetime.now(UTC))
     finally:
         service.syncing -= 1
