@@ -27,6 +27,7 @@ from triage.problems import (
     ENTRY_ERASED,
     FORBIDDEN,
     INCIDENT_FULL,
+    NEWER_THAN_SERVICE,
     NOT_FOUND,
     NOT_YOURS,
     WRONG_PROFESSION,
@@ -68,7 +69,16 @@ class Stored(Struct, frozen=True, kw_only=True):
     status_code=201,
     response_description="Stored.",
     responses={200: ResponseSpec(Stored, description="The same content was stored before.", generate_examples=False)},
-    problems=[WRONG_PROFESSION, NOT_YOURS, NOT_FOUND, ENTRY_CONFLICT, ENTRY_ERASED, INCIDENT_FULL, BUSY],
+    problems=[
+        NEWER_THAN_SERVICE,
+        WRONG_PROFESSION,
+        NOT_YOURS,
+        NOT_FOUND,
+        ENTRY_CONFLICT,
+        ENTRY_ERASED,
+        INCIDENT_FULL,
+        BUSY,
+    ],
 )
 async def put_entry(
     request: SignedIn,

@@ -15,7 +15,7 @@ from litestar import Litestar, Router
 from litestar.datastructures import ResponseHeader
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig, ResponseSpec
-from litestar.openapi.spec import Components, SecurityScheme, Server, Tag
+from litestar.openapi.spec import Components, License, SecurityScheme, Server, Tag
 from litestar.openapi.spec.schema import Schema
 from litestar.plugins import OpenAPISchemaPlugin
 from litestar.routes import HTTPRoute
@@ -151,6 +151,7 @@ def config() -> OpenAPIConfig:
         version="1",
         summary=SUMMARY,
         description=DESCRIPTION,
+        license=License(name="MIT", identifier="MIT"),
         servers=[Server(url="/")],
         tags=[Tag(name=name, description=text) for name, text in TAGS.items()],
         security=[{"bearer": []}],
@@ -193,6 +194,8 @@ def _complete(operation: Json, handler: HTTPRouteHandler, plugin: MsgspecSchemas
     parameters = operation.setdefault("parameters", [])
     for parameter in parameters:
         parameter["schema"] = _without_null(parameter["schema"])
+        if parameter["in"] == "header":  # generated clients know no time in a header
+            parameter["schema"].pop("format", None)
         for name in ("deprecated", "allowEmptyValue", "allowReserved"):
             parameter.pop(name, None)
     parameters.append(_ref("parameters", "RequestId"))
