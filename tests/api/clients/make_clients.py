@@ -1,6 +1,6 @@
 """Lint the OpenAPI document, make a client from it in Python and one in TypeScript, and use both on the running demo.
 
-    uv run --isolated --no-dev --group clients tests/api/clients/run.py
+    uv run --isolated --no-dev --group clients tests/api/clients/make_clients.py
 
 A client in whose making anything was dropped is a failure, and so is an answer that a client does not read whole.
 """
@@ -64,7 +64,7 @@ def main() -> None:
         (work / "data").mkdir()
         with demo(work / "data") as told:
             print(json.loads(told.read_text())["url"])
-            step("Use the client in Python", sys.executable, HERE / "client.py", told, work, cwd=work)
+            step("Use the client in Python", sys.executable, HERE / "use_client.py", told, work, cwd=work)
             step("Use the client in TypeScript", "node", work / "client.js", told, cwd=work)
     print("\n== Both clients read everything")
 
