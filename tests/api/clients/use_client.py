@@ -1,4 +1,4 @@
-"""Use the generated Python client: `use_client.py DEMO_JSON DIRECTORY`. Every answer must survive being read and written.
+"""Use the generated Python client: `use_client.py DEMO_JSON DIRECTORY`. Every answer must survive reading and writing.
 
 The package is made at run time from the document, so that its modules are looked up by name.
 """
