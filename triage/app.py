@@ -17,7 +17,7 @@ from triage.access.actors import Actor
 from triage.access.budget import Budget
 from triage.access.oidc import Provider, Verifier, load_issuers
 from triage.embedded import EmbeddedPostgres
-from triage.http import metrics
+from triage.http import metrics, phone
 from triage.http.application import build
 from triage.http.middleware import Envelope
 from triage.http.review import PAGES
@@ -192,5 +192,5 @@ def application(settings: Settings, beside: Opened | None = None) -> ASGIApp:
             finally:
                 await audit.extend_chain(service.database)  # the last process that ends leaves nothing unchained
 
-    app = build(settings, lifespan=[lifespan], pages=PAGES)
+    app = build(settings, lifespan=[lifespan], pages=(*PAGES, phone.router))
     return Envelope(app, metrics.observe, https=settings.public_url.startswith("https:"))

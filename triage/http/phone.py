@@ -1,0 +1,121 @@
+"""The phone app under `/app`: the static files of `triage/phone`, one release named by their names and bytes."""
+
+import zlib
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response, Router, get
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+from msgspec import Struct
+
+MEDIA_TYPES: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".webmanifest": "application/manifest+json",
+}
+HEADERS: Final = {
+    "cache-control": "no-cache",
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types app"
+    ),
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(self), geolocation=(), microphone=()",
+    "vary": "accept-encoding",
+}
+PAGE: Final = "index.html"
+WORKER: Final = "sw.js"
+ENTRY_POINT: Final = "main.js"
+
+
+class File(Struct, frozen=True):
+    """One file as served. `etag` without its quotes; `gzipped` is None where compressing saves nothing."""
+
+    media_type: str
+    body: bytes
+    gzipped: bytes | None
+    etag: str
+
+
+class Release(Struct, frozen=True):
+    """Every file by its name, and the name of all of them together."""
+
+    version: str
+    files: dict[str, File]
+
+
+def read_release() -> Release:
+    """The files of the package, with the version and the list of files put into the page and the service worker."""
+    folder = files("triage") / "phone"
+    found = {file.name: file.read_bytes() for file in folder.iterdir() if _suffix(file.name) in MEDIA_TYPES}
+    version = version_of(found)
+    cached = ["/app", *(f"/app/{name}" for name in sorted(found) if name not in (PAGE, WORKER))]
+    modules = (name for name in sorted(found) if name.endswith(".js") and name not in (WORKER, "boot.js", ENTRY_POINT))
+    preload = "\n".join(f'<link rel="modulepreload" href="/app/{name}">' for name in modules)
+    for name in (PAGE, WORKER):
+        text = found[name].replace(b"%VERSION%", version.encode()).replace(b"%PRELOAD%", preload.encode())
+        found[name] = text.replace(b'["%FILES%"]', msgspec.json.encode(cached))
+    return Release(version, {name: _file(name, body) for name, body in found.items()})
+
+
+def version_of(contents: dict[str, bytes]) -> str:
+    """SHA-256 over names and bytes, shortened: a byte changes, the version changes."""
+    digest = sha256()
+    for name in sorted(contents):
+        digest.update(f"{name}\0{len(contents[name])}\0".encode() + contents[name])
+    return digest.hexdigest()[:16]
+
+
+def _suffix(name: str) -> str:
+    return name[name.rfind(".") :]
+
+
+def _file(name: str, body: bytes) -> File:
+    compressor = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    gzipped = compressor.compress(body) + compressor.flush()
+    smaller = gzipped if len(gzipped) < 0.9 * len(body) else None
+    return File(MEDIA_TYPES[_suffix(name)], body, smaller, sha256(body).hexdigest()[:32])
+
+
+release = cache(read_release)
+
+
+@get("/")
+async def get_app(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """The app's page."""
+    return _answer(request, PAGE)
+
+
+@get("/{name:str}")
+async def get_app_file(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
+    """One file of the app."""
+    return _answer(request, name)
+
+
+def _answer(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
+    """Raises NotFoundException for a name that the release does not have."""
+    file = release().files.get(name)
+    if file is None:
+        raise NotFoundException
+    compressed = file.gzipped is not None and "gzip" in request.headers.get("accept-encoding", "")
+    etag = f'"{file.etag}-gzip"' if compressed else f'"{file.etag}"'
+    headers = HEADERS | {"etag": etag, "x-app-version": release().version}
+    if name == WORKER:
+        headers["service-worker-allowed"] = "/app"
+    if file.etag in request.headers.get("if-none-match", ""):
+        return Response(b"", status_code=304, headers=headers)
+    if compressed:
+        headers["content-encoding"] = "gzip"
+    body = file.gzipped if compressed and file.gzipped is not None else file.body
+    return Response(body, media_type=file.media_type, headers=headers)
+
+
+router = Router("/app", route_handlers=[get_app, get_app_file], include_in_schema=False)
