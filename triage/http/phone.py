@@ -4,13 +4,16 @@ import zlib
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from litestar import Request, Response, Router, get
-from litestar.exceptions import NotFoundException
+from litestar import Response, Router, get
 from litestar.params import FromPath
 from msgspec import Struct
+
+from triage.http.negotiation import is_held
+from triage.http.parameters import AnyRequest
+from triage.problems import NOT_FOUND, Refused
 
 MEDIA_TYPES: Final = {
     ".html": "text/html; charset=utf-8",
@@ -88,34 +91,33 @@ def _file(name: str, body: bytes) -> File:
 release = cache(read_release)
 
 
-@get("/")
-async def get_app(request: Request[Any, Any, Any]) -> Response[bytes]:
+@get("/", sign_in="nobody", any_query=True, forms=())
+async def get_app(request: AnyRequest) -> Response[bytes]:
     """The app's page."""
     return _answer(request, PAGE)
 
 
-@get("/{name:str}")
-async def get_app_file(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
+@get("/{name:str}", sign_in="nobody", any_query=True, forms=())
+async def get_app_file(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
     """One file of the app."""
     return _answer(request, name)
 
 
-def _answer(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
-    """Raises NotFoundException for a name that the release does not have."""
+def _answer(request: AnyRequest, name: str) -> Response[bytes]:
+    """Raises Refused (404) for a name that the release does not have."""
     file = release().files.get(name)
     if file is None:
-        raise NotFoundException
+        raise Refused(NOT_FOUND)
     compressed = file.gzipped is not None and "gzip" in request.headers.get("accept-encoding", "")
-    etag = f'"{file.etag}-gzip"' if compressed else f'"{file.etag}"'
-    headers = HEADERS | {"etag": etag, "x-app-version": release().version}
+    tags = {True: f'"{file.etag}-gzip"', False: f'"{file.etag}"'}
+    headers = HEADERS | {"etag": tags[compressed], "x-app-version": release().version}
     if name == WORKER:
         headers["service-worker-allowed"] = "/app"
-    if file.etag in request.headers.get("if-none-match", ""):
+    if any(is_held(request, tag) for tag in tags.values()):
         return Response(b"", status_code=304, headers=headers)
-    if compressed:
-        headers["content-encoding"] = "gzip"
-    body = file.gzipped if compressed and file.gzipped is not None else file.body
-    return Response(body, media_type=file.media_type, headers=headers)
+    if compressed and file.gzipped is not None:
+        return Response(file.gzipped, media_type=file.media_type, headers=headers | {"content-encoding": "gzip"})
+    return Response(file.body, media_type=file.media_type, headers=headers)
 
 
 router = Router("/app", route_handlers=[get_app, get_app_file], include_in_schema=False)

@@ -5,6 +5,7 @@ import { title } from "./incident.js";
 import { wipe } from "./lock.js";
 import { go } from "./screen.js";
 import { account } from "./state.js";
+import { drawStatus } from "./status.js";
 import { count } from "./words.js";
 
 export async function drawAbout() {
@@ -25,7 +26,7 @@ export async function drawAbout() {
     h("label.option.training", null, training, h("span", null, "Training: what I record counts nowhere")),
     h("h2", null, "Leaving this phone"),
     h("p", null, waiting ? `${count(waiting, "entry is", "entries are")} only on this phone. If you empty it now, they are lost.` : "Everything was received. Nothing is lost if you empty it."),
-    button(".danger", waiting ? "Empty this phone and lose what is unsent" : "Empty this phone", () => go("empty", waiting))];
+    button(".danger", waiting ? "Empty this phone and lose what is unsent" : "Empty this phone", () => go("empty"))];
 }
 
 /** @param {number} seconds */
@@ -37,12 +38,14 @@ async function change(part) {
   const profile = { ...account().profile, ...part };
   await db.write((stores) => { stores("meta").put(profile, "profile"); });
   account().profile = profile;
+  await drawStatus();
   notify("Saved on this phone");
 }
 
-/** Asked once more; twice where something would be lost. @param {number} waiting @param {boolean} [again] */
-export function drawEmpty(waiting, again = false) {
-  const sure = () => waiting && !again ? go("empty", waiting, true)
+/** Asked once more; twice where something would be lost. @param {boolean} [again] */
+export async function drawEmpty(again = false) {
+  const waiting = (await account().db.all("outbox")).filter((row) => row.state === "waiting").length;
+  const sure = () => waiting && !again ? go("empty", true)
     : wipe(account(), "This phone was emptied", "It was taken off the team. Ask for a new code to use it again.");
   return [title(again ? "Really lose them?" : "Empty this phone?", "about"),
     h("p", null, waiting ? `${count(waiting, "entry was", "entries were")} never sent and cannot be got back.` : "You need a new code to use the app here again."),

@@ -1,6 +1,6 @@
 // Elements without markup: text is always text, so no value of a record can become script (Trusted Types hold).
 
-/** @typedef {Node | string | number | null | undefined | false | Child[]} Child */
+/** What may stand in an element: rows of rows are laid flat. @typedef {Node | string | number | null | undefined | false | any[]} Child */
 
 /** @param {string} tag "div.class" @param {Record<string, any> | null} [attributes] @param {...Child} children */
 export function h(tag, attributes, ...children) {

@@ -207,7 +207,7 @@ class Form {
   #announce(area) {
     const { form, incident, started, announced, corrects, repairs } = this.draft;
     if (form !== "contact" || this.view || announced || corrects || repairs) return;
-    const entry = { ...envelope(contactKind(), incident), area, occurred_at: started };
+    const entry = Object.assign(envelope(contactKind(), incident), { area, occurred_at: started });
     this.draft.announced = entry.id;
     record(account(), [entry], { hold: 5_000 }).catch(() => { delete this.draft.announced; });
   }

@@ -47,8 +47,10 @@ const SAY_MORE = [
   { field: "age_verified", ask: "Was the age checked with somebody or something?", yes: true, more: true },
   { field: "interpreter_needed", ask: "Interpreter needed?", yes: true, more: true },
   { field: "disability", ask: "Disability, as they say it", list: "disability", more: true },
-  { field: "note", ask: "Note", text: 280, more: true, hint: "no names" },
 ];
+
+/** @type {Question} */
+const NOTE = { field: "note", ask: "Note", text: 280, more: true, hint: "no names" };
 
 /** @type {Record<string, Question[]>} */
 export const FORMS = {
@@ -60,10 +62,11 @@ export const FORMS = {
     PRESENTING,
     { field: "arrest_necessity", ask: "Why an arrest would be necessary", list: "arrest_necessity", many: 6,
       if: (a) => a.legal_status === "arrested" || a.offence === "alleged_minor" || a.offence === "alleged_serious" },
+    ...SAY_MORE,
     { field: "consulted.at", ask: "When you consulted", when: true, more: true, if: (a) => !!a["consulted.role"] },
     { field: "domestic_abuse", ask: "Domestic abuse?", yes: true, more: true },
     { field: "referrals", ask: "Referred to", list: "police_referral", many: 6, more: true },
-    ...SAY_MORE],
+    NOTE],
   nurse: [
     { field: "s136_justified", ask: "Would Section 136 be justified now?", list: "s136_justified", wide: true, hint: "your own judgement" },
     { field: "told_intent", ask: "Has anybody told you what the officer means to do?", yes: true },
@@ -74,12 +77,13 @@ export const FORMS = {
     { field: "safety_plan", ask: "Safety plan", list: "safety_plan" },
     ...WHERE_AND_WHO, ...NOW, PRESENTING,
     { field: "referrals", ask: "Referred to", list: "health_referral", many: 12 },
+    ...SAY_MORE,
     { field: "advice_given_at", ask: "When you advised", when: true, more: true, if: (a) => !!a.advice },
     { field: "looked_after", ask: "Looked after by the local authority?", yes: true, more: true, if: isChild },
     { field: "parent_or_carer_informed", ask: "Parent or carer informed?", yes: true, more: true, if: isChild },
     { field: "follow_up_owner", ask: "Who follows up", list: "health_referral", more: true },
     { field: "follow_up_due", ask: "Follow-up due", date: true, more: true },
-    ...SAY_MORE],
+    NOTE],
   paramedic: [
     { field: "physical_need", ask: "Physical need", list: "physical_need" },
     { field: "initial_plan", ask: "First plan", list: "initial_plan" },
@@ -87,8 +91,9 @@ export const FORMS = {
     { field: "conveyed", ask: "Conveyed", list: "conveyed" },
     { field: "capacity_to_decide_care", ask: "Capacity to decide on care", list: "capacity_to_decide_care" },
     ...WHERE_AND_WHO, ...NOW, PRESENTING,
+    ...SAY_MORE,
     { field: "news2", ask: "NEWS2 score", number: [0, 20], more: true },
-    ...SAY_MORE],
+    NOTE],
   outcome: [
     { field: "disposal", ask: "What was decided", list: "disposal", required: true, groups: [
       ["Stays in the community", ["community_follow_up", "signposted", "carer_or_home", "no_mental_health_need", "child_care_pathway", "mh_unit_voluntary"]],

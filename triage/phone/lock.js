@@ -5,6 +5,7 @@ import { button, h, notify } from "./dom.js";
 import { createPasskey, isOffered, passkeyKey } from "./passkey.js";
 import { currentScreen, go } from "./screen.js";
 import { session } from "./state.js";
+import { drawStatus } from "./status.js";
 import { soon } from "./sync.js";
 import * as update from "./update.js";
 import { sealReceived } from "./upkeep.js";
@@ -111,7 +112,7 @@ export function drawPasskey(account, fresh, dataKey) {
     await account.db.write((stores) => { stores("meta").put({ ...keys, passkey: { ...passkey, ...wrapped } }, "keys"); });
     await opened(account, dataKey);
   };
-  return [h("h1", null, "Use this phone’s lock?"),
+  return [h("header", null, h("h1", null, "Use this phone’s lock?")),
     h("p", null, "Finger, face or the phone’s own code then opens the app. It is safer than a PIN if somebody copies the phone’s memory."),
     button(".primary.big", "Use this phone’s lock", use), button("", "PIN only", () => opened(account, dataKey))];
 }
@@ -159,10 +160,10 @@ async function emptied(account) {
 
 /** Others on a shared phone. */
 export function drawPeople() {
-  return [h("h1", null, "Who are you?"),
+  return [h("header", null, h("h1", null, "Who are you?")),
     h("ul.list", null, [...accounts.values()].map((account) => h("li", null,
       button(".row", [h("b", null, account.profile.name)], async () => { await rememberLast(account.profile.staff); await go("lock", account); })))),
-    button(".primary", "I have a code", () => go("enrol"))];
+    button(".primary.big", "I have a code", () => go("enrol"))];
 }
 
 /** @param {Account} account @param {CryptoKey} dataKey */
@@ -190,22 +191,29 @@ export async function lock() {
   const { account } = session;
   if (!account) return;
   account.dataKey = account.token = null;
-  Object.assign(session, { account: null, codes: null, incidents: [], entries: [], drafts: [], asks: [] });
+  leave();
   await go("lock", account);
+  if (update.ready()) update.take();
   soon();
+}
+
+/** Nothing of anybody is left in memory or on the screen. */
+function leave() {
+  Object.assign(session, { account: null, codes: null, incidents: [], entries: [], drafts: [], asks: [] });
+  return drawStatus();
 }
 
 /** The service took this phone off the team, or its owner emptied it. @param {Account} account @param {string} title @param {string} text */
 export async function wipe(account, title, text) {
   await call(`/v1/devices/${account.profile.device}/wiped`, {}, account.sendToken ?? account.token).catch(() => null);
   const shown = session.account === account || ["lock", "enrol"].includes(currentScreen());
-  if (session.account === account) Object.assign(session, { account: null, codes: null, incidents: [], entries: [], drafts: [], asks: [] });
+  if (session.account === account) leave();
   if (await forgetAccount(account)) { localStorage.clear(); await update.forget(); }
   if (shown) await go("wiped", title, text);
 }
 
 /** @param {string} title @param {string} text */
-export const drawWiped = (title, text) => [h("h1", null, title), h("p", null, text), button(".primary.big", "Sign in", () => location.reload())];
+export const drawWiped = (title, text) => [h("header", null, h("h1", null, title)), h("p", null, text), button(".primary.big", "Sign in", () => location.reload())];
 
 /** @param {string} title @param {string} hint @param {(pin: string) => unknown} done @param {string} problem */
 function keypad(title, hint, done, problem) {
@@ -232,7 +240,7 @@ function keypad(title, hint, done, problem) {
     h("div.keypad", null, ..."123456789".split("").map(key), h("span"), key("0"),
       h("button", { type: "button", "aria-label": "Delete", onclick: () => press("Delete") }, "⌫"))];
 }
-/** @type {(key: string) => unknown} */
+/** @type {(key: string) => void} */
 let typed = () => {};
 
 addEventListener("keydown", (event) => {

@@ -20,7 +20,7 @@ import { expire } from "./upkeep.js";
 const REDRAW = 20_000;
 
 register({
-  enrol: { draw: drawEnrol }, pin: { draw: drawPin }, passkey: { draw: drawPasskey }, lock: { draw: drawLock }, people: { draw: drawPeople }, wiped: { draw: drawWiped },
+  enrol: { draw: drawEnrol, locked: true }, pin: { draw: drawPin, locked: true }, passkey: { draw: drawPasskey, locked: true }, lock: { draw: drawLock, locked: true }, people: { draw: drawPeople, locked: true }, wiped: { draw: drawWiped, locked: true },
   home: { draw: drawHome, live: true }, incident: { draw: drawIncident, live: true }, entry: { draw: drawEntry, live: true }, outbox: { draw: drawOutbox, live: true },
   intent: { draw: drawIntent }, tests: { draw: drawTests }, referrer: { draw: drawReferrer }, form: { draw: drawForm }, withdraw: { draw: drawWithdraw },
   share: { draw: drawShare }, join: { draw: drawJoin }, scan: { draw: drawScan }, person: { draw: drawPerson }, about: { draw: drawAbout }, empty: { draw: drawEmpty },

@@ -133,7 +133,7 @@ export function qrCode(text) {
     const { modules, fixed } = frame(version);
     writeData(modules, fixed, words, mask);
     writeFormat(modules, mask);
-    return modules;
+    return { modules, points: penalty(modules) };
   });
-  return candidates.reduce((best, candidate) => penalty(candidate) < penalty(best) ? candidate : best);
+  return candidates.reduce((best, candidate) => candidate.points < best.points ? candidate : best).modules;
 }

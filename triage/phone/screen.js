@@ -1,8 +1,10 @@
 // Which screen is shown. Every screen is drawn from what is on the phone; none waits for the network.
 import { nodes } from "./dom.js";
+import { session } from "./state.js";
 
-/** `live` screens are drawn again when the phone learns something; one that is being filled in is not.
- * @typedef {{draw: (...args: any[]) => import("./dom.js").Child[] | Promise<import("./dom.js").Child[]>, live?: boolean}} Screen */
+/** `live` screens are drawn again when the phone learns something; one that is being filled in is not. `locked` ones show
+ * nothing of a record, and are the only ones while nobody is signed in.
+ * @typedef {{draw: (...args: any[]) => import("./dom.js").Child[] | Promise<import("./dom.js").Child[]>, live?: boolean, locked?: boolean}} Screen */
 
 /** @type {Record<string, Screen>} */
 const screens = {};
@@ -15,6 +17,7 @@ export const currentScreen = () => current.name;
 /** Show a screen from its top; its heading gets the focus, so that a screen reader says where one is.
  * @param {string} name @param {...any} args */
 export async function go(name, ...args) {
+  if (!screens[name].locked && !session.account) return;  // locked while a tap was still at work
   current = { name, args };
   if (name !== "home" && name !== "lock" && name !== "enrol" && !history.state?.deep) history.pushState({ deep: true }, "");
   if (!await draw()) return;
@@ -32,9 +35,9 @@ const main = () => /** @type {HTMLElement} */ (document.getElementById("screen")
 
 /** False where another screen was opened meanwhile: that one stays. */
 async function draw() {
-  const drawn = current;
-  const fresh = document.createElement("main");
-  fresh.append(...nodes(await screens[drawn.name].draw(...drawn.args)));
+  const drawn = current, fresh = document.createElement("main");
+  try { fresh.append(...nodes(await screens[drawn.name].draw(...drawn.args))); }
+  catch (error) { if (current === drawn) throw error; }
   if (current !== drawn) return false;
   if (main().dataset.screen === drawn.name && main().innerHTML === fresh.innerHTML) return true;
   const focused = [...main().querySelectorAll("button, input, textarea, h1")].indexOf(/** @type {Element} */ (document.activeElement));

@@ -18,12 +18,12 @@ export const contactKind = () => isPolice() ? "officer" : profession();
 
 /** Read everything again; another person's rows lie in another database. */
 export async function load() {
-  const { db, dataKey } = account();
+  const of = account(), { db, dataKey } = of;
   if (!dataKey) return;
   const [incidents, rows, drafts, asks] = await Promise.all([db.all("incidents"), db.all("outbox"), db.all("drafts"), db.get("meta", "asks")]);
   const opened = {
     incidents: await Promise.all(incidents.map((row) => open(dataKey, row, `incidents/${row.id}`))),
-    entries: await Promise.all(rows.map((row) => openRow(account(), row))),
+    entries: await Promise.all(rows.map((row) => openRow(of, row))),
     drafts: await Promise.all(drafts.map((row) => open(dataKey, row, `drafts/${row.id}`))),
     asks: asks ? await open(dataKey, asks, "meta/asks") : [] };
   opened.incidents.sort((a, b) => b.occurred_at.localeCompare(a.occurred_at));

@@ -31,16 +31,17 @@ export async function record(account, entries, { hold = 0, draft } = {}) {
 }
 
 /** @param {number} [wait] in ms */
-export function soon(wait = 0) { clearTimeout(timer); timer = setTimeout(sync, wait); }
+export function soon(wait = 0) { clearTimeout(timer); timer = setTimeout(() => sync(), wait); }
 
 /** Somebody asked for it: no waiting for a back-off. */
 export function tryNow() {
-  for (const { status } of accounts.values()) Object.assign(status, { phase: "idle", until: 0, failures: 0 });
-  return sync();
+  for (const { status } of accounts.values()) if (status.phase !== "talking") Object.assign(status, { phase: "idle", until: 0, failures: 0 });
+  return sync({});
 }
 
-export async function sync() {
-  await navigator.locks.request("triage-sync", { ifAvailable: true }, async (lock) => {
+/** @param {LockOptions} [options] by default another window's exchange is not waited for */
+export async function sync(options = { ifAvailable: true }) {
+  await navigator.locks.request("triage-sync", options, async (lock) => {
     if (!lock) return soon(1_000);
     let next = Infinity;
     for (const account of [...accounts.values()]) next = Math.min(next, await follow(account));
@@ -106,7 +107,7 @@ async function exchange(account) {
       return true;
     default:
       if (answer.code === "cursor_malformed") return await account.db.write((stores) => { stores("meta").delete("cursor"); }), true;
-      if ([400, 408, 413].includes(response.status) && rows.length) return await halve(account, rows, answer);
+      if (isAboutEntries(response, answer) && rows.length) return await halve(account, rows, answer);
       throw failure(response, answer);
   }
   clock.setOffset(clock.measureOffset(answer.server_time, sent, Date.now()));
@@ -114,6 +115,10 @@ async function exchange(account) {
   account.batch = Math.min(LARGEST_BATCH, account.batch * 2);
   return !!answer.more || all.length > rows.length;
 }
+
+/** Whether fewer entries may pass where these did not: too long, too slow, or no JSON for somebody on the way.
+ * @param {Response} response @param {any} problem */
+const isAboutEntries = ({ status }, { errors }) => status === 408 || status === 413 || status === 400 && !errors?.length;
 
 /** The request as a whole was refused: half of it, at last one by one, until the entry at fault stands alone.
  * @param {Account} account @param {any[]} rows @param {any} problem */

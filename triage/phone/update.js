@@ -12,9 +12,11 @@ const policy = /** @type {any} */ (globalThis).trustedTypes?.createPolicy("app",
 /** @param {() => void} waiting called when a new release is ready */
 export async function register(waiting) {
   if (!("serviceWorker" in navigator)) return;
-  const hadWorker = !!navigator.serviceWorker.controller;
+  let controlled = !!navigator.serviceWorker.controller;
   navigator.serviceWorker.addEventListener("controllerchange", () => {
-    if (!hadWorker || reloaded) return;                   // the very first install takes over without a reload
+    const first = !controlled;
+    controlled = true;
+    if (first || reloaded) return;                        // the very first install takes over without a reload
     reloaded = true;
     location.reload();
   });
@@ -26,6 +28,7 @@ export async function register(waiting) {
 
 export const check = () => registration?.update().catch(() => {});
 export const ready = () => !!registration?.waiting;
+/** The page reloads once the new worker has taken over. */
 export const take = () => registration?.waiting?.postMessage("take over");
 
 /** Nothing of the app stays in the browser. */

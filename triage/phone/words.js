@@ -1,6 +1,6 @@
 // Words that more than one screen uses.
 
-/** What an entry is called in a list. @param {any} entry */
+/** What an entry is called in a list. @param {any} entry @returns {string} */
 export function kindName(entry) {
   if (entry.kind === "amendment") return `Correction: ${kindName(entry.entry).toLowerCase()}`;
   const contact = ["officer", "nurse", "paramedic"].includes(entry.kind);
@@ -9,7 +9,7 @@ export function kindName(entry) {
 }
 const FIRST_WORD = ["id", "kind", "incident_id", "captured_at", "codes_version", "form_version", "car", "test", "area", "occurred_at"];
 /** @type {Record<string, string>} */
-const NAMES = { intent: "First thought", outcome: "Outcome", detention: "Detention", follow_up: "Follow-up", withdrawal: "Withdrawal",
+const NAMES = { intent: "What I would do", outcome: "Outcome", detention: "Detention", follow_up: "Follow-up", withdrawal: "Withdrawal",
   person_link: "Person", person_unlink: "Person taken off", same_incident: "Same incident", not_same_incident: "Another incident" };
 
 /** @type {Record<string, string>} */

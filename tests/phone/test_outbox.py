@@ -1,0 +1,341 @@
+"""Nothing lost, nothing doubled, nothing untrue in the status line, whatever happens on the way to the service."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+from handset import SETTINGS, Handset, body_of, code_for, watch
+from playwright.async_api import Browser, Request, Route, expect
+from support.chromium import CHROMIUM, FLAGS
+from support.phones import DAY, Crew, now
+from uuid_utils.compat import uuid7
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+
+SIGNPOSTED: dict[str, Any] = {"disposal": "signposted", "decided_at": "2026-11-26T10:00:00+00:00"}
+SYNC = "**/v1/sync"
+
+
+async def signposted(phone: Handset) -> str:
+    entry = await phone.record("outcome", **SIGNPOSTED)
+    entry_id: str = entry["id"]
+    return entry_id
+
+
+async def problem(route: Route, status: int, code: str, headers: dict[str, str] | None = None, **more: Any) -> None:
+    body = json.dumps({"code": code, "title": code, "status": status, **more})
+    await route.fulfill(status=status, headers=headers, content_type="application/problem+json", body=body)
+
+
+async def test_offline_it_opens_shows_and_records(phone: Handset, crew: Crew) -> None:
+    await crew.officer.tell("officer", uuid7(), area="bedford", occurred_at=now())
+    await phone.enrol("officer")
+    await phone.page.get_by_role("button", name="Bedford").wait_for()
+    await phone.run("navigator.serviceWorker.ready.then(() => true)")
+    await phone.context.set_offline(True)
+    await phone.page.reload()
+    await phone.unlock("officer")
+    await phone.page.get_by_role("button", name="Bedford").wait_for()
+    await signposted(phone)
+    await phone.settled()
+    await expect(phone.page.locator("#status")).to_contain_text("1 only on this phone")
+    await expect(phone.page.locator("#status")).to_contain_text("No connection")
+
+
+async def test_killed_while_filling_in_nothing_that_was_tapped_is_lost(phone: Handset) -> None:
+    await phone.enrol("officer")
+    await phone.run("navigator.serviceWorker.ready.then(() => true)")
+    await phone.context.set_offline(True)
+    await phone.new_incident()
+    await phone.fill({"area": "bedford", "location_type": "street_or_park"})
+    await phone.page.close()
+    phone.page = await phone.context.new_page()
+    await phone.start()
+    await phone.unlock("officer")
+    assert [entry["entry"]["kind"] for entry in await phone.entries()] == ["intent", "officer"]
+    await phone.page.get_by_role("button", name="Record of contact").tap()
+    await phone.heading("Record of contact")
+    assert await phone.page.locator("#q-location_type :checked").get_attribute("value") == "street_or_park"
+
+
+async def test_killed_after_sending_and_before_the_answer_nothing_is_doubled(phone: Handset, crew: Crew) -> None:
+    await phone.enrol("officer")
+    stored: list[Any] = []
+
+    async def lose(route: Route) -> None:
+        stored.append((await (await route.fetch()).json())["counts"])
+        await route.abort()
+
+    await phone.context.route(SYNC, lose)
+    entry_id = await signposted(phone)
+    await phone.sync()
+    assert stored[0]["stored"] == 1
+    assert await phone.states("officer") == ["waiting"]
+    await phone.context.unroute(SYNC)
+    await phone.page.close()
+    phone.page = await phone.context.new_page()
+    await phone.start()
+    async with phone.page.expect_response(SYNC) as answered:
+        await phone.unlock("officer")
+    assert (await (await answered.value).json())["counts"]["duplicate"] == 1
+    await phone.settled()
+    assert await phone.states("officer") == ["received"]
+    assert [entry["id"] for entry in await crew.officer.entries((await phone.entries())[0]["incident"])] == [entry_id]
+
+
+async def test_a_sign_in_page_of_some_wifi_is_no_success(phone: Handset) -> None:
+    await phone.enrol("officer")
+    await phone.context.route(
+        SYNC, lambda route: route.fulfill(status=200, content_type="text/html", body="<h1>Pub</h1>")
+    )
+    await signposted(phone)
+    await phone.sync()
+    assert await phone.states("officer") == ["waiting"]
+    assert "1 only on this phone" in await phone.status() and "No answer from the service" in await phone.status()
+    await phone.context.unroute(SYNC)
+    await phone.page.locator("#status").get_by_role("button").first.tap()
+    await phone.tap("Try now")
+    await expect(phone.page.locator("#status")).to_contain_text("All received")
+
+
+async def test_a_redirect_to_a_sign_in_page_is_not_followed(phone: Handset) -> None:
+    await phone.enrol("officer")
+    await phone.context.route(SYNC, lambda route: route.fulfill(status=302, headers={"location": "/review/sign-in"}))
+    await signposted(phone)
+    await phone.sync()
+    assert await phone.states("officer") == ["waiting"] and "No connection" in await phone.status()
+
+
+async def test_one_refused_among_good_blocks_none_and_is_put_right_under_its_id(phone: Handset, crew: Crew) -> None:
+    await phone.enrol("officer")
+    refused = await phone.record("follow_up", event="kept", at="1999-01-01T00:00:00+00:00")
+    await signposted(phone)
+    await phone.sync()
+    assert await phone.states("officer") == ["refused", "received"]
+    assert "1 needs you" in await phone.status()
+    await phone.page.locator("#status").get_by_role("button").first.tap()
+    await phone.page.locator(".row.bad").tap()
+    await phone.heading("Follow-up")
+    assert await phone.page.get_by_role("alert").inner_text() != ""
+    await phone.tap("Put right")
+    await phone.heading("Put right: follow-up")
+    await phone.choose("at", "15")
+    await phone.save()
+    await phone.heading("New incident")
+    await phone.sync()
+    assert await phone.states("officer") == ["received", "received"]
+    stored = await crew.officer.entries(refused["incident_id"])
+    assert [entry["id"] for entry in stored] == [refused["id"]]
+
+
+async def test_a_body_refused_as_a_whole_is_halved_until_one_entry_stands_alone(phone: Handset) -> None:
+    await phone.enrol("officer")
+    await phone.context.set_offline(True)
+    ids = [await signposted(phone) for _ in range(5)]
+    sizes: list[int] = []
+
+    async def picky(route: Route) -> None:
+        entries = body_of(route.request)["entries"]
+        sizes.append(len(entries))
+        if any(entry["id"] == ids[1] for entry in entries):
+            await problem(route, 400, "malformed", retry="after_fix")
+        else:
+            await route.continue_()
+
+    await phone.context.route(SYNC, picky)
+    await phone.context.set_offline(False)
+    await phone.sync()
+    assert await phone.states("officer") == ["received", "refused", "received", "received", "received"]
+    assert sizes[0] > 3 and sizes[0] > sizes[1] > sizes[2] and 1 in sizes
+
+
+async def test_a_restored_service_is_given_again_what_it_lacks(phone: Handset) -> None:
+    await phone.enrol("officer")
+    lacking = await signposted(phone)
+    await phone.sync()
+    asked: list[Any] = []
+
+    async def restored(route: Route) -> None:
+        request = body_of(route.request)
+        if route.request.url.endswith("/held"):
+            asked.append(("held", request["ids"]))
+        else:
+            asked.append(("sync", request["cursor"], len(request["entries"])))
+        if route.request.url.endswith("/held"):
+            await route.fulfill(json={"held": [], "missing": [lacking]})
+        elif len(asked) == 1:
+            await problem(route, 410, "cursor_unknown", resync=True)
+        else:
+            await route.continue_()
+
+    await phone.context.route("**/v1/sync**", restored)
+    fresh = await signposted(phone)
+    await phone.sync()
+    await phone.sync()
+    kinds = [(request[0], request[2] if request[0] == "sync" else sorted(request[1])) for request in asked[:4]]
+    assert kinds == [("sync", 1), ("sync", 1), ("held", sorted([lacking, fresh])), ("sync", 1)]
+    assert asked[0][1] is not None and asked[1][1] is None
+    assert await phone.states("officer") == ["received", "received"]
+
+
+async def test_a_cursor_that_is_none_is_forgotten(phone: Handset) -> None:
+    await phone.enrol("officer")
+    await phone.put_meta("cursor", "no cursor")
+    await signposted(phone)
+    await phone.sync()
+    assert await phone.states("officer") == ["received"]
+
+
+async def test_a_busy_service_is_left_alone_for_as_long_as_it_says(phone: Handset) -> None:
+    await phone.enrol("officer")
+    asked: list[float] = []
+
+    async def busy(route: Route) -> None:
+        asked.append(time.monotonic())
+        await problem(route, 429, "rate_limited", headers={"retry-after": "2"})
+
+    await phone.context.route(SYNC, busy)
+    await signposted(phone)
+    async with phone.page.expect_response(SYNC):
+        pass
+    async with phone.page.expect_response(SYNC):
+        assert "The service is busy" in await phone.status()
+    assert asked[1] - asked[0] >= 2
+
+
+async def test_two_windows_send_an_entry_once(phone: Handset) -> None:
+    await phone.enrol("officer")
+    second = await phone.context.new_page()
+    other = Handset(phone.crew, phone.context, second)
+    await other.start()
+    await other.unlock("officer")
+    await other.settled()
+    sent: list[int] = []
+
+    def count(request: Request) -> None:
+        if request.url.endswith("/v1/sync") and body_of(request)["entries"]:
+            sent.append(len(body_of(request)["entries"]))
+
+    phone.context.on("request", count)
+    await phone.record("outcome", **SIGNPOSTED, hold=300)
+    await phone.page.wait_for_timeout(400)
+    await phone.run("import('/app/sync.js').then((sync) => { sync.tryNow(); })")
+    await other.run("import('/app/sync.js').then((sync) => { sync.tryNow(); })")
+    await expect(phone.page.locator("#status")).to_contain_text("All received")
+    assert sent == [1]
+
+
+async def test_a_dead_database_handle_is_opened_once_more(phone: Handset) -> None:
+    await phone.enrol("officer")
+    await phone.run("""() => { const transaction = IDBDatabase.prototype.transaction; let left = 1;
+      IDBDatabase.prototype.transaction = function (...rest) {
+        if (left-- > 0) throw new DOMException('The database connection is closing.', 'InvalidStateError');
+        return transaction.apply(this, rest); }; }""")
+    await signposted(phone)
+    await phone.sync()
+    assert await phone.states("officer") == ["received"]
+
+
+async def test_on_a_full_phone_nothing_is_called_saved(phone: Handset) -> None:
+    await phone.enrol("officer")
+    await phone.new_incident()
+    await phone.fill({"area": "bedford"})
+    await phone.settled()
+    await phone.run(
+        """() => { IDBObjectStore.prototype.put = () => { throw new DOMException('full', 'QuotaExceededError'); }; }"""
+    )
+    await phone.save()
+    await expect(phone.page.locator("#notice")).to_contain_text("Not saved: this phone is full")
+    await phone.heading("Record of contact")
+
+
+async def test_the_clock_of_the_phone_is_measured_and_what_is_shown_is_set_right(phone: Handset) -> None:
+    await phone.enrol("officer")
+    await phone.run("() => { const real = Date.now; Date.now = () => real() + 3_600_000; }")
+    await phone.page.keyboard.press("Shift")  # in the hand all the while, or it would lock
+    await phone.sync()
+    offset = await phone.run("import('/app/clock.js').then((clock) => clock.getOffset())")
+    assert abs(offset + 3_600_000) < 5_000
+    await phone.tap("About this phone")
+    await phone.page.get_by_text("1 h 00 fast").wait_for()
+
+
+async def test_received_entries_leave_after_a_fortnight_and_incidents_unheard_of_after_a_week(
+    phone: Handset, crew: Crew
+) -> None:
+    await crew.officer.tell("officer", uuid7(), area="bedford", occurred_at=now())
+    await phone.enrol("officer")
+    await signposted(phone)
+    await phone.sync()
+    assert len(await phone.rows("officer", "incidents")) == 2
+    later = """(days) => Promise.all([import('/app/clock.js'), import('/app/upkeep.js'), import('/app/state.js')])
+      .then(([clock, upkeep, state]) => {
+        clock.setOffset(days * 86_400_000);
+        return upkeep.expire(state.account());
+      })"""
+    await phone.run(later, 6)
+    assert len(await phone.rows("officer", "incidents")) == 1  # the other one was closed, and 72 hours are over
+    await phone.run(later, 8)
+    assert (await phone.rows("officer", "incidents"), await phone.states("officer")) == ([], ["received"])
+    await phone.run(later, 15)
+    assert await phone.states("officer") == []
+
+
+async def test_a_token_is_renewed_after_a_week_and_is_on_disk_before_its_first_use(phone: Handset) -> None:
+    await phone.enrol("officer")
+    first = await phone.token()
+    await phone.put_meta("tokenAt", (now() - 8 * DAY).timestamp() * 1000)
+    await phone.sync()
+    renewed = await phone.token()
+    assert renewed != first
+    await phone.lock()
+    await phone.unlock("officer")
+    await signposted(phone)
+    await phone.sync()
+    assert await phone.token() == renewed and await phone.states("officer") == ["received"]
+
+
+async def test_a_token_that_is_not_known_any_more_loses_nothing(phone: Handset, crew: Crew) -> None:
+    await phone.enrol("officer")
+    await phone.context.route(SYNC, lambda route: problem(route, 401, "token_expired"))
+    await phone.new_incident()
+    await phone.fill({"area": "bedford"})
+    await phone.tap("Later")
+    await phone.page.wait_for_timeout(100)
+    await phone.sync()
+    assert "Sign this phone in again" in await phone.status()
+    await phone.context.unroute(SYNC)
+    await phone.page.locator("#status").get_by_role("button").first.tap()
+    await phone.tap("Enter a new code")
+    await phone.page.get_by_label("Code").fill(await code_for(crew, "officer"))
+    await phone.tap("Sign in")
+    await phone.heading("officer")
+    await phone.page.get_by_role("button", name="Record of contact").wait_for()  # the draft is there still
+    await phone.sync()
+
+
+async def test_what_one_types_or_records_lies_nowhere_on_disk_in_clear(
+    chromium: Browser, address: str, crew: Crew, tmp_path: Any
+) -> None:
+    context = await chromium.browser_type.launch_persistent_context(
+        tmp_path / "profile", executable_path=CHROMIUM, args=FLAGS, base_url=address, **SETTINGS
+    )
+    page = context.pages[0]
+    phone = Handset(crew, context, page)
+    watch(phone, page)
+    await phone.start()
+    await phone.enrol("nurse")
+    await phone.record("nurse", note="ZZNOTEZZ calm", log_ref="LOGZZ7", s136_justified="cannot_say")
+    token = await phone.token()
+    await phone.sync()
+    await phone.record("nurse", note="YYNOTEYY waits", hold=3_600_000)
+    await context.close()
+    files = [file.read_bytes() for file in (tmp_path / "profile").rglob("*") if file.is_file()]
+    for secret in ("ZZNOTEZZ", "YYNOTEYY", "LOGZZ7", token):
+        for encoded in (secret.encode(), secret.encode("utf-16-le")):
+            assert not any(encoded in content for content in files), secret
+    assert any(
+        str(crew.nurse.staff_id).encode() in content or str(crew.nurse.staff_id).encode("utf-16-le") in content
+        for content in files
+    )
