@@ -41,7 +41,13 @@ hypothesis.settings.load_profile("triage")
 BROWSER_INSTALLED = (
     find_spec("playwright") is not None and shutil.which("chromium") is not None and shutil.which("npm") is not None
 )
-collect_ignore = [] if BROWSER_INSTALLED else ["browser/test_in_chromium.py"]
+IN_A_BROWSER = [
+    "browser/test_in_chromium.py",
+    *(f"phone/test_{name}.py" for name in ("lock", "outbox", "recording", "releases", "screens", "team")),
+]
+IN_NODE = ["phone/test_scripts.py"]
+collect_ignore = [*(() if BROWSER_INSTALLED else IN_A_BROWSER), *(() if shutil.which("node") else IN_NODE)]
+pytest_plugins = ["support.handset"] if BROWSER_INSTALLED else []
 
 MEMORY = Path("/dev/shm")
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from handset import PIN, Handset, body_of, code_for
 from playwright.async_api import expect
+from support.handset import PIN, Handset, body_of, code_for
 from support.phones import Crew, now
 from uuid_utils.compat import uuid7
 

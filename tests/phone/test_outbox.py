@@ -5,9 +5,9 @@ import time
 from typing import Any
 
 import pytest
-from handset import SETTINGS, Handset, body_of, code_for, watch
 from playwright.async_api import Browser, Request, Route, expect
 from support.chromium import CHROMIUM, FLAGS
+from support.handset import SETTINGS, Handset, body_of, code_for, watch
 from support.phones import DAY, Crew, now
 from uuid_utils.compat import uuid7
 

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from handset import Handset
 from playwright.async_api import expect
+from support.handset import Handset
 from support.phones import MINUTE, Crew, now
 from uuid_utils.compat import uuid7
 

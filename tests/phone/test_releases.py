@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from handset import Handset
 from playwright.async_api import expect
+from support.handset import Handset
 
 from triage.http import phone as serving
 

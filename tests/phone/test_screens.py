@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from handset import Handset, code_for, handset
 from playwright.async_api import Browser
 from support.chromium import accessibility_faults, install_from_npm, scrolls_sideways
+from support.handset import Handset, code_for, handset
 from support.phones import HOUR, Crew, now
 from uuid_utils.compat import uuid7
 

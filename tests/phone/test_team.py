@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import zxingcpp
-from handset import Handset
 from PIL import Image
 from playwright.async_api import expect
+from support.handset import Handset
 from support.phones import Crew, RunningService, now
 from test_recording import OFFICER
 from uuid_utils.compat import uuid7

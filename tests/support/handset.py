@@ -2,13 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, Request
-from support.phones import Crew
+
+from support.chromium import launched, on_a_port
+from support.phones import Crew, RunningService
 
 Json = dict[str, Any]
 
@@ -202,3 +205,37 @@ def watch(phone: Handset, page: Page) -> None:
     page.on(
         "console", lambda message: phone.faults.append(message.text) if message.type in ("error", "warning") else None
     )
+
+
+@pytest_asyncio.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """One browser for all tests of a process."""
+    async with launched() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(scope="session")
+async def address(service: RunningService) -> AsyncIterator[str]:
+    """Where the service of this process listens."""
+    async with on_a_port(service) as url:
+        yield url
+
+
+@pytest_asyncio.fixture
+async def phone(chromium: Browser, address: str, crew: Crew) -> AsyncIterator[Handset]:
+    """A phone with nothing on it."""
+    async with handset(chromium, address, crew) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def phones(chromium: Browser, address: str, crew: Crew) -> AsyncIterator[Callable[..., Any]]:
+    """Opens as many phones of one team as a test wants: `await phones("officer")` is an enrolled one."""
+    async with AsyncExitStack() as stack:
+
+        async def enrolled(who: str, **how: Any) -> Handset:
+            opened = await stack.enter_async_context(handset(chromium, address, crew, **how))
+            await opened.enrol(who)
+            return opened
+
+        yield enrolled
