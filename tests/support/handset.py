@@ -127,7 +127,8 @@ class Handset:
         return token
 
     async def status(self) -> str:
-        return (await self.page.locator("#status").inner_text()).replace("\n", " ")
+        text: str = await self.page.locator("#status").inner_text()
+        return text.replace("\n", " ")
 
     async def staff(self) -> list[str]:
         """Who has a database on this phone."""
