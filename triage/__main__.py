@@ -9,7 +9,6 @@ COMMANDS = {
     "verify": ("checking", "Recompute the chains and name the first altered entry."),
     "staff": ("staff", "Teams and their staff: add, list, disable."),
     "enrol": ("staff", "Print a one-time code for a phone."),
-    "sign-in": ("review", "Print a one-time code for the review pages."),
     "partner": ("partners", "Partner organisations: add, agree, token, revoke, list."),
     "release": ("releases", "Freeze exports that are due; verify or withdraw what is frozen."),
     "publish": ("summaries", "Publish whatever is due, and exit."),

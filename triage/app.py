@@ -20,13 +20,13 @@ from triage.embedded import EmbeddedPostgres
 from triage.http import metrics, phone
 from triage.http.application import build
 from triage.http.middleware import Envelope
-from triage.http.review import PAGES
 from triage.log import flags
 from triage.log.append_decision import IncomingEntry
 from triage.log.entries import StoredEntry
 from triage.log.notices import Notice, notices
 from triage.log.redaction import redact
 from triage.migrate import migrate
+from triage.pages import routes as pages
 from triage.people.encryption import load_or_create_root
 from triage.people.notes import likely_identifiers
 from triage.resources import folder
@@ -192,5 +192,5 @@ def application(settings: Settings, beside: Opened | None = None) -> ASGIApp:
             finally:
                 await audit.extend_chain(service.database)  # the last process that ends leaves nothing unchained
 
-    app = build(settings, lifespan=[lifespan], pages=(*PAGES, phone.router))
+    app = build(settings, lifespan=[lifespan], pages=(pages.router, phone.router))
     return Envelope(app, metrics.observe, https=settings.public_url.startswith("https:"))

@@ -297,6 +297,13 @@ TOO_MANY_ITEMS = Listed(
     retry="after_fix",
     explanation="A sync takes at most 500 entries. Send the rest in another request.",
 )
+NOT_INSTALLED = Listed(
+    code="not_installed",
+    status=406,
+    title="This form is not installed here",
+    retry="never",
+    explanation="The PDF needs the extra `pdf`, which is not installed here. HTML, CSV and XLSX are there.",
+)
 UNSUPPORTED_MEDIA_TYPE = Listed(
     code="unsupported_media_type",
     status=415,

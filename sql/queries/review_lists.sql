@@ -27,14 +27,6 @@ WHERE i.team_id = $1 AND shown(i.blind, i.judged_by, $2, $3) AND i.root = i.id A
   AND i.occurred_at >= $4 AND w.people = '{}'
 ORDER BY i.occurred_at DESC, i.id DESC LIMIT $5
 
--- name: chase
--- why: incidents of a year whose outcome or end nobody recorded, the longest waiting first, keyset-paged
-SELECT i.id, i.root, i.blind, i.seq, i.occurred_at FROM incident i
-WHERE i.team_id = $1 AND shown(i.blind, i.judged_by, $2, $3) AND i.root = i.id AND NOT i.test
-  AND i.status IN ('open', 'awaiting_outcome') AND i.occurred_at >= $7
-  AND ($4::timestamptz IS NULL OR (i.occurred_at, i.id) > ($4, $5))
-ORDER BY i.occurred_at, i.id LIMIT $6
-
 -- name: pairs
 -- why: what the machine takes for one incident written down twice, each pair once
 SELECT i.root AS one, o.root AS other FROM incident i
@@ -47,3 +39,11 @@ ORDER BY i.occurred_at DESC, i.id DESC, d LIMIT $3
 -- why: the rows under which an actor sees these incidents
 SELECT i.id, i.root, i.blind, i.seq FROM incident i
 WHERE i.team_id = $1 AND shown(i.blind, i.judged_by, $2, $3) AND i.root = i.id AND i.id = ANY ($4::uuid[])
+
+-- name: count_quarantined
+-- why: how much waits for the lead of a side
+SELECT count(*) FROM quarantine WHERE team_id = $1 AND side = $2 AND settled IS NULL
+
+-- name: body
+-- why: an amendment keeps what its author may not see of the entry
+SELECT body FROM entry WHERE team_id = $1 AND id = $2

@@ -6,25 +6,52 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from html import unescape
 from html.parser import HTMLParser
-from uuid import UUID
+from typing import NamedTuple
+from uuid import UUID, uuid4
 
 import httpx
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.routes import HTTPRoute
 from support.phones import Phone, RunningService
 
-from triage.store.access import page_sign_in
+from triage.pages.routes import router
+from triage.store.access import enrolment
 
 
 class _Forms(HTMLParser):
+    """What each form would send as it stands: the buttons, radios and boxes that nobody pressed send nothing."""
+
     def __init__(self) -> None:
         super().__init__()
         self.found: list[tuple[str, dict[str, str]]] = []
+        self._select = self._textarea = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        said = dict(attrs)
-        if tag == "form":
-            self.found.append((said["action"] or "", {}))
-        if tag == "input" and self.found and said.get("name"):
-            self.found[-1][1][said["name"] or ""] = said.get("value") or ""
+        said = {name: value or "" for name, value in attrs}
+        fields = self.found[-1][1] if self.found else {}
+        name, value = said.get("name", ""), said.get("value", "")
+        match tag:
+            case "form":
+                self.found.append((said.get("action", ""), {}))
+            case "input" if name and (said.get("type") not in ("radio", "checkbox") or "checked" in said):
+                fields[name] = f"{fields[name]},{value}" if name in fields else value
+            case "select":
+                self._select = name
+                fields[name] = ""
+            case "option" if "selected" in said:
+                fields[self._select] = value
+            case "textarea":
+                self._textarea = name
+                fields[name] = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._textarea:
+            self.found[-1][1][self._textarea] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea":
+            self._textarea = ""
 
 
 def forms(page: str) -> list[tuple[str, dict[str, str]]]:
@@ -32,6 +59,33 @@ def forms(page: str) -> list[tuple[str, dict[str, str]]]:
     parser = _Forms()
     parser.feed(page)
     return parser.found
+
+
+class PageAddress(NamedTuple):
+    """A page or form of the review pages; `{…}` stands for what varies."""
+
+    method: str
+    path: str
+
+    def filled(self, **values: object) -> str:
+        """The address with its parts filled in."""
+        return self.path.format(
+            **{"id": uuid4(), "task_id": uuid4(), "what": "end", "form": "csv", "rest": "x"} | values
+        )
+
+
+def pages_behind_sign_in() -> list[PageAddress]:
+    """Every page and form that needs a session, from the routes themselves."""
+    provided = {"service": Provide(lambda: None, sync_to_thread=False)}
+    app = Litestar([router], dependencies=provided, openapi_config=None)
+    found = {
+        PageAddress(method, re.sub(r":\w+}", "}", route.path_format.replace("/{rest}", "/nothing/{rest}")))
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for method, (handler, _) in route.route_handler_map.items()
+        if method != "OPTIONS" and handler.opt.get("session") != "none"
+    }
+    return sorted(found)
 
 
 def text(page: str) -> str:
@@ -68,7 +122,7 @@ class Browser:
 
 async def code_for(phone: Phone, team_id: UUID) -> str:
     """A one-time code for somebody."""
-    return (await page_sign_in.issue_code(phone.service.database, team_id, phone.staff_id)).code
+    return (await enrolment.issue_code_as_owner(phone.service.database, team_id, phone.staff_id)).code
 
 
 @asynccontextmanager

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Response
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import HTTPRoute
@@ -27,10 +28,11 @@ from triage.http import (
 )
 from triage.http.access_control import SignInMiddleware
 from triage.http.bodies import EveryFault
-from triage.http.errors import EXCEPTION_HANDLERS, record_refusal
+from triage.http.errors import EXCEPTION_HANDLERS, record_refusal, refuse_for_litestar
 from triage.http.negotiation import NegotiationMiddleware
 from triage.http.openapi import MsgspecSchemas
-from triage.http.parameters import TYPE_DECODERS
+from triage.http.parameters import TYPE_DECODERS, AnyRequest
+from triage.pages import request as review
 from triage.service import Service
 from triage.settings import Settings
 
@@ -64,6 +66,13 @@ def provide_service(state: State) -> Service:
     return service
 
 
+def _refuse_for_litestar(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+    """An address below the pages that no route has is refused by a page, every other as a problem document."""
+    if request.url.path.startswith("/review/"):
+        return review.refuse_for_litestar(request, error)
+    return refuse_for_litestar(request, error)
+
+
 def build(
     settings: Settings,
     *,
@@ -80,7 +89,7 @@ def build(
         dto=EveryFault,
         return_dto=None,
         type_decoders=TYPE_DECODERS,
-        exception_handlers=EXCEPTION_HANDLERS,
+        exception_handlers=EXCEPTION_HANDLERS | {HTTPException: _refuse_for_litestar},
         after_exception=[record_refusal],
         plugins=[MsgspecSchemas(), _NoOptions()],
         openapi_config=openapi_config,

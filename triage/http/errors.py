@@ -69,7 +69,7 @@ def _refuse(_: AnyRequest, refused: Refused) -> Response[bytes]:
     return problem_response(refused)
 
 
-def _refuse_for_litestar(_: AnyRequest, error: HTTPException) -> Response[bytes]:
+def refuse_for_litestar(_: AnyRequest, error: HTTPException) -> Response[bytes]:
     refused = as_refused(error)
     if refused.problem.status >= 500:
         logger.error("unhandled", exc_info=error)
@@ -85,7 +85,7 @@ def _fail(_: AnyRequest, error: Exception) -> Response[bytes]:
     return problem_response(Refused(INTERNAL))
 
 
-EXCEPTION_HANDLERS: Final[Any] = {Refused: _refuse, HTTPException: _refuse_for_litestar, Exception: _fail}
+EXCEPTION_HANDLERS: Final[Any] = {Refused: _refuse, HTTPException: refuse_for_litestar, Exception: _fail}
 
 
 async def record_refusal(error: Exception, scope: Scope) -> None:

@@ -1,38 +1,40 @@
 """Sessions of the review pages: sealed in the browser's cookie, nothing kept here but the account's stamp.
 
-No clock: now is an argument. What a cookie says is believed only together with the account's standing, asked on every
+No clock: now is an argument. What a cookie says is believed only together with the account, which is looked up on every
 request, and its stamp, which moves on when the role changes, the account ends, or its owner signs out.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime, timedelta
 from hmac import compare_digest
-from http.cookies import CookieError, SimpleCookie
-from secrets import token_urlsafe
-from typing import Final, Literal, TypeVar
+from secrets import token_bytes
+from typing import Final, TypeVar
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct, structs
 
 from triage.access.actors import Actor
+from triage.access.oidc_login import Pending
 from triage.people.encryption import Undecryptable, decrypt, encrypt
 
-IDLE: Final = timedelta(minutes=20)
-"""Without a request, a session ends."""
-LONGEST: Final = timedelta(hours=10)
+IDLE: Final = timedelta(minutes=10)
+"""Without a request for so long, a session is locked: its owner signs in again."""
+SHIFT: Final = timedelta(hours=12)
 """A session ends with the longest shift, however busy."""
 RENEWED_AFTER: Final = timedelta(minutes=1)
 FORM_FOR: Final = timedelta(hours=1)
-"""How long a sign-in form may lie open."""
+"""How long a sign-in form may lie open, and what was typed may wait for a sign-in."""
 LONGEST_COOKIE: Final = 4096
+LONGEST_TYPED: Final = 48 * 1024
+SECRET_BYTES: Final = 24
 
 SESSION: Final = "triage-review"
 FORM: Final = "triage-sign-in"
 LEAVING: Final = "triage-oidc"
+TYPED: Final = "typed"
 
 T = TypeVar("T")
-SameSite = Literal["Strict", "Lax"]
 
 
 class Session(Struct, frozen=True, array_like=True):
@@ -40,10 +42,11 @@ class Session(Struct, frozen=True, array_like=True):
 
     team_id: UUID
     staff_id: UUID
+    name: str
     stamp: int
     began_at: datetime
     seen_at: datetime
-    csrf: str
+    secret: bytes
 
     def __repr__(self) -> str:
         return "Session(…)"
@@ -52,19 +55,38 @@ class Session(Struct, frozen=True, array_like=True):
 class SignInForm(Struct, frozen=True, array_like=True):
     """Ties the sign-in form to the browser that asked for it, before there is a session."""
 
-    csrf: str
+    secret: bytes
     asked_at: datetime
 
 
-def begin(actor: Actor, now: datetime) -> Session:
+class Leaving(Struct, frozen=True, array_like=True):
+    """What the browser keeps while it is at an issuer: the sign-in that was begun, and the page to go to after it."""
+
+    pending: Pending
+    onward: str
+
+
+class TypedForm(Struct, frozen=True, array_like=True):
+    """A form that was sent without a session: nothing of it is stored, and its sender gets it back after signing in."""
+
+    staff_id: UUID | None
+    address: str
+    fields: dict[str, str]
+    sent_at: datetime
+
+    def __repr__(self) -> str:
+        return "TypedForm(…)"
+
+
+def begin(actor: Actor, name: str, now: datetime) -> Session:
     """A new session of an account."""
     assert actor.staff_id
-    return Session(actor.team_id, actor.staff_id, actor.stamp, now, now, token_urlsafe(24))
+    return Session(actor.team_id, actor.staff_id, name, actor.stamp, now, now, token_bytes(SECRET_BYTES))
 
 
-def lives(session: Session, now: datetime) -> bool:
-    """Whether it is neither idle nor older than a session gets. One from the future was never given out."""
-    return timedelta(0) <= now - session.began_at < LONGEST and now - session.seen_at < IDLE
+def is_open(session: Session, now: datetime) -> bool:
+    """Whether it is neither idle nor older than a shift. A session from the future was never given out."""
+    return timedelta(0) <= now - session.began_at < SHIFT and now - session.seen_at < IDLE
 
 
 def renewed(session: Session, now: datetime) -> Session | None:
@@ -72,19 +94,45 @@ def renewed(session: Session, now: datetime) -> Session | None:
     return structs.replace(session, seen_at=now) if now - session.seen_at >= RENEWED_AFTER else None
 
 
-def same(sent: str | None, expected: str) -> bool:
-    """Compare a form's secret without telling by the time taken where it differs."""
-    return sent is not None and compare_digest(sent.encode(), expected.encode())
+def sign_in_form(now: datetime) -> SignInForm:
+    """A sign-in form for a browser that has none."""
+    return SignInForm(token_bytes(SECRET_BYTES), now)
+
+
+def is_fresh(made_at: datetime, now: datetime) -> bool:
+    """Whether a form made then may still be sent."""
+    return timedelta(0) <= now - made_at < FORM_FOR
+
+
+def masked(secret: bytes) -> str:
+    """A form's secret under a new mask, so that no two answers hold the same text: compressed answers leak what repeats
+    in them (BREACH)."""
+    mask = token_bytes(len(secret))
+    return urlsafe_b64encode(mask + _mixed(mask, secret)).decode()
+
+
+def matches(sent: str | None, secret: bytes) -> bool:
+    """Whether a masked secret is this one; the time taken does not tell where it differs."""
+    try:
+        content = urlsafe_b64decode((sent or "").encode("ascii"))
+    except ValueError:
+        return False
+    half = len(content) // 2
+    return len(content) == 2 * len(secret) and compare_digest(_mixed(content[:half], content[half:]), secret)
+
+
+def _mixed(mask: bytes, secret: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(mask, secret, strict=True))
 
 
 def sealed(key: bytes, name: str, content: Struct) -> str:
-    """A cookie's value; it opens only under its own name."""
+    """A cookie's or hidden field's value; it opens only under its own name."""
     return urlsafe_b64encode(encrypt(key, msgspec.msgpack.encode(content), name.encode())).decode().rstrip("=")
 
 
-def opened(key: bytes, name: str, value: str | None, kind: type[T]) -> T | None:
+def opened(key: bytes, name: str, value: str | None, kind: type[T], longest: int = LONGEST_COOKIE) -> T | None:
     """What `sealed` was given; None for anything else."""
-    if not value or len(value) > LONGEST_COOKIE:
+    if not value or len(value) > longest:
         return None
     try:
         data = urlsafe_b64decode(value + "=" * (-len(value) % 4))
@@ -96,31 +144,3 @@ def opened(key: bytes, name: str, value: str | None, kind: type[T]) -> T | None:
 def cookie_name(name: str, https: bool) -> str:
     """With https, a name that browsers tie to this very host, path / and TLS (RFC 6265bis, 4.1.3.2)."""
     return f"__Host-{name}" if https else name
-
-
-def cookie(name: str, value: str, https: bool, same_site: SameSite = "Strict") -> str:
-    """A `Set-Cookie`; an empty value takes the cookie back. None outlives the browser's own session."""
-    parts = [f"{cookie_name(name, https)}={value}", "Path=/", "HttpOnly", f"SameSite={same_site}"]
-    parts += ["Secure"] if https else []
-    parts += [] if value else ["Max-Age=0"]
-    return "; ".join(parts)
-
-
-def read_cookie(header: str | None, name: str, https: bool) -> str | None:
-    """The value of a cookie in the request's header."""
-    try:
-        jar = SimpleCookie(header or "")
-    except CookieError:
-        return None
-    morsel = jar.get(cookie_name(name, https))
-    return morsel.value if morsel else None
-
-
-def sign_in_form(now: datetime) -> SignInForm:
-    """What a browser that asks for the sign-in form gets."""
-    return SignInForm(token_urlsafe(24), now)
-
-
-def is_fresh(form: SignInForm, now: datetime) -> bool:
-    """Whether the form may still be sent."""
-    return timedelta(0) <= now - form.asked_at < FORM_FOR

@@ -1,7 +1,7 @@
 """Codes, flags, times and durations in plain words."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -46,12 +46,82 @@ KINDS: Final = {
     "person_unlink": "Person unlinked",
     "erasure": "Erasure",
 }
-STATUSES: Final = {
-    "open": "Open: no outcome yet",
-    "awaiting_outcome": "Detention without a recorded end",
-    "closed": "Closed",
-    "withdrawn": "Withdrawn",
+GRADES: Final = {
+    "A": "corroborated",
+    "B": "recorded at the time",
+    "C": "claimed only",
+    "X": "disputed, or not available in law",
+    "R": "reversed within 24 hours",
+    "U": "cannot be said",
+    "P": "pending, the 24 hours are not over",
 }
+REASONS: Final = {
+    "none": "was not in mind",
+    "corrected": "the intent was corrected to something else",
+    "used": "was used",
+    "substituted": "another compulsion was used instead",
+    "not_safe": "was considered and not used; then the person left, went missing or died",
+    "not_seen": "was considered; nobody was seen",
+}
+WINDOWS: Final = {
+    "checked": "Somebody looked: nothing worse is known in the 24 hours after.",
+    "not_checked": "Nobody has looked yet whether anything happened in the 24 hours after.",
+    "not_traceable": "What happened in the 24 hours after could not be traced.",
+}
+BECAUSE: Final = {
+    "intent": "an officer recorded what was in mind",
+    "arrested": "the person had been arrested",
+    "first_disposal": "this was the first decision",
+    "s136": "Section 136 was used",
+    "s135": "Section 135 was used",
+    "began": "a detention began",
+    "kept_from": "the person was kept under Section 136",
+    "arrived_site": "the person arrived at a place of safety",
+    "used": "the power was used",
+    "held": "the person was already held when the car came",
+    "contemporaneous": "the intent was recorded before anybody was consulted and before the decision",
+    "not_contemporaneous": "the intent was recorded only after consultation, advice or the decision",
+    "judged_blind": "a nurse who had not been shown the officer’s intent also judged that Section 136 was justified",
+    "law": "the law does not allow the power in this place",
+    "test": "the officer answered no to one of the three legal tests",
+    "test_missing": "one of the three legal tests was not answered",
+    "judge": "a nurse who assessed the person judged that Section 136 was not justified",
+    "confidence_1": "the officer called it only possible",
+    "confidence_missing": "how sure the officer was is not recorded",
+    "control_room": "the intent was the control room’s, not the officer’s own",
+    "referring_officer": "the intent was a referring officer’s, with a collar number and a time in the log",
+    "unconfirmed": "the intent was a referring officer’s, without a collar number and a time in the log",
+    "recorded_at_the_time": "body-worn video or the radio log shows it at the time",
+    "no_disposal": "no outcome is recorded yet",
+    "no_decided_at": "when the outcome was decided is not recorded",
+    "place_missing": "the place is not recorded",
+    "place_unresolved": "whether the power reaches this place cannot be said",
+    "corrected": "the intent was corrected to something else",
+    "intent_withdrawn": "the intent was withdrawn",
+    "late": "part of what the grade rests on was given or changed too late",
+    "received_late": "an entry reached the service more than 72 hours after it was made",
+    "late_input": "part of what the grade rests on was given or changed after the decision",
+    "evidence_withdrawn": "evidence on record was later taken back",
+    "refutation_withdrawn": "evidence against it was recorded and later taken back",
+    "conflict:disposal": "the records disagree on what was decided",
+    "no_offence": "the officer recorded that there was no offence",
+    "offence_missing": "whether there was an offence is not recorded",
+    "necessity_missing": "why an arrest would have been necessary is not recorded",
+    "later_s136": "Section 136 was used within 24 hours",
+    "later_mha_detention": "a detention under the Mental Health Act followed within 24 hours",
+    "later_arrest": "an arrest followed within 24 hours",
+    "arrest_custody": "the person was taken to custody within 24 hours",
+    "custody": "a detention ended in custody within 24 hours",
+    "serious_harm": "serious harm followed within 24 hours",
+    "died": "the person died within 24 hours",
+    "s2": "Section 2 followed within 24 hours",
+    "s3": "Section 3 followed within 24 hours",
+    "s4": "Section 4 followed within 24 hours",
+    "s5": "Section 5 followed within 24 hours",
+}
+"""Why a grade is what it is, by the code of the rule: each continues a sentence that begins with “Because”."""
+FOR_EVERY_GRADE: Final = frozenset(("intent", "first_disposal"))
+"""Reasons that hold for every grade, and so tell nothing of this one."""
 PROFESSIONS: Final = {"police": "Police", "nurse": "Nurse", "paramedic": "Paramedic"}
 ROLES: Final = {"sergeant": "Sergeant", "clinical_lead": "Clinical lead"}
 UNSAID: Final = "Not recorded"
@@ -85,6 +155,15 @@ def code(field: str, value: str) -> str:
     return sentence(value)
 
 
+def short(field: str, value: str) -> str:
+    """A code's short label, for a row or a tile."""
+    for name in _LISTS.get(field, (field,)):
+        if name in _NAMED and value in codes.list(name):
+            listed = codes.list(name)[value]
+            return getattr(listed, "short", None) or listed.label
+    return sentence(value)
+
+
 def flag(name: str) -> str:
     """What a flag says."""
     if name.startswith("conflict:"):
@@ -102,6 +181,27 @@ def at(instant: datetime | None, zone: ZoneInfo) -> str:
     return instant.astimezone(zone).strftime("%-d %b %Y, %H:%M") if instant else UNSAID
 
 
+def when(instant: datetime | None, now: datetime, zone: ZoneInfo) -> str:
+    """An instant on the team's clock, its day named only where it is not today."""
+    if instant is None:
+        return "not recorded"
+    local = instant.astimezone(zone)
+    days = (now.astimezone(zone).date() - local.date()).days
+    clock = local.strftime("%H:%M")
+    if days == 0:
+        return clock
+    if days in (1, -1):
+        return f"{'yesterday' if days == 1 else 'tomorrow'} {clock}"
+    return local.strftime("%a %-d %b ") + clock
+
+
+def because(codes_: Iterable[str]) -> list[str]:
+    """The reasons of a grade as clauses, each once, those that hold for every grade only where there is no other."""
+    found = list(dict.fromkeys(codes_))
+    telling = [code for code in found if code not in FOR_EVERY_GRADE] or found[:1]
+    return list(dict.fromkeys(BECAUSE.get(code, code.replace("_", " ")) for code in telling))
+
+
 def until(instant: datetime, zone: ZoneInfo) -> str:
     """An instant that a clock runs out at, also told apart in the night that has an hour twice."""
     return instant.astimezone(zone).strftime("%-d %b %Y, %H:%M %Z")
@@ -113,16 +213,22 @@ def day(instant: date) -> str:
 
 
 def lasting(span: timedelta) -> str:
-    """A duration in hours and minutes, in days and hours when it is long."""
+    """A duration, short: 45 min, 3 h 05 min, 9 days."""
     minutes = int(abs(span).total_seconds() // 60)
     hours, minutes = divmod(minutes, 60)
     if hours >= 72:
         return f"{hours // 24} days"
-    return f"{_count(hours, 'hour')} {_count(minutes, 'minute')}" if hours else _count(minutes, "minute")
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
 
 
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+def lasting_ms(milliseconds: int) -> str:
+    """A duration given in milliseconds."""
+    return lasting(timedelta(milliseconds=milliseconds))
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
 def lines(
@@ -156,6 +262,11 @@ def _said(field: str, value: Any, zone: ZoneInfo, depth: int) -> str:
             return "; ".join(f"{term}: {said}" for term, said in lines(value, zone, depth=depth + 1))
         case _:
             return str(value)
+
+
+def is_time(text: str) -> bool:
+    """Whether a text has the form of a time with a date."""
+    return bool(_TIME.fullmatch(text))
 
 
 def _time(text: str, zone: ZoneInfo) -> str:

@@ -1,14 +1,10 @@
-"""Signing in to the review pages: with codes of their own, or an account of an issuer."""
-
-from hashlib import sha256
-from uuid import UUID
+"""Signing in to the review pages: with a one-time code, or an account of an issuer."""
 
 from triage.access.actors import Actor
 from triage.access.oidc import Subject
-from triage.problems import CODE_EXPIRED, FORBIDDEN, NOT_FOUND, Refused
+from triage.problems import CODE_EXPIRED, FORBIDDEN, Refused
 from triage.store import audit
 from triage.store.access import enrolment, sign_in
-from triage.store.access.enrolment import Enrolment
 from triage.store.database import Database
 
 
@@ -17,30 +13,9 @@ def may_review(actor: Actor) -> bool:
     return actor.side is not None and actor.level == "lead"
 
 
-async def issue_code(database: Database, team_id: UUID, staff_id: UUID) -> Enrolment:
-    """A one-time code to sign in with, for a sergeant or clinical lead.
-
-    Raises Refused: 404 for nobody of this team, 403 for an account the pages are not for.
-    """
-    actor = await sign_in.find_account(database, team_id, staff_id)
-    if actor is None:
-        raise Refused(NOT_FOUND)
-    if not may_review(actor):
-        raise Refused(FORBIDDEN)
-    code = enrolment.new_code()
-    async with database.team(team_id) as connection, connection.transaction():
-        await audit.record_by_owner(connection, team_id, "access", "review/code", [staff_id])
-        return await enrolment.store_code(connection, code, code_digest(code), team_id, staff_id, None)
-
-
-def code_digest(code: str) -> bytes:
-    """What is stored of a sign-in code. It differs from that of an enrolment code: neither opens the other's door."""
-    return sha256(b"review" + enrolment.code_digest(code)).digest()
-
-
 async def use_code(database: Database, code: str) -> Actor:
-    """Whose code this is; it works once. Raises Refused alike whatever is wrong with it."""
-    digest = code_digest(code)
+    """Whose one-time code this is; it works once, here or to enrol a phone. Raises Refused alike whatever is wrong."""
+    digest = enrolment.code_digest(code)
     issued = await enrolment.find_code(database, digest)
     if issued is None:
         raise Refused(CODE_EXPIRED)

@@ -1,7 +1,7 @@
 """Incidents as somebody may see them: rows decided in SQL, fields by adding up what that audience may know."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -32,6 +32,7 @@ VIEWS_REMEMBERED: Final = 1000
 """Views of about 2 kB each, for each team and kind of reader: every phone of a team asks for the same ones."""
 
 _encode = msgspec.json.Encoder().encode
+_decode_view = msgspec.json.Decoder(IncidentView).decode
 _events = msgspec.json.Decoder(tuple[PersonEvent, ...])
 
 
@@ -177,25 +178,50 @@ class Incidents:
         self, actor: Actor, wanted: IncidentFilter, now: datetime
     ) -> tuple[list[ServedView], IncidentPosition | None]:
         """One page of the list, newest first, and where the next begins. The reading is logged in its transaction."""
-        served: list[tuple[IncidentPosition, ServedView]] = []
-        place, more = wanted.after, True
         async with self._database.team(actor.team_id) as connection, connection.transaction():
-            while more and len(served) <= wanted.limit:
-                rows = await connection.fetch(SQL.page, *_conditions(actor, wanted, place))
-                more = len(rows) > wanted.limit
-                views = await self.serve(
-                    connection, actor, [IncidentVersion(r["root"], r["blind"], r["seq"]) for r in rows], now
-                )
-                for row in rows:
-                    place = IncidentPosition(row["occurred_at"], row["id"])
-                    seen = views.get(row["id"])
-                    if seen and (wanted.flag is None or wanted.flag in seen.flags):
-                        served.append((place, seen))
+            served = [each async for each in self._walk(connection, actor, wanted, now, wanted.limit + 1)]
             shown = served[: wanted.limit]
             if shown:
                 ids = [place.id for place, _ in shown]
                 await audit.record(connection, actor, "consultation", "list", ids)
         return [seen for _, seen in shown], shown[-1][0] if len(served) > wanted.limit else None
+
+    async def search(
+        self,
+        actor: Actor,
+        wanted: IncidentFilter,
+        matches: Callable[[IncidentView], bool],
+        most: int,
+        now: datetime,
+    ) -> list[IncidentView]:
+        """The newest incidents that the filter finds and whose view matches, at most so many. What of them is shown,
+        and so consulted, its caller records."""
+        found: list[IncidentView] = []
+        async with self._database.team(actor.team_id) as connection:
+            async for _, served in self._walk(connection, actor, wanted, now, None):
+                view = _decode_view(served.body)
+                if matches(view):
+                    found.append(view)
+                if len(found) == most:
+                    break
+        return found
+
+    async def _walk(
+        self, connection: Connection, actor: Actor, wanted: IncidentFilter, now: datetime, most: int | None
+    ) -> AsyncIterator[tuple[IncidentPosition, ServedView]]:
+        """What the filter finds, newest first, read page by page."""
+        place, more, count = wanted.after, True, 0
+        while more and (most is None or count < most):
+            rows = await connection.fetch(SQL.page, *_conditions(actor, wanted, place))
+            more = len(rows) > wanted.limit
+            versions = [IncidentVersion(r["root"], r["blind"], r["seq"]) for r in rows]
+            views = await self.serve(connection, actor, versions, now)
+            for row in rows:
+                place = IncidentPosition(row["occurred_at"], row["id"])
+                seen = views.get(row["id"])
+                if seen and (wanted.flag is None or wanted.flag in seen.flags):
+                    count += 1
+                    yield place, seen
 
     async def entries(self, actor: Actor, incident_id: UUID) -> list[ServedEntry]:
         """The entries of an incident as the actor may see them, in the order of the log. Logs the reading."""

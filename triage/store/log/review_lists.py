@@ -1,15 +1,18 @@
 """The lists of the review pages: what needs action, what is unlinked, what lacks an outcome, likely duplicates."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 import msgspec
 
 from triage.access.actors import Actor
+from triage.log.entries import SEALED, Entry, StoredEntry
 from triage.log.view import IncidentView
 from triage.store import audit
 from triage.store.database import Database
-from triage.store.log.incidents import IncidentPosition, Incidents, IncidentVersion, audience_code
+from triage.store.log.incidents import Incidents, IncidentVersion, audience_code
 from triage.store.statements import load
 
 SQL = load("review_lists")
@@ -18,9 +21,7 @@ RECENT: Final = timedelta(days=28)
 """How far back things to do are looked for, as in the daily summary; a detention without an end is never too old."""
 MOST: Final = 500
 PAIRS: Final = 50
-UNLINKED_SHOWN: Final = 20
-CHASED: Final = 50
-CHASED_FOR: Final = timedelta(days=365)
+UNLINKED_SHOWN: Final = 100
 RAISED: Final = ("under_18_police_station", "station_not_authorised", "power_location_conflict")
 
 _decode = msgspec.json.Decoder(IncidentView).decode
@@ -40,6 +41,14 @@ class Unlinked(NamedTuple):
     total: int
 
 
+class LooseEnds(NamedTuple):
+    """How many incidents and entries nobody has placed: without a contact, without a person, in quarantine."""
+
+    unlinked: int
+    without_person: int
+    quarantined: int
+
+
 async def list_needing_action(
     database: Database, incidents: Incidents, actor: Actor, now: datetime
 ) -> list[IncidentView]:
@@ -52,6 +61,30 @@ async def list_needing_action(
             connection, actor, [IncidentVersion(r["root"], r["blind"], r["seq"]) for r in rows], now
         )
     return [_decode(seen[row["root"]].body) for row in rows if row["root"] in seen]
+
+
+async def count_loose_ends(database: Database, actor: Actor, now: datetime) -> LooseEnds:
+    """The numbers alone: nobody consults an incident by them."""
+    whose = actor.team_id, audience_code(actor), actor.staff_id, now - RECENT, 1
+    async with database.team(actor.team_id) as connection:
+        alone = await connection.fetchrow(SQL.alone, *whose)
+        without_person = await connection.fetchrow(SQL.of_nobody, *whose)
+        quarantined: int = await connection.fetchval(SQL.count_quarantined, actor.team_id, actor.side)
+    return LooseEnds(alone["n"] if alone else 0, without_person["n"] if without_person else 0, quarantined)
+
+
+async def hidden_content(
+    database: Database, actor: Actor, visible: Sequence[StoredEntry], entry_id: UUID
+) -> dict[str, Any]:
+    """What of the content of an entry, as last amended, its reader may not see: an amendment keeps it unseen."""
+    shown = next((each for each in reversed(visible) if getattr(each.entry, "amends", None) == entry_id), None)
+    shown = shown or next(each for each in visible if each.id == entry_id)
+    async with database.team(actor.team_id) as connection:
+        body = await connection.fetchval(SQL.body, actor.team_id, shown.id)
+    stored = msgspec.json.decode(body)
+    content = stored.get("entry", stored)
+    seen = msgspec.to_builtins(getattr(shown.entry, "entry", shown.entry)).keys() | Entry.__struct_fields__ | {"kind"}
+    return {name: value for name, value in content.items() if name not in seen and value != SEALED}
 
 
 async def list_unlinked(database: Database, incidents: Incidents, actor: Actor, now: datetime) -> Unlinked:
@@ -74,32 +107,6 @@ async def _unlinked(database: Database, incidents: Incidents, actor: Actor, now:
         )
     views = [_decode(seen[row["root"]].body) for row in rows if row["root"] in seen]
     return Unlinked(views, rows[0]["n"] if rows else 0)
-
-
-async def list_awaiting_outcome(
-    database: Database, incidents: Incidents, actor: Actor, after: IncidentPosition | None, now: datetime
-) -> tuple[list[IncidentView], IncidentPosition | None]:
-    """A page of incidents without an outcome or an end, the longest waiting first, and where the next begins."""
-    async with database.team(actor.team_id) as connection, connection.transaction():
-        rows = await connection.fetch(
-            SQL.chase,
-            actor.team_id,
-            audience_code(actor),
-            actor.staff_id,
-            after and after.occurred_at,
-            after and after.id,
-            CHASED + 1,
-            now - CHASED_FOR,
-        )
-        page = rows[:CHASED]
-        seen = await incidents.serve(
-            connection, actor, [IncidentVersion(r["root"], r["blind"], r["seq"]) for r in page], now
-        )
-        found = [_decode(seen[row["root"]].body) for row in page if row["root"] in seen]
-        if found:
-            await audit.record(connection, actor, "consultation", "review/chase", [view.id for view in found])
-    following = IncidentPosition(page[-1]["occurred_at"], page[-1]["id"]) if len(rows) > CHASED else None
-    return found, following
 
 
 async def list_likely_duplicates(

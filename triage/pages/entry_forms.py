@@ -1,0 +1,452 @@
+"""The forms behind what Today asks for. Each becomes one entry in the writer's name.
+
+Only what the role may know is asked: a sergeant sees of a detention's result that it ended, or custody.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct, inspect
+
+from triage.access.actors import Actor
+from triage.log.entries import AMENDABLE, Entry, PersonLink, StoredEntry
+from triage.log.view import IncidentView
+from triage.pages import words
+from triage.pages.fields import YES_NO, Field, Options, of_list, when
+from triage.pages.incident import Incident, author, content_of, may_change
+from triage.problems import NOT_FOUND, NOT_YOURS, Refused
+
+AHEAD_TOLERATED: Final = timedelta(minutes=2)
+S136_DISPOSALS: Final = ("s136_removed", "s136_kept")
+REASON: Final = "Why?"
+
+RESULTS: Final[Mapping[str, Options]] = {
+    "sergeant": (("unknown", "It ended"), ("custody", "To custody")),
+    "clinical_lead": (
+        ("discharged_follow_up", "Discharged with follow-up"),
+        ("discharged_no_follow_up", "Discharged, no follow-up"),
+        ("no_mental_disorder", "No mental disorder found"),
+        ("admitted_informal", "Admitted informally"),
+        ("detained_s2", "Section 2"),
+        ("detained_s3", "Section 3"),
+        ("detained_s4", "Section 4"),
+        ("lapsed", "The time ran out"),
+        ("released_before_place_of_safety", "Released before a place of safety"),
+        ("custody", "To custody"),
+        ("not_retaken", "Left and not found again"),
+        ("died", "Died"),
+        ("unknown", "It ended, how is not known"),
+    ),
+}
+
+
+class EntryForm(Struct, frozen=True, kw_only=True):
+    """A form and what it becomes. `body` gives the entry's own fields from the answers; `hidden` goes with the form;
+    `odd` says for a field what is unusual about its answer, to be asked again once."""
+
+    title: str
+    button: str
+    done: str
+    fields: tuple[Field, ...]
+    body: Callable[[dict[str, Any]], dict[str, Any]]
+    odd: Callable[[dict[str, Any]], dict[str, str]] = lambda values: {}
+    before: str = ""
+    hidden: Mapping[str, str] = {}
+    filled: Mapping[str, Any] = {}
+    warning: bool = False
+
+
+def form_for(what: str, incident: Incident, actor: Actor, asked: Mapping[str, str]) -> EntryForm:
+    """The form at an address. `asked`: `other`, `entry`, of the query or the form. Raises Refused (404)."""
+    build = FORMS.get(what)
+    if build is None:
+        raise Refused(NOT_FOUND)
+    return build(incident, actor, asked)
+
+
+Asked = Mapping[str, str]
+
+
+def _power(view: IncidentView) -> dict[str, Any]:
+    return {"power": view.detention.power} if view.detention else {}
+
+
+def _odd_times(incident: Incident, *names: str) -> Callable[[dict[str, Any]], dict[str, str]]:
+    began = incident.view.detention.began_at if incident.view.detention else incident.view.occurred_at
+    what = "the detention began" if incident.view.detention else "the incident"
+
+    def odd(values: dict[str, Any]) -> dict[str, str]:
+        found = {}
+        for name in names:
+            at = values.get(name)
+            if isinstance(at, datetime) and at > incident.now + AHEAD_TOLERATED:
+                found[name] = "This time is in the future. Correct it, or send it again if it is right."
+            elif isinstance(at, datetime) and at < began.replace(second=0, microsecond=0):
+                found[name] = f"This is before {what}. Correct it, or send it again if it is right."
+        return found
+
+    return odd
+
+
+def _end(incident: Incident, actor: Actor, _: Asked) -> EntryForm:
+    return EntryForm(
+        title="Record the end of a detention",
+        button="Record the end",
+        done="The end is recorded.",
+        fields=(
+            Field(name="result", kind="radios", question="How did it end?", options=RESULTS[actor.role]),
+            when(),
+        ),
+        body=lambda values: {"kind": "detention", "event": "ended", **_power(incident.view), **values},
+        odd=_odd_times(incident, "at"),
+    )
+
+
+def _extend(incident: Incident, _: Actor, __: Asked) -> EntryForm:
+    day = incident.now.astimezone(incident.zone).date()
+    stay = incident.view.detention.places[-1] if incident.view.detention and incident.view.detention.places else None
+    station = (
+        (
+            Field(
+                name="superintendent_approved", kind="radios", question="Did a superintendent approve?", options=YES_NO
+            ),
+        )
+        if stay and stay.place_of_safety == "police_station"
+        else ()
+    )
+    return EntryForm(
+        title="Record an extension",
+        button="Record the extension",
+        done="The extension is recorded.",
+        before="Only the responsible doctor, for the person’s condition and before the 24 hours end, moves the clock. "
+        "Anything else is recorded and flagged.",
+        fields=(
+            Field(name="minutes", kind="duration", question="For how long?", hint="Up to 12 hours."),
+            of_list("ground", REASON, "extension_ground", on=day),
+            of_list("authorised_by", "Who authorised it?", "authorised_by", on=day),
+            *station,
+            when(question="When was it authorised?"),
+        ),
+        body=lambda values: {"kind": "detention", "event": "extended", **_power(incident.view), **values},
+        odd=_odd_times(incident, "at"),
+    )
+
+
+def _arrival(incident: Incident, _: Actor, __: Asked) -> EntryForm:
+    day = incident.now.astimezone(incident.zone).date()
+    return EntryForm(
+        title="Record the arrival",
+        button="Record the arrival",
+        done="The arrival is recorded.",
+        before="The 24 hours run from the arrival at the first place of safety.",
+        fields=(of_list("place_of_safety", "Where?", "place_of_safety", on=day), when()),
+        body=lambda values: {"kind": "detention", "event": "arrived_site", **_power(incident.view), **values},
+        odd=_odd_times(incident, "at"),
+    )
+
+
+def _outcome(incident: Incident, actor: Actor, _: Asked) -> EntryForm:
+    day = incident.view.occurred_at.astimezone(incident.zone).date()
+    may_use = actor.side == "police"
+
+    def odd(values: dict[str, Any]) -> dict[str, str]:
+        found = _odd_times(incident, "decided_at")(values)
+        if values.get("disposal") in S136_DISPOSALS and values.get("decided_by") not in (None, "officer"):
+            found["decided_by"] = (
+                "Only a constable holds the power of Section 136. Correct it, or send it again: it is then recorded "
+                "and flagged."
+            )
+        return found
+
+    return EntryForm(
+        title="Record the outcome",
+        button="Record the outcome",
+        done="The outcome is recorded.",
+        fields=(
+            of_list(
+                "disposal",
+                "What was decided?",
+                "disposal",
+                on=day,
+                only=lambda code: may_use or code not in S136_DISPOSALS,
+            ),
+            of_list("decided_by", "Who decided?", "decided_by", on=day),
+            when("decided_at", "When was it decided?"),
+            of_list("transport", "How was the person taken?", "transport", on=day, required=False),
+        ),
+        body=lambda values: {"kind": "outcome", **values},
+        odd=odd,
+    )
+
+
+LINK_REASONS: Final[Options] = (
+    ("same_log_and_person", "Same log and same person"),
+    ("same_person_and_time", "Same person, same time"),
+    ("sent_twice", "Sent twice"),
+    ("other", "Something else"),
+)
+APART_REASONS: Final[Options] = (
+    ("different_people", "Two people"),
+    ("different_times", "Two times"),
+    ("linked_in_error", "Linked in error"),
+    ("other", "Something else"),
+)
+
+
+def _link(incident: Incident, _: Actor, asked: Asked) -> EntryForm:
+    other = asked.get("other", "")
+    reference = Field(
+        name="log_ref",
+        kind="text",
+        question="The other’s log reference",
+        hint="Case, blanks and dashes do not matter.",
+    )
+    return EntryForm(
+        title="Link to another incident",
+        button="Say they are one",
+        done="Linked: they are one incident now.",
+        before="" if not other else "The two become one incident, counted once. It can be undone.",
+        fields=(
+            *(() if other else (reference,)),
+            Field(name="reason", kind="radios", question="Why are they one?", options=LINK_REASONS),
+        ),
+        body=lambda values: {
+            "kind": "same_incident",
+            "other_incident_id": other or values["other"],
+            "reason": values["reason"],
+        },
+        hidden={"other": other} if other else {},
+    )
+
+
+def _apart(incident: Incident, _: Actor, asked: Asked) -> EntryForm:
+    other = asked.get("other", "")
+    linked = tuple((str(each), f"The incident that began as {str(each)[-6:]}") for each in incident.view.linked_ids)
+    if not other and not linked:
+        raise Refused(NOT_FOUND)
+    which = Field(name="other", kind="radios", question="Which one?", options=linked)
+    return EntryForm(
+        title="Keep two incidents apart",
+        button="Keep them apart",
+        done="Kept apart: they are two incidents.",
+        fields=(
+            *(() if other else (which,)),
+            Field(name="reason", kind="radios", question="Why are they two?", options=APART_REASONS),
+        ),
+        body=lambda values: {
+            "kind": "not_same_incident",
+            "other_incident_id": other or values["other"],
+            "reason": values["reason"],
+        },
+        hidden={"other": other} if other else {},
+    )
+
+
+def _follow_up(incident: Incident, actor: Actor, _: Asked) -> EntryForm:
+    day = incident.now.astimezone(incident.zone).date()
+    sources = tuple((each, words.code("sources", each)) for each in ("trust_record", "police_s136_list", "ed"))
+    return EntryForm(
+        title="Record a follow-up",
+        button="Record the follow-up",
+        done="The follow-up is recorded.",
+        fields=(
+            of_list("event", "What happened?", "follow_up_event", on=day),
+            when(),
+            Field(
+                name="sources",
+                kind="boxes",
+                question="If the 24 hours were checked: in which records?",
+                options=sources,
+                required=False,
+            ),
+            of_list("section", "If detained later: under which section?", "later_section", on=day, required=False),
+            *(
+                (of_list("referral", "Of which referral?", "referral", on=day, required=False),)
+                if actor.side == "health"
+                else ()
+            ),
+        ),
+        body=lambda values: {"kind": "follow_up", **values},
+        odd=_odd_times(incident, "at"),
+    )
+
+
+WITHDRAW_REASONS: Final[Options] = (
+    ("entered_in_error", "Entered in error"),
+    ("wrong_incident", "Wrong incident"),
+    ("sent_twice", "Sent twice"),
+    ("other", "Something else"),
+)
+
+
+def _withdraw(incident: Incident, actor: Actor, asked: Asked) -> EntryForm:
+    stored = _entry(incident, actor, asked)
+    return EntryForm(
+        title="Withdraw an entry",
+        button="Withdraw it",
+        done="Withdrawn. The entry stays readable.",
+        before=f"Entry {stored.seq}, {_kind(stored).lower()}, by {author(stored, incident.names)}. "
+        "It stays readable; nothing counts it.",
+        fields=(Field(name="reason", kind="radios", question=REASON, options=WITHDRAW_REASONS),),
+        body=lambda values: {"kind": "withdrawal", "withdraws": str(stored.id), **values},
+        hidden={"entry": str(stored.id)},
+        warning=True,
+    )
+
+
+def _person_unlink(incident: Incident, actor: Actor, asked: Asked) -> EntryForm:
+    stored = _entry(incident, actor, asked)
+    if not isinstance(stored.entry, PersonLink):
+        raise Refused(NOT_FOUND)
+    person_id = stored.entry.person_id
+    options = (
+        ("wrong_person", "The wrong person"),
+        ("entered_in_error", "Entered in error"),
+        ("other", "Something else"),
+    )
+    return EntryForm(
+        title="Unlink the person",
+        button="Unlink",
+        done="The person is unlinked. Figures follow with their next edition.",
+        fields=(Field(name="reason", kind="radios", question=REASON, options=options),),
+        body=lambda values: {"kind": "person_unlink", "person_id": str(person_id), **values},
+        hidden={"entry": str(stored.id)},
+        warning=True,
+    )
+
+
+def _kind(stored: StoredEntry) -> str:
+    return words.KINDS.get(str(stored.entry.__struct_config__.tag), "Entry")
+
+
+def _entry(incident: Incident, actor: Actor, asked: Asked) -> StoredEntry:
+    """The entry that the form is about. Raises Refused: 404, or 403 for who may not change it."""
+    found = next((each for each in incident.stored if str(each.id) == asked.get("entry")), None)
+    if found is None:
+        raise Refused(NOT_FOUND)
+    if not may_change(found, actor):
+        raise Refused(NOT_YOURS)
+    return found
+
+
+# --- amending: the whole content again, one question a field ---
+
+AMEND_REASONS: Final[Options] = (
+    ("wrong_code", "A wrong answer was chosen"),
+    ("wrong_time", "A wrong time"),
+    ("learned_later", "Learned later"),
+    ("other", "Something else"),
+)
+_KEPT: Final = ("note", "s136_justified", "told_intent", "assessment")
+"""A note left out is kept; a judgement is its author's own."""
+
+
+def _amend(incident: Incident, actor: Actor, asked: Asked) -> EntryForm:
+    stored = _entry(incident, actor, asked)
+    if not isinstance(stored.entry, AMENDABLE):
+        raise Refused(NOT_FOUND)
+    served = next(each for each in incident.entries if each.held.id == stored.id)
+    content = _content_in_force(incident, stored.id) or content_of(served)
+    on = stored.entry.captured_at.astimezone(incident.zone).date()
+    questions = tuple(field for each in _own_fields(stored.entry) if (field := _question(each, on)))
+    asked_for = {field.name for field in questions}
+    kept = {name: value for name, value in content.items() if name not in asked_for and name not in _NOT_CONTENT}
+
+    def body(values: dict[str, Any]) -> dict[str, Any]:
+        reason = values.pop("amend_reason")
+        kind = str(stored.entry.__struct_config__.tag)
+        return {
+            "kind": "amendment",
+            "amends": str(stored.id),
+            "reason": reason,
+            "entry": {"kind": kind, **kept, **values},
+        }
+
+    filled = {name: _filled(value) for name, value in content.items()}
+    return EntryForm(
+        title=f"Amend entry {stored.seq}: {_kind(stored).lower()}",
+        button="Amend it",
+        done="Amended. The original stays readable.",
+        before=f"By {author(stored, incident.names)}. Change what is wrong; the original stays readable.",
+        fields=(
+            *questions,
+            Field(name="amend_reason", kind="radios", question="Why is it amended?", options=AMEND_REASONS),
+        ),
+        body=body,
+        hidden={"entry": str(stored.id)},
+        filled=filled,
+    )
+
+
+_NOT_CONTENT: Final = frozenset((*Entry.__struct_fields__, "kind", "note"))
+
+
+def _content_in_force(incident: Incident, entry_id: UUID) -> dict[str, Any] | None:
+    """The content that the latest amendment in force gave the entry, as the reader may see it."""
+    amended = [each for each in incident.entries if getattr(each.held.entry, "amends", None) == entry_id]
+    return content_of(amended[-1])["entry"] if amended else None
+
+
+def _own_fields(entry: Entry) -> list[inspect.Field]:
+    info = inspect.type_info(type(entry))
+    assert isinstance(info, inspect.StructType)
+    return [field for field in info.fields if field.name not in _NOT_CONTENT and field.name not in _KEPT]
+
+
+def _question(field: inspect.Field, on: Any) -> Field | None:
+    """A question for a plain field of an entry; parts within parts are kept as they are."""
+    kind, codes_of = _plain(field.type)
+    name, question = field.name, words.sentence(field.name)
+    match kind:
+        case inspect.StrType() if codes_of:
+            return of_list(name, question, codes_of, on=on, required=field.required)
+        case inspect.StrType():
+            return Field(name=name, kind="text", question=question, required=field.required)
+        case inspect.BoolType():
+            return Field(name=name, kind="radios", question=question, options=YES_NO, required=field.required)
+        case inspect.IntType():
+            return Field(name=name, kind="number", question=question, required=field.required)
+        case inspect.DateTimeType():
+            return when(name, question, required=field.required, hint="On the 24-hour clock.")
+        case inspect.ListType():
+            _, codes_of = _plain(kind.item_type)
+            on_list = of_list(name, question, codes_of, on=on, required=field.required) if codes_of else None
+            return msgspec.structs.replace(on_list, kind="boxes") if on_list else None
+        case _:
+            return None
+
+
+def _plain(kind: inspect.Type) -> tuple[inspect.Type, str]:
+    """The type without None and annotations, and the code list it draws on."""
+    codes_of = ""
+    while isinstance(kind, inspect.UnionType | inspect.Metadata):
+        if isinstance(kind, inspect.Metadata):
+            codes_of = codes_of or str((kind.extra or {}).get("codes", ""))
+            kind = kind.type
+        else:
+            kind = next(each for each in kind.types if not isinstance(each, inspect.NoneType))
+    return kind, codes_of
+
+
+def _filled(value: Any) -> Any:
+    if isinstance(value, str) and words.is_time(value):
+        return msgspec.convert(value, datetime)
+    return value
+
+
+FORMS: Final[Mapping[str, Callable[[Incident, Actor, Asked], EntryForm]]] = {
+    "end": _end,
+    "extend": _extend,
+    "arrival": _arrival,
+    "outcome": _outcome,
+    "link": _link,
+    "apart": _apart,
+    "follow-up": _follow_up,
+    "withdraw": _withdraw,
+    "amend": _amend,
+    "person-unlink": _person_unlink,
+}
+"""The forms that become one entry, by the last part of their address."""

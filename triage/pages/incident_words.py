@@ -1,0 +1,103 @@
+"""What several pages say of one incident: where and who, the clock of a detention, the state it is in."""
+
+from datetime import datetime, timedelta
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+from msgspec import Struct
+
+from triage.log.view import DetentionView, IncidentView
+from triage.pages import words
+from triage.report import charts
+
+Tone = Literal["over", "soon", "calm", ""]
+SOON: Final = timedelta(hours=3)
+"""With less than this left, a clock is shown as urgent."""
+DAY: Final = timedelta(hours=24)
+
+
+class ClockWords(Struct, frozen=True, kw_only=True):
+    """The clock of a detention, read when the page was made (sections 136A and 136B Mental Health Act 1983).
+
+    `left` is negative past the expiry, None where no arrival is recorded.
+    """
+
+    state: str
+    tone: Tone
+    bar: Markup
+    text: str
+    other: str
+    left: timedelta | None
+
+
+def heading(view: IncidentView) -> str:
+    """Where and who, as far as anybody needs it to know which incident this is."""
+    return f"{words.short('area', view.area)}: {person(view)}"
+
+
+def person(view: IncidentView) -> str:
+    """A woman of 34; a boy, age unknown."""
+    noun = {"female": "woman", "male": "man"}.get(view.sex or "", "person")
+    if view.under_18:
+        noun = {"female": "girl", "male": "boy"}.get(view.sex or "", "child")
+    if view.age is not None:
+        return f"{noun}, {view.age}"
+    band = view.age_band if view.age_band not in (None, "unknown") else None
+    return f"{noun}, {words.code('age_band', band).lower()}" if band else f"{noun}, age unknown"
+
+
+def reference(view: IncidentView) -> str:
+    """Log reference and car."""
+    return " · ".join(filter(None, (view.log_ref, view.car)))
+
+
+def running(view: IncidentView) -> DetentionView | None:
+    """The detention that runs, as far as is recorded."""
+    if view.status == "withdrawn" or view.detention is None or view.detention.ended_at is not None:
+        return None
+    return view.detention
+
+
+def clock(view: IncidentView, now: datetime, zone: ZoneInfo, height: int = 12) -> ClockWords | None:
+    """The clock of the latest detention; None where there is none."""
+    detention = view.detention
+    if detention is None:
+        return None
+    runs = running(view) is not None
+    if detention.expires_at is None:
+        since = words.lasting((detention.ended_at or now) - detention.began_at)
+        state = f"clock unknown, {since} since it began" if runs else f"ended after {since}, no arrival recorded"
+        text = "No arrival is recorded, so nobody can say when the 24 hours end." if runs else ""
+        return ClockWords(state=state, tone="over" if runs else "", bar=Markup(), text=text, other="", left=None)
+    return _known_clock(detention, runs, now, zone, height)
+
+
+def _known_clock(detention: DetentionView, runs: bool, now: datetime, zone: ZoneInfo, height: int) -> ClockWords:
+    expires = detention.expires_at
+    assert expires
+    stop = detention.ended_at or now
+    start = expires - DAY - timedelta(minutes=detention.extended_minutes)
+    left = expires - stop
+    if not runs:
+        state, tone = f"ended {words.when(stop, now, zone)}", "over" if left < timedelta(0) else ""
+    elif left < timedelta(0):
+        state, tone = f"expired {words.lasting(left)} ago, at {words.when(expires, now, zone)}", "over"
+    else:
+        state = f"{words.lasting(left)} left, until {words.when(expires, now, zone)}"
+        tone = "soon" if left < SOON else ""
+    allowed = words.lasting(DAY + timedelta(minutes=detention.extended_minutes))
+    entered = detention.expires_if_entered_counts
+    return ClockWords(
+        state=state,
+        tone=tone,  # type: ignore[arg-type]
+        bar=charts.clock((stop - start) / timedelta(hours=1), detention.extended_minutes / 60, height=height),
+        text=(
+            f"{'Now' if runs else 'Ended'} at {words.lasting(stop - start)} of {allowed}. "
+            f"Started {words.when(start, now, zone)}; expires {words.when(expires, now, zone)}."
+        ),
+        other=f"If entry counts, not arrival: {words.when(entered, now, zone)}."
+        if entered not in (None, expires)
+        else "",
+        left=left if runs else None,
+    )

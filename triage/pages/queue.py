@@ -1,0 +1,184 @@
+"""The queue: likely duplicates, records that disagree, and the quarantine of the reader's side."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+from litestar import get, post
+from litestar.params import PathParameter
+from msgspec import Struct
+
+from triage.access.actors import Actor, Side
+from triage.log.view import IncidentView
+from triage.pages import words
+from triage.pages.incident import FieldConflict, conflicts
+from triage.pages.incident_words import heading, person, reference
+from triage.pages.request import Done, Page, PageRequest, TheService, page, problem_page, read_form, redirect
+from triage.problems import ENTRY_CONFLICT, FORBIDDEN, Problem, Refused
+from triage.service import Service
+from triage.store.log import release, review_lists
+from triage.store.log.quarantine import QuarantineItem
+from triage.store.log.review_lists import LikelyPair
+from triage.store.summaries import calendars
+
+CONFLICTS: Final = 12
+"""Incidents whose disagreeing records are laid side by side; the others fold."""
+QUEUE: Final = "/review/queue"
+ITEM = Annotated[UUID, PathParameter(description="An item of the quarantine.")]
+
+
+class PairLine(Struct, frozen=True):
+    """A line of two incidents that may be one."""
+
+    term: str
+    first: str
+    second: str
+    agree: bool
+
+
+class PairCard(Struct, frozen=True, kw_only=True):
+    """Two incidents that may be one, side by side."""
+
+    one: UUID
+    other: UUID
+    title: str
+    lines: tuple[PairLine, ...]
+
+
+class ConflictCard(Struct, frozen=True):
+    """An incident whose records disagree."""
+
+    id: UUID
+    title: str
+    when: str
+    conflicts: tuple[FieldConflict, ...]
+
+
+class QuarantineCard(Struct, frozen=True, kw_only=True):
+    """A quarantined entry, beside what is stored under its id where that is another content."""
+
+    id: UUID
+    title: str
+    received: str
+    problem: str
+    detail: str
+    faults: tuple[tuple[str, str], ...]
+    beside: bool
+    lines: tuple[tuple[str, str, str], ...]
+    releasable: bool
+
+
+@get("/queue")
+async def show_queue(request: PageRequest, service: TheService) -> Page:
+    """Everything that waits for a decision of the reader."""
+    actor, now = request.user, datetime.now(UTC)
+    zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
+    pairs = await review_lists.list_likely_duplicates(service.database, service.incidents, actor, now)
+    views = await review_lists.list_needing_action(service.database, service.incidents, actor, now)
+    differing = [view for view in views if any(flag.startswith("conflict:") for flag in view.flags)]
+    items = await service.quarantine.list_waiting(actor, _side(actor))
+    if items:
+        await service.incidents.record_reading(actor, "quarantine", [item.id for item in items])
+    return page(
+        request,
+        "queue.html",
+        locks=True,
+        pairs=[_pair_card(pair, now, zone) for pair in pairs],
+        conflicts=[await _conflict_card(service, actor, view, now, zone) for view in differing[:CONFLICTS]],
+        more=[(view.id, heading(view)) for view in differing[CONFLICTS:]],
+        items=[await _quarantine_card(service, actor, item, now, zone) for item in items],
+    )
+
+
+def _side(actor: Actor) -> Side:
+    if actor.side is None or f"quarantine.{actor.side}" not in actor.verbs:
+        raise Refused(FORBIDDEN)
+    return actor.side
+
+
+def _pair_card(pair: LikelyPair, now: datetime, zone: ZoneInfo) -> PairCard:
+    one, other = (list(_likeness(view, now, zone)) for view in (pair.one, pair.other))
+    lines = tuple(PairLine(term, a, b, a == b) for (term, a), (_, b) in zip(one, other, strict=True))
+    return PairCard(one=pair.one.id, other=pair.other.id, title=heading(pair.one), lines=lines)
+
+
+def _likeness(view: IncidentView, now: datetime, zone: ZoneInfo) -> Iterable[tuple[str, str]]:
+    yield "Occurred", words.when(view.occurred_at, now, zone)
+    yield "Area", words.short("area", view.area)
+    yield "Reference", reference(view) or words.UNSAID
+    yield "Place", words.code("location_type", view.location_type) if view.location_type else words.UNSAID
+    yield "Person", person(view)
+    yield "Outcome", words.code("disposal", view.outcome.disposal) if view.outcome else words.UNSAID
+    wrote = sorted({words.PROFESSIONS[each.profession] for each in view.contributions})
+    yield "Written by", ", ".join(wrote) or "Nobody yet"
+
+
+async def _conflict_card(
+    service: Service, actor: Actor, view: IncidentView, now: datetime, zone: ZoneInfo
+) -> ConflictCard:
+    stored = [each.held for each in await service.incidents.entries(actor, view.id)]
+    found = tuple(conflicts(view, stored, zone, now))
+    return ConflictCard(view.id, heading(view), words.when(view.occurred_at, now, zone), found)
+
+
+async def _quarantine_card(
+    service: Service, actor: Actor, item: QuarantineItem, now: datetime, zone: ZoneInfo
+) -> QuarantineCard:
+    sent = msgspec.json.decode(item.entry)
+    content = sent if isinstance(sent, dict) else {"sent": str(sent)}
+    stored = await _stored(service, actor, content) if item.problem.code == ENTRY_CONFLICT.code else {}
+    said, kept = (dict(words.lines(each, zone)) for each in (content, stored))
+    kind = content.get("kind")
+    return QuarantineCard(
+        id=item.id,
+        title=words.KINDS.get(kind if isinstance(kind, str) else "", "Something that cannot be read"),
+        received=words.when(item.received_at, now, zone),
+        problem=item.problem.title,
+        detail=item.problem.detail,
+        faults=tuple((error.field, error.message) for error in item.problem.errors),
+        beside=bool(kept),
+        lines=tuple((term, said.get(term, words.UNSAID), kept.get(term, words.UNSAID)) for term in {**said, **kept}),
+        releasable=isinstance(sent, dict),
+    )
+
+
+async def _stored(service: Service, actor: Actor, sent: dict[str, Any]) -> dict[str, Any]:
+    """What is stored under the id of a refused entry, as far as the reader may see it; else nothing."""
+    try:
+        incident_id, entry_id = UUID(str(sent.get("incident_id"))), UUID(str(sent.get("id")))
+        shown = await service.incidents.entries(actor, incident_id)
+    except (ValueError, Refused):
+        return {}
+    found = next((each for each in shown if each.held.id == entry_id), None)
+    return msgspec.to_builtins(found.held.entry) if found else {}
+
+
+@post("/quarantine/{id:uuid}/release", status_code=303)
+async def release_item(request: PageRequest, service: TheService, id: ITEM) -> Page:
+    """Put a quarantined entry into the log as its author's."""
+    sent = await read_form(request)
+    if "look" in sent:
+        return redirect(request, QUEUE)
+    _side(request.user)
+    appended = await release.release(service.quarantine, service.log, request.user, id)
+    if isinstance(appended.result, Problem):
+        return problem_page(request, appended.result)
+    return redirect(request, QUEUE, Done("Released into the log."))
+
+
+@post("/quarantine/{id:uuid}/discard", status_code=303)
+async def discard_item(request: PageRequest, service: TheService, id: ITEM) -> Page:
+    """Let a quarantined entry go for good."""
+    sent = await read_form(request)
+    if "look" in sent:
+        return redirect(request, QUEUE)
+    _side(request.user)
+    item = await service.quarantine.find(request.user, id)
+    await service.quarantine.decide(request.user, item.id, "discarded")
+    return redirect(request, QUEUE, Done("Discarded for good."))
+
+
+HANDLERS: Final = (show_queue, release_item, discard_item)

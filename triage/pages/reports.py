@@ -1,0 +1,295 @@
+"""Published summaries: the list by kind, the sheet of a day and a week, board reports, comparisons, and their files."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, get_args
+from urllib.parse import urlencode
+
+from litestar import get
+from litestar.params import PathParameter, QueryParameter
+from msgspec import Struct
+
+from triage.access.actors import Actor
+from triage.pages import sheets
+from triage.pages.request import Page, PageRequest, TheService, page, respond
+from triage.problems import (
+    EDITION_NOT_FOUND,
+    NOT_FOUND,
+    PERIOD_NOT_FOUND,
+    Refused,
+)
+from triage.report import charts, pdf
+from triage.report import comparison as comparison_report
+from triage.report.blocks import AnyBlock, Report
+from triage.service import Service
+from triage.store import audit
+from triage.store.database import Connection
+from triage.store.log import review_lists
+from triage.store.summaries import calendars, publications, report_files, scopes
+from triage.store.summaries.publications import ListedSummary
+from triage.store.summaries.report_files import REPORTED
+from triage.summaries import comparison, csv_files, editions
+from triage.summaries.editions import Summary
+from triage.times import PeriodKind, parse_period
+
+KINDS: Final = get_args(PeriodKind)
+LISTED: Final = 12
+LISTED_OF: Final[Mapping[str, int]] = {"daily": 7, "weekly": 6}
+RUN_OF_WEEKS: Final = 26
+PDF: Final = "application/pdf"
+CSV: Final = "text/csv"
+KIND_NAMES: Final[Mapping[PeriodKind, str]] = {
+    "daily": "Days",
+    "weekly": "Weeks",
+    "monthly": "Months",
+    "quarterly": "Quarters",
+    "yearly": "Years",
+}
+
+Kind = Annotated[str, PathParameter(description="The kind of period.")]
+PeriodName = Annotated[str, PathParameter(description="The name of the period.")]
+Edition = Annotated[int | None, QueryParameter(ge=1, le=100_000)]
+Span = Annotated[str, QueryParameter(max_length=20)]
+
+
+class ListedReport(Struct, frozen=True, kw_only=True):
+    """A period in the list, with its latest edition."""
+
+    name: str
+    address: str
+    edition: str
+
+
+@get("/reports")
+async def list_reports(request: PageRequest, service: TheService) -> Page:
+    """Every kind of summary, the newest periods first, each with its latest edition."""
+    actor = _reader(request)
+    async with service.database.team(actor.team_id) as connection:
+        listed = {
+            kind: await publications.list_latest(
+                connection, actor.team_id, kind=kind, limit=LISTED_OF.get(kind, LISTED)
+            )
+            for kind in KINDS
+        }
+    return page(
+        request,
+        "reports.html",
+        locks=True,
+        kinds=[(KIND_NAMES[kind], [_listed(each) for each in rows]) for kind, rows in listed.items() if rows],
+        pdf=pdf.is_installed(),
+    )
+
+
+def _reader(request: PageRequest) -> Actor:
+    request.user.require("summaries.internal")
+    return request.user
+
+
+def _listed(row: ListedSummary) -> ListedReport:
+    edition = f"Edition {row.edition}" if row.edition else "No data: the run failed and is tried again"
+    late = ", published late" if row.late and row.edition else ""
+    return ListedReport(
+        name=_name(row.kind, row.period), address=_address(row.kind, row.period), edition=edition + late
+    )
+
+
+def _name(kind: PeriodKind, period: str) -> str:
+    starts = parse_period(kind, period).starts
+    match kind:
+        case "daily":
+            return starts.strftime("%A %-d %B %Y")
+        case "weekly":
+            return f"Week {period[-2:]} of {period[:4]}, from {starts:%-d %B}"
+        case "monthly":
+            return starts.strftime("%B %Y")
+        case "quarterly":
+            return f"Quarter {period[-1]} of {period[:4]}, from {starts:%B %Y}"
+        case "yearly":
+            return f"Year {period}, from {starts:%B %Y}"
+
+
+def _address(kind: str, period: str, edition: int | None = None) -> str:
+    return f"/review/summaries/{kind}/{period}" + (f"?edition={edition}" if edition else "")
+
+
+@get("/day")
+async def show_latest_day(request: PageRequest, service: TheService) -> Page:
+    """The sheet of the newest day that is published."""
+    actor = _reader(request)
+    async with service.database.team(actor.team_id) as connection:
+        newest = await publications.list_latest(connection, actor.team_id, kind="daily", limit=1)
+    if not newest:
+        return page(
+            request,
+            "problem.html",
+            title="No day is published yet",
+            errors=(),
+            detail=("The first summary comes after the first whole day."),
+        )
+    return await _show(request, service, actor, "daily", newest[0].period, None)
+
+
+@get("/summaries/{kind:str}/{period:str}")
+async def show_summary(
+    request: PageRequest, service: TheService, kind: Kind, period: PeriodName, edition: Edition = None
+) -> Page:
+    """An edition, the latest where none is named."""
+    return await _show(request, service, _reader(request), kind, period, edition)
+
+
+async def _show(
+    request: PageRequest, service: Service, actor: Actor, kind: str, period: str, edition: int | None
+) -> Page:
+    team = await calendars.team(service.database, actor.team_id)
+    async with service.database.team(actor.team_id) as connection, connection.transaction():
+        summary, latest = await _load(connection, actor, kind, period, edition)
+        common: dict[str, Any] = {
+            "summary": summary,
+            "files": _files(summary),
+            "newer": latest if summary.edition and latest > summary.edition else 0,
+            "address": _address(summary.kind, summary.period),
+            "before": _before(summary.kind, summary.period),
+        }
+        if not summary.edition:
+            return page(request, "no_data.html", locks=True, title=_name(summary.kind, summary.period), **common)
+        if kind in REPORTED:
+            report = await report_files.load_report(connection, team, summary)
+            return page(request, "report.html", locks=True, **_drawn(report), links={}, **common)
+        if kind == "weekly":
+            since = summary.ends_at - timedelta(weeks=RUN_OF_WEEKS, hours=2)
+            weeks = await report_files.load_summaries(connection, team, "weekly", since, summary.ends_at, RUN_OF_WEEKS)
+            week = sheets.week(summary, weeks, team.calendar.zone)
+            return page(request, "week.html", locks=True, week=week, **common)
+    now = datetime.now(UTC)
+    views = await review_lists.list_needing_action(service.database, service.incidents, actor, now)
+    day = sheets.day(summary, views, team.calendar.zone, now)
+    if day.running:
+        await service.incidents.record_reading(actor, "review/day", sorted(row.id for row in day.running))
+    return page(request, "day.html", locks=True, day=day, **common)
+
+
+async def _load(connection: Connection, actor: Actor, kind: str, name: str, edition: int | None) -> tuple[Summary, int]:
+    """An edition and the number of the latest one; without data where the run failed. The reading is logged."""
+    if kind not in KINDS:
+        raise Refused(NOT_FOUND)
+    try:
+        period = parse_period(kind, name).name  # type: ignore[arg-type]
+    except ValueError as error:
+        raise Refused(PERIOD_NOT_FOUND) from error
+    of_kind: PeriodKind = kind  # type: ignore[assignment]
+    latest = await publications.find_edition(connection, actor.team_id, of_kind, period)
+    if latest is None:
+        failed = await publications.find_failed(connection, actor.team_id, of_kind, period)
+        if failed is None or edition is not None:
+            raise Refused(PERIOD_NOT_FOUND)
+        return failed, 0
+    body = (
+        latest
+        if edition is None
+        else await publications.find_edition(connection, actor.team_id, of_kind, period, edition)
+    )
+    if body is None:
+        raise Refused(EDITION_NOT_FOUND)
+    await audit.record(connection, actor, "consultation", f"summary {kind} {period} internal")
+    return editions.decode(body), editions.decode(latest).edition
+
+
+def _before(kind: PeriodKind, name: str) -> str:
+    """The address of the day or week before."""
+    if kind not in ("daily", "weekly"):
+        return ""
+    starts = parse_period(kind, name).starts - timedelta(days=1)
+    return _address(kind, str(starts) if kind == "daily" else starts.strftime("%G-W%V"))
+
+
+def _files(summary: Summary) -> list[tuple[str, str]]:
+    here = _address(summary.kind, summary.period)
+    formats = ["csv"] + (["pdf"] if pdf.is_installed() and summary.kind in REPORTED else [])
+    return [(form.upper(), f"{here}/file/{form}?edition={summary.edition}") for form in formats if summary.edition]
+
+
+def _drawn(report: Report) -> dict[str, Any]:
+    """What the template needs of a report: its parts by kind, and how to draw."""
+    return {"report": report, "blocks": [(kind_of(block), block) for block in report.blocks], "charts": charts}
+
+
+def kind_of(block: AnyBlock) -> str:
+    """The kind of a part of a report."""
+    return str(block.__struct_config__.tag)
+
+
+@get("/summaries/{kind:str}/{period:str}/file/{form:str}")
+async def get_file(
+    request: PageRequest,
+    service: TheService,
+    kind: Kind,
+    period: PeriodName,
+    form: Annotated[str, PathParameter(description="csv, xlsx or pdf.")],
+    edition: Edition = None,
+) -> Page:
+    """An edition as a file: CSV for programs, XLSX for people, PDF for the board."""
+    actor = _reader(request)
+    team = await calendars.team(service.database, actor.team_id)
+    async with service.database.team(actor.team_id) as connection, connection.transaction():
+        summary, _ = await _load(connection, actor, kind, period, edition)
+    name = f"{kind}-{summary.period}-internal-e{summary.edition}.{form}"
+    match form:
+        case "csv":
+            return _attached(request, csv_files.of_summary(summary), CSV, name)
+        case "pdf" if kind in REPORTED and summary.edition:
+            made = await report_files.find_or_make(service.database, team, summary)
+            return _attached(request, made.body, PDF, name)
+        case _:
+            raise Refused(NOT_FOUND)
+
+
+def _attached(request: PageRequest, body: bytes, media_type: str, name: str) -> Page:
+    return respond(request, body, media_type=media_type, content_disposition=f'attachment; filename="{name}"')
+
+
+# --- two spans ---
+
+
+@get("/compare")
+async def compare(
+    request: PageRequest,
+    service: TheService,
+    first: Span = "",
+    second: Span = "",
+    form: Annotated[str, QueryParameter(name="format", max_length=4)] = "html",
+) -> Page:
+    """The quarterly measures of two spans of whole months side by side, once both are given."""
+    actor = _reader(request)
+    asked: dict[str, Any] = {"first": first.strip(), "second": second.strip()}
+    if not first and not second:
+        return page(request, "compare.html", **asked, fault="", report=None)
+    try:
+        before, after = comparison.parse_span(asked["first"]), comparison.parse_span(asked["second"])
+    except ValueError:
+        fault = "Enter both spans as whole months, the earlier month first."
+        return page(request, "compare.html", 422, **asked, fault=fault, report=None)
+    team = await calendars.team(service.database, actor.team_id)
+    now = datetime.now(UTC)
+    async with (
+        service.database.team(actor.team_id) as connection,
+        connection.transaction(isolation="repeatable_read"),
+    ):
+        compared = await scopes.compare(connection, team, before, after, now)
+        await audit.record(connection, actor, "consultation", f"review/compare {before.name} {after.name}")
+    report = comparison_report.report(compared, team.calendar.zone)
+    name = f"comparison-{before.name}-{after.name}".replace("..", "_")
+    match form:
+        case "csv":
+            return _attached(request, csv_files.of_comparison(compared), CSV, f"{name}.csv")
+        case "pdf":
+            return _attached(request, await report_files.make_pdf(report), PDF, f"{name}.pdf")
+        case _:
+            query = urlencode(asked)
+            files = [
+                (each.upper(), f"/review/compare?{query}&format={each}")
+                for each in ("csv", *(["pdf"] if pdf.is_installed() else []))
+            ]
+            return page(request, "compare.html", **asked, fault="", files=files, **_drawn(report))
+
+
+HANDLERS: Final = (list_reports, show_latest_day, show_summary, get_file, compare)

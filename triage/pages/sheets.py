@@ -1,0 +1,273 @@
+"""The sheets of a day and of a week: one page of A4 each, from published editions."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+from msgspec import Struct
+
+from triage.log.view import IncidentView
+from triage.pages import today
+from triage.pages.today import TodayRow
+from triage.report import charts, spc
+from triage.report.board import Figures, line_of, short_label
+from triage.report.spc import SeriesPoint
+from triage.summaries.editions import Summary
+from triage.summaries.figures import FigureRow
+
+SHADES: Final = 4
+TO_DO: Final[Mapping[str, str]] = {
+    "open_detentions": "need=end",
+    "conflicts": "need=correction",
+    "power_location": "need=place",
+    "duplicates": "need=duplicate",
+    "unlinked": "need=unlinked",
+}
+"""What of the day's list of things to do the list of incidents can find today."""
+
+
+class CountLine(Struct, frozen=True, kw_only=True):
+    """A figure with its bar; `line` names it, `address` leads to what it is about now."""
+
+    label: str
+    number: str
+    bar: Markup = Markup()
+    line: str = ""
+    address: str = ""
+
+
+class HandoverLine(Struct, frozen=True):
+    """The stays at a kind of place: how many, the median minutes, how many over the target."""
+
+    place: str
+    stays: str
+    median: str
+    over: str
+
+
+class Day(Struct, frozen=True, kw_only=True):
+    """The handover sheet of a day."""
+
+    title: str
+    span: str
+    as_at: str
+    incidents: str
+    running: tuple[TodayRow, ...]
+    to_do: tuple[CountLine, ...]
+    outcomes: tuple[CountLine, ...]
+    s136: tuple[CountLine, ...]
+    handover: tuple[HandoverLine, ...]
+    areas: tuple[CountLine, ...]
+    quality: tuple[CountLine, ...]
+
+
+class RunFigure(Struct, frozen=True):
+    """A run chart with the sentence under it."""
+
+    title: str
+    said: str
+    signal: bool
+    svg: Markup
+
+
+class HeatRow(Struct, frozen=True):
+    """An area by hours of the day: count and shade."""
+
+    label: str
+    cells: tuple[tuple[int, str], ...]
+
+
+class Week(Struct, frozen=True, kw_only=True):
+    """The sheet of a week, for the team and the nurse lead."""
+
+    title: str
+    incidents: str
+    runs: tuple[RunFigure, ...]
+    bands: tuple[str, ...]
+    heat: tuple[HeatRow, ...]
+    missing: str
+    outcomes: tuple[CountLine, ...]
+    talk: tuple[CountLine, ...]
+
+
+def day(summary: Summary, views: Sequence[IncidentView], zone: ZoneInfo, now: datetime) -> Day:
+    """`views`: what may need action now; of them those in detention are handed over, with their clocks as of now."""
+    figures = Figures(summary)
+    starts, ends = summary.starts_at.astimezone(zone), summary.ends_at.astimezone(zone)
+    completeness = tuple(
+        CountLine(
+            label=f"{row.label}: fields answered",
+            number="–" if row.percent is None else f"{row.percent:.0f} %",
+            bar=charts.bar(row.percent or 0, 100),
+            line=line_of("completeness", row.code, row.column),
+        )
+        for row in figures.rows("completeness")
+    )
+    return Day(
+        title=starts.strftime("%A %-d %B %Y"),
+        span=f"{starts:%H:%M} to {ends:%a %H:%M}",
+        as_at=summary.as_at.astimezone(zone).strftime("%-d %b %Y, %H:%M") if summary.as_at else "–",
+        incidents=_number(figures.value("incidents")),
+        running=tuple(today.arrange(views, (), {}, (), now, zone).clocks),
+        to_do=tuple(_to_do(figures)),
+        outcomes=(*_counted(figures, "outcomes"), *_not_yet(figures)),
+        s136=(*_powers(figures), *_grades(figures, "considered_by_grade")),
+        handover=tuple(_handover(figures)),
+        areas=tuple(_counted(figures, "incidents_by_area", "area")),
+        quality=(*completeness, *_late(figures)),
+    )
+
+
+def _number(value: int | float | None) -> str:
+    return "no data" if value is None else f"{value:g}"
+
+
+def _to_do(figures: Figures) -> list[CountLine]:
+    return [
+        CountLine(
+            label=row.label,
+            number=_number(row.value),
+            address=f"/review/incidents?{TO_DO[row.code]}" if row.code in TO_DO else "/review",
+        )
+        for row in figures.rows("action_needed")
+        if row.value
+    ]
+
+
+def _counted(figures: Figures, code: str, list_name: str = "") -> list[CountLine]:
+    rows = sorted((row for row in figures.rows(code) if row.value), key=lambda row: -(row.value or 0))
+    most = float(rows[0].value or 1) if rows else 1
+    return [
+        CountLine(
+            label=short_label(list_name, row.code, row.label) if list_name else row.label,
+            number=_number(row.value),
+            bar=charts.bar(float(row.value or 0), most),
+            line=line_of(code, row.code, row.column),
+        )
+        for row in rows
+    ]
+
+
+def _not_yet(figures: Figures) -> list[CountLine]:
+    measure = figures.measure("outcomes")
+    missing = measure.missing if measure else 0
+    return (
+        [CountLine(label="No outcome yet", number=str(missing), address="/review/incidents?need=outcome")]
+        if missing
+        else []
+    )
+
+
+def _powers(figures: Figures) -> list[CountLine]:
+    return [
+        CountLine(label=f"{row.label} used", number=_number(row.value), line=line_of("powers_used", row.code))
+        for row in figures.rows("powers_used")
+        if row.value and row.code != "none"
+    ]
+
+
+def _grades(figures: Figures, code: str) -> list[CountLine]:
+    return [
+        CountLine(label=row.label[:1].upper() + row.label[1:], number=_number(row.value), line=line_of(code, row.code))
+        for row in figures.rows(code)
+        if row.value and row.code != "used"
+    ]
+
+
+def _handover(figures: Figures) -> list[HandoverLine]:
+    places: dict[str, dict[str, FigureRow]] = {}
+    for row in figures.rows("handover_minutes"):
+        places.setdefault(row.label, {})[row.column or ""] = row
+    found = []
+    for label, columns in places.items():
+        half, over = columns.get("median"), columns.get("over_target")
+        if half is None or not half.of:
+            continue
+        median = "–" if half.value is None else f"{half.value:.0f} min"
+        found.append(HandoverLine(label, str(half.of), median, _number(over.value if over else None)))
+    return found
+
+
+def _late(figures: Figures) -> list[CountLine]:
+    late = figures.measure("late_data")
+    if late is None or not isinstance(late.value, int):
+        return []
+    return [CountLine(label="Entries more than 1 hour late", number=f"{late.value} of {late.known}")]
+
+
+# --- the week ---
+
+
+def week(summary: Summary, weeks: Sequence[Summary], zone: ZoneInfo) -> Week:
+    """`weeks`: up to 26 that end with it, for two run charts."""
+    figures = Figures(summary)
+    starts, ends = summary.starts_at.astimezone(zone), summary.ends_at.astimezone(zone)
+    volume = figures.measure("volume_by_hour_and_area")
+    bands, heat = _heat(figures)
+    return Week(
+        title=f"Week {summary.period[-2:]}: {starts:%a %-d %b} to {ends:%a %-d %b %Y}, {ends:%H:%M}",
+        incidents=_number(figures.value("incidents")),
+        runs=(
+            _run(weeks, "week-incidents", "Incidents, by week", "the number of incidents", "incidents", ""),
+            _run(weeks, "week-s136", "Section 136 used, by week", "the use of Section 136", "powers_used", "s136"),
+        ),
+        bands=bands,
+        heat=heat,
+        missing=f"{volume.missing} without an area" if volume and volume.missing else "",
+        outcomes=tuple(_counted(figures, "outcomes")),
+        talk=tuple(_talk(figures)),
+    )
+
+
+def _run(weeks: Sequence[Summary], name: str, title: str, what: str, code: str, row: str) -> RunFigure:
+    points = []
+    for each in weeks:
+        figures = Figures(each)
+        found = figures.row(code, row) if row else None
+        value = (found.value if found else None) if row else figures.value(code)
+        points.append(SeriesPoint(f"w{each.period[-2:]} {each.period[:4]}", None if value is None else float(value)))
+    chart = spc.xmr(points)
+    said = spc.reading(chart, what)
+    return RunFigure(title, said, chart.has_signal, charts.run_chart(name, title, chart, said, height=150))
+
+
+def _heat(figures: Figures) -> tuple[tuple[str, ...], tuple[HeatRow, ...]]:
+    rows = figures.rows("volume_by_hour_and_area")
+    bands = tuple(dict.fromkeys(row.code for row in rows))
+    labels = {row.code: row.label for row in rows}
+    areas = dict.fromkeys(row.column or "" for row in rows)
+    most = max([int(row.value or 0) for row in rows], default=1)
+    found = []
+    for area in areas:
+        cells = [figures.count("volume_by_hour_and_area", band, area or None) for band in bands]
+        if any(cells):
+            shaded = tuple((n, f"h{min(SHADES, -(-SHADES * n // most))}" if n else "") for n in cells)
+            found.append(HeatRow(short_label("area", area, area), shaded))
+    return tuple(labels[band] for band in bands), tuple(found)
+
+
+def _talk(figures: Figures) -> list[CountLine]:
+    found = []
+    chase = figures.measure("chase_list")
+    if chase and chase.known:
+        found.append(
+            CountLine(label="Outcomes to chase", number=str(chase.known), address="/review/incidents?need=outcome")
+        )
+    for times in (2, 5):
+        row = figures.row("seen_often", f"seen_{times}")
+        if row and row.value:
+            found.append(CountLine(label=f"People seen {times} or more times in 28 days", number=_number(row.value)))
+    consulted = figures.measure("consultation_rate")
+    if consulted and consulted.known:
+        found.append(CountLine(label="Consulted before Section 136", number=f"{consulted.value} of {consulted.known}"))
+    agree = figures.row("second_judge", "agreement")
+    if agree and agree.of:
+        found.append(CountLine(label="Officer and nurse agree", number=f"{agree.value} of {agree.of}"))
+    found += _grades(figures, "considered_by_grade")
+    found += [
+        CountLine(label=f"{row.label}: fields answered", number="–" if row.percent is None else f"{row.percent:.0f} %")
+        for row in figures.rows("completeness")
+    ]
+    return found

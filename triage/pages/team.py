@@ -1,0 +1,140 @@
+"""People and devices of the reader's side of the team: enrol, last seen, clock, revoke."""
+
+import io
+from datetime import UTC, datetime
+from typing import Annotated, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import segno
+from litestar import get, post
+from litestar.params import PathParameter
+from markupsafe import Markup
+from msgspec import Struct
+
+from triage.pages import words
+from triage.pages.request import Done, Page, PageRequest, TheService, page, read_form, redirect
+from triage.store.access import devices as store_devices
+from triage.store.access import enrolment
+from triage.store.access.devices import Device
+from triage.store.log import tasks
+from triage.store.log.tasks import Colleague
+from triage.store.summaries import calendars
+
+TEAM: Final = "/review/team"
+SKEW_WORTH_SAYING_MS: Final = 120_000
+DEVICE = Annotated[UUID, PathParameter(description="A device.")]
+STAFF = Annotated[UUID, PathParameter(description="A member of staff.")]
+
+
+class DeviceLine(Struct, frozen=True, kw_only=True):
+    """A phone, when it was last heard, and how far its clock is off."""
+
+    id: UUID
+    name: str
+    seen: str
+    clock: str
+    revoked: str
+
+
+class PersonCard(Struct, frozen=True, kw_only=True):
+    """A member of staff with the phones in use, and those that are not any more."""
+
+    id: UUID
+    name: str
+    role: str
+    devices: tuple[DeviceLine, ...]
+    gone: tuple[DeviceLine, ...]
+
+
+@get("/team")
+async def show_team(request: PageRequest, service: TheService) -> Page:
+    """The staff of the reader's side with their phones."""
+    actor, now = request.user, datetime.now(UTC)
+    zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
+    devices, _ = await store_devices.list_devices(service.database, actor, most=1000)
+    async with service.database.team(actor.team_id) as connection:
+        colleagues = await tasks.list_colleagues(connection, actor)
+    return page(request, "team.html", locks=True, people=[_card(each, devices, now, zone) for each in colleagues])
+
+
+def _card(colleague: Colleague, devices: list[Device], now: datetime, zone: ZoneInfo) -> PersonCard:
+    lines = [(_line(each, now, zone), each.revoked_at) for each in devices if each.staff_id == colleague.staff_id]
+    return PersonCard(
+        id=colleague.staff_id,
+        name=colleague.name,
+        role=words.ROLES.get(colleague.role) or words.sentence(colleague.role),
+        devices=tuple(line for line, revoked in lines if revoked is None),
+        gone=tuple(line for line, revoked in lines if revoked is not None),
+    )
+
+
+def _line(device: Device, now: datetime, zone: ZoneInfo) -> DeviceLine:
+    skew = device.clock_skew_ms or 0
+    clock = (
+        f"Clock {words.lasting_ms(skew)} {'fast' if skew > 0 else 'slow'}" if abs(skew) > SKEW_WORTH_SAYING_MS else ""
+    )
+    wiped = device.wiped_at
+    revoked = f"Revoked {words.when(device.revoked_at, now, zone)}" if device.revoked_at else ""
+    return DeviceLine(
+        id=device.id,
+        name=device.name,
+        seen=words.when(device.last_seen_at, now, zone),
+        clock=clock,
+        revoked=f"{revoked}, emptied {words.when(wiped, now, zone)}" if wiped else revoked,
+    )
+
+
+@post("/team/{id:uuid}/enrol", status_code=200)
+async def enrol(request: PageRequest, service: TheService, id: STAFF) -> Page:
+    """A one-time code for a colleague, shown once: to enrol a phone, or to sign in to review."""
+    sent = await read_form(request)
+    if "look" in sent:
+        return redirect(request, TEAM)
+    actor, now = request.user, datetime.now(UTC)
+    zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
+    issued = await enrolment.issue_code(service.database, actor, id)
+    async with service.database.team(actor.team_id) as connection:
+        colleagues = await tasks.list_colleagues(connection, actor)
+    name = next((each.name for each in colleagues if each.staff_id == id), "your colleague")
+    address = f"{service.settings.public_url.rstrip('/')}/app#code={issued.code}"
+    return page(
+        request,
+        "enrol.html",
+        name=name,
+        code=issued.code,
+        until=words.when(issued.expires_at, now, zone),
+        qr=_qr(address),
+    )
+
+
+def _qr(address: str) -> Markup:
+    picture = io.BytesIO()
+    segno.make(address, error="m").save(
+        picture,
+        kind="svg",
+        scale=5,
+        border=4,
+        dark="#000",
+        light="#fff",
+        xmldecl=False,
+        svgns=True,
+        nl=False,
+        title="Enrolment code as a QR code",
+    )
+    return Markup(picture.getvalue().decode())
+
+
+@post("/devices/{id:uuid}/revoke", status_code=303)
+async def revoke(request: PageRequest, service: TheService, id: DEVICE) -> Page:
+    """Revoke a phone, at once on every process."""
+    sent = await read_form(request)
+    if "look" in sent:
+        return redirect(request, TEAM)
+    actor, journal = request.user, service.journal
+    await store_devices.revoke_device(service.database, actor, id, lambda: journal.revoked(actor.team_id, id))
+    said = "Revoked. The phone hands over what it holds once, then wipes itself."
+    return redirect(request, TEAM, Done(said))
+
+
+HANDLERS: Final = (show_team, enrol, revoke)

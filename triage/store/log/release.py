@@ -1,0 +1,51 @@
+"""Releasing: a quarantined entry enters the log as its author's, on the word of the lead of its side."""
+
+from typing import Final
+from uuid import UUID
+
+from triage.access.actors import Actor
+from triage.log.append_decision import IncomingEntry
+from triage.log.canonical import canonical
+from triage.log.decode import decode
+from triage.log.entries import AnyEntry, Intent, Nurse, Officer, Paramedic
+from triage.problems import ENTRY_CONFLICT, WRONG_PROFESSION, Problem, Refused
+from triage.store.log.append import Appended, Log
+from triage.store.log.quarantine import Quarantine
+
+_PROFESSIONS: Final[dict[type, str]] = {Officer: "police", Intent: "police", Nurse: "nurse", Paramedic: "paramedic"}
+"""The kinds that one profession alone may send."""
+
+
+def check_profession(actor: Actor, entry: AnyEntry) -> None:
+    """Raises Refused (403) where the kind does not fit the actor's profession."""
+    wanted = _PROFESSIONS.get(type(entry))
+    if wanted is not None and wanted != actor.profession:
+        raise Refused(WRONG_PROFESSION)
+
+
+async def release(quarantine: Quarantine, log: Log, actor: Actor, item_id: UUID) -> Appended:
+    """Put an item into the log. Under an id that other content took meanwhile, it gets its own.
+
+    The item is settled once the log has it; what the log refuses stays. Raises Refused: 404, 409, and what is wrong
+    with the entry.
+    """
+    held = await quarantine.find(actor, item_id)
+    entry = decode(held.sent, held.entry_id or held.id)
+    check_profession(held.author, entry)
+    taken = held.entry_id is None or held.problem.code == ENTRY_CONFLICT.code
+    item = IncomingEntry(
+        id=held.id if taken else held.entry_id or held.id,
+        entry=entry,
+        content=canonical(entry),
+        actor=held.author,
+        skew_ms=held.skew_ms,
+        released_by=actor.staff_id,
+    )
+    [appended] = await log.append(actor.team_id, [item])
+    if isinstance(appended.result, Problem) and appended.result.code == ENTRY_CONFLICT.code:
+        item.id = held.id
+        [appended] = await log.append(actor.team_id, [item])
+    if not isinstance(appended.result, Problem):
+        # should the process die here, releasing again finds the entry in the log and settles the item
+        await quarantine.decide(actor, held.id, "released")
+    return appended

@@ -1,0 +1,104 @@
+"""Board reports of editions: what they are made from, and the PDF that is frozen beside each edition."""
+
+import asyncio
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+
+from msgspec import Struct
+
+from triage.exports import protected
+from triage.exports.protected import Protected
+from triage.problems import NOT_INSTALLED, Refused
+from triage.report import board, pdf, protected_tables
+from triage.report.blocks import Report
+from triage.store.database import Connection, Database
+from triage.store.statements import statement
+from triage.store.summaries.calendars import CalendarTeam
+from triage.store.summaries.publications import find_failed
+from triage.summaries import editions
+from triage.summaries.editions import Summary
+from triage.times import PeriodKind
+
+MONTHS: Final = 24
+"""As many months as limits are drawn from."""
+WEEKS: Final = 54
+REPORTED: Final = ("monthly", "quarterly", "yearly")
+"""The kinds that have a board report; a day and a week have a sheet of their own."""
+LONG_AGO: Final = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
+
+
+class ReportFile(Struct, frozen=True):
+    """A frozen report."""
+
+    sha256: bytes
+    body: bytes
+
+
+class _LatestEdition(NamedTuple):
+    period: str
+    body: bytes | None
+
+
+_FIND = statement("report_files.find", ReportFile)
+_ADD = statement("report_files.add")
+_LATEST_UNTIL = statement("report_files.latest_until", _LatestEdition)
+
+
+async def load_report(connection: Connection, team: CalendarTeam, summary: Summary) -> Report:
+    """The board report of an internal edition."""
+    months = await load_summaries(connection, team, "monthly", LONG_AGO, summary.ends_at, MONTHS)
+    weeks = await load_summaries(connection, team, "weekly", summary.starts_at, summary.ends_at, WEEKS)
+    return board.report(summary, months, weeks, team.calendar.zone)
+
+
+async def load_summaries(
+    connection: Connection, team: CalendarTeam, kind: PeriodKind, since: datetime, until: datetime, most: int
+) -> list[Summary]:
+    """The latest editions of the periods of a kind between two instants, oldest first; no data where a run failed."""
+    rows = await _LATEST_UNTIL.fetch(connection, team_id=team.team_id, kind=kind, since=since, until=until, most=most)
+    found = []
+    for row in reversed(rows):
+        failed = None if row.body else await find_failed(connection, team.team_id, kind, row.period)
+        found += [editions.decode(row.body)] if row.body else [failed] if failed else []
+    return found
+
+
+async def find_or_make(database: Database, team: CalendarTeam, summary: Summary | Protected) -> ReportFile:
+    """The PDF of an edition: made once, in a thread, and the same bytes from then on.
+
+    Raises Refused (406) where it is not made yet and the extra `pdf` is not installed.
+    """
+    key: dict[str, Any] = {
+        "team_id": team.team_id,
+        "kind": summary.kind,
+        "period": summary.period,
+        "form": summary.form,
+        "edition": summary.edition,
+    }
+    async with database.team(team.team_id) as connection:
+        if found := await _FIND.first(connection, **key):
+            return found
+        if not pdf.is_installed():
+            raise Refused(NOT_INSTALLED)
+        report = (
+            await load_report(connection, team, summary)
+            if isinstance(summary, Summary)
+            else protected_tables.report(summary, team.calendar.zone)
+        )
+    body = await asyncio.to_thread(pdf.make, report)
+    async with database.team(team.team_id) as connection:
+        await _ADD.execute(connection, **key, sha256=sha256(body).digest(), body=body)
+        return await _FIND.one(connection, **key)
+
+
+def decode(body: bytes, form: str) -> Summary | Protected:
+    """A stored edition of either form."""
+    return editions.decode(body) if form == "internal" else protected.decode(body)
+
+
+async def make_pdf(report: Report) -> bytes:
+    """A report that belongs to no edition, in a thread. Raises Refused (406) without the extra `pdf`."""
+    if not pdf.is_installed():
+        raise Refused(NOT_INSTALLED)
+    return await asyncio.to_thread(pdf.make, report)
