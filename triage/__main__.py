@@ -1,55 +1,67 @@
-"""The command line. Commands are loaded when they are called: importing the whole service takes half a second."""
+"""The command line. A command's module is loaded when it is called: importing the whole service takes a second."""
 
 from importlib import import_module
+from typing import Any
 
-import rich_click as click
+import click
 
 COMMANDS = {
-    "migrate": ("checking", "Bring the databases up to this version of the program."),
-    "verify": ("checking", "Recompute the chains and name the first altered entry."),
-    "staff": ("staff", "Teams and their staff: add, list, disable."),
-    "enrol": ("staff", "Print a one-time code for a phone."),
-    "partner": ("partners", "Partner organisations: add, agree, token, revoke, list."),
-    "release": ("releases", "Freeze exports that are due; verify or withdraw what is frozen."),
-    "publish": ("summaries", "Publish whatever is due, and exit."),
-    "summary": (
-        "summaries",
-        "Published summaries, when they are due, and reports on demand.",
-    ),
+    "migrate": ("migrate", "Bring the databases up to this version of the program."),
+    "verify": ("verify", "Recompute the chains and name the first altered entry."),
+    "team": ("team", "Teams: add, list."),
+    "staff": ("staff", "Staff: add, list, disable."),
+    "enrol": ("staff", "Print a one-time code for a phone or the review pages."),
+    "partner": ("partner", "Partner organisations: add, agree, token, revoke, list."),
+    "release": ("release", "Freeze exports that are due; verify or withdraw what is frozen."),
+    "publish": ("publish", "Publish whatever is due, and exit."),
+    "summary": ("summary", "Published summaries, when they are due, and reports on demand."),
     "deliver": ("deliver", "Messages: where they go, what waits, retry."),
-    "subject-access": ("trust", "Gather everything about one person into a page and a JSON file."),
-    "erase": ("trust", "Destroy a person's identifiers, or an incident's notes, for good."),
-    "hold": ("trust", "Put an incident under legal hold, or lift it."),
-    "regime": ("trust", "Show or change under which law an incident is processed."),
-    "recipients": ("trust", "List who got a summary that a wrong link had touched."),
-    "retention": ("trust", "Show, and with --apply do, what the retention table asks for."),
+    "subject-access": ("subject_access", "Gather everything about one person into a page and a JSON file."),
+    "erase": ("erasure", "Destroy a person's identifiers, or an incident's notes, for good."),
+    "hold": ("erasure", "Put an incident under legal hold, or lift it."),
+    "regime": ("erasure", "Show or change under which law an incident is processed."),
+    "recipients": ("recipients", "List who got a summary that a wrong link had touched."),
+    "retention": ("erasure", "Show, and with --apply do, what the retention table asks for."),
     "backup": ("backup", "Write the database, or the key store, into a file."),
     "restore": ("backup", "Restore a backup, or rehearse it; what was revoked or erased since stays so."),
     "keys": ("keys", "Rotate the key-encryption key, retire old ones, forget what was erased."),
-    "demo": ("serving", "Serve synthetic months of a team, ending today, and print a token for every role."),
-    "codes": ("documents", "Print the code lists."),
-    "openapi": ("documents", "Print the OpenAPI document."),
-    "jobs": ("serving", "Run the jobs beside `triage serve --without-jobs`, and those that destroy: retention."),
-    "serve": ("serving", "Serve until stopped by SIGINT or SIGTERM."),
+    "demo": ("demo", "Serve synthetic months of a team, ending today, and print a token for every role."),
+    "codes": ("codes", "Print the code lists."),
+    "openapi": ("openapi", "Print the OpenAPI document."),
+    "serve": ("serve", "Serve until stopped by SIGINT or SIGTERM."),
+    "jobs": ("jobs", "Run the jobs beside `triage serve --without-jobs`, and those that destroy: retention."),
 }
 """Command → the module of `triage.commands` that holds it, and its line in the help."""
 
 
-class LazyGroup(click.RichGroup):
-    """Finds a command's module only when the command is asked for."""
+class LazyGroup(click.Group):
+    """Finds a command's module only when the command is asked for, and turns whatever fails into one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
             return None
-        module, _ = COMMANDS[name]
-        command: click.Command = getattr(import_module(f"triage.commands.{module}"), name.replace("-", "_"))
+        module, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f"triage.commands.{module}"), cmd_name.replace("-", "_"))
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in sorted(COMMANDS.items())])
 
-@click.group(cls=LazyGroup)
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            failures = import_module("triage.commands.failures")
+            raise click.ClickException(failures.describe(error)) from error
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="triage")
 def main() -> None:
     """Street Triage Log: incident records, graded diversion, scheduled summaries, anonymised exports."""

@@ -70,6 +70,11 @@ class EmbeddedPostgres:
         self._cluster = self._root / "data"
         self._account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is a cluster."""
+        return (self._cluster / "PG_VERSION").exists()
+
     def start(self) -> str:
         """Start the server, or join the running one, and return the address of its `postgres` database.
 
@@ -160,7 +165,7 @@ class EmbeddedPostgres:
 
     def _create_cluster(self) -> None:
         program = self._run("postgres", "--version").split()[2].split(".")[0]
-        if not (self._cluster / "PG_VERSION").exists():
+        if not self.exists:
             unfinished = self._root / "initdb.tmp"  # renamed when whole: a killed initdb leaves no half cluster
             shutil.rmtree(unfinished, ignore_errors=True)
             # the built-in provider sorts the same on every operating system

@@ -12,7 +12,7 @@ from pgbench import cpu_seconds, postmaster
 from serving import Running, measure, scratch, serving
 from traffic import COMPRESSED, SYNC, cursor_now, once, pull, puts, syncs
 
-from triage.commands.demo import TEAM
+from triage.commands.demo_data import TEAM
 from triage.summaries.editions import rules_in_force
 
 CLIENTS = 8

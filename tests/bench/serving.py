@@ -20,7 +20,7 @@ from msgspec import Struct
 from pgbench import cpu_seconds, postmaster
 
 from triage.access.actors import new_token
-from triage.commands.demo import OFFICE_STAFF, TEAM, _add_member, device_id
+from triage.commands.demo_data import OFFICE_STAFF, TEAM, add_member, device_id
 from triage.demo import CAST
 from triage.embedded import EmbeddedPostgres
 from triage.store.access import devices, staff, teams
@@ -106,7 +106,7 @@ async def _cast(url: str) -> dict[str, str]:
     async with staff.as_owner(url, TEAM) as connection:
         await _add_team(connection, TEAM)
         for member in (*CAST.members, *OFFICE_STAFF):
-            await _add_member(connection, member)
+            await add_member(connection, member)
             tokens[member.key] = await _token(connection, TEAM, device_id(member.key, 0))
     return tokens
 

@@ -1,6 +1,7 @@
 """The commands of exports, as an administrator runs them; and a process that is killed in the middle of one."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -108,18 +109,20 @@ async def test_an_administrator_signs_a_partner_up_releases_verifies_and_withdra
     (second,) = await triage(exporting, "partner", "token", *team, partner_id)
     for one in (token, second):
         assert await _client(exporting, partner_id, one).rows("records/2025-Q1")
-    verified = await triage(exporting, "release", "verify")
-    assert any(line.startswith("records/2025-Q1/1: 3 files, k = ") and line.endswith("as frozen") for line in verified)
+    verified = json.loads("\n".join(await triage(exporting, "release", "verify", "--json")))
+    [records] = [verdict for verdict in verified if verdict["release"] == "records/2025-Q1/1"]
+    assert (records["files"], records["verdict"]) == (3, "as frozen") and records["k_people"] >= 10
     whole = await triage(exporting, "verify")
     assert any("2 pulls verified" in line and line.endswith("whole") for line in whole)
     listed = "\n".join(await triage(exporting, "partner", "list", *team))
     assert "Trust" in listed
     assert token not in listed
-    withdraw = ["release", "withdraw", *team, "records", "2025-Q1", "1", "--because", "a test"]
-    assert await triage(exporting, *withdraw) == ["withdrawn"]
-    assert "no such release" in await refused(exporting, *withdraw)
+    withdraw = ["release", "withdraw", *team, "records", "2025-Q1", "1", "--reason", "a test"]
+    assert "Nothing was done" in await refused(exporting, *withdraw)
+    assert await triage(exporting, *withdraw, "--yes") == ["withdrawn"]
+    assert "no such release" in await refused(exporting, *withdraw, "--yes")
     assert (await _client(exporting, partner_id, token).get("/records/2025-Q1")).status_code == 404
-    await triage(exporting, "partner", "revoke", *team, partner_id)
+    await triage(exporting, "partner", "revoke", "--yes", *team, partner_id)
     assert (await _client(exporting, partner_id, token).get("")).status_code == 401
 
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -54,6 +55,12 @@ async def run(clone: Clone, month: tuple[str, Path], tmp_path: Path) -> AsyncIte
 def ended_well(result: Result) -> str:
     assert result.exit_code == 0, result.output
     return result.stdout
+
+
+def listed(result: Result) -> list[dict[str, Any]]:
+    """What a list printed as JSON."""
+    rows: list[dict[str, Any]] = json.loads(ended_well(result))
+    return rows
 
 
 def test_what_is_due_is_published_oldest_first_and_twice_is_once(run: Run) -> None:
@@ -107,8 +114,8 @@ def test_an_edition_is_shown_in_every_form_and_listed(run: Run, tmp_path: Path) 
     page = tmp_path / "page.html"
     ended_well(run("summary", "show", "daily", "2026-11-18", "--format", "html", "--output", str(page)))
     assert page.read_text().startswith("<!DOCTYPE html>")
-    listed = ended_well(run("summary", "list", "--kind", "monthly"))
-    assert "2026-10" in listed and "2026-11-18" not in listed
+    monthly = ended_well(run("summary", "list", "--kind", "monthly"))
+    assert "2026-10" in monthly and "2026-11-18" not in monthly
 
 
 def test_a_difference_says_why(run: Run) -> None:
@@ -132,20 +139,20 @@ def test_an_edition_is_computed_again_to_the_byte(run: Run) -> None:
 
 
 def test_totals_of_the_force_are_entered_in_versions(run: Run) -> None:
-    total = ("summary", "force-total", "2026-Q1")
-    assert ended_well(run(*total)) == ""
+    total = ("summary", "force-total", "--json", "2026-Q1")
+    assert listed(run(*total)) == []
     ended_well(run(*total, "140", "--source", "force return"))
-    lines = ended_well(run(*total, "141", "--source", "force return, corrected")).splitlines()
-    assert lines == [
-        "2026-Q1 version 1: 140 uses of s136, from force return",
-        "2026-Q1 version 2: 141 uses of s136, from force return, corrected",
+    assert listed(run(*total, "141", "--source", "force return, corrected")) == [
+        {"period": "2026-Q1", "version": 1, "s136": 140, "source": "force return"},
+        {"period": "2026-Q1", "version": 2, "s136": 141, "source": "force return, corrected"},
     ]
 
 
 def test_a_team_sets_when_its_summaries_are_due(run: Run) -> None:
-    assert "daily: 07:00, the day after the last day" in ended_well(run("summary", "schedule"))
+    as_shipped = {"kind": "daily", "local_time": "07:00", "days_after_the_last_day": 1}
+    assert as_shipped in listed(run("summary", "schedule", "--json"))
     ended_well(run("summary", "schedule", "daily", "09:30"))
-    assert "daily: 09:30, the day after the last day" in ended_well(run("summary", "schedule"))
+    assert as_shipped | {"local_time": "09:30"} in listed(run("summary", "schedule", "--json"))
     early = datetime(2026, 10, 21, 8, 29, tzinfo=UTC)
     assert ended_well(run("publish", "--as-at", early.isoformat())) == ""
     assert "daily 2026-10-20" in ended_well(run("publish", "--as-at", early.replace(minute=30).isoformat()))
@@ -153,16 +160,18 @@ def test_a_team_sets_when_its_summaries_are_due(run: Run) -> None:
 
 def test_a_destination_is_listed_until_it_is_stopped(run: Run) -> None:
     destination = ended_well(run("deliver", "add", "email", "sergeant@example.org")).strip()
-    assert f"{destination} email sergeant@example.org" in ended_well(run("deliver", "destinations"))
+    assert listed(run("deliver", "destinations", "--json")) == [
+        {"id": destination, "channel": "email", "address": "sergeant@example.org"}
+    ]
     ended_well(run("deliver", "stop", destination))
-    assert ended_well(run("deliver", "destinations")) == ""
+    assert listed(run("deliver", "destinations", "--json")) == []
 
 
 def test_messages_wait_and_are_tried_again(run: Run) -> None:
     destination, secret = ended_well(run("deliver", "add", "webhook", "https://127.0.0.1/hook")).splitlines()
     assert len(destination) == 36 and secret.startswith("whsec_")
     ended_well(run("publish", "--as-at", (datetime(2026, 10, 21, 7, 0, tzinfo=UTC)).isoformat()))
-    [waiting] = ended_well(run("deliver", "list")).splitlines()
-    assert "webhook summary daily 2026-10-20 internal 1: 0 attempts" in waiting
+    [waiting] = listed(run("deliver", "list", "--json"))
+    assert (waiting["message"], waiting["attempts"]) == ("summary daily 2026-10-20 internal 1", 0)
     assert "1 attempts made" in ended_well(run("deliver", "retry"))
     assert "address_private" in ended_well(run("deliver", "list"))

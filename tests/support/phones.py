@@ -4,7 +4,6 @@ Every test gets a team of its own in a shared database: what one team does, no o
 service to that), so that tests need no database each.
 """
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -16,11 +15,11 @@ from uuid import UUID
 import asyncpg
 import httpx
 import msgspec
-from litestar.types import ASGIApp
 from uuid_utils.compat import uuid7
 
 from triage.access.actors import Actor, new_token
-from triage.app import application
+from triage.app import application, open_service
+from triage.people.encryption import load_or_create_root
 from triage.service import Service
 from triage.settings import DatabaseUrl, Settings
 from triage.store.access import devices, staff, teams
@@ -282,10 +281,6 @@ class RunningService:
         return Phone(self.service, self.client, token, staff_id, device_id)
 
 
-async def _run(app: ASGIApp, scope: Any, inbox: asyncio.Queue[Any], outbox: asyncio.Queue[Any]) -> None:
-    await app(scope, inbox.get, outbox.put)
-
-
 @contextlib.asynccontextmanager
 async def running_service(
     url: str, data_dir: Path, address: str = "127.0.0.1", **changed: Any
@@ -298,29 +293,12 @@ async def running_service(
         "queue_limit": 100_000,
     }
     settings = Settings(database_url=DatabaseUrl(url), data_dir=data_dir, **(chosen | changed))
-    opened: list[Service] = []
-
-    @contextlib.asynccontextmanager
-    async def remember(service: Service) -> AsyncIterator[None]:
-        opened.append(service)
-        yield
-
-    app = application(settings, remember)
-    inbox: asyncio.Queue[Any] = asyncio.Queue()
-    outbox: asyncio.Queue[Any] = asyncio.Queue()
-    scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
-    lifespan = asyncio.create_task(_run(app, scope, inbox, outbox))
-    await inbox.put({"type": "lifespan.startup"})
-    started = await outbox.get()
-    assert started["type"] == "lifespan.startup.complete", started
-    transport = httpx.ASGITransport(app, client=(address, 1))  # type: ignore[arg-type]
-    try:
+    load_or_create_root(settings.root_key_file)
+    async with open_service(settings) as service:
+        transport = httpx.ASGITransport(application(service), client=(address, 1))  # type: ignore[arg-type]
         owner = await asyncpg.connect(url)
         try:
             async with httpx.AsyncClient(transport=transport, base_url="http://triage.test") as client:
-                yield RunningService(url, opened[0], client, owner)
+                yield RunningService(url, service, client, owner)
         finally:
             await owner.close()
-    finally:
-        await inbox.put({"type": "lifespan.shutdown"})
-        await lifespan

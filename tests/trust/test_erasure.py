@@ -44,7 +44,7 @@ async def test_an_erased_person_is_gone_and_the_rest_stands(installation: Instal
     before = await crew.nurse.incident(incident)
     held = await crew.fetch("SELECT key_ref FROM entry WHERE team_id = $1 AND key_ref IS NOT NULL")
     held += await crew.fetch("SELECT key_ref FROM person WHERE team_id = $1")
-    await installation.triage("erase", *of(installation), "--person", person)
+    await installation.triage("erase", "--yes", *of(installation), "--person", person)
     assert not await keys_left(installation) & {row["key_ref"] for row in held}
     [row] = await crew.fetch("SELECT sealed, key_ref, erased_at FROM person WHERE team_id = $1")
     assert (row["sealed"], row["key_ref"], row["erased_at"] is None) == (None, None, False)
@@ -60,7 +60,7 @@ async def test_an_erased_person_is_gone_and_the_rest_stands(installation: Instal
 async def test_the_receipt_says_who_and_when_and_not_what(installation: Installation) -> None:
     crew = installation.crew
     person, _, _ = await known(crew)
-    await installation.triage("erase", *of(installation), "--person", person)
+    await installation.triage("erase", "--yes", *of(installation), "--person", person)
     [receipt] = await crew.fetch("SELECT * FROM erasure WHERE team_id = $1")
     assert set(receipt.keys()) == {"team_id", "id", "at", "by"}
     assert receipt["by"] == "the officer in charge"
@@ -71,7 +71,7 @@ async def test_the_receipt_says_who_and_when_and_not_what(installation: Installa
 async def test_an_incidents_notes_are_erased_and_the_person_stays(installation: Installation) -> None:
     crew = installation.crew
     person, incident, noted = await known(crew)
-    await installation.triage("erase", *of(installation), "--incident", str(incident))
+    await installation.triage("erase", "--yes", *of(installation), "--incident", str(incident))
     assert refused(await crew.nurse.put(noted)) == (410, "entry_erased")
     assert (await crew.nurse.post("/v1/people", KIM)).json() == {"person_id": person}
 
@@ -81,7 +81,7 @@ async def test_what_waits_in_quarantine_is_erased_with_its_incident(installation
     _, incident, noted = await known(crew)
     assert (await crew.nurse.put(noted | {"note": "another note"})).status_code == 409
     assert len((await crew.clinical_lead.see("/v1/quarantine"))["items"]) == 1
-    await installation.triage("erase", *of(installation), "--incident", str(incident))
+    await installation.triage("erase", "--yes", *of(installation), "--incident", str(incident))
     assert (await crew.clinical_lead.see("/v1/quarantine"))["items"] == []
 
 
@@ -90,7 +90,7 @@ async def test_a_phone_lets_an_erased_incident_go(installation: Installation) ->
     _, incident, _ = await known(crew)
     await crew.officer.follow()
     assert str(incident) in crew.officer.holds
-    await installation.triage("erase", *of(installation), "--incident", str(incident))
+    await installation.triage("erase", "--yes", *of(installation), "--incident", str(incident))
     await crew.fetch("UPDATE incident SET scope_until = scope_until - interval '1 second' WHERE team_id = $1")
     await crew.officer.follow()
     assert str(incident) not in crew.officer.holds
@@ -103,7 +103,7 @@ async def test_nothing_under_legal_hold_is_erased(installation: Installation, li
     await installation.triage("hold", *of(installation), "--reason", "inquest", str(incident))
     if lifted:
         await installation.triage("hold", *of(installation), "--lift", str(incident))
-    printed = await installation.triage("erase", *of(installation), "--person", person, fails=not lifted)
+    printed = await installation.triage("erase", "--yes", *of(installation), "--person", person, fails=not lifted)
     assert ("legal hold" in printed) is not lifted
     assert ((await crew.nurse.put(noted)).status_code == 200) is not lifted
 
@@ -112,12 +112,14 @@ async def test_a_death_is_a_legal_hold(installation: Installation) -> None:
     crew = installation.crew
     person, incident, _ = await known(crew)
     await crew.nurse.tell("follow_up", incident, event="died")
-    assert "legal hold" in await installation.triage("erase", *of(installation), "--person", person, fails=True)
+    assert "legal hold" in await installation.triage(
+        "erase", "--yes", *of(installation), "--person", person, fails=True
+    )
     assert refused(await crew.nurse.get(f"/v1/incidents/{incident}")) == (404, "not_found")
 
 
 async def test_nobody_is_erased_under_an_id_of_nobody(installation: Installation) -> None:
-    printed = await installation.triage("erase", *of(installation), "--person", str(uuid4()), fails=True)
+    printed = await installation.triage("erase", "--yes", *of(installation), "--person", str(uuid4()), fails=True)
     assert "no such record" in printed
 
 
@@ -129,7 +131,7 @@ async def test_subject_access_gathers_everything_and_is_recorded(installation: I
     await crew.sergeant.incident(incident)
     await crew.nurse.tell("nurse", uuid4(), note="of somebody else")
     out = tmp_path / "file"
-    await installation.triage("subject-access", *of(installation), "--out", str(out), person)
+    await installation.triage("subject-access", *of(installation), "--output", str(out), person)
     file = msgspec.json.decode((out / f"subject-{person}.json").read_bytes())
     page = (out / f"subject-{person}.html").read_text()
     assert file["identity"] == KIM
@@ -155,12 +157,12 @@ async def test_retention_shows_first_and_acts_when_told_and_switched_on(installa
         return row["erased_at"] is not None
 
     assert "person" in await installation.triage(*at)
-    await installation.triage(*at, "--apply")
+    await installation.triage(*at, "--apply", "--yes")
     assert not await erased()  # nobody switched it on
     await crew.fetch("UPDATE retention SET applied = true WHERE part = 'person' AND $1::uuid IS NOT NULL")
     await installation.triage(*at)
     assert not await erased()  # only shown
-    await installation.triage(*at, "--apply")
+    await installation.triage(*at, "--apply", "--yes")
     assert await erased()
 
 
@@ -175,7 +177,7 @@ async def test_a_restored_backup_revives_nothing_that_was_ended_since(
     await crew.nurse.follow()
     await installation.triage("backup", file)
     assert Path(file).stat().st_mode & 0o077 == 0
-    await installation.triage("erase", *of(installation), "--person", person)
+    await installation.triage("erase", "--yes", *of(installation), "--person", person)
     assert (await crew.sergeant.delete(f"/v1/devices/{crew.officer.device_id}")).status_code == 204
     await installation.triage("staff", "disable", "--team", str(crew.team_id), str(crew.paramedic.staff_id))
     since = await crew.nurse.tell("nurse", uuid4())
@@ -185,7 +187,7 @@ async def test_a_restored_backup_revives_nothing_that_was_ended_since(
     await AnchorWriter(process.database, process.journal).write(crew.team_id)
     assert "rehearsed" in await installation.triage("restore", "--rehearse", file)
     assert (await crew.nurse.get(f"/v1/incidents/{since['incident_id']}")).status_code == 200  # nothing was replaced
-    assert "restored" in await installation.triage("restore", file)
+    assert "restored" in await installation.triage("restore", "--yes", file)
     assert refused(await crew.officer.get("/v1/me")) == (401, "device_revoked")
     assert refused(await crew.paramedic.get("/v1/me"))[0] == 401
     assert refused(await crew.nurse.put(noted)) == (410, "entry_erased")
@@ -213,13 +215,13 @@ async def test_a_restored_key_store_forgets_again(installation: Installation) ->
     before = await keys_left(installation)
     connection = await asyncpg.connect(installation.keys_url)
     kept = await connection.fetch("SELECT ref, wrapped, made_at FROM keystore.data_key")
-    await installation.triage("erase", *of(installation), "--person", person)
+    await installation.triage("erase", "--yes", *of(installation), "--person", person)
     gone = before - await keys_left(installation)
     assert len(gone) == 2
     rows = [tuple(row) for row in kept if row["ref"] in gone]
     await connection.executemany("INSERT INTO keystore.data_key (ref, wrapped, made_at) VALUES ($1, $2, $3)", rows)
     await connection.close()
-    assert "2 keys destroyed again" in await installation.triage("keys", "forget")
+    assert "2 keys destroyed again" in await installation.triage("keys", "forget", "--yes")
     assert not gone & await keys_left(installation)
 
 
@@ -227,7 +229,7 @@ async def test_a_damaged_backup_replaces_nothing(installation: Installation, tmp
     file = tmp_path / "damaged.dump"
     await installation.triage("backup", str(file))
     file.write_bytes(file.read_bytes()[:-2000])
-    await installation.triage("restore", str(file), fails=True)
+    await installation.triage("restore", "--yes", str(file), fails=True)
     assert (await installation.crew.nurse.get("/v1/me")).status_code == 200
 
 
@@ -287,5 +289,5 @@ async def test_what_was_published_or_decided_since_the_backup_is_put_back_as_it_
     tables = ("summary_edition", "force_total", "incident_regime")
     kept = [await crew.fetch(f"SELECT * FROM {table} WHERE team_id = $1") for table in tables]
     assert [len(rows) for rows in kept] == [1, 1, 1]
-    await installation.triage("restore", file)
+    await installation.triage("restore", "--yes", file)
     assert [await crew.fetch(f"SELECT * FROM {table} WHERE team_id = $1") for table in tables] == kept

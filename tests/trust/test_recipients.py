@@ -18,6 +18,10 @@ DAY = operational_day(MET)
 WHAT = f"daily {DAY} edition 1, internal"
 
 
+NOBODY = "at what how who role"
+"""A list without a row."""
+
+
 async def recipients(at: Installation, incident: UUID, fails: bool = False) -> str:
     printed = await at.triage(
         "recipients", "--team", str(at.crew.team_id), "--by", "the sergeant", str(incident), fails=fails
@@ -58,13 +62,13 @@ async def test_whoever_got_numbers_with_a_wrong_person_is_listed(installation: I
     link = await crew.nurse.tell("person_link", incident, person_id=person)
     await published(installation)
     await crew.sergeant.see(f"/v1/summaries/daily/{DAY}")
-    assert await recipients(installation, incident) == "nobody"  # nothing was undone
+    assert await recipients(installation, incident) == NOBODY  # nothing was undone
     await crew.nurse.store(entry(undo, incident, **UNDOINGS[undo](link)))
     listed = await recipients(installation, incident)
     for part in (WHAT, "email", "committee@example.org", "read", "sergeant"):
         assert part in listed
     assert "clinical_lead" not in listed
-    assert await recipients(installation, other) == "nobody"  # its own link stands
+    assert await recipients(installation, other) == NOBODY  # its own link stands
     [row] = await crew.fetch("SELECT operation, detail FROM audit WHERE team_id = $1 AND query = 'recipients' LIMIT 1")
     assert tuple(row) == ("consultation", "the sergeant")
 
@@ -87,7 +91,7 @@ async def test_an_edition_from_before_the_link_or_after_it_names_nobody(installa
     await crew.nurse.tell("person_link", incident, person_id=person)
     await crew.nurse.tell("person_unlink", incident, person_id=person)
     await publish_due(installation.process.service.database, now() + timedelta(days=1))
-    assert await recipients(installation, incident) == "nobody"
+    assert await recipients(installation, incident) == NOBODY
 
 
 async def test_an_incident_of_nobody_is_refused(installation: Installation, tmp_path: Path) -> None:

@@ -141,9 +141,9 @@ async def test_a_hold_outlives_the_restoring_of_an_older_backup(installation: In
     await installation.triage("backup", file)
     await hold(held, "--reason", "inquest")
     await hold(lifted, "--lift")
-    await installation.triage("restore", file)
+    await installation.triage("restore", "--yes", file)
     for incident, fails in ((held, True), (again, True), (lifted, False)):
-        printed = await installation.triage("erase", *at, "--incident", str(incident), fails=fails)
+        printed = await installation.triage("erase", "--yes", *at, "--incident", str(incident), fails=fails)
         assert ("legal hold" in printed) is fails
 
 

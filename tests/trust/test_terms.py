@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from support.phones import Crew, entry, notice_codes
 
-from triage.app import databases
+from triage.databases import databases
 from triage.log import flags
 from triage.settings import DatabaseUrl, Settings, load
 
@@ -27,7 +27,7 @@ async def test_the_setting_is_in_force_wherever_the_database_is_used(db_url: str
     chosen = Settings(
         database_url=url, keys_database_url=url, data_dir=tmp_path, police_station_allowed_until=date(2027, 3, 31)
     )
-    async with databases(chosen):
+    async with databases(chosen, create=True, migrating=True):
         assert flags.TERMS.police_station_allowed_until == date(2027, 3, 31)
 
 

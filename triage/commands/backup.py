@@ -7,12 +7,13 @@ from pathlib import Path
 from uuid import UUID
 
 import asyncpg
-import rich_click as click
+import click
 
-from triage import logs
-from triage.app import Addresses, databases
-from triage.commands.checking import report, verify_all
-from triage.commands.options import DATA_DIR, settings
+from triage.commands.database import Databases, with_databases
+from triage.commands.options import YES, confirm
+from triage.commands.verify import report, verify_all
+from triage.databases import Addresses
+from triage.jobs.journal import copy_publications, write_anchors
 from triage.migrate import migrate
 from triage.people.encryption import load_root
 from triage.resources import folder
@@ -20,7 +21,7 @@ from triage.settings import Settings
 from triage.store import audit, hosts
 from triage.store.access import teams
 from triage.store.database import connect
-from triage.store.journal import ChainRewound, Journal, JournalFault
+from triage.store.journal import ChainRewound, Journal
 from triage.store.keys import KeyStore
 from triage.store.people import erasure
 from triage.store.recovery import backup as store
@@ -33,82 +34,67 @@ FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
 
 @click.command()
-@DATA_DIR
 @click.option("--keys", is_flag=True, help="The key store, alone: keep such backups 14 days at most.")
 @FILE
-def backup(data_dir: Path | None, keys: bool, file: Path) -> None:
+@with_databases
+async def backup(databases: Databases, keys: bool, file: Path) -> None:
     """Write the database into FILE, without the key store; or with --keys the key store alone."""
-    logs.configure("error")
-    chosen = settings(data_dir)
-    try:
-        asyncio.run(_backup(chosen, file, keys))
-    except (BackupFault, JournalFault) as fault:
-        raise click.ClickException(str(fault)) from fault
+    addresses = databases.addresses
+    if not keys:
+        await write_journal(databases)
+    await asyncio.to_thread(store.dump, addresses.keys if keys else addresses.owner, file, keys)
     click.echo(f"{file}: {file.stat().st_size} bytes")
 
 
-async def _backup(chosen: Settings, file: Path, keys: bool) -> None:
-    async with databases(chosen) as addresses:
-        if not keys:
-            await write_journal(addresses, chosen)
-        await asyncio.to_thread(store.dump, addresses.keys if keys else addresses.owner, file, keys)
-
-
-async def write_journal(addresses: Addresses, chosen: Settings) -> None:
+async def write_journal(databases: Databases) -> None:
     """Bring the journal up to what was published, and to where the chains stand."""
-    async with connect(addresses.service, 2, chosen.command_timeout_s) as database:
-        journal = Journal(chosen.journal)
-        publications, anchoring = PublicationWriter(database, journal), AnchorWriter(database, journal)
-        team_ids = await teams.list_teams(database)
-        for team_id in team_ids:
-            await publications.write(team_id)
-        for team_id in (*team_ids, audit.NO_TEAM):
-            await anchoring.write(team_id)
+    async with databases.service() as database:
+        await copy_publications(database, PublicationWriter(database, databases.journal))
+        await write_anchors(database, AnchorWriter(database, databases.journal))
 
 
 @click.command()
-@DATA_DIR
+@YES
 @click.option("--rehearse", is_flag=True, help="Restore into a scratch database, verify it, and remove it.")
 @FILE
-def restore(data_dir: Path | None, rehearse: bool, file: Path) -> None:
+@with_databases
+async def restore(databases: Databases, yes: bool, rehearse: bool, file: Path) -> None:
     """Restore FILE beside the database, replay the journal, verify every chain, and only then take its place.
 
     The database that was replaced is kept under another name. A running service goes on with the restored one.
     """
     if not file.exists():
         raise click.BadParameter(f"{file} does not exist")
-    logs.configure("error")
-    chosen = settings(data_dir)
-    try:
-        verdicts, aside = asyncio.run(_restore(chosen, file, rehearse))
-    except (BackupFault, JournalFault) as fault:
-        raise click.ClickException(str(fault)) from fault
+    if not rehearse:
+        confirm(f"The database is replaced by what {file} holds; what there is now is kept under another name.", yes)
+    verdicts, aside = await _restore(databases.settings, databases.addresses, file, rehearse)
     report(verdicts)
     click.echo("rehearsed: the backup can be restored" if rehearse else f"restored; what was there is kept as {aside}")
 
 
-async def _restore(chosen: Settings, file: Path, rehearse: bool) -> tuple[list[tuple[str, ChainVerdict]], str]:
-    async with databases(chosen) as addresses:
-        url = addresses.owner
-        name = store.database_name(url)
-        if not rehearse and store.database_name(addresses.keys) == name:
-            raise BackupFault("the key store lies in the same database, and would be replaced with it")
-        stamp = f"{datetime.now(UTC):%Y%m%d_%H%M%S}"
-        restored, aside = f"{name}_restored_{stamp}", f"{name}_before_{stamp}"
-        await store.create(url, restored)
-        try:
-            verdicts, ends = await _make_true(chosen, addresses, store.with_database(url, restored), file, rehearse)
-            faulty = any(verdict.fault for _, verdict in verdicts)
-            if not rehearse and not faulty:
-                Journal(chosen.journal).add(*ends)
-                await store.swap(url, restored, aside)
-                Journal(chosen.journal).add(*ends)  # again: a running service may have told of what was replaced
-        except BaseException:
-            await store.drop(url, restored)
-            raise
-        if rehearse or faulty:
-            await store.drop(url, restored)
-        return verdicts, aside
+async def _restore(
+    chosen: Settings, addresses: Addresses, file: Path, rehearse: bool
+) -> tuple[list[tuple[str, ChainVerdict]], str]:
+    url = addresses.owner
+    name = store.database_name(url)
+    if not rehearse and store.database_name(addresses.keys) == name:
+        raise BackupFault("the key store lies in the same database, and would be replaced with it")
+    stamp = f"{datetime.now(UTC):%Y%m%d_%H%M%S}"
+    restored, aside = f"{name}_restored_{stamp}", f"{name}_before_{stamp}"
+    await store.create(url, restored)
+    try:
+        verdicts, ends = await _make_true(chosen, addresses, store.with_database(url, restored), file, rehearse)
+        faulty = any(verdict.fault for _, verdict in verdicts)
+        if not rehearse and not faulty:
+            Journal(chosen.journal).add(*ends)
+            await store.swap(url, restored, aside)
+            Journal(chosen.journal).add(*ends)  # again: a running service may have told of what was replaced
+    except BaseException:
+        await store.drop(url, restored)
+        raise
+    if rehearse or faulty:
+        await store.drop(url, restored)
+    return verdicts, aside
 
 
 async def _make_true(

@@ -1,21 +1,17 @@
 """`triage deliver`: where messages go, what waits, and another try."""
 
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Final
+from typing import get_args
 from uuid import UUID
 
-import rich_click as click
+import click
 
-from triage.commands.options import DATA_DIR
-from triage.commands.teams import TEAM, quiet_settings, with_database, with_team
+from triage.commands.database import Databases, with_databases
+from triage.commands.options import JSON, TEAM
+from triage.commands.output import show_table
 from triage.jobs.deliver import Sender, Undeliverable, checked_url, deliver_due, webhook_secret
-from triage.people.encryption import load_or_create_root
 from triage.store import outbox
-from triage.store.database import Connection, Database
-from triage.store.summaries.calendars import CalendarTeam
-
-TOPICS: Final[tuple[outbox.Topic, ...]] = ("alert", "summary")
+from triage.store.outbox import Channel, Topic
 
 
 @click.group()
@@ -23,33 +19,30 @@ def deliver() -> None:
     """Messages: where they go, what waits, and another try."""
 
 
-@deliver.command("add")
-@DATA_DIR
+@deliver.command()
 @TEAM
-@click.argument("channel", type=click.Choice(["email", "webhook"]))
+@click.argument("channel", type=click.Choice(get_args(Channel)))
 @click.argument("address")
-@click.option("--topic", "topics", multiple=True, type=click.Choice(["summary", "alert"]), default=("summary", "alert"))
-def add(
-    data_dir: Path | None, team_id: UUID | None, channel: outbox.Channel, address: str, topics: tuple[outbox.Topic, ...]
+@click.option("--topic", "topics", multiple=True, type=click.Choice(get_args(Topic)), default=get_args(Topic))
+@with_databases
+async def add(
+    databases: Databases, team_id: UUID | None, channel: Channel, address: str, topics: tuple[Topic, ...]
 ) -> None:
     """Send messages to an address; a webhook's secret is printed for its receiver."""
-    chosen = quiet_settings(data_dir)
-    _check(channel, address, chosen.webhook_private_addresses)
-
-    async def run(connection: Connection, team: CalendarTeam) -> UUID:
-        return await outbox.add_destination(connection, team.team_id, channel, address, list(topics))
-
-    destination = with_team(chosen, team_id, run)
+    _require_address(channel, address, databases.settings.webhook_private_addresses)
+    root = databases.root
+    async with databases.team(team_id) as (connection, team):
+        destination = await outbox.add_destination(connection, team.team_id, channel, address, list(topics))
     click.echo(destination)
     if channel == "webhook":
-        click.echo(webhook_secret(load_or_create_root(chosen.root_key_file), destination))
+        click.echo(webhook_secret(root, destination))
 
 
-def _check(channel: outbox.Channel, address: str, private: bool) -> None:
+def _require_address(channel: Channel, address: str, private: bool) -> None:
     """Raises click.ClickException for what no message could ever be sent to."""
     if channel == "email":
         name, _, domain = address.rpartition("@")
-        if not (name and domain) or any(one.isspace() or one in "<>,;" for one in address):
+        if not (name and domain) or any(character.isspace() or character in "<>,;" for character in address):
             raise click.ClickException("this is no e-mail address")
         return
     try:
@@ -59,61 +52,63 @@ def _check(channel: outbox.Channel, address: str, private: bool) -> None:
 
 
 @deliver.command()
-@DATA_DIR
 @TEAM
-def destinations(data_dir: Path | None, team_id: UUID | None) -> None:
+@JSON
+@with_databases
+async def destinations(databases: Databases, team_id: UUID | None, as_json: bool) -> None:
     """List where messages go."""
-
-    async def run(connection: Connection, team: CalendarTeam) -> list[outbox.Destination]:
-        return await outbox.list_destinations(connection, team.team_id)
-
-    for one in with_team(quiet_settings(data_dir), team_id, run):
-        click.echo(f"{one.destination_id} {one.channel} {one.address}")
+    async with databases.team(team_id) as (connection, team):
+        listed = await outbox.list_destinations(connection, team.team_id)
+    rows = [(destination.destination_id, destination.channel, destination.address) for destination in listed]
+    show_table(("id", "channel", "address"), rows, as_json)
 
 
 @deliver.command()
-@DATA_DIR
 @TEAM
 @click.argument("destination", type=click.UUID)
-def stop(data_dir: Path | None, team_id: UUID | None, destination: UUID) -> None:
+@with_databases
+async def stop(databases: Databases, team_id: UUID | None, destination: UUID) -> None:
     """Send nothing more to a destination. What waits for it becomes dead."""
-
-    async def run(connection: Connection, team: CalendarTeam) -> bool:
-        return await outbox.disable_destination(connection, team.team_id, destination, datetime.now(UTC))
-
-    if not with_team(quiet_settings(data_dir), team_id, run):
-        raise click.ClickException("there is no such destination, or it was stopped before")
+    async with databases.team(team_id) as (connection, team):
+        if not await outbox.disable_destination(connection, team.team_id, destination, datetime.now(UTC)):
+            raise click.ClickException("there is no such destination, or it was stopped before")
+    click.echo("stopped")
 
 
 @deliver.command("list")
-@DATA_DIR
 @TEAM
-def waiting(data_dir: Path | None, team_id: UUID | None) -> None:
+@JSON
+@with_databases
+async def list_(databases: Databases, team_id: UUID | None, as_json: bool) -> None:
     """List the messages that wait or are dead, with the last outcome."""
-
-    async def run(connection: Connection, team: CalendarTeam) -> list[outbox.Undelivered]:
-        return await outbox.undelivered(connection, team.team_id)
-
-    for one in with_team(quiet_settings(data_dir), team_id, run):
-        state = "dead" if one.dead_at else f"next {one.next_at.isoformat()}"
-        click.echo(f"{one.id} {one.channel} {one.key}: {one.attempts} attempts, {one.last_outcome or 'none'}, {state}")
+    async with databases.team(team_id) as (connection, team):
+        waiting = await outbox.undelivered(connection, team.team_id)
+    headings = ("id", "channel", "message", "attempts", "last outcome", "next at", "dead at")
+    rows = [
+        (
+            message.id,
+            message.channel,
+            message.key,
+            message.attempts,
+            message.last_outcome,
+            message.next_at,
+            message.dead_at,
+        )
+        for message in waiting
+    ]
+    show_table(headings, rows, as_json)
 
 
 @deliver.command()
-@DATA_DIR
 @TEAM
 @click.option("--id", "message_id", type=click.UUID, help="One dead letter; by default all of them.")
-def retry(data_dir: Path | None, team_id: UUID | None, message_id: UUID | None) -> None:
+@with_databases
+async def retry(databases: Databases, team_id: UUID | None, message_id: UUID | None) -> None:
     """Give dead letters another chance, and deliver whatever is due now."""
-    chosen = quiet_settings(data_dir)
-    now = datetime.now(UTC)
-
-    async def replay(connection: Connection, team: CalendarTeam) -> int:
-        return await outbox.replay(connection, team.team_id, now, message_id)
-
-    async def send(database: Database) -> int:
-        sender = Sender(chosen, load_or_create_root(chosen.root_key_file))
-        return sum([await deliver_due(database, sender, topic, lambda: datetime.now(UTC)) for topic in TOPICS])
-
-    click.echo(f"{with_team(chosen, team_id, replay)} dead letters are tried again")
-    click.echo(f"{with_database(chosen, send)} attempts made")
+    sender = Sender(databases.settings, databases.root)
+    async with databases.team(team_id) as (connection, team):
+        replayed = await outbox.replay(connection, team.team_id, datetime.now(UTC), message_id)
+    click.echo(f"{replayed} dead letters are tried again")
+    async with databases.service() as database:
+        made = [await deliver_due(database, sender, topic, lambda: datetime.now(UTC)) for topic in get_args(Topic)]
+    click.echo(f"{sum(made)} attempts made")

@@ -1,232 +1,103 @@
-"""`triage demo`: the service with synthetic months of a team, and a token for every role."""
+"""`triage demo`: the service with synthetic months of a team, and a way in for every role."""
 
-import asyncio
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
-from itertools import islice
+import contextlib
+import fcntl
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from uuid import UUID, uuid5
 
-import asyncpg
+import click
 import msgspec
-from msgspec import Struct
-from rich.console import Console
-from rich.table import Table
+from msgspec import structs
 
-from triage.access.actors import Actor, Level, Side, new_token, token_hash
-from triage.demo import CAST, Sent, StaffMember, generate
-from triage.demo.cast import people
-from triage.exports import keys as disclosure
-from triage.jobs.release import release_due
-from triage.log.append_decision import IncomingEntry
-from triage.log.canonical import canonical
-from triage.log.entries import AnyEntry
-from triage.problems import Problem
+from triage import logs
+from triage.app import open_service
+from triage.commands.demo_data import Demo, issue_codes, prepare
+from triage.commands.options import DATA_DIR, settings
+from triage.commands.output import show_table
+from triage.commands.serve import HOST, PORT, listening_options, run
+from triage.errors import OperatorError
 from triage.service import Service
-from triage.store.access import devices, staff, teams
-from triage.store.access.staff import NewStaff
-from triage.store.exports import agreements
-from triage.store.exports.agreements import NewAgreement
-from triage.times import operational_day
+from triage.settings import Settings
 
-NAMESPACE = UUID("0193a000-0000-7000-8000-0000000000de")
-TEAM = uuid5(NAMESPACE, "team")
-PARTNER = uuid5(NAMESPACE, "partner")
 FILE = "demo.json"
-SEED = 1
-AT_ONCE = 100
-AGREED_FOR = timedelta(days=3650)
-"""A demo directory may be kept for long."""
-
-OFFICE_STAFF = (
-    StaffMember("auditor", "Auditor One", "auditor", ""),
-    StaffMember("admin", "Administrator One", "admin", ""),
-)
-MEMBER_OF_ROLE = {
-    "officer": "officer_1",
-    "nurse": "nurse_1",
-    "paramedic": "paramedic_1",
-    "sergeant": "sergeant",
-    "clinical_lead": "clinical_lead",
-    "auditor": "auditor",
-    "admin": "admin",
-}
-"""Whose token stands for a role."""
+PAGES, APP = "/review/sign-in?code=", "/app#code="
+DOORS = {"sergeant": PAGES, "clinical_lead": PAGES, "officer": APP, "nurse": APP, "paramedic": APP}
+"""Where a role's one-time code opens something in a browser: the review pages, or the phone app."""
+FIRST_LOOK = {"partner": "/v1/exports", "auditor": "/v1/audit", "admin": "/v1/summaries"}
+"""Where a role finds something first by its token; the others start with the incidents."""
 
 
-class DemoIds(Struct, frozen=True):
-    """What a script needs to know of the data."""
+@click.command()
+@DATA_DIR
+@HOST
+@PORT
+@click.option("--months", type=click.FloatRange(0.1, 60), default=1.0, show_default=True, help="Months to make up.")
+@click.option("--per-day", type=click.FloatRange(0.1, 2000), default=4.0, show_default=True, help="Incidents a day.")
+def demo(data_dir: Path | None, host: str | None, port: int | None, months: float, per_day: float) -> None:
+    """Serve synthetic months of a team, ending today, and print a token for every role."""
+    changed = listening_options(host, port)
+    if "TRIAGE_ACTOR_REQUESTS_PER_MINUTE" not in os.environ:  # one token stands for a whole role here
+        changed["actor_requests_per_minute"] = "6000000"
+    chosen = settings(data_dir, **changed)
+    logs.configure(chosen.log_level)
+    made: list[tuple[Demo, dict[str, str]]] = []
 
-    team: UUID
-    staff: dict[str, UUID]
-    incidents: list[UUID]
+    @asynccontextmanager
+    async def filled() -> AsyncIterator[Service]:
+        with alone(chosen):
+            async with open_service(chosen, create=True) as service:
+                data = await prepare(service, earlier(chosen.data_dir), months, per_day)
+                made.append((data, await issue_codes(service, DOORS)))
+                yield service
 
+    def announce(url: str) -> None:
+        data, codes = made[0]
+        data = structs.replace(data, url=url)
+        write(chosen.data_dir / FILE, data)
+        show(data, codes, chosen.data_dir / FILE)
 
-class Demo(Struct, frozen=True):
-    """What `demo.json` says."""
-
-    url: str
-    tokens: dict[str, str]
-    ids: DemoIds
-
-
-def staff_id(key: str) -> UUID:
-    """The account of a member of the cast."""
-    return uuid5(NAMESPACE, f"staff/{key}")
-
-
-def device_id(key: str, n: int) -> UUID:
-    """The n-th phone of a member of the cast."""
-    return uuid5(NAMESPACE, f"device/{key}/{n}")
-
-
-async def prepare(service: Service, data_dir: Path, months: float, per_day: float) -> Demo:
-    """Fill an empty database, or go on with the one there is; a start that was cut short is finished."""
-    now = datetime.now(UTC).replace(microsecond=0)
-    async with staff.as_owner(service.owner_url, TEAM) as connection:
-        made = await teams.team_made(connection, TEAM)
-        ends_at = made or now
-        starts = operational_day(ends_at) - timedelta(days=round(30 * months))
-        await teams.add_team(connection, TEAM, "Luton street triage (demo)", starts, ends_at, "Europe/London", 6)
-        starts = await connection.fetchval("SELECT starts_on FROM team WHERE team_id = $1", TEAM)
-        for member in (*CAST.members, *OFFICE_STAFF):
-            await _add_member(connection, member)
-        await staff.add_partner(connection, TEAM, PARTNER, "Health partner (demo)", "health")
-        tokens = await _tokens(connection, await asyncio.to_thread(_earlier_tokens, data_dir / FILE))
-    await _tell_of_people(service)
-    await _send(service, starts, ends_at, per_day)
-    keys = disclosure.derive(service.root)
-    await _agree(service, ends_at, keys)
-    await release_due(service.database, keys, now)
-    async with service.database.team(TEAM) as connection:
-        rows = await connection.fetch(
-            "SELECT id FROM incident WHERE team_id = $1 AND NOT blind AND root = id ORDER BY occurred_at", TEAM
-        )
-    roles = {role: staff_id(key) for role, key in MEMBER_OF_ROLE.items()}
-    return Demo("", tokens, DemoIds(TEAM, roles, [row["id"] for row in rows]))
+    run(chosen, filled(), False, announce)
 
 
-async def _agree(service: Service, made: datetime, keys: disclosure.Keys) -> None:
-    """The partner's agreement for both datasets, signed at the first start."""
-    async with staff.as_owner(service.owner_url, TEAM) as connection:
-        if not await agreements.agreements(connection, TEAM):
-            new = NewAgreement(
-                agreement_id=uuid5(NAMESPACE, "agreement"),
-                partner_id=PARTNER,
-                datasets=("records", "tables"),
-                purpose="Demonstration",
-                contact="information.governance@partner.example",
-                expires_at=made + AGREED_FOR,
-            )
-            await agreements.sign(connection, TEAM, new, keys, made)
+@contextlib.contextmanager
+def alone(chosen: Settings) -> Iterator[None]:
+    """One demo at a time has a directory: a second would change what the first has told. Raises OperatorError."""
+    chosen.data_dir.mkdir(parents=True, exist_ok=True)
+    with (chosen.data_dir / "demo.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            where = chosen.data_dir / FILE
+            raise OperatorError(
+                f"a demo runs in {chosen.data_dir} already ({where} says where); choose another by --data-dir"
+            ) from error
+        yield
 
 
-async def _add_member(connection: asyncpg.Connection, member: StaffMember) -> None:
-    new = NewStaff(
-        staff_id=staff_id(member.key), name=member.name, role=member.role, profession=member.profession or None
-    )
-    await staff.add_staff(connection, TEAM, new)
-    for n in range(2 if member.role == "paramedic" else 1):
-        await devices.add_device(
-            connection, TEAM, device_id(member.key, n), new.staff_id, f"{member.name}'s phone {n + 1}"
-        )
-
-
-def _earlier_tokens(file: Path) -> dict[str, str]:
+def earlier(data_dir: Path) -> dict[str, str]:
+    """The tokens of an earlier start."""
+    file = data_dir / FILE
     return msgspec.json.decode(file.read_bytes(), type=Demo).tokens if file.exists() else {}
 
 
-async def _tokens(connection: asyncpg.Connection, tokens: dict[str, str]) -> dict[str, str]:
-    """The tokens of an earlier start, or new ones."""
-    if tokens:
-        known = await connection.fetchval(
-            "SELECT count(*) FROM token WHERE hash = ANY ($1::bytea[])",
-            [token_hash(token) for token in tokens.values()],
-        )
-        if known == len(tokens):
-            return tokens
-    tokens = {role: new_token() for role in (*MEMBER_OF_ROLE, "partner")}
-    for role, token in tokens.items():
-        device = device_id(MEMBER_OF_ROLE[role], 0) if role in MEMBER_OF_ROLE else None
-        await devices.add_token(connection, token, TEAM, device_id=device, partner_id=None if device else PARTNER)
-    return tokens
-
-
-async def _send(service: Service, starts: date, ends_at: datetime, per_day: float) -> None:
-    """Put the months into the log as if they had come in one by one; received is when the generator says."""
-    sent = list(generate(CAST, starts, ends_at, per_day, SEED))
-    async with service.database.team(TEAM) as connection:
-        stored = await connection.fetchval("SELECT seq FROM log_head WHERE team_id = $1", TEAM)
-    if stored >= len(sent):
-        return
-    members = {member.key: member for member in CAST.members}
-    for chunk in _chunks(sent):
-        for appended in await service.log.append(TEAM, [_item(one, members[one.author]) for one in chunk]):
-            if isinstance(appended.result, Problem):
-                raise RuntimeError(f"the demo's data was refused: {appended.result.code}")
-
-
-async def _tell_of_people(service: Service) -> None:
-    """The people whom the entries link to, told of by whoever is on the side of their number."""
-    for person in people(SEED):
-        key = "nurse_1" if person.identity.nhs_number else "officer_1"
-        member = next(one for one in CAST.members if one.key == key)
-        actor = _actor(member, 0)
-        await service.people.find_or_create(actor, person.identity, datetime.now(UTC).date(), person.id)
-
-
-def _chunks(sent: list[Sent]) -> Iterator[list[Sent]]:
-    rest = iter(sent)
-    while chunk := list(islice(rest, AT_ONCE)):
-        yield chunk
-
-
-def _actor(member: StaffMember, device: int) -> Actor:
-    side: Side = "police" if member.profession == "police" else "health"
-    level: Level = "lead" if member.role in ("sergeant", "clinical_lead") else "field"
-    return Actor(
-        team_id=TEAM,
-        role=member.role,
-        level=level,
-        verbs=frozenset(),
-        staff_id=staff_id(member.key),
-        device_id=device_id(member.key, device),
-        profession=member.profession,
-        side=side,
-        stamp=1,
-    )
-
-
-def _item(sent: Sent, member: StaffMember) -> IncomingEntry:
-    actor = _actor(member, sent.device)
-    entry: AnyEntry = sent.entry
-    assert entry.id
-    return IncomingEntry(
-        id=entry.id,
-        entry=entry,
-        content=canonical(entry),
-        actor=actor,
-        skew_ms=sent.skew_ms,
-        received_at=sent.sent_at,
-    )
-
-
-def announce(demo: Demo, data_dir: Path) -> None:
-    """Print one table of addresses and tokens, and write the same into the data directory, for its owner only."""
-    file = data_dir / FILE
+def write(file: Path, data: Demo) -> None:
+    """For its owner only, and whole or not at all."""
     unfinished = file.with_suffix(".tmp")
     unfinished.touch(mode=0o600)
-    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(demo), indent=2))
+    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(data), indent=2))
     unfinished.replace(file)
-    table = Table(title=f"Street Triage Log (demo) on {demo.url}", title_justify="left")
-    for heading in ("role", "address", "token"):
-        table.add_column(heading, no_wrap=True)
-    for role, token in demo.tokens.items():
-        table.add_row(role, demo.url + ADDRESSES.get(role, "/v1/incidents"), token)
-    console = Console(width=max(Console().width, 120))
-    console.print(table)
-    console.print(f"The same as JSON: {file}\nAll data is synthetic. Stop with Ctrl-C.", soft_wrap=True)
 
 
-ADDRESSES = {"partner": "/v1/exports", "auditor": "/v1/audit", "admin": "/v1/summaries"}
-"""Where a role finds something first; the others start with the incidents."""
+def show(data: Demo, codes: dict[str, str], file: Path) -> None:
+    """Print where the demo is, links that sign in at the first click, and a token for every role."""
+    click.echo(
+        f"Street Triage Log (demo) on {data.url}\n\nOpen in a browser; each link signs in once, within 15 minutes:"
+    )
+    links = [(role, data.url + DOORS[role] + code) for role, code in codes.items()]
+    show_table(("role", "link"), links, False)
+    click.echo("\nFor programs, as `Authorization: Bearer TOKEN`:")
+    rows = [(role, data.url + FIRST_LOOK.get(role, "/v1/incidents"), token) for role, token in data.tokens.items()]
+    show_table(("role", "address", "token"), rows, False)
+    click.echo(f"\nThe same as JSON: {file}\nAll data is synthetic. Stop with Ctrl-C.")

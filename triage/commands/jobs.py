@@ -1,0 +1,36 @@
+"""`triage jobs`: what is done beside requests, in a process of its own."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import click
+import structlog
+
+from triage import logs
+from triage.app import open_service
+from triage.commands.options import DATA_DIR, settings
+from triage.jobs.schedule import owner_jobs, scheduled, service_jobs
+from triage.settings import Settings
+
+logger = structlog.get_logger(__name__)
+
+
+@click.command()
+@DATA_DIR
+def jobs(data_dir: Path | None) -> None:
+    """Run the jobs until stopped by SIGINT or SIGTERM: also those that need the owner's login, such as retention."""
+    chosen = settings(data_dir)
+    logs.configure(chosen.log_level)
+    asyncio.run(_run(chosen))
+
+
+async def _run(chosen: Settings) -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with open_service(chosen) as service:
+        todo = (*service_jobs(service), *owner_jobs(service, service.owner_url))
+        async with scheduled(todo, service.database):
+            logger.info("jobs_running", jobs=[job.name for job in todo])
+            await stopped.wait()

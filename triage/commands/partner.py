@@ -1,0 +1,159 @@
+"""`triage partner`: organisations that get exports, their agreements and tokens."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, time
+from typing import cast
+from uuid import UUID
+
+import asyncpg
+import click
+from uuid_utils.compat import uuid7
+
+from triage.commands.database import Databases, with_databases
+from triage.commands.options import JSON, TEAM, YES, confirm
+from triage.commands.output import show_table
+from triage.exports import keys as disclosure
+from triage.exports.calendar import Dataset
+from triage.store.access import staff
+from triage.store.exports import agreements as store
+from triage.store.exports.agreements import NewAgreement
+from triage.times import due_at
+
+
+@click.group()
+def partner() -> None:
+    """Partner organisations: add, agree, token, revoke, list."""
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """What the database refuses of a partner, as a line. Raises click.ClickException."""
+    try:
+        yield
+    except asyncpg.ForeignKeyViolationError as error:
+        raise click.ClickException("there is no such partner") from error
+    except asyncpg.CheckViolationError as error:
+        raise click.ClickException("a name, purpose or contact is empty or too long") from error
+
+
+@partner.command()
+@TEAM
+@click.option("--name", required=True, help="What the organisation is called.")
+@click.option("--body", type=click.Choice(["police", "health", "other"]), required=True, help="What kind it is.")
+@with_databases
+async def add(databases: Databases, team_id: UUID | None, name: str, body: str) -> None:
+    """Add an organisation; print its id and a first token, which is not shown again."""
+    partner_id = uuid7()
+    with _refused():
+        async with databases.owner(team_id) as (connection, team):
+            await staff.add_partner(connection, team, partner_id, name, body)
+            first = await store.add_token(connection, team, partner_id)
+    click.echo(f"{partner_id}\n{first}")
+
+
+@partner.command()
+@TEAM
+@click.argument("partner_id", type=click.UUID)
+@click.option(
+    "--dataset", "datasets", multiple=True, type=click.Choice(["records", "tables"]), help="Both if not given."
+)
+@click.option("--purpose", required=True, help="What the data is for, as the statement will say.")
+@click.option("--contact", required=True, help="Who answers for it.")
+@click.option("--expires", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The first day without access.")
+@click.option("--column", "columns", multiple=True, help="A column of record files; all that such a body may get.")
+@click.option("--area", "areas", multiple=True, help="An area of record files; all if not given.")
+@with_databases
+async def agree(
+    databases: Databases,
+    team_id: UUID | None,
+    partner_id: UUID,
+    datasets: tuple[str, ...],
+    purpose: str,
+    contact: str,
+    expires: datetime,
+    columns: tuple[str, ...],
+    areas: tuple[str, ...],
+) -> None:
+    """Sign an agreement: every release it covers is rendered for it now, and each later one when it is cut."""
+    new = NewAgreement(
+        agreement_id=uuid7(),
+        partner_id=partner_id,
+        datasets=cast(tuple[Dataset, ...], datasets or ("records", "tables")),
+        purpose=purpose,
+        contact=contact,
+        expires_at=due_at(expires.date(), time(0)),
+        columns=columns or None,
+        areas=areas or None,
+    )
+    keys = disclosure.derive(databases.root)
+    with _refused():
+        async with databases.owner(team_id) as (connection, team):
+            rendered = await store.sign(connection, team, new, keys, datetime.now(UTC))
+    click.echo(f"{new.agreement_id}\nreleases rendered: {rendered}")
+
+
+@partner.command()
+@TEAM
+@click.argument("partner_id", type=click.UUID)
+@with_databases
+async def token(databases: Databases, team_id: UUID | None, partner_id: UUID) -> None:
+    """Print a further token, which is not shown again; the others go on working."""
+    with _refused():
+        async with databases.owner(team_id) as (connection, team):
+            further = await store.add_token(connection, team, partner_id)
+    click.echo(further)
+
+
+@partner.command()
+@TEAM
+@YES
+@click.argument("partner_id", type=click.UUID)
+@click.option("--token", "name", help="Only this token, by the first digits that `list` shows.")
+@click.option("--agreement", "agreement_id", type=click.UUID, help="Only this agreement.")
+@with_databases
+async def revoke(
+    databases: Databases, team_id: UUID | None, yes: bool, partner_id: UUID, name: str | None, agreement_id: UUID | None
+) -> None:
+    """End an organisation's access at once and for good, or only a token or an agreement of it."""
+    if name is not None and (len(name) < store.TOKEN_NAME or not name.isalnum()):
+        raise click.ClickException(f"a token is named by {store.TOKEN_NAME} digits of its hash, as `list` shows them")
+    if name is None and agreement_id is None:
+        confirm("All access of this organisation ends for good: every token and every agreement.", yes)
+    now = datetime.now(UTC)
+    async with databases.owner(team_id) as (connection, team):
+        if name is not None:
+            ended = await store.revoke_token(connection, team, partner_id, name.lower(), now)
+        elif agreement_id is not None:
+            ended = await store.revoke_agreement(connection, team, agreement_id, now)
+        else:
+            ended = await store.revoke_partner(connection, team, partner_id, now)
+    if not ended:
+        raise click.ClickException("there is nothing of this name that is in force")
+    click.echo("revoked")
+
+
+@partner.command("list")
+@TEAM
+@JSON
+@with_databases
+async def list_(databases: Databases, team_id: UUID | None, as_json: bool) -> None:
+    """List organisations with their agreements and tokens."""
+    async with databases.owner(team_id) as (connection, team):
+        partners = await store.partners(connection, team)
+        agreements = await store.agreements(connection, team)
+        tokens = await store.tokens(connection, team)
+    rows: list[tuple[object, ...]] = []
+    for listed in partners:
+        rows.append((listed.name, listed.body, listed.partner_id, None, None, listed.revoked_at))
+        for signed in agreements:
+            if signed.partner_id == listed.partner_id:
+                detail = f"{', '.join(signed.datasets)}: {signed.purpose} ({signed.contact})"
+                rows.append(
+                    (listed.name, "agreement", signed.agreement_id, detail, signed.expires_at, signed.revoked_at)
+                )
+        for held in tokens:
+            if held.partner_id == listed.partner_id:
+                used = f"used {held.used_at:%Y-%m-%d}" if held.used_at else "never used"
+                rows.append((listed.name, "token", held.name, used, None, held.revoked_at))
+    show_table(("partner", "what", "id", "detail", "until", "revoked at"), rows, as_json)

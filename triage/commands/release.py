@@ -1,0 +1,90 @@
+"""`triage release`: freeze what is due, verify what is frozen, withdraw what must go."""
+
+import gc
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import click
+
+from triage.commands.database import Databases, with_databases
+from triage.commands.options import AS_AT, DATA_DIR, JSON, TEAM, YES, confirm
+from triage.commands.output import progress, show_table
+from triage.exports import keys as disclosure
+from triage.jobs.release import ReleasedEdition, Unreleased, release_due
+from triage.store.access.staff import as_owner
+from triage.store.exports import releases
+from triage.store.exports.release_proof import ReleaseVerdict, verify_releases
+
+
+@click.group(invoke_without_command=True)
+@DATA_DIR
+@AS_AT
+@click.pass_context
+def release(context: click.Context, data_dir: Path | None, as_at: datetime | None) -> None:
+    """Freeze every export that is due; doing it again changes nothing."""
+    if context.invoked_subcommand is None:
+        context.invoke(freeze, data_dir=data_dir, as_at=as_at)
+    elif as_at:
+        raise click.UsageError("--as-at goes with `triage release` alone")
+    context.obj = data_dir
+
+
+@with_databases
+async def freeze(databases: Databases, as_at: datetime | None) -> None:
+    """What `triage release` does without a subcommand."""
+    keys = disclosure.derive(databases.root)
+    gc.disable()  # the objects of a large release live to its end, and looking through them is a fifth of the work
+    try:
+        async with databases.service() as database:
+            with progress("looking for what is due") as update:
+                released = await release_due(
+                    database, keys, as_at or datetime.now(UTC), lambda what, done, of: update(done, of, what)
+                )
+        _show_released(released)
+    except Unreleased as error:
+        _show_released(error.released)
+        raise
+    finally:
+        gc.enable()
+
+
+def _show_released(released: list[ReleasedEdition]) -> None:
+    for edition in released:
+        click.echo(f"released {edition.dataset} {edition.period} edition {edition.edition}")
+    click.echo(f"{len(released)} released")
+
+
+@release.command()
+@JSON
+@with_databases
+async def verify(databases: Databases, as_json: bool) -> None:
+    """Recompute every release: k in people, what is stated of each file, and every SHA-256."""
+    verdicts: list[ReleaseVerdict] = []
+    for team_id in await databases.teams():
+        async with as_owner(databases.addresses.owner, team_id) as connection:
+            with progress(f"team {team_id}") as update:
+                verdicts += await verify_releases(connection, team_id, update)
+    rows = [(verdict.name, verdict.files, verdict.k_people, verdict.fault or "as frozen") for verdict in verdicts]
+    show_table(("release", "files", "k people", "verdict"), rows, as_json)
+    if any(verdict.fault for verdict in verdicts):
+        raise click.ClickException("a release is not as it was frozen")
+
+
+@release.command()
+@TEAM
+@YES
+@click.argument("dataset", type=click.Choice(["records", "tables"]))
+@click.argument("period")
+@click.argument("edition", type=click.IntRange(1))
+@click.option("--reason", required=True, help="Why: it stays on record.")
+@with_databases
+async def withdraw(
+    databases: Databases, team_id: UUID | None, yes: bool, dataset: str, period: str, edition: int, reason: str
+) -> None:
+    """Withdraw a whole release for good; it is cut again only under a new policy version, never minus one row."""
+    confirm(f"No partner can fetch {dataset} {period} edition {edition} again, and it is not cut anew.", yes)
+    async with databases.owner(team_id) as (connection, team):
+        if not await releases.withdraw(connection, team, dataset, period, edition, datetime.now(UTC), reason):
+            raise click.ClickException("there is no such release, or it was withdrawn before")
+    click.echo("withdrawn")

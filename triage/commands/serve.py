@@ -1,0 +1,159 @@
+"""`triage serve`: the service on a port, until it is stopped."""
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, Self
+
+import click
+import structlog
+import uvicorn
+
+from triage import logs
+from triage.app import application, open_service
+from triage.commands.options import DATA_DIR, settings
+from triage.errors import OperatorError
+from triage.jobs.schedule import scheduled, service_jobs
+from triage.service import Service
+from triage.settings import Settings
+
+logger = structlog.get_logger(__name__)
+
+GRACE_S = 5
+"""How long requests under way may take to end once the service is stopped."""
+STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The last one is sent when the terminal is closed."""
+
+HOST = click.option("--host", help="Address to listen on; TRIAGE_HOST otherwise.")
+PORT = click.option("--port", type=int, help="Port to listen on; TRIAGE_PORT otherwise, 8000 by default.")
+
+
+@click.command()
+@DATA_DIR
+@HOST
+@PORT
+@click.option("--without-jobs", is_flag=True, help="Serve requests alone: `triage jobs` runs elsewhere.")
+def serve(data_dir: Path | None, host: str | None, port: int | None, without_jobs: bool) -> None:
+    """Serve until stopped by SIGINT or SIGTERM; jobs that need no owner's login run beside the requests."""
+    chosen = settings(data_dir, **listening_options(host, port))
+    logs.configure(chosen.log_level)
+    run(chosen, open_service(chosen), without_jobs, lambda url: logger.info("listening", url=url))
+
+
+def listening_options(host: str | None, port: int | None) -> dict[str, str]:
+    """The options that were given, as settings."""
+    return {name: str(value) for name, value in (("host", host), ("port", port)) if value is not None}
+
+
+def run(
+    chosen: Settings,
+    opened: AbstractAsyncContextManager[Service],
+    without_jobs: bool,
+    listening: Callable[[str], None],
+) -> None:
+    """Serve until stopped; `listening` is told the address once requests are answered.
+
+    Raises OperatorError where the port is taken, before anything is opened.
+    """
+    # nearly all that a request makes is freed without it; a look for cycles every 700 objects costs a tenth
+    gc.set_threshold(20_000, 20, 50)
+    with _bound(chosen.host, chosen.port) as bound:
+        with asyncio.Runner(loop_factory=uvicorn.Config(_nothing, log_config=None).get_loop_factory()) as runner:
+            with contextlib.suppress(asyncio.CancelledError):  # stopped before it listened
+                runner.run(_serve(opened, without_jobs, listening, bound))
+
+
+async def _nothing(*_: object) -> None:
+    """An application for a configuration of which only the event loop is asked."""
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket at this address. Raises OperatorError where there can be none."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise OperatorError(
+            f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}; choose others by --host and --port"
+        ) from error
+
+
+async def _serve(
+    opened: AbstractAsyncContextManager[Service],
+    without_jobs: bool,
+    listening: Callable[[str], None],
+    bound: socket.socket,
+) -> None:
+    host, port = bound.getsockname()[:2]
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    with _Stop() as stop:
+        async with opened as service:
+            async with contextlib.nullcontext() if without_jobs else scheduled(service_jobs(service), service.database):
+                stop.server = _Server(service, lambda: listening(address))
+                await stop.server.serve([bound])
+
+
+class _Stop:
+    """What a signal does: the opening is cancelled, or, once there is a server, requests under way may end.
+
+    Only the first signal counts: Ctrl-C under `uv run` arrives twice, and a second one that cut the end short would
+    leave the embedded database behind.
+    """
+
+    def __init__(self) -> None:
+        self.server: _Server | None = None
+        self._stopped = False
+
+    def __enter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        for number in STOPPED_BY:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+                loop.add_signal_handler(number, self._stop, asyncio.current_task())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number in STOPPED_BY:
+            asyncio.get_running_loop().remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
+
+    def _stop(self, opening: asyncio.Task[Any] | None) -> None:
+        if self.server:
+            self.server.should_exit = True
+        elif opening and not self._stopped:
+            opening.cancel()
+        self._stopped = True
+
+
+class _Server(uvicorn.Server):
+    """uvicorn on an open service, without its own way with signals."""
+
+    def __init__(self, service: Service, listening: Callable[[], None]) -> None:
+        config = uvicorn.Config(
+            application(service),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            forwarded_allow_ips=str(service.settings.trusted_proxies),
+            lifespan="off",
+            timeout_graceful_shutdown=GRACE_S,
+            timeout_keep_alive=30,
+        )
+        super().__init__(config)
+        self._listening = listening
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are taken care of before there is a server."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.should_exit:
+            self._listening()

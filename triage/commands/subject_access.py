@@ -1,0 +1,90 @@
+"""`triage subject-access`: everything that is held about one person, for that person."""
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import click
+import msgspec
+
+from triage.commands.database import Databases, with_databases
+from triage.commands.options import BY, TEAM
+from triage.store.people import subject_access as store
+from triage.store.people.regimes import Regime
+from triage.store.people.subject_access import SubjectFile
+
+LAWS: Final[dict[Regime, str]] = {
+    "general": "UK GDPR",
+    "law_enforcement": "Data Protection Act 2018 part 3",
+    "both": "UK GDPR, and Data Protection Act 2018 part 3",
+}
+
+
+@click.command("subject-access")
+@TEAM
+@BY
+@click.option(
+    "--output", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Directory of the two files."
+)
+@click.argument("person_id", type=click.UUID)
+@with_databases
+async def subject_access(databases: Databases, team_id: UUID | None, by: str, output: Path, person_id: UUID) -> None:
+    """Gather everything about one person into a readable page and a JSON file, for their owner only."""
+    output.mkdir(parents=True, exist_ok=True)
+    async with databases.keys() as keys, databases.owner(team_id) as (connection, team):
+        file = await store.gather(connection, keys, team, person_id, by, datetime.now(UTC))
+        _write(output / f"subject-{person_id}.json", msgspec.json.format(msgspec.json.encode(file), indent=2))
+        _write(output / f"subject-{person_id}.html", page(file).encode())
+    click.echo(f"{len(file.incidents)} incidents, {len(file.entries)} entries, {len(file.operations)} operations")
+    click.echo(output / f"subject-{person_id}.html")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """For the owner of the file only."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+
+
+def page(file: SubjectFile) -> str:
+    """The file as one page for people, without script or outside address."""
+    known = msgspec.to_builtins(file.identity) if file.identity else {}
+    identity = _table(("What", "Value"), known.items()) if known else "<p>Nothing is held, or it was erased.</p>"
+    entries = "".join(
+        f"<h3>{entry.seq}. {escape(entry.kind)}, {entry.received_at:%d %B %Y %H:%M} UTC</h3>"
+        f"<p>Incident {entry.incident_id}, written by {escape(entry.profession)} {entry.author}."
+        f"{' Texts were destroyed on ' + f'{entry.erased_at:%d %B %Y}.' if entry.erased_at else ''}</p>"
+        + _table(("Field", "Value"), entry.content.items())
+        for entry in file.entries
+    )
+    operations = _table(
+        ("When (UTC)", "What", "How", "Who", "To whom"),
+        (
+            (f"{read.at:%Y-%m-%d %H:%M:%S}", read.operation, read.query, read.actor or read.role, read.recipient or "")
+            for read in file.operations
+        ),
+    )
+    laws = _table(("Incident", "Law"), ((tagged.incident_id, LAWS[tagged.regime]) for tagged in file.regimes))
+    before = "".join(f"<li>{incident}</li>" for incident in file.linked_before)
+    return (
+        "<!doctype html><html lang='en'><meta charset='utf-8'><title>Subject access</title>"
+        "<style>body{font:1em/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
+        "table{border-collapse:collapse;width:100%}td,th{border:1px solid #888;padding:.3em;text-align:left;"
+        "vertical-align:top;overflow-wrap:anywhere}</style>"
+        f"<h1>What is held about a person</h1><p>Person {file.person_id}, gathered "
+        f"{file.gathered_at:%d %B %Y %H:%M} UTC.</p><h2>Identifiers</h2>{identity}"
+        f"<h2>Incidents, and the law they are processed under</h2>{laws}"
+        f"<h2>Entries</h2>{entries or '<p>None.</p>'}"
+        f"<h2>Incidents linked before, and no longer</h2><ul>{before or '<li>None</li>'}</ul>"
+        f"<h2>Who read it, and to whom it went</h2>{operations}</html>"
+    )
+
+
+def _table(headings: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
+    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
+    body = "".join("<tr>" + "".join(f"<td>{escape(str(value))}</td>" for value in row) + "</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"

@@ -1,0 +1,287 @@
+"""`triage summary`: published summaries, when they are due, and reports on demand."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args
+from uuid import UUID
+
+import click
+import msgspec
+
+from triage import codes
+from triage.commands.database import Databases, with_databases
+from triage.commands.options import AS_AT, JSON, OUTPUT, TEAM
+from triage.commands.output import show_table
+from triage.errors import OperatorError
+from triage.store.summaries import calendars, publications, scopes
+from triage.store.summaries import recompute as recomputation
+from triage.store.summaries.calendars import CalendarTeam
+from triage.summaries import csv_files, editions, pages
+from triage.summaries.comparison import Span, SpanFault, parse_span
+from triage.summaries.editions import Summary
+from triage.summaries.home_office import annual_return, parse_year
+from triage.summaries.schedule import DEFAULTS, KINDS, DueTime, is_over
+from triage.times import PeriodKind, parse_period
+
+KIND = click.argument("kind", type=click.Choice(get_args(PeriodKind)))
+
+
+class SpanOfMonths(click.ParamType[Span]):
+    """Whole months."""
+
+    name = "span"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Span:
+        """Refuses what is no span."""
+        try:
+            return value if isinstance(value, Span) else parse_span(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.group()
+def summary() -> None:
+    """Published summaries, when they are due, and reports on demand."""
+
+
+@summary.command("list")
+@TEAM
+@JSON
+@click.option("--kind", type=click.Choice(get_args(PeriodKind)), help="One kind only.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many.")
+@with_databases
+async def list_(databases: Databases, team_id: UUID | None, as_json: bool, kind: PeriodKind | None, limit: int) -> None:
+    """List the latest edition of each period, newest first."""
+    async with databases.team(team_id) as (connection, team):
+        listed = await publications.list_latest(connection, team.team_id, kind=kind, limit=limit)
+    headings = ("kind", "period", "edition", "published at", "late", "problem")
+    rows = [(row.kind, row.period, row.edition, row.published_at, row.late, row.problem) for row in listed]
+    show_table(headings, rows, as_json)
+
+
+@summary.command()
+@TEAM
+@KIND
+@click.argument("period")
+@click.option("--edition", type=click.IntRange(1), help="By default the latest.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "csv", "html"]), default="text", show_default=True)
+@OUTPUT
+@with_databases
+async def show(
+    databases: Databases,
+    team_id: UUID | None,
+    kind: PeriodKind,
+    period: str,
+    edition: int | None,
+    form: str,
+    output: Path | None,
+) -> None:
+    """Show an edition."""
+    shown, team = await _find(databases, team_id, kind, period, edition)
+    match form:
+        case "json":
+            _write(msgspec.json.format(editions.encode(shown), indent=2) + b"\n", output)
+        case "csv":
+            _write(csv_files.of_summary(shown), output)
+        case "html":
+            _write(pages.of_summary(shown, team.calendar.zone), output)
+        case _:
+            _write(_in_text(shown, team).encode(), output)
+
+
+@summary.command()
+@TEAM
+@KIND
+@click.argument("period")
+@click.option("--edition", type=click.IntRange(2), help="By default the latest.")
+@with_databases
+async def diff(databases: Databases, team_id: UUID | None, kind: PeriodKind, period: str, edition: int | None) -> None:
+    """Show what an edition changed against the one before it, and why."""
+    shown, _ = await _find(databases, team_id, kind, period, edition)
+    if shown.previous is None:
+        click.echo("This is the first edition.")
+    for change in shown.changes:
+        why = "time" if change.why == "time" else f"entries: {', '.join(change.kinds)}"
+        click.echo(f"{change.line}: {change.old} -> {change.new} ({why})")
+
+
+@summary.command()
+@TEAM
+@KIND
+@click.argument("period")
+@click.option("--edition", type=click.IntRange(1), help="By default the latest.")
+@with_databases
+async def recompute(
+    databases: Databases, team_id: UUID | None, kind: PeriodKind, period: str, edition: int | None
+) -> None:
+    """Compute an edition again from the log alone, under its own rules and code lists. Fails where a number differs."""
+    published, _ = await _find(databases, team_id, kind, period, edition)
+    if not published.edition:
+        raise click.ClickException("no edition is published for this period: its run failed")
+    flows = tuple(measure for measure in published.measures if measure.kind == "flow")
+    async with databases.team(team_id) as (connection, team):
+        again = await recomputation.recompute(connection, team, published)
+    if msgspec.json.encode(again) != msgspec.json.encode(flows):
+        raise click.ClickException("the numbers differ from those published")
+    click.echo(f"{kind} {published.period} edition {published.edition}: the same numbers, to the byte")
+
+
+@summary.command()
+@TEAM
+@click.argument("first", type=SpanOfMonths())
+@click.argument("second", type=SpanOfMonths())
+@click.option("--format", "form", type=click.Choice(["csv", "html"]), default="csv", show_default=True)
+@AS_AT
+@OUTPUT
+@with_databases
+async def compare(
+    databases: Databases,
+    team_id: UUID | None,
+    first: Span,
+    second: Span,
+    form: str,
+    as_at: datetime | None,
+    output: Path | None,
+) -> None:
+    """Compare two spans of whole months, such as 2025-01..2025-12 2026-01..2026-12."""
+    now = as_at or datetime.now(UTC)
+    async with databases.team(team_id) as (connection, team):
+        async with connection.transaction(isolation="repeatable_read"):
+            try:
+                report = await scopes.compare(connection, team, first, second, now)
+            except SpanFault as error:
+                raise click.ClickException(str(error)) from error
+    _write(pages.of_comparison(report) if form == "html" else csv_files.of_comparison(report), output)
+
+
+@summary.command("home-office")
+@TEAM
+@click.argument("year")
+@click.option(
+    "--triage-car",
+    type=click.Choice([code.code for code in codes.list("transport") if code.code != "triage_car"]),
+    default="other",
+    show_default=True,
+    help="What a triage car is counted as.",
+)
+@OUTPUT
+@with_databases
+async def home_office(
+    databases: Databases, team_id: UUID | None, year: str, triage_car: str, output: Path | None
+) -> None:
+    """The annual return for a financial year, such as 2025-26, as CSV. Exact: for the force's own use."""
+    try:
+        period = parse_year(year)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    async with databases.team(team_id) as (connection, team):
+        facts = await scopes.incidents_between(connection, team, period.starts, period.ends)
+    _write(annual_return(year, facts, triage_car), output)
+
+
+@summary.command("force-total")
+@TEAM
+@click.argument("period")
+@click.argument("s136", type=click.IntRange(0, 1_000_000), required=False)
+@click.option("--source", help="Where the number comes from; printed with the rate.")
+@JSON
+@with_databases
+async def force_total(
+    databases: Databases, team_id: UUID | None, period: str, s136: int | None, source: str | None, as_json: bool
+) -> None:
+    """Enter how often the whole force used s136 in a quarter or financial year, such as 2026-Q3 or 2026.
+
+    The next edition has the rate of the force. A correction is entered as a new version. Without a number, lists what
+    was entered.
+    """
+    now = datetime.now(UTC)
+    try:
+        of = parse_period("quarterly" if "Q" in period else "yearly", period)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    if s136 is not None and not (source and source.strip()):
+        raise click.ClickException("say where the number comes from, by --source")
+    if source and s136 is None:
+        raise click.ClickException("say the number that comes from there")
+    async with databases.team(team_id) as (connection, team):
+        if s136 is not None and source:
+            if not is_over(of, team.calendar, now):
+                raise click.ClickException(f"{of.name} is not over")
+            await scopes.enter_force_total(connection, team.team_id, of, s136, source.strip()[:200], now)
+        totals = await scopes.force_totals(connection, team.team_id, of, now)
+    show_table(
+        ("period", "version", "s136", "source"),
+        [(of.name, total.version, total.s136, total.source) for total in totals],
+        as_json,
+    )
+
+
+@summary.command()
+@TEAM
+@JSON
+@click.argument("kind", type=click.Choice(KINDS), required=False)
+@click.argument("at", type=click.DateTime(["%H:%M"]), required=False)
+@click.option(
+    "--after-days", type=click.IntRange(1, 120), help="Days after the period's last day; by default as shipped."
+)
+@with_databases
+async def schedule(
+    databases: Databases,
+    team_id: UUID | None,
+    as_json: bool,
+    kind: PeriodKind | None,
+    at: datetime | None,
+    after_days: int | None,
+) -> None:
+    """Show when summaries are due, or set the local time at which a kind is, such as: daily 09:30."""
+    if (kind or after_days is not None) and at is None:
+        raise click.ClickException("say the kind and the time as well, such as daily 09:30")
+    async with databases.team(team_id) as (connection, team):
+        due = dict(team.calendar.due)
+        if kind and at:
+            due[kind] = DueTime(at.time(), after_days or DEFAULTS[kind].after_days)
+            await calendars.set_schedule(connection, team.team_id, kind, due[kind].at, due[kind].after_days)
+    rows = [(each, f"{due[each].at:%H:%M}", due[each].after_days) for each in KINDS]
+    show_table(("kind", "local time", "days after the last day"), rows, as_json)
+
+
+# --- what the commands share ---
+
+
+async def _find(
+    databases: Databases, team_id: UUID | None, kind: PeriodKind, period: str, edition: int | None
+) -> tuple[Summary, CalendarTeam]:
+    """The edition that is named, or the latest, with its team. Raises click.ClickException where there is none."""
+    try:
+        name = parse_period(kind, period).name
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    async with databases.team(team_id) as (connection, team):
+        body = await publications.find_edition(connection, team.team_id, kind, name, edition)
+        if body is not None:
+            return editions.decode(body), team
+        failed = None if edition else await publications.find_failed(connection, team.team_id, kind, name)
+    if failed is None:
+        raise OperatorError("nothing is published for this period, or not in this edition")
+    return failed, team
+
+
+def _write(content: bytes, output: Path | None) -> None:
+    if output is None:
+        click.echo(content, nl=False)
+    else:
+        output.write_bytes(content)
+
+
+def _in_text(shown: Summary, team: CalendarTeam) -> str:
+    lines = [f"{shown.kind} summary {shown.period}", *(f"{a}: {b}" for a, b in pages.facts(shown, team.calendar.zone))]
+    lines += shown.notes
+    for measure in shown.measures:
+        lines += ["", f"{measure.label} [{measure.kind}]: {measure.known} known, {measure.missing} not recorded"]
+        if not isinstance(measure.rows, tuple):
+            lines.append(f"  {measure.text}")
+            continue
+        for row in measure.rows:
+            column = f" ({row.column})" if row.column else ""
+            lines.append(f"  {row.label}{column}: {row.text or ('no data' if row.value is None else row.value)}")
+    return "\n".join(lines) + "\n"

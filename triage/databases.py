@@ -1,0 +1,141 @@
+"""The databases of an installation: where they are, whether they fit this program, and the embedded server's life."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import asyncpg
+import structlog
+
+from triage.embedded import EmbeddedPostgres
+from triage.errors import OperatorError
+from triage.log import flags
+from triage.migrate import MigrationError, migrate, pending
+from triage.resources import folder
+from triage.settings import Settings
+from triage.store import hosts
+
+logger = structlog.get_logger(__name__)
+
+KEYS_SCHEMA: Final = "keystore"
+EMBEDDED_NAMES: Final = ("triage", "triage_keys")
+_FILES: Final = {"public": "migrations", KEYS_SCHEMA: "keys"}
+
+
+class DatabasesError(OperatorError):
+    """A database is missing, or does not fit this program; the message says which, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the databases are: the service's login, the key store's, and the owner's where this process has it."""
+
+    service: str
+    keys: str
+    owner_if_known: str | None
+
+    @property
+    def owner(self) -> str:
+        """The login that owns the tables. Raises DatabasesError where this process was not given it."""
+        return require_owner(self.owner_if_known)
+
+
+def require_owner(url: str | None) -> str:
+    """The owner's address. Raises DatabasesError where there is none."""
+    if url is None:
+        raise DatabasesError("this needs the login that owns the tables: set TRIAGE_OWNER_DATABASE_URL")
+    return url
+
+
+@asynccontextmanager
+async def databases(settings: Settings, *, create: bool = False, migrating: bool = False) -> AsyncIterator[Addresses]:
+    """The databases of the settings; the embedded server runs for the time of the block.
+
+    With them the owner's terms come into force, on which depends what entries add up to. Only with `create` is a
+    missing database made, only with `migrating` is one brought up to this program. Raises DatabasesError,
+    EmbeddedPostgresError, MigrationError, or what a server out of reach raises.
+    """
+    flags.TERMS.police_station_allowed_until = settings.police_station_allowed_until
+    if settings.database_url is not None:
+        assert settings.keys_database_url
+        addresses = Addresses(settings.database_url, settings.keys_database_url, settings.owner_database_url)
+        await _prepare(addresses, create, migrating)
+        yield addresses
+        return
+    embedded = EmbeddedPostgres(settings.data_dir)
+    if not create and not embedded.exists:
+        raise DatabasesError(
+            f"{settings.data_dir} holds no database: name another directory, set TRIAGE_DATABASE_URL, or make one with "
+            "`triage migrate --create`"
+        )
+    async with _running(embedded):
+        urls = [embedded.url(name) for name in EMBEDDED_NAMES]
+        addresses = Addresses(urls[0], settings.keys_database_url or urls[1], urls[0])
+        await _prepare(addresses, create, migrating)
+        yield addresses
+
+
+@asynccontextmanager
+async def _running(embedded: EmbeddedPostgres) -> AsyncIterator[None]:
+    """Whoever is cancelled while the server starts waits for it, and stops it."""
+    starting = asyncio.create_task(asyncio.to_thread(embedded.start))
+    try:
+        await asyncio.shield(starting)
+        yield
+    finally:
+        await asyncio.wait({starting})
+        if starting.exception() is None:
+            await asyncio.to_thread(embedded.stop)
+
+
+async def _prepare(addresses: Addresses, create: bool, migrating: bool) -> None:
+    for schema, url in (("public", addresses.service), (KEYS_SCHEMA, addresses.keys)):
+        if create:
+            await _create(addresses.owner if schema == "public" else url)
+        if migrating:
+            url = addresses.owner if schema == "public" else url
+        connection = await _connect(url)
+        try:
+            await (_migrate if migrating else _check)(connection, schema)
+        finally:
+            await connection.close()
+
+
+async def _connect(url: str) -> asyncpg.Connection:
+    try:
+        return await hosts.connect(url)
+    except asyncpg.InvalidCatalogNameError as error:
+        name = urlsplit(url).path[1:]
+        raise DatabasesError(
+            f"there is no database {name!r}: check its address, or run `triage migrate --create`"
+        ) from error
+
+
+async def _create(url: str) -> None:
+    """Make the database that the address leads to, where it is missing."""
+    parts = urlsplit(url)
+    connection = await hosts.connect(parts._replace(path="/postgres").geturl())
+    try:
+        if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", parts.path[1:]):
+            await connection.execute(f'CREATE DATABASE "{parts.path[1:]}"')
+    except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):  # two processes at once: either
+        pass
+    finally:
+        await connection.close()
+
+
+async def _migrate(connection: asyncpg.Connection, schema: str) -> None:
+    if applied := await migrate(connection, folder("sql") / _FILES[schema], schema):
+        logger.info("migrated", files=applied)
+
+
+async def _check(connection: asyncpg.Connection, schema: str) -> None:
+    try:
+        waiting = await pending(connection, folder("sql") / _FILES[schema], schema)
+    except MigrationError as error:
+        raise DatabasesError(str(error)) from error
+    if waiting:
+        raise DatabasesError(f"the database lacks {waiting[0]} of this version: run `triage migrate`")
