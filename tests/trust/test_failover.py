@@ -13,6 +13,7 @@ from support.phones import Crew, Json, RunningService, entry, refused, running_s
 
 from triage import embedded
 from triage.embedded import EmbeddedPostgres
+from triage.jobs.schedule import scheduled, service_jobs
 from triage.migrate import migrate
 from triage.resources import folder
 from triage.settings import DatabaseUrl
@@ -60,7 +61,8 @@ async def process(pair: tuple[EmbeddedPostgres, EmbeddedPostgres], tmp_path: Pat
     await connection.close()
     url = either(pair, "triage")
     async with running_service(url, tmp_path, keys_database_url=DatabaseUrl(url)) as opened:
-        yield opened
+        async with scheduled(service_jobs(opened.service), opened.service.database):
+            yield opened
 
 
 async def test_nothing_acknowledged_is_lost_and_the_service_goes_on(
