@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import structlog
@@ -19,7 +19,7 @@ from triage.http.middleware import Envelope
 from triage.log.append_decision import IncomingEntry
 from triage.log.entries import StoredEntry
 from triage.log.notices import Notice, notices
-from triage.log.redaction import redact
+from triage.log.redaction import redact, sight_of
 from triage.pages import routes as pages
 from triage.people.encryption import load_or_create_root, load_root
 from triage.people.notes import likely_identifiers
@@ -104,7 +104,7 @@ def give_notices(
 
 def _visible(incident: Sequence[StoredEntry], actor: Actor) -> Iterator[StoredEntry]:
     """Redacted only when somebody looks, which most notices do not."""
-    yield from redact(incident, audience_of(actor))
+    yield from redact(incident, sight_of(incident, audience_of(actor), datetime.now(UTC)))
 
 
 def application(service: Service) -> ASGIApp:

@@ -12,11 +12,11 @@ import structlog
 
 from triage.embedded import EmbeddedPostgres
 from triage.errors import OperatorError
-from triage.log import flags
 from triage.migrate import MigrationError, migrate, pending
 from triage.resources import folder
 from triage.settings import Settings
 from triage.store import hosts
+from triage.terms import BEDFORDSHIRE
 
 logger = structlog.get_logger(__name__)
 
@@ -58,7 +58,7 @@ async def databases(settings: Settings, *, create: bool = False, migrating: bool
     missing database made, only with `migrating` is one brought up to this program. Raises DatabasesError,
     EmbeddedPostgresError, MigrationError, or what a server out of reach raises.
     """
-    flags.TERMS.police_station_allowed_until = settings.police_station_allowed_until
+    BEDFORDSHIRE.police_station_allowed_until = settings.police_station_allowed_until
     if settings.database_url is not None:
         assert settings.keys_database_url
         addresses = Addresses(settings.database_url, settings.keys_database_url, settings.owner_database_url)

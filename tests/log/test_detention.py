@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from support.story import DAY, NURSE, STREET, Story, minute
 
-from triage.log.flags import Terms
 from triage.log.incident import fold
 from triage.log.view import DetentionView
+from triage.terms import Terms
 
 ED: dict[str, Any] = {"place_of_safety": "emergency_department"}
 SUITE: dict[str, Any] = {"place_of_safety": "health_based"}
@@ -90,11 +90,13 @@ def test_a_person_kept_is_detained_from_the_decision_to_keep() -> None:
     assert detention(story).kept_from == minute(75)
 
 
-def test_an_arrival_before_the_decision_to_keep_starts_no_clock() -> None:
+def test_an_arrival_before_kept_from_counts_until_an_outcome_says_kept() -> None:
     story = Story()
-    story.detention("arrived_site", 20, **ED)
-    story.detention("kept_from", 75, **ED)
-    assert detention(story).expires_at == minute(75 + DAY)
+    story.detention("arrived_site", 40, **ED)
+    story.detention("kept_from", 300, **ED)
+    assert detention(story).expires_at == minute(40 + DAY)
+    story.outcome("s136_kept", 310, decided_by="officer")
+    assert detention(story).expires_at == minute(300 + DAY)
 
 
 def test_whoever_was_removed_there_before_is_detained_from_the_arrival() -> None:
@@ -125,9 +127,18 @@ def test_s135_runs_from_arrival_and_where_kept_from_the_entry() -> None:
     assert (detention(story).power, detention(story).expires_at) == ("s135", minute(110 + DAY))
     story = Story()
     story.outcome("s135_kept", 80)
-    assert detention(story).expires_at is None
+    assert detention(story).expires_at == minute(80 + DAY)
     story.detention("entered", 70, power="s135")
     assert detention(story).expires_at == minute(70 + DAY)
+
+
+def test_s135_kept_runs_from_the_first_entry_of_the_premises() -> None:
+    story = Story()
+    story.detention("entered", 100, power="s135", place_of_safety="private_home")
+    story.detention("kept_from", 130, power="s135", place_of_safety="private_home")
+    assert detention(story).expires_at == minute(100 + DAY)
+    story.detention("arrived_site", 90, power="s135", place_of_safety="private_home")
+    assert detention(story).expires_at == minute(100 + DAY)
 
 
 def test_a_detention_without_its_power_is_one_under_s136_unless_s135_was_decided() -> None:
@@ -155,7 +166,7 @@ def test_a_phone_that_is_wrong_does_not_move_the_expiry() -> None:
     story = removed()
     story.tell("detention", 157, received=110, skew_ms=47 * 60_000, event="arrived_site", at=157, power="s136", **ED)
     found = detention(story)
-    assert found.arrived_at == minute(157)
+    assert found.arrived_at == minute(110)
     assert found.expires_at == minute(110 + DAY)
     assert "clock_skew" in story.flags()
 

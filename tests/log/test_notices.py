@@ -11,9 +11,9 @@ from support.bodies import PLAUSIBLE, entry_id, plausible, replacement
 from triage import codes
 from triage.log import decode, notices
 from triage.log.entries import KINDS, AnyEntry, StoredEntry
-from triage.log.flags import Terms
 from triage.log.notices import NOTICES
 from triage.people.notes import likely_identifiers
+from triage.terms import Terms
 
 LATER = datetime(2026, 10, 6, tzinfo=UTC)
 NIGHT = datetime(2026, 10, 3, 1, 50, tzinfo=UTC)
@@ -291,7 +291,47 @@ def test_a_station_is_no_place_of_safety_after_the_last_day_allowed() -> None:
     assert told(AT_STATION, terms=Terms(police_station_allowed_until=date(2026, 10, 3))) == set()
     kept = plausible("outcome", disposal="s136_kept", location_type="police_station")
     assert told(kept, terms=terms) == {("station_not_authorised", "disposal")}
-    assert told(kept) == set()
+
+
+def test_keeping_an_adult_at_a_station_needs_the_tests_and_an_inspector() -> None:
+    kept = plausible("outcome", disposal="s136_kept", location_type="police_station")
+    assert told(kept) == {("station_not_authorised", "disposal")}
+
+
+# --- contradictions, people
+
+
+def test_what_contradicts_another_value_is_told() -> None:
+    early, late = "2026-10-03T01:00:00+01:00", "2026-10-03T01:05:00+01:00"
+    left_first = plausible("nurse", arrived_at=late, left_at=early)
+    assert told(left_first) == {("contradictory", "left_at")}
+    assert told(plausible("nurse", arrived_at=early, left_at=late)) == set()
+    for band, field in (("35_49", {("contradictory", "age_band")}), ("18_34", set()), ("unknown", set())):
+        assert told(plausible("nurse", age=24, age_band=band)) == field
+    formed_after = plausible("intent")
+    formed_after["intent"] |= {"formed_at": "2026-10-03T12:20:00+01:00"}
+    assert ("contradictory", "intent.formed_at") in told(formed_after)
+
+
+def test_an_end_before_the_detention_began_contradicts() -> None:
+    began = event("began", 1)
+    assert ("contradictory", "at") in told(event("ended", 0.5, result="lapsed"), began)
+    assert told(event("ended", 2, result="lapsed"), began) == set()
+
+
+def test_at_a_station_then_elsewhere_an_extension_needs_no_superintendent() -> None:
+    station = event(
+        "arrived_site", 1, place_of_safety="police_station", authorised_rank="inspector", station_tests=WELL
+    )
+    assert ("invalid_extension", "superintendent_approved") in told(extended(), station)
+    elsewhere = event("transferred", 2, place_of_safety="emergency_department")
+    assert told(extended(), station, elsewhere) == set()
+
+
+def test_a_link_to_a_person_whom_nobody_registered_is_told() -> None:
+    for kind in ("person_link", "person_unlink"):
+        assert told(plausible(kind), person_registered=False) == {("person_not_registered", "person_id")}
+        assert told(plausible(kind), person_registered=True) == told(plausible(kind)) == set()
 
 
 # --- the 24 hours

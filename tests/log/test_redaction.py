@@ -15,6 +15,7 @@ from support.story import (
     AS_PARAMEDIC,
     AS_SERGEANT,
     AUDIENCES,
+    CLINICAL_LEAD,
     COLLEAGUE,
     DAY,
     NO_ONES,
@@ -27,36 +28,37 @@ from support.story import (
     STREET,
     Story,
     minute,
-    served,
 )
 from support.strategies import HIDDEN_FROM_BLIND, KINDS, MINUTES, content, stories
 
 from triage.log.effective import kind
 from triage.log.entries import Nurse, Officer, StoredEntry
-from triage.log.incident import fold
-from triage.log.redaction import BLIND, audience_incident, redact, redactor_for, view_for, visible_entries
+from triage.log.incident import fold, view_at
+from triage.log.redaction import audience_incident, redact, sight_of, view_for, visible_entries
 from triage.log.view import FULL, Audience, DiversionView, IncidentView
 
 POLICE = (AS_OFFICER, AS_SERGEANT)
 HEALTH = (AS_NURSE, AS_PARAMEDIC, AS_CLINICAL_LEAD)
 FIELD = (AS_OFFICER, AS_NURSE, AS_PARAMEDIC)
 LATER = minute(3 * DAY)
+UNJUDGED = Audience("health", "field", None, "nurse")
+"""A nurse who has judged nothing."""
 JUDGED: dict[str, Any] = {"assessment": "face_to_face", "s136_justified": "yes", "told_intent": False, "blind": True}
 
 
-def seen(story: Story, audience: Audience) -> IncidentView:
-    found = view_for(story.stored, (), audience, LATER)
+def seen(story: Story, audience: Audience, when: float = 3 * DAY) -> IncidentView:
+    found = view_for(story.stored, (), audience, minute(when))
     assert found is not None
     return found
 
 
 def entry(story: Story, held: StoredEntry, audience: Audience) -> Any:
     """What the audience reads of this entry; None where it does not see it."""
-    return next((one.entry for one in visible_entries(story.stored, audience) if one.id == held.id), None)
+    return next((one.entry for one in visible_entries(story.stored, audience, LATER) if one.id == held.id), None)
 
 
-def graded(story: Story, audience: Audience) -> DiversionView:
-    found = seen(story, audience).diversion
+def graded(story: Story, audience: Audience, when: float = 3 * DAY) -> DiversionView:
+    found = seen(story, audience, when).diversion
     assert isinstance(found, DiversionView)
     return found
 
@@ -145,8 +147,9 @@ def test_after_the_judgement_health_see_the_intent_and_offence_yes_or_no(audienc
     assert [one.power for one in view.intents] == ["s136", "s136"]
     assert view.offence == "alleged"
     officer, intent = entry(story, story.stored[1], audience), entry(story, story.stored[0], audience)
-    assert (officer.offence, officer.consulted.role, officer.intent.evidence) == ("alleged", "nurse", None)
-    assert (intent.intent.power, intent.intent.evidence, intent.intent.referrer) == ("s136", None, None)
+    assert (officer.offence, officer.consulted, officer.intent.evidence) == ("alleged", None, None)
+    part = intent.intent
+    assert (part.power, part.confidence, part.tests, part.evidence, part.referrer) == ("s136", 3, None, None, None)
 
 
 def test_no_offence_is_no() -> None:
@@ -338,7 +341,7 @@ def test_after_a_death_only_the_leads_reach_the_incident() -> None:
     for audience in AUDIENCES:
         reached = audience.level == "lead"
         assert (view_for(story.stored, (), audience, LATER) is not None) is reached
-        assert bool(visible_entries(story.stored, audience)) is reached
+        assert bool(visible_entries(story.stored, audience, LATER)) is reached
     story.withdraw(died, 310)
     assert all(view_for(story.stored, (), audience, LATER) for audience in AUDIENCES)
 
@@ -353,14 +356,14 @@ def test_a_death_in_training_closes_nothing_else_its_being_open_would_tell_of_a_
 
 def test_the_service_itself_sees_all() -> None:
     story = evening()
-    assert redact(story.stored, FULL) == story.stored
+    assert visible_entries(story.stored, FULL, LATER) == story.stored
     assert view_for(story.stored, (), FULL, LATER) == story.view()
 
 
 def test_what_nobody_may_see_is_no_view() -> None:
     story = Story()
     story.intent(4)
-    assert [view_for(story.stored, (), audience, LATER) is None for audience in AUDIENCES] == [
+    assert [view_for(story.stored, (), audience, minute(80)) is None for audience in AUDIENCES] == [
         False,
         False,
         True,
@@ -446,22 +449,60 @@ def test_the_clinical_lead_is_blind_until_some_nurse_has_judged() -> None:
     story = Story()
     story.intent(4)
     story.officer(60, **STREET)
-    assert graded(story, AS_CLINICAL_LEAD).s136.reason == "none"
-    assert seen(story, AS_CLINICAL_LEAD).intents is UNSET
+    assert graded(story, AS_CLINICAL_LEAD, 80).s136.reason == "none"
+    assert seen(story, AS_CLINICAL_LEAD, 80).intents is UNSET
     story.nurse(61, by=OTHER_NURSE, s136_justified="yes")
-    assert graded(story, AS_CLINICAL_LEAD).s136.grade == "U"
+    assert graded(story, AS_CLINICAL_LEAD, 80).s136.grade == "U"
 
 
-def test_a_paramedic_never_judges() -> None:
-    story = evening()
-    story.nurse(70, by=PARAMEDIC)
+def test_the_clinical_lead_is_blind_until_a_judgement_can_no_longer_corroborate() -> None:
+    story = Story()
+    story.intent(4)
+    story.officer(60, **STREET)
+    seen_from = audience_incident(story.stored, (), AS_CLINICAL_LEAD, minute(80))
+    assert seen_from is not None
+    assert minute(4 + DAY) in seen_from.changes_at
+    assert seen(story, AS_CLINICAL_LEAD, 4 + DAY - 1).intents is UNSET
+    assert seen(story, AS_CLINICAL_LEAD, 4 + DAY).intents is not UNSET
+    story.outcome("community_follow_up", 65)
+    assert seen(story, AS_CLINICAL_LEAD, 94).intents is UNSET
+    assert seen(story, AS_CLINICAL_LEAD, 95).intents is not UNSET
+    assert all(seen(story, audience).intents is UNSET for audience in (AS_NURSE, AS_PARAMEDIC))
+
+
+def test_a_paramedic_is_blind_until_a_nurse_has_judged() -> None:
+    story = Story()
+    story.intent(4)
+    story.officer(60, **STREET)
+    story.paramedic(61)
     assert seen(story, AS_PARAMEDIC).intents is UNSET
+    story.nurse(62, s136_justified="cannot_say")
+    assert seen(story, AS_PARAMEDIC).intents is not UNSET
+
+
+def test_an_amendment_of_nothing_makes_nobody_a_judge() -> None:
+    story = Story()
+    story.intent(4)
+    story.officer(60, **STREET)
+    story.amend(NO_ONES, 61, "nurse", by=PARAMEDIC, s136_justified="cannot_say")
+    story.amend(NO_ONES, 62, "nurse", by=NURSE, s136_justified="cannot_say")
+    for audience in HEALTH:
+        assert seen(story, audience, 80).intents is UNSET
+
+
+def test_anothers_amendment_of_a_contact_makes_nobody_a_judge() -> None:
+    story = Story()
+    story.intent(4)
+    contact = story.nurse(60)
+    story.amend(contact, 61, "nurse", by=CLINICAL_LEAD, s136_justified="yes")
+    for audience in HEALTH:
+        assert seen(story, audience, 80).intents is UNSET
 
 
 def test_grades_turn_only_for_leads() -> None:
     story = evening()
-    for audience, turns in ((AS_OFFICER, ()), (AS_SERGEANT, (minute(65 + DAY),)), (BLIND, ())):
-        found = audience_incident(story.stored, (), audience)
+    for audience, turns in ((AS_OFFICER, ()), (AS_SERGEANT, (minute(65 + DAY),)), (UNJUDGED, ())):
+        found = audience_incident(story.stored, (), audience, minute(80))
         assert found is not None
         assert found.changes_at == turns
 
@@ -549,31 +590,35 @@ def _amendment_of_secrets(draw: st.DrawFn, teller: Story, target: StoredEntry, c
     return teller.amend(target, captured, "officer", by=target.author, **fields)
 
 
-@given(twins(), st.sampled_from((BLIND, AS_NURSE, AS_PARAMEDIC, AS_CLINICAL_LEAD)), MINUTES)
+@given(twins(), st.sampled_from((UNJUDGED, AS_NURSE, AS_PARAMEDIC, AS_CLINICAL_LEAD)), MINUTES)
 def test_nothing_that_reaches_the_blind_depends_on_an_intent(
     logs: tuple[Story, Story], audience: Audience, when: int
 ) -> None:
     story, twin = logs
-    assume(redactor_for(story.stored, audience).blind)
+    assume(all(sight_of(log.stored, audience, minute(when)).blind for log in logs))
     assert told_to(story, audience, when) == told_to(twin, audience, when)
 
 
 def told_to(story: Story, audience: Audience, when: int) -> tuple[object, ...]:
-    """All that reaches an audience: the bytes of the view, of the entries, and when the view turns."""
-    found = audience_incident(story.stored, (), audience)
-    entries = msgspec.json.encode([(one.seq, one.id, one.entry) for one in visible_entries(story.stored, audience)])
+    """All that reaches a blind audience: the view, the entries, and when the view changes before it is told more."""
+    now = minute(when)
+    found = audience_incident(story.stored, (), audience, now)
+    entries = msgspec.json.encode(
+        [(one.seq, one.id, one.entry) for one in visible_entries(story.stored, audience, now)]
+    )
     if found is None:
         return None, entries
-    return msgspec.json.encode(found.at(minute(when))), entries, found.changes_at
+    return msgspec.json.encode(found.at(now)), entries, set(found.changes_at) - {found.unblinded_at}
 
 
 @given(stories(), st.sampled_from(AUDIENCES), MINUTES)
 def test_a_view_is_what_the_visible_entries_add_up_to(story: Story, audience: Audience, when: int) -> None:
     shown = view_for(story.stored, (), audience, minute(when))
-    visible = redact(story.stored, audience)
+    sight = sight_of(story.stored, audience, minute(when))
     if shown is None or audience.level == "lead":
         return
-    assert msgspec.json.encode(shown) == served(fold(visible), minute(when), audience)
+    added_up = fold(redact(story.stored, sight))
+    assert msgspec.json.encode(shown) == msgspec.json.encode(view_at(added_up, minute(when), audience, sight))
 
 
 @given(stories(), st.sampled_from(POLICE), st.data())
@@ -592,7 +637,5 @@ def test_nothing_that_police_see_but_a_grade_depends_on_a_nurses_words(
     views = [view_for(one.stored, (), audience, when) for one in (story, twin)]
     shown = [one and msgspec.structs.replace(one, diversion=UNSET) for one in views]
     assert shown[0] == shown[1]
-    entries = [
-        msgspec.json.encode([held.entry for held in visible_entries(one.stored, audience)]) for one in (story, twin)
-    ]
-    assert entries[0] == entries[1]
+    read = [[one.entry for one in visible_entries(log.stored, audience, when)] for log in (story, twin)]
+    assert read[0] == read[1]

@@ -10,7 +10,7 @@ from test_measures import counted, measured, rows
 
 from triage.codes import Population
 from triage.log.incident import fold, view_at
-from triage.log.redaction import visible_entries
+from triage.log.redaction import sight_of, visible_entries
 from triage.log.view import IncidentView
 from triage.summaries.derivation import fact_of
 from triage.summaries.facts import DatedEvent, GradeResult, IncidentFact, Stay
@@ -298,14 +298,19 @@ def admitted() -> Story:
         ("s136_by_place", True, True),
         ("conversion", False, True),
         ("admitted", False, True),
-        ("considered_by_grade", True, False),  # she is blind until a nurse has judged
+        ("considered_by_grade", True, True),  # no judgement can corroborate any more
     ],
 )
 def test_a_reader_follows_a_line_only_where_every_member_shows_what_it_classifies_by(
     code: str, sergeant: bool, clinical_lead: bool
 ) -> None:
     views = [
-        view_at(fold(visible_entries(admitted().stored, audience)), minute(400), audience)
+        view_at(
+            fold(visible_entries(admitted().stored, audience, minute(400))),
+            minute(400),
+            audience,
+            sight_of(admitted().stored, audience, minute(400)),
+        )
         for audience in (AS_SERGEANT, AS_CLINICAL_LEAD)
     ]
     assert [may_follow(REGISTRY[code], [view]) for view in views] == [sergeant, clinical_lead]

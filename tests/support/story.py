@@ -31,11 +31,11 @@ STAFF = {
 }
 AUTHORS = {"officer": OFFICER, "intent": OFFICER, "nurse": NURSE, "paramedic": PARAMEDIC}
 
-AS_OFFICER = Audience("police", "field", OFFICER)
-AS_SERGEANT = Audience("police", "lead", SERGEANT)
-AS_NURSE = Audience("health", "field", NURSE)
-AS_PARAMEDIC = Audience("health", "field", PARAMEDIC)
-AS_CLINICAL_LEAD = Audience("health", "lead", CLINICAL_LEAD)
+AS_OFFICER = Audience("police", "field", OFFICER, "police")
+AS_SERGEANT = Audience("police", "lead", SERGEANT, "police")
+AS_NURSE = Audience("health", "field", NURSE, "nurse")
+AS_PARAMEDIC = Audience("health", "field", PARAMEDIC, "paramedic")
+AS_CLINICAL_LEAD = Audience("health", "lead", CLINICAL_LEAD, "nurse")
 AUDIENCES = (AS_OFFICER, AS_SERGEANT, AS_NURSE, AS_PARAMEDIC, AS_CLINICAL_LEAD)
 
 TESTS: dict[str, Any] = {"mental_disorder": True, "immediate_need": True, "necessary": True}

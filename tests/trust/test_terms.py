@@ -9,8 +9,8 @@ import pytest
 from support.phones import Crew, entry, notice_codes
 
 from triage.databases import databases
-from triage.log import flags
 from triage.settings import DatabaseUrl, Settings, load
+from triage.terms import BEDFORDSHIRE
 
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 
@@ -18,7 +18,7 @@ YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 @pytest.fixture(autouse=True)
 def as_shipped() -> Iterator[None]:
     yield
-    flags.TERMS.police_station_allowed_until = None
+    BEDFORDSHIRE.police_station_allowed_until = None
 
 
 async def test_the_setting_is_in_force_wherever_the_database_is_used(db_url: str, tmp_path: Path) -> None:
@@ -28,14 +28,14 @@ async def test_the_setting_is_in_force_wherever_the_database_is_used(db_url: str
         database_url=url, keys_database_url=url, data_dir=tmp_path, police_station_allowed_until=date(2027, 3, 31)
     )
     async with databases(chosen, create=True, migrating=True):
-        assert flags.TERMS.police_station_allowed_until == date(2027, 3, 31)
+        assert BEDFORDSHIRE.police_station_allowed_until == date(2027, 3, 31)
 
 
 @pytest.mark.parametrize(("until", "lawful"), [(None, True), (YESTERDAY, False)])
 async def test_after_its_last_day_a_station_is_no_place_for_anybody(
     crew: Crew, until: date | None, lawful: bool
 ) -> None:
-    flags.TERMS.police_station_allowed_until = until
+    BEDFORDSHIRE.police_station_allowed_until = until
     receipt = await crew.officer.store(
         entry(
             "detention",

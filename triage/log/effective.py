@@ -1,8 +1,8 @@
-"""What stands: entries after amendments and withdrawals, with the phone's times corrected for its skew.
+"""What is in force: entries after amendments and withdrawals, with the phone's times corrected for its skew.
 
-Nothing here depends on the order in which entries are given. Where an order is needed it is the log's (`seq`), which
-belongs to each entry. A change counts when its author wrote the original or leads that side: a sergeant for police, a
-clinical lead for health. What it names may arrive later; then it takes effect later.
+Nothing here depends on the order in which entries arrived. Of several amendments of one entry the one captured last
+counts, ties by entry id. A change counts when its author wrote the original or leads that side. What it names may
+arrive later; then it takes effect later, and until then it proves nothing.
 """
 
 from collections import Counter
@@ -45,20 +45,24 @@ E = TypeVar("E", bound=Entry, covariant=True)
 
 
 class EntryVersion(Struct, Generic[E], frozen=True, gc=False):
-    """A content that an entry had or has, and when it was given (corrected)."""
+    """A content that an entry had or has, when it was given (corrected), and by which stored entry: itself at first,
+    then its amendments."""
 
     entry: E
     captured: datetime
     correction: timedelta | None
-    seq: int
-    author: UUID
+    given_by: StoredEntry
+
+    def corrected(self, time: datetime) -> datetime:
+        """A time in this content, as the service's clock would have shown it."""
+        return time if self.correction is None else time - self.correction
 
 
 class EffectiveEntry(Struct, Generic[E], frozen=True, gc=False):
     """An entry and the content it has now.
 
     `captured` is the original's, corrected; an amendment inherits it. `versions` is empty for an entry never amended,
-    else the original and every amendment in force, in the log's order. `withdrawn` is the withdrawal in force.
+    else the original, then its amendments in force in capture order. `withdrawn` is the withdrawal in force.
     """
 
     stored: StoredEntry
@@ -76,11 +80,25 @@ class EffectiveEntry(Struct, Generic[E], frozen=True, gc=False):
         """A time in the content, as the service's clock would have shown it."""
         return time if self.correction is None else time - self.correction
 
+    def history(self) -> tuple[EntryVersion[E], ...]:
+        """Every content it had or has."""
+        return self.versions or (EntryVersion(self.entry, self.captured, self.correction, self.stored),)
+
+    def as_it_was(self, version: EntryVersion[E]) -> "EffectiveEntry[E]":
+        """This entry with a content that it had."""
+        return EffectiveEntry(self.stored, version.entry, self.captured, version.correction)
+
+    def at(self, limit: datetime) -> "EffectiveEntry[E]":
+        """This entry with the content it had at an instant; one captured later as it was first given."""
+        original, *amendments = self.history()
+        return self.as_it_was(next((each for each in reversed(amendments) if each.captured <= limit), original))
+
 
 class SortedEntries(Struct, frozen=True, gc=False):
-    """The entries of one incident, sorted out. Lists are in capture order, ties by entry id; `held` in the log's.
+    """The entries of one incident, sorted out. Lists are in capture order, ties by entry id; `stored` in the log's.
 
-    `withdrawn` holds what is out of force. `pending` says that an amendment or withdrawal names what is not held.
+    `withdrawn` holds what is out of force. `taken_back` are amendments that are themselves withdrawn, as the entry they
+    changed would be with them in force. `pending` says that an amendment or withdrawal names what is not held.
     `training` says that training entries were given; they are left out where there is a real one.
     """
 
@@ -94,60 +112,92 @@ class SortedEntries(Struct, frozen=True, gc=False):
     detentions: list[EffectiveEntry[Detention]]
     follow_ups: list[EffectiveEntry[FollowUp]]
     withdrawn: list[EffectiveEntry[Any]]
+    taken_back: list[EffectiveEntry[Any]]
     links: list[StoredEntry]
     people: list[StoredEntry]
     pending: bool
     training: bool
 
+    @property
+    def changed(self) -> bool:
+        """Whether anything was ever amended or withdrawn."""
+        return bool(self.withdrawn or self.taken_back) or any(
+            one.versions for one in (*self.contacts, *self.intents, *self.outcomes, *self.detentions, *self.follow_ups)
+        )
 
-def correction(held: StoredEntry) -> timedelta | None:
+    def ever(self) -> Iterable[EffectiveEntry[Any]]:
+        """Every entry that is or was in force, with what it held."""
+        yield from (*self.contacts, *self.intents, *self.outcomes, *self.detentions, *self.follow_ups)
+        yield from self.withdrawn
+        yield from self.taken_back
+
+
+def correction(stored: StoredEntry) -> timedelta | None:
     """How far ahead the phone's clock was, where that is more than tolerated."""
-    skew = held.skew_ms
+    skew = stored.skew_ms
     if skew is None or -SKEW_TOLERATED_MS <= skew <= SKEW_TOLERATED_MS:
         return None
     return timedelta(milliseconds=skew)
 
 
-def captured(held: StoredEntry) -> datetime:
+def captured(stored: StoredEntry) -> datetime:
     """When the entry was captured, as the service's clock would have shown it."""
-    shift = correction(held)
-    return held.entry.captured_at if shift is None else held.entry.captured_at - shift
+    shift = correction(stored)
+    return stored.entry.captured_at if shift is None else stored.entry.captured_at - shift
 
 
 def sort_entries(entries: Iterable[StoredEntry]) -> SortedEntries:
     """Sort out the entries of one incident. Duplicates by id are tolerated."""
-    held = sorted({one.id.int: one for one in entries}.values(), key=_log_order)
-    training = any(one.entry.test for one in held)
+    stored = sorted({entry.id.int: entry for entry in entries}.values(), key=log_order)
+    training = any(entry.entry.test for entry in stored)
     if training:
-        held = without_training(held)
-    kinds: dict[type[Entry], list[StoredEntry]] = {}
-    for one in held:
-        kinds.setdefault(type(one.entry), []).append(one)
-    if Amendment in kinds or Withdrawal in kinds:
-        return _changed(held, kinds, training)
-    return _record(held, kinds, {kind: _unchanged(kinds.get(kind, ())) for kind in AMENDABLE}, [], False, training)
+        stored = without_training(stored)
+    by_kind: dict[type[Entry], list[StoredEntry]] = {}
+    for entry in stored:
+        by_kind.setdefault(type(entry.entry), []).append(entry)
+    if Amendment in by_kind or Withdrawal in by_kind:
+        return _sort_changed(stored, by_kind, training)
+    unchanged = {each: _unchanged(by_kind.get(each, ())) for each in AMENDABLE}
+    return _sorted(stored, by_kind, unchanged, ([], []), False, training)
 
 
-def without_training(held: list[StoredEntry]) -> list[StoredEntry]:
+def without_training(stored: list[StoredEntry]) -> list[StoredEntry]:
     """The real entries, where there is a real content; else all. What changes a training entry goes with it."""
-    if all(one.entry.test for one in held if isinstance(one.entry, AMENDABLE)):
-        return held
-    gone = {one.id for one in held if one.entry.test}
+    if all(entry.entry.test for entry in stored if isinstance(entry.entry, AMENDABLE)):
+        return stored
+    gone = {entry.id for entry in stored if entry.entry.test}
     before = -1
     while len(gone) != before:
         before = len(gone)
-        gone |= {one.id for one in held if _named(one) in gone}
-    return [one for one in held if one.id not in gone]
+        gone |= {entry.id for entry in stored if named(entry.entry) in gone}
+    return [entry for entry in stored if entry.id not in gone]
 
 
-def judges(held: Iterable[StoredEntry]) -> tuple[UUID, ...]:
-    """The accounts that have stored an `s136_justified`, in a contact or an amendment, in force or not."""
+def named(entry: Entry) -> UUID | None:
+    """The entry that this one amends or withdraws."""
+    if isinstance(entry, Amendment):
+        return entry.amends
+    return entry.withdraws if isinstance(entry, Withdrawal) else None
+
+
+def judges(stored: Iterable[StoredEntry]) -> tuple[UUID, ...]:
+    """The accounts that have stored an `s136_justified` in a nurse's contact, or in their own amendment of one.
+
+    In force or not. An amendment of what is not held proves nothing, nor does another's: it leaves the judgement.
+    """
+    by_id = {entry.id: entry for entry in stored}
+    roots = originals(by_id)
     found = set()
-    for one in held:
-        entry = one.entry.entry if type(one.entry) is Amendment else one.entry
-        if getattr(entry, "s136_justified", None) is not None:
-            found.add(one.author)
+    for entry in by_id.values():
+        root = roots.get(entry.id, entry)
+        content = entry.entry.entry if isinstance(entry.entry, Amendment) else entry.entry
+        if isinstance(root.entry, Nurse) and root.author == entry.author and _judgement(content) is not None:
+            found.add(entry.author)
     return tuple(sorted(found))
+
+
+def _judgement(content: Any) -> str | None:
+    return getattr(content, "s136_justified", None)
 
 
 def permitted(change: StoredEntry, target: StoredEntry) -> bool:
@@ -155,24 +205,24 @@ def permitted(change: StoredEntry, target: StoredEntry) -> bool:
     return change.author == target.author or change.role == LEADS.get(target.profession)
 
 
-def out_of_force(held: Iterable[StoredEntry]) -> dict[UUID, StoredEntry]:
+def out_of_force(stored: Iterable[StoredEntry]) -> dict[UUID, StoredEntry]:
     """What is withdrawn, by the earliest captured of its withdrawals that are permitted and in force.
 
     A withdrawal may be withdrawn in turn. Withdrawals in a circle do nothing.
     """
-    by_id = {one.id: one for one in held}
-    named = {one.id: one.entry.withdraws for one in by_id.values() if isinstance(one.entry, Withdrawal)}
-    named = {key: name for key, name in named.items() if name in by_id and permitted(by_id[key], by_id[name])}
-    against = Counter(named.values())
-    ready = [by_id[key] for key in named if key not in against]
+    by_id = {entry.id: entry for entry in stored}
+    names = {entry.id: entry.entry.withdraws for entry in by_id.values() if isinstance(entry.entry, Withdrawal)}
+    names = {key: name for key, name in names.items() if name in by_id and permitted(by_id[key], by_id[name])}
+    against = Counter(names.values())
+    ready = [by_id[key] for key in names if key not in against]
     out: dict[UUID, StoredEntry] = {}
     while ready:
-        one = ready.pop()
-        name = named[one.id]
-        if one.id not in out and (name not in out or _capture_order(one) < _capture_order(out[name])):
-            out[name] = one
+        withdrawal = ready.pop()
+        name = names[withdrawal.id]
+        if withdrawal.id not in out and (name not in out or capture_order(withdrawal) < capture_order(out[name])):
+            out[name] = withdrawal
         against[name] -= 1
-        if not against[name] and name in named:
+        if not against[name] and name in names:
             ready.append(by_id[name])
     return out
 
@@ -181,17 +231,17 @@ def originals(by_id: dict[UUID, StoredEntry]) -> dict[UUID, StoredEntry]:
     """The content that each amendment, or amendment of an amendment, replaces; none where that is not held, is of
     another kind, or is never reached because amendments name each other in a circle."""
     roots: dict[UUID, StoredEntry | None] = {}
-    for one in by_id.values():
+    for entry in by_id.values():
         passed: dict[UUID, None] = {}
-        found: StoredEntry | None = one
-        while found is not None and isinstance(found.entry, Amendment) and found.id not in roots:
-            if found.id in passed:
+        root: StoredEntry | None = entry
+        while root is not None and isinstance(root.entry, Amendment) and root.id not in roots:
+            if root.id in passed:
                 break
-            passed[found.id] = None
-            found = by_id.get(found.entry.amends)
-        if found is not None and isinstance(found.entry, Amendment):
-            found = roots.get(found.id)
-        roots.update(dict.fromkeys(passed, found))
+            passed[root.id] = None
+            root = by_id.get(root.entry.amends)
+        if root is not None and isinstance(root.entry, Amendment):
+            root = roots.get(root.id)
+        roots.update(dict.fromkeys(passed, root))
     return {name: root for name, root in roots.items() if root is not None and _replaces(by_id[name], root)}
 
 
@@ -199,14 +249,15 @@ def _replaces(amendment: StoredEntry, root: StoredEntry) -> bool:
     return isinstance(amendment.entry, Amendment) and kind(amendment.entry.entry) == kind(root.entry)
 
 
-def amendments_in_force(held: Sequence[StoredEntry], out: dict[UUID, StoredEntry]) -> dict[UUID, list[StoredEntry]]:
-    """The permitted amendments in force of each content, in the log's order."""
-    by_id = {one.id: one for one in held}
-    roots = originals(by_id)
+def amendments_of(stored: Sequence[StoredEntry]) -> dict[UUID, list[StoredEntry]]:
+    """The permitted amendments of each content, in capture order, ties by entry id; also those out of force."""
+    by_id = {entry.id: entry for entry in stored}
     chains: dict[UUID, list[StoredEntry]] = {}
-    for one in sorted((by_id[name] for name in roots if name not in out), key=_log_order):
-        if permitted(one, roots[one.id]):
-            chains.setdefault(roots[one.id].id, []).append(one)
+    roots = originals(by_id)
+    for amendment in sorted((by_id[name] for name in roots), key=capture_order):
+        root = roots[amendment.id]
+        if permitted(amendment, root):
+            chains.setdefault(root.id, []).append(amendment)
     return chains
 
 
@@ -217,53 +268,63 @@ def kind(entry: Struct) -> str:
     return str(entry.__struct_config__.tag)
 
 
-_log_order = attrgetter("seq")
+log_order = attrgetter("seq")
 
 
-def _capture_order(one: StoredEntry) -> tuple[datetime, UUID]:
-    return captured(one), one.id
+def capture_order(stored: StoredEntry) -> tuple[datetime, UUID]:
+    """The order in which entries were captured, corrected, ties by entry id."""
+    return captured(stored), stored.id
 
 
-def _standing_order(one: EffectiveEntry[Any]) -> tuple[datetime, UUID]:
-    return one.captured, one.stored.id
+def _effective_order(entry: EffectiveEntry[Any]) -> tuple[datetime, UUID]:
+    return entry.captured, entry.stored.id
 
 
-def _unchanged(held: Sequence[StoredEntry]) -> list[EffectiveEntry[Any]]:
-    found = []
-    for one in held:
-        shift = correction(one)
-        found.append(EffectiveEntry(one, one.entry, captured(one) if shift else one.entry.captured_at, shift))
-    if len(found) > 1:
-        found.sort(key=_standing_order)
-    return found
+def _unchanged(stored: Sequence[StoredEntry]) -> list[EffectiveEntry[Any]]:
+    effective = []
+    for entry in stored:
+        shift = correction(entry)
+        at = captured(entry) if shift else entry.entry.captured_at
+        effective.append(EffectiveEntry(entry, entry.entry, at, shift))
+    if len(effective) > 1:
+        effective.sort(key=_effective_order)
+    return effective
 
 
-def _changed(held: list[StoredEntry], kinds: dict[type[Entry], list[StoredEntry]], training: bool) -> SortedEntries:
-    out = out_of_force(held)
-    chains = amendments_in_force(held, out)
-    standing: dict[type[Entry], list[EffectiveEntry[Any]]] = {}
-    withdrawn = []
-    for kind_ in AMENDABLE:
-        changed = [_with_changes(one, chains.get(one.id, ()), out.get(one.id)) for one in kinds.get(kind_, ())]
-        standing[kind_] = sorted((one for one in changed if one.withdrawn is None), key=_standing_order)
-        withdrawn += [one for one in changed if one.withdrawn is not None]
-    kinds = {name: [one for one in those if one.id not in out] for name, those in kinds.items()}
-    return _record(held, kinds, standing, sorted(withdrawn, key=_standing_order), _names_unheld(held), training)
+def _sort_changed(
+    stored: list[StoredEntry], by_kind: dict[type[Entry], list[StoredEntry]], training: bool
+) -> SortedEntries:
+    out = out_of_force(stored)
+    chains = amendments_of(stored)
+    effective: dict[type[Entry], list[EffectiveEntry[Any]]] = {}
+    withdrawn, taken_back = [], []
+    for each in AMENDABLE:
+        contents = by_kind.get(each, ())
+        in_force = {entry.id: [one for one in chains.get(entry.id, ()) if one.id not in out] for entry in contents}
+        changed = [_with_changes(entry, in_force[entry.id], out.get(entry.id)) for entry in contents]
+        effective[each] = sorted((entry for entry in changed if entry.withdrawn is None), key=_effective_order)
+        withdrawn += [entry for entry in changed if entry.withdrawn is not None]
+        for entry in contents:
+            gone = [one for one in chains.get(entry.id, ()) if one.id in out]
+            taken_back += [_with_changes(entry, [one], out[one.id]) for one in gone]
+    by_kind = {each: [entry for entry in entries if entry.id not in out] for each, entries in by_kind.items()}
+    no_longer = sorted(withdrawn, key=_effective_order), sorted(taken_back, key=_effective_order)
+    return _sorted(stored, by_kind, effective, no_longer, _names_unheld(stored), training)
 
 
 def _with_changes(
-    held: StoredEntry, chain: Sequence[StoredEntry], withdrawn: StoredEntry | None
+    stored: StoredEntry, amendments: Sequence[StoredEntry], withdrawn: StoredEntry | None
 ) -> EffectiveEntry[Any]:
-    shift = correction(held)
-    if not chain:
-        return EffectiveEntry(held, held.entry, captured(held), shift, (), withdrawn)
-    versions = [EntryVersion(held.entry, captured(held), shift, held.seq, held.author)]
-    for one in chain:
-        assert isinstance(one.entry, Amendment)
-        content = _with_own_judgement(one.entry.entry, one.author, held.author, versions[-1].entry)
-        versions.append(EntryVersion(content, captured(one), correction(one), one.seq, one.author))
+    shift = correction(stored)
+    if not amendments:
+        return EffectiveEntry(stored, stored.entry, captured(stored), shift, (), withdrawn)
+    versions = [EntryVersion(stored.entry, captured(stored), shift, stored)]
+    for amendment in amendments:
+        assert isinstance(amendment.entry, Amendment)
+        content = _with_own_judgement(amendment.entry.entry, amendment.author, stored.author, versions[-1].entry)
+        versions.append(EntryVersion(content, captured(amendment), correction(amendment), amendment))
     last = versions[-1]
-    return EffectiveEntry(held, last.entry, captured(held), last.correction, tuple(versions), withdrawn)
+    return EffectiveEntry(stored, last.entry, captured(stored), last.correction, tuple(versions), withdrawn)
 
 
 def _with_own_judgement(content: Any, author: UUID, judge: UUID, before: Any) -> Any:
@@ -273,46 +334,36 @@ def _with_own_judgement(content: Any, author: UUID, judge: UUID, before: Any) ->
     return structs.replace(content, s136_justified=before.s136_justified)
 
 
-def _names_unheld(held: Sequence[StoredEntry]) -> bool:
-    ids = {one.id for one in held}
-    return any(
-        (isinstance(one.entry, Withdrawal) and one.entry.withdraws not in ids)
-        or (isinstance(one.entry, Amendment) and one.entry.amends not in ids)
-        for one in held
-    )
+def _names_unheld(stored: Sequence[StoredEntry]) -> bool:
+    ids = {entry.id for entry in stored}
+    return any((name := named(entry.entry)) is not None and name not in ids for entry in stored)
 
 
-def _record(
-    held: list[StoredEntry],
-    kinds: dict[type[Entry], list[StoredEntry]],
-    standing: dict[type[Entry], list[EffectiveEntry[Any]]],
-    withdrawn: list[EffectiveEntry[Any]],
+def _sorted(
+    stored: list[StoredEntry],
+    by_kind: dict[type[Entry], list[StoredEntry]],
+    effective: dict[type[Entry], list[EffectiveEntry[Any]]],
+    no_longer: tuple[list[EffectiveEntry[Any]], list[EffectiveEntry[Any]]],
     pending: bool,
     training: bool,
 ) -> SortedEntries:
-    officers, nurses, paramedics = standing[Officer], standing[Nurse], standing[Paramedic]
+    officers, nurses, paramedics = effective[Officer], effective[Nurse], effective[Paramedic]
     contacts = officers + nurses + paramedics
     if len(contacts) > 1:
-        contacts.sort(key=_standing_order)
+        contacts.sort(key=_effective_order)
     return SortedEntries(
-        held,
+        stored,
         contacts,
         officers,
         nurses,
         paramedics,
-        standing[Intent],
-        standing[Outcome],
-        standing[Detention],
-        standing[FollowUp],
-        withdrawn,
-        kinds.get(SameIncident, []) + kinds.get(NotSameIncident, []),
-        kinds.get(PersonLink, []) + kinds.get(PersonUnlink, []),
+        effective[Intent],
+        effective[Outcome],
+        effective[Detention],
+        effective[FollowUp],
+        *no_longer,
+        by_kind.get(SameIncident, []) + by_kind.get(NotSameIncident, []),
+        by_kind.get(PersonLink, []) + by_kind.get(PersonUnlink, []),
         pending,
         training,
     )
-
-
-def _named(one: StoredEntry) -> UUID | None:
-    if isinstance(one.entry, Amendment):
-        return one.entry.amends
-    return one.entry.withdraws if isinstance(one.entry, Withdrawal) else None

@@ -119,7 +119,7 @@ class StationTests(CodedPart, kw_only=True, frozen=True):
 class Entry(
     Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False, tag_field="kind"
 ):
-    """What every entry carries without typing."""
+    """What every entry carries without typing. `answers` names a question that was put to the author."""
 
     id: UUID | None = None
     incident_id: UUID
@@ -128,6 +128,7 @@ class Entry(
     form_version: VersionNumber | None = None
     test: bool | None = None
     car: ShortText | None = None
+    answers: UUID | None = None
 
 
 class Contact(Entry, kw_only=True, frozen=True):
@@ -358,8 +359,10 @@ SEALED = "*"
 class StoredEntry(Struct, kw_only=True, frozen=True, gc=False):
     """An entry with what the service keeps beside it, outside the content.
 
-    `received_at` is the database's clock; `skew_ms` the phone's clock minus the service's, None when not measurable;
-    `blind` says that the service had shown this nurse's account and device no intent of the incident before she judged;
+    `received_at` is when the service first held the content, by the database's clock; `received_again`: that was lost
+    in a restore, and lateness is not held against it. `skew_ms` is the phone's clock minus the service's, None when not
+    measurable. `blind`: the service had served no intent of the incident, as it is now, to this nurse's account, device
+    or phone before she judged (`triage.log.blindness`).
     `role` is the author's role when the entry was stored (a lead may amend for others of the profession). `newer` is
     the stored body where a newer version wrote it and this one cannot read all of it.
     """
@@ -376,3 +379,4 @@ class StoredEntry(Struct, kw_only=True, frozen=True, gc=False):
     blind: bool = False
     released_by: UUID | None = None
     newer: bytes | None = None
+    received_again: bool = False

@@ -1,17 +1,18 @@
 """What the rules of diversion ask of the entries."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
 
+from triage import codes
 from triage.log.effective import EffectiveEntry, SortedEntries
+from triage.log.entries import IntentPart
 from triage.log.intents import RecordedIntent
-from triage.log.resolve import DECIDED_TOGETHER, s136_available
-from triage.log.timeline import USES, DatedOutcome, PersonEvent, PowerUse, power_uses, status_held_from
+from triage.log.resolve import DECIDED_TOGETHER, Place, is_known, s136_available
+from triage.log.timeline import DatedOutcome, PersonEvent, PowerUse, power_uses, status_held_from
 
 WINDOW = timedelta(hours=24)
 """How long after the first disposal a reversal counts."""
@@ -19,18 +20,20 @@ WINDOW = timedelta(hours=24)
 JUDGED_BY = timedelta(minutes=30)
 """How long after the first disposal a nurse's judgement may still corroborate."""
 
-OTHER_SECTIONS = frozenset(("awol_s18", "s2_s3_s4", "s5", "cto_recall", "other_detained"))
-"""The legal statuses, beside s135, under which a person is held already, so that s136 is not available."""
-
-_ASSESSED = ("face_to_face", "phone")
-_RECORDED = ("body_worn_video", "radio_log")
+_STATUSES = codes.list("legal_status")
+_ASSESSMENTS = codes.list("assessment")
+_EVIDENCE = codes.list("evidence")
 
 Reason = tuple[str, UUID]
 """A reason, and the entry it rests on."""
 
 
 class GradingInputs(Struct, frozen=True, kw_only=True, gc=False):
-    """What DIV-1 looks at. Times are corrected for skew."""
+    """What DIV-1 looks at. Times are corrected for skew.
+
+    `limit` is the contemporaneity limit. `came_at` is when the car came. `parted` is evidence in incidents that were
+    joined to this one and are no longer.
+    """
 
     entries: SortedEntries
     intents: list[RecordedIntent]
@@ -39,13 +42,21 @@ class GradingInputs(Struct, frozen=True, kw_only=True, gc=False):
     decided_at: datetime | None
     used: dict[str, PowerUse]
     events: Sequence[PersonEvent]
+    parted: Sequence[PersonEvent]
     location_type: str | None
     someone_lives_there: bool | None
     disposal_conflict: bool
+    limit: datetime | None
+    came_at: datetime
 
     def already(self, at: datetime) -> bool:
         """Whether it was so at or before the first disposal, or there is none to come after."""
         return self.decided_at is None or at <= self.decided_at
+
+    def held_elsewhere(self) -> PersonEvent | None:
+        """A detention under s136 that was running in another incident of the person when the car came."""
+        held = (event for event in self.events if event.code == "held" and event.until)
+        return next((event for event in held if event.at <= self.came_at < (event.until or event.at)), None)
 
     def after(self) -> list[Reason]:
         """What befell the person in the 24 hours after the first disposal.
@@ -58,137 +69,130 @@ class GradingInputs(Struct, frozen=True, kw_only=True, gc=False):
             return []
         events = sorted((one.at, one.entry, one.code) for one in self.events if at < one.at <= at + WINDOW)
         disputed = self._disputed(at) if self.disposal_conflict else frozenset()
-        found = [(code, entry) for _, entry, code in events if entry not in disputed]
-        return found + self._undisputed(at, disputed) if disputed else found
+        undisputed = [(code, entry) for _, entry, code in events if entry not in disputed]
+        return undisputed + self._told_otherwise(at, disputed) if disputed else undisputed
 
     def _disputed(self, at: datetime) -> frozenset[UUID]:
-        said = [one for one in self.outcomes if USES.get(one.disposal) == "s136"]
+        said = [outcome for outcome in self.outcomes if outcome.power == "s136"]
         return frozenset(one.entry for one in said if one.at and at < one.at <= at + DECIDED_TOGETHER)
 
-    def _undisputed(self, at: datetime, disputed: frozenset[UUID]) -> list[Reason]:
-        told = [(use, power) for power, use in power_uses(self.entries, self.outcomes) if use.entry not in disputed]
-        return [(power, use.entry) for use, power in sorted(told) if power == "s136" and at < use.at <= at + WINDOW][:1]
+    def _told_otherwise(self, at: datetime, disputed: frozenset[UUID]) -> list[Reason]:
+        uses = power_uses(self.entries, self.outcomes)
+        told = sorted((use, power) for power, use in uses if use.entry not in disputed)
+        return [(power, use.entry) for use, power in told if power == "s136" and at < use.at <= at + WINDOW][:1]
 
 
-def contemporaneous(intent: RecordedIntent, facts: GradingInputs) -> bool:
-    """Whether it was captured before anybody was consulted, advised or decided, and not before the officer came."""
-    limit = _limit(facts)
-    came = _came(intent, facts.entries)
-    return (limit is None or intent.captured <= limit) and (came is None or came <= intent.captured)
-
-
-def place_that_counts(intent: RecordedIntent, facts: GradingInputs) -> tuple[str | None, bool | None]:
-    """The place that counts: the intent's own, else that of the contact that carries it, else that of the contacts."""
-    place = intent.part.location_type or intent.location_type
-    if place is None:
-        return facts.location_type, facts.someone_lives_there
-    lives = intent.someone_lives_there
-    return place, facts.someone_lives_there if lives is None else lives
-
-
-def _limit(facts: GradingInputs) -> datetime | None:
-    times = [] if facts.decided_at is None else [facts.decided_at]
-    for officer in facts.entries.officers:
-        if officer.entry.consulted and officer.entry.consulted.at:
-            times.append(officer.corrected(officer.entry.consulted.at))
-    for nurse in facts.entries.nurses:
-        if nurse.entry.advice_given_at:
-            times.append(nurse.corrected(nurse.entry.advice_given_at))
+def contemporaneity_limit(entries: SortedEntries) -> datetime | None:
+    """The earliest consultation, advice or decision ever stored, whatever was amended or withdrawn since."""
+    times = []
+    for entry in entries.ever():
+        for version in entry.history():
+            if (time := _limiting(version.entry)) is not None:
+                times.append(version.corrected(time))
     return min(times, default=None)
 
 
-def _came(intent: RecordedIntent, record: SortedEntries) -> datetime | None:
-    """When the officer arrived: the intent's author, else the first of them."""
-    arrivals = [
-        (one.stored.author != intent.author, one.corrected(one.entry.arrived_at))
-        for one in record.officers
-        if one.entry.arrived_at
-    ]
-    return min(arrivals)[1] if arrivals else None
+def _limiting(content: Any) -> datetime | None:
+    consulted = getattr(content, "consulted", None)
+    time: datetime | None = consulted.at if consulted else None
+    return time or getattr(content, "advice_given_at", None) or getattr(content, "decided_at", None)
+
+
+def contemporaneous(intent: RecordedIntent, inputs: GradingInputs) -> bool:
+    """Whether it was captured before anybody was consulted, advised or decided, and not before the officer came."""
+    came = _arrival(intent, inputs.entries)
+    in_time = inputs.limit is None or intent.captured <= inputs.limit
+    return in_time and (came is None or came <= intent.captured)
+
+
+def _arrival(intent: RecordedIntent, entries: SortedEntries) -> datetime | None:
+    """When the officer arrived: the intent's author, else the first of them; of each the latest time ever stored."""
+    arrivals: dict[UUID, datetime] = {}
+    for entry in entries.ever():
+        if entry.stored.profession != "police":
+            continue
+        for version in entry.history():
+            if time := getattr(version.entry, "arrived_at", None):
+                author, at = entry.stored.author, version.corrected(time)
+                arrivals[author] = max(arrivals.get(author, at), at)
+    return arrivals.get(intent.author) or min(arrivals.values(), default=None)
+
+
+def place_that_counts(
+    intent: RecordedIntent,
+    inputs: GradingInputs,
+    carrier: EffectiveEntry[Any] | None = None,
+    of_contacts: Place | None = None,
+) -> Place:
+    """The place that counts: the intent's own, else that of the contact that carries it, else that of the contacts.
+
+    `carrier` and `of_contacts` say what the last two were at another time. A place coded as unknown is none.
+    """
+    theirs = of_contacts or (inputs.location_type, inputs.someone_lives_there)
+    own = (intent.location_type, intent.someone_lives_there)
+    if carrier is not None and intent.location_type is not None:
+        own = (carrier.entry.location_type, carrier.entry.someone_lives_there)
+    for place in (intent.part.location_type, own[0]):
+        if is_known("location_type", place):
+            return place, theirs[1] if own[1] is None else own[1]
+    return theirs
 
 
 def recorded_at_the_time(intent: RecordedIntent) -> bool:
     """Whether a recording made at the time stands in for contemporaneity."""
-    return intent.part.evidence in _RECORDED and intent.soon
+    row = _EVIDENCE.get(intent.part.evidence)
+    return row is not None and row.recorded and intent.captured_promptly
 
 
-def legal_refutations(intent: RecordedIntent, facts: GradingInputs) -> Iterator[Reason]:
+def legal_refutations(intent: RecordedIntent, inputs: GradingInputs) -> Iterator[Reason]:
     """Why s136 was not available in law: the place, or another section."""
-    if s136_available(*place_that_counts(intent, facts)) is False:
+    if s136_available(*place_that_counts(intent, inputs)) is False:
         yield "law", intent.entry
-    s135 = facts.used.get("s135")
-    if s135 and facts.already(s135.at):
+    s135 = inputs.used.get("s135")
+    if s135 and inputs.already(s135.at):
         yield "law", s135.entry
-    for one in facts.entries.contacts:
-        if one.entry.legal_status in OTHER_SECTIONS and facts.already(status_held_from(one)):
-            yield "law", one.stored.id
+    for contact in inputs.entries.contacts:
+        row = _STATUSES.get(contact.entry.legal_status)
+        if row and row.rules_out_s136 and inputs.already(status_held_from(contact)):
+            yield "law", contact.id
 
 
-def tests_failed(intent: RecordedIntent) -> Iterator[Reason]:
-    """A test of s136(1) that was answered no."""
-    tests = intent.part.tests
-    if tests and False in (tests.mental_disorder, tests.immediate_need, tests.necessary):
-        yield "test", intent.entry
+def tests_failed(part: IntentPart) -> bool:
+    """Whether a test of s136(1) was answered no."""
+    tests = part.tests
+    return tests is not None and False in (tests.mental_disorder, tests.immediate_need, tests.necessary)
 
 
-def judgements_against(record: SortedEntries) -> Iterator[Reason]:
+def judgements_against(entries: SortedEntries) -> Iterator[Reason]:
     """The nurses who assessed and answered that s136 was not justified, told of the intent or not."""
-    for nurse in record.nurses:
-        if nurse.entry.s136_justified == "no" and nurse.entry.assessment in _ASSESSED and _own_words(nurse):
-            yield "judge", nurse.stored.id
+    for nurse in entries.nurses:
+        if heard_no(nurse.entry):
+            yield "judge", nurse.id
 
 
-def _own_words(nurse: EffectiveEntry[Any]) -> bool:
-    """Whether the judgement is as first given: one given or changed by amendment neither corroborates nor refutes."""
-    return all(version.entry.s136_justified == nurse.entry.s136_justified for version in nurse.versions)
+def heard_no(content: Any) -> bool:
+    """Whether a nurse's contact says no, having assessed face to face or by phone."""
+    return content.s136_justified == "no" and _heard(content)
+
+
+def _heard(content: Any) -> bool:
+    row = _ASSESSMENTS.get(content.assessment)
+    return row is not None and row.heard_the_person
 
 
 def judged_blind(nurse: EffectiveEntry[Any]) -> bool:
     """Whether she said yes, having seen or heard the person and not been told or shown; not so by amendment."""
     if not nurse.stored.blind:
         return False
-    contents = [version.entry for version in nurse.versions] or [nurse.entry]
     return all(
-        entry.s136_justified == "yes" and entry.assessment in _ASSESSED and entry.told_intent is False
-        for entry in contents
+        version.entry.s136_justified == "yes" and _heard(version.entry) and version.entry.told_intent is False
+        for version in nurse.history()
     )
 
 
-def late_inputs(intent: RecordedIntent | None, facts: GradingInputs) -> list[Reason]:
-    """Inputs of the grade that were first given or changed by amendment after the first disposal."""
-    at = facts.decided_at
-    if at is None:
-        return []
-    found = [intent.entry] if intent and intent.changed and intent.changed > at else []
-    found += [one.stored.id for one in facts.entries.contacts if _changed_after(one, at, _place_and_status)]
-    firsts = [one for one in facts.outcomes if one.effective.versions and _was_first(one, at)]
-    found += [one.entry for one in firsts if _changed_after(one.effective, at, _decision)]
-    return [("late_input", entry) for entry in found]
-
-
-def _changed_after(one: EffectiveEntry[Any], at: datetime, inputs: Callable[[Any], object]) -> bool:
-    return any(
-        inputs(before.entry) != inputs(after.entry) and after.captured > at for before, after in pairwise(one.versions)
-    )
-
-
-def _was_first(one: DatedOutcome, at: datetime) -> bool:
-    """Whether it is the first disposal, or was before it was amended."""
-    times = [(version.entry.decided_at, version.correction) for version in one.effective.versions]
-    return one.at == at or any(time and (time - shift if shift else time) <= at for time, shift in times)
-
-
-def _place_and_status(entry: Any) -> object:
-    return entry.location_type, entry.someone_lives_there, entry.legal_status, entry.legal_status_at
-
-
-def _decision(entry: Any) -> object:
-    return entry.disposal, entry.decided_at
-
-
-def window(record: SortedEntries) -> str:
+def window(entries: SortedEntries) -> str:
     """Whether anybody looked at what happened in the 24 hours after."""
-    found = {one.entry.event for one in record.follow_ups}
-    if "window_checked" in found:
+    events = {follow_up.entry.event for follow_up in entries.follow_ups}
+    if "window_checked" in events:
         return "checked"
-    return "not_traceable" if "not_traceable" in found else "not_checked"
+    return "not_traceable" if "not_traceable" in events else "not_checked"

@@ -1,42 +1,31 @@
 """An incident: one person's crisis at one place and time, as its entries add up.
 
 `fold` adds entries up; the same entries give the same incident in any order of arrival. An incident holds nothing that
-depends on the time of reading; `at` finishes it for an instant and an audience. What may not be seen is removed from
-the entries before they are added up (`triage.log.redaction`); `at` only decides which fields are served at all.
+depends on the time of reading; `view_at` finishes it for an instant and an audience. What may not be seen is removed
+from the entries before they are added up (`triage.log.redaction`); `view_at` only decides which members are served.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from triage import codes
-from triage.log import detention, diversion, flags, intents, links, resolve, timeline
-from triage.log.detention import Clock
+from triage.log import detention, diversion, flags, links, resolve, timeline
+from triage.log.blindness import lead_unblinded_at
+from triage.log.detention import Episode
 from triage.log.diversion import CLINICAL, POLICE_ONLY, Grades
-from triage.log.effective import EffectiveEntry, SortedEntries, captured, judges, sort_entries
-from triage.log.entries import AMENDABLE, Contact, StoredEntry
-from triage.log.flags import TERMS, Terms
-from triage.log.grading_inputs import GradingInputs
-from triage.log.intents import RecordedIntent
-from triage.log.resolve import latest_known
-from triage.log.timeline import DatedOutcome, PersonEvent, PowerUse
-from triage.log.view import (
-    AdviceView,
-    Audience,
-    Contribution,
-    DecisionView,
-    FollowUpView,
-    IncidentView,
-    IntentView,
-    OutcomeView,
-    RepeatContact,
-    RepeatView,
-    Status,
-)
-from triage.times import operational_day
+from triage.log.effective import SortedEntries, capture_order, captured, judges, sort_entries
+from triage.log.entries import AMENDABLE, StoredEntry
+from triage.log.grading_inputs import GradingInputs, contemporaneity_limit
+from triage.log.incident_view import view_of
+from triage.log.intents import RecordedIntent, recorded_intents
+from triage.log.timeline import DatedOutcome, PersonEvent, PowerUse, events_of
+from triage.log.view import Audience, IncidentView, RepeatContact, RepeatView, Status
+from triage.log.visibility import EVERYTHING, VIEW, Sight, Who
+from triage.terms import BEDFORDSHIRE, Terms
 
 OVERDUE = timedelta(hours=12)
 """How long after it occurred an incident may be without an outcome."""
@@ -45,24 +34,27 @@ _SHOWN_TO_LEADS = timedelta(days=28)
 _SHOWN_TO_FIELD = timedelta(hours=72)
 _THRESHOLDS = (5, 2)
 _UNDER_WAY = ("open", "awaiting_outcome")
+_NOTHING: frozenset[str] = frozenset()
 
 
 class Incident(Struct, frozen=True, kw_only=True, gc=False):
     """What entries add up to.
 
-    `view` is what somebody sees who sees everything, but for the grades and what time changes. `record`, `decided` (in
-    capture order) and `claims` are what it was made from. `incident_ids`: every id it answers to. `happened_at`:
-    `occurred_at` corrected for skew. `counts`: it has a contact, outcome or detention that is not training.
+    `view` is what somebody sees who sees everything, but for the grades and what time changes. `entries`, `outcomes`
+    (in capture order), `intents` and `episodes` are what it was made from. `incident_ids`: every id it answers to.
+    `happened_at`: when it occurred. `counts`: it has a contact, outcome or detention that is not training.
     `restricted`: the person died, and not in training; only sergeant, clinical lead and auditor may reach it.
-    `conflicts` are the flags of disagreement. `overdue_at`, `expires_at`: from when, if nothing is added, it is
-    overdue, and its clock has run out without an end. `events` is what befell the person; `met` the other contacts with
-    the person. `judged_by`: whose accounts have stored an `s136_justified`.
+    `conflicts` are the flags of disagreement. `inputs` are what it was graded by. `overdue_at`, `expires_at`: from
+    when, if nothing is added, it is overdue, and its clock has run out without an end. `events` is what befell the
+    person; `other_contacts` the other contacts with the person. `judged_by`: whose accounts have stored an
+    `s136_justified`. `lead_unblinded_at`: from when the clinical lead sees intents although nobody has.
     """
 
     view: IncidentView
     entries: SortedEntries
     outcomes: list[DatedOutcome]
     intents: list[RecordedIntent]
+    episodes: tuple[Episode, ...]
     incident_ids: tuple[UUID, ...]
     happened_at: datetime
     counts: bool
@@ -70,6 +62,7 @@ class Incident(Struct, frozen=True, kw_only=True, gc=False):
     someone_lives_there: bool | None
     conflicts: tuple[str, ...]
     used: dict[str, PowerUse]
+    inputs: GradingInputs
     overdue_at: datetime | None
     expires_at: datetime | None
     diversion: Grades
@@ -77,6 +70,7 @@ class Incident(Struct, frozen=True, kw_only=True, gc=False):
     other_contacts: tuple[PersonEvent, ...]
     people: tuple[UUID, ...]
     judged_by: tuple[UUID, ...]
+    lead_unblinded_at: datetime | None
 
     @property
     def id(self) -> UUID:
@@ -90,79 +84,69 @@ class Incident(Struct, frozen=True, kw_only=True, gc=False):
 
 def fold(
     entries: Sequence[StoredEntry],
-    others: Sequence[PersonEvent] = (),
-    terms: Terms = TERMS,
+    person_events: Sequence[PersonEvent] = (),
+    terms: Terms = BEDFORDSHIRE,
     *,
     ids: tuple[UUID, ...] = (),
 ) -> Incident:
     """What the entries of one incident add up to: all entries of every incident id that links join.
 
-    `others` is what other incidents of the same person contribute (`person_events` of each). `ids` are those incident
-    ids, ascending, where they are known: an incident that was parted from this one may hold the statement that did it.
-    Retired codes are to be mapped to current ones before. Raises ValueError without entries.
+    `person_events` is what other incidents of the same person contribute (`person_events` of each), and the evidence of
+    incidents that were parted from this one (`triage.log.parting`). `ids` are the incident ids, ascending, where they
+    are known: an incident that was parted from this one may hold the statement that did it. Retired codes are to be
+    mapped to current ones before. Raises ValueError without entries.
     """
-    record = sort_entries(entries)
-    if not record.stored:
+    in_order = sort_entries(entries)
+    if not in_order.stored:
         raise ValueError("an incident has at least one entry")
-    incident_ids, parted = _incident_ids(record, ids)
-    ages = resolve.ages(record.contacts)
-    place, lives = resolve.place(record)
-    claims = intents.recorded_intents(record)
-    decided = timeline.dated_outcomes(record)
-    used = timeline.earliest_uses(record, decided)
-    befell = timeline.events_in(record, decided, used, incident_ids[0])
-    conflicts = resolve.conflicts(record, ages, decided, claims)
-    first = timeline.first_disposal(decided)
-    facts = GradingInputs(
-        entries=record,
-        intents=claims,
-        outcomes=decided,
-        first=first,
-        decided_at=first.at if first else None,
-        used=used,
-        events=(*befell, *others) if others else befell,
-        location_type=place,
-        someone_lives_there=lives,
-        disposal_conflict="conflict:disposal" in conflicts,
-    )
+    incident_ids, parted = _incident_ids(in_order, ids)
+    ages = resolve.ages(in_order.contacts)
+    outcomes = timeline.dated_outcomes(in_order)
+    used = timeline.earliest_uses(in_order, outcomes)
+    events = timeline.events_in(in_order, outcomes, used, incident_ids[0])
+    inputs = _grading_inputs(in_order, outcomes, used, events, person_events)
+    conflicts = resolve.conflicts(in_order, ages, outcomes, inputs.intents)
     if parted:
         conflicts.append("conflict:link")
-    clock = detention.clock(record, decided, used)
-    status = _status(record, used, clock)
-    died = any(event.code == "died" for event in befell)
-    occurred_at, happened_at = _occurred(record)
-    child = resolve.under_18(record.contacts, ages)
-    training = record.training and all(one.entry.test for one in record.stored if isinstance(one.entry, AMENDABLE))
+    episodes = detention.episodes(in_order, outcomes)
+    status = _status(in_order, episodes)
+    died = any(event.code == "died" for event in events)
+    happened_at = _happened_at(in_order)
+    child = resolve.under_18(in_order.contacts, ages)
+    training = _is_training(in_order)
     return Incident(
-        view=_view(
-            facts,
+        view=view_of(
+            inputs,
             incident_ids=incident_ids,
             status=status,
             training=training,
-            occurred_at=occurred_at,
-            day=operational_day(happened_at, terms.zone, terms.day_start_hour),
+            occurred_at=happened_at,
+            day=terms.operational_day(happened_at),
             age=resolve.age(ages),
             child=child,
-            clock=clock,
-            raised=tuple(flags.incident_flags(facts, clock, child, terms)),
+            episodes=episodes,
+            flags=tuple(flags.incident_flags(inputs, episodes, child, terms)),
         ),
-        entries=record,
-        outcomes=decided,
-        intents=claims,
+        entries=in_order,
+        outcomes=outcomes,
+        intents=inputs.intents,
+        episodes=episodes,
         incident_ids=incident_ids,
         happened_at=happened_at,
-        counts=not training and bool(record.contacts or decided or record.detentions),
+        counts=not training and bool(in_order.contacts or outcomes or in_order.detentions),
         restricted=died and not training,
-        someone_lives_there=lives,
+        someone_lives_there=inputs.someone_lives_there,
         conflicts=tuple(conflicts),
         used=used,
-        overdue_at=None if died else _overdue(status, happened_at, clock),
-        expires_at=clock.expires_at if clock and clock.running and not died else None,
-        diversion=diversion.derive(facts),
-        events=befell,
-        other_contacts=_met(others),
-        people=links.people(record.people) if record.people else (),
-        judged_by=judges(record.stored),
+        inputs=inputs,
+        overdue_at=None if died else _overdue(status, happened_at, episodes),
+        expires_at=episodes[-1].expires_at if episodes and episodes[-1].running and not died else None,
+        diversion=diversion.derive(inputs),
+        events=events,
+        other_contacts=_other_contacts(person_events),
+        people=links.people(in_order.people) if in_order.people else (),
+        judged_by=judges(in_order.stored),
+        lead_unblinded_at=lead_unblinded_at(in_order),
     )
 
 
@@ -170,26 +154,44 @@ def view_at(
     incident: Incident,
     now: datetime,
     audience: Audience,
+    sight: Sight = EVERYTHING,
     extra_flags: Iterable[str] = (),
-    graded: Grades | None = None,
+    grades: Grades | None = None,
 ) -> IncidentView:
     """What is served at an instant to an audience, from an incident folded of the entries that it may see.
 
-    `extra_flags` are added as they are. A lead's grades come from all entries: `graded`, if not the incident's own.
+    `extra_flags` are added as they are. A lead's grades come from all entries: `grades`, if not the incident's own.
     """
     raised = [*incident.view.flags, *extra_flags]
     if incident.overdue_at and incident.overdue_at <= now:
         raised.append("outcome_overdue")
     if incident.expires_at and incident.expires_at <= now:
         raised.append("expiry_passed_no_end")
-    changes = _hidden(incident, audience)
+    changes: dict[str, Any] = {} if audience.full else dict.fromkeys(_absent(sight, audience.level == "lead"), UNSET)
+    if sight.side == "police" and not audience.full:
+        changes |= _without_results(incident.view)
     if incident.people and not audience.full:
         changes["repeat_contact"] = _repeat(incident, now, audience)
     if audience.level == "lead":
         raised += incident.conflicts
-        reasons = _NOTHING if audience.full else CLINICAL if audience.side == "police" else POLICE_ONLY
-        changes["diversion"] = diversion.diversion_view(graded or incident.diversion, now, reasons)
+        raised += ["restricted_death"] if incident.restricted else []
+        hidden = _NOTHING if audience.full else CLINICAL if audience.side == "police" else POLICE_ONLY
+        changes["diversion"] = diversion.diversion_view(grades or incident.diversion, now, hidden)
     return structs.replace(incident.view, flags=tuple(sorted(set(raised))), **changes)
+
+
+@cache
+def _absent(sight: Sight, lead: bool) -> tuple[str, ...]:
+    """The members of a view that are absent for this audience whatever the entries say."""
+    return tuple(name for name, who in VIEW.items() if not (lead if who is Who.LEADS else sight.sees(who, sight.side)))
+
+
+def _without_results(view: IncidentView) -> dict[str, Any]:
+    """Police are told that a detention ended, and of a custody; of no other result, nor that none is recorded."""
+    if not view.detentions:
+        return {}
+    served = tuple(structs.replace(one, result=UNSET) if one.result is None else one for one in view.detentions)
+    return {"detention": served[-1], "detentions": served}
 
 
 def changes_at(incident: Incident, grades: bool) -> tuple[datetime, ...]:
@@ -206,8 +208,62 @@ def repeat_changes_at(incident: Incident, audience: Audience | None = None) -> t
     return ()
 
 
+def is_restricted(entries: Iterable[StoredEntry]) -> bool:
+    """Whether the person died, and not in training."""
+    in_order = sort_entries(entries)
+    telling = (*in_order.outcomes, *in_order.detentions, *in_order.follow_ups)
+    return any(code == "died" for one in telling for code, _ in events_of(one)) and not _is_training(in_order)
+
+
+def person_events(incident: Incident) -> tuple[PersonEvent, ...]:
+    """What this incident contributes to the others of the same person: nothing, if it is training."""
+    if incident.view.test:
+        return ()
+    held = tuple(
+        PersonEvent("held", episode.view.began_at, episode.entry, incident.id, until=episode.lasts_until)
+        for episode in incident.episodes
+        if episode.view.power == "s136"
+    )
+    if not incident.counts:
+        return incident.events
+    met = PersonEvent("contact", _met_at(incident), incident.entries.stored[0].id, incident.id)
+    return (*incident.events, *held, met)
+
+
+def _grading_inputs(
+    entries: SortedEntries,
+    outcomes: Sequence[DatedOutcome],
+    used: dict[str, PowerUse],
+    events: Sequence[PersonEvent],
+    person_events: Sequence[PersonEvent],
+) -> GradingInputs:
+    first = timeline.first_disposal(outcomes)
+    limit = contemporaneity_limit(entries)
+    place, lives = resolve.place_of_contacts(entries.officers, entries.contacts)
+    arrivals = [one.corrected(one.entry.arrived_at) for one in entries.contacts if one.entry.arrived_at]
+    return GradingInputs(
+        entries=entries,
+        intents=recorded_intents(entries, limit),
+        outcomes=outcomes,
+        first=first,
+        decided_at=first.at if first else None,
+        used=used,
+        events=(*events, *(event for event in person_events if event.gone is None)),
+        parted=[event for event in person_events if event.gone is not None],
+        location_type=place,
+        someone_lives_there=lives,
+        disposal_conflict=len(outcomes) > 1 and resolve.used_and_not(outcomes),
+        limit=limit,
+        came_at=min(arrivals) if arrivals else _happened_at(entries),
+    )
+
+
+def _is_training(entries: SortedEntries) -> bool:
+    return entries.training and all(one.entry.test for one in entries.stored if isinstance(one.entry, AMENDABLE))
+
+
 def _span(audience: Audience) -> timedelta | None:
-    """How long other contacts stay in sight of an audience; None: it sees none."""
+    """How long other contacts are shown to an audience; None: it is shown none."""
     if audience.full:
         return None
     if audience.level == "lead":
@@ -215,243 +271,63 @@ def _span(audience: Audience) -> timedelta | None:
     return _SHOWN_TO_FIELD if audience.side == "health" else None
 
 
-def _met(others: Sequence[PersonEvent]) -> tuple[PersonEvent, ...]:
+def _other_contacts(person_events: Sequence[PersonEvent]) -> tuple[PersonEvent, ...]:
     """The contacts of other incidents, without those in which the person died: they are restricted."""
-    died = {event.incident for event in others if event.code == "died"}
-    return tuple(event for event in others if event.code == "contact" and event.incident not in died)
+    died = {event.incident for event in person_events if event.code == "died"}
+    return tuple(event for event in person_events if event.code == "contact" and event.incident not in died)
 
 
 def _repeat(incident: Incident, now: datetime, audience: Audience) -> RepeatView | UnsetType:
     span = _span(audience)
     if span is None or (audience.level == "field" and incident.view.status not in _UNDER_WAY):
         return UNSET
-    met = [event for event in incident.other_contacts if event.at > now - span]
+    contacts = [event for event in incident.other_contacts if event.at > now - span]
     if audience.level == "field":
-        return RepeatView(last_72_hours=tuple(RepeatContact(incident=one.incident, at=one.at) for one in met))
-    count = len(met) + incident.counts
+        return RepeatView(last_72_hours=tuple(RepeatContact(incident=one.incident, at=one.at) for one in contacts))
+    count = len(contacts) + incident.counts
     if audience.side == "police":
         return RepeatView(contacts_28_days=count)
     return RepeatView(contacts_28_days=count, at_least=next((n for n in _THRESHOLDS if count >= n), 0))
 
 
-def person_events(incident: Incident) -> tuple[PersonEvent, ...]:
-    """What this incident contributes to the others of the same person: nothing, if it is training."""
-    if incident.view.test:
-        return ()
-    if not incident.counts:
-        return incident.events
-    return (*incident.events, PersonEvent("contact", _met_at(incident), incident.entries.stored[0].id, incident.id))
-
-
 def _met_at(incident: Incident) -> datetime:
     """When the person was met, from entries that both sides see: an intent's time must not show in other incidents."""
-    record = incident.entries
-    if record.contacts:
+    entries = incident.entries
+    if entries.contacts:
         return incident.happened_at
-    return min(one.captured for one in (*record.outcomes, *record.detentions))
+    return min(one.captured for one in (*entries.outcomes, *entries.detentions))
 
 
-_NOTHING: frozenset[str] = frozenset()
-_CLINICAL_FIELDS = dict.fromkeys(
-    (
-        "physical_need",
-        "conveyed",
-        "known_to_services",
-        "crisis_plan",
-        "safety_plan",
-        "follow_up_owner",
-        "follow_up_due",
-    ),
-    UNSET,
-)
-
-
-def _hidden(incident: Incident, audience: Audience) -> dict[str, Any]:
-    """The fields that are absent for this audience whatever the entries say."""
-    if audience.full:
-        return {}
-    if audience.side == "health":
-        return {"intents": UNSET, "offence": UNSET} if blind(audience, incident.judged_by) else {}
-    served = incident.view.detention
-    if served and served.result is None:
-        return _CLINICAL_FIELDS | {"detention": structs.replace(served, result=UNSET)}
-    return dict(_CLINICAL_FIELDS)
-
-
-def blind(audience: Audience, judged_by: Sequence[UUID]) -> bool:
-    """Whether a health audience may not know of any intent yet: she has not judged; for the lead, nobody has."""
-    if audience.full or audience.side == "police":
-        return False
-    return not judged_by if audience.level == "lead" else audience.account not in judged_by
-
-
-def _view(
-    facts: GradingInputs,
-    *,
-    incident_ids: tuple[UUID, ...],
-    status: Status,
-    training: bool,
-    occurred_at: datetime,
-    day: date,
-    age: resolve.StatedAge | None,
-    child: bool,
-    clock: Clock | None,
-    raised: tuple[str, ...],
-) -> IncidentView:
-    record = facts.entries
-    contacts, nurses, paramedics = record.contacts, record.nurses, record.paramedics
-    newest = record.stored[-1]
-    arrivals, departures = _on_scene(contacts)
-    return IncidentView(
-        id=incident_ids[0],
-        linked_ids=incident_ids if len(incident_ids) > 1 else (),
-        status=status,
-        test=training,
-        revision=len(record.stored),
-        seq=newest.seq,
-        changed_at=newest.received_at,
-        occurred_at=occurred_at,
-        arrived_at=arrivals,
-        left_at=departures,
-        operational_day=day,
-        area=latest_known(contacts, "area", _MISSING["area"]) or "unknown",
-        location_type=facts.location_type,
-        log_ref=latest_known(contacts, "log_ref"),
-        car=next((one.entry.car for one in reversed(record.stored) if one.entry.car), None),
-        contact_mode=latest_known(contacts, "contact_mode"),
-        referral_source=latest_known(contacts, "referral_source"),
-        age=age.years if age else None,
-        age_band=age.band if age else latest_known(contacts, "age_band"),
-        under_18=child,
-        sex=latest_known(contacts, "sex", _MISSING["sex"]),
-        ethnicity=latest_known(contacts, "ethnicity", _MISSING["ethnicity"]),
-        interpreter_needed=latest_known(contacts, "interpreter_needed"),
-        disability=latest_known(contacts, "disability", _MISSING["disability"]),
-        presenting=resolve.presenting(record),
-        legal_status=resolve.legal_status(contacts),
-        immediate_danger=latest_known(contacts, "immediate_danger"),
-        force_type=latest_known(record.officers, "force_type"),
-        advice=_advice(record),
-        outcome=_outcome(facts.first, timeline.latest_outcome(facts.outcomes)),
-        detention=clock.served if clock else None,
-        follow_ups=_follow_ups(record),
-        flags=raised,
-        contributions=_contributions(record.stored),
-        intents=_intents(facts.intents),
-        offence=latest_known(record.officers, "offence"),
-        physical_need=latest_known(paramedics, "physical_need"),
-        conveyed=latest_known(paramedics, "conveyed"),
-        known_to_services=latest_known(nurses, "known_to_services", _MISSING["known_to_services"]),
-        crisis_plan=latest_known(nurses, "crisis_plan", _MISSING["crisis_plan"]),
-        safety_plan=latest_known(nurses, "safety_plan"),
-        follow_up_owner=latest_known(nurses, "follow_up_owner"),
-        follow_up_due=latest_known(nurses, "follow_up_due"),
-    )
-
-
-_MISSING = {
-    name: codes.list(name).missing
-    for name in ("area", "sex", "ethnicity", "disability", "known_to_services", "crisis_plan")
-}
-
-
-def _incident_ids(record: SortedEntries, known: tuple[UUID, ...]) -> tuple[tuple[UUID, ...], bool]:
+def _incident_ids(entries: SortedEntries, known: tuple[UUID, ...]) -> tuple[tuple[UUID, ...], bool]:
     """Every id this incident answers to, the smallest first, and whether two of them were declared apart."""
-    ids = {one.entry.incident_id for one in record.stored}
+    ids = set(links.incident_ids(entries.stored))
     parted = False
-    for component in links.components(record.links) if record.links else ():
+    for component in links.components(entries.links) if entries.links else ():
         if not ids.isdisjoint(component.incident_ids):
             ids.update(component.incident_ids)
             parted = parted or component.conflict
     return known or tuple(sorted(ids)), parted
 
 
-def _status(record: SortedEntries, used: dict[str, PowerUse], clock: Clock | None) -> Status:
-    if not (record.contacts or record.intents or record.outcomes or record.detentions):
+def _status(entries: SortedEntries, episodes: Sequence[Episode]) -> Status:
+    """A running clock never depends on whether an outcome has come."""
+    if not (entries.contacts or entries.intents or entries.outcomes or entries.detentions):
         return "withdrawn"
-    if not record.outcomes:
-        return "open"
-    return "awaiting_outcome" if used and clock and clock.running else "closed"
+    if episodes and episodes[-1].running:
+        return "awaiting_outcome"
+    return "closed" if entries.outcomes else "open"
 
 
-def _overdue(status: Status, happened_at: datetime, clock: Clock | None) -> datetime | None:
+def _overdue(status: Status, happened_at: datetime, episodes: Sequence[Episode]) -> datetime | None:
     if status == "open":
         return happened_at + OVERDUE
-    if status == "awaiting_outcome" and clock:
-        return clock.expires_at or clock.began + detention.CLOCK
-    return None
+    return episodes[-1].lasts_until if status == "awaiting_outcome" else None
 
 
-def _occurred(record: SortedEntries) -> tuple[datetime, datetime]:
-    """When it occurred, as given and corrected: the latest captured contact that says so, else the first capture."""
-    for one in reversed(record.contacts):
-        if one.entry.occurred_at:
-            return one.entry.occurred_at, one.corrected(one.entry.occurred_at)
-    held = [one.stored for one in record.contacts] or record.stored
-    earliest = min(held, key=lambda one: (captured(one), one.id))
-    return earliest.entry.captured_at, captured(earliest)
-
-
-def _on_scene(contacts: Iterable[EffectiveEntry[Contact]]) -> tuple[datetime | None, datetime | None]:
-    arrived = [(one.corrected(one.entry.arrived_at), one.entry.arrived_at) for one in contacts if one.entry.arrived_at]
-    left = [(one.corrected(one.entry.left_at), one.entry.left_at) for one in contacts if one.entry.left_at]
-    return min(arrived)[1] if arrived else None, max(left)[1] if left else None
-
-
-def _advice(record: SortedEntries) -> tuple[AdviceView, ...]:
-    given = [
-        (one.corrected(one.entry.advice_given_at) if one.entry.advice_given_at else one.captured, one.entry)
-        for one in record.nurses
-        if one.entry.advice
-    ]
-    given.sort(key=lambda pair: pair[0])
-    return tuple(AdviceView(advice=entry.advice or "", at=entry.advice_given_at) for _, entry in given)
-
-
-def _decision(one: DatedOutcome) -> DecisionView:
-    entry = one.effective.entry
-    return DecisionView(disposal=one.disposal, decided_at=entry.decided_at, by=entry.decided_by)
-
-
-def _outcome(first: DatedOutcome | None, latest: DatedOutcome | None) -> OutcomeView | None:
-    if first is None or latest is None:
-        return None
-    entry = latest.effective.entry
-    return OutcomeView(
-        disposal=latest.disposal, decided_at=entry.decided_at, by=entry.decided_by, first=_decision(first)
-    )
-
-
-def _follow_ups(record: SortedEntries) -> tuple[FollowUpView, ...]:
-    found = sorted(record.follow_ups, key=lambda one: (one.corrected(one.entry.at), one.stored.id))
-    return tuple(
-        FollowUpView(event=one.entry.event, at=one.entry.at, referral=one.entry.referral, section=one.entry.section)
-        for one in found
-    )
-
-
-def _intents(claims: Iterable[RecordedIntent]) -> tuple[IntentView, ...]:
-    return tuple(
-        IntentView(
-            entry=claim.entry,
-            power=claim.part.power,
-            confidence=claim.part.confidence,
-            formed_at=claim.part.formed_at,
-            source=claim.part.source,
-            tests=claim.part.tests,
-        )
-        for claim in claims
-        if claim.state == "stands"
-    )
-
-
-def _contributions(held: Iterable[StoredEntry]) -> tuple[Contribution, ...]:
-    latest: dict[tuple[str, int], StoredEntry] = {}
-    for one in held:
-        key = one.profession, one.author.int  # hashing a UUID is slow
-        if key not in latest or latest[key].entry.captured_at <= one.entry.captured_at:
-            latest[key] = one
-    return tuple(
-        Contribution(profession=key[0], author=latest[key].author, at=latest[key].entry.captured_at)
-        for key in sorted(latest)
-    )
+def _happened_at(entries: SortedEntries) -> datetime:
+    """When it occurred: as the latest captured contact that knows says, else the first capture."""
+    for contact in reversed(entries.contacts):
+        if contact.entry.occurred_at:
+            return contact.corrected(contact.entry.occurred_at)
+    stored = [contact.stored for contact in entries.contacts] or entries.stored
+    return captured(min(stored, key=capture_order))

@@ -1,7 +1,8 @@
 """Intents as evidence: what somebody had under consideration, when it was captured, and what became of it.
 
-An intent may be corrected freely within two minutes while no consultation, advice or disposal is stored. After that the
-original stands as evidence: it can be corrected away or withdrawn, but it does not vanish.
+An intent may be corrected or withdrawn freely by what is captured within two minutes of it and before anybody was
+consulted, advised or decided (the limit of `triage.log.evidence`). After that the original stands as evidence: it can
+be corrected away or withdrawn, but it does not vanish.
 """
 
 from collections.abc import Collection, Iterator
@@ -12,115 +13,133 @@ from uuid import UUID
 from msgspec import Struct
 
 from triage.log.effective import EffectiveEntry, EntryVersion, SortedEntries, captured
-from triage.log.entries import Amendment, Intent, IntentPart, Officer, StoredEntry
+from triage.log.entries import Intent, IntentPart, Officer, StoredEntry
 
 FREE_TO_CORRECT = timedelta(minutes=2)
-"""How long after its capture an intent may be corrected without a trace in the grade."""
+"""How long after its capture an entry may be corrected without a trace in the grade."""
 
 PROMPTLY = timedelta(minutes=60)
 """An intent captured within this time of `formed_at` was recorded while the memory was fresh."""
 
 
 class RecordedIntent(Struct, frozen=True, gc=False):
-    """An intent: `entry` and `author` say whose, `part` what (as it is now, or as it was when taken back).
+    """An intent: `source` is the entry that holds it, `part` what it says (as it is now, or as it was when taken back).
 
-    `captured` is when its power was first given, `formed` when it was formed, both corrected. `changed` is when the
-    part was given its present form by amendment, None where it is the original's. `location_type` and
+    `captured` is when its power was first given, `formed` when it was formed, both corrected. `given_by` is the stored
+    entry that gave it its present form; `late`: that is another than at the limit, by amendment. `location_type` and
     `someone_lives_there` are those of the contact that carries it.
     """
 
-    entry: UUID
-    author: UUID
+    source: StoredEntry
     part: IntentPart
     captured: datetime
     formed: datetime | None
     state: Literal["stands", "corrected", "withdrawn"]
-    changed: datetime | None
+    given_by: StoredEntry
+    late: bool
     location_type: str | None
     someone_lives_there: bool | None
 
     @property
-    def soon(self) -> bool:
+    def entry(self) -> UUID:
+        return self.source.id
+
+    @property
+    def author(self) -> UUID:
+        return self.source.author
+
+    @property
+    def captured_promptly(self) -> bool:
         """Whether it was captured within 60 minutes of being formed."""
         return self.formed is not None and abs(self.captured - self.formed) <= PROMPTLY
 
     @property
     def confirmed(self) -> bool:
-        """Whether a referring officer's intent has the officer, a log time, and was captured soon."""
-        return self.part.referrer is not None and self.part.log_time is not None and self.soon
+        """Whether a referring officer's intent has the officer, a log time, and was captured promptly."""
+        return bool(self.part.referrer) and self.part.log_time is not None and self.captured_promptly
 
 
-def recorded_intents(record: SortedEntries) -> list[RecordedIntent]:
-    """Every intent of an incident, also those corrected away and withdrawn, in capture order, ties by entry id."""
-    found: list[RecordedIntent] = []
-    changed = record.withdrawn or any(one.versions for one in (*record.intents, *record.officers))
-    settled = _settled(record) if changed else None
-    for one in record.intents:
-        found += _claims(one, settled)
-    for officer in record.officers:
-        found += _claims(officer, settled)
-    for gone in record.withdrawn:
-        if isinstance(gone.stored.entry, Intent | Officer):
-            found += _withdrawn(gone, settled)
-    if len(found) > 1:
-        found.sort(key=lambda claim: (claim.captured, claim.entry))
-    return found
+def recorded_intents(entries: SortedEntries, limit: datetime | None) -> list[RecordedIntent]:
+    """Every intent of an incident, also those corrected away and withdrawn, in capture order, ties by entry id.
+
+    `limit` is the contemporaneity limit: no change after it is free.
+    """
+    intents: list[RecordedIntent] = []
+    for intent in entries.intents:
+        intents += _in_force(intent, limit)
+    for officer in entries.officers:
+        intents += _in_force(officer, limit)
+    for withdrawn in entries.withdrawn:
+        if isinstance(withdrawn.stored.entry, Intent | Officer):
+            intents += _withdrawn(withdrawn, limit)
+    if len(intents) > 1:
+        intents.sort(key=lambda intent: (intent.captured, intent.entry))
+    return intents
 
 
-def earliest(found: list[RecordedIntent], powers: Collection[str]) -> RecordedIntent | None:
+def earliest(intents: list[RecordedIntent], powers: Collection[str]) -> RecordedIntent | None:
     """The earliest captured intent of one of these powers."""
-    for claim in found:
-        if claim.part.power in powers:
-            return claim
-    return None
+    return next((intent for intent in intents if intent.part.power in powers), None)
 
 
-def _claims(one: EffectiveEntry[Intent] | EffectiveEntry[Officer], settled: int | None) -> Iterator[RecordedIntent]:
-    if not one.versions:
-        if one.entry.intent is not None:
-            yield _claim(one, one.entry.intent, one.captured, one.correction)
+def is_free(target_captured: datetime, change_captured: datetime, limit: datetime | None) -> bool:
+    """Whether an intent may be changed without a trace by what was captured then."""
+    return change_captured - target_captured <= FREE_TO_CORRECT and (limit is None or change_captured < limit)
+
+
+def _in_force(effective: EffectiveEntry[Any], limit: datetime | None) -> Iterator[RecordedIntent]:
+    current: IntentPart | None = effective.entry.intent
+    if not effective.versions:
+        if current is not None:
+            yield _intent(effective, current, effective.history()[0])
         return
-    evidence, current = _evidence(one, settled), one.entry.intent
-    given = _given(one.versions)
-    changed = None if given is one.versions[0] else given.captured
+    evidence, given = _evidence(effective, limit), _given(effective.versions)
     if evidence and current and evidence.power == current.power:
-        yield _claim(one, current, one.captured, one.correction, "stands", changed)
+        late = limit is not None and effective.at(limit).entry.intent != current
+        yield _intent(effective, current, effective.versions[0], given_by=given.given_by, late=late)
         return
     if evidence:
-        yield _claim(one, evidence, one.captured, one.versions[0].correction, "corrected")
+        yield _intent(effective, evidence, effective.versions[0], "corrected")
     if current:
-        yield _claim(one, current, given.captured, one.correction, "stands", changed)
+        yield _intent(effective, current, given, late=limit is not None and given.captured > limit)
 
 
-def _withdrawn(one: EffectiveEntry[Any], settled: int | None) -> Iterator[RecordedIntent]:
-    assert one.withdrawn is not None
-    evidence = _evidence(one, settled) if one.versions else one.entry.intent
-    if evidence and not _free(one, captured(one.withdrawn), one.withdrawn.seq, settled):
-        yield _claim(one, evidence, one.captured, one.correction, "withdrawn")
+def _withdrawn(effective: EffectiveEntry[Any], limit: datetime | None) -> Iterator[RecordedIntent]:
+    assert effective.withdrawn is not None
+    evidence = _evidence(effective, limit)
+    if evidence and not is_free(effective.captured, captured(effective.withdrawn), limit):
+        yield _intent(effective, evidence, effective.history()[0], "withdrawn")
 
 
-def _claim(
-    one: EffectiveEntry[Any],
+def _intent(
+    effective: EffectiveEntry[Any],
     part: IntentPart,
-    at: datetime,
-    shift: timedelta | None,
+    version: EntryVersion[Any],
     state: Literal["stands", "corrected", "withdrawn"] = "stands",
-    changed: datetime | None = None,
+    *,
+    given_by: StoredEntry | None = None,
+    late: bool = False,
 ) -> RecordedIntent:
-    formed = part.formed_at if part.formed_at is None or shift is None else part.formed_at - shift
-    place, lives = (one.entry.location_type, one.entry.someone_lives_there) if _is_contact(one) else (None, None)
-    return RecordedIntent(one.stored.id, one.stored.author, part, at, formed, state, changed, place, lives)
+    is_contact = isinstance(effective.stored.entry, Officer)
+    return RecordedIntent(
+        source=effective.stored,
+        part=part,
+        captured=version.captured,
+        formed=part.formed_at and effective.corrected(part.formed_at),
+        state=state,
+        given_by=given_by or version.given_by,
+        late=late,
+        location_type=effective.entry.location_type if is_contact else None,
+        someone_lives_there=effective.entry.someone_lives_there if is_contact else None,
+    )
 
 
-def _is_contact(one: EffectiveEntry[Any]) -> bool:
-    return type(one.stored.entry) is Officer
-
-
-def _evidence(one: EffectiveEntry[Any], settled: int | None) -> IntentPart | None:
+def _evidence(effective: EffectiveEntry[Any], limit: datetime | None) -> IntentPart | None:
     """The original part, as corrected freely."""
-    part: IntentPart | None = one.versions[0].entry.intent
-    for version in one.versions[1:]:
-        if _free(one, version.captured, version.seq, settled):
+    original, *amendments = effective.history()
+    part: IntentPart | None = original.entry.intent
+    for version in amendments:
+        if is_free(effective.captured, version.captured, limit):
             part = version.entry.intent
     return part
 
@@ -133,18 +152,3 @@ def _given(versions: tuple[EntryVersion[Any], ...]) -> EntryVersion[Any]:
             break
         given = version
     return given
-
-
-def _free(one: EffectiveEntry[Any], at: datetime, seq: int, settled: int | None) -> bool:
-    return at - one.captured <= FREE_TO_CORRECT and (settled is None or seq < settled)
-
-
-def _settled(record: SortedEntries) -> int | None:
-    """Where in the log the first consultation, advice or disposal stands: after it no change of an intent is free."""
-    return next((one.seq for one in record.stored if _settles(one)), None)
-
-
-def _settles(held: StoredEntry) -> bool:
-    entry = held.entry.entry if isinstance(held.entry, Amendment) else held.entry
-    said = getattr(entry, "consulted", None), getattr(entry, "advice", None), getattr(entry, "disposal", None)
-    return any(one is not None for one in said)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from triage.log.effective import captured, out_of_force
+from triage.log.effective import captured, named, out_of_force
 from triage.log.entries import NotSameIncident, PersonLink, PersonUnlink, SameIncident, StoredEntry, Withdrawal
 
 
@@ -58,8 +58,27 @@ def families(statements: Iterable[StoredEntry]) -> dict[UUID, UUID]:
 
 
 def incident_ids(entries: Iterable[StoredEntry]) -> tuple[UUID, ...]:
-    """The ids under which these entries were sent, the smallest first."""
-    return tuple(sorted({one.entry.incident_id for one in entries}))
+    """The ids to which these entries belong, the smallest first."""
+    homes = home_of(entries := list(entries))
+    return tuple(sorted({homes.get(entry.id, entry.entry.incident_id) for entry in entries}))
+
+
+def home_of(entries: Iterable[StoredEntry]) -> dict[UUID, UUID]:
+    """The incident id to which each amendment and withdrawal belongs whose target is among the entries.
+
+    That of the entry it names in the end, whatever id it was sent under: so that a correction sent under the shown id
+    of a linked incident stays with its entry when the two are parted.
+    """
+    by_id = {entry.id: entry for entry in entries}
+    homes: dict[UUID, UUID] = {}
+    for entry in by_id.values():
+        passed, target = {entry.id}, entry
+        while (name := named(target.entry)) in by_id and name not in passed:
+            target = by_id[name]
+            passed.add(target.id)
+        if target is not entry and named(target.entry) not in passed:
+            homes[entry.id] = target.entry.incident_id
+    return homes
 
 
 def _withdrawn(held: Sequence[StoredEntry]) -> set[UUID]:

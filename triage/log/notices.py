@@ -8,16 +8,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
+from uuid import UUID
 
 from msgspec import Struct
 
 from triage import codes
-from triage.log import detention, effective, resolve, timeline
+from triage.log import detention, effective, resolve, station, timeline
 from triage.log.canonical import coded_fields
-from triage.log.detention import Clock
+from triage.log.detention import CLOCK, Episode
 from triage.log.effective import SKEW_TOLERATED_MS, SortedEntries
-from triage.log.entries import Amendment, AnyEntry, Detention, StoredEntry, Withdrawal
-from triage.log.flags import TERMS, Terms
+from triage.log.entries import Amendment, AnyEntry, Detention, PersonLink, PersonUnlink, StoredEntry, Withdrawal
+from triage.terms import BEDFORDSHIRE, Terms
 
 NOTICES: Final = {
     "power_location_conflict": "Section 136 does not reach this kind of place: a home, or what belongs to one home.",
@@ -29,15 +30,14 @@ NOTICES: Final = {
     "invalid_extension": "This does not extend the 24 hours.",
     "clock_skew": "The phone's clock differs from the service's by more than two minutes.",
     "captured_in_future": "The entry was captured later than it was received.",
+    "contradictory": "This contradicts another value: a time before one it must follow, or an age outside its band.",
+    "person_not_registered": "No person is registered here under this id; the link tells nothing until one is.",
     "retired_code": "This code is retired; where another has replaced it, it is read as that one.",
     "possible_identifier": "This text may name or identify somebody. Please check, and correct it by an amendment.",
     "target_not_held": "The entry this one names has not arrived yet; this one takes effect when it does.",
     "check_power_to_release": "Check which power the person is held under, and release if there is none.",
 }
 """Every notice, with its meaning."""
-
-ARRIVALS: Final = frozenset({"began", "kept_from", "arrived_site", "entered", "transferred"})
-"""The detention events that put a person in a place."""
 
 RELEASE: Final = NOTICES["check_power_to_release"]
 NO_STATION: Final = "Police stations are no longer places of safety."
@@ -46,7 +46,9 @@ _NOTHING: Final = effective.sort_entries(())
 _TOLERATED: Final = timedelta(milliseconds=SKEW_TOLERATED_MS)
 _LOCATIONS: Final = codes.list("location_type")
 _BANDS: Final = codes.list("age_band")
-_RANKS: Final = codes.list("authorised_rank")
+_DISPOSALS: Final = codes.list("disposal")
+_EVENTS: Final = codes.list("detention_event")
+_NO_ONE: Final = UUID(int=0)
 
 
 class Notice(Struct, frozen=True, gc=False):
@@ -68,13 +70,15 @@ class IncidentContext:
         return effective.sort_entries(self._others) if self._others else _NOTHING
 
     @cached_property
-    def place(self) -> tuple[str | None, bool | None]:
+    def outcomes(self) -> list[timeline.DatedOutcome]:
+        return timeline.dated_outcomes(self.entries)
+
+    @cached_property
+    def place(self) -> resolve.Place:
         """Where s136 was used, as far as known, and whether somebody lives there."""
-        kind, lives = resolve.place(self.entries)
-        for one in self.entries.outcomes:
-            if one.entry.location_type and one.entry.disposal.startswith("s136_"):
-                kind = one.entry.location_type
-        return kind, lives
+        kind, lives = resolve.place_of_contacts(self.entries.officers, self.entries.contacts)
+        said = [one.effective.entry.location_type for one in self.outcomes if one.power == "s136"]
+        return next((place for place in reversed(said) if resolve.is_known("location_type", place)), kind), lives
 
     @cached_property
     def under_18(self) -> bool:
@@ -88,12 +92,20 @@ class IncidentContext:
     @cached_property
     def at_station(self) -> list[Detention]:
         """The detention events at a police station."""
-        return [one.entry for one in self.entries.detentions if one.entry.place_of_safety == "police_station"]
+        return [one.entry for one in self.entries.detentions if one.entry.place_of_safety == station.STATION]
 
     @cached_property
-    def clock(self) -> Clock | None:
-        decided = timeline.dated_outcomes(self.entries)
-        return detention.clock(self.entries, decided, timeline.earliest_uses(self.entries, decided))
+    def episodes(self) -> tuple[Episode, ...]:
+        return detention.episodes(self.entries, self.outcomes)
+
+    def place_of_safety_at(self, at: datetime) -> str | None:
+        """Where the person was at an instant, as far as the events before it say."""
+        return detention.place_at(self.entries, self.outcomes, at)
+
+    def episode_at(self, at: datetime) -> Episode | None:
+        """The detention to which an event at an instant belongs."""
+        begun = [episode for episode in self.episodes if episode.view.began_at <= at]
+        return begun[-1] if begun else self.episodes[0] if self.episodes else None
 
 
 def notices(
@@ -102,14 +114,16 @@ def notices(
     received_at: datetime,
     skew_ms: int | None = None,
     target_held: bool | None = None,
+    person_registered: bool | None = None,
     others: Iterable[StoredEntry] = (),
-    terms: Terms = TERMS,
+    terms: Terms = BEDFORDSHIRE,
     identifiers: Callable[[str], Sequence[object]] | None = None,
 ) -> tuple[Notice, ...]:
     """What to tell the author of an entry.
 
     `others` are the incident's other entries as the author may see them. `target_held` says whether the entry that an
-    amendment or withdrawal names is held, None for other kinds. `identifiers` finds likely identifiers in a text.
+    amendment or withdrawal names is held, `person_registered` whether the person of a link is known under that id; None
+    for other kinds. `identifiers` finds likely identifiers in a text.
     """
     content: Any = entry
     under = ""
@@ -118,9 +132,12 @@ def notices(
     found = [*_timing(entry.captured_at, received_at, skew_ms), *_retired(content, under, entry.captured_at.date())]
     if target_held is False:
         found.append(_notice("target_not_held", "withdraws" if isinstance(entry, Withdrawal) else "amends"))
+    if person_registered is False and isinstance(entry, PersonLink | PersonUnlink):
+        found.append(_notice("person_not_registered", "person_id"))
     if identifiers is not None:
         found += _identifying(entry, content, under, identifiers)
     about = IncidentContext(others)
+    found += _contradictions(content, under, entry.captured_at)
     match effective.kind(content):
         case "officer" | "nurse" | "paramedic":
             found += _contact(content, under, about)
@@ -180,6 +197,19 @@ def _identifying(
             yield _notice("possible_identifier", field)
 
 
+def _contradictions(content: Any, under: str, captured_at: datetime) -> Iterator[Notice]:
+    """A time before another it must follow, or an answer that its own entry excludes."""
+    arrived, left = getattr(content, "arrived_at", None), getattr(content, "left_at", None)
+    if arrived and left and left < arrived:
+        yield _notice("contradictory", f"{under}left_at")
+    intent = getattr(content, "intent", None)
+    if intent is not None and intent.formed_at and intent.formed_at > captured_at:
+        yield _notice("contradictory", f"{under}intent.formed_at")
+    age, band = getattr(content, "age", None), getattr(content, "age_band", None)
+    if age is not None and resolve.is_known("age_band", band) and resolve.band_of(age) != band:
+        yield _notice("contradictory", f"{under}age_band")
+
+
 def _contact(contact: Any, under: str, about: IncidentContext) -> Iterator[Notice]:
     kind, lives = contact.location_type, contact.someone_lives_there
     intent = getattr(contact, "intent", None)
@@ -191,7 +221,7 @@ def _contact(contact: Any, under: str, about: IncidentContext) -> Iterator[Notic
     yield from _place(kind, lives, f"{under}location_type", used)
     if not _says_under_18(contact):
         return
-    if about.at_station or (contact.legal_status in ("s136", "s135") and kind == "police_station"):
+    if about.at_station or (station.exercises_power(contact.legal_status) and kind == station.STATION):
         yield _notice("under_18_police_station", f"{under}{'age_band' if contact.age is None else 'age'}")
 
 
@@ -214,80 +244,68 @@ def _place(kind: str | None, lives: bool | None, field: str, used: bool = True) 
 
 
 def _outcome(outcome: Any, under: str, about: IncidentContext, terms: Terms) -> Iterator[Notice]:
-    disposal = outcome.disposal
-    if disposal.startswith("s136_"):
-        kind, lives = about.place
-        field = "location_type" if outcome.location_type else "disposal"
-        yield from _place(outcome.location_type or kind, lives, f"{under}{field}")
+    row, own = _DISPOSALS.get(outcome.disposal), resolve.is_known("location_type", outcome.location_type)
+    place = outcome.location_type if own else about.place[0]
+    if row and row.power == "s136":
+        yield from _place(place, about.place[1], f"{under}{'location_type' if own else 'disposal'}")
         if outcome.decided_by not in (None, "officer"):
             yield _notice("power_not_held", f"{under}decided_by")
-    if disposal == "ed_capacity_act" and outcome.decided_by == "officer" and not about.physical_need:
+    if outcome.disposal == "ed_capacity_act" and outcome.decided_by == "officer" and not about.physical_need:
         yield _notice("mca_by_police", f"{under}disposal")
-    if disposal in ("s136_kept", "s135_kept") and (outcome.location_type or about.place[0]) == "police_station":
-        if about.under_18:
-            yield _notice("under_18_police_station", f"{under}disposal")
-        if _abolished(outcome.decided_at, terms):
-            yield _notice("station_not_authorised", f"{under}disposal", NO_STATION)
+    if station.says_kept(outcome.disposal) and place == station.STATION:
+        yield from _station(outcome.decided_at, about, terms, f"{under}disposal", f"{under}disposal", about.at_station)
 
 
 def _detention(event: Any, under: str, about: IncidentContext, terms: Terms, ahead: timedelta) -> Iterator[Notice]:
-    if event.event in ARRIVALS:
+    row, at = _EVENTS.get(event.event), event.at - ahead
+    if row and row.puts_in_place:
         if event.power != "s135":
             yield from _place(*about.place, f"{under}event")
-        if event.place_of_safety == "police_station":
-            yield from _station(event, under, about, terms)
+        if event.place_of_safety == station.STATION:
+            events = [event, *about.at_station]
+            fields = f"{under}place_of_safety", f"{under}authorised_rank"
+            yield from _station(event.at, about, terms, *fields, events)
+    episode = about.episode_at(at)
     if event.event == "extended":
-        yield from _extension(event, under, about, ahead)
-    elif about.clock and (expires_at := about.clock.expires_at) and event.at - ahead > expires_at:
+        yield from _extension(event, under, about, at, episode)
+    elif episode and episode.running and episode.expires_at and at > episode.expires_at:
         yield _notice("check_power_to_release", f"{under}at", "This is after the detention had run out. " + RELEASE)
-    if event.event == "ended" and event.result is None:
-        yield _notice("check_power_to_release", f"{under}result", "No result is recorded. " + RELEASE)
+    if event.event == "ended":
+        if event.result is None:
+            yield _notice("check_power_to_release", f"{under}result", "No result is recorded. " + RELEASE)
+        if about.episodes and at < about.episodes[0].view.began_at:
+            yield _notice("contradictory", f"{under}at", "This is before the detention began.")
 
 
-def _station(event: Any, under: str, about: IncidentContext, terms: Terms) -> Iterator[Notice]:
+def _station(
+    at: datetime | None, about: IncidentContext, terms: Terms, place: str, rank: str, events: Sequence[Any]
+) -> Iterator[Notice]:
+    """`place` and `rank` name the fields that tell of the station and of who allowed it."""
     if about.under_18:
-        yield _notice("under_18_police_station", f"{under}place_of_safety")
-    if _abolished(event.at, terms):
-        yield _notice("station_not_authorised", f"{under}place_of_safety", NO_STATION)
-    elif not about.under_18 and not _authorised([event, *about.at_station]):
-        yield _notice("station_not_authorised", f"{under}authorised_rank")
+        yield _notice("under_18_police_station", place)
+    if at is not None and terms.stations_abolished(at):
+        yield _notice("station_not_authorised", place, NO_STATION)
+    elif not about.under_18 and not station.is_authorised(events):
+        yield _notice("station_not_authorised", rank)
 
 
-def _authorised(events: Sequence[Any]) -> bool:
-    """The three tests met, and an inspector or above (regulations of 2017 under s136A Mental Health Act 1983)."""
-    tests = [event.station_tests for event in events if event.station_tests]
-    ranks = [row for event in events if (row := _RANKS.get(event.authorised_rank))]
-    met = any(each.imminent_risk and each.no_other_place and each.healthcare_available for each in tests)
-    return met and any(rank.authorises_station for rank in ranks)
+_EXTENSION_FAULTS: Final = {
+    "ground": "Only the person's condition extends the 24 hours.",
+    "authorised_by": "Only the registered doctor responsible for the examination extends the 24 hours.",
+    "minutes": "An extension needs a length.",
+    "superintendent_approved": "At a police station an extension needs a superintendent's approval.",
+}
 
 
-def _abolished(at: datetime | None, terms: Terms) -> bool:
-    last = terms.police_station_allowed_until
-    return last is not None and at is not None and at.astimezone(terms.zone).date() > last
-
-
-def _extension(event: Any, under: str, about: IncidentContext, ahead: timedelta) -> Iterator[Notice]:
+def _extension(
+    event: Any, under: str, about: IncidentContext, at: datetime, episode: Episode | None
+) -> Iterator[Notice]:
     """s136B Mental Health Act 1983; what is not recorded is not shown to be lawful."""
-    at_station = event.place_of_safety == "police_station" or (event.place_of_safety is None and bool(about.at_station))
-    clock = about.clock
-    ends = clock.expires_at - timedelta(minutes=clock.served.extended_minutes) if clock and clock.expires_at else None
-    if event.ground != "condition":
-        yield _notice("invalid_extension", f"{under}ground", "Only the person's condition extends the 24 hours.")
-    if event.authorised_by != "responsible_doctor":
-        yield _notice(
-            "invalid_extension",
-            f"{under}authorised_by",
-            "Only the registered doctor responsible for the examination extends the 24 hours.",
-        )
-    if event.minutes is None:
-        yield _notice("invalid_extension", f"{under}minutes", "An extension needs a length.")
-    if at_station and event.superintendent_approved is not True:
-        yield _notice(
-            "invalid_extension",
-            f"{under}superintendent_approved",
-            "At a police station an extension needs a superintendent's approval.",
-        )
-    if ends is not None and event.at - ahead >= ends:
+    own = event.place_of_safety
+    place = own if resolve.is_known("place_of_safety", own) else about.place_of_safety_at(at)
+    for field in detention.extension_faults(event, place):
+        yield _notice("invalid_extension", f"{under}{field}", _EXTENSION_FAULTS[field])
+    if episode and episode.started_at and at >= episode.started_at + CLOCK:
         yield _notice("invalid_extension", f"{under}at", "An extension must be made before the 24 hours end.")
 
 
@@ -312,13 +330,18 @@ _WHEN: Final = {
     "under_18_police_station": "Somebody who is or may be under 18 at a police station under section 135 or 136: in a "
     "detention event, an outcome or a contact, whichever comes second. A plain unknown age does not make a child; a "
     "verified age settles it.",
-    "station_not_authorised": "A detention event that puts an adult in a police station without all three tests and an "
-    "inspector or above, in this or an earlier entry; anybody, after `police_station_allowed_until`.",
+    "station_not_authorised": "A detention event that puts an adult in a police station, or an outcome that keeps one "
+    "there, without all three tests and an inspector or above, in this or an earlier entry; anybody, after "
+    "`police_station_allowed_until`.",
     "invalid_extension": "An extension on another ground than the condition, not by the responsible doctor, without a "
-    "length, at a police station without a superintendent, or not before the 24 hours end as far as known. What is not "
-    "recorded is not shown to be lawful. One notice for each. The expiry does not move.",
+    "length, at a police station (where the person is at that time) without a superintendent, or not before the 24 "
+    "hours end as far as known. What is not recorded is not shown to be lawful. One notice for each. The expiry does "
+    "not move.",
     "clock_skew": "The phone's clock is more than two minutes off. Both times are kept.",
     "captured_in_future": "`captured_at` is more than two minutes after the service's time of receipt.",
+    "contradictory": "`left_at` before `arrived_at`; an intent formed after it was captured; an age outside its band; "
+    "`ended` before the detention began.",
+    "person_not_registered": "A `person_id` that is no alias of this team.",
     "retired_code": "A code that was replaced, or whose last day was before `captured_at`. Stored as sent.",
     "possible_identifier": "A note or a reason looks as if it held a name, an NHS number, a phone number, a postcode "
     "or an e-mail address. It is never edited.",

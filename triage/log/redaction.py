@@ -1,294 +1,329 @@
-"""Who sees what: fields and entries are removed before entries are added up, so that no sum tells what is hidden.
+"""What an audience sees of an incident: fields and entries are removed before entries are added up.
 
-Blind means computed as if it did not exist: until a nurse has given her own judgement (`s136_justified`), nothing that
-reaches her tells of an intent, its tests, a consultation, an offence or a necessity, nor that there is any. A paramedic
-never judges. The clinical lead is blind until some nurse has judged.
+So no sum tells what is hidden. Which fields are is a table (`triage.log.visibility`). Blind means computed as if it
+did not exist: until a nurse has given her own judgement (`s136_justified`), nothing that reaches her tells of an
+intent, its tests, a consultation, an offence or a necessity, nor that there is any. A paramedic is blind until a nurse
+has judged; the clinical lead until then, or until a judgement can no longer corroborate.
 """
 
 import operator
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from msgspec import Struct, structs
 
+from triage import codes
+from triage.log.blindness import is_blind, lead_unblinded_at
 from triage.log.diversion import Grades
-from triage.log.effective import judges, kind, originals, out_of_force, permitted, without_training
-from triage.log.entries import (
-    Amendment,
-    Contact,
-    Detention,
-    NewerEntry,
-    Nurse,
-    Outcome,
-    Paramedic,
-    StoredEntry,
-    Withdrawal,
-    replacement,
+from triage.log.effective import (
+    amendments_of,
+    judges,
+    kind,
+    originals,
+    out_of_force,
+    permitted,
+    sort_entries,
+    without_training,
 )
-from triage.log.flags import TERMS, Terms
-from triage.log.incident import Incident, blind, changes_at, fold, repeat_changes_at, view_at
+from triage.log.entries import AMENDABLE, Amendment, Detention, Entry, NewerEntry, StoredEntry, Withdrawal
+from triage.log.incident import Incident, changes_at, fold, is_restricted, repeat_changes_at, view_at
 from triage.log.timeline import PersonEvent
-from triage.log.view import Audience, IncidentView, Side
+from triage.log.view import Audience, IncidentView
+from triage.log.visibility import FIELDS, PARTS, Sight, Who, side_of
+from triage.terms import BEDFORDSHIRE, Terms
 
-BLIND = Audience("health", "field")
-"""A health audience before any judgement of its own."""
+BLIND = Sight("health", True)
+"""What a health account sees before any judgement."""
 
-KNOWN_TO_POLICE = frozenset(("later_s136", "later_arrest", "died", "window_checked", "not_traceable"))
-"""The follow-ups that police see whoever wrote them; of the others only their own."""
-
-_OWN_TO_HEALTH = {"presenting": None, "note": None, "disability": None}
-_SHARED_ADVICE = ("advice", "advice_given_at")
-
-
-def _added(contact: type[Contact]) -> dict[str, None]:
-    fields = set(contact.__struct_fields__) - set(Contact.__struct_fields__) - set(_SHARED_ADVICE)
-    return dict.fromkeys(sorted(fields)) | _OWN_TO_HEALTH
+_FOLLOW_UPS = codes.list("follow_up_event")
+_CONTENTS = {str(kind.__struct_config__.tag): kind for kind in AMENDABLE}
 
 
-_FROM_POLICE = {"nurse": _added(Nurse), "paramedic": _added(Paramedic)}
-_FROM_HEALTH: dict[str, None] = dict.fromkeys(("referrals", "note", "domestic_abuse", "arrest_necessity"))
-_FROM_BLIND = _FROM_HEALTH | dict.fromkeys(("intent", "consulted", "not_consulted_reason", "offence"))
-_PARTLY_HIDDEN: dict[Side, frozenset[str]] = {
-    "police": frozenset(("nurse", "paramedic", "detention", "follow_up")),
-    "health": frozenset(("officer", "intent", "follow_up")),
-}
-
-
-class Redactor(Struct, frozen=True):
-    """What an audience may see of one incident: all that its entries are removed by."""
-
-    side: Side
-    blind: bool
-
-
-def redactor_for(entries: Iterable[StoredEntry], audience: Audience) -> Redactor:
-    """What this audience may see, given what has been judged in the incident."""
+def sight_of(entries: Sequence[StoredEntry], audience: Audience, now: datetime) -> Sight:
+    """What this audience may see of an incident with these entries, at an instant."""
     if audience.side == "police":
-        return Redactor("police", False)
-    return Redactor("health", blind(audience, judges(without_training(list(entries)))))
+        return Sight("police", False)
+    real = without_training(list(entries))
+    unblinded_at = lead_unblinded_at(sort_entries(real)) if audience.level == "lead" else None
+    return Sight("health", is_blind(audience, judges(real), unblinded_at, now))
 
 
-def redact(entries: Sequence[StoredEntry], audience: Audience) -> list[StoredEntry]:
-    """The entries of one incident as this audience may add them up, in the log's order.
+def redact(entries: Sequence[StoredEntry], sight: Sight) -> list[StoredEntry]:
+    """The entries of one incident as they may be added up for what is seen, in the log's order.
 
     Whether an extension moves the expiry is kept, its ground is not: for police a valid one stays as it is, every other
     one becomes `other`. `visible_entries` removes both.
     """
-    held = sorted({one.id: one for one in entries}.values(), key=lambda one: one.seq)
-    if audience.full:
-        return held
-    return _Redaction(held, redactor_for(held, audience)).visible()
+    stored = sorted({entry.id: entry for entry in entries}.values(), key=lambda entry: entry.seq)
+    return _Redaction(stored, sight).visible()
 
 
-def visible_entries(entries: Sequence[StoredEntry], audience: Audience) -> list[StoredEntry]:
+def visible_entries(entries: Sequence[StoredEntry], audience: Audience, now: datetime) -> list[StoredEntry]:
     """The entries of one incident as this audience may read them, in the log's order; none if it may not reach it."""
     if not may_reach(entries, audience):
         return []
-    visible = redact(entries, audience)
-    return [_without_ground(one) for one in visible] if audience.side == "police" and not audience.full else visible
+    if audience.full:
+        return sorted({entry.id: entry for entry in entries}.values(), key=lambda entry: entry.seq)
+    visible = redact(entries, sight_of(entries, audience, now))
+    return [_without_ground(entry) for entry in visible] if audience.side == "police" else visible
 
 
 class AudienceIncident(Struct, frozen=True, gc=False):
-    """An incident as an audience sees it, before the time of reading is known.
+    """An incident as an audience sees it.
 
-    `graded` is what a lead's grades come from: all entries, unless she is blind. `turns` are the instants at which the
-    view changes by time alone.
+    `graded` is what a lead's grades come from: all entries, unless she is blind. `changes_at` are the instants at which
+    the view changes by time alone.
     """
 
     incident: Incident
     audience: Audience
+    sight: Sight
     graded: Grades
+    unblinded_at: datetime | None = None
 
     @property
     def changes_at(self) -> tuple[datetime, ...]:
         pending = self.graded.pending_until if self.audience.level == "lead" else None
-        repeats = repeat_changes_at(self.incident, self.audience)
-        return tuple(sorted({*changes_at(self.incident, grades=False), *repeats, *([pending] if pending else ())}))
+        times = {*changes_at(self.incident, grades=False), *repeat_changes_at(self.incident, self.audience)}
+        return tuple(sorted(times | {time for time in (pending, self.unblinded_at) if time}))
 
     def at(self, now: datetime, extra_flags: Iterable[str] = ()) -> IncidentView:
-        """What is served at an instant."""
-        return view_at(self.incident, now, self.audience, extra_flags, self.graded)
+        """What is served at an instant before the sight of the audience changes."""
+        return view_at(self.incident, now, self.audience, self.sight, extra_flags, self.graded)
 
 
 def audience_incident(
     entries: Sequence[StoredEntry],
-    others: Sequence[PersonEvent],
+    person_events: Sequence[PersonEvent],
     audience: Audience,
+    now: datetime,
     *,
-    terms: Terms = TERMS,
+    terms: Terms = BEDFORDSHIRE,
     full: Incident | None = None,
     ids: tuple[UUID, ...] = (),
 ) -> AudienceIncident | None:
-    """The incident as this audience sees it; None where it sees nothing of it.
+    """The incident as this audience sees it from now on; None where it sees nothing of it.
 
-    `others` and `ids` as in `fold`. `full` is the incident folded of all entries and `others`, where it is at hand.
+    `person_events` and `ids` as in `fold`. `full` is the incident folded of all entries and `person_events`, where it
+    is at hand.
     """
     if not may_reach(entries, audience):
         return None
-    visible = redact(entries, audience)
+    sight = sight_of(entries, audience, now)
+    if audience.full:
+        whole = full or fold(entries, person_events, terms, ids=ids)
+        return AudienceIncident(whole, audience, sight, whole.diversion)
+    visible = redact(entries, sight)
     if not visible:
         return None
     if full and len(visible) == len(full.entries.stored) and all(map(operator.is_, visible, full.entries.stored)):
-        return AudienceIncident(full, audience, full.diversion)
-    incident = fold(visible, others, terms, ids=ids)
-    if audience.level == "field" or blind(audience, incident.judged_by):
-        return AudienceIncident(incident, audience, incident.diversion)
-    return AudienceIncident(incident, audience, (full or fold(entries, others, terms, ids=ids)).diversion)
+        return AudienceIncident(full, audience, sight, full.diversion)
+    incident = fold(visible, person_events, terms, ids=ids)
+    if audience.level == "field":
+        return AudienceIncident(incident, audience, sight, incident.diversion)
+    if sight.blind:
+        unblinded_at = lead_unblinded_at(sort_entries(entries))
+        return AudienceIncident(incident, audience, sight, incident.diversion, unblinded_at)
+    whole = full or fold(entries, person_events, terms, ids=ids)
+    return AudienceIncident(incident, audience, sight, whole.diversion)
 
 
 def view_for(
     entries: Sequence[StoredEntry],
-    others: Sequence[PersonEvent],
+    person_events: Sequence[PersonEvent],
     audience: Audience,
     now: datetime,
     *,
     extra_flags: Iterable[str] = (),
-    terms: Terms = TERMS,
+    terms: Terms = BEDFORDSHIRE,
     full: Incident | None = None,
     ids: tuple[UUID, ...] = (),
 ) -> IncidentView | None:
-    """What this audience is served of an incident at an instant; None where it sees nothing of it. See `see`."""
-    seen = audience_incident(entries, others, audience, terms=terms, full=full, ids=ids)
+    """What this audience is served of an incident at an instant; None where it sees nothing of it."""
+    seen = audience_incident(entries, person_events, audience, now, terms=terms, full=full, ids=ids)
     return None if seen is None else seen.at(now, extra_flags)
 
 
 def may_reach(entries: Sequence[StoredEntry], audience: Audience) -> bool:
     """Whether the incident is open to this audience at all: after a death only sergeant and clinical lead reach it."""
-    if audience.full or audience.level == "lead" or not any(map(_tells_of_death, entries)):
-        return True
-    return not fold(entries).restricted
+    return audience.full or audience.level == "lead" or not is_restricted(entries)
 
 
 class _Redaction:
     """One pass over the entries of an incident: contents first, then what changes them, then what withdraws either."""
 
-    def __init__(self, held: list[StoredEntry], sight: Redactor) -> None:
-        self.stored = held
+    def __init__(self, stored: list[StoredEntry], sight: Sight) -> None:
+        self.stored = stored
         self.sight = sight
-        self.by_id = {one.id: one for one in held}
+        self.by_id = {entry.id: entry for entry in stored}
         self.shown: dict[UUID, StoredEntry] = {}
 
     def visible(self) -> list[StoredEntry]:
-        for one in self.stored:
-            if isinstance(one.entry, NewerEntry):
-                self._show(one, one.entry if _side(one) == self.sight.side else None)
-            elif not isinstance(one.entry, Amendment | Withdrawal):
-                self._show(one, self._blanked(one.entry, one.profession))
-        self._show_amendments([(one, one.entry) for one in self.stored if isinstance(one.entry, Amendment)])
-        self._show_withdrawals([(one, one.entry) for one in self.stored if isinstance(one.entry, Withdrawal)])
-        return [self.shown[one.id] for one in self.stored if one.id in self.shown]
+        for entry in self.stored:
+            if isinstance(entry.entry, NewerEntry):
+                self._show(entry, entry.entry if self._is_own(entry) else None)
+            elif not isinstance(entry.entry, Amendment | Withdrawal):
+                self._show(entry, _seen_content(entry.entry, entry.profession, self.sight))
+        self._show_amendments()
+        self._show_withdrawals([(entry, entry.entry) for entry in self.stored if isinstance(entry.entry, Withdrawal)])
+        return [self.shown[entry.id] for entry in self.stored if entry.id in self.shown]
 
-    def _show(self, one: StoredEntry, entry: Any) -> None:
+    def _is_own(self, stored: StoredEntry) -> bool:
+        return side_of(stored.profession) == self.sight.side
+
+    def _show(self, stored: StoredEntry, entry: Any) -> None:
         """What a newer version wrote and this one cannot read is shown to the side that wrote it alone."""
-        if one.newer is not None and _side(one) != self.sight.side:
-            one = structs.replace(one, newer=None)
-        if entry is not None:
-            self.shown[one.id] = one if entry is one.entry else structs.replace(one, entry=entry)
-
-    def _blanked(self, entry: Any, profession: str) -> Any:
-        """The content without what this audience may not see; None where that is all of it."""
-        if self.sight.side == "police":
-            return _for_police(entry, profession)
-        return _for_health(entry, profession, self.sight.blind)
-
-    def _show_amendments(self, amendments: list[tuple[StoredEntry, Amendment]]) -> None:
-        if not amendments:
+        if entry is None:
             return
-        chains: dict[UUID, list[tuple[StoredEntry, Amendment]]] = {}
-        roots = originals(self.by_id)
-        for one, entry in amendments:
-            root = roots.get(one.id)
-            if root is None:
-                self._show_pending(one, entry)
-            elif root.id in self.shown:
-                chains.setdefault(root.id, []).append((one, entry))
-        out = out_of_force(self.stored)
-        for root_id, chain in chains.items():
-            self._show_chain(self.by_id[root_id], chain, out)
+        if stored.newer is not None and not self._is_own(stored):
+            stored = structs.replace(stored, newer=None)
+        self.shown[stored.id] = stored if entry is stored.entry else structs.replace(stored, entry=entry)
 
-    def _show_pending(self, one: StoredEntry, entry: Amendment) -> None:
+    def _show_amendments(self) -> None:
+        roots = originals(self.by_id)
+        chains: dict[UUID, list[tuple[StoredEntry, Amendment]]] = {}
+        for stored in self.stored:
+            if not isinstance(stored.entry, Amendment):
+                continue
+            root = roots.get(stored.id)
+            if root is None:
+                self._show_pending(stored, stored.entry)
+            elif root.id in self.shown:
+                chains.setdefault(root.id, []).append((stored, stored.entry))
+        if chains:
+            out, in_order = out_of_force(self.stored), amendments_of(self.stored)
+            for root_id, chain in chains.items():
+                in_force = [one.id for one in in_order.get(root_id, ()) if one.id not in out]
+                self._show_chain(self.by_id[root_id], chain, in_force)
+
+    def _show_pending(self, stored: StoredEntry, entry: Amendment) -> None:
         """What an amendment of the other side changes cannot be told without the original: it stays hidden."""
-        if _side(one) == self.sight.side:
-            content = self._blanked(entry.entry, one.profession)
-            self._show(one, content and _amendment(entry, content, entry.amends))
+        if self._is_own(stored):
+            content = _seen_content(entry.entry, stored.profession, self.sight)
+            self._show(stored, content and _amendment(entry, content, entry.amends))
 
     def _show_chain(
-        self, root: StoredEntry, chain: list[tuple[StoredEntry, Amendment]], out: dict[UUID, StoredEntry]
+        self, root: StoredEntry, chain: list[tuple[StoredEntry, Amendment]], in_force: Sequence[UUID]
     ) -> None:
         """The amendments of one content that change something this audience sees.
 
-        Where one in force is wholly hidden, so is the content: what stands is not to be seen, and nothing else stands.
+        Where one in force is wholly hidden, so is the content: what counts is not to be seen, and nothing else counts.
+        Where the kind is partly hidden, an amendment that leaves what is seen as it was, or is not permitted, is not
+        shown, for it could only have changed what is hidden.
         """
-        contents = [self._blanked(entry.entry, root.profession) for _, entry in chain]
-        in_force = [one.id not in out and permitted(one, root) for one, _ in chain]
-        if any(stands and content is None for stands, content in zip(in_force, contents, strict=True)):
+        contents = {one.id: _seen_content(entry.entry, root.profession, self.sight) for one, entry in chain}
+        if any(contents[name] is None for name in in_force):
             del self.shown[root.id]
             return
-        partly = kind(root.entry) in _PARTLY_HIDDEN[self.sight.side]
-        effective = self.shown[root.id].entry
-        for stands, content, (one, entry) in zip(in_force, contents, chain, strict=True):
-            if content is None or (partly and (not permitted(one, root) or _same(content, effective))):
+        partly = _is_partly_hidden(kind(root.entry), self.sight)
+        telling = set(_telling(self.shown[root.id].entry, [(name, contents[name]) for name in in_force]))
+        for one, entry in chain:
+            content = contents[one.id]
+            if content is None:
                 continue
-            if stands:
-                effective = content
+            quiet = one.id not in telling if one.id in in_force else _same(content, self.shown[root.id].entry)
+            if partly and (quiet or not permitted(one, root)):
+                continue
             self._show(one, _amendment(entry, content, entry.amends if entry.amends in self.shown else root.id))
 
     def _show_withdrawals(self, withdrawals: list[tuple[StoredEntry, Withdrawal]]) -> None:
         """A withdrawal shows where what it withdraws shows; of what is not held, only one's own side's."""
         against: dict[UUID, list[StoredEntry]] = {}
         ready = []
-        for one, entry in withdrawals:
-            against.setdefault(entry.withdraws, []).append(one)
-            if entry.withdraws in self.shown or (entry.withdraws not in self.by_id and _side(one) == self.sight.side):
-                ready.append(one)
+        for stored, entry in withdrawals:
+            against.setdefault(entry.withdraws, []).append(stored)
+            if entry.withdraws in self.shown or (entry.withdraws not in self.by_id and self._is_own(stored)):
+                ready.append(stored)
         while ready:
-            one = ready.pop()
-            self.shown[one.id] = one
-            ready += against.get(one.id, ())
+            stored = ready.pop()
+            self.shown[stored.id] = stored
+            ready += against.get(stored.id, ())
 
 
-def _for_police(entry: Any, profession: str) -> Any:
-    name = kind(entry)
-    if name in _FROM_POLICE:
-        return structs.replace(entry, **_FROM_POLICE[name])
-    if name == "follow_up":
-        return entry if profession == "police" or entry.event in KNOWN_TO_POLICE else None
-    if name == "detention":
-        return _detention_for_police(entry)
-    return entry
+def _telling(content: Any, amendments: Iterable[tuple[UUID, Any]]) -> Iterable[UUID]:
+    """Those of the amendments in force, in capture order, after which something else is seen than before."""
+    for name, amended in amendments:
+        if not _same(amended, content):
+            yield name
+        content = amended
 
 
-def _detention_for_police(entry: Any) -> Any:
-    """Of an end only custody, of an extension only whether it is valid; `visible_entries` removes the ground itself."""
-    if entry.result not in (None, "custody"):
-        entry = structs.replace(entry, result=None)
-    if entry.event == "extended" and (entry.ground, entry.authorised_by) != ("condition", "responsible_doctor"):
-        entry = structs.replace(entry, ground="other", authorised_by="other")
-    return entry
+@cache
+def _hidden(name: str, sight: Sight, author: str) -> tuple[str, ...]:
+    """The fields of a kind that are not seen as they are. What has no row is hidden."""
+    rows = FIELDS.get(name, {})
+    fields = _CONTENTS[name].__struct_fields__
+    return tuple(field for field in fields if not _is_seen(rows.get(field), sight, author))
 
 
-def _for_health(entry: Any, profession: str, blind: bool) -> Any:
-    name = kind(entry)
-    if name == "officer":
-        return _officer_for_health(entry, blind)
-    if name == "intent":
-        return None if blind else structs.replace(entry, intent=_part_for_health(entry.intent))
-    if name == "follow_up":
-        return None if profession == "police" and entry.event == "later_arrest" else entry
-    return entry
+def _is_seen(who: Who | None, sight: Sight, author: str) -> bool:
+    return who is not None and sight.sees(who, side_of(author))
 
 
-def _officer_for_health(entry: Any, blind: bool) -> Any:
-    if blind:
-        return structs.replace(entry, **_FROM_BLIND)
-    offence = entry.offence if entry.offence in (None, "none") else "alleged"
-    return structs.replace(entry, **_FROM_HEALTH, offence=offence, intent=_part_for_health(entry.intent))
+@cache
+def _is_partly_hidden(name: str, sight: Sight) -> bool:
+    return name == "follow_up" or any(_hidden(name, sight, author) != () for author in ("police", "nurse"))
 
 
-def _part_for_health(part: Any) -> Any:
-    return part and structs.replace(part, evidence=None, referrer=None)
+def _seen_content(content: Any, profession: str, sight: Sight) -> Any:
+    """The content without what is not seen; None where that is all of it."""
+    name = kind(content)
+    if name == "follow_up" and not _follow_up_is_seen(content, profession, sight):
+        return None
+    if name not in _CONTENTS:
+        hidden_answers = getattr(content, "answers", None) and side_of(profession) != sight.side
+        return structs.replace(content, answers=None) if hidden_answers else content
+    fields = {
+        field: _instead(name, field, value, content, sight)
+        for field in _hidden(name, sight, profession)
+        if (value := getattr(content, field, None)) is not None
+    }
+    part = _seen_parts(content, sight, fields)
+    if name == "intent" and "intent" in fields:
+        return None
+    changed = {field: value for field, value in (fields | part).items() if value != getattr(content, field)}
+    return structs.replace(content, **changed) if changed else content
+
+
+def _follow_up_is_seen(content: Any, profession: str, sight: Sight) -> bool:
+    """Police see their own and what the list shows to them whoever wrote it; health all but a later arrest."""
+    row = _FOLLOW_UPS.get(content.event)
+    if sight.side == "police":
+        return profession == "police" or (row is not None and row.shown_to_police)
+    return not (profession == "police" and content.event == "later_arrest")
+
+
+def _instead(name: str, field: str, value: Any, content: Any, sight: Sight) -> Any:
+    """What stands in place of a value that is not seen as it is."""
+    match FIELDS[name].get(field):
+        case Who.OFFENCE if not sight.blind:
+            return value if value == "none" else "alleged"
+        case Who.RESULT:
+            return value if value == "custody" else None
+        case Who.EXTENSION if content.event == "extended":
+            valid = (content.ground, content.authorised_by) == ("condition", "responsible_doctor")
+            return value if valid else "other"
+    return None
+
+
+def _seen_parts(content: Any, sight: Sight, hidden: dict[str, Any]) -> dict[str, Any]:
+    """The parts without those of their fields that are not seen, where that changes them."""
+    changed = {}
+    for name in PARTS.keys() & set(content.__struct_fields__):
+        part = getattr(content, name)
+        if part is not None and name not in hidden:
+            gone = [field for field in _hidden_of_part(name, sight) if getattr(part, field) is not None]
+            if gone:
+                changed[name] = structs.replace(part, **dict.fromkeys(gone))
+    return changed
+
+
+@cache
+def _hidden_of_part(name: str, sight: Sight) -> tuple[str, ...]:
+    return tuple(field for field, who in PARTS[name].items() if not sight.sees(who, "police"))
 
 
 def _amendment(entry: Amendment, content: Any, amends: UUID) -> Amendment:
@@ -299,34 +334,15 @@ def _amendment(entry: Amendment, content: Any, amends: UUID) -> Amendment:
 
 def _same(one: Struct, other: Struct) -> bool:
     """Whether two contents of a kind say the same; one may be an original, which has more than content."""
-    shared = set(one.__struct_fields__) & set(other.__struct_fields__) - _ENVELOPE
+    shared = set(one.__struct_fields__) & set(other.__struct_fields__) - set(Entry.__struct_fields__)
     return all(getattr(one, name) == getattr(other, name) for name in shared)
 
 
-_ENVELOPE = set(Outcome.__struct_fields__) - set(replacement(Outcome).__struct_fields__)
-
-
-def _side(one: StoredEntry) -> Side:
-    return "police" if one.profession == "police" else "health"
-
-
-def _without_ground(one: StoredEntry) -> StoredEntry:
-    entry = one.entry
+def _without_ground(stored: StoredEntry) -> StoredEntry:
+    entry = stored.entry
     if isinstance(entry, Detention):
-        return structs.replace(one, entry=structs.replace(entry, ground=None, authorised_by=None))
+        return structs.replace(stored, entry=structs.replace(entry, ground=None, authorised_by=None))
     if isinstance(entry, Amendment) and kind(entry.entry) == "detention":
         content = structs.replace(entry.entry, ground=None, authorised_by=None)
-        return structs.replace(one, entry=structs.replace(entry, entry=content))
-    return one
-
-
-def _tells_of_death(one: StoredEntry) -> bool:
-    entry: Any = one.entry.entry if isinstance(one.entry, Amendment) else one.entry
-    match kind(entry):
-        case "outcome":
-            return bool(entry.disposal == "deceased")
-        case "detention":
-            return bool(entry.result == "died")
-        case "follow_up":
-            return bool(entry.event == "died")
-    return False
+        return structs.replace(stored, entry=structs.replace(entry, entry=content))
+    return stored

@@ -1,33 +1,35 @@
 """What several contacts say together: which value counts, and where they disagree.
 
-A coded missing value never beats an answer and never disagrees with one. Among answers the officer's counts for the
-place and the offence, the nurse's for the primary presenting, a verified age before a stated and a stated before an
-estimated one, a paramedic's for physical need and conveyance; else the latest captured, ties by entry id. Contacts
-come in capture order.
+A coded missing value, an empty text and an empty list never beat an answer and never disagree with one. Among answers
+the officer's counts for the place and the offence, the nurse's for the primary presenting, a verified age before a
+stated and a stated before an estimated one, a paramedic's for physical need and conveyance; else the latest captured,
+ties by entry id. Contacts come in capture order.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from msgspec import Struct
 
 from triage import codes
+from triage.log.canonical import coded_fields
 from triage.log.effective import EffectiveEntry, SortedEntries
-from triage.log.entries import Contact
+from triage.log.entries import AMENDABLE, Contact
 from triage.log.intents import RecordedIntent
 from triage.log.timeline import DatedOutcome
 
 OCCURRED_APART = timedelta(minutes=60)
 DECIDED_TOGETHER = timedelta(minutes=30)
 
-_AREAS = codes.list("area").missing
-_SEXES = codes.list("sex").missing
 _BANDS = codes.list("age_band")
 _ETHNICITIES = codes.list("ethnicity")
 _LOCATIONS = codes.list("location_type")
-_S136 = ("s136_removed", "s136_kept")
+
+Place = tuple[str | None, bool | None]
+"""A kind of place, and whether somebody lives there."""
 
 
 class StatedAge(Struct, frozen=True, gc=False):
@@ -38,66 +40,77 @@ class StatedAge(Struct, frozen=True, gc=False):
     rank: int
 
 
-def latest_known(
-    contacts: Sequence[EffectiveEntry[Any]], field: str, missing: set[str] | frozenset[str] = frozenset()
-) -> Any:
-    """The latest captured answer, else the latest coded missing value, else None."""
+def is_known(field: str, value: object) -> bool:
+    """Whether a value of this field is an answer: not absent, empty, or a coded missing value."""
+    if value is None or value == "" or value == []:
+        return False
+    return not (isinstance(value, str) and any(value in codes.list(name).missing for name in _lists_of(field)))
+
+
+@cache
+def _lists_of(field: str) -> tuple[str, ...]:
+    """The code lists that a field of this name draws on, in whatever kind of entry."""
+    paths = ((name, path) for kind in AMENDABLE for name, each in coded_fields(kind).items() for path in each)
+    return tuple(sorted({name for name, path in paths if path == (field,)}))
+
+
+def latest_known(entries: Sequence[EffectiveEntry[Any]], field: str) -> Any:
+    """The latest captured answer, else the latest value that says it is not known, else None."""
     fallback = None
-    for one in reversed(contacts):
-        value = getattr(one.entry, field)
-        if value is not None:
-            if value not in missing:
-                return value
-            if fallback is None:
-                fallback = value
+    for entry in reversed(entries):
+        value = getattr(entry.entry, field)
+        if is_known(field, value):
+            return value
+        if fallback is None and value not in ("", []):
+            fallback = value
     return fallback
 
 
-def place(record: SortedEntries) -> tuple[str | None, bool | None]:
+def place_of_contacts(officers: Sequence[EffectiveEntry[Any]], contacts: Sequence[EffectiveEntry[Any]]) -> Place:
     """The kind of place, an officer's before the others', and whether somebody lives there, as that contact says."""
-    missing, fallback = _LOCATIONS.missing, None
-    for contacts in (record.officers, record.contacts):
-        for one in reversed(contacts):
-            kind = one.entry.location_type
-            if kind is not None and kind not in missing:
-                lives = one.entry.someone_lives_there
-                return kind, latest_known(record.contacts, "someone_lives_there") if lives is None else lives
+    fallback = None
+    for group in (officers, contacts):
+        for contact in reversed(group):
+            kind = contact.entry.location_type
+            if is_known("location_type", kind):
+                lives = contact.entry.someone_lives_there
+                return kind, latest_known(contacts, "someone_lives_there") if lives is None else lives
             fallback = fallback or kind
-    return fallback, latest_known(record.contacts, "someone_lives_there") if record.contacts else None
+    return fallback, latest_known(contacts, "someone_lives_there")
 
 
-def presenting(record: SortedEntries) -> tuple[str, ...] | None:
+def presenting(entries: SortedEntries) -> tuple[str, ...] | None:
     """What was presented, the first being primary: a nurse's list before the others'."""
-    for contacts in (record.nurses, record.contacts):
-        for one in reversed(contacts):
-            if one.entry.presenting:
-                return tuple(one.entry.presenting)
+    for contacts in (entries.nurses, entries.contacts):
+        for contact in reversed(contacts):
+            if contact.entry.presenting:
+                return tuple(contact.entry.presenting)
     return None
 
 
 def age(ages: Sequence[StatedAge]) -> StatedAge | None:
     """The age that counts."""
     best: StatedAge | None = None
-    for one in ages:
-        if best is None or one.rank >= best.rank:
-            best = one
+    for stated in ages:
+        if best is None or stated.rank >= best.rank:
+            best = stated
     return best
 
 
 def ages(contacts: Iterable[EffectiveEntry[Contact]]) -> list[StatedAge]:
     """What each contact that knows it says of the age."""
-    found = []
-    for one in contacts:
-        entry = one.entry
+    stated = []
+    for contact in contacts:
+        entry = contact.entry
         band = entry.age_band if entry.age is None else band_of(entry.age)
-        if band and band in _BANDS and band not in _BANDS.missing:
-            found.append(StatedAge(entry.age, band, 2 if entry.age_verified else 0 if entry.age_estimated else 1))
-    return found
+        if band and band in _BANDS and is_known("age_band", band):
+            stated.append(StatedAge(entry.age, band, 2 if entry.age_verified else 0 if entry.age_estimated else 1))
+    return stated
 
 
 def band_of(years: int) -> str | None:
     """The age band that holds these years."""
-    for row in _BANDS.codes.values():
+    for row in _BANDS:
         if row.youngest is not None and row.youngest <= years and (row.oldest is None or years <= row.oldest):
             return row.code
     return None
@@ -108,76 +121,75 @@ def under_18(contacts: Iterable[EffectiveEntry[Contact]], known_ages: Sequence[S
 
     A plain unknown age does not make a child.
     """
-    verified = [one for one in known_ages if one.rank == 2]
+    verified = [stated for stated in known_ages if stated.rank == 2]
     if verified:
         return _child(verified[-1])
-    return any(map(_child, known_ages)) or any(one.entry.could_be_under_18 for one in contacts)
-
-
-def legal_status(contacts: Iterable[EffectiveEntry[Contact]]) -> str | None:
-    """The latest legal status: a sequence over time, by `legal_status_at`, else by capture."""
-    best: tuple[bool, datetime, str] | None = None
-    for one in contacts:
-        status, time = one.entry.legal_status, one.entry.legal_status_at
-        if status is not None:
-            found = (status != "unknown", one.captured if time is None else one.corrected(time), status)
-            if best is None or found[:2] >= best[:2]:
-                best = found
-    return best[2] if best else None
+    return any(map(_child, known_ages)) or any(contact.entry.could_be_under_18 for contact in contacts)
 
 
 def conflicts(
-    record: SortedEntries,
+    entries: SortedEntries,
     known_ages: Sequence[StatedAge],
-    decided: Sequence[DatedOutcome],
-    claims: Sequence[RecordedIntent],
+    outcomes: Sequence[DatedOutcome],
+    intents: Sequence[RecordedIntent],
 ) -> list[str]:
     """The compared fields on which answers differ, as flags. Nothing else is compared."""
-    found: list[str] = []
-    if len(record.contacts) > 1:
-        found += [f"conflict:{field}" for field in _contacts_differ(record, known_ages)]
-    if len({claim.part.power for claim in claims if claim.state == "stands"}) > 1:
-        found.append("conflict:intent")
-    if len(decided) > 1 and _used_and_not(decided):
-        found.append("conflict:disposal")
-    return found
+    flags: list[str] = []
+    if len(entries.contacts) > 1:
+        flags += [f"conflict:{field}" for field in _contacts_differ(entries, known_ages)]
+    if len({intent.part.power for intent in intents if intent.state == "stands"}) > 1:
+        flags.append("conflict:intent")
+    if len(outcomes) > 1 and used_and_not(outcomes):
+        flags.append("conflict:disposal")
+    if entries.changed and any(map(_amended_differently, entries.ever())):
+        flags.append("conflict:amendment")
+    return flags
 
 
-def _child(one: StatedAge) -> bool:
-    oldest = _BANDS[one.band].oldest
+def _amended_differently(entry: EffectiveEntry[Any]) -> bool:
+    """Whether amendments by different people, in force, leave different values. A note left out is kept."""
+    if entry.withdrawn is not None or len(entry.versions) < 3:
+        return False
+    last_by_author = {version.given_by.author: _values(version.entry) for version in entry.versions[1:]}
+    return any(one != other for one in last_by_author.values() for other in last_by_author.values())
+
+
+def _values(content: Any) -> list[object]:
+    return [getattr(content, name) for name in content.__struct_fields__ if name != "note"]
+
+
+def _child(stated: StatedAge) -> bool:
+    oldest = _BANDS[stated.band].oldest
     return oldest is not None and oldest < 18
 
 
-def _contacts_differ(record: SortedEntries, known_ages: Sequence[StatedAge]) -> Iterator[str]:
-    said = [one.entry for one in record.contacts]
-    if _several({entry.area for entry in said}, _AREAS):
-        yield "area"
-    if _several({entry.sex for entry in said}, _SEXES):
-        yield "sex"
-    if _several({one.band for one in known_ages}):
+def _contacts_differ(entries: SortedEntries, known_ages: Sequence[StatedAge]) -> Iterator[str]:
+    said = [contact.entry for contact in entries.contacts]
+    for field in ("area", "sex"):
+        if _several({value for entry in said if is_known(field, value := getattr(entry, field))}):
+            yield field
+    if _several({stated.band for stated in known_ages}):
         yield "age_band"
-    ethnicities = {entry.ethnicity for entry in said}
-    if len(ethnicities) > 1 and _several({_ethnic_group(code) for code in ethnicities}):
+    if _several({_ethnic_group(entry.ethnicity) for entry in said}):
         yield "ethnicity"
     if _several({entry.presenting[0] for entry in said if entry.presenting}):
         yield "presenting"
     places = {(entry.location_type, entry.someone_lives_there) for entry in said}
-    if len(places) > 1 and _several({s136_available(*one) for one in places}):
+    if _several({s136_available(*place) for place in places}):
         yield "location_type"
-    if _several({one.entry.offence for one in record.officers}):
+    if _several({officer.entry.offence for officer in entries.officers}):
         yield "offence"
-    if _several({one.entry.physical_need for one in record.paramedics}):
-        yield "physical_need"
-    if _several({one.entry.conveyed for one in record.paramedics}):
-        yield "conveyed"
-    times = [one.corrected(one.entry.occurred_at) for one in record.contacts if one.entry.occurred_at]
+    for field in ("physical_need", "conveyed"):
+        if _several({getattr(paramedic.entry, field) for paramedic in entries.paramedics}):
+            yield field
+    times = [contact.corrected(contact.entry.occurred_at) for contact in entries.contacts if contact.entry.occurred_at]
     if times and max(times) - min(times) > OCCURRED_APART:
         yield "occurred_at"
 
 
-def _several(values: AbstractSet[object], missing: AbstractSet[str] = frozenset()) -> bool:
-    """Whether two answers differ; not recorded and coded missing values are none."""
-    return len(values) > 1 and len(values - missing - {None}) > 1
+def _several(values: AbstractSet[object]) -> bool:
+    """Whether two answers differ; what is not recorded is none."""
+    return len(values - {None}) > 1
 
 
 def _ethnic_group(code: str | None) -> str | None:
@@ -198,8 +210,8 @@ def s136_available(location_type: str | None, someone_lives_there: bool | None) 
     return None
 
 
-def _used_and_not(decided: Sequence[DatedOutcome]) -> bool:
+def used_and_not(outcomes: Sequence[DatedOutcome]) -> bool:
     """Whether one outcome says s136 was used, and another, decided within 30 minutes of it, says not."""
-    used = [one.at for one in decided if one.at and one.disposal in _S136]
-    other = [one.at for one in decided if one.at and one.disposal not in _S136]
+    used = [one.at for one in outcomes if one.at and one.power == "s136"]
+    other = [one.at for one in outcomes if one.at and one.power != "s136"]
     return any(abs(a - b) <= DECIDED_TOGETHER for a in used for b in other)

@@ -1,32 +1,25 @@
 """The course of an incident: what was decided, which powers were used, and what followed. All times are corrected."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
 
-from triage.log.effective import EffectiveEntry, SortedEntries
-from triage.log.entries import Contact, Detention, Outcome
+from triage import codes
+from triage.log.effective import EffectiveEntry, SortedEntries, kind
+from triage.log.entries import Contact, Detention, FollowUp, Outcome
 
-USES = {"s136_removed": "s136", "s136_kept": "s136", "s135_removed": "s135", "s135_kept": "s135"}
-"""The disposals that exercise a power of the Mental Health Act 1983, and which."""
-
-_OUTCOMES = USES | {"arrest_custody": "arrest_custody", "deceased": "died"}
-_RESULTS = {"detained_s2": "s2", "detained_s3": "s3", "detained_s4": "s4", "custody": "custody", "died": "died"}
-_STATUSES = {"s136": "s136", "s135": "s135", "s2_s3_s4": "s2_s3_s4", "s5": "s5"}
-_FOLLOW_UPS = {
-    "later_s136": "s136",
-    "later_ed": "later_ed",
-    "later_arrest": "later_arrest",
-    "serious_harm": "serious_harm",
-    "died": "died",
-}
+_DISPOSALS = codes.list("disposal")
+_STATUSES = codes.list("legal_status")
+_RESULTS = codes.list("detention_result")
+_FOLLOW_UPS = codes.list("follow_up_event")
+POWERS = ("s136", "s135")
 
 
 class DatedOutcome(Struct, frozen=True, gc=False):
-    """An outcome. `at` is its `decided_at`, corrected; None where not recorded."""
+    """An outcome. `at` is its `decided_at`, corrected; None where not recorded. `power`: what it exercises."""
 
     disposal: str
     at: datetime | None
@@ -36,112 +29,145 @@ class DatedOutcome(Struct, frozen=True, gc=False):
     def entry(self) -> UUID:
         return self.effective.stored.id
 
+    @property
+    def power(self) -> str | None:
+        row = _DISPOSALS.get(self.disposal)
+        return row.power if row else None
+
+    @property
+    def dated(self) -> datetime:
+        """When it was decided; where that is not recorded, when it was captured."""
+        return self.at or self.effective.captured
+
 
 class PowerUse(NamedTuple):
-    """The earliest use of a power in an incident, and the entry that says so."""
+    """A use of a power, and the entry that says so."""
 
     at: datetime
     entry: UUID
 
 
-class PersonEvent(Struct, frozen=True, gc=False):
+class PersonEvent(Struct, frozen=True, gc=False, omit_defaults=True):
     """Something that befell a person, as another incident of the same person sees it.
 
     `code` is the power that started (`s136` `s135` `s2` `s3` `s4` `s5` `s2_s3_s4` `mha_detention`), `arrest_custody`,
-    `custody` (a detention ended there), `later_arrest`, `later_ed`, `serious_harm`, `died`, or `contact`: the service
-    saw the person.
+    `custody` (a detention ended there), `later_arrest`, `later_ed`, `serious_harm`, `died`, `held` (from `at` `until`
+    then, under s136), or `contact`: the service saw the person. With `gone` it is evidence that was parted away:
+    `gone` names the entry that did it, and `code` may also be `judge`, `law` or `first_disposal`.
     """
 
     code: str
     at: datetime
     entry: UUID
     incident: UUID
+    until: datetime | None = None
+    gone: UUID | None = None
 
 
-def dated_outcomes(record: SortedEntries) -> list[DatedOutcome]:
+def dated_outcomes(entries: SortedEntries) -> list[DatedOutcome]:
     """The outcomes in force, in capture order."""
-    found = []
-    for one in record.outcomes:
-        at = one.entry.decided_at
-        found.append(DatedOutcome(one.entry.disposal, None if at is None else one.corrected(at), one))
-    return found
+    return [dated_outcome(outcome) for outcome in entries.outcomes]
 
 
-def first_disposal(found: Sequence[DatedOutcome]) -> DatedOutcome | None:
+def dated_outcome(outcome: EffectiveEntry[Outcome]) -> DatedOutcome:
+    """An outcome with its corrected time."""
+    at = outcome.entry.decided_at
+    return DatedOutcome(outcome.entry.disposal, None if at is None else outcome.corrected(at), outcome)
+
+
+def first_disposal(outcomes: Sequence[DatedOutcome]) -> DatedOutcome | None:
     """The outcome decided first; of several at one instant the latest captured; without times the first captured."""
     best: DatedOutcome | None = None
-    for one in found:
-        if one.at is not None and (best is None or best.at is None or one.at <= best.at):
-            best = one
-    return best or (found[0] if found else None)
+    for outcome in outcomes:
+        if outcome.at is not None and (best is None or best.at is None or outcome.at <= best.at):
+            best = outcome
+    return best or (outcomes[0] if outcomes else None)
 
 
-def latest_outcome(found: Sequence[DatedOutcome]) -> DatedOutcome | None:
+def latest_outcome(outcomes: Sequence[DatedOutcome]) -> DatedOutcome | None:
     """The outcome decided last, one without a time by its capture; of several at one instant the latest captured."""
     best: DatedOutcome | None = None
-    for one in found:
-        if best is None or (one.at or one.effective.captured) >= (best.at or best.effective.captured):
-            best = one
+    for outcome in outcomes:
+        if best is None or outcome.dated >= best.dated:
+            best = outcome
     return best
 
 
 def status_held_from(contact: EffectiveEntry[Contact]) -> datetime:
-    """From when a contact's legal status is taken to have held: its own time, else the arrival, else the incident's."""
-    entry = contact.entry
-    time = entry.legal_status_at or entry.arrived_at or entry.occurred_at
+    """From when a contact's legal status held: its own time, else when the incident occurred, else the capture."""
+    time = contact.entry.legal_status_at or contact.entry.occurred_at
     return contact.captured if time is None else contact.corrected(time)
 
 
-def detention_power(one: EffectiveEntry[Detention], found: Sequence[DatedOutcome]) -> str:
+def detention_power(detention: EffectiveEntry[Detention], outcomes: Iterable[DatedOutcome]) -> str:
     """The power of a detention event; where it was not recorded, s136, unless only s135 was decided."""
-    if one.entry.power is not None:
-        return one.entry.power
-    decided = {USES.get(outcome.disposal) for outcome in found}
+    if detention.entry.power is not None:
+        return detention.entry.power
+    decided = {outcome.power for outcome in outcomes}
     return "s135" if "s135" in decided and "s136" not in decided else "s136"
 
 
-def earliest_uses(record: SortedEntries, found: Sequence[DatedOutcome]) -> dict[str, PowerUse]:
+def earliest_uses(entries: SortedEntries, outcomes: Sequence[DatedOutcome]) -> dict[str, PowerUse]:
     """The earliest use of s136 and of s135: a disposal, a detention event, or a contact's legal status."""
     earliest: dict[str, PowerUse] = {}
-    for power, use in power_uses(record, found):
+    for power, use in power_uses(entries, outcomes):
         if power not in earliest or use < earliest[power]:
             earliest[power] = use
     return earliest
 
 
+def power_uses(entries: SortedEntries, outcomes: Sequence[DatedOutcome]) -> Iterator[tuple[str, PowerUse]]:
+    """Every use of s136 and of s135 that an entry tells of."""
+    for effective in (*entries.outcomes, *entries.detentions, *entries.contacts):
+        yield from uses_of(effective, outcomes)
+
+
+def uses_of(effective: EffectiveEntry[Any], outcomes: Iterable[DatedOutcome]) -> Iterator[tuple[str, PowerUse]]:
+    """The use of a power that this entry tells of, if it does."""
+    match kind(effective.stored.entry):
+        case "outcome":
+            outcome = dated_outcome(effective)
+            power, at = outcome.power, outcome.dated
+        case "detention":
+            power, at = detention_power(effective, outcomes), effective.corrected(effective.entry.at)
+        case "officer" | "nurse" | "paramedic":
+            row = _STATUSES.get(effective.entry.legal_status)
+            power, at = row.power if row else None, status_held_from(effective)
+        case _:
+            return
+    if power:
+        yield power, PowerUse(at, effective.stored.id)
+
+
 def events_in(
-    record: SortedEntries, found: Sequence[DatedOutcome], used: dict[str, PowerUse], incident: UUID
+    entries: SortedEntries, outcomes: Sequence[DatedOutcome], used: dict[str, PowerUse], incident: UUID
 ) -> tuple[PersonEvent, ...]:
     """What befell the person in this incident and after it, as far as this incident's entries say."""
-    all_events = [PersonEvent(power, use.at, use.entry, incident) for power, use in used.items()]
-    for outcome in found:
-        code = _OUTCOMES.get(outcome.disposal)
-        if code and code not in used:
-            all_events.append(PersonEvent(code, outcome.at or outcome.effective.captured, outcome.entry, incident))
-    for contact in record.contacts:
-        code = _STATUSES.get(contact.entry.legal_status or "")
-        if code and code not in used:
-            all_events.append(PersonEvent(code, status_held_from(contact), contact.stored.id, incident))
-    for one in record.detentions:
-        code = _RESULTS.get(one.entry.result or "") if one.entry.event == "ended" else None
-        if code:
-            all_events.append(PersonEvent(code, one.corrected(one.entry.at), one.stored.id, incident))
-    for later in record.follow_ups:
-        code = _FOLLOW_UPS.get(later.entry.event)
-        if later.entry.event == "later_mha_detention":
-            code = later.entry.section or "mha_detention"
-        if code:
-            all_events.append(PersonEvent(code, later.corrected(later.entry.at), later.stored.id, incident))
-    return tuple(all_events)
+    events = [PersonEvent(power, use.at, use.entry, incident) for power, use in used.items()]
+    for effective in (*entries.outcomes, *entries.contacts, *entries.detentions, *entries.follow_ups):
+        events += [
+            PersonEvent(code, at, effective.stored.id, incident)
+            for code, at in events_of(effective)
+            if code not in used or isinstance(effective.stored.entry, FollowUp)
+        ]
+    return tuple(events)
 
 
-def power_uses(record: SortedEntries, found: Sequence[DatedOutcome]) -> Iterator[tuple[str, PowerUse]]:
-    """Every use of s136 and of s135 that an entry tells of."""
-    for outcome in found:
-        if outcome.disposal in USES:
-            yield USES[outcome.disposal], PowerUse(outcome.at or outcome.effective.captured, outcome.entry)
-    for one in record.detentions:
-        yield detention_power(one, found), PowerUse(one.corrected(one.entry.at), one.stored.id)
-    for contact in record.contacts:
-        if contact.entry.legal_status in ("s136", "s135"):
-            yield contact.entry.legal_status, PowerUse(status_held_from(contact), contact.stored.id)
+def events_of(effective: EffectiveEntry[Any]) -> Iterator[tuple[str, datetime]]:
+    """What an entry tells that befell the person, beside the use of a power, and when."""
+    entry = effective.entry
+    match kind(effective.stored.entry):
+        case "outcome":
+            row, at = _DISPOSALS.get(entry.disposal), dated_outcome(effective).dated
+        case "detention":
+            row = _RESULTS.get(entry.result) if entry.event == "ended" else None
+            at = effective.corrected(entry.at)
+        case "follow_up":
+            row, at = _FOLLOW_UPS.get(entry.event), effective.corrected(entry.at)
+        case "officer" | "nurse" | "paramedic":
+            row, at = _STATUSES.get(entry.legal_status), status_held_from(effective)
+        case _:
+            return
+    if row and row.event:
+        section = entry.section if row.event == "mha_detention" else None
+        yield section or row.event, at

@@ -1,26 +1,27 @@
 """What is served of an incident. A field that the audience may not see is absent; one that is not known is null.
 
-Times are as the phones gave them, except `expires_at`, `expires_if_entered_counts` and `operational_day`, which are
-computed from times corrected for skew. No field says how long something still takes: a view changes with its entries,
-and by time alone only at the incident's `turns`.
+All times are corrected for the skew of the phones that gave them; the list of an incident's entries shows them as sent.
+No field says how long something still takes: a view changes with its entries, and by time alone only at the incident's
+`changes_at`.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from triage.log.entries import Tests
+from triage.log.visibility import Side as Side
 
-Side = Literal["police", "health"]
 Level = Literal["field", "lead"]
 Status = Literal["open", "awaiting_outcome", "closed", "withdrawn"]
 Grade = Literal["A", "B", "C", "X", "R", "U", "P"]
 
 
 class Audience(Struct, frozen=True):
-    """Who looks: a side, the field or its lead (sergeant, clinical lead), and the account.
+    """Who looks: a side, the field or its lead (sergeant, clinical lead), the account and its profession.
 
     `full` is the service itself (storage, measures): nothing is hidden from it, and nothing it makes is served.
     """
@@ -28,10 +29,11 @@ class Audience(Struct, frozen=True):
     side: Side
     level: Level
     account: UUID | None = None
+    profession: str = "nurse"
     full: bool = False
 
 
-FULL = Audience("police", "lead", None, True)
+FULL = Audience("police", "lead", None, "police", True)
 
 
 class ViewPart(Struct, frozen=True, kw_only=True, gc=False):
@@ -120,6 +122,13 @@ class AdviceView(ViewPart, frozen=True, kw_only=True):
     at: datetime | None
 
 
+class ConsultedView(ViewPart, frozen=True, kw_only=True):
+    """Who was consulted before a power was used, and when."""
+
+    role: str | None
+    at: datetime | None
+
+
 class IntentView(ViewPart, frozen=True, kw_only=True):
     """An intent in force, from an intent entry or a police contact."""
 
@@ -140,11 +149,20 @@ class FollowUpView(ViewPart, frozen=True, kw_only=True):
     section: str | None
 
 
+class AuthorView(ViewPart, frozen=True, kw_only=True):
+    """Who wrote, and in which role when that was stored; the name is null where the service has none."""
+
+    id: UUID
+    name: str | None
+    role: str
+
+
 class Contribution(ViewPart, frozen=True, kw_only=True):
-    """Who of a profession wrote, and when last (as captured)."""
+    """Who of a profession wrote, the latest entry, and when that was captured."""
 
     profession: str
-    author: UUID
+    author: AuthorView
+    entry: UUID
     at: datetime
 
 
@@ -168,7 +186,11 @@ class RepeatView(ViewPart, frozen=True, kw_only=True):
 
 
 class IncidentView(ViewPart, frozen=True, kw_only=True):
-    """An incident as one audience may see it."""
+    """An incident as one audience may see it.
+
+    `detention` is the latest of `detentions`; `place_now` the place of safety in which the person is held. `referrals`
+    are those that the audience may see.
+    """
 
     id: UUID
     linked_ids: tuple[UUID, ...]
@@ -183,6 +205,8 @@ class IncidentView(ViewPart, frozen=True, kw_only=True):
     operational_day: date
     area: str
     location_type: str | None
+    someone_lives_there: bool | None
+    place_now: str | None
     log_ref: str | None
     car: str | None
     contact_mode: str | None
@@ -200,14 +224,23 @@ class IncidentView(ViewPart, frozen=True, kw_only=True):
     force_type: str | None
     advice: tuple[AdviceView, ...]
     outcome: OutcomeView | None
+    transport: str | None
     detention: DetentionView | None
+    detentions: tuple[DetentionView, ...]
     follow_ups: tuple[FollowUpView, ...]
+    referrals: tuple[str, ...]
     flags: tuple[str, ...]
     contributions: tuple[Contribution, ...]
+    consulted: ConsultedView | UnsetType | None = UNSET
+    not_consulted_reason: str | UnsetType | None = UNSET
     intents: tuple[IntentView, ...] | UnsetType = UNSET
     offence: str | UnsetType | None = UNSET
+    assessment: str | UnsetType | None = UNSET
     physical_need: str | UnsetType | None = UNSET
+    initial_plan: str | UnsetType | None = UNSET
+    news2: int | UnsetType | None = UNSET
     conveyed: str | UnsetType | None = UNSET
+    capacity_to_decide_care: str | UnsetType | None = UNSET
     known_to_services: str | UnsetType | None = UNSET
     crisis_plan: str | UnsetType | None = UNSET
     safety_plan: str | UnsetType | None = UNSET
@@ -215,3 +248,12 @@ class IncidentView(ViewPart, frozen=True, kw_only=True):
     follow_up_due: date | UnsetType | None = UNSET
     diversion: DiversionView | UnsetType = UNSET
     repeat_contact: RepeatView | UnsetType = UNSET
+
+
+def with_names(view: IncidentView, names: Mapping[UUID, str]) -> IncidentView:
+    """The view with the names of those who wrote, which are no part of the log."""
+    contributions = tuple(
+        structs.replace(each, author=structs.replace(each.author, name=names.get(each.author.id)))
+        for each in view.contributions
+    )
+    return structs.replace(view, contributions=contributions)

@@ -9,14 +9,13 @@ from uuid import UUID
 from triage import codes
 from triage.log import intents, links, timeline
 from triage.log.detention import CLOCK
-from triage.log.diversion import Grading
+from triage.log.diversion_rules import Grading
 from triage.log.effective import EffectiveEntry, captured
 from triage.log.entries import Contact, Detention, NotSameIncident, Outcome, SameIncident, StoredEntry, Withdrawal
 from triage.log.flags import LATE
-from triage.log.grading_inputs import GradingInputs, contemporaneous
+from triage.log.grading_inputs import contemporaneous
 from triage.log.incident import Incident, fold, person_events
 from triage.log.intents import RecordedIntent
-from triage.log.timeline import DatedOutcome
 from triage.log.view import DetentionView
 from triage.summaries.facts import ASKED, DatedEvent, FollowUpEvent, GradeResult, IncidentFact, OnScene, Stay
 
@@ -29,7 +28,7 @@ def fact_of(incident: Incident, others: Iterable[timeline.PersonEvent] = ()) -> 
     view, record = incident.view, incident.entries
     outcomes = incident.outcomes
     first, latest = timeline.first_disposal(outcomes), timeline.latest_outcome(outcomes)
-    uses = [outcome.effective.entry for outcome in outcomes if outcome.disposal in timeline.USES]
+    uses = [outcome.effective.entry for outcome in outcomes if outcome.power]
     intent = intents.earliest(incident.intents, ("s136",))
     detention = view.detention
     died = any(event.code == "died" for event in incident.events)
@@ -79,7 +78,7 @@ def fact_of(incident: Incident, others: Iterable[timeline.PersonEvent] = ()) -> 
         ed_avoided=incident.diversion.ed.avoided,
         ed_pending_until=incident.diversion.ed.pending_until,
         confidence=intent.part.confidence if intent else None,
-        contemporaneous=intent is not None and contemporaneous(intent, _grading_inputs(incident, first)),
+        contemporaneous=intent is not None and contemporaneous(intent, incident.inputs),
         intent_took=_took(record.stored, intent) if intent else None,
         judgements=_judgements(incident),
         referrals=tuple(sorted(_referrals(record.contacts) - {"none"})),
@@ -147,21 +146,6 @@ def _others(
 
 def _graded(grading: Grading) -> GradeResult:
     return GradeResult(grading.grade, grading.reason, grading.window, grading.sub_type, grading.pending_until)
-
-
-def _grading_inputs(incident: Incident, first: DatedOutcome | None) -> GradingInputs:
-    return GradingInputs(
-        entries=incident.entries,
-        intents=incident.intents,
-        outcomes=incident.outcomes,
-        first=first,
-        decided_at=first.at if first else None,
-        used=incident.used,
-        events=incident.events,
-        location_type=incident.view.location_type,
-        someone_lives_there=incident.someone_lives_there,
-        disposal_conflict="conflict:disposal" in incident.conflicts,
-    )
 
 
 def _first_known(outcomes: Iterable[Outcome], name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -11,9 +11,10 @@ from msgspec import Raw, Struct
 
 from triage.access.actors import Actor
 from triage.log.append_decision import IncidentAfter, stored_entry
+from triage.log.blindness import is_blind
 from triage.log.entries import StoredEntry
-from triage.log.incident import blind, view_at
-from triage.log.redaction import view_for, visible_entries
+from triage.log.incident import view_at
+from triage.log.redaction import BLIND, view_for, visible_entries
 from triage.log.timeline import PersonEvent
 from triage.log.view import Audience, IncidentView
 from triage.people.encryption import Undecryptable, decrypt
@@ -92,7 +93,7 @@ def audience_of(actor: Actor) -> Audience:
     """How fields are decided for the actor. Raises Refused (404) for one who sees no incidents."""
     if actor.side is None or actor.level == "office":
         raise Refused(NOT_FOUND)
-    return Audience(actor.side, actor.level, actor.staff_id)
+    return Audience(actor.side, actor.level, actor.staff_id, actor.profession or "")
 
 
 class Incidents:
@@ -109,7 +110,7 @@ class Incidents:
         Authors whose entries went into the same append, and who see the same, share one.
         """
         whom = audience_of(actor)
-        key = (whom.side, whom.level, blind(whom, group.full.judged_by))
+        key = (whom.side, whom.level, _is_blind(group, whom, now))
         if key not in group.served:
             group.served[key] = _encode(_after_append(group, whom, now))
         if not key[2] and (whom.side, whom.level) == ("health", "lead"):
@@ -228,7 +229,7 @@ class Incidents:
         async with self._database.team(actor.team_id) as connection, connection.transaction():
             row = await _find(connection, actor, incident_id)
             material = (await _material(connection, actor.team_id, [row.root]))[row.root]
-            visible = visible_entries(material.entries, audience_of(actor))
+            visible = visible_entries(material.entries, audience_of(actor), datetime.now(UTC))
             if not visible:
                 raise Refused(NOT_FOUND)
             chained = {
@@ -244,11 +245,15 @@ class Incidents:
         return [_show(actor.team_id, held, chained[held.id], keys) for held in visible]
 
 
+def _is_blind(group: IncidentAfter, whom: Audience, now: datetime) -> bool:
+    return is_blind(whom, group.full.judged_by, group.full.lead_unblinded_at, now)
+
+
 def _after_append(group: IncidentAfter, whom: Audience, now: datetime) -> IncidentView | None:
     extra = (POSSIBLE_DUPLICATE,) if group.duplicates else ()
-    if blind(whom, group.full.judged_by):
+    if _is_blind(group, whom, now):
         hidden = group.full.restricted and whom.level == "field"
-        return view_at(group.blind, now, whom, extra) if group.blind and not hidden else None
+        return view_at(group.blind, now, whom, BLIND, extra) if group.blind and not hidden else None
     return view_for(group.entries, group.related, whom, now, extra_flags=extra, full=group.full, ids=group.ids)
 
 

@@ -1,0 +1,216 @@
+"""The members of a view that depend on entries alone."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+from triage import codes
+from triage.log import resolve, timeline
+from triage.log.detention import Episode
+from triage.log.effective import EffectiveEntry, SortedEntries, captured
+from triage.log.entries import Contact, Officer, StoredEntry
+from triage.log.grading_inputs import GradingInputs
+from triage.log.intents import RecordedIntent
+from triage.log.resolve import StatedAge, is_known, latest_known
+from triage.log.timeline import DatedOutcome, status_held_from
+from triage.log.view import (
+    AdviceView,
+    AuthorView,
+    ConsultedView,
+    Contribution,
+    DecisionView,
+    FollowUpView,
+    IncidentView,
+    IntentView,
+    OutcomeView,
+    Status,
+)
+
+_DISPOSALS = codes.list("disposal")
+
+
+def view_of(
+    inputs: GradingInputs,
+    *,
+    incident_ids: tuple[UUID, ...],
+    status: Status,
+    training: bool,
+    occurred_at: datetime,
+    day: date,
+    age: StatedAge | None,
+    child: bool,
+    episodes: Sequence[Episode],
+    flags: tuple[str, ...],
+) -> IncidentView:
+    """What somebody sees who sees everything, but for the grades and what time changes."""
+    entries = inputs.entries
+    contacts, officers, nurses, paramedics = entries.contacts, entries.officers, entries.nurses, entries.paramedics
+    newest = entries.stored[-1]
+    arrived_at, left_at = _on_scene(contacts)
+    return IncidentView(
+        id=incident_ids[0],
+        linked_ids=incident_ids if len(incident_ids) > 1 else (),
+        status=status,
+        test=training,
+        revision=len(entries.stored),
+        seq=newest.seq,
+        changed_at=newest.received_at,
+        occurred_at=occurred_at,
+        arrived_at=arrived_at,
+        left_at=left_at,
+        operational_day=day,
+        area=latest_known(contacts, "area") or "unknown",
+        location_type=inputs.location_type,
+        someone_lives_there=inputs.someone_lives_there,
+        place_now=episodes[-1].place_now if episodes else None,
+        log_ref=latest_known(contacts, "log_ref"),
+        car=next((one.entry.car for one in reversed(entries.stored) if one.entry.car), None),
+        contact_mode=latest_known(contacts, "contact_mode"),
+        referral_source=latest_known(contacts, "referral_source"),
+        age=age.years if age else None,
+        age_band=age.band if age else latest_known(contacts, "age_band"),
+        under_18=child,
+        sex=latest_known(contacts, "sex"),
+        ethnicity=latest_known(contacts, "ethnicity"),
+        interpreter_needed=latest_known(contacts, "interpreter_needed"),
+        disability=latest_known(contacts, "disability"),
+        presenting=resolve.presenting(entries),
+        legal_status=_legal_status(contacts, inputs.first, episodes),
+        immediate_danger=latest_known(contacts, "immediate_danger"),
+        force_type=latest_known(officers, "force_type"),
+        advice=_advice(entries),
+        outcome=_outcome(inputs.first, timeline.latest_outcome(inputs.outcomes)),
+        transport=latest_known(entries.outcomes, "transport"),
+        detention=episodes[-1].view if episodes else None,
+        detentions=tuple(episode.view for episode in episodes),
+        follow_ups=_follow_ups(entries),
+        referrals=_referrals(entries),
+        flags=flags,
+        contributions=_contributions(entries.stored),
+        consulted=_consulted(officers),
+        not_consulted_reason=latest_known(officers, "not_consulted_reason"),
+        intents=_intents(inputs.intents),
+        offence=latest_known(officers, "offence"),
+        assessment=latest_known(nurses, "assessment"),
+        physical_need=latest_known(paramedics, "physical_need"),
+        initial_plan=latest_known(paramedics, "initial_plan"),
+        news2=latest_known(paramedics, "news2"),
+        conveyed=latest_known(paramedics, "conveyed"),
+        capacity_to_decide_care=latest_known(paramedics, "capacity_to_decide_care"),
+        known_to_services=latest_known(nurses, "known_to_services"),
+        crisis_plan=latest_known(nurses, "crisis_plan"),
+        safety_plan=latest_known(nurses, "safety_plan"),
+        follow_up_owner=latest_known(nurses, "follow_up_owner"),
+        follow_up_due=latest_known(nurses, "follow_up_due"),
+    )
+
+
+def _on_scene(contacts: Iterable[EffectiveEntry[Contact]]) -> tuple[datetime | None, datetime | None]:
+    arrived = [contact.corrected(contact.entry.arrived_at) for contact in contacts if contact.entry.arrived_at]
+    left = [contact.corrected(contact.entry.left_at) for contact in contacts if contact.entry.left_at]
+    return min(arrived, default=None), max(left, default=None)
+
+
+def _legal_status(
+    contacts: Sequence[EffectiveEntry[Contact]], first: DatedOutcome | None, episodes: Sequence[Episode]
+) -> str | None:
+    """The power of a running detention, else the latest dated of the first disposal, the ends and the contacts.
+
+    An end whose result is not known leaves the status unknown: the person is not held under that power any more.
+    """
+    if episodes and episodes[-1].running:
+        return episodes[-1].view.power
+    row = _DISPOSALS.get(first.disposal) if first else None
+    dated = [(first.dated, 0, row.legal_status)] if first and row and row.legal_status else []
+    dated += [
+        (status_held_from(contact), 1, contact.entry.legal_status)
+        for contact in contacts
+        if contact.entry.legal_status and is_known("legal_status", contact.entry.legal_status)
+    ]
+    dated += [(one.view.ended_at, 2, one.left_as or "unknown") for one in episodes if one.view.ended_at]
+    if not dated:
+        return latest_known(contacts, "legal_status")  # type: ignore[no-any-return]
+    best = dated[0]
+    for one in dated:
+        if one[:2] >= best[:2]:
+            best = one
+    return best[2]
+
+
+def _advice(entries: SortedEntries) -> tuple[AdviceView, ...]:
+    given = [
+        (nurse.corrected(nurse.entry.advice_given_at) if nurse.entry.advice_given_at else None, nurse)
+        for nurse in entries.nurses
+        if nurse.entry.advice
+    ]
+    given.sort(key=lambda each: each[0] or each[1].captured)
+    return tuple(AdviceView(advice=nurse.entry.advice or "", at=at) for at, nurse in given)
+
+
+def _decision(outcome: DatedOutcome) -> DecisionView:
+    return DecisionView(disposal=outcome.disposal, decided_at=outcome.at, by=outcome.effective.entry.decided_by)
+
+
+def _outcome(first: DatedOutcome | None, latest: DatedOutcome | None) -> OutcomeView | None:
+    if first is None or latest is None:
+        return None
+    return OutcomeView(
+        disposal=latest.disposal, decided_at=latest.at, by=latest.effective.entry.decided_by, first=_decision(first)
+    )
+
+
+def _follow_ups(entries: SortedEntries) -> tuple[FollowUpView, ...]:
+    dated = sorted((one.corrected(one.entry.at), one.id, one.entry) for one in entries.follow_ups)
+    return tuple(
+        FollowUpView(event=entry.event, at=at, referral=entry.referral, section=entry.section) for at, _, entry in dated
+    )
+
+
+def _referrals(entries: SortedEntries) -> tuple[str, ...]:
+    """The referrals of either service, the latest list of each; `none` only where there is no other."""
+    made = dict.fromkeys(code for side in (entries.officers, entries.nurses) for code in _latest_list(side))
+    return tuple(code for code in made if code != "none" or len(made) == 1)
+
+
+def _latest_list(contacts: Sequence[EffectiveEntry[Contact]]) -> list[str]:
+    return latest_known(contacts, "referrals") or []
+
+
+def _consulted(officers: Sequence[EffectiveEntry[Officer]]) -> ConsultedView | None:
+    for officer in reversed(officers):
+        consulted = officer.entry.consulted
+        if consulted and (consulted.role or consulted.at):
+            return ConsultedView(role=consulted.role, at=consulted.at and officer.corrected(consulted.at))
+    return None
+
+
+def _intents(intents: Iterable[RecordedIntent]) -> tuple[IntentView, ...]:
+    return tuple(
+        IntentView(
+            entry=intent.entry,
+            power=intent.part.power,
+            confidence=intent.part.confidence,
+            formed_at=intent.formed,
+            source=intent.part.source,
+            tests=intent.part.tests,
+        )
+        for intent in intents
+        if intent.state == "stands"
+    )
+
+
+def _contributions(stored: Iterable[StoredEntry]) -> tuple[Contribution, ...]:
+    latest: dict[tuple[str, int], StoredEntry] = {}
+    for entry in stored:
+        key = entry.profession, entry.author.int  # hashing a UUID is slow
+        if key not in latest or captured(latest[key]) <= captured(entry):
+            latest[key] = entry
+    return tuple(
+        Contribution(
+            profession=key[0],
+            author=AuthorView(id=latest[key].author, name=None, role=latest[key].role),
+            entry=latest[key].id,
+            at=captured(latest[key]),
+        )
+        for key in sorted(latest)
+    )

@@ -1,0 +1,74 @@
+"""A police station as a place of safety: for nobody under 18, and for an adult under three tests and an inspector.
+
+s136A Mental Health Act 1983 and the regulations of 2017 under it.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from triage import codes
+from triage.log.effective import SortedEntries
+from triage.log.resolve import is_known
+from triage.log.timeline import DatedOutcome, status_held_from
+from triage.terms import Terms
+
+STATION = "police_station"
+
+_RANKS = codes.list("authorised_rank")
+_STATUSES = codes.list("legal_status")
+
+
+def station_uses(entries: SortedEntries, outcomes: Sequence[DatedOutcome], location_type: str | None) -> list[datetime]:
+    """When a person was held at a police station under s136 or s135, as far as a detention event, an outcome that says
+    kept, or a contact's legal status says so. `location_type` is the place of the contacts together."""
+    at_station = [one.corrected(one.entry.at) for one in entries.detentions if one.entry.place_of_safety == STATION]
+    at_station += [
+        outcome.dated
+        for outcome in outcomes
+        if says_kept(outcome.disposal) and _place(outcome, location_type) == STATION
+    ]
+    at_station += [
+        status_held_from(contact)
+        for contact in entries.contacts
+        if contact.entry.location_type == STATION and exercises_power(contact.entry.legal_status)
+    ]
+    return at_station
+
+
+def _place(outcome: DatedOutcome, location_type: str | None) -> str | None:
+    own = outcome.effective.entry.location_type
+    return own if is_known("location_type", own) else location_type
+
+
+def says_kept(disposal: str) -> bool:
+    """Whether a person was kept where he was, under s136 or s135."""
+    return disposal in ("s136_kept", "s135_kept")
+
+
+def exercises_power(legal_status: str | None) -> bool:
+    """Whether a legal status is that of s136 or s135."""
+    row = _STATUSES.get(legal_status)
+    return row is not None and row.power is not None
+
+
+def is_authorised(events: Iterable[Any]) -> bool:
+    """Whether an adult may be there, as these detention events say: the three tests, and an inspector or above."""
+    events = list(events)
+    tests = [event.station_tests for event in events if event.station_tests]
+    ranks = [row for event in events if (row := _RANKS.get(event.authorised_rank))]
+    met = any(each.imminent_risk and each.no_other_place and each.healthcare_available for each in tests)
+    return met and any(rank.authorises_station for rank in ranks)
+
+
+def station_flag(
+    entries: SortedEntries, outcomes: Sequence[DatedOutcome], location_type: str | None, child: bool, terms: Terms
+) -> str | None:
+    """What is raised about a police station in this incident."""
+    held_at = station_uses(entries, outcomes, location_type)
+    if not held_at:
+        return None
+    if child:
+        return "under_18_police_station"
+    events = [one.entry for one in entries.detentions if one.entry.place_of_safety == STATION]
+    return None if is_authorised(events) and not terms.stations_abolished(min(held_at)) else "station_not_authorised"
