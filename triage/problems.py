@@ -167,6 +167,14 @@ FORBIDDEN = Listed(
     retry="never",
     explanation="The actor's role does not hold the verb that this call needs.",
 )
+SEND_ONLY = Listed(
+    code="send_only",
+    status=403,
+    title="This token only sends",
+    retry="never",
+    explanation="A device's send token is good for `POST /v1/sync` with `cursor: null` and `pull: false`, and for "
+    "nothing else. Unlock the app to read.",
+)
 WRONG_PROFESSION = Listed(
     code="wrong_profession",
     status=403,

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from importlib.metadata import version
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ import pytest
 from support.phones import CAST, HOUR, MINUTE, Crew, Phone, RunningService, entry, now, refused, running_service
 from uuid_utils.compat import uuid7
 
+from triage import codes
 from triage.access.actors import token_hash
 from triage.store.access.staff import as_owner, disable_staff
 
@@ -138,7 +140,7 @@ async def test_a_disabled_account_is_not_enrolled_even_with_a_code_issued_before
         {"code": "A", "name": "x" * 81},
         {"code": "A", "name": "nul\0"},
         {"code": 1, "name": "A phone"},
-        {"code": "A", "name": "A phone", "role": "sergeant"},
+        {"code": "A", "name": "A phone", "installation": "no id"},
     ],
 )
 async def test_a_bad_enrolment_is_refused_with_its_fields(service: RunningService, body: dict[str, Any]) -> None:
@@ -346,3 +348,98 @@ async def test_a_token_in_use_is_written_down_at_most_once_an_hour(crew: Crew) -
     await crew.fetch("UPDATE token SET used_at = $2 WHERE team_id = $1 RETURNING 1", now() - 2 * HOUR)
     await crew.officer.get("/v1/me")
     assert now() - await used_at() < MINUTE
+
+
+# --- what a phone says of itself, and the token that only sends ---
+
+
+async def enrol_phone(service: RunningService, crew: Crew, whose: Phone) -> tuple[Phone, Phone]:
+    """A new phone of this member of staff with its token, and the same phone with its send token."""
+    answer = (await enrol(service, await issue(crew.sergeant, whose.staff_id))).json()
+    device_id = UUID(answer["device_id"])
+    tokens = (answer["token"], answer["send_token"])
+    reading, sending = (Phone(whose.service, whose.client, token, whose.staff_id, device_id) for token in tokens)
+    return reading, sending
+
+
+async def test_a_newer_phone_enrols_at_an_older_service(service: RunningService, crew: Crew) -> None:
+    body = {"code": await issue(crew.sergeant, crew.officer.staff_id), "name": "A phone", "os": {"name": "new"}}
+    answer = await service.client.post("/v1/devices", json=body | {"installation": str(uuid7())})
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize("cursor", ["AAAA", "", None])
+@pytest.mark.parametrize("pull", [True, None])
+async def test_a_send_token_does_not_read(service: RunningService, crew: Crew, cursor: str | None, pull: bool) -> None:
+    _, sending = await enrol_phone(service, crew, crew.officer)
+    assert refused(await sending.post_sync(entry("officer", uuid7()), cursor=cursor, pull=pull)) == (403, "send_only")
+    assert await crew.sergeant.incidents() == []
+
+
+async def test_a_send_token_is_good_for_sending_alone(service: RunningService, crew: Crew) -> None:
+    _, sending = await enrol_phone(service, crew, crew.officer)
+    for path in ("/v1/me", "/v1/incidents", "/v1/codes", "/v1/devices"):
+        assert refused(await sending.get(path)) == (403, "send_only")
+    assert refused(await sending.put(entry("officer", uuid7()))) == (403, "send_only")
+    assert refused(await sending.post("/v1/sync/held", {"ids": []})) == (403, "send_only")
+    assert refused(await sending.post_sync(cursor=(await crew.officer.sync())["cursor"], pull=False))[1] == "send_only"
+    answer = await sending.sync(entry("officer", uuid7()), pull=False)
+    assert (answer["counts"]["stored"], answer["incidents"], answer["cursor"]) == (1, [], None)
+
+
+async def test_both_tokens_are_renewed_together(service: RunningService, crew: Crew) -> None:
+    reading, sending = await enrol_phone(service, crew, crew.officer)
+    renewed = (await reading.post(f"/v1/devices/{reading.device_id}/token")).json()
+    assert (await sending.sync(pull=False))["counts"]["stored"] == 0
+    reading.token, old = renewed["token"], reading.token
+    assert (await reading.get("/v1/me")).status_code == 200
+    sending.token = renewed["send_token"]
+    await sending.sync(pull=False)
+    reading.token = old
+    assert refused(await reading.get("/v1/me")) == (401, "token_invalid")
+
+
+async def test_a_revoked_phone_hands_over_with_either_token_and_is_refused_elsewhere(
+    service: RunningService, crew: Crew
+) -> None:
+    reading, sending = await enrol_phone(service, crew, crew.officer)
+    assert (await crew.sergeant.delete(f"/v1/devices/{reading.device_id}")).status_code == 204
+    for phone, request in ((reading, {"cursor": "AAAA"}), (sending, {"pull": False}), (sending, {})):
+        answer = await phone.post_sync(entry("officer", uuid7()), **request)
+        told = answer.json()
+        assert (answer.status_code, told["counts"]["quarantined"], told["wipe"]) == (202, 1, True)
+        assert (told["incidents"], told["asks"], told["cursor"], told["more"]) == ([], [], None, False)
+        assert {"epoch", "service", "entry_schema", "codes_version", "server_time", "gone"} <= set(told)
+        refusal = await phone.get("/v1/me")
+        assert refused(refusal) == (401, "device_revoked")
+        assert refusal.json()["wipe"] is True
+
+
+async def test_a_phones_last_word_revokes_it_with_any_token_it_ever_had(service: RunningService, crew: Crew) -> None:
+    reading, sending = await enrol_phone(service, crew, crew.officer)
+    path = f"/v1/devices/{reading.device_id}/wiped"
+    for token in (None, "", "unknown", crew.other_officer.token):
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        assert (await service.client.post(path, headers=headers)).status_code in (401, 404)
+    assert (await reading.get("/v1/me")).status_code == 200
+    for phone in (sending, reading, sending):
+        assert (await phone.post(path)).status_code == 204
+    assert refused(await reading.get("/v1/me")) == (401, "device_revoked")
+    listed = {device["id"]: device for device in (await crew.sergeant.see("/v1/devices"))["devices"]}
+    assert listed[str(reading.device_id)]["wiped_at"] is not None
+
+
+async def test_whoever_asks_learns_what_the_service_is(crew: Crew) -> None:
+    me, synced = await crew.officer.see("/v1/me"), await crew.officer.sync()
+    for name in ("service", "entry_schema", "codes_version"):
+        assert me[name] == synced[name]
+    assert (me["service"], me["codes_version"]) == (version("triage"), codes.version)
+
+
+async def test_the_devices_are_listed_page_by_page(service: RunningService, crew: Crew) -> None:
+    listed, path = [], "/v1/devices?limit=2"
+    while path:
+        answer = await crew.admin.get(path)
+        listed += [device["id"] for device in answer.json()["devices"]]
+        path = answer.headers.get("link", "").partition(">")[0].removeprefix("<")
+    assert len(listed) == len(set(listed)) == len((await crew.admin.see("/v1/devices", limit=200))["devices"]) == 9

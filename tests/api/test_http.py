@@ -41,7 +41,7 @@ async def ask(phone: Phone, target: str) -> httpx.Response:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/nothing", "/v1", "/v1/", "/v1/nothing", "/v1/me/", "//v1/me", "/v1//me", "/v1/incidents/", "/docs/",
+    ["/nothing", "/v1", "/v1/", "/v1/nothing", "/v1/me/", "//v1/me", "/v1//me", "/v1/incidents/", "/docs/",
      "/v1/incidents/%2F", "/v1/me%00", "/v1/%ff", "/v1/me/..%2Fme", "/v2/me", "/V1/me"],
 )  # fmt: skip
 async def test_an_address_that_does_not_exist_is_404(crew: Crew, path: str) -> None:
@@ -200,7 +200,6 @@ async def test_a_body_of_another_type_is_415(crew: Crew, path: str, content_type
         b"[" * 100_000,
         b'{"entries":' * 50_000,
         b'{"ids":' + b"[" * 2000 + b"]" * 2000 + b"}",
-        b'{"staff_id":' + b"9" * 100_000 + b"}",
     ],
     ids=lambda body: repr(body[:12]),
 )
@@ -362,7 +361,7 @@ async def test_the_type_of_a_problem_leads_to_its_part_of_the_page(service: Runn
     assert f'id="problem-{code}"' in (await service.client.get("/docs")).text
 
 
-@pytest.mark.parametrize("code", ["nothing", "%00", "..", "not_found%0d%0aset-cookie:x"])
+@pytest.mark.parametrize("code", ["nothing", "%00", "not_found%0d%0aset-cookie:x"])
 async def test_no_other_problem_leads_anywhere(service: RunningService, code: str) -> None:
     assert refused(await service.client.get(f"/problems/{code}")) == (404, "not_found")
 
@@ -378,3 +377,10 @@ async def test_the_document_is_served_to_anybody_as_the_type_asked_for(
 
 async def test_the_service_is_ready(service: RunningService) -> None:
     assert (await service.client.get("/health/ready")).json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json", "image/png"])
+async def test_the_address_alone_leads_to_the_pages_for_whoever_asks(service: RunningService, accept: str) -> None:
+    for method in ("GET", "HEAD"):
+        answer = await service.client.request(method, "/?utm_source=mail", headers={"accept": accept})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/review")

@@ -19,7 +19,7 @@ from triage.commands import codes as codes_command
 from triage.commands import openapi as openapi_command
 from triage.http import openapi, reference, schemas
 from triage.http.application import build
-from triage.http.sync import SyncRequest
+from triage.http.sync_messages import SyncRequest
 from triage.log import entries
 from triage.log.decode import decode, decode_as, decode_item
 from triage.problems import CATALOGUE, INTERNAL

@@ -43,7 +43,7 @@ async def test_roles_without_incidents_do_not_sync(crew: Crew, name: str) -> Non
         b'{"entries": null}',
         b'{"cursor": 1}',
         b'{"sent_at": "2026-11-21T22:00:00"}',
-        b'{"unknown": 1}',
+        b'{"pull": 1}',
         b'{"entries": [], "entries": []}',
         b"\xff",
     ],
@@ -55,7 +55,10 @@ async def test_an_unsound_envelope_is_400_and_nothing_of_it_is_taken(crew: Crew,
 
 async def test_an_empty_sync_is_only_a_pull(crew: Crew) -> None:
     answer = (await crew.officer.sync_raw(b"{}")).json()
-    assert sorted(answer) == ["counts", "cursor", "gone", "incidents", "more", "results", "server_time"]
+    assert sorted(answer) == [
+        *("asks", "codes_version", "counts", "cursor", "entry_schema", "epoch", "gone", "incidents", "more", "results"),
+        *("server_time", "service"),
+    ]
     assert answer["counts"] == {"stored": 0, "duplicate": 0, "refused": 0, "quarantined": 0}
     assert (answer["results"], answer["incidents"], answer["gone"], answer["more"]) == ([], [], [], False)
 
@@ -272,10 +275,90 @@ async def test_held_tells_nothing_of_another_team(crew: Crew, other_crew: Crew) 
         ({}, 400),
         ({"ids": None}, 400),
         ({"ids": ["no-id"]}, 400),
-        ({"ids": [], "more": 1}, 400),
         ({"ids": [str(uuid7())] * 5001}, 413),
     ],
-    ids=["no ids", "null", "no id", "unknown field", "too many"],
+    ids=["no ids", "null", "no id", "too many"],
 )
 async def test_a_bad_question_about_held_is_refused(crew: Crew, body: Json, wanted: int) -> None:
     assert refused(await crew.officer.post("/v1/sync/held", body))[0] == wanted
+
+
+# --- what a phone does not want to be told
+
+
+async def test_without_a_pull_nothing_is_told_and_the_cursor_comes_back(crew: Crew) -> None:
+    await crew.other_officer.tell("officer", uuid7())
+    before = (await crew.officer.sync())["cursor"]
+    await crew.other_officer.tell("officer", uuid7())
+    for cursor in (before, None):
+        answer = await crew.officer.sync(entry("officer", uuid7()), cursor=cursor, pull=False)
+        assert (answer["incidents"], answer["gone"], answer["more"], answer["cursor"]) == ([], [], False, cursor)
+        assert answer["counts"]["stored"] == 1
+    assert len((await crew.officer.sync(cursor=before))["incidents"]) == 3
+    assert refused(await crew.officer.post_sync(cursor="nonsense", pull=False)) == (400, "cursor_malformed")
+
+
+@pytest.mark.parametrize("prefer", ["return=minimal", "respond-async, RETURN=minimal; x", "wait=1 , return = minimal"])
+async def test_what_was_stored_without_notices_need_not_be_listed(crew: Crew, prefer: str) -> None:
+    plain, twice, wrong = (entry("outcome", uuid7()) for _ in range(3))
+    odd = entry("withdrawal", uuid7(), withdraws=uuid7())
+    answer = await crew.officer.sync_raw(request(plain, twice, twice, odd, wrong | {"id": 1}), prefer=prefer)
+    assert answer.headers["preference-applied"] == "return=minimal"
+    listed = [(result["id"], result["status"]) for result in answer.json()["results"]]
+    expected = [(twice["id"], "stored"), (twice["id"], "duplicate"), (odd["id"], "stored"), (None, "refused")]
+    assert listed == expected
+    assert sum(answer.json()["counts"].values()) == 5
+
+
+@pytest.mark.parametrize("prefer", ["", "return=representation", "minimal", "return"])
+async def test_everything_is_listed_to_whoever_does_not_ask_for_less(crew: Crew, prefer: str) -> None:
+    answer = await crew.officer.sync_raw(request(entry("outcome", uuid7())), prefer=prefer)
+    assert "preference-applied" not in answer.headers
+    assert len(answer.json()["results"]) == 1
+
+
+async def test_a_receipt_may_come_without_the_incident(crew: Crew) -> None:
+    body = entry("officer", uuid7())
+    for status in (201, 200):
+        answer = await crew.officer.put(body, prefer="return=minimal")
+        assert (answer.status_code, answer.headers["preference-applied"]) == (status, "return=minimal")
+        assert "incident" not in answer.json() and answer.json()["seq"] == 1
+    assert await crew.consultations() == []  # nothing was read
+
+
+# --- bad items
+
+
+BAD_TEXTS = [b'"Calm \\ud83d"', b'"Calm \\ude42 again"', b'"nul \\u0000"']
+BAD_NUMBERS = [b"1e999", b"9" * 400, b"9" * 5000, b"-0.0001e-999", b"1" + b"0" * 20]
+NO_JSON = [b'"raw \x00 nul"', b'"raw \xff byte"', b"NaN"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "named"),
+    [
+        *(("note", value, "note") for value in BAD_TEXTS),
+        *(("age", value, "age") for value in BAD_NUMBERS),
+        *(("note", value, "") for value in NO_JSON),
+    ],
+)
+async def test_whatever_is_wrong_inside_an_item_costs_that_item_alone(
+    crew: Crew, field: str, value: bytes, named: str
+) -> None:
+    bad = entry("officer", uuid7())
+    broken = msgspec.json.encode(bad)[:-1] + f',"{field}":'.encode() + value + b"}"
+    good = [msgspec.json.encode(entry("officer", uuid7(), note="Calm 🙂")) for _ in range(2)]
+    body = b'\xef\xbb\xbf{"cursor":null,"entries":[' + b",".join([good[0], broken, good[1]]) + b"]}"
+    answer = (await crew.officer.sync_raw(body)).json()
+    assert [result["status"] for result in answer["results"]] == ["stored", "refused", "stored"]
+    refusal = answer["results"][1]
+    assert refusal["id"] == bad["id"]
+    assert fields(refusal["problem"]) == [named]
+    [item] = (await crew.sergeant.see("/v1/quarantine"))["items"]
+    assert item["problem"]["code"] == refusal["problem"]["code"]
+
+
+async def test_a_byte_order_mark_is_passed_over_in_every_body(crew: Crew) -> None:
+    body = entry("officer", uuid7())
+    assert (await crew.officer.put_raw(body["id"], b"\xef\xbb\xbf" + msgspec.json.encode(body))).status_code == 201
+    assert (await crew.officer.sync_raw(b'\xef\xbb\xbf{"entries":[],"future":[{"a":1}]}')).status_code == 200

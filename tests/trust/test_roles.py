@@ -45,8 +45,8 @@ MAY: dict[str, Iterable[str]] = {
 EVERYBODY = {"GET /v1/me", "GET /v1/codes", "GET /v1/devices", "POST /v1/devices/{id}/token"}
 """What serves whoever is signed in with nothing but their own."""
 
-OTHERWISE = {"GET /metrics"}
-"""What has a token of its own: `tests/api/test_http.py`."""
+OTHERWISE = {"GET /metrics", "POST /v1/devices/{id}/wiped"}
+"""What takes tokens of its own: `tests/summaries/test_routes.py` and `tests/api/test_access.py`."""
 
 UNTESTED: set[str] = set()
 """Operations without an authorisation test. It stays empty."""

@@ -11,18 +11,24 @@ from litestar import Response, Router, delete, get, post, put
 from litestar.params import JSONBody
 from msgspec import Meta, Struct
 
-from triage.http.access_control import HOUR, needs
+from triage import codes
+from triage.http import versions
+from triage.http.access_control import HOUR, find_device, needs
 from triage.http.errors import NO_STORE
 from triage.http.negotiation import ready
-from triage.http.parameters import AnyRequest, Id, SignedIn, TheService
-from triage.problems import CODE_EXPIRED, CODE_USED, NOT_FOUND, RATE_LIMITED
+from triage.http.openapi import LINK
+from triage.http.paging import next_page, read_place
+from triage.http.parameters import After, AnyRequest, Id, Limit, SignedIn, TheService
+from triage.log.entries import Time
+from triage.problems import CODE_EXPIRED, CODE_USED, NOT_FOUND, RATE_LIMITED, TOKEN_INVALID, TOKEN_MISSING, Refused
 from triage.store.access import attempts, devices, enrolment, staff, teams
+from triage.store.access.devices import DevicePosition
 from triage.store.access.enrolment import Enrolled
 
 _encode = msgspec.json.Encoder().encode
 
 
-class EnrolmentRequest(Struct, frozen=True, forbid_unknown_fields=True):
+class EnrolmentRequest(Struct, frozen=True):
     """Whom to enrol."""
 
     staff_id: UUID
@@ -36,22 +42,25 @@ class EnrolmentAnswer(Struct, frozen=True):
     qr_svg: str
 
 
-class DeviceRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """A code, and what to call the device."""
+class DeviceRequest(Struct, frozen=True):
+    """A code, and what to call the device. `installation` is an id that the phone made once, and keeps.
+
+    What was served to one device of an installation counts as served to all of them.
+    """
 
     code: Annotated[str, Meta(min_length=1, max_length=64)]
     name: Annotated[str, Meta(min_length=1, max_length=80)]
     installation: UUID | None = None
 
 
-class DeviceName(Struct, frozen=True, forbid_unknown_fields=True):
+class DeviceName(Struct, frozen=True):
     """What to call the device from now on."""
 
     name: Annotated[str, Meta(min_length=1, max_length=80)]
 
 
 class DeviceList(Struct, frozen=True):
-    """Devices, the latest seen first."""
+    """Devices, the latest seen first; `Link: rel="next"` leads to the next page."""
 
     devices: list[devices.Device]
 
@@ -84,11 +93,15 @@ class TeamView(Struct, frozen=True):
 
 
 class Me(Struct, frozen=True):
-    """The actor, what it may do, and its team."""
+    """The actor, what it may do, its team, and what the service is: `service` its version, `entry_schema` a digest of
+    the shape of entries."""
 
     actor: ActorView
     verbs: list[str]
     team: TeamView
+    service: str
+    entry_schema: str
+    codes_version: int
 
 
 @post(
@@ -155,10 +168,33 @@ async def delete_device(request: SignedIn, service: TheService, id: Id) -> Respo
     return Response(None, headers=NO_STORE)
 
 
-@get("/v1/devices", response_description="The devices one may manage, or one's own.")
-async def list_devices(request: SignedIn, service: TheService) -> Response[DeviceList]:
-    """List the devices one may manage; for those who manage none, their own."""
-    return ready(_encode(DeviceList((await devices.list_devices(service.database, request.user))[0])))
+@post(
+    "/v1/devices/{id:uuid}/wiped",
+    sign_in="by_itself",
+    status_code=204,
+    response_description="Revoked.",
+    problems=[TOKEN_MISSING, TOKEN_INVALID, NOT_FOUND, RATE_LIMITED],
+)
+async def post_wiped(request: AnyRequest, service: TheService, id: Id) -> Response[None]:
+    """The last word of a phone that has wiped itself: it is revoked, if it was not, and the list of devices shows it.
+
+    Any token that the device ever had is good for it, its send token too. Repeated, it changes nothing.
+    """
+    team_id, device_id = await find_device(service, request.scope)
+    if device_id != id:
+        raise Refused(NOT_FOUND)
+    await devices.record_wipe(service.database, team_id, id, lambda: service.journal.revoked(team_id, id))
+    return Response(None, status_code=204, headers=NO_STORE)
+
+
+@get("/v1/devices", response_headers=[LINK], response_description="The devices one may manage, or one's own.")
+async def list_devices(
+    request: SignedIn, service: TheService, limit: Limit = 50, after: After = None
+) -> Response[DeviceList]:
+    """List the devices one may manage, the latest seen first; for those who manage none, their own."""
+    position = None if after is None else DevicePosition(*read_place(after, tuple[Time, UUID]))
+    page, following = await devices.list_devices(service.database, request.user, position, limit)
+    return ready(_encode(DeviceList(page)), headers={} if following is None else next_page(request, following))
 
 
 @put("/v1/devices/{id:uuid}", status_code=204, response_description="Renamed.", problems=[NOT_FOUND])
@@ -183,11 +219,21 @@ async def get_me(request: SignedIn, service: TheService) -> Response[Me]:
         profession=actor.profession,
     )
     team_view = TeamView(team.team_id, team.name, team.zone, f"{team.day_start_hour:02}:00")
-    return ready(_encode(Me(view, sorted(actor.verbs), team_view)))
+    me = Me(view, sorted(actor.verbs), team_view, versions.SERVICE, versions.entry_schema(), codes.version)
+    return ready(_encode(me))
 
 
 router = Router(
     "/",
-    route_handlers=[post_enrolment, post_device, post_token, delete_device, list_devices, put_device, get_me],
+    route_handlers=[
+        post_enrolment,
+        post_device,
+        post_token,
+        post_wiped,
+        delete_device,
+        list_devices,
+        put_device,
+        get_me,
+    ],
     tags=["Access"],
 )

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
+from uuid import UUID
 
 from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
@@ -12,7 +13,7 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from triage.access.actors import Actor
-from triage.problems import FORBIDDEN, RATE_LIMITED, TOKEN_MISSING, Refused
+from triage.problems import FORBIDDEN, RATE_LIMITED, SEND_ONLY, TOKEN_INVALID, TOKEN_MISSING, Refused
 from triage.service import Service
 from triage.store import audit
 from triage.store.access import attempts
@@ -45,15 +46,31 @@ async def sign_in(service: Service, scope: Scope, rule: SignInRule) -> tuple[Act
     try:
         actor, revoked = await _look_up(service, bearer(scope), rule)
     except SignInRefused as refused:
-        most = service.settings.sign_in_failures_per_hour
-        await attempts.count_attempt(service.database, "sign_in/address", service.address_digest(scope), most, HOUR)
-        account = refused.team_id, refused.staff_id, refused.device_id
-        await audit.note_sign_in(service.database, *account, refused.problem.code)
+        await _count_failure(service, scope, refused)
         raise
     scope["user"], scope["auth"] = actor, revoked
+    if actor.send_only and rule != "even_revoked":
+        raise Refused(SEND_ONLY)
     if wait := service.budget.take(actor.device_id or actor.account, time.monotonic()):
         raise Refused(RATE_LIMITED, retry_after=wait)
     return actor, revoked
+
+
+async def find_device(service: Service, scope: Scope) -> tuple[UUID, UUID]:
+    """Team and device of any token that the device ever had. Raises Refused (401); a failure is counted as above."""
+    device = await service.sign_in.find_device(bearer(scope))
+    if device is None:
+        refused = SignInRefused(TOKEN_INVALID)
+        await _count_failure(service, scope, refused)
+        raise refused
+    return device
+
+
+async def _count_failure(service: Service, scope: Scope, refused: SignInRefused) -> None:
+    most = service.settings.sign_in_failures_per_hour
+    await attempts.count_attempt(service.database, "sign_in/address", service.address_digest(scope), most, HOUR)
+    account = refused.team_id, refused.staff_id, refused.device_id
+    await audit.note_sign_in(service.database, *account, refused.problem.code)
 
 
 async def _look_up(service: Service, token: str, rule: SignInRule) -> tuple[Actor, bool]:

@@ -1,6 +1,7 @@
 """Bodies: decompressed, and every fault named at once, where msgspec stops at the first."""
 
 import zlib
+from codecs import BOM_UTF8
 from functools import partial
 from typing import Any, Final
 
@@ -65,7 +66,8 @@ def plain_json(connection: Connection, body: bytes) -> bytes:
         raise Refused(UNSUPPORTED_MEDIA_TYPE)
     coding = connection.headers.get("content-encoding", "identity").strip().lower()
     most = connection.app.state.service.settings.max_decoded_bytes
-    return body if coding in ("identity", "") or not body else decompress(body, coding, most)
+    plain = body if coding in ("identity", "") or not body else decompress(body, coding, most)
+    return plain.removeprefix(BOM_UTF8)
 
 
 def decompress(body: bytes, coding: str, most: int) -> bytes:

@@ -101,6 +101,12 @@ async def get_problem(
     return ready(b"", 308, {"location": f"/docs#problem-{code}"}, HTML)
 
 
+@get("/", sign_in="nobody", any_query=True, forms=(), status_code=303, include_in_schema=False)
+async def get_root() -> Response[None]:
+    """Whoever opens the address alone is a person with a browser: the pages are for them."""
+    return ready(b"", 303, {"location": "/review"}, HTML)
+
+
 @cache
 def _page() -> bytes:
     return reference.page(msgspec.json.decode(_openapi()))
@@ -111,4 +117,6 @@ def _openapi() -> bytes:
     return (folder("openapi") / "triage.json").read_bytes()
 
 
-router = Router("/", route_handlers=[get_codes, get_openapi, get_page, get_style, get_problem], tags=["Reference"])
+router = Router(
+    "/", route_handlers=[get_root, get_codes, get_openapi, get_page, get_style, get_problem], tags=["Reference"]
+)

@@ -8,12 +8,13 @@ import msgspec
 from litestar import Response, Router, put
 from litestar.openapi import ResponseSpec
 from litestar.params import HeaderParameter
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from triage.access.actors import Actor
 from triage.http.access_control import sign_in
 from triage.http.bodies import read_json
-from triage.http.negotiation import ready
+from triage.http.negotiation import MINIMAL, Prefer, prefers_minimal, ready
+from triage.http.openapi import PREFERENCE_APPLIED
 from triage.http.parameters import Id, Moment, SignedIn
 from triage.log.append_decision import IncomingEntry, Receipt, Stale
 from triage.log.canonical import canonical
@@ -58,7 +59,7 @@ class Stored(Struct, frozen=True, kw_only=True):
     received_at: datetime
     clock_skew_ms: int | None
     notices: tuple[Notice, ...]
-    incident: IncidentView | None
+    incident: IncidentView | UnsetType | None = UNSET
 
 
 @put(
@@ -68,6 +69,7 @@ class Stored(Struct, frozen=True, kw_only=True):
     verbs=["entries.write"],
     status_code=201,
     response_description="Stored.",
+    response_headers=[PREFERENCE_APPLIED],
     responses={200: ResponseSpec(Stored, description="The same content was stored before.", generate_examples=False)},
     problems=[
         NEWER_THAN_SERVICE,
@@ -87,8 +89,12 @@ async def put_entry(
         Moment | None,
         HeaderParameter(name="Triage-Sent-At", description="The phone's clock, to measure its skew."),
     ] = None,
+    prefer: Prefer = None,
 ) -> Response[Stored]:
-    """Store one entry, or say why not. What was refused is kept in quarantine."""
+    """Store one entry, or say why not. What was refused is kept in quarantine.
+
+    With `Prefer: return=minimal` the answer comes without `incident`.
+    """
     service: Service = request.app.state.service
     actor, now = request.user, datetime.now(UTC)
     skew_ms = None if sent_at is None else skew_of(sent_at, now)
@@ -115,7 +121,7 @@ async def put_entry(
         await service.quarantine.keep(actor, [Refusal(id, body, appended.result, skew_ms)])
         raise Refused(appended.result)
     if isinstance(appended.result, Receipt):
-        return await receipt(service, actor, appended, now)
+        return await receipt(service, actor, appended, now, minimal=prefers_minimal(prefer))
     raise Refused(FORBIDDEN)
 
 
@@ -127,12 +133,14 @@ async def _writer(service: Service, request: SignedIn) -> Actor:
 
 
 async def receipt(
-    service: Service, actor: Actor, appended: Appended, now: datetime, status: int | None = None
+    service: Service, actor: Actor, appended: Appended, now: datetime, status: int | None = None, minimal: bool = False
 ) -> Response[Stored]:
-    """201 for what is new, 200 for what was sent before, with the incident as the actor may see it."""
+    """201 for what is new, 200 for what was sent before, with the incident as the actor may see it unless `minimal`."""
     result, group = appended.result, appended.group
     assert isinstance(result, Receipt) and group
-    if result.status == "duplicate":  # a new entry is the record of its own reading
+    if result.status == "duplicate" and minimal:
+        await service.database.barrier()
+    elif result.status == "duplicate":  # a new entry is the record of its own reading
         await service.incidents.record_reading(actor, "entry", [group.root])
     answer = Stored(
         id=result.id,
@@ -143,9 +151,10 @@ async def receipt(
         clock_skew_ms=result.clock_skew_ms,
         notices=result.notices,
         # encoded once for all that see the same
-        incident=cast(IncidentView, await service.incidents.after_append(actor, group, now)),
+        incident=UNSET if minimal else cast(IncidentView, await service.incidents.after_append(actor, group, now)),
     )
-    return ready(_encode(answer), status or (201 if result.status == "stored" else 200))
+    status = status or (201 if result.status == "stored" else 200)
+    return ready(_encode(answer), status, MINIMAL if minimal else {})
 
 
 def check_profession(actor: Actor, entry: AnyEntry) -> None:

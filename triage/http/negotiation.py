@@ -6,13 +6,13 @@ Handlers say in their decorators `forms=` media types to choose from (empty: wha
 
 from functools import cache
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl
 
 from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.middleware import ASGIMiddleware
-from litestar.params import QueryParameter
+from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Response
 from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -134,6 +134,19 @@ def tagged(
     if is_held(connection, etag):
         return ready(b"", 304, headers)
     return ready(body, 200, headers, media_type)
+
+
+MINIMAL: Final = {"preference-applied": "return=minimal"}
+"""What says that `Prefer: return=minimal` was obeyed (RFC 7240)."""
+Prefer = Annotated[
+    str | None, HeaderParameter(name="Prefer", description="`return=minimal` for an answer without what is known.")
+]
+
+
+def prefers_minimal(prefer: str | None) -> bool:
+    """Whether the client wants no more than it needs (RFC 7240, 4.2)."""
+    preferences = [part.partition(";")[0].replace(" ", "").lower() for part in (prefer or "").split(",")]
+    return "return=minimal" in preferences
 
 
 def strong_etag(body: bytes) -> str:

@@ -40,7 +40,8 @@ does not exist is 404 `not_found`; a method it does not have is 405 `method_not_
 wherever `GET` does. Any request may be answered 500 `internal`, which tells nothing.
 
 Code lists are dated data: `GET /v1/codes` is what is in force, the enums here are what this version of the program
-shipped with. New fields may appear in answers at any time; in requests, unknown fields are refused.
+shipped with. New fields may appear in answers at any time. In entries, unknown fields are refused; in other bodies of
+requests they are passed over.
 """
 BEARER: Final = "A token of a device or partner of this service, or an access token of a configured issuer."
 HEADERS: Final = {
@@ -53,6 +54,7 @@ HEADERS: Final = {
     "Accept-Ranges": "Always `bytes`.",
     "Content-Range": "Which bytes of how many these are.",
     "Content-Disposition": "The name to save the file under.",
+    "Preference-Applied": "`return=minimal` where it was asked for.",
 }
 """Every header that an answer may document."""
 
@@ -90,6 +92,7 @@ LINK: Final = _header("Link")
 LOCATION: Final = _header("Location")
 ACCEPT_RANGES: Final = _header("Accept-Ranges")
 CONTENT_RANGE: Final = _header("Content-Range")
+PREFERENCE_APPLIED: Final = _header("Preference-Applied")
 UNCHANGED: Final = {304: ResponseSpec(None, description="Unchanged.", generate_examples=False)}
 
 _ALWAYS: Final = (problems.NOT_ACCEPTABLE, problems.INTERNAL)

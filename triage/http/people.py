@@ -21,7 +21,7 @@ from triage.store.people.people import Match
 _encode = msgspec.json.Encoder().encode
 
 
-class PersonRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PersonRequest(Struct, frozen=True, kw_only=True):
     """What is known of a person. `born` is a date; unlike every time of an entry it may lie before 2000."""
 
     nhs_number: str | None = None

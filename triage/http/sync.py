@@ -1,108 +1,50 @@
-"""`POST /v1/sync`: everything a phone needs in one round trip."""
+"""`POST /v1/sync`: everything a phone needs in one round trip. Lean as `PUT /v1/entries/{id}` is."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from litestar import Response, Router, post
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec import Raw, structs
 
+from triage import codes
 from triage.access.actors import Actor
 from triage.http.access_control import needs, sign_in
 from triage.http.bodies import read_json
 from triage.http.entries import check_profession, skew_of
-from triage.http.negotiation import ready
+from triage.http.negotiation import MINIMAL, Prefer, prefers_minimal, ready
+from triage.http.openapi import PREFERENCE_APPLIED
 from triage.http.parameters import SignedIn, TheService
+from triage.http.sync_messages import Counts, HeldAnswer, HeldRequest, ItemResult, SyncAnswer, SyncRequest
+from triage.http.versions import SERVICE, entry_schema
 from triage.log.append_decision import IncomingEntry, Receipt, Stale
+from triage.log.body_errors import as_uuid
 from triage.log.canonical import canonical
 from triage.log.decode import decode_as, decode_item
-from triage.log.entries import Time
-from triage.log.notices import Notice
 from triage.problems import (
     BUSY,
     CURSOR_MALFORMED,
     CURSOR_UNKNOWN,
     DEVICE_REVOKED,
+    ENTRY_ERASED,
     NEWER_THAN_SERVICE,
     QUARANTINE_FULL,
+    SEND_ONLY,
     TOO_MANY_ITEMS,
     Problem,
     Refused,
 )
 from triage.service import Service
+from triage.store.access import teams
 from triage.store.log import cursor, pull
 from triage.store.log.quarantine import Refusal
 
 _encode = msgspec.json.Encoder().encode
-
-# what is passed on unread is described all the same
-SentEntry = Annotated[
-    Raw, Meta(extra_json_schema={"allOf": [{"$ref": "#/components/schemas/AnyEntry"}], "required": ["id"]})
-]
-SeenIncident = Annotated[Raw, Meta(extra_json_schema={"$ref": "#/components/schemas/IncidentView"})]
-ItemStatus = Annotated[str, Meta(extra_json_schema={"enum": ["stored", "duplicate", "refused", "quarantined"]})]
-
-
-class SyncRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """`cursor` null starts afresh. `sent_at` lets the service measure the phone's clock."""
-
-    cursor: str | UnsetType | None = UNSET
-    sent_at: Time | UnsetType | None = UNSET
-    entries: list[SentEntry] | UnsetType = UNSET
-
-
-class Counts(Struct, frozen=True, kw_only=True):
-    """How many items ended how."""
-
-    stored: int
-    duplicate: int
-    refused: int
-    quarantined: int
-
-
-class ItemResult(Struct, frozen=True, kw_only=True):
-    """What became of one item, in request order. `id` is null where the item had none that can be read."""
-
-    id: UUID | None
-    status: ItemStatus
-    seq: int | UnsetType = UNSET
-    notices: tuple[Notice, ...] | UnsetType = UNSET
-    problem: Problem | UnsetType = UNSET
-
-
-class SyncAnswer(Struct, frozen=True, kw_only=True):
-    """What changed for the phone; `gone` is to be wiped, `more` says that another page waits behind `cursor`."""
-
-    counts: Counts
-    results: list[ItemResult]
-    incidents: list[SeenIncident]
-    gone: list[UUID]
-    cursor: str | None
-    more: bool
-    server_time: datetime
-    wipe: bool | UnsetType = UNSET
-
-
-class _Identified(Struct):
-    id: UUID | None = None
-
-
-class HeldRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """Ids of entries that a phone still has."""
-
-    ids: list[UUID]
-
-
-class HeldAnswer(Struct, frozen=True):
-    """Which of them are in the log, and which the phone should offer again."""
-
-    held: list[UUID]
-    missing: list[UUID]
 
 
 @post(
@@ -112,17 +54,20 @@ class HeldAnswer(Struct, frozen=True):
     verbs=["entries.write"],
     status_code=200,
     response_description="One result for each entry, and what changed.",
+    response_headers=[PREFERENCE_APPLIED],
     responses={
         202: ResponseSpec(
             SyncAnswer, description="The device is revoked: all is in quarantine.", generate_examples=False
         )
     },
-    problems=[CURSOR_MALFORMED, CURSOR_UNKNOWN, TOO_MANY_ITEMS, BUSY],
+    problems=[CURSOR_MALFORMED, CURSOR_UNKNOWN, SEND_ONLY, TOO_MANY_ITEMS, BUSY],
 )
-async def post_sync(request: SignedIn) -> Response[SyncAnswer]:
+async def post_sync(request: SignedIn, prefer: Prefer = None) -> Response[SyncAnswer]:
     """Send entries and fetch what changed.
 
-    Takes what the phone sends, item by item, and tells it what changed since its cursor.
+    Takes what the phone sends, item by item, and tells it what changed since its cursor. With `pull: false` nothing is
+    pulled. With `Prefer: return=minimal` the results leave out what was stored without notices, but for an id that
+    stands more than once; a phone takes an omitted item as stored only where `counts` adds up to what it sent.
     """
     service: Service = request.app.state.service
     request.user.require("entries.write")
@@ -132,37 +77,70 @@ async def post_sync(request: SignedIn) -> Response[SyncAnswer]:
     service.syncing += 1
     try:
         sent = decode_as(SyncRequest, body)
-        return await _sync(request, service, sent, datetime.now(UTC))
+        return await _sync(request, service, sent, prefers_minimal(prefer))
     finally:
         service.syncing -= 1
 
 
-async def _sync(request: SignedIn, service: Service, sent: SyncRequest, now: datetime) -> Response[SyncAnswer]:
-    actor, revoked, entries = request.user, request.auth, sent.entries or []
+async def _sync(request: SignedIn, service: Service, sent: SyncRequest, minimal: bool) -> Response[SyncAnswer]:
+    actor, now, entries = request.user, datetime.now(UTC), sent.entries or []
     if len(entries) > service.settings.sync_limit:
         raise Refused(TOO_MANY_ITEMS)
     skew_ms = skew_of(sent.sent_at, now) if sent.sent_at else None
-    if revoked:
+    if request.auth:
         return await _hand_over(service, actor, entries, skew_ms, now)
+    if actor.send_only and (sent.cursor or sent.pull is not False):
+        raise Refused(SEND_ONLY)
     if skew_ms is not None:
         await service.clocks.record_skew(actor, skew_ms)
     since = cursor.decode(sent.cursor) if sent.cursor else None
-    if since is not None and (entries or since.stage == "time"):
+    if since is not None and (entries or since.stage == "time" or sent.pull is False):
         await pull.check_cursor(service.database, actor, since)
     results = await _take(request, service, actor, entries, skew_ms) if entries else []
     if results is None:
         return await _hand_over(service, actor, entries, skew_ms, now)
-    pulled = await pull.pull(service.database, service.incidents, actor, since, now)
-    answer = SyncAnswer(
+    counts = _counts(results)
+    if counts.duplicate and not counts.stored:
+        await service.database.barrier()
+    answer = _answer(results, now, (await teams.find_epoch(service.database)).hex)
+    if sent.pull is False:
+        answer = structs.replace(answer, cursor=sent.cursor or None)
+    else:
+        pulled = await pull.pull(service.database, service.incidents, actor, since, now)
+        answer = structs.replace(
+            answer,
+            incidents=[Raw(body) for body in pulled.incidents],
+            gone=pulled.gone,
+            cursor=cursor.encode(pulled.cursor),
+            more=pulled.more,
+        )
+    if minimal:
+        answer = structs.replace(answer, results=_worth_telling(results))
+    return ready(_encode(answer), headers=MINIMAL if minimal else {})
+
+
+def _answer(results: list[ItemResult], now: datetime, epoch: str) -> SyncAnswer:
+    """What became of the items, and nothing pulled."""
+    return SyncAnswer(
         counts=_counts(results),
         results=results,
-        incidents=[Raw(body) for body in pulled.incidents],
-        gone=pulled.gone,
-        cursor=cursor.encode(pulled.cursor),
-        more=pulled.more,
+        incidents=[],
+        gone=[],
+        cursor=None,
+        more=False,
         server_time=now,
+        epoch=epoch,
+        service=SERVICE,
+        entry_schema=entry_schema(),
+        codes_version=codes.version,
+        asks=[],
     )
-    return ready(_encode(answer))
+
+
+def _worth_telling(results: Sequence[ItemResult]) -> list[ItemResult]:
+    """Results without what was stored and has no notices, where no other item has the same id."""
+    times = Counter(result.id for result in results)
+    return [result for result in results if result.status != "stored" or result.notices or times[result.id] > 1]
 
 
 async def _take(
@@ -181,7 +159,11 @@ async def _take(
     kept = await service.quarantine.keep(
         actor, [Refusal(_id_of(entries[n]), bytes(entries[n]), problem, skew_ms) for n, problem in problems]
     )
-    lost = {n for (n, _), safe in zip(problems, kept, strict=True) if not safe}
+    lost = {
+        n
+        for (n, problem), safe in zip(problems, kept, strict=True)
+        if not safe and problem.code != ENTRY_ERASED.code  # of which nothing is to be kept
+    }
     return [
         _result(_id_of(raw) if isinstance(outcome, Problem) else None, outcome, n in lost)
         for n, (raw, outcome) in enumerate(zip(entries, outcomes, strict=True))
@@ -199,10 +181,14 @@ def _read(actor: Actor, raw: Raw, skew_ms: int | None) -> IncomingEntry | Proble
 
 
 def _id_of(raw: Raw) -> UUID | None:
+    """The id of an item that was refused, also where something else in it cannot be read."""
     try:
-        return msgspec.json.decode(raw, type=_Identified).id
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        item = json.loads(
+            bytes(raw).decode(errors="replace"), strict=False, parse_int=str, parse_float=str, parse_constant=str
+        )
+    except (ValueError, RecursionError):
         return None
+    return as_uuid(item.get("id")) if isinstance(item, dict) else None
 
 
 def _result(entry_id: UUID | None, outcome: Receipt | Problem | Stale, lost: bool) -> ItemResult:
@@ -229,17 +215,8 @@ async def _hand_over(
         )
         for entry, safe in zip(entries, kept, strict=True)
     ]
-    answer = SyncAnswer(
-        counts=_counts(results),
-        results=results,
-        incidents=[],
-        gone=[],
-        cursor=None,
-        more=False,
-        server_time=now,
-        wipe=True,
-    )
-    return ready(_encode(answer), 202)
+    answer = _answer(results, now, (await teams.find_epoch(service.database)).hex)
+    return ready(_encode(structs.replace(answer, wipe=True)), 202)
 
 
 def _counts(results: Sequence[ItemResult]) -> Counts:
@@ -259,6 +236,7 @@ async def post_held(request: SignedIn, service: TheService, data: JSONBody[HeldR
     if len(data.ids) > service.settings.held_limit:
         raise Refused(TOO_MANY_ITEMS)
     held = await pull.held_ids(service.database, request.user, data.ids)
+    await service.database.barrier()
     answer = HeldAnswer([id for id in data.ids if id in held], [id for id in data.ids if id not in held])
     return ready(_encode(answer))
 

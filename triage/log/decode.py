@@ -76,12 +76,23 @@ def decode_as(kind: type[T], body: bytes) -> T:
 
 def _split(kind: type[T], body: bytes) -> tuple[bytes, dict[str, list[Raw]]]:
     """The body without the items of its lists of `Raw`, and those; the body as it is where that cannot be done."""
-    names = {field.name for field in structs.fields(kind) if field.type == list[Raw]}
+    info = inspect.type_info(kind)
+    fields = info.fields if isinstance(info, inspect.StructType) else ()
+    names = {field.encode_name for field in fields if _holds_items_unread(field.type)}
     try:
         rest, items = split_items(body, names) if names else (body, {})
     except (ValueError, IndexError, RecursionError):
         return body, {}
     return rest, {name: [Raw(item) for item in each] for name, each in items.items()}
+
+
+def _holds_items_unread(node: inspect.Type) -> bool:
+    """Whether it is a list of `Raw`, described or not."""
+    match without_null(node):
+        case inspect.ListType(item_type=inspect.RawType() | inspect.Metadata(type=inspect.RawType())):
+            return True
+        case _:
+            return False
 
 
 def _entry_faults(body: bytes, path_id: UUID | None) -> BodyErrors:
