@@ -126,7 +126,7 @@ async def walk_as_officer(phone: Handset, look: Look, station: str) -> None:
     await page.locator("#status").get_by_role("button").first.tap()
     await phone.heading("Sent and unsent")
     await look("sent-and-unsent")
-    await page.locator(".row.entry").first.tap()
+    await page.get_by_role("button", name="What I would do").tap()
     await phone.heading("What I would do")
     await look("entry")
     await phone.tap("Withdraw this")
