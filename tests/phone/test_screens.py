@@ -173,6 +173,7 @@ async def test_every_screen_is_accessible_and_fits(
     async with handset(chromium, address, crew, color_scheme=scheme) as phone:
 
         async def look(name: str) -> None:
+            await phone.until("[...document.images].every((image) => image.complete)")
             await phone.page.screenshot(path=PICTURES / f"{scheme}-{name}.png")
             for fault in await accessibility_faults(phone.page, axe):
                 wrong.append((name, fault))
