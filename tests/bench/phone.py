@@ -47,7 +47,8 @@ SLOW_4G = {"offline": False, "latency": 150, "downloadThroughput": 200_000, "upl
 MARK = "performance.getEntriesByName('{}').at(-1).startTime"
 WATCH_TAPS = """() => { window.taps = [];
   new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
-  if (entry.name === 'click') window.taps.push(entry.duration); })).observe({type: 'event', durationThreshold: 16}); }"""
+  if (entry.name === 'click') window.taps.push(entry.duration); }))
+    .observe({type: 'event', durationThreshold: 16}); }"""
 
 
 @dataclass(frozen=True)

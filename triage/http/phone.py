@@ -74,7 +74,7 @@ def read_release() -> Release:
 
 
 def without_comments(script: bytes) -> bytes:
-    """A script without the types and the comments that have lines of their own, a third of it; its lines stay in place."""
+    """A script without its types and the comments on lines of their own, a third of it; its lines stay in place."""
     return _COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), script)
 
 
