@@ -159,7 +159,7 @@ SEALER = [
     + [("triage_sealer", sql) for sql in SEALER],
 )
 async def test_a_role_of_the_database_cannot(conn: asyncpg.Connection, role: str, sql: str) -> None:
-    await conn.execute(f"SET LOCAL SESSION AUTHORIZATION {role}")
+    await conn.execute(f"SET LOCAL ROLE {role}")
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await conn.execute(sql)
 
