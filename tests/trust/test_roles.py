@@ -32,7 +32,7 @@ MAY: dict[str, Iterable[str]] = {
     "GET /v1/quarantine": LEADS,
     "POST /v1/quarantine/{id}/release": LEADS,
     "POST /v1/quarantine/{id}/discard": LEADS,
-    "POST /v1/enrolments": INTERNAL,
+    "POST /v1/enrolments": INTERNAL | {"officer"},  # the officer a code of his own
     "DELETE /v1/devices/{id}": INTERNAL,
     "PUT /v1/devices/{id}": INTERNAL,
     "POST /v1/people": CAREGIVERS,
