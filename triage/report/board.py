@@ -103,6 +103,19 @@ def line_of(code: str, row: str = "", column: str | None = None) -> str:
     return "/".join(part for part in (code, row, column) if part)
 
 
+def lines_of(report: Report) -> frozenset[str]:
+    """The lines of measures that the figures of a report are."""
+    found: set[str] = set()
+    for block in report.blocks:
+        match block:
+            case KeyNumbers() | Tiles():
+                found |= {item.line for item in block.items}
+            case Tables():
+                cells = (cell for table in block.items for row in table.rows for cell in row)
+                found |= {cell.line for cell in cells if isinstance(cell, TextCell)}
+    return frozenset(found - {""})
+
+
 def share_said(figure: Measure | FigureRow | None) -> str:
     """ "11 % (95 % interval 8 to 15 %)"; why there is no percentage where it may not be printed."""
     if figure is None or figure.value in (None, UNSET):
@@ -689,9 +702,10 @@ def _other(figures: Figures) -> TableBlock | None:
             (TextCell(label), TextCell(f"{figure.value} of {of}", line_of(code, name)), TextCell(share_said(figure)))
         )
     for row in figures.rows("hours_on_scene"):
-        if row.value is not None:
-            label = f"Hours on scene: {row.label}" + (f", {row.column}" if row.column else "")
-            rows.append((TextCell(label), TextCell(f"{row.value:g}"), TextCell("")))
+        if row.value is not None and row.column != "median":
+            half = figures.row("hours_on_scene", row.code, "median")
+            middle = f"median {half.value:g} an incident" if half and half.value is not None else ""
+            rows.append((TextCell(f"Hours on scene: {row.label}"), TextCell(f"{row.value:g}"), TextCell(middle)))
     return TableBlock(caption="Other", head=("What", "Number", "Share"), rows=tuple(rows), right=(1,)) if rows else None
 
 

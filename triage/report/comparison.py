@@ -44,7 +44,11 @@ def report(compared: Comparison, zone: ZoneInfo) -> Report:
                 "spans may print a percentage.",
                 small=True,
             ),
-            Tables(across=1, items=tuple(_table(compared, *key, lines) for key, lines in others)),
+            Tables(
+                across=1,
+                items=tuple(_table(compared, *key, lines) for key, lines in others),
+                summary=f"{len(others)} measures",
+            ),
         ),
     )
 

@@ -1,6 +1,6 @@
 """The lists of the review pages: what needs action, what is unlinked, what lacks an outcome, likely duplicates."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -11,7 +11,7 @@ from triage.access.actors import Actor
 from triage.log.entries import SEALED, Entry, StoredEntry
 from triage.log.view import IncidentView
 from triage.store import audit
-from triage.store.database import Database
+from triage.store.database import Connection, Database
 from triage.store.log.incidents import Incidents, IncidentVersion, audience_code
 from triage.store.statements import load
 
@@ -107,6 +107,12 @@ async def _unlinked(database: Database, incidents: Incidents, actor: Actor, now:
         )
     views = [_decode(seen[row["root"]].body) for row in rows if row["root"] in seen]
     return Unlinked(views, rows[0]["n"] if rows else 0)
+
+
+async def find_versions(connection: Connection, actor: Actor, ids: Collection[UUID]) -> dict[UUID, IncidentVersion]:
+    """The rows under which an actor sees these incidents, those that the actor may see and that stand on their own."""
+    rows = await connection.fetch(SQL.rows, actor.team_id, audience_code(actor), actor.staff_id, list(ids))
+    return {row["root"]: IncidentVersion(row["root"], row["blind"], row["seq"]) for row in rows}
 
 
 async def list_likely_duplicates(
