@@ -335,12 +335,15 @@ async def compare(
         return page(request, "compare.html", 422, **asked, fault=fault, report=None)
     team = await calendars.team(service.database, actor.team_id)
     now = datetime.now(UTC)
-    async with (
-        service.database.team(actor.team_id) as connection,
-        connection.transaction(isolation="repeatable_read"),
-    ):
-        compared = await scopes.compare(connection, team, before, after, now)
-        await audit.record(connection, actor, "consultation", f"review/compare {before.name} {after.name}")
+    try:
+        async with (
+            service.database.team(actor.team_id) as connection,
+            connection.transaction(isolation="repeatable_read"),
+        ):
+            compared = await scopes.compare(connection, team, before, after, now)
+            await audit.record(connection, actor, "consultation", f"review/compare {before.name} {after.name}")
+    except comparison.SpanFault as fault:
+        return page(request, "compare.html", 422, **asked, fault=str(fault), report=None)
     report = comparison_report.report(compared, team.calendar.zone)
     name = f"comparison-{before.name}-{after.name}".replace("..", "_")
     match form:

@@ -268,11 +268,8 @@ def _number(row: FigureRow | None) -> str:
 def _coverage(summary: Summary, months: Sequence[Summary]) -> str:
     """Which part of the period has no data: said on the first page, where it is so."""
     said = []
-    covered_from, covered_to = getattr(summary, "covered_from", None), getattr(summary, "covered_to", None)
-    if covered_from and covered_from > summary.starts_at.date():
-        said.append(f"The log covers it from {covered_from:%-d %B %Y}.")
-    if covered_to and covered_to < (summary.ends_at - timedelta(days=1)).date():
-        said.append(f"The log covers it to {covered_to:%-d %B %Y}.")
+    if is_partial(summary) and summary.covered_from and summary.covered_to:
+        said.append(f"The log covers {summary.covered_from:%-d %B %Y} to {summary.covered_to:%-d %B %Y} of it.")
     gaps = [each.period for each in months if Figures(each).value("incidents") is None]
     if gaps:
         said.append(f"No data for {', '.join(gaps)}: a gap in the charts, not a zero.")
@@ -387,10 +384,9 @@ def _point(run: _Run, month: Summary) -> SeriesPoint:
 
 def is_partial(summary: Summary) -> bool:
     """Whether the log does not cover the whole period."""
-    covered_from, covered_to = getattr(summary, "covered_from", None), getattr(summary, "covered_to", None)
-    late_start = covered_from is not None and covered_from > summary.starts_at.date()
-    early_end = covered_to is not None and covered_to < (summary.ends_at - timedelta(days=1)).date()
-    return late_start or early_end
+    late_start = summary.covered_from is not None and summary.covered_from > summary.starts_at.date()
+    last_day = (summary.ends_at - timedelta(days=1)).date()
+    return late_start or (summary.covered_to is not None and summary.covered_to < last_day)
 
 
 def _changed(runs: Sequence[ChartItem]) -> Iterator[AnyBlock]:

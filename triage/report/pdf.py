@@ -36,7 +36,9 @@ def make(report: Report) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "report.json").write_bytes(msgspec.json.encode(_drawn(report)))
         (Path(folder) / "report.typ").write_bytes(TEMPLATE.read_bytes())
-        document: bytes = typst.compile(f"{folder}/report.typ", root=folder, pdf_standards=["ua-1"], ignore_system_fonts=True)
+        document: bytes = typst.compile(
+            f"{folder}/report.typ", root=folder, pdf_standards=["ua-1"], ignore_system_fonts=True
+        )
     return document
 
 
