@@ -21,7 +21,6 @@ from triage.log.entries import StoredEntry
 from triage.log.notices import Notice, notices
 from triage.log.redaction import redact, sight_of
 from triage.pages import routes as pages
-from triage.pages.request import refuse_for_litestar
 from triage.people.encryption import load_or_create_root, load_root
 from triage.people.notes import likely_identifiers
 from triage.service import Service
@@ -90,7 +89,11 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
 
 
 def give_notices(
-    item: IncomingEntry, received_at: datetime, target_held: bool | None, incident: Sequence[StoredEntry]
+    item: IncomingEntry,
+    received_at: datetime,
+    target_held: bool | None,
+    person_registered: bool | None,
+    incident: Sequence[StoredEntry],
 ) -> tuple[Notice, ...]:
     """What the author of an entry is told, from what she may see of the incident."""
     return notices(
@@ -98,6 +101,7 @@ def give_notices(
         received_at=received_at,
         skew_ms=item.skew_ms,
         target_held=target_held,
+        person_registered=person_registered,
         others=_visible(incident, item.actor),
         identifiers=likely_identifiers,
     )
@@ -110,6 +114,6 @@ def _visible(incident: Sequence[StoredEntry], actor: Actor) -> Iterator[StoredEn
 
 def application(service: Service) -> ASGIApp:
     """The whole service as one ASGI application, for as long as it is open."""
-    app = build(service.settings, pages=(pages.router, phone.router), refuse_page=refuse_for_litestar)
+    app = build(service.settings, pages=(pages.router, phone.router))
     app.state.service = service
     return Envelope(app, metrics.observe, https=service.settings.public_url.startswith("https:"))

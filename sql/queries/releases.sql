@@ -59,9 +59,8 @@ WITH member AS (
     UNION
     SELECT i.id FROM incident i WHERE i.team_id = $1 AND i.root = ANY ($2::uuid[]) AND i.root <> i.id AND NOT i.blind
 )
-SELECT e.seq, e.id, e.incident_id, e.received_at, e.author, e.profession, e.role, e.device, e.skew_ms, e.blind,
-       e.released_by, e.body
-FROM member m JOIN entry e ON e.team_id = $1 AND e.incident_id = m.id AND e.seq <= $3
+SELECT e.*
+FROM member m JOIN stored_entry e ON e.team_id = $1 AND e.incident_id = m.id AND e.seq <= $3
 
 -- name: after
 -- why: what came later tells nothing about a release

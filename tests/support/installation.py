@@ -6,7 +6,6 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from support.logins import SERVICE, as_login
 from support.phones import Crew, RunningService
 from triage.__main__ import main
 
@@ -23,13 +22,12 @@ class Installation:
     async def triage(self, *args: str, fails: bool = False) -> str:
         """What a command prints; it must succeed, unless it must fail."""
         result = await asyncio.to_thread(self._invoke, args)
-        assert (result.exit_code != 0) == fails, (result.output, result.exception)
+        assert (result.exit_code != 0) == fails, result.output
         return result.output
 
     def _invoke(self, args: tuple[str, ...]) -> Result:
         environ = {
-            "TRIAGE_DATABASE_URL": as_login(self.process.url, SERVICE),
-            "TRIAGE_OWNER_DATABASE_URL": self.process.url,
+            "TRIAGE_DATABASE_URL": self.process.url,
             "TRIAGE_KEYS_DATABASE_URL": self.keys_url,
             "TRIAGE_DATA_DIR": str(self.data_dir),
         }

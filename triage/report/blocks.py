@@ -103,11 +103,10 @@ class TableBlock(Struct, frozen=True, kw_only=True):
 
 
 class Tables(Block, frozen=True, kw_only=True):
-    """Tables, so many across where there is room; folded on a page where `summary` is given."""
+    """Tables, so many across where there is room."""
 
     across: int
     items: tuple[TableBlock, ...]
-    summary: str = ""
 
 
 class Tile(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,6 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from triage.errors import OperatorError
 from triage.store import hosts
 from triage.store.hosts import Connection as Connection
 from triage.store.hosts import PatientConnection
@@ -41,7 +40,7 @@ UNREACHABLE: Final = (
 """What is raised when a server is gone, ends, starts, is full, or has become a standby: to be tried again."""
 
 
-class ConnectionFault(OperatorError):
+class ConnectionFault(Exception):
     """What the address leads to cannot be worked with; the message says what it is, and holds no password."""
 
 

@@ -21,10 +21,10 @@ from triage.exports.records import Cadence, FrozenRow, Release
 from triage.exports.rendering import Frozen, FrozenRecords, FrozenTables, ReleaseHeader, Rendering, SignedAgreement
 from triage.exports.selection import Selection
 from triage.exports.tables import Edition
-from triage.log.append_decision import stored_entry
 from triage.log.entries import StoredEntry
 from triage.log.timeline import PersonEvent
 from triage.store.database import Connection, Database
+from triage.store.log.entries import EntryColumns
 from triage.store.statements import load
 
 SQL = load("releases")
@@ -180,7 +180,7 @@ def _counted(
     rows: Iterable[asyncpg.Record], related: dict[UUID, tuple[PersonEvent, ...]], cut_off: datetime
 ) -> list[CountedMember]:
     found = []
-    for entries in group_by_incident(stored_entry(*row) for row in rows):
+    for entries in group_by_incident(EntryColumns(*row).entry() for row in rows):
         ids = _ids(entries)
         others = next((related[i] for i in ids if i in related), ())
         one = release_member(entries, others, cut_off)
