@@ -1,5 +1,8 @@
 """A real PostgreSQL for every test that needs one: one cluster per pytest process, one migrated template, clones of it.
 
+As in production there are three logins, none of them a superuser: the owner of the tables, the service's, which owns
+nothing, and the key store's. The address of a database in a test is the owner's; `support.logins` gives the others.
+
 TRIAGE_TEST_DATABASE_URL, the address of the `postgres` database of a server, is used instead of an embedded server
 where it is set; TRIAGE_PG_BIN chooses the binaries of the embedded one.
 """
@@ -24,13 +27,13 @@ import pytest_asyncio
 from support.attacked_team import AttackedTeam, add_attacked_team
 from support.export_team import ExportTeam, SeededLog, add_export_team, half_a_year, write_root
 from support.installation import Installation
+from support.logins import KEYS, OWNER, SERVICE, as_login
 from support.phones import Crew, RunningService, running_service
 
 from triage import logs
 from triage.embedded import EmbeddedPostgres
 from triage.migrate import LOCK, migrate
 from triage.resources import folder
-from triage.settings import DatabaseUrl
 
 logs.configure("error")  # structlog's own way of showing an exception, with every local, takes a second each
 
@@ -81,12 +84,12 @@ async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
 
 @contextlib.asynccontextmanager
 async def _database(server: str, template: str) -> AsyncIterator[str]:
-    """The address of a new database, dropped afterwards even while somebody is connected."""
+    """The owner's address of a new database, dropped afterwards even while somebody is connected."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
     async with _connected(server) as admin:
-        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy OWNER {OWNER}")
         try:
-            yield urlsplit(server)._replace(path=f"/{name}").geturl()
+            yield as_login(urlsplit(server)._replace(path=f"/{name}").geturl(), OWNER)
         finally:
             await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -98,9 +101,20 @@ def open_dir() -> Iterator[Path]:
         yield path
 
 
+@pytest_asyncio.fixture(scope="session")
+async def server(_bare_server: str) -> str:
+    """A superuser's address of the `postgres` database of a server that has the three logins."""
+    async with _connected(_bare_server) as admin:
+        await admin.execute("SELECT pg_advisory_lock($1)", LOCK)  # a server may be shared by all processes
+        for login, rights in ((OWNER, "CREATEDB CREATEROLE BYPASSRLS"), (SERVICE, ""), (KEYS, "")):
+            if not await admin.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", login):
+                await admin.execute(f"CREATE ROLE {login} LOGIN {rights}")
+        await admin.execute(f"GRANT pg_signal_backend TO {OWNER}")  # a restore ends the sessions of what it replaces
+    return _bare_server
+
+
 @pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """The address of the `postgres` database of a server where databases may be created."""
+def _bare_server() -> Iterator[str]:
     if given := os.environ.get("TRIAGE_TEST_DATABASE_URL"):
         yield given
         return
@@ -118,11 +132,14 @@ def server() -> Iterator[str]:
 async def template(server: str) -> AsyncIterator[str]:
     """The name of a database with both sets of migrations: the main one, and the key store's in `keystore`."""
     async with _database(server, "template0") as url:
-        async with _connected(server) as admin, _connected(url) as conn:
+        name = urlsplit(url).path[1:]
+        async with _connected(server) as admin, _connected(url) as owner, _connected(as_login(url, KEYS)) as keys:
             await admin.execute("SELECT pg_advisory_lock($1)", LOCK)  # roles belong to the server all processes share
-            await migrate(conn, folder("sql") / "migrations")
-            await migrate(conn, folder("sql") / "keys", "keystore")
-        yield urlsplit(url).path[1:]  # nobody may be connected to a template
+            await migrate(owner, folder("sql") / "migrations")
+            await admin.execute(f"GRANT triage_service, triage_auditor, triage_sealer TO {SERVICE}")
+            await admin.execute(f"GRANT CREATE ON DATABASE {name} TO {KEYS}")
+            await migrate(keys, folder("sql") / "keys", "keystore")
+        yield name  # nobody may be connected to a template
 
 
 @pytest_asyncio.fixture
@@ -155,6 +172,13 @@ async def conn(_shared_url: str) -> AsyncIterator[asyncpg.Connection]:
         await transaction.rollback()
 
 
+@pytest_asyncio.fixture
+async def keys_conn(_shared_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """As `conn`, for the login of the key store."""
+    async with _connected(as_login(_shared_url, KEYS)) as connection:
+        yield connection
+
+
 @pytest_asyncio.fixture(scope="session")
 async def service(
     server: str, template: str, tmp_path_factory: pytest.TempPathFactory
@@ -183,8 +207,8 @@ async def crew(service: RunningService) -> Crew:
 async def installation(server: str, template: str, tmp_path: Path) -> AsyncIterator[Installation]:
     """A service of its own, for what changes more than a team; its keys lie in another database."""
     async with _database(server, template) as url, _database(server, template) as keys_url:
-        async with running_service(url, tmp_path, keys_database_url=DatabaseUrl(keys_url)) as process:
-            yield Installation(process, await process.enrol_crew(), keys_url, tmp_path)
+        async with running_service(url, tmp_path, keys_database_url=as_login(keys_url, KEYS)) as process:
+            yield Installation(process, await process.enrol_crew(), as_login(keys_url, KEYS), tmp_path)
 
 
 @pytest_asyncio.fixture

@@ -9,7 +9,7 @@ from triage import settings
 from triage.__main__ import COMMANDS
 
 TOP = Path(__file__).parents[1]
-PAGES = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
+PAGES = [*sorted(TOP.glob("*.md")), *sorted((TOP / "docs").glob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -35,3 +35,15 @@ def test_the_readme_starts_a_newcomer_in_two_commands() -> None:
     text = (TOP / "README.md").read_text()
     assert "pip install uv && uv run triage demo" in text
     assert "pip install uv && uv run pytest" in text
+
+
+def blocks(page: str) -> list[str]:
+    return re.findall(r"```sh\n(.*?)```", (TOP / page).read_text(), re.DOTALL)
+
+
+def test_the_readmes_commands_can_be_pasted_into_an_interactive_shell() -> None:
+    for block in blocks("README.md"):
+        for line in block.splitlines():
+            assert "#" not in line, "zsh takes no comments at its prompt"
+            unquoted = re.sub(r'"(?:\\.|[^"\\])*"|\'[^\']*\'', "", line)
+            assert not re.search(r"[?*\[]", unquoted), f"zsh looks for files: {line}"

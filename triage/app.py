@@ -21,6 +21,7 @@ from triage.log.entries import StoredEntry
 from triage.log.notices import Notice, notices
 from triage.log.redaction import redact, sight_of
 from triage.pages import routes as pages
+from triage.pages.request import refuse_for_litestar
 from triage.people.encryption import load_or_create_root, load_root
 from triage.people.notes import likely_identifiers
 from triage.service import Service
@@ -114,6 +115,6 @@ def _visible(incident: Sequence[StoredEntry], actor: Actor) -> Iterator[StoredEn
 
 def application(service: Service) -> ASGIApp:
     """The whole service as one ASGI application, for as long as it is open."""
-    app = build(service.settings, pages=(pages.router, phone.router))
+    app = build(service.settings, pages=(pages.router, phone.router), refuse_page=refuse_for_litestar)
     app.state.service = service
     return Envelope(app, metrics.observe, https=service.settings.public_url.startswith("https:"))

@@ -305,6 +305,13 @@ TOO_MANY_ITEMS = Listed(
     retry="after_fix",
     explanation="A sync takes at most 500 entries. Send the rest in another request.",
 )
+LINE_NOT_TRACEABLE = Listed(
+    code="line_not_traceable",
+    status=403,
+    title="This figure leads to no incidents",
+    retry="never",
+    explanation="The line counts no incidents, or by something that this reader may not see of every one of them.",
+)
 NOT_INSTALLED = Listed(
     code="not_installed",
     status=406,

@@ -14,10 +14,16 @@ BEGIN
         EXCEPTION WHEN duplicate_object OR unique_violation THEN
             NULL;
         END;
-        -- an owner that is no superuser must be able to act as each (the embedded and the one-login set-up)
-        IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
-           AND NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
-            EXECUTE format('GRANT %I TO %I', wanted, current_user);
+        -- an owner that is no superuser must be able to act as each: while it restores, and where it is the only login. From
+        -- PostgreSQL 16 on, who made a role may grant it, but not act as it: MEMBER is true there, and SET is false
+        IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+            IF current_setting('server_version_num')::int < 160000 THEN
+                IF NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
+                    EXECUTE format('GRANT %I TO %I', wanted, current_user);
+                END IF;
+            ELSIF NOT pg_has_role(current_user, wanted, 'SET') THEN
+                EXECUTE format('GRANT %I TO %I WITH SET TRUE', wanted, current_user);
+            END IF;
         END IF;
     END LOOP;
 END $$;

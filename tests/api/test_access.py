@@ -109,7 +109,7 @@ async def test_attempts_are_limited_for_an_address_however_many_codes_it_tries(s
 async def test_nobody_enrols_an_account_with_verbs_he_lacks(crew: Crew, who: str, whom: set[str]) -> None:
     for name in CAST:
         answer = await getattr(crew, who).post("/v1/enrolments", {"staff_id": getattr(crew, name).staff_id})
-        if CAST[name][0] in whom:
+        if CAST[name][0] in whom or name == who:
             assert answer.status_code == 201, name
         else:
             assert refused(answer) == (403, "forbidden"), name

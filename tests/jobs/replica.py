@@ -5,6 +5,8 @@ import time
 from datetime import datetime
 from multiprocessing.connection import Connection
 
+from support.logins import SERVICE, as_login
+
 from triage.jobs.publish import publish_due
 from triage.jobs.schedule import Job, scheduled
 from triage.store.database import connect
@@ -32,7 +34,7 @@ def run(url: str, now: datetime, told: Connection) -> None:
 
 async def _work(url: str, now: datetime) -> None:
     nothing_left = asyncio.Event()
-    async with connect(url, 2, 30.0) as database:
+    async with connect(as_login(url, SERVICE), 2, 30.0) as database:
         [team] = await calendars.teams(database)
 
         async def work() -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from click.testing import CliRunner, Result
 from support.export_team import ExportTeam, Partner
+from support.logins import KEYS, SERVICE, as_login
 
 from triage.__main__ import main
 from triage.exports import records
@@ -36,8 +37,9 @@ main(["release", "--as-at", "{cut_off}"])
 def environment(team: ExportTeam) -> dict[str, str]:
     url, settings = team.running.url, team.running.service.settings
     return {
-        "TRIAGE_DATABASE_URL": url,
-        "TRIAGE_KEYS_DATABASE_URL": url,
+        "TRIAGE_DATABASE_URL": as_login(url, SERVICE),
+        "TRIAGE_OWNER_DATABASE_URL": url,
+        "TRIAGE_KEYS_DATABASE_URL": as_login(url, KEYS),
         "TRIAGE_DATA_DIR": str(settings.data_dir),
         "TRIAGE_JOURNAL": str(settings.journal),
     }

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 import pytest_asyncio
 from structlog.testing import capture_logs
+from support.logins import SERVICE, as_login
 from support.phones import RunningService
 
 from triage.jobs import schedule
@@ -21,7 +22,7 @@ OFTEN = 0.01
 
 @pytest_asyncio.fixture
 async def database(db_url: str) -> AsyncIterator[Database]:
-    async with connect(db_url, 3, 30.0) as opened:
+    async with connect(as_login(db_url, SERVICE), 3, 30.0) as opened:
         yield opened
 
 

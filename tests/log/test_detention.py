@@ -416,3 +416,155 @@ def test_twenty_four_hours_are_elapsed_hours(arrival: str, expiry: str) -> None:
     assert found.expires_at == datetime.fromisoformat(expiry)
     assert found.expires_at is not None
     assert found.expires_at.astimezone(UTC) - arrived.astimezone(UTC) == timedelta(hours=24)
+
+
+# --- episodes -------------------------------------------------------------------------------------------------------
+
+
+def ended_once() -> Story:
+    """Removed at 80, arrived at 110, ended at 500."""
+    story = removed()
+    story.detention("arrived_site", 110, **ED)
+    story.detention("ended", 500, result="discharged_follow_up")
+    return story
+
+
+def test_what_comes_after_an_end_is_another_episode_with_a_clock_of_its_own() -> None:
+    story = ended_once()
+    assert story.view().status == "closed"
+    story.outcome("s136_removed", 600, captured=605, decided_by="officer")
+    story.detention("arrived_site", 640, **SUITE)
+    view = story.view(700)
+    first, second = view.detentions
+    assert view.detention == second
+    assert (first.began_at, first.expires_at, first.ended_at) == (minute(80), minute(110 + DAY), minute(500))
+    assert (second.began_at, second.expires_at, second.ended_at) == (minute(600), minute(640 + DAY), None)
+    assert view.status == "awaiting_outcome"
+    assert "clock_running" in view.flags
+    assert story.incident().changes_at == (minute(640 + DAY),)
+
+
+def test_an_extension_moves_the_clock_of_its_own_episode() -> None:
+    story = ended_once()
+    story.detention("extended", 490, **VALID)
+    story.detention("began", 600)
+    story.detention("arrived_site", 640, **SUITE)
+    first, second = story.view().detentions
+    assert (first.extended_minutes, second.extended_minutes) == (360, 0)
+    assert second.expires_at == minute(640 + DAY)
+
+
+def test_what_is_no_first_sign_belongs_to_the_episode_before_it() -> None:
+    story = ended_once()
+    for event in ("health_check", "examined_by_doctor", "returned", "handover_complete", "ended"):
+        story.detention(event, 600)
+    [only] = story.view().detentions
+    assert (only.ended_at, only.result) == (minute(500), "discharged_follow_up")
+    assert story.view().status == "closed"
+
+
+@pytest.mark.parametrize("event", ["began", "kept_from", "arrived_site", "entered"])
+def test_a_first_sign_after_an_end_opens_another(event: str) -> None:
+    story = ended_once()
+    story.detention(event, 600, **ED)
+    assert len(story.view().detentions) == 2
+    assert story.view().status == "awaiting_outcome"
+
+
+def test_an_end_at_the_instant_of_the_latest_sign_ends_it() -> None:
+    story = removed()
+    story.detention("arrived_site", 110, **ED)
+    story.detention("ended", 110, captured=100)
+    assert len(story.view().detentions) == 1
+    assert story.view().status == "closed"
+
+
+def test_a_legal_status_opens_an_episode_after_an_end_only_with_a_time_of_its_own() -> None:
+    story = ended_once()
+    story.officer(610, occurred_at=600, legal_status="s136")
+    assert len(story.view().detentions) == 1
+    story.officer(611, occurred_at=600, legal_status="s136", legal_status_at=605)
+    assert len(story.view().detentions) == 2
+
+
+def test_an_undated_use_is_when_it_was_captured() -> None:
+    story = ended_once()
+    story.outcome("s136_kept", None, captured=600)
+    assert [each.began_at for each in story.view().detentions] == [minute(80), minute(600)]
+
+
+def test_of_several_ends_the_earliest_counts_and_the_result_that_is_known() -> None:
+    story = removed()
+    story.detention("arrived_site", 110, **ED)
+    story.detention("ended", 520, result="detained_s2")
+    story.detention("ended", 500, captured=530, result="unknown")
+    [only] = story.view().detentions
+    assert (only.ended_at, only.result) == (minute(500), "detained_s2")
+
+
+def test_a_transfer_that_names_a_place_is_a_stay_there_and_tells_of_one_before() -> None:
+    story = removed()
+    story.detention("transferred", 200, **SUITE)
+    assert [stay.place_of_safety for stay in detention(story).places] == [None, "health_based"]
+    story.detention("arrived_site", 240)
+    assert [(stay.place_of_safety, stay.arrived_at) for stay in detention(story).places] == [
+        (None, None),
+        ("health_based", minute(240)),
+    ]
+
+
+def test_at_a_station_and_then_elsewhere_an_extension_needs_no_superintendent() -> None:
+    story = removed()
+    story.detention("arrived_site", 110, **(STATION | ADULT_AT_STATION))
+    story.detention("transferred", 300, **ED)
+    story.detention("extended", 400, **VALID)
+    assert detention(story).extended_minutes == 360
+    assert "invalid_extension" not in story.flags()
+
+
+def test_place_now_is_where_the_person_is_held() -> None:
+    story = removed()
+    assert story.view().place_now is None
+    story.detention("arrived_site", 110, **ED)
+    assert story.view().place_now == "emergency_department"
+    story.detention("absconded", 200)
+    assert story.view().place_now is None
+    story.detention("returned", 300)
+    story.detention("transferred", 310, **SUITE)
+    assert story.view().place_now == "health_based"
+    story.detention("ended", 500)
+    assert story.view().place_now is None
+
+
+def test_a_running_clock_never_stands_beside_free_to_leave() -> None:
+    story = removed()
+    story.officer(90, legal_status="free_to_leave", legal_status_at=89, **STREET)
+    assert story.view().legal_status == "s136"
+    ended = story.detention("ended", 500, result="detained_s2")
+    assert story.view().legal_status == "s2_s3_s4"
+    story.withdraw(ended, 501)
+    story.detention("ended", 500)
+    assert story.view().legal_status == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("disposal", "status"),
+    [("arrest_custody", "arrested"), ("community_follow_up", "free_to_leave"), ("returned_under_act", "awol_s18")],
+)
+def test_without_a_clock_the_latest_dated_status_is_shown(disposal: str, status: str) -> None:
+    story = Story()
+    story.officer(60, legal_status="free_to_leave", occurred_at=2, **STREET)
+    story.outcome(disposal)
+    assert story.view().legal_status == status
+    story.nurse(80, legal_status="s5", legal_status_at=75)
+    assert story.view().legal_status == "s5"
+    story.nurse(90, legal_status="unknown", legal_status_at=85)
+    assert story.view().legal_status == "s5"
+
+
+@pytest.mark.parametrize("disposal", ["s136_kept", "s135_kept"])
+def test_an_outcome_that_keeps_an_adult_at_a_station_counts_as_used_there(disposal: str) -> None:
+    story = Story()
+    story.officer(60, age=30, **STREET)
+    story.outcome(disposal, location_type="police_station")
+    assert "station_not_authorised" in story.flags()

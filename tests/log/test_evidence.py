@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.story import (
+    ANOTHER,
     CLINICAL_LEAD,
     COLLEAGUE,
     DAY,
+    INCIDENT,
     NURSE,
     OFFICER,
     OTHER_NURSE,
@@ -23,7 +25,9 @@ from support.story import (
 from support.strategies import stories
 
 from triage.log.entries import StoredEntry
-from triage.log.incident import fold
+from triage.log.incident import fold, view_at
+from triage.log.related import related_events
+from triage.log.view import FULL, DiversionView
 
 STREET: dict[str, Any] = {"location_type": "street_or_park"}
 NO: dict[str, Any] = {"assessment": "phone", "s136_justified": "no"}
@@ -241,6 +245,91 @@ def test_a_lead_leaves_the_judgement_as_its_author_left_it() -> None:
     judged = story.nurse(62, **NO)
     story.amend(judged, 70, "nurse", by=CLINICAL_LEAD, **YES)
     assert story.s136() == ("X", "judge")
+
+
+# --- parting
+
+
+def joined(parted_by: UUID = OFFICER, reason: str = "wrong_person") -> tuple[Story, list[UUID]]:
+    """An incident that was one with another, in which a nurse said no, and was parted from it; and what did that."""
+    story = considered()
+    story.tell("nurse", 62, incident_id=ANOTHER, **NO)
+    story.tell("same_incident", 70, by=OFFICER, other_incident_id=ANOTHER, reason="same_log")
+    said = story.tell("not_same_incident", 300, by=parted_by, other_incident_id=ANOTHER, reason=reason)
+    return story, [story.stored[3].id, said.id]
+
+
+def graded_apart(story: Story) -> tuple[str | None, set[UUID | None]]:
+    """The grade of the first incident once the two are folded apart, and what evidence it names as withdrawn."""
+    apart = [[one for one in story.stored if one.entry.incident_id == name] for name in (INCIDENT, ANOTHER)]
+    events = related_events([fold(entries) for entries in apart if entries])
+    served = view_at(fold(apart[0], events[INCIDENT], ids=(INCIDENT,)), minute(3 * DAY), FULL).diversion
+    assert isinstance(served, DiversionView)
+    gone = {reason.entry for reason in served.s136.because if reason.code == "evidence_withdrawn"}
+    return served.s136.grade, gone
+
+
+def test_an_incident_parted_from_the_one_that_holds_the_no_keeps_the_evidence() -> None:
+    story, withdrawn = joined()
+    assert graded_apart(story) == ("C", set(withdrawn))
+
+
+def test_so_it_does_when_the_link_is_withdrawn() -> None:
+    story = considered()
+    story.tell("nurse", 62, incident_id=ANOTHER, **NO)
+    link = story.tell("same_incident", 70, by=OFFICER, other_incident_id=ANOTHER, reason="same_log")
+    withdrawal = story.withdraw(link, 300)
+    assert graded_apart(story) == ("C", {story.stored[3].id, withdrawal.id})
+
+
+def test_a_lead_who_unlinks_what_was_linked_in_error_is_exempt() -> None:
+    for by, reason, grade in (
+        (SERGEANT, "linked_in_error", "B"),
+        (CLINICAL_LEAD, "linked_in_error", "B"),
+        (SERGEANT, "wrong_person", "C"),
+        (COLLEAGUE, "linked_in_error", "C"),
+    ):
+        assert graded_apart(joined(by, reason)[0])[0] == grade, (by, reason)
+
+
+def test_not_so_a_lead_whose_own_intent_it_is() -> None:
+    story, _ = joined(SERGEANT, "linked_in_error")
+    story.stored[0] = msgspec.structs.replace(story.stored[0], author=SERGEANT, role="sergeant")
+    assert graded_apart(story)[0] == "C"
+
+
+def test_what_was_never_joined_or_came_after_the_parting_is_no_evidence() -> None:
+    story, _ = joined()
+    del story.stored[4]
+    assert graded_apart(story)[0] == "B"
+    story, _ = joined()
+    story.stored[3] = msgspec.structs.replace(
+        story.stored[3], entry=msgspec.structs.replace(story.stored[3].entry, captured_at=minute(301))
+    )
+    assert graded_apart(story)[0] == "B"
+
+
+def test_a_link_taken_back_within_two_minutes_was_a_slip() -> None:
+    story = considered()
+    story.tell("nurse", 62, incident_id=ANOTHER, **NO)
+    story.tell("same_incident", 70, by=OFFICER, other_incident_id=ANOTHER, reason="same_log")
+    story.tell("not_same_incident", 72, by=OFFICER, other_incident_id=ANOTHER, reason="wrong_person")
+    assert graded_apart(story)[0] == "B"
+
+
+def test_an_earlier_first_disposal_and_a_use_stand_when_they_are_parted_away() -> None:
+    for disposal, decided_at, grade in (
+        ("arrest_custody", 60, "C"),
+        ("carer_or_home", 70, "B"),
+        ("s136_removed", 300, "C"),
+        ("s136_removed", 70 + DAY, "B"),
+    ):
+        story = considered()
+        outcome: dict[str, Any] = {"disposal": disposal, "decided_at": decided_at}
+        story.tell("outcome", 62, incident_id=ANOTHER, **outcome)
+        story.tell("same_incident", 70, by=OFFICER, other_incident_id=ANOTHER, reason="same_log")
+        story.tell("not_same_incident", 300, by=OFFICER, other_incident_id=ANOTHER, reason="wrong_person")
+        assert graded_apart(story)[0] == grade, (disposal, decided_at)
 
 
 # --- which amendment is in force

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.story import (
+    ANOTHER,
     AS_NURSE,
     CLINICAL_LEAD,
     COLLEAGUE,
+    INCIDENT,
     NO_ONES,
     NURSE,
     OFFICER,
@@ -27,10 +29,12 @@ from support.story import (
 )
 from support.strategies import KINDS, MINUTES, stories
 
+from triage.log import links
 from triage.log.effective import kind
 from triage.log.incident import Incident, fold, person_events, view_at
+from triage.log.links import home_of
 from triage.log.redaction import view_for
-from triage.log.view import FULL, Audience, DiversionView, IncidentView
+from triage.log.view import FULL, Audience, ConsultedView, DiversionView, IncidentView, with_names
 from triage.terms import Terms
 
 
@@ -700,3 +704,69 @@ def grades(incident: Incident, now: datetime) -> tuple[str | None, str | None]:
     diversion = view_at(incident, now, FULL).diversion
     assert isinstance(diversion, DiversionView)
     return diversion.s136.grade, diversion.custody.grade
+
+
+# --- what views show ------------------------------------------------------------------------------------------------
+
+
+def test_a_coded_missing_value_never_beats_an_answer_wherever_a_value_is_chosen() -> None:
+    story = Story()
+    story.intent(4)
+    story.nurse(50, area="bedford", location_type="rail_bridge_roof", sex="male", log_ref="BP-1", ethnicity="W1")
+    story.officer(60, area="unknown", location_type="unknown", sex="unknown", log_ref="", ethnicity="N1", referrals=[])
+    story.outcome("community_follow_up")
+    view = story.view()
+    assert (view.area, view.location_type, view.sex, view.ethnicity) == ("bedford", "rail_bridge_roof", "male", "W1")
+    assert view.log_ref == "BP-1"
+    assert story.s136() == ("B", None)  # nor in a grade: the place that counts is the bridge
+    assert not [flag for flag in view.flags if flag.startswith("conflict:")]
+
+
+def test_a_carrying_contact_whose_place_is_unknown_leaves_the_place_to_the_others() -> None:
+    story = Story()
+    story.officer(4, intent=S136, location_type="unknown")
+    story.nurse(50, location_type="rail_bridge_roof")
+    story.outcome("community_follow_up")
+    assert story.s136() == ("B", None)
+
+
+def test_the_view_says_what_was_done_and_by_whom() -> None:
+    story = Story()
+    officer = story.officer(
+        20,
+        consulted={"role": "nurse", "at": 10},
+        not_consulted_reason="no_answer",
+        someone_lives_there=True,
+        referrals=["victim_care"],
+    )
+    story.nurse(30, assessment="phone", referrals=["none"])
+    story.nurse(31, by=OTHER_NURSE, referrals=["crisis_team", "gp"])
+    story.paramedic(40, news2=3, initial_plan="ed", capacity_to_decide_care="presumed")
+    story.outcome("ed_voluntary", transport="ambulance")
+    view = story.view()
+    assert view.consulted == ConsultedView(role="nurse", at=minute(10))
+    assert (view.not_consulted_reason, view.someone_lives_there, view.transport) == ("no_answer", True, "ambulance")
+    assert (view.assessment, view.news2, view.initial_plan) == ("phone", 3, "ed")
+    assert view.capacity_to_decide_care == "presumed"
+    assert view.referrals == ("victim_care", "crisis_team", "gp")
+    first = next(each for each in view.contributions if each.author.id == officer.author)
+    assert (first.profession, first.author.role, first.entry, first.at) == ("police", "officer", officer.id, minute(20))
+    named = with_names(view, {officer.author: "P. Constable"}).contributions
+    assert {each.author.name for each in named} == {"P. Constable", None}
+
+
+def test_the_team_decides_when_its_day_starts() -> None:
+    story = Story()
+    story.officer(9.5 * 60)  # 07:30 the next morning
+    assert fold(story.stored).view.operational_day == date(2026, 11, 22)
+    assert fold(story.stored, terms=Terms(day_start_hour=9)).view.operational_day == date(2026, 11, 21)
+
+
+def test_a_correction_sent_under_a_linked_id_belongs_to_its_entry() -> None:
+    story = Story()
+    other = story.tell("outcome", 60, incident_id=ANOTHER, disposal="signposted")
+    amended = story.amend(other, 70, "outcome", disposal="carer_or_home")
+    again = story.withdraw(amended, 80)
+    assert home_of(story.stored) == {amended.id: ANOTHER, again.id: ANOTHER}
+    assert links.incident_ids(story.stored) == (ANOTHER,)
+    assert home_of([amended, again]) == {again.id: INCIDENT}  # until the target is held, the id it was sent under

@@ -20,7 +20,7 @@ SMALL_TARGETS = """[...document.querySelectorAll('button, summary, label.option,
   .filter(([element, box]) => box.width < 48 || Math.round(box.height) < (element.closest('.typed') ? 44 : 48))
   .map(([element]) => element.outerHTML.slice(0, 80))"""
 CLIPPED = """[...document.querySelectorAll('button, .option, .row, h1, dt, dd')]
-  .filter((element) => element.scrollWidth > element.clientWidth + 1).map((element) => element.textContent)"""
+  .filter((element) => element.scrollWidth > element.clientWidth + 4).map((element) => element.textContent)"""
 
 
 @pytest.fixture(scope="session")
@@ -126,7 +126,7 @@ async def walk_as_officer(phone: Handset, look: Look, station: str) -> None:
     await page.locator("#status").get_by_role("button").first.tap()
     await phone.heading("Sent and unsent")
     await look("sent-and-unsent")
-    await page.locator(".row.entry").first.tap()
+    await page.get_by_role("button", name="What I would do").tap()
     await phone.heading("What I would do")
     await look("entry")
     await phone.tap("Withdraw this")
@@ -173,6 +173,7 @@ async def test_every_screen_is_accessible_and_fits(
     async with handset(chromium, address, crew, color_scheme=scheme) as phone:
 
         async def look(name: str) -> None:
+            await phone.until("[...document.images].every((image) => image.complete)")
             await phone.page.screenshot(path=PICTURES / f"{scheme}-{name}.png")
             for fault in await accessibility_faults(phone.page, axe):
                 wrong.append((name, fault))
@@ -183,3 +184,22 @@ async def test_every_screen_is_accessible_and_fits(
         await walk(phone, look, station)
         assert wrong == []
         assert phone.faults == []
+
+
+@pytest.mark.parametrize(("width", "height", "text"), [(320, 568, 1), (360, 740, 2), (820, 1180, 1)])
+async def test_on_a_small_screen_a_tablet_and_with_large_text_nothing_is_cut_off(
+    chromium: Browser, address: str, crew: Crew, width: int, height: int, text: int
+) -> None:
+    station = await busy_team(crew)
+    wrong: list[Any] = []
+    async with handset(chromium, address, crew, viewport={"width": width, "height": height}) as phone:
+        await phone.run(f"document.styleSheets[0].insertRule(':root:root {{ font-size: {17 * text}px; }}')")
+
+        async def look(name: str) -> None:
+            await phone.page.screenshot(path=PICTURES / f"{width}-{text}-{name}.png")
+            wrong.extend((name, "cut off", words) for words in await phone.run(CLIPPED))
+            if await scrolls_sideways(phone.page):
+                wrong.append((name, "sideways"))
+
+        await walk_as_officer(phone, look, station)
+        assert wrong == []

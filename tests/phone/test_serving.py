@@ -93,3 +93,16 @@ def test_no_file_reaches_for_another_host_or_makes_markup_of_text() -> None:
         assert (
             re.findall(r"\.innerHTML\s*=[^=]|insertAdjacentHTML|outerHTML\s*=[^=]|document\.write|\beval\(", text) == []
         ), name
+
+
+@pytest.mark.parametrize(
+    ("script", "served"),
+    [
+        (b"// why\nrun();\n", b"\nrun();\n"),
+        (b"  /** @param {a} b\n   * more */\nrun();\n", b"\n\nrun();\n"),
+        (b"run(/** @type {any} */ (it)); // why\n", b"run((it)); // why\n"),
+        (b'const url = "https://x/**/y";\n', b'const url = "https://x/**/y";\n'),
+    ],
+)
+def test_served_without_types_and_comments_every_line_stays_in_its_place(script: bytes, served: bytes) -> None:
+    assert phone.without_comments(script) == served

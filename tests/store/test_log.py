@@ -18,6 +18,7 @@ import asyncpg
 import httpx
 import pytest
 from structlog.testing import capture_logs
+from support.logins import KEYS, SERVICE, as_login
 from support.phones import Crew, Json, Phone, RunningService, entry, refused, running_service
 from uuid_utils.compat import uuid7
 
@@ -271,7 +272,8 @@ class Killed:
     """`triage serve` as a process of its own, which may die at any moment."""
 
     def __init__(self, url: str, data_dir: Path) -> None:
-        settings = {"DATABASE_URL": url, "KEYS_DATABASE_URL": url, "DATA_DIR": str(data_dir), "PORT": "0"}
+        logins = {"DATABASE_URL": as_login(url, SERVICE), "KEYS_DATABASE_URL": as_login(url, KEYS)}
+        settings = logins | {"DATA_DIR": str(data_dir), "PORT": "0"}
         environ = os.environ | {f"TRIAGE_{name}": value for name, value in settings.items()}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "triage", "serve"], env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE

@@ -29,6 +29,7 @@ for module in pkgutil.walk_packages(triage.store.__path__, "triage.store."):
     import_module(module.name)
 
 FAMILIES = sorted(file.name.removesuffix(".sql") for file in (folder("sql") / "queries").iterdir())
+IN_KEY_STORE = ("keys.", "journal.")
 STATEMENTS = [f"{family}.{name}" for family in FAMILIES for name in texts(family)]
 DECLARED = Statement.declared
 SOURCES = Path(triage.__file__).parent
@@ -45,9 +46,9 @@ def sql_of(name: str) -> str:
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
-async def test_a_statement_fits_the_schema(conn: asyncpg.Connection, name: str) -> None:
+async def test_a_statement_fits_the_schema(conn: asyncpg.Connection, keys_conn: asyncpg.Connection, name: str) -> None:
     """A parameter without a type, or a result column without a name or of no known type, would be found only in use."""
-    prepared = await conn.prepare(sql_of(name))
+    prepared = await (keys_conn if name.startswith(IN_KEY_STORE) else conn).prepare(sql_of(name))
     assert "unknown" not in {kind.name for kind in prepared.get_parameters()}
     columns = prepared.get_attributes()
     assert "unknown" not in {column.type.name for column in columns}

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 from click.testing import CliRunner, Result
+from support.logins import KEYS, SERVICE, as_login
 from support.team_log import STARTS_ON, open_team_log
 
 from triage.__main__ import main
@@ -44,7 +45,12 @@ async def run(clone: Clone, month: tuple[str, Path], tmp_path: Path) -> AsyncIte
     shutil.copy(root_key, tmp_path)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TRIAGE_")}
     async with clone(name) as url:
-        ours = {"TRIAGE_DATABASE_URL": url, "TRIAGE_KEYS_DATABASE_URL": url, "TRIAGE_DATA_DIR": str(tmp_path)}
+        ours = {
+            "TRIAGE_DATABASE_URL": as_login(url, SERVICE),
+            "TRIAGE_OWNER_DATABASE_URL": url,
+            "TRIAGE_KEYS_DATABASE_URL": as_login(url, KEYS),
+            "TRIAGE_DATA_DIR": str(tmp_path),
+        }
 
         def invoke(*arguments: str) -> Result:
             return CliRunner(env={**dict.fromkeys(os.environ), **kept, **ours}).invoke(main, arguments)

@@ -19,6 +19,7 @@ import httpx
 import msgspec
 from uuid_utils.compat import uuid7
 
+from support.logins import unguarded
 from support.phones import RunningService
 from support.population import Arrival, population
 from triage.access.actors import Actor, new_token
@@ -168,21 +169,23 @@ class ExportTeam:
     async def forget(self, dataset: Dataset, period: str) -> None:
         """As if this had never been cut: what nobody can do to a service."""
         async with as_owner(self.running.url, self.team_id) as owner:
-            await owner.execute("SET LOCAL session_replication_role = replica")
-            for table in ("rendered_chunk", "rendered_file", "rendering", "release_row", "release"):
-                await owner.execute(
-                    f"DELETE FROM {table} WHERE team_id = $1 AND release_id IN"
-                    " (SELECT release_id FROM release WHERE team_id = $1 AND dataset = $2 AND period = $3)",
-                    self.team_id,
-                    dataset,
-                    period,
-                )
-            if dataset == "tables":
-                for rows in ("summary_edition WHERE form = 'protected'", "summary_run WHERE form = 'protected'"):
-                    await owner.execute(f"DELETE FROM {rows} AND team_id = $1 AND period = $2", self.team_id, period)
-                await owner.execute(
-                    "DELETE FROM release_looked WHERE team_id = $1 AND period = $2", self.team_id, period
-                )
+            async with unguarded(owner):
+                for table in ("rendered_chunk", "rendered_file", "rendering", "release_row", "release"):
+                    await owner.execute(
+                        f"DELETE FROM {table} WHERE team_id = $1 AND release_id IN"
+                        " (SELECT release_id FROM release WHERE team_id = $1 AND dataset = $2 AND period = $3)",
+                        self.team_id,
+                        dataset,
+                        period,
+                    )
+                if dataset == "tables":
+                    for rows in ("summary_edition WHERE form = 'protected'", "summary_run WHERE form = 'protected'"):
+                        await owner.execute(
+                            f"DELETE FROM {rows} AND team_id = $1 AND period = $2", self.team_id, period
+                        )
+                    await owner.execute(
+                        "DELETE FROM release_looked WHERE team_id = $1 AND period = $2", self.team_id, period
+                    )
 
 
 async def add_export_team(running: RunningService, cadence: str = "quarterly") -> ExportTeam:

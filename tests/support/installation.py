@@ -6,6 +6,7 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
+from support.logins import SERVICE, as_login
 from support.phones import Crew, RunningService
 from triage.__main__ import main
 
@@ -22,12 +23,13 @@ class Installation:
     async def triage(self, *args: str, fails: bool = False) -> str:
         """What a command prints; it must succeed, unless it must fail."""
         result = await asyncio.to_thread(self._invoke, args)
-        assert (result.exit_code != 0) == fails, result.output
+        assert (result.exit_code != 0) == fails, (result.output, result.exception)
         return result.output
 
     def _invoke(self, args: tuple[str, ...]) -> Result:
         environ = {
-            "TRIAGE_DATABASE_URL": self.process.url,
+            "TRIAGE_DATABASE_URL": as_login(self.process.url, SERVICE),
+            "TRIAGE_OWNER_DATABASE_URL": self.process.url,
             "TRIAGE_KEYS_DATABASE_URL": self.keys_url,
             "TRIAGE_DATA_DIR": str(self.data_dir),
         }

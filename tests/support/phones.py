@@ -17,11 +17,12 @@ import httpx
 import msgspec
 from uuid_utils.compat import uuid7
 
+from support.logins import KEYS, SERVICE, as_login
 from triage.access.actors import Actor, new_token
 from triage.app import application, open_service
 from triage.people.encryption import load_or_create_root
 from triage.service import Service
-from triage.settings import DatabaseUrl, Settings
+from triage.settings import Settings
 from triage.store.access import devices, staff, teams
 from triage.store.access.staff import NewStaff, as_owner
 
@@ -285,14 +286,15 @@ class RunningService:
 async def running_service(
     url: str, data_dir: Path, address: str = "127.0.0.1", **changed: Any
 ) -> AsyncIterator[RunningService]:
-    """The service, open on a migrated database that also holds its keys."""
+    """The service, open on a migrated database that also holds its keys; the address is the owner's."""
     chosen: dict[str, Any] = {
-        "keys_database_url": DatabaseUrl(url),
+        "database_url": as_login(url, SERVICE),
+        "keys_database_url": as_login(url, KEYS),
         "enrol_attempts_per_hour": 100_000,
         "pool_size": 5,
         "queue_limit": 100_000,
     }
-    settings = Settings(database_url=DatabaseUrl(url), data_dir=data_dir, **(chosen | changed))
+    settings = Settings(data_dir=data_dir, **(chosen | changed))
     load_or_create_root(settings.root_key_file)
     async with open_service(settings) as service:
         transport = httpx.ASGITransport(application(service), client=(address, 1))  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from support.logins import KEYS, SERVICE, as_login
 from triage.access.actors import Actor
 from triage.demo import CAST, Sent, StaffMember
 from triage.log.append_decision import IncomingEntry, Receipt
@@ -88,7 +89,10 @@ async def open_team_log(
             await staff.add_staff(owner, TEAM, new)
             await devices.add_device(owner, TEAM, device_id(member.key), new.staff_id, "phone")
         await owner.execute("UPDATE device SET last_seen_at = $1", made_at)
-    async with connect(url, 6, 30.0) as database, connect(url, 2, 30.0, role=None) as keys:
+    async with (
+        connect(as_login(url, SERVICE), 6, 30.0) as database,
+        connect(as_login(url, KEYS), 2, 30.0, role=None) as keys,
+    ):
         key_store = KeyStore(keys, load_or_create_root(directory / "root.key"))
         log = Log(database, key_store, incident_limit=500, queue_limit=10_000, notices=lambda *_: ())
         yield TeamLog(database, url, log)

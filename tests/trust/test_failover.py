@@ -60,7 +60,8 @@ async def process(pair: tuple[EmbeddedPostgres, EmbeddedPostgres], tmp_path: Pat
     await migrate(connection, folder("sql") / "keys", "keystore")
     await connection.close()
     url = either(pair, "triage")
-    async with running_service(url, tmp_path, keys_database_url=DatabaseUrl(url)) as opened:
+    here = DatabaseUrl(url)
+    async with running_service(url, tmp_path, database_url=here, keys_database_url=here) as opened:
         async with scheduled(service_jobs(opened.service), opened.service.database):
             yield opened
 

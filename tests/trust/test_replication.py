@@ -48,7 +48,8 @@ async def ask_for_standby(admin: asyncpg.Connection, names: str) -> None:
     await admin.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
     await admin.execute("SELECT pg_reload_conf()")
     while await admin.fetchval("SHOW synchronous_standby_names") != names:
-        pass  # the reload reaches a session with its next statement
+        pass  # a session reads the files again between two statements
+    await admin.execute("CHECKPOINT")  # by the process that tells all others
 
 
 async def write(database: Database, n: int) -> None:

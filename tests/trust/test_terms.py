@@ -6,10 +6,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from support.logins import KEYS, SERVICE, as_login
 from support.phones import Crew, entry, notice_codes
 
 from triage.databases import databases
-from triage.settings import DatabaseUrl, Settings, load
+from triage.settings import Settings, load
 from triage.terms import BEDFORDSHIRE
 
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
@@ -23,11 +24,13 @@ def as_shipped() -> Iterator[None]:
 
 async def test_the_setting_is_in_force_wherever_the_database_is_used(db_url: str, tmp_path: Path) -> None:
     assert load({"TRIAGE_POLICE_STATION_ALLOWED_UNTIL": "2027-03-31"}).police_station_allowed_until == date(2027, 3, 31)
-    url = DatabaseUrl(db_url)
     chosen = Settings(
-        database_url=url, keys_database_url=url, data_dir=tmp_path, police_station_allowed_until=date(2027, 3, 31)
+        database_url=as_login(db_url, SERVICE),
+        keys_database_url=as_login(db_url, KEYS),
+        data_dir=tmp_path,
+        police_station_allowed_until=date(2027, 3, 31),
     )
-    async with databases(chosen, create=True, migrating=True):
+    async with databases(chosen):
         assert BEDFORDSHIRE.police_station_allowed_until == date(2027, 3, 31)
 
 

@@ -23,7 +23,9 @@ def deliver() -> None:
 @TEAM
 @click.argument("channel", type=click.Choice(get_args(Channel)))
 @click.argument("address")
-@click.option("--topic", "topics", multiple=True, type=click.Choice(get_args(Topic)), default=get_args(Topic))
+@click.option(
+    "--topic", "topics", multiple=True, type=click.Choice(get_args(Topic)), default=get_args(Topic), help="Of what."
+)
 @with_databases
 async def add(
     databases: Databases, team_id: UUID | None, channel: Channel, address: str, topics: tuple[Topic, ...]

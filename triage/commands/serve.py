@@ -14,6 +14,7 @@ from typing import Any, Self
 import click
 import structlog
 import uvicorn
+from litestar.types import ASGIApp
 
 from triage import logs
 from triage.app import application, open_service
@@ -95,7 +96,8 @@ async def _serve(
     with _Stop() as stop:
         async with opened as service:
             async with contextlib.nullcontext() if without_jobs else scheduled(service_jobs(service), service.database):
-                stop.server = _Server(service, lambda: listening(address))
+                config = server_config(application(service), service.settings)
+                stop.server = _Server(config, lambda: listening(address))
                 await stop.server.serve([bound])
 
 
@@ -130,21 +132,25 @@ class _Stop:
         self._stopped = True
 
 
+def server_config(app: ASGIApp, chosen: Settings) -> uvicorn.Config:
+    """How the server serves: addresses behind the proxies of the settings count, and its own logs are ours."""
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        forwarded_allow_ips=str(chosen.trusted_proxies),
+        lifespan="off",
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=30,
+    )
+
+
 class _Server(uvicorn.Server):
     """uvicorn on an open service, without its own way with signals."""
 
-    def __init__(self, service: Service, listening: Callable[[], None]) -> None:
-        config = uvicorn.Config(
-            application(service),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=True,
-            forwarded_allow_ips=str(service.settings.trusted_proxies),
-            lifespan="off",
-            timeout_graceful_shutdown=GRACE_S,
-            timeout_keep_alive=30,
-        )
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
         super().__init__(config)
         self._listening = listening
 

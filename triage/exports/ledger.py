@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
-GENESIS: Final = bytes(32)
-"""What the first line is chained to."""
+from triage import chain
+
 WHOLE: Final = "whole"
 """The part of a pull that asked for all of a file; else the bytes, as `bytes=0-99`."""
 
@@ -46,17 +45,17 @@ class LedgerLine(Struct, frozen=True):
 
 def link(team_id: UUID, previous: bytes, n: int, pull: Download) -> bytes:
     """H(previous ‖ team ‖ number ‖ the pull as JSON), H being SHA-256."""
-    return sha256(previous + team_id.bytes + n.to_bytes(8, "big") + msgspec.json.encode(pull)).digest()
+    return chain.extend(previous, _payload(team_id, n, pull))
+
+
+def _payload(team_id: UUID, n: int, pull: Download) -> bytes:
+    return team_id.bytes + n.to_bytes(8, "big") + msgspec.json.encode(pull)
 
 
 def fault(team_id: UUID, previous: LedgerLine | None, lines: Iterable[LedgerLine]) -> str | None:
     """The first line that does not follow from the ones before it; None where all do."""
-    n, linked = (previous.n, previous.link) if previous else (0, GENESIS)
-    for line in lines:
-        n += 1
-        if line.n != n:
-            return f"line {n} is missing"
-        linked = link(team_id, linked, n, line.pull)
-        if line.link != linked:
-            return f"line {n} was altered"
-    return None
+    head = chain.Head(previous.n, previous.link) if previous else chain.Head(0, chain.GENESIS)
+    rows = (
+        chain.ChainedRow(line.n, _payload(team_id, line.n, line.pull), line.link, f"line {line.n}") for line in lines
+    )
+    return chain.follow(head, rows, "line")[1]

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from triage import codes
 from triage.http import versions
-from triage.http.access_control import HOUR, find_device, needs
+from triage.http.access_control import HOUR, find_device
 from triage.http.errors import NO_STORE
 from triage.http.negotiation import ready
 from triage.http.openapi import LINK
@@ -106,14 +106,16 @@ class Me(Struct, frozen=True):
 
 @post(
     "/v1/enrolments",
-    guards=[needs("enrol.police", "enrol.health", "enrol.office")],
     response_description="The code, shown once.",
     problems=[NOT_FOUND],
 )
 async def post_enrolment(
     request: SignedIn, service: TheService, data: JSONBody[EnrolmentRequest]
 ) -> Response[EnrolmentAnswer]:
-    """Make a one-time code, valid for 15 minutes, for a member of staff."""
+    """Make a one-time code, valid for 15 minutes, for a member of staff, or for oneself.
+
+    For a colleague it needs `enrol.police`, `enrol.health` or `enrol.office`.
+    """
     issued = await enrolment.issue_code(service.database, request.user, data.staff_id)
     answer = EnrolmentAnswer(issued.code, issued.expires_at, _qr(issued.code))
     return ready(_encode(answer), 201)

@@ -1,6 +1,6 @@
 """The Litestar application of the API."""
 
-from typing import Any
+from collections.abc import Callable
 
 from litestar import Litestar, Response
 from litestar.datastructures import State
@@ -32,7 +32,6 @@ from triage.http.errors import EXCEPTION_HANDLERS, record_refusal, refuse_for_li
 from triage.http.negotiation import NegotiationMiddleware
 from triage.http.openapi import MsgspecSchemas
 from triage.http.parameters import TYPE_DECODERS, AnyRequest
-from triage.pages import request as review
 from triage.service import Service
 from triage.settings import Settings
 
@@ -52,6 +51,9 @@ ROUTERS = (
 )
 
 
+RefusePage = Callable[[AnyRequest, HTTPException], Response[bytes]]
+
+
 class _NoOptions(ReceiveRoutePlugin):
     """Litestar answers OPTIONS everywhere; here it is a method like any other that an address does not have."""
 
@@ -61,27 +63,29 @@ class _NoOptions(ReceiveRoutePlugin):
 
 
 def provide_service(state: State) -> Service:
-    """The open service of this process, which the lifespan has put there."""
+    """The open service of this process."""
     service: Service = state.service
     return service
-
-
-def _refuse_for_litestar(request: AnyRequest, error: HTTPException) -> Response[bytes]:
-    """An address below the pages that no route has is refused by a page, every other as a problem document."""
-    if request.url.path.startswith("/review/"):
-        return review.refuse_for_litestar(request, error)
-    return refuse_for_litestar(request, error)
 
 
 def build(
     settings: Settings,
     *,
-    lifespan: Any = (),
     pages: tuple[ControllerRouterHandler, ...] = (),
+    refuse_page: RefusePage | None = None,
     openapi_config: OpenAPIConfig | None = None,
 ) -> Litestar:
-    """The application. Its `lifespan` puts the open service into `app.state.service`; `pages` are routes beside the
-    API's. The document is committed and served as a file, so that only building it needs a configuration."""
+    """The application, whose `app.state.service` is still to be set to the open service.
+
+    `pages` are routes beside the API's, and `refuse_page` answers for addresses below `/review/` that no route has.
+    The document is committed and served as a file, so that only building it needs a configuration.
+    """
+
+    def refuse(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+        if refuse_page and request.url.path.startswith("/review/"):
+            return refuse_page(request, error)
+        return refuse_for_litestar(request, error)
+
     return Litestar(
         route_handlers=[*ROUTERS, *pages],
         dependencies={"service": Provide(provide_service, sync_to_thread=False)},
@@ -89,11 +93,10 @@ def build(
         dto=EveryFault,
         return_dto=None,
         type_decoders=TYPE_DECODERS,
-        exception_handlers=EXCEPTION_HANDLERS | {HTTPException: _refuse_for_litestar},
+        exception_handlers=EXCEPTION_HANDLERS | {HTTPException: refuse},
         after_exception=[record_refusal],
         plugins=[MsgspecSchemas(), _NoOptions()],
         openapi_config=openapi_config,
         logging_config=None,
         request_max_body_size=settings.max_body_bytes,
-        lifespan=list(lifespan),
     )

@@ -17,7 +17,7 @@ from triage.log.entries import IntentPart, StoredEntry
 from triage.log.grading_inputs import WINDOW, GradingInputs, Reason, heard_no, place_that_counts, tests_failed
 from triage.log.intents import FREE_TO_CORRECT, RecordedIntent, is_free
 from triage.log.resolve import Place, place_of_contacts, s136_available
-from triage.log.timeline import dated_outcome, events_of, first_disposal, status_held_from, uses_of
+from triage.log.timeline import PersonEvent, dated_outcome, events_of, first_disposal, status_held_from, uses_of
 
 RECEIVED_LATE = timedelta(hours=72)
 """How long after its capture an input may be received; a phone without signal over a weekend is still in time."""
@@ -74,11 +74,23 @@ def evidence_withdrawn(intent: RecordedIntent | None, inputs: GradingInputs) -> 
                 code = JUDGEMENT_WITHDRAWN if gone == {"judge"} else WITHDRAWN
                 lost |= dict.fromkeys(((code, entry.id), (code, change.id)))
     for event in inputs.parted:
-        if event.code in ("judge", "law") or inputs.decided_at is None or event.at <= inputs.decided_at + WINDOW:
+        if _would_have_spoken(event, inputs.decided_at):
             assert event.gone is not None
             code = JUDGEMENT_WITHDRAWN if event.code == "judge" else WITHDRAWN
             lost |= dict.fromkeys(((code, event.entry), (code, event.gone)))
     return list(lost)
+
+
+def _would_have_spoken(event: PersonEvent, decided_at: datetime | None) -> bool:
+    """Whether evidence in an incident that was parted would have decided the grade while the two were joined."""
+    if decided_at is None or event.code == "judge":
+        return True
+    match event.code:
+        case "law" | "first_disposal":
+            return event.at <= decided_at
+        case "s136" | "s135":
+            return event.at <= decided_at + WINDOW
+    return decided_at < event.at <= decided_at + WINDOW
 
 
 # --- late inputs ---

@@ -10,6 +10,7 @@ from msgspec import Struct
 from triage.log.view import DetentionView, IncidentView
 from triage.pages import words
 from triage.report import charts
+from triage.summaries import needs_action
 
 Tone = Literal["over", "soon", "calm", ""]
 SOON: Final = timedelta(hours=3)
@@ -54,9 +55,7 @@ def reference(view: IncidentView) -> str:
 
 def running(view: IncidentView) -> DetentionView | None:
     """The detention that runs, as far as is recorded."""
-    if view.status == "withdrawn" or view.detention is None or view.detention.ended_at is not None:
-        return None
-    return view.detention
+    return None if needs_action.RUNNING.isdisjoint(view.flags) else view.detention
 
 
 def clock(view: IncidentView, now: datetime, zone: ZoneInfo, height: int = 12) -> ClockWords | None:

@@ -126,7 +126,7 @@ async def list_incidents(
         search=search,
         faults=faults,
         total=f"{MOST:,} or more" if len(views) == MOST else f"{len(views):,}",
-        found=[_listed(view, now, calendar.zone) for view in shown],
+        found=[listed(view, now, calendar.zone) for view in shown],
         following=urlencode(search.terms | {"start": start + A_PAGE}) if len(views) > start + A_PAGE else "",
         first=start + 1,
         last=start + len(shown),
@@ -194,7 +194,8 @@ async def _record(service: Service, actor: Actor, search: Search, shown: list[In
         await audit.record(connection, actor, "consultation", "review/incidents", ids, detail=terms)
 
 
-def _listed(view: IncidentView, now: datetime, zone: ZoneInfo) -> ListedIncident:
+def listed(view: IncidentView, now: datetime, zone: ZoneInfo) -> ListedIncident:
+    """An incident as the list shows it."""
     decided = words.code("disposal", view.outcome.disposal) if view.outcome else "No outcome yet"
     meta = " · ".join(filter(None, (words.when(view.occurred_at, now, zone), reference(view))))
     grade = view.diversion.s136.grade if view.diversion is not UNSET else None

@@ -1,9 +1,9 @@
 """Published summaries: the list by kind, the sheet of a day and a week, board reports, comparisons, and their files."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, get_args
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from litestar import get
 from litestar.params import PathParameter, QueryParameter
@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from triage.access.actors import Actor
 from triage.pages import sheets
+from triage.pages.incidents import listed
 from triage.pages.request import Page, PageRequest, TheService, page, respond
 from triage.problems import (
     EDITION_NOT_FOUND,
@@ -18,14 +19,15 @@ from triage.problems import (
     PERIOD_NOT_FOUND,
     Refused,
 )
-from triage.report import charts, pdf
+from triage.report import board, charts, pdf
 from triage.report import comparison as comparison_report
 from triage.report.blocks import AnyBlock, Report
 from triage.service import Service
 from triage.store import audit
 from triage.store.database import Connection
 from triage.store.log import review_lists
-from triage.store.summaries import calendars, publications, report_files, scopes
+from triage.store.summaries import calendars, publications, report_files, scopes, tracing
+from triage.store.summaries.calendars import CalendarTeam
 from triage.store.summaries.publications import ListedSummary
 from triage.store.summaries.report_files import REPORTED
 from triage.summaries import comparison, csv_files, editions
@@ -141,7 +143,7 @@ async def _show(
     request: PageRequest, service: Service, actor: Actor, kind: str, period: str, edition: int | None
 ) -> Page:
     team = await calendars.team(service.database, actor.team_id)
-    async with service.database.team(actor.team_id) as connection, connection.transaction():
+    async with service.database.team(actor.team_id) as connection, connection.transaction(isolation="repeatable_read"):
         summary, latest = await _load(connection, actor, kind, period, edition)
         common: dict[str, Any] = {
             "summary": summary,
@@ -154,18 +156,22 @@ async def _show(
             return page(request, "no_data.html", locks=True, title=_name(summary.kind, summary.period), **common)
         if kind in REPORTED:
             report = await report_files.load_report(connection, team, summary)
-            return page(request, "report.html", locks=True, **_drawn(report), links={}, **common)
+            links = await _links(service, connection, actor, team, summary, board.lines_of(report))
+            return page(request, "report.html", locks=True, **_drawn(report), links=links, **common)
         if kind == "weekly":
             since = summary.ends_at - timedelta(weeks=RUN_OF_WEEKS, hours=2)
             weeks = await report_files.load_summaries(connection, team, "weekly", since, summary.ends_at, RUN_OF_WEEKS)
             week = sheets.week(summary, weeks, team.calendar.zone)
-            return page(request, "week.html", locks=True, week=week, **common)
+            links = await _links(service, connection, actor, team, summary, sheets.lines_of(week))
+            return page(request, "week.html", locks=True, week=week, links=links, **common)
     now = datetime.now(UTC)
     views = await review_lists.list_needing_action(service.database, service.incidents, actor, now)
     day = sheets.day(summary, views, team.calendar.zone, now)
+    async with service.database.team(actor.team_id) as connection, connection.transaction(isolation="repeatable_read"):
+        links = await _links(service, connection, actor, team, summary, sheets.lines_of(day))
     if day.running:
         await service.incidents.record_reading(actor, "review/day", sorted(row.id for row in day.running))
-    return page(request, "day.html", locks=True, day=day, **common)
+    return page(request, "day.html", locks=True, day=day, links=links, **common)
 
 
 async def _load(connection: Connection, actor: Actor, kind: str, name: str, edition: int | None) -> tuple[Summary, int]:
@@ -192,6 +198,65 @@ async def _load(connection: Connection, actor: Actor, kind: str, name: str, edit
         raise Refused(EDITION_NOT_FOUND)
     await audit.record(connection, actor, "consultation", f"summary {kind} {period} internal")
     return editions.decode(body), editions.decode(latest).edition
+
+
+async def _links(
+    service: Service,
+    connection: Connection,
+    actor: Actor,
+    team: CalendarTeam,
+    summary: Summary,
+    names: Collection[str],
+) -> dict[str, str]:
+    """The address of the incidents behind each line that leads this reader there."""
+    now, here = datetime.now(UTC), _address(summary.kind, summary.period)
+    found = await tracing.traceable_lines(connection, service.incidents, actor, team, summary, names, now)
+    return {name: f"{here}/incidents?edition={summary.edition}&line={quote(name, safe='')}" for name in found}
+
+
+@get("/summaries/{kind:str}/{period:str}/incidents")
+async def list_behind(
+    request: PageRequest,
+    service: TheService,
+    kind: Kind,
+    period: PeriodName,
+    line: Annotated[str, QueryParameter(max_length=200)],
+    edition: Edition = None,
+) -> Page:
+    """The incidents behind a figure, counted by the measure itself as when the edition was made."""
+    actor, now = _reader(request), datetime.now(UTC)
+    team = await calendars.team(service.database, actor.team_id)
+    async with service.database.team(actor.team_id) as connection, connection.transaction(isolation="repeatable_read"):
+        summary, _ = await _load(connection, actor, kind, period, edition)
+        views = await tracing.follow_line(connection, service.incidents, actor, team, summary, line, now)
+        ids = [view.id for view in views]
+        await audit.record(
+            connection, actor, "consultation", "review/figure", ids, detail=f"{kind}/{period} {line}"[:200]
+        )
+    changed = sum(summary.as_at is not None and view.changed_at > summary.as_at for view in views)
+    return page(
+        request,
+        "behind.html",
+        title=_label_of(summary, line),
+        period=_name(summary.kind, summary.period),
+        address=_address(summary.kind, summary.period, summary.edition),
+        edition=summary.edition,
+        changed=changed,
+        found=[listed(view, now, team.calendar.zone) for view in views],
+    )
+
+
+def _label_of(summary: Summary, line: str) -> str:
+    """What a line is called."""
+    code, _, rest = line.partition("/")
+    measure = next((each for each in summary.measures if each.code == code), None)
+    if measure is None:
+        return line
+    rows = measure.rows if isinstance(measure.rows, tuple) else ()
+    names = {"/".join(filter(None, (row.code, row.column))): row for row in rows}
+    row = names.get(rest)
+    column = f", {row.column.replace('_', ' ')}" if row and row.column else ""
+    return f"{measure.label}: {row.label}{column}" if row else measure.label
 
 
 def _before(kind: PeriodKind, name: str) -> str:
@@ -270,12 +335,15 @@ async def compare(
         return page(request, "compare.html", 422, **asked, fault=fault, report=None)
     team = await calendars.team(service.database, actor.team_id)
     now = datetime.now(UTC)
-    async with (
-        service.database.team(actor.team_id) as connection,
-        connection.transaction(isolation="repeatable_read"),
-    ):
-        compared = await scopes.compare(connection, team, before, after, now)
-        await audit.record(connection, actor, "consultation", f"review/compare {before.name} {after.name}")
+    try:
+        async with (
+            service.database.team(actor.team_id) as connection,
+            connection.transaction(isolation="repeatable_read"),
+        ):
+            compared = await scopes.compare(connection, team, before, after, now)
+            await audit.record(connection, actor, "consultation", f"review/compare {before.name} {after.name}")
+    except comparison.SpanFault as fault:
+        return page(request, "compare.html", 422, **asked, fault=str(fault), report=None)
     report = comparison_report.report(compared, team.calendar.zone)
     name = f"comparison-{before.name}-{after.name}".replace("..", "_")
     match form:
@@ -292,4 +360,4 @@ async def compare(
             return page(request, "compare.html", **asked, fault="", files=files, **_drawn(report))
 
 
-HANDLERS: Final = (list_reports, show_latest_day, show_summary, get_file, compare)
+HANDLERS: Final = (list_reports, show_latest_day, show_summary, list_behind, get_file, compare)

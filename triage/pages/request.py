@@ -325,11 +325,25 @@ def unlock_page(request: AnyRequest, typed: TypedForm, fault: str = "") -> Page:
 
 
 def sign_in_page(
-    request: AnyRequest, status: int = 200, fault: str = "", *, onward: str = "", why: str = "", typed: str = ""
+    request: AnyRequest,
+    status: int = 200,
+    fault: str = "",
+    *,
+    onward: str = "",
+    why: str = "",
+    typed: str = "",
+    code: str = "",
 ) -> Page:
     """The form for a one-time code, and the issuers to sign in with. `why`: a sentence on how one came here."""
     issuers = [(f"{n}{query_to(onward)}", each.issuer.url) for n, each in enumerate(login_providers(request))]
-    content: dict[str, Any] = {"issuers": issuers, "fault": fault, "onward": onward, "why": why, "typed": typed}
+    content: dict[str, Any] = {
+        "issuers": issuers,
+        "fault": fault,
+        "onward": onward,
+        "why": why,
+        "typed": typed,
+        "code": code,
+    }
     return page(request, "sign_in.html", status, form=new_form_secret(request), **content)
 
 

@@ -20,10 +20,10 @@ from triage.summaries.figures import FigureRow
 SHADES: Final = 4
 TO_DO: Final[Mapping[str, str]] = {
     "open_detentions": "need=end",
-    "conflicts": "need=correction",
-    "power_location": "need=place",
-    "duplicates": "need=duplicate",
-    "unlinked": "need=unlinked",
+    "conflicting_records": "need=correction",
+    "power_location_conflict": "need=place",
+    "likely_duplicates": "need=duplicate",
+    "unlinked": "need=person",
 }
 """What of the day's list of things to do the list of incidents can find today."""
 
@@ -118,6 +118,16 @@ def day(summary: Summary, views: Sequence[IncidentView], zone: ZoneInfo, now: da
         areas=tuple(_counted(figures, "incidents_by_area", "area")),
         quality=(*completeness, *_late(figures)),
     )
+
+
+def lines_of(sheet: Day | Week) -> frozenset[str]:
+    """The lines of measures that the figures of a sheet are."""
+    parts = (
+        (sheet.outcomes, sheet.talk)
+        if isinstance(sheet, Week)
+        else (sheet.outcomes, sheet.s136, sheet.areas, sheet.quality)
+    )
+    return frozenset(line.line for part in parts for line in part if line.line)
 
 
 def _number(value: int | float | None) -> str:

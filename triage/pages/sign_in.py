@@ -48,10 +48,14 @@ Onward = Annotated[str, QueryParameter(name="to", max_length=2000)]
 
 @get("/sign-in", session="none")
 async def show_sign_in(
-    request: AnyRequest, onward: Onward = "", signed_out: Annotated[str | None, QueryParameter(name="out")] = None
+    request: AnyRequest,
+    onward: Onward = "",
+    signed_out: Annotated[str | None, QueryParameter(name="out")] = None,
+    code: Annotated[str, QueryParameter(max_length=64)] = "",
 ) -> Page:
-    """The form for a one-time code, and the issuers to sign in with."""
-    return sign_in_page(request, onward=leads_on(onward), why="" if signed_out is None else "You are signed out.")
+    """The form for a one-time code, filled in where a link holds one, and the issuers to sign in with."""
+    why = "" if signed_out is None else "You are signed out."
+    return sign_in_page(request, onward=leads_on(onward), why=why, code=code)
 
 
 @get("/locked", session="none")

@@ -108,7 +108,8 @@ class Form {
   #known() {
     const skip = Object.entries(this.skip);
     if (!skip.length) return null;
-    const facts = this.questions.filter(({ field }) => field in this.skip).map(({ field, list }) => label(/** @type {string} */ (list), this.skip[field]));
+    const facts = this.questions.filter(({ field }) => field in this.skip).map(({ field, list, ask }) =>
+      `${field === "immediate_danger" ? `${ask.toLowerCase()}: ` : ""}${label(/** @type {string} */ (list), this.skip[field])}`);
     return h("div.known", null, h("p", null, h("b", null, "Already recorded: "), facts.join(" · ")),
       button(".quiet", "Something there is wrong", () => go("form", { ...this.draft, open: true })));
   }

@@ -68,8 +68,8 @@ const isMine = (view) => view.contributions?.some((/** @type {any} */ c) => (c.a
 function row(view) {
   const text = clock.detentionClock(detentionOf(view.id), clock.now());
   const overdue = !text && view.flags?.includes("outcome_overdue") ? "Outcome overdue" : null;
-  return h("li", null, button(`.row.${text?.level ?? "plain"}`, [h("b", null, label("area", view.area)),
-    h("span", null, [clock.dayTime(view.occurred_at, clock.now()), person(view), isMine(view) ? "yours" : null].filter(Boolean).join(" · ")),
+  return h("li", null, button(`.row.${text?.level ?? "plain"}`, [h("b", null, label("area", view.area), isMine(view) ? h("small", null, "yours") : null),
+    h("span", null, [clock.dayTime(view.occurred_at, clock.now()), person(view)].filter(Boolean).join(" · ")),
     text || overdue ? h("em", null, text?.text ?? overdue) : null], () => go("incident", view.id), { "data-id": view.id }));
 }
 /** An incident that only this phone knows. @param {string} id */

@@ -22,13 +22,13 @@ const TESTS = [["mental_disorder", "Mental disorder"], ["immediate_need", "Immed
 export function drawIntent(step) {
   const { incident, of, corrects } = step;
   const whose = of === "referring_officer" ? "What did the other officer mean to do?" : of === "control_room" ? "What did the control room mean to do?"
-    : "What would you do now, on your own?";
+    : "What would you do now?";
   const chosen = (/** @type {any} */ part) => choose(step, part);
   const others = choices(session.codes, { field: "power", ask: "", list: "intent_power" }, "police", today()).filter(({ code }) => code !== "s136" && !code.startsWith("arrest_"));
   const sure = (/** @type {string} */ power, /** @type {string} */ title) => h("fieldset", null, h("legend", null, title), h("div.grid.three", null,
     CONFIDENCE.map(([confidence, text]) => button(".option.strong", text, () => chosen({ power, confidence }), { "aria-label": `${title}: ${text}` }))));
   return [h("header", null, h("h1", null, whose), button(".quiet", corrects ? "Back" : "Cancel", () => corrects ? go("entry", corrects.id) : go("home"))),
-    h("p", null, corrects ? grace(corrects) : of ? "As it stood before you came." : "Before you ask anybody. It is kept with the time of your tap."),
+    h("p", null, corrects ? grace(corrects) : of ? "As it stood before you came." : "On your own, before you ask anybody. The time of your tap is kept."),
     sure("s136", "Section 136"), sure("arrest_offence", "Arrest for an offence"), sure("arrest_breach_of_peace", "Arrest for breach of the peace"),
     h("fieldset", null, h("legend", null, "Something else"), h("div.grid", null, others.map(({ code, label }) => button(".option", label, () => chosen({ power: code }))))),
     of || corrects ? null : h("fieldset", null, h("legend", null, "Not yours?"), h("div.grid", null,

@@ -41,7 +41,7 @@ function codeChoice(question, answers) {
 function optionNode(question, { code, label, short }, answers, group = "") {
   const value = answers[question.field];
   const checked = question.many ? (value ?? []).includes(code) : value != null && String(value) === code;
-  const text = short ?? (group && label.startsWith(`${group}: `) ? label.slice(group.length + 2) : label);
+  const words = short ?? label, text = group && words.startsWith(`${group}: `) ? words.slice(group.length + 2) : words;
   return h("label.option", null, h("input", { type: question.many ? "checkbox" : "radio", name: question.field, value: code, checked,
     "aria-label": text, "aria-description": text === label ? null : label }), h("span", { "aria-hidden": "true" }, text.charAt(0).toUpperCase() + text.slice(1)));
 }

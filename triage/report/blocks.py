@@ -103,10 +103,11 @@ class TableBlock(Struct, frozen=True, kw_only=True):
 
 
 class Tables(Block, frozen=True, kw_only=True):
-    """Tables, so many across where there is room."""
+    """Tables, so many across where there is room; folded on a page where `summary` is given."""
 
     across: int
     items: tuple[TableBlock, ...]
+    summary: str = ""
 
 
 class Tile(Struct, frozen=True, kw_only=True):

@@ -103,6 +103,19 @@ def line_of(code: str, row: str = "", column: str | None = None) -> str:
     return "/".join(part for part in (code, row, column) if part)
 
 
+def lines_of(report: Report) -> frozenset[str]:
+    """The lines of measures that the figures of a report are."""
+    found: set[str] = set()
+    for block in report.blocks:
+        match block:
+            case KeyNumbers() | Tiles():
+                found |= {item.line for item in block.items}
+            case Tables():
+                cells = (cell for table in block.items for row in table.rows for cell in row)
+                found |= {cell.line for cell in cells if isinstance(cell, TextCell)}
+    return frozenset(found - {""})
+
+
 def share_said(figure: Measure | FigureRow | None) -> str:
     """ "11 % (95 % interval 8 to 15 %)"; why there is no percentage where it may not be printed."""
     if figure is None or figure.value in (None, UNSET):
@@ -255,11 +268,8 @@ def _number(row: FigureRow | None) -> str:
 def _coverage(summary: Summary, months: Sequence[Summary]) -> str:
     """Which part of the period has no data: said on the first page, where it is so."""
     said = []
-    covered_from, covered_to = getattr(summary, "covered_from", None), getattr(summary, "covered_to", None)
-    if covered_from and covered_from > summary.starts_at.date():
-        said.append(f"The log covers it from {covered_from:%-d %B %Y}.")
-    if covered_to and covered_to < (summary.ends_at - timedelta(days=1)).date():
-        said.append(f"The log covers it to {covered_to:%-d %B %Y}.")
+    if is_partial(summary) and summary.covered_from and summary.covered_to:
+        said.append(f"The log covers {summary.covered_from:%-d %B %Y} to {summary.covered_to:%-d %B %Y} of it.")
     gaps = [each.period for each in months if Figures(each).value("incidents") is None]
     if gaps:
         said.append(f"No data for {', '.join(gaps)}: a gap in the charts, not a zero.")
@@ -374,10 +384,9 @@ def _point(run: _Run, month: Summary) -> SeriesPoint:
 
 def is_partial(summary: Summary) -> bool:
     """Whether the log does not cover the whole period."""
-    covered_from, covered_to = getattr(summary, "covered_from", None), getattr(summary, "covered_to", None)
-    late_start = covered_from is not None and covered_from > summary.starts_at.date()
-    early_end = covered_to is not None and covered_to < (summary.ends_at - timedelta(days=1)).date()
-    return late_start or early_end
+    late_start = summary.covered_from is not None and summary.covered_from > summary.starts_at.date()
+    last_day = (summary.ends_at - timedelta(days=1)).date()
+    return late_start or (summary.covered_to is not None and summary.covered_to < last_day)
 
 
 def _changed(runs: Sequence[ChartItem]) -> Iterator[AnyBlock]:
@@ -689,9 +698,10 @@ def _other(figures: Figures) -> TableBlock | None:
             (TextCell(label), TextCell(f"{figure.value} of {of}", line_of(code, name)), TextCell(share_said(figure)))
         )
     for row in figures.rows("hours_on_scene"):
-        if row.value is not None:
-            label = f"Hours on scene: {row.label}" + (f", {row.column}" if row.column else "")
-            rows.append((TextCell(label), TextCell(f"{row.value:g}"), TextCell("")))
+        if row.value is not None and row.column != "median":
+            half = figures.row("hours_on_scene", row.code, "median")
+            middle = f"median {half.value:g} an incident" if half and half.value is not None else ""
+            rows.append((TextCell(f"Hours on scene: {row.label}"), TextCell(f"{row.value:g}"), TextCell(middle)))
     return TableBlock(caption="Other", head=("What", "Number", "Share"), rows=tuple(rows), right=(1,)) if rows else None
 
 

@@ -34,6 +34,7 @@ def report(compared: Comparison, zone: ZoneInfo) -> Report:
         footer=FOOTER,
         blocks=(
             Callout(strong="A comparison of before and after cannot show why.", text=compared.caveats[0]),
+            *(Callout(strong="Not alike.", text=note) for note in compared.notes),
             Heading(text="Headlines", anchor="headlines"),
             Tables(across=1, items=tuple(_table(compared, *key, lines) for key, lines in first)),
             Heading(text="What the comparison cannot show", anchor="caveats"),
@@ -44,7 +45,11 @@ def report(compared: Comparison, zone: ZoneInfo) -> Report:
                 "spans may print a percentage.",
                 small=True,
             ),
-            Tables(across=1, items=tuple(_table(compared, *key, lines) for key, lines in others)),
+            Tables(
+                across=1,
+                items=tuple(_table(compared, *key, lines) for key, lines in others),
+                summary=f"{len(others)} measures",
+            ),
         ),
     )
 

@@ -8,7 +8,6 @@ alteration and combination; the auditor's list holds both.
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -16,8 +15,8 @@ import asyncpg
 import msgspec
 from msgspec import Struct
 
+from triage import chain
 from triage.access.actors import Actor
-from triage.chain import GENESIS
 from triage.store.database import Connection, Database
 from triage.store.statements import load
 from triage.store.verify import ChainVerdict
@@ -195,7 +194,7 @@ async def _seal_team(connection: Connection, team_id: UUID) -> int:
     rows = await connection.fetch(SQL.unsealed, team_id, SEALED_AT_ONCE)
     link, links = head["link"], []
     for position, row in enumerate(rows, head["position"] + 1):
-        link = link_of(link, team_id, position, row)
+        link = chain.extend(link, payload_of(team_id, position, row))
         links.append(link)
     positions = list(range(head["position"] + 1, head["position"] + 1 + len(rows)))
     await connection.execute(SQL.seal, team_id, [r["at"] for r in rows], [r["id"] for r in rows], positions, links)
@@ -218,8 +217,12 @@ async def prepare_months(database: Database, ahead: int = 2) -> None:
             await connection.fetchval(SQL.add_month, month)
 
 
-def link_of(previous: bytes, team_id: UUID, position: int, row: Any) -> bytes:
-    """The link of one row: H(previous ‖ everything the row says), as JSON in a fixed order."""
+def _chained(team_id: UUID, position: int, row: Any, link: bytes) -> chain.ChainedRow:
+    return chain.ChainedRow(position, payload_of(team_id, position, row), link, f"audit row {position}")
+
+
+def payload_of(team_id: UUID, position: int, row: Any) -> bytes:
+    """What the link of a row covers: everything the row says, as JSON in a fixed order."""
     said = (
         team_id,
         position,
@@ -234,21 +237,20 @@ def link_of(previous: bytes, team_id: UUID, position: int, row: Any) -> bytes:
         row["recipient"],
         row["detail"],
     )
-    return sha256(previous + _encode(said)).digest()
+    return _encode(said)
 
 
 async def verify(connection: asyncpg.Connection, team_id: UUID, progress: Callable[[int, int], None]) -> ChainVerdict:
     """Recompute the chain of a team's audit, as the owner. A tail unsealed for over a minute is a fault."""
     head = await connection.fetchrow(SQL.head, team_id)
-    position, link = (head["from_position"], head["from_link"]) if head else (0, GENESIS)
+    position, link = (head["from_position"], head["from_link"]) if head else (0, chain.GENESIS)
     start = position
     while rows := await connection.fetch(SQL.walk, team_id, position, SEALED_AT_ONCE):
         for row in rows:
-            if row["position"] != position + 1:
-                return ChainVerdict(team_id, position - start, link.hex(), f"audit row {position + 1} is missing")
-            if link_of(link, team_id, row["position"], row) != row["link"]:
-                return ChainVerdict(team_id, position - start, link.hex(), f"audit row {row['position']} was altered")
-            position, link = row["position"], row["link"]
+            chained = _chained(team_id, row["position"], row, row["link"])
+            (position, link), fault = chain.follow(chain.Head(position, link), [chained], "audit row")
+            if fault is not None:
+                return ChainVerdict(team_id, position - start, link.hex(), fault)
             if head and position == head["position"] and link != head["link"]:
                 return ChainVerdict(team_id, position - start, link.hex(), "the head's link is not that of its row")
         progress(position - start, (head["position"] if head else position) - start)

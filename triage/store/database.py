@@ -14,6 +14,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from triage.errors import OperatorError
 from triage.store import hosts
 from triage.store.hosts import Connection as Connection
 from triage.store.hosts import PatientConnection
@@ -40,7 +41,7 @@ UNREACHABLE: Final = (
 """What is raised when a server is gone, ends, starts, is full, or has become a standby: to be tried again."""
 
 
-class ConnectionFault(Exception):
+class ConnectionFault(OperatorError):
     """What the address leads to cannot be worked with; the message says what it is, and holds no password."""
 
 

@@ -19,6 +19,8 @@ def may_follow(definition: Definition, views: Iterable[IncidentView]) -> bool:
 
 def _is_served(view: object, field: str) -> bool:
     """Whether `a`, or `a.b` for a member of a part that there is, is served; a part that is null hides nothing."""
+    if field == "repeat_contact":  # absent too where nobody is linked; who sees grades sees it
+        field = "diversion"
     for name in field.split("."):
         if view is None:
             return True

@@ -63,15 +63,17 @@ _USE_CODE = statement("enrolment.use_code", UUID)
 
 
 async def issue_code(database: Database, actor: Actor, staff_id: UUID) -> Enrolment:
-    """A one-time code for a member of staff of the actor's team.
+    """A one-time code for a member of staff of the actor's team: for a phone, or to sign in to the review pages.
 
-    Raises Refused: 404 for nobody of this team; 403 for the other side, or for an account with a verb the actor lacks.
+    Anybody may have one for the own account. Raises Refused: 404 for nobody of this team; 403 for the other side, or
+    for an account with a verb the actor lacks.
     """
     async with database.team(actor.team_id) as connection, connection.transaction():
         account = await _ACCOUNT.first(connection, team_id=actor.team_id, staff_id=staff_id)
         if account is None or account.disabled:
             raise Refused(NOT_FOUND)
-        actor.require(ENROL[account.side])
+        if staff_id != actor.staff_id:
+            actor.require(ENROL[account.side])
         if not actor.verbs.issuperset(account.verbs):
             raise Refused(FORBIDDEN, "The account holds verbs that you lack.")
         await audit.record(connection, actor, "access", "enrolment", [staff_id])

@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
+from triage import chain
 from triage.access.actors import Actor
 from triage.exports import ledger
 from triage.exports.ledger import Download, LedgerLine
@@ -222,8 +223,8 @@ async def verify_ledger(connection: Connection, team_id: UUID) -> LedgerVerdict:
         if found := ledger.fault(team_id, last, lines):
             return LedgerVerdict(team_id, last.n if last else 0, found)
         last = lines[-1]
-    n, link = (last.n, last.link) if last else (0, ledger.GENESIS)
-    ends = (head["n"], head["link"]) if head else (0, ledger.GENESIS)
+    n, link = (last.n, last.link) if last else (0, chain.GENESIS)
+    ends = (head["n"], head["link"]) if head else (0, chain.GENESIS)
     # a pull may have come since the head was read
     if n < ends[0] or (n == ends[0] and link != ends[1]):
         return LedgerVerdict(team_id, n, f"line {n + 1} is missing: the ledger ends at {ends[0]}")

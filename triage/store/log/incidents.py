@@ -1,7 +1,7 @@
 """Incidents as somebody may see them: rows decided in SQL, fields by adding up what that audience may know."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -373,9 +373,13 @@ async def _find(connection: Connection, actor: Actor, incident_id: UUID, now: da
     return version
 
 
-async def readable(connection: Connection, actor: Actor, ids: Sequence[UUID], now: datetime) -> list[IncidentVersion]:
-    """The rows under which the actor sees these incidents; those that it may not see are left out."""
-    return await _READABLE.fetch(connection, ids=ids, **as_reader(actor, now))
+async def find_versions(
+    connection: Connection, actor: Actor, ids: Collection[UUID], now: datetime
+) -> dict[UUID, IncidentVersion]:
+    """The rows under which the actor sees these incidents; those that it may not see, or that a link absorbed, are left
+    out."""
+    rows = await _READABLE.fetch(connection, ids=list(ids), **as_reader(actor, now))
+    return {version.root: version for version in rows}
 
 
 async def _record_served(connection: Connection, actor: Actor, ids: Sequence[UUID]) -> None:

@@ -12,7 +12,7 @@ from triage.log.entries import SEALED, Entry, StoredEntry
 from triage.log.view import IncidentView
 from triage.store import audit
 from triage.store.database import Connection, Database
-from triage.store.log.incidents import IncidentPosition, Incidents, IncidentVersion, as_reader, readable
+from triage.store.log.incidents import IncidentPosition, Incidents, IncidentVersion, as_reader, find_versions
 from triage.store.statements import Statement, statement
 
 RECENT: Final = timedelta(days=28)
@@ -186,8 +186,8 @@ async def list_likely_duplicates(
             **as_reader(actor, now),
         )
         page = rows[:PAGE]
-        versions = await readable(connection, actor, sorted({i for row in page for i in (row.one, row.other)}), now)
-        served = await incidents.serve(connection, actor, versions, now)
+        versions = await find_versions(connection, actor, {i for row in page for i in (row.one, row.other)}, now)
+        served = await incidents.serve(connection, actor, versions.values(), now)
         views = {i: _decode(view.body) for i, view in served.items()}
         pairs = [LikelyPair(views[row.one], views[row.other]) for row in page if {row.one, row.other} <= views.keys()]
         if pairs:

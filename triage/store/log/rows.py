@@ -127,7 +127,7 @@ def entry_rows(team_id: UUID, read: Snapshot, added: Sequence[Addition]) -> tupl
             blind=held.blind,
             released_by=held.released_by,
         )
-        link = chain.link(link, envelope, salt, item.content.body, digest)
+        link = chain.extend(link, chain.entry_payload(envelope, salt, item.content.body, digest))
         rows.append(
             EntryInsert(
                 team_id,

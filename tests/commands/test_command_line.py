@@ -1,0 +1,218 @@
+"""What holds for every command: it fails in one line, invents nothing, prints lists for programs too, loads little."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from triage.__main__ import COMMANDS, main
+from triage.commands import failures
+from triage.errors import OperatorError
+
+ID = "0193a000-0000-7000-8000-0000000000aa"
+WORKING = [
+    "verify",
+    "team list",
+    "team add --name x",
+    "staff list",
+    f"staff disable {ID}",
+    f"enrol {ID}",
+    "partner list",
+    "partner add --name x --body health",
+    "release",
+    "release verify",
+    "publish",
+    "summary list",
+    "summary show daily 2026-11-22",
+    "summary schedule",
+    "deliver list",
+    "deliver destinations",
+    "deliver retry",
+    f"subject-access --by x {ID}",
+    f"erase --by x --yes --person {ID}",
+    f"hold --by x --reason x {ID}",
+    f"regime --by x {ID}",
+    f"recipients --by x {ID}",
+    "retention",
+    "backup /nowhere/backup",
+    "keys rotate",
+    "keys retire",
+    "keys forget --yes",
+    "serve --port 0",
+    "jobs",
+]
+"""Commands that need a database, with arguments that are in order."""
+
+
+def run(*args: str, **environ: str) -> Result:
+    bare: dict[str, str | None] = {name: None for name in os.environ if name.startswith("TRIAGE_")}
+    return CliRunner(env=bare | environ).invoke(main, args)
+
+
+def failed(result: Result) -> str:
+    """The one line with which a command failed."""
+    assert result.exit_code != 0 and isinstance(result.exception, SystemExit), (result.output, result.exception)
+    [line] = result.stderr.splitlines()
+    assert result.stdout == ""
+    return line
+
+
+@pytest.mark.parametrize("command", WORKING)
+def test_where_there_is_no_database_none_is_made(command: str, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "mistyped"
+    line = failed(run(*command.split(), TRIAGE_DATA_DIR=str(elsewhere)))
+    assert "holds no database" in line and "triage migrate --create" in line
+    assert not elsewhere.exists()
+
+
+@pytest.mark.parametrize("command", WORKING)
+def test_a_database_out_of_reach_is_said_in_one_line(command: str, tmp_path: Path) -> None:
+    url = "postgresql://triage:hunter2@127.0.0.1:1/triage"
+    line = failed(run(*command.split(), TRIAGE_DATABASE_URL=url, TRIAGE_DATA_DIR=str(tmp_path)))
+    assert "cannot be reached" in line and "hunter2" not in line
+
+
+@pytest.mark.parametrize("command", ["migrate", *WORKING])
+def test_a_wrong_setting_is_named(command: str, tmp_path: Path) -> None:
+    line = failed(run(*command.split(), TRIAGE_LOG_LEVEL="loud", TRIAGE_DATA_DIR=str(tmp_path)))
+    assert "TRIAGE_LOG_LEVEL" in line
+
+
+async def test_a_missing_root_secret_is_said_and_not_made(db_url: str, tmp_path: Path) -> None:
+    settings = {"TRIAGE_DATABASE_URL": db_url, "TRIAGE_KEYS_DATABASE_URL": db_url, "TRIAGE_DATA_DIR": str(tmp_path)}
+    for command in ("serve --port 0", "jobs", "release", "keys rotate"):
+        process = subprocess.run(
+            [sys.executable, "-m", "triage", *command.split()],
+            env=os.environ | settings,
+            capture_output=True,
+            text=True,
+        )
+        [line] = process.stderr.splitlines()
+        assert process.returncode == 1 and "there is no root secret" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_database_of_another_version_is_named_and_not_migrated(empty_db_url: str, tmp_path: Path) -> None:
+    settings = {"TRIAGE_DATABASE_URL": empty_db_url, "TRIAGE_KEYS_DATABASE_URL": empty_db_url}
+    environ = os.environ | settings | {"TRIAGE_DATA_DIR": str(tmp_path)}
+    process = subprocess.run([sys.executable, "-m", "triage", "verify"], env=environ, capture_output=True, text=True)
+    assert process.returncode == 1 and "run `triage migrate`" in process.stderr
+    connection = await asyncpg.connect(empty_db_url)
+    assert await connection.fetchval("SELECT to_regclass('entry')") is None
+    await connection.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OperatorError("what to do"), "what to do"),
+        (ExceptionGroup("", [OperatorError("what to do")]), "what to do"),
+        (ConnectionRefusedError(111, "refused"), "cannot be reached"),
+        (PermissionError(13, "Permission denied", "/srv/triage"), "/srv/triage: Permission denied"),
+        (asyncpg.InvalidPasswordError("for user hunter2"), "refuses the login"),
+        (asyncpg.InvalidCatalogNameError("hunter2"), "no database of this name"),
+        (asyncpg.UndefinedTableError("hunter2"), "triage migrate"),
+        (asyncpg.InsufficientPrivilegeError("hunter2"), "TRIAGE_OWNER_DATABASE_URL"),
+        (asyncpg.CheckViolationError("Failing row contains (hunter2)"), "CheckViolationError at "),
+    ],
+)
+def test_whatever_fails_is_one_line_that_quotes_no_row(error: Exception, said: str) -> None:
+    try:
+        raise error
+    except Exception as raised:
+        line = failures.describe(raised)
+    assert said in line and "\n" not in line and "hunter2" not in line
+
+
+# --- what every command has ---
+
+
+def commands(group: click.Group = main, names: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+    """Every command of the tree with its full name."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command
+        yield " ".join((*names, name)), command
+        if isinstance(command, click.Group):
+            yield from commands(command, (*names, name))
+
+
+def options(command: click.Command) -> dict[str, click.Option]:
+    return {flag: option for option in command.params if isinstance(option, click.Option) for flag in option.opts}
+
+
+def test_every_command_and_option_says_what_it_is_for() -> None:
+    for name, command in commands():
+        assert command.help, name
+        assert [flag for flag, option in options(command).items() if not option.help and flag != "--help"] == [], name
+
+
+def test_every_list_is_there_as_json() -> None:
+    lists = {name for name, command in commands() if name.endswith((" list", "destinations")) and options(command)}
+    assert lists >= {"team list", "staff list", "partner list", "summary list", "deliver list", "deliver destinations"}
+    assert [name for name, command in commands() if name in lists and "--json" not in options(command)] == []
+
+
+def test_an_option_has_one_name_and_one_meaning_everywhere() -> None:
+    shared = ("--data-dir", "--team", "--json", "--yes", "--as-at", "--by", "--host", "--port")
+    for flag in shared:
+        texts = {options(command)[flag].help for _, command in commands() if flag in options(command)}
+        assert len(texts) == 1 or flag == "--by", (flag, texts)
+    names = {flag for _, command in commands() for flag in options(command)}
+    assert names & {"--out", "--because", "--why", "--dir", "--file", "--directory"} == set()
+
+
+@pytest.mark.parametrize(
+    ("command", "unneeded"),
+    [
+        ("--help", {"asyncpg", "structlog", "rich", "litestar", "triage.store"}),
+        ("codes --help", {"asyncpg", "structlog", "litestar"}),
+        ("staff --help", {"litestar", "httpx", "jinja2", "uvicorn", "apscheduler", "triage.http"}),
+        ("migrate --help", {"litestar", "httpx", "jinja2", "uvicorn", "apscheduler", "triage.http"}),
+    ],
+)
+def test_a_command_loads_no_more_than_it_needs(command: str, unneeded: set[str]) -> None:
+    loaded = (
+        "import sys; from triage.__main__ import main; main(sys.argv[1:], standalone_mode=False); "
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", loaded, *command.split()], capture_output=True, text=True, check=True
+    )
+    assert set(process.stderr.split()) & unneeded == set()
+
+
+def test_the_shell_completes_commands_without_loading_them() -> None:
+    environ = {"_TRIAGE_COMPLETE": "bash_complete", "COMP_WORDS": "triage st", "COMP_CWORD": "1"}
+    printed = CliRunner(env=environ).invoke(main, prog_name="triage").output
+    assert printed == "plain,staff\n"
+
+
+def test_the_help_lists_every_command_with_the_line_of_the_table() -> None:
+    printed = " ".join(run("--help").output.split())
+    assert [name for name, (_, line) in COMMANDS.items() if f"{name} {line.split('.')[0][:30]}" not in printed] == []
+
+
+async def test_lists_are_whole_for_people_and_for_programs(db_url: str, tmp_path: Path) -> None:
+    settings = {"TRIAGE_DATABASE_URL": db_url, "TRIAGE_KEYS_DATABASE_URL": db_url, "TRIAGE_DATA_DIR": str(tmp_path)}
+
+    def triage(*args: str) -> str:
+        command = [sys.executable, "-m", "triage", *args]
+        done = subprocess.run(command, env=os.environ | settings | {"COLUMNS": "20"}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    team = triage("team", "add", "--name", "A team with a long name").strip()
+    staff = triage("staff", "add", "--name", "Sergeant One", "--role", "sergeant").strip()
+    assert team in triage("team", "list")
+    assert staff in triage("staff", "list")
+    [row] = json.loads(triage("staff", "list", "--json"))
+    assert (row["id"], row["role"], row["profession"], row["disabled_at"]) == (staff, "sergeant", "police", None)

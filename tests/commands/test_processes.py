@@ -1,0 +1,152 @@
+"""`triage serve` and `triage demo` as processes: what is wrong is said at once, and nothing is left behind."""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from triage.commands.serve import server_config
+from triage.settings import Networks, Settings
+
+SOON = 60.0
+"""Seconds in which a demo of a few days must have started, on a machine under load."""
+DEMO = ("demo", "--months", "0.1", "--per-day", "0.5", "--port", "0")
+
+
+@contextlib.contextmanager
+def triage(*args: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
+    """A command as a process of its own, which is killed should it be left."""
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("TRIAGE_")}
+    command = [sys.executable, "-m", "triage", *args]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=bare | environ, text=True, **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def last_words(process: subprocess.Popen[str]) -> str:
+    assert process.stderr
+    assert process.wait(SOON) != 0
+    return process.stderr.read().splitlines()[-1]
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> str:
+    """What the process printed, up to a line with this text."""
+    assert process.stdout
+    printed = ""
+    for line in process.stdout:
+        printed += line
+        if text in line:
+            return printed
+    raise AssertionError(printed)
+
+
+def is_left(data_dir: Path) -> bool:
+    """Whether a database server still runs on the directory."""
+    return (data_dir / "pg/data/postmaster.pid").exists()
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_a_port_that_is_taken_is_said_before_anything_is_made(command: str, open_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with triage(command, "--port", port, "--data-dir", str(open_dir / "new")) as process:
+            assert f"cannot listen on 127.0.0.1 port {port}" in last_words(process)
+    assert not (open_dir / "new").exists()
+
+
+def test_a_second_demo_in_one_directory_is_refused_and_changes_nothing(open_dir: Path) -> None:
+    (open_dir / "demo.json").write_text("of the first")
+    with (open_dir / "demo.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with triage(*DEMO, "--data-dir", str(open_dir)) as process:
+            assert "a demo runs in" in last_words(process)
+    assert (open_dir / "demo.json").read_text() == "of the first"
+    assert not (open_dir / "pg").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_demo_that_is_stopped_leaves_nothing_running(open_dir: Path, number: signal.Signals) -> None:
+    with triage(*DEMO, "--data-dir", str(open_dir)) as process:
+        printed = read_until(process, "Ctrl-C")
+        assert is_left(open_dir)
+        process.send_signal(number)
+        process.send_signal(number)  # Ctrl-C under `uv run` arrives twice
+        assert process.wait(10) == 0
+    assert not is_left(open_dir)
+    data = json.loads((open_dir / "demo.json").read_text())
+    assert all(token in printed for token in data["tokens"].values()) and data["url"] in printed
+
+
+def test_a_demo_that_is_stopped_while_it_starts_leaves_nothing_running(open_dir: Path) -> None:
+    with triage(*DEMO, "--data-dir", str(open_dir)) as process:
+        while not is_left(open_dir):
+            assert process.poll() is None
+        process.terminate()
+        assert process.wait(SOON) == 0
+    assert not is_left(open_dir)
+
+
+def test_a_demo_whose_reader_has_gone_leaves_nothing_running(open_dir: Path) -> None:
+    with triage(*DEMO, "--data-dir", str(open_dir)) as process:
+        assert process.stdout
+        process.stdout.close()
+        assert process.wait(SOON) == 1
+    assert not is_left(open_dir)
+
+
+def test_the_demos_links_and_the_root_lead_a_browser_to_pages(open_dir: Path) -> None:
+    with triage(*DEMO, "--data-dir", str(open_dir)) as process:
+        printed = read_until(process, "Ctrl-C")
+        url = json.loads((open_dir / "demo.json").read_text())["url"]
+        links = [word for word in printed.split() if word.startswith(f"{url}/") and "code=" in word]
+        assert len(links) == 5
+        with httpx.Client(follow_redirects=True, headers={"accept": "text/html"}) as browser:
+            for address in (url, *links):
+                answer = browser.get(address)
+                assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/html"), address
+            code = links[0].partition("code=")[2]
+            assert f'value="{code}"' in browser.get(links[0]).text
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+async def address_seen(chosen: Settings, peer: str, forwarded: str) -> str:
+    """The address that the service sees behind its server."""
+    seen: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["client"][0])
+
+    async def nothing(*_: object) -> Any:
+        await asyncio.Event().wait()
+
+    config = server_config(app, chosen)
+    config.load()
+    headers = [(b"x-forwarded-for", forwarded.encode())]
+    await config.loaded_app(
+        {"type": "http", "client": (peer, 1), "scheme": "http", "headers": headers}, nothing, nothing
+    )
+    return seen[0]
+
+
+async def test_addresses_are_believed_from_trusted_proxies_alone() -> None:
+    proxied = Settings(trusted_proxies=Networks("10.0.0.0/8"))
+    assert await address_seen(Settings(), "127.0.0.1", "203.0.113.9") == "127.0.0.1"
+    assert await address_seen(proxied, "127.0.0.1", "203.0.113.9") == "127.0.0.1"
+    assert await address_seen(proxied, "10.1.2.3", "203.0.113.9") == "203.0.113.9"
+    # what the client itself put into the header stands to the left of what the proxy added
+    assert await address_seen(proxied, "10.1.2.3", "198.51.100.1, 203.0.113.9") == "203.0.113.9"
