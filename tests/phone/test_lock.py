@@ -306,7 +306,10 @@ async def test_what_was_served_to_one_person_of_a_phone_counts_as_served_to_all(
 async def test_a_tap_that_is_still_at_work_when_it_locks_opens_nothing(phone: Handset) -> None:
     await phone.enrol("officer")
     await phone.tap("New incident")
-    both = "() => { document.querySelector('.option.strong').click(); return import('/app/lock.js').then(({lock}) => lock()); }"
+    both = """import('/app/lock.js').then(({lock}) => {
+      document.querySelector('.option.strong').click();
+      return lock();
+    })"""
     await phone.run(both)
     await phone.page.locator(".keypad").wait_for()
     await phone.until("import('/app/screen.js').then(({currentScreen}) => currentScreen() === 'lock')")

@@ -404,8 +404,8 @@ async def test_a_question_from_the_lead_opens_the_record_it_is_about_and_the_ans
     entry = await phone.record("officer", area="bedford", sex="male", offence="none")
     await phone.sync()
     question = NewTask(
-        id=uuid7(), incident_id=UUID(entry["incident_id"]), kind="ask", addressee=crew.officer.staff_id, about="offence",
-        text="Was there an offence before you came?",
+        id=uuid7(), incident_id=UUID(entry["incident_id"]), kind="ask", addressee=crew.officer.staff_id,
+        about="offence", text="Was there an offence before you came?",
     )  # fmt: skip
     await put_task(service.service.database, service.service.keys, await crew.sergeant.actor(), question)
     await phone.sync()
