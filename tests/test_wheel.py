@@ -35,7 +35,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("tar", "-xzf", next(dist.glob("*.tar.gz")), "-C", unpacked)  # tarfile's filters are missing in Python 3.11.2
     run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", dist, cwd=next(unpacked.iterdir()))
     run(sys.executable, "-m", "venv", "--without-pip", venv)
-    (pip,) = Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl")  # runs as it is; installing it takes seconds
+    # runs as it is, while installing it takes seconds; Debian has it elsewhere
+    bundled = Path(ensurepip.__file__).parent / "_bundled", Path("/usr/share/python-wheels")
+    pip = next(wheel for folder in bundled for wheel in folder.glob("pip-*.whl"))
     run(venv / "bin/python", pip / "pip", "install", "--no-index", "--no-deps", "--no-compile", *dist.glob("*.whl"))
     # a path in a .pth file adds the dependencies without the .pth files there, so without this checkout
     (site,) = venv.glob("lib/python*/site-packages")
