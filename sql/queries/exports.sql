@@ -1,12 +1,9 @@
 -- name: list_releases
--- why: the latest edition of everything that was rendered for a partner's agreements
-SELECT dataset, period, edition, released_at FROM (
-    SELECT DISTINCT ON (r.dataset, r.period) r.dataset, r.period, r.edition, r.released_at, r.first_day
-    FROM rendering g JOIN release r USING (team_id, release_id)
-    WHERE g.team_id = $1 AND g.agreement_id = ANY ($2::uuid[]) AND r.withdrawn_at IS NULL
-    ORDER BY r.dataset, r.period, r.edition DESC
-) latest
-ORDER BY first_day DESC, dataset, period
+-- why: every edition of everything that was rendered for a partner's agreements, the latest first; withdrawn ones are gone
+SELECT r.dataset, r.period, r.edition, r.released_at
+FROM rendering g JOIN release r USING (team_id, release_id)
+WHERE g.team_id = $1 AND g.agreement_id = ANY ($2::uuid[]) AND r.withdrawn_at IS NULL
+ORDER BY r.first_day DESC, r.dataset, r.period, r.edition DESC
 
 -- name: manifest
 -- why: one release as an agreement gets it, the latest edition where none is named

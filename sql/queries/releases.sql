@@ -49,8 +49,18 @@ WHERE i.team_id = $1 AND NOT i.blind AND i.root = i.id
   AND (i.occurred_at >= $2 AND i.occurred_at < $3 OR i.seq > $4)
   AND ($5::text IS NULL OR NOT EXISTS (
       SELECT FROM release_row x JOIN release r USING (team_id, release_id)
-      WHERE x.team_id = i.team_id AND x.incident_id = i.id AND r.withdrawn_at IS NULL))
+      WHERE x.team_id = i.team_id AND x.incident_id = i.id AND (r.withdrawn_at IS NULL OR x.policy = $5)))
 ORDER BY i.id
+
+-- name: links_until
+-- why: who counts as one person follows from every link there ever was, and from what joins incidents
+SELECT seq, id, incident_id, received_at, author, profession, role, device, skew_ms, blind, released_by, body FROM entry
+WHERE team_id = $1 AND seq <= $2 AND kind IN ('person_link', 'same_incident', 'not_same_incident', 'withdrawal')
+
+-- name: registered
+-- why: an id that nobody registered is nobody's; one that is belongs to a person known by some kinds of identifier
+SELECT person_id AS linked, person_id, array_agg(DISTINCT kind) AS kinds FROM person_identifier
+WHERE team_id = $1 GROUP BY person_id
 
 -- name: entries_until
 -- why: what the log held of these incidents at a position, the absorbed ones included
@@ -59,17 +69,19 @@ WITH member AS (
     UNION
     SELECT i.id FROM incident i WHERE i.team_id = $1 AND i.root = ANY ($2::uuid[]) AND i.root <> i.id AND NOT i.blind
 )
-SELECT e.*
-FROM member m JOIN stored_entry e ON e.team_id = $1 AND e.incident_id = m.id AND e.seq <= $3
+SELECT e.seq, e.id, e.incident_id, e.received_at, e.author, e.profession, e.role, e.device, e.skew_ms, e.blind,
+       e.released_by, e.body
+FROM member m JOIN entry e ON e.team_id = $1 AND e.incident_id = m.id AND e.seq <= $3
 
 -- name: after
 -- why: what came later tells nothing about a release
 SELECT id FROM entry WHERE team_id = $1 AND id = ANY ($2::uuid[]) AND seq > $3
 
 -- name: decided
--- why: an incident is released exactly once, or withheld for good
+-- why: an incident is released exactly once, or withheld for good, though the release be withdrawn; only under another
+-- policy is a withdrawn one cut again
 SELECT x.incident_id FROM release_row x JOIN release r USING (team_id, release_id)
-WHERE x.team_id = $1 AND x.incident_id = ANY ($2::uuid[]) AND r.withdrawn_at IS NULL
+WHERE x.team_id = $1 AND x.incident_id = ANY ($2::uuid[]) AND (r.withdrawn_at IS NULL OR x.policy = $3)
 
 -- name: add_release
 -- why: a release, once and for all
@@ -79,12 +91,12 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 
 -- name: add_rows
 -- why: the frozen rows of a record file, and every incident it decided
-INSERT INTO release_row (team_id, release_id, policy, incident_id, person_id, number, grouped, classes)
-SELECT $1, $2, $3, * FROM unnest($4::uuid[], $5::uuid[], $6::int[], $7::int[], $8::text[])
+INSERT INTO release_row (team_id, release_id, policy, incident_id, person_id, known_by, number, grouped, classes)
+SELECT $1, $2, $3, * FROM unnest($4::uuid[], $5::uuid[], $6::int[], $7::int[], $8::int[], $9::text[])
 
 -- name: rows
 -- why: frozen rows, to render an agreement signed later and to verify
-SELECT number, grouped, incident_id, person_id, classes FROM release_row
+SELECT number, grouped, incident_id, person_id, known_by, classes FROM release_row
 WHERE team_id = $1 AND release_id = $2 AND number IS NOT NULL ORDER BY number
 
 -- name: editions

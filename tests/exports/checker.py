@@ -1,11 +1,10 @@
 """An independent reading of what a record file promises, from its rows and the people behind them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from uuid import UUID
+from collections.abc import Hashable, Iterable, Sequence
 
 
-def smallest(rows: Iterable[tuple[Sequence[str], UUID | None]], sensitive: Sequence[int]) -> tuple[int, int]:
+def smallest(rows: Iterable[tuple[Sequence[str], Hashable | None]], sensitive: Sequence[int]) -> tuple[int, int]:
     """k and l of a file: fewest known people, and fewest values of a sensitive column, in rows of equal labels."""
     groups = defaultdict(list)
     for values, person in rows:

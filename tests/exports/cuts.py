@@ -6,7 +6,7 @@ from uuid import UUID
 
 from support.population import Arrival, between, population
 
-from triage.exports.members import ReleaseMember
+from triage.exports.members import Person, ReleaseMember
 from triage.exports.records import Release, cadence, config_for, freeze, months_between
 from triage.exports.tables import ClassifiedMember, classify
 from triage.exports.tree import CONFIG, Config
@@ -73,5 +73,5 @@ def by_volume(incidents: int, linked: float) -> Release:
     return year_file(incidents, linked) if cadence(incidents // 4) == "yearly" else quarter_file(incidents, linked)
 
 
-def people(members: list[ReleaseMember]) -> dict[UUID, UUID | None]:
-    return {member.incident_id: member.person_id for member in members}
+def people(members: list[ReleaseMember]) -> dict[UUID, Person | None]:
+    return {member.incident_id: member.person for member in members}

@@ -163,7 +163,7 @@ def test_two_known_incidents_do_not_single_out_a_person(per_row: bool) -> None:
     files = defaultdict(list)
     for row in release.rows:
         person = who[row.incident_id]
-        source = row.number if per_row or person is None else person.int % 2**63
+        source = row.number if per_row or person is None else person[0].int % 2**63
         files[reference(key, source)].append(row)
     mine = defaultdict(list)
     for member in quarter(MEDIUM):
@@ -205,7 +205,7 @@ def test_a_group_is_ten_people_and_not_ten_rows(people_count: bool) -> None:
 def test_one_frequent_attender_is_no_landmark(config: Config, safe: bool) -> None:
     who = people(known("yearly", "2025", SMALL))
     release = year_file(SMALL, config=config)
-    rows = sum(who[row.incident_id] == HEAVY for row in release.rows)
+    rows = sum(who[row.incident_id] == (HEAVY, 1) for row in release.rows)
     assert rows == 10 if safe else rows == 43
 
 
@@ -239,6 +239,21 @@ def test_no_group_tells_that_nearly_everybody_was_detained(config: Config, safe:
     worst = max(
         sum(row.values[DISPOSAL] == "s136" for row in rows) / len(rows) for rows in by_group(release.rows).values()
     )
+    assert worst <= 0.8 if safe else worst > 0.8
+
+
+WITHOUT_HOSPITAL = tuple(value for value in CONFIG.harmful if value != "hospital")
+
+
+@pytest.mark.parametrize(("config", "safe"), [(CONFIG, True), (without(harmful=WITHOUT_HOSPITAL), False)])
+def test_no_group_tells_that_nearly_everybody_was_taken_to_hospital(config: Config, safe: bool) -> None:
+    """Off: a hospital is no harm. In one area nine in ten are taken to one."""
+    members = [
+        msgspec.structs.replace(x, disposal="ed_voluntary" if x.area == "bedford" and i % 10 else x.disposal)
+        for i, x in enumerate(quarter(LARGE))
+    ]
+    groups = by_group(record_file(members, config=config).rows).values()
+    worst = max(sum(row.values[DISPOSAL] == "hospital" for row in rows) / len(rows) for rows in groups)
     assert worst <= 0.8 if safe else worst > 0.8
 
 

@@ -28,14 +28,26 @@ QUARTERS = [f"2025-Q{q}" for q in range(1, 5)]
 MONTHS = [f"2025-{month:02}" for month in range(4, 13)] + [f"2026-{month:02}" for month in range(1, 4)]
 
 
+OF_OTHERS = {"grade", "ed_avoided"}
+"""Tables of incidents that no other table counts: there is nothing to subtract them from."""
+OF_S136 = {"s136_place", "s136_conveyance"}
+"""Variables of the incidents whose disposal was section 136, which other tables count as well."""
+
+
 def edition(kind: PeriodKind, name: str, incidents: int, rules: Rules, linked: float = 0.88) -> t.Edition:
-    forms = [form for ladder in ladders(kind) for form in ladder if form.counts == "incidents" and form.code != "grade"]
+    every = [form for ladder in ladders(kind) for form in ladder]
+    forms = [form for form in every if form.counts == "incidents" and form.code not in OF_OTHERS]
     return t.freeze(kind, name, forms, placed(kind, name, incidents, linked), KEY, rules)
 
 
 def identity(form: CatalogueTable, cell: t.TableCell) -> Key:
     pairs = [*zip(form.rows, cell.row, strict=True), *([(form.column, cell.column)] if form.column else [])]
-    return frozenset((variable, label) for variable, label in pairs if label != t.ALL)
+    return frozenset((variable, label) for variable, label in pairs if label != t.ALL) | in_common(form)
+
+
+def in_common(form: CatalogueTable) -> Key:
+    """What all incidents of a table have in common."""
+    return frozenset({("disposal", "s136")} if form.column in OF_S136 else ())
 
 
 def cells(found: t.Edition) -> Iterator[tuple[CatalogueTable, t.TableCell, Key]]:
@@ -58,7 +70,7 @@ def sums(form: CatalogueTable) -> Iterator[tuple[Key, list[Key]]]:
     for variable in variables:
         others = [v for v in variables if v != variable]
         for labels in product(*((*CLASSES[v], t.ALL) for v in others)):
-            rest = {(v, label) for v, label in zip(others, labels, strict=True) if label != t.ALL}
+            rest = {(v, label) for v, label in zip(others, labels, strict=True) if label != t.ALL} | in_common(form)
             yield frozenset(rest), [frozenset({*rest, (variable, label)}) for label in CLASSES[variable]]
 
 
@@ -253,6 +265,10 @@ def test_nine_who_know_each_other_do_not_learn_of_one_more_from_a_shown_cell(rul
     assert min(sizes) >= 10 if safe else min(sizes) < 10
 
 
+CROSSING = ("age", "sex", "power", "grade", "shift", "ed_avoided", "s136_place", "s136_conveyance", "attendance")
+"""Classifications of which there is one form."""
+
+
 def test_two_tables_never_cut_the_same_people_in_two_ways() -> None:
     """Any two classifications of one thing nest: a class of the finer lies in one class of the coarser."""
     members = placed("yearly", "2025", LARGE)
@@ -267,4 +283,4 @@ def test_two_tables_never_cut_the_same_people_in_two_ways() -> None:
             for member in members:
                 above.setdefault(getattr(member, fine), set()).add(getattr(member, coarse))
             assert all(len(found) == 1 for found in above.values())
-    assert {v for group in families for v in group} | {"age", "sex", "power", "grade", "attendance"} == set(CLASSES)
+    assert {v for group in families for v in group} | set(CROSSING) == set(CLASSES)

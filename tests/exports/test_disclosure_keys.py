@@ -18,4 +18,4 @@ def test_three_different_keys_the_same_for_ever(tmp_path: Path) -> None:
 def test_a_key_is_not_printed(tmp_path: Path) -> None:
     keys = derive(load_or_create_root(tmp_path / "root.json"))
     assert repr(keys) == "Keys()"
-    assert repr(KeyedChoice(keys.records, "records/2025-Q1/1")) == "KeyedChoice(release='records/2025-Q1/1')"
+    assert repr(KeyedChoice(keys.records, "records/2025-Q1")) == "KeyedChoice(period='records/2025-Q1')"

@@ -17,6 +17,7 @@ from triage.exports import statement as s
 from triage.exports import tables as t
 from triage.exports.catalogue import ladders
 from triage.exports.files import File, records_csv, tables_csv
+from triage.exports.members import Person
 from triage.exports.records import COLUMNS, Release
 from triage.exports.selection import ROW_REF, Body, Extract, Selection, extract
 from triage.exports.tree import CONFIG
@@ -32,7 +33,7 @@ SIZES = ((SMALL, 0.2), (SMALL, 0.5), (SMALL, 0.88), (MEDIUM, 0.88))
 
 
 @cache
-def people_of(incidents: int, linked: float) -> dict[UUID, UUID | None]:
+def people_of(incidents: int, linked: float) -> dict[UUID, Person | None]:
     return people(known("yearly", "2025", incidents, linked) + known("quarterly", "2025-Q1", incidents, linked))
 
 
@@ -144,15 +145,26 @@ def test_fewer_columns_make_larger_groups_never_smaller_ones() -> None:
     assert "power" not in few.achieved.l
 
 
-def test_what_was_withheld_is_stated_in_shares_and_fives() -> None:
+def test_what_was_withheld_is_stated_in_shares_and_of_no_single_person() -> None:
     release = year_file(SMALL)
     found, file = stated(release, extract(release, Selection("p", "other"), KEY), (SMALL, 0.88))
-    assert len(release.capped) == 33
-    assert found.withheld.rows_by_repeat_cap == 35
+    assert len({people_of(SMALL, 0.88)[incident] for incident in release.capped}) == 1
+    written = json.loads(msgspec.json.encode(found.withheld))
+    assert written["rows_by_repeat_cap"] == written["rows_held_for_next_late_file"] == "not stated"
     _, rows = read(file)
     hidden = sum(row[4] == "*" for row in rows) / len(rows)
     assert found.withheld.values_not_shown["ethnic_group"] == round(hidden, 4)
-    assert found.withheld.rows_held_for_next_late_file == "not stated"
+
+
+def test_an_empty_file_has_the_figures_of_a_full_one_all_of_them_nothing() -> None:
+    release = quarter_file(SMALL)
+    empty = s.recompute((ROW_REF, *COLUMNS), ())
+    full = s.recompute((ROW_REF, *COLUMNS), extract(release, Selection("p", "other"), KEY).rows)
+    assert (empty.rows, empty.groups, empty.k_rows) == (0, 0, 0)
+    for name in ("l", "alpha", "t"):
+        assert getattr(empty, name).keys() == getattr(full, name).keys()
+        kinds = [{type(value) for value in getattr(figures, name).values()} for figures in (empty, full)]
+        assert kinds[0] == kinds[1]
 
 
 def test_information_lost_is_nothing_where_all_is_shown_and_all_where_nothing_is() -> None:
@@ -176,7 +188,7 @@ def test_table_figures_follow_from_the_file() -> None:
     file = tables_csv(edition)
     found = s.tables_statement(edition, terms(file))
     _, rows = read(file)
-    assert found.achieved == s.recompute_cells(None if row[3] == "c" else int(row[3]) for row in rows)
+    assert found.achieved == s.recompute_cells(None if count == "c" else int(count) for *_, count in rows)
     assert found.achieved.smallest_shown is not None and found.achieved.smallest_shown >= 10
     assert found.utility == s.TablesUtility(4, 1.6)
 

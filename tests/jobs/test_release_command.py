@@ -113,7 +113,7 @@ async def test_an_administrator_signs_a_partner_up_releases_verifies_and_withdra
         assert await _client(exporting, partner_id, one).rows("records/2025-Q1")
     verified = json.loads("\n".join(await triage(exporting, "release", "verify", "--json")))
     [records] = [verdict for verdict in verified if verdict["release"] == "records/2025-Q1/1"]
-    assert (records["files"], records["verdict"]) == (3, "as frozen") and records["k_people"] >= 10
+    assert (records["files"], records["verdict"]) == (5, "as frozen") and records["k_people"] >= 10
     whole = await triage(exporting, "verify")
     assert any("2 pulls verified" in line and line.endswith("whole") for line in whole)
     listed = "\n".join(await triage(exporting, "partner", "list", *team))

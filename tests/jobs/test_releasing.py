@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,11 @@ from support.population import Arrival
 
 from triage.exports.tree import CONFIG
 from triage.jobs import release
-from triage.jobs.release import ReleasedEdition
+from triage.jobs.release import ReleasedEdition, Unreleased
 from triage.log import entries as e
 from triage.log.append_decision import IncomingEntry
 from triage.store.access.staff import as_owner
+from triage.store.exports import releases
 from triage.store.exports.release_proof import ReleaseVerdict, verify_releases
 from triage.store.exports.releases import withdraw
 from triage.store.journal import Journal
@@ -324,10 +326,145 @@ async def test_verify_recomputes_everything_and_finds_a_changed_byte(released: E
 async def test_verify_finds_a_row_whose_person_was_made_another(released: ExportTeam) -> None:
     async with as_owner(released.running.url, released.team_id) as owner:
         await owner.execute("ALTER TABLE release_row DISABLE TRIGGER USER")
-        await owner.execute("UPDATE release_row SET person_id = $2 WHERE team_id = $1", released.team_id, uuid4())
+        changed = "UPDATE release_row SET person_id = $2, known_by = 1 WHERE team_id = $1"
+        await owner.execute(changed, released.team_id, uuid4())
     assert "a group holds 1 people" in str([one.fault for one in await _verdicts(released)])
 
 
 async def _verdicts(team: ExportTeam) -> list[ReleaseVerdict]:
     async with as_owner(team.running.url, team.team_id) as owner:
         return await verify_releases(owner, team.team_id, lambda done, of: None)
+
+
+# --- rules whose removal nothing else would show
+
+
+async def test_a_release_withdrawn_stays_withdrawn_and_the_next_period_comes_as_if_nothing_had_been(
+    released: ExportTeam,
+) -> None:
+    """What it decided stays decided: neither the late file nor the next one takes its incidents again."""
+    decided = await _decided(released, "2025-Q1")
+    async with as_owner(released.running.url, released.team_id) as owner:
+        await withdraw(owner, released.team_id, "records", "2025-Q1", 1, QUARTER, "a test")
+    assert named(await released.release(QUARTER + DAY)) == []
+    after = named(await released.release(SECOND_QUARTER))
+    assert "records/2025-Q2/1" in after and "records/2025-Q2-late/1" in after
+    assert not [name for name in after if name.startswith("records/2025-Q1")]
+    assert decided.isdisjoint(await _decided(released, "2025-Q2") | await _decided(released, "2025-Q2-late"))
+
+
+async def _decided(team: ExportTeam, period: str) -> set[Any]:
+    rows = await team.fetch(
+        "SELECT x.incident_id FROM release_row x JOIN release r USING (team_id, release_id)"
+        " WHERE x.team_id = $1 AND r.period = $2",
+        period,
+    )
+    return {row["incident_id"] for row in rows}
+
+
+async def test_a_clash_of_keys_is_a_failure_and_never_a_faster_process(
+    exporting: ExportTeam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def clash(*_: Any) -> None:
+        raise asyncpg.UniqueViolationError("release_row_pkey")
+
+    monkeypatch.setattr(releases, "add", clash)
+    with pytest.raises(Unreleased, match="tables 2025-04"):
+        await exporting.release(APRIL)
+
+
+async def test_a_record_file_cut_again_makes_the_choices_of_the_first(
+    released: ExportTeam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the old file and the new one would differ by one person's rows, and tell whose they are."""
+    partner = await released.partner()
+    before = sorted(tuple(row.values())[1:] for row in await partner.rows("records/2025-Q1"))
+    async with as_owner(released.running.url, released.team_id) as owner:
+        await withdraw(owner, released.team_id, "records", "2025-Q1", 1, QUARTER, "a test")
+    config = structs.replace(CONFIG, policy="records-2")
+    monkeypatch.setattr("triage.jobs.release.CONFIG", config)
+    monkeypatch.setitem(release._POLICY, "records", "records-2")
+    assert named(await released.release(QUARTER)) == ["records/2025-Q1/2"]
+    assert sorted(tuple(row.values())[1:] for row in await partner.rows("records/2025-Q1")) == before
+
+
+async def test_tables_are_revised_from_what_was_known_at_the_cut_off_and_not_now(released: ExportTeam) -> None:
+    """Corrections that come after the monthly cut-off wait for the next one, however late the run."""
+    cut_off = datetime(2025, 8, 8, 5, tzinfo=UTC)
+    later = [
+        replace(one, received_at=cut_off + timedelta(hours=1))
+        for n, a in enumerate(_quarter())
+        for one in _second_thoughts(released, n, a)
+    ]
+    await released.append(later)
+    await released.release(cut_off + timedelta(hours=2))
+    (row,) = await released.fetch("SELECT looked_at FROM release_looked WHERE team_id = $1 AND period = '2025-Q1'")
+    assert row["looked_at"] == cut_off
+    bedford = {
+        edition: sum(
+            count or 0 for (table, area, _), count in (await _cells(released, edition)).items() if area == "bedford"
+        )
+        for edition in await _editions(released)
+    }
+    assert len(set(bedford.values())) == 1, "a third of the quarter was moved to Bedford, after the cut-off"
+    await released.release(datetime(2025, 9, 8, 5, tzinfo=UTC))
+    moved = await _cells(released, max(await _editions(released)))
+    assert sum(count or 0 for (_, area, _), count in moved.items() if area == "bedford") > 2 * min(bedford.values())
+
+
+async def _editions(team: ExportTeam) -> list[int]:
+    rows = await team.fetch(
+        "SELECT edition FROM release WHERE team_id = $1 AND dataset = 'tables' AND period = '2025-Q1' ORDER BY 1"
+    )
+    return [row["edition"] for row in rows]
+
+
+async def _cells(team: ExportTeam, edition: int) -> dict[tuple[str, str, str], int | None]:
+    """The exact counts of an edition by table, first row and column."""
+    async with as_owner(team.running.url, team.team_id) as owner:
+        found = [one for one, _ in await releases.editions(owner, team.team_id, "2025-Q1") if one.edition == edition]
+    return {(c.table, c.row[0] if c.row else "", c.column): c.n for c in found[0].cells}
+
+
+# --- who is a person
+
+
+async def test_thirty_links_to_people_whom_nobody_registered_make_no_group(exporting: ExportTeam) -> None:
+    async with as_owner(exporting.running.url, exporting.team_id) as owner:
+        await owner.execute("DELETE FROM person_identifier")
+    released = await exporting.release(QUARTER)
+    assert "records/2025-Q1/1" in named(released)
+    assert await exporting.fetch("SELECT FROM release_row WHERE team_id = $1") == []
+    (edition, _), *_ = await _tables(exporting)
+    cells = edition.cells
+    assert {c.table for c in cells if c.count is not None} == {"incidents"}
+
+
+async def _tables(team: ExportTeam) -> list[Any]:
+    async with as_owner(team.running.url, team.team_id) as owner:
+        return await releases.editions(owner, team.team_id, "2025-Q1")
+
+
+async def test_people_known_to_health_and_to_police_are_counted_once(exporting: ExportTeam) -> None:
+    """Half of everybody by police reference: at least as many are known by NHS number, and at most those count."""
+    async with as_owner(exporting.running.url, exporting.team_id) as owner:
+        await owner.execute(
+            "UPDATE person_identifier SET kind = 'police_ref' WHERE get_byte(uuid_send(person_id), 15) % 2 = 0"
+        )
+    await exporting.release(QUARTER)
+    rows = await exporting.fetch("SELECT grouped, person_id, known_by FROM release_row WHERE number IS NOT NULL")
+    assert {row["known_by"] for row in rows} == {None, 1, 2}
+    groups: dict[int, set[Any]] = {}
+    for row in rows:
+        groups.setdefault(row["grouped"], set()).add((row["person_id"], row["known_by"]))
+    for people in groups.values():
+        assert max(sum(kinds == kind for _, kinds in people) for kind in (1, 2)) >= 10
+    assert {one.fault for one in await _verdicts(exporting)} == {None}
+
+
+async def test_a_first_year_is_judged_by_its_own_quarters_and_a_first_quarter_by_its_months(
+    exporting: ExportTeam,
+) -> None:
+    await exporting.release(QUARTER)
+    (edition, _), *_ = await _tables(exporting)
+    assert {table.code for table in edition.tables} > {"incidents", "power_used"}, "three months were cut before it"

@@ -24,7 +24,7 @@ from support.phones import RunningService
 from support.population import Arrival, population
 from triage.exports import members as m
 from triage.exports import selection, tables
-from triage.exports.catalogue import CatalogueTable, ladders
+from triage.exports.catalogue import PARTIAL, CatalogueTable, ladders
 from triage.exports.members import ReleaseMember
 from triage.exports.records import Cadence
 from triage.exports.selection import Body
@@ -243,7 +243,7 @@ async def add_attacked_team(running: RunningService, name: str) -> AttackedTeam:
 
 def forms(kind: PeriodKind) -> tuple[CatalogueTable, ...]:
     """Every table of incidents that a kind of period may have, whatever the year before admits."""
-    return tuple(f for ladder in ladders(kind) for f in ladder if f.counts == "incidents" and f.code != "grade")
+    return tuple(f for ladder in ladders(kind) for f in ladder if f.counts == "incidents" and f.column not in PARTIAL)
 
 
 # --- what the intruder knows

@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from itertools import count, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -119,8 +120,27 @@ class ExportTeam:
         for appended in await self.running.service.log.append(self.team_id, items):
             assert isinstance(appended.result, Receipt), appended.result
 
-    async def report(self, arrivals: Iterable[Arrival]) -> None:
-        """Every entry of these arrivals, received when they arrive."""
+    async def register(self, people: Iterable[tuple[UUID, str]]) -> None:
+        """People of these ids, each known by an identifier of this kind, as `POST /v1/people` leaves them."""
+        known = [
+            (self.team_id, person_id, kind, sha256(person_id.bytes + kind.encode()).digest())
+            for person_id, kind in dict(people).items()
+        ]
+        async with as_owner(self.running.url, self.team_id) as owner:
+            await owner.executemany(
+                "INSERT INTO person (team_id, person_id, sealed, key_ref) VALUES ($1, $2, '', $2)"
+                " ON CONFLICT DO NOTHING",
+                [(team_id, person_id) for team_id, person_id, _, _ in known],
+            )
+            await owner.executemany(
+                "INSERT INTO person_identifier (team_id, person_id, kind, digest) VALUES ($1, $2, $3, $4)"
+                " ON CONFLICT DO NOTHING",
+                known,
+            )
+
+    async def report(self, arrivals: Sequence[Arrival]) -> None:
+        """Every entry of these arrivals, received when they arrive, of people whom health knows by NHS number."""
+        await self.register((a.member.person_id, "nhs_number") for a in arrivals if a.member.person_id)
         found = (item(one, self.team_id, a.arrived_at) for a in arrivals for one in entries_of(a.member))
         for n in count():
             if not (chunk := list(islice(found, 500))):
@@ -280,6 +300,8 @@ class Partner:
     async def cells(self, period: str, edition: int | None = None) -> dict[tuple[str, str, str], int | None]:
         """The published numbers of a period; None is `c`."""
         return {
-            (line["table"], line["row"], line["column"]): None if line["count"] == "c" else int(line["count"])
+            (line["table"], "/".join(filter(None, (line["row"], line["row_2"]))), line["column"]): (
+                None if line["count"] == "c" else int(line["count"])
+            )
             for line in await self.rows(f"tables/{period}", edition)
         }

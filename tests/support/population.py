@@ -116,5 +116,6 @@ def _arrival(rng: random.Random, person: UUID | None, traits: tuple[str | None, 
         referral_source=_pick(rng, _SOURCES),
         conveyance=_pick(rng, _CONVEYANCES),
         grade=_pick(rng, _GRADES) if power == "s136" and not held else None,
+        ed_avoided=disposal != "ed_voluntary" if power == "emergency_department" else None,
     )
     return Arrival(member, occurred_at + delay)

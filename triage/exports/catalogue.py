@@ -18,7 +18,7 @@ Counts = Literal["incidents", "people", "median_minutes"]
 
 
 class CatalogueTable(msgspec.Struct, frozen=True):
-    """One table: the variables that make its rows, and the sensitive variable that makes its columns, if any."""
+    """One table: the variables that make its rows, at most two, and the sensitive one of its columns, if any."""
 
     code: str
     title: str
@@ -27,8 +27,12 @@ class CatalogueTable(msgspec.Struct, frozen=True):
     counts: Counts = "incidents"
 
 
-ATTENDANCE: Final = ("1", "2-4", "5+")
+ATTENDANCE: Final = ("once", "2 to 4", "5 or more")
 """Classes of known people by their number of incidents in the period."""
+ED_AVOIDED: Final = ("avoided", "not_avoided")
+"""Whether somebody for whom an emergency department was planned stayed out of one."""
+PARTIAL: Final = frozenset(("grade", "ed_avoided", "s136_place", "s136_conveyance"))
+"""Variables that only some incidents have: a table with one of them counts those alone."""
 
 CLASSES: Final = {
     "area": m.AREA.classes,
@@ -42,6 +46,10 @@ CLASSES: Final = {
     "disposal_in_three": tuple(dict.fromkeys(m.DISPOSAL_IN_THREE.values())),
     "power_used": tuple(dict.fromkeys(m.DISPOSAL_IN_TWO.values())),
     "grade": m.GRADE.classes,
+    "shift": m.SHIFTS,
+    "ed_avoided": ED_AVOIDED,
+    "s136_place": m.PLACE_OF_SAFETY.classes,
+    "s136_conveyance": m.CONVEYANCE.classes,
     "attendance": ATTENDANCE,
 }
 """Every variable of a table with all its classes, in published order."""
@@ -55,7 +63,7 @@ def _by_area(code: str, title: str, more: tuple[str, ...], column: str) -> tuple
 
 
 TOTAL: Final = CatalogueTable("incidents", "Incidents")
-"""Always published: its one cell is hidden or rounded like any other."""
+"""Always published: its one cell needs ten incidents and no more, and is rounded like any other."""
 
 _MONTHLY: Final = (
     (TOTAL,),
@@ -73,6 +81,10 @@ _QUARTERLY: Final = (
     _by_area("age_power", "and age by power considered", ("age",), "power"),
     (CatalogueTable("ethnic_group_disposal", "Ethnic group by disposal", ("ethnic_group",), "disposal"),),
     (CatalogueTable("sex_age_disposal", "Sex and age by disposal", ("sex", "age"), "disposal"),),
+    (CatalogueTable("s136_place", "Section 136 by first place of safety", (), "s136_place"),),
+    (CatalogueTable("s136_conveyance", "Section 136 by conveyance", (), "s136_conveyance"),),
+    (CatalogueTable("ed_avoided", "Emergency department planned, and whether it was avoided", (), "ed_avoided"),),
+    (CatalogueTable("shift_power", "Shift by power considered", ("shift",), "power"),),
     (CatalogueTable("minutes_at_scene", "Median minutes at the scene", counts="median_minutes"),),
 )
 _YEARLY: Final = (

@@ -6,30 +6,34 @@ number; anything else stops the rendering, so no spreadsheet can take a cell for
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Final
 
 import msgspec
 
+from triage.exports.catalogue import Counts
 from triage.exports.selection import Extract
 from triage.exports.tables import Edition
 
 LINES: Final = 1_000
 """How many lines make a chunk."""
-TABLES_COLUMNS: Final = ("table", "row", "column", "count")
+TABLES_COLUMNS: Final = ("period", "edition", "table", "unit", "row", "row_2", "column", "count")
+UNITS: Final[Mapping[Counts, str]] = {"incidents": "incidents", "people": "people", "median_minutes": "minutes"}
 HIDDEN: Final = "c"
+SUMS: Final = "SHA256SUMS"
+_CRLF: Final = "\r\n"  # RFC 4180
 
 # No comma, quote or line break; and none of = + - @, tab or carriage return in front, which spreadsheets evaluate
-_PLAIN: Final = re.compile(r"[A-Za-z0-9*][A-Za-z0-9*_|/+-]*")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9*][A-Za-z0-9*_|+ -]*")
 
 
 class File(msgspec.Struct, frozen=True):
-    """One rendered file. `chunks` in order are its bytes; `size` is in bytes, `rows` without a header."""
+    """One rendered file. `chunks` in order are its bytes, `size` of them; `rows` without a header, if it has any."""
 
     name: str
     media_type: str
-    rows: int
+    rows: int | None
     size: int
     sha256: str
     chunks: tuple[bytes, ...]
@@ -54,7 +58,7 @@ class PublishedTable(msgspec.Struct, frozen=True):
 
     code: str
     title: str
-    counts: str
+    counts: Counts
     row_variables: tuple[str, ...]
     column_variable: str | None
     rows: tuple[PublishedRow, ...]
@@ -71,17 +75,43 @@ def records_ndjson(extract: Extract) -> File:
     # what is plain needs no escape, and filling a form in takes a sixth of the time of encoding
     line = "{" + ",".join(f'"{column}":"%s"' for column in extract.columns) + "}"
     return rendered(
-        "records.ndjson", "application/x-ndjson", len(extract.rows), _chunks(map(line.__mod__, extract.rows))
+        "records.ndjson", "application/x-ndjson", len(extract.rows), _chunks(map(line.__mod__, extract.rows), "\n")
     )
 
 
 def tables_csv(edition: Edition) -> File:
-    """`tables.csv`: one cell a line; the classes of a row are joined by `/`, and `all` is a total."""
-    rows = [
-        (cell.table, "/".join(cell.row) or "all", cell.column, HIDDEN if cell.count is None else str(cell.count))
-        for cell in edition.cells
-    ]
-    return _csv("tables.csv", TABLES_COLUMNS, rows)
+    """`tables.csv`: one cell a line, as `published_lines` says."""
+    lines = published_lines(edition.period, edition.edition, published(edition))
+    return _csv("tables.csv", TABLES_COLUMNS, list(lines))
+
+
+def published_lines(period: str, edition: int, tables: Iterable["PublishedTable"]) -> Iterator[tuple[str, ...]]:
+    """The lines of `tables.csv`. `all` is a total; the second row is empty where a table has not two row variables."""
+    for table in tables:
+        for row in table.rows:
+            first, second = (*(row.row or ("all",)), "", "")[:2]
+            for cell in row.cells:
+                yield (
+                    period,
+                    str(edition),
+                    table.code,
+                    UNITS[table.counts],
+                    first,
+                    second,
+                    cell.column,
+                    str(cell.count),
+                )
+
+
+def metadata(name: str, body: bytes) -> File:
+    """A file that describes others, and has no rows of its own."""
+    return rendered(name, "application/csvm+json", None, [body])
+
+
+def sums(others: Iterable[File]) -> File:
+    """`SHA256SUMS` of the other files, as `sha256sum --check` reads it."""
+    lines = "".join(f"{file.sha256}  {file.name}\n" for file in others)
+    return rendered(SUMS, "text/plain; charset=utf-8", None, [lines.encode()])
 
 
 def published(edition: Edition) -> tuple[PublishedTable, ...]:
@@ -92,7 +122,7 @@ def published(edition: Edition) -> tuple[PublishedTable, ...]:
     )
 
 
-def rendered(name: str, media_type: str, rows: int, chunks: Iterable[bytes]) -> File:
+def rendered(name: str, media_type: str, rows: int | None, chunks: Iterable[bytes]) -> File:
     """A file from its bytes, with their digest."""
     kept, digest = [], hashlib.sha256()
     for chunk in chunks:
@@ -113,16 +143,16 @@ def _published_rows(edition: Edition, table: str) -> tuple[PublishedRow, ...]:
 def _csv(name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> File:
     _check(columns, rows)
     lines = map(",".join, chain((columns,), rows))
-    return rendered(name, "text/csv; charset=utf-8", len(rows), _chunks(lines))
+    return rendered(name, "text/csv; charset=utf-8", len(rows), _chunks(lines, _CRLF))
 
 
 def _check(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for column, values in zip(columns, zip(*rows, strict=True), strict=False):
         for value in set(values):
-            if not _PLAIN.fullmatch(value):
+            if not _PLAIN.fullmatch(value) and (column, value) != ("row_2", ""):
                 raise ValueError(f"a value of {column} is not plain: {value!r}")
 
 
-def _chunks(lines: Iterator[str]) -> Iterator[bytes]:
+def _chunks(lines: Iterator[str], end: str) -> Iterator[bytes]:
     while held := list(islice(lines, LINES)):
-        yield ("\n".join(held) + "\n").encode()
+        yield (end.join(held) + end).encode()

@@ -30,13 +30,47 @@ class UnmappedCode(ValueError):
         super().__init__(f"no class of {classification} holds the code {code!r}")
 
 
+Kinds = int
+"""Kinds of identifier by which somebody is known, as bits of `KINDS`."""
+KINDS: Mapping[str, Kinds] = MappingProxyType({"nhs_number": 1, "police_ref": 2, "name_and_birth": 4})
+BITS: tuple[Kinds, ...] = tuple(KINDS.values())
+Person = tuple[UUID, Kinds]
+"""A registered person, and by what kinds of identifier the service knows this person."""
+
+
+def count_people(people: Iterable[Person | None]) -> int:
+    """How many different human beings these are at least; None is somebody never identified, and counts as nobody.
+
+    One human being may be registered under each kind of identifier, by services that hold no other, and nobody can
+    tell. So people are counted by each kind, and the largest count is taken, never the sum.
+    """
+    known = {person for person in people if person is not None}
+    return max(sum(1 for _, kinds in known if kinds & bit) for bit in BITS)
+
+
+def largest_share(rows_of: Mapping[Person, int]) -> int:
+    """The most rows that one human being may have: for each kind of identifier those of the person with most."""
+    most = {max((n, person) for person, n in rows_of.items() if person[1] & bit) for bit in kinds_in_use(rows_of)}
+    return sum(n for n, _ in most)
+
+
+def kinds_in_use(people: Iterable[Person | None]) -> tuple[Kinds, ...]:
+    """The kinds of identifier by which any of these people is known."""
+    either = 0
+    for person in people:
+        if person is not None:
+            either |= person[1]
+    return tuple(bit for bit in BITS if either & bit)
+
+
 class ReleaseMember(msgspec.Struct, frozen=True, gc=False):
     """One incident as it stood at the cut-off, in the codes of the code lists. None is "not recorded".
 
     `power` is the first power considered (intent), `disposal` the first disposal, `place_of_safety` the first place of
     a detention, `conveyance` the paramedic's `conveyed` or else the outcome's transport, `grade` the grade of "s136
-    considered, not used" or None when that was not in question, `minutes_at_scene` whole minutes from arrival to
-    leaving, `occurred_at` an aware instant. `person_id` is None for somebody who was never identified.
+    considered, not used", `ed_avoided` whether an emergency department was avoided, each None when that was not in
+    question, `minutes_at_scene` whole minutes from arrival to leaving, `occurred_at` an aware instant. `person_id` is
+    None for somebody who was never identified, `known_by` the kinds of identifier of somebody who was.
     """
 
     incident_id: UUID
@@ -53,6 +87,12 @@ class ReleaseMember(msgspec.Struct, frozen=True, gc=False):
     referral_source: str | None = None
     conveyance: str | None = None
     grade: str | None = None
+    ed_avoided: bool | None = None
+    known_by: Kinds = BITS[0]
+
+    @property
+    def person(self) -> Person | None:
+        return None if self.person_id is None else (self.person_id, self.known_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +248,7 @@ PLACE_OF_SAFETY = _classes(
 SOURCE = _classes(
     "source",
     {
-        "999": ["police_999", "ambulance_999"],
+        "emergency_call": ["police_999", "ambulance_999"],
         "health": ["nhs_111_mental_health", "mental_health_trust", "crew_on_scene", "triage_phone"],
         "police": ["control_room", "officer_on_scene", "transport_police"],
         "public_or_other": ["family_or_public", "self_presented", "other", None],
@@ -225,8 +265,8 @@ CONVEYANCE = _classes(
 )
 GRADE = _classes("grade", {grade: [grade] for grade in "ABCXRUP"})
 
-# The name comes first: a spreadsheet reads a bare "07-15" as the fifteenth of July
-SHIFTS = ("day_07-15", "late_15-23", "night_23-07")
+# In words: a spreadsheet reads "07-15" as the fifteenth of July
+SHIFTS = ("07 to 15", "15 to 23", "23 to 07")
 MINUTES = ("0-29", "30-59", "60-119", "120+", "unknown")
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from triage import codes
+from triage.exports.identities import Identities
 from triage.exports.members import ReleaseMember
 from triage.log import links, timeline
 from triage.log.entries import StoredEntry
@@ -16,46 +18,59 @@ MINUTE = timedelta(minutes=1)
 
 def group_by_incident(entries: Iterable[StoredEntry]) -> list[list[StoredEntry]]:
     """The entries by incident, as the links among them join incident ids: links made later are not among them."""
-    held = list(entries)
-    name: dict[UUID, UUID] = {}
-    for component in links.components(held):
-        name.update(dict.fromkeys(component.incident_ids, component.id))
-    found: dict[UUID, list[StoredEntry]] = {}
-    for one in held:
-        found.setdefault(name.get(one.entry.incident_id, one.entry.incident_id), []).append(one)
-    return list(found.values())
+    stored = list(entries)
+    root: dict[UUID, UUID] = {}
+    for component in links.components(stored):
+        root.update(dict.fromkeys(component.incident_ids, component.id))
+    by_incident: dict[UUID, list[StoredEntry]] = {}
+    for entry in stored:
+        by_incident.setdefault(root.get(entry.entry.incident_id, entry.entry.incident_id), []).append(entry)
+    return list(by_incident.values())
 
 
 def release_member(
-    entries: Sequence[StoredEntry], others: Sequence[PersonEvent], cut_off: datetime
+    entries: Sequence[StoredEntry], others: Sequence[PersonEvent], cut_off: datetime, people: Identities
 ) -> ReleaseMember | None:
     """One incident as it stood at the cut-off. None: training, withdrawn, or not yet a contact, outcome or detention.
 
-    `others` is what other incidents of the same person contribute to its grade.
+    `others` is what other incidents of the same person contribute to its grade; `people` whom linked ids count as.
     """
     incident = fold(entries, others, ids=links.incident_ids(entries))
-    return member_of(incident, cut_off) if incident.counts and incident.view.status != "withdrawn" else None
+    return member_of(incident, cut_off, people) if incident.counts and incident.view.status != "withdrawn" else None
 
 
-def member_of(incident: Incident, cut_off: datetime) -> ReleaseMember:
-    """The member of an incident that counts. Somebody linked to two people is the first of them by id."""
+def member_of(incident: Incident, cut_off: datetime, people: Identities) -> ReleaseMember:
+    """The member of an incident that counts. A code that only a newer version of the service knows is not recorded."""
     view, first = incident.view, timeline.first_disposal(incident.outcomes)
+    person = next((people[linked] for linked in incident.people if linked in people), None)
+    intent = next((intent.part.power for intent in incident.intents if intent.state == "stands"), None)
     return ReleaseMember(
         incident_id=incident.id,
-        person_id=incident.people[0] if incident.people else None,
+        person_id=person[0] if person else None,
         occurred_at=incident.happened_at,
-        area=view.area,
-        age_band=view.age_band,
-        sex=view.sex,
-        ethnicity=view.ethnicity,
-        power=next((claim.part.power for claim in incident.intents if claim.state == "stands"), None),
-        disposal=first.disposal if first else None,
+        area=_listed("area", view.area),
+        age_band=_listed("age_band", view.age_band),
+        sex=_listed("sex", view.sex),
+        ethnicity=_listed("ethnicity", view.ethnicity),
+        power=_listed("intent_power", intent),
+        disposal=_listed("disposal", first.disposal if first else None),
         place_of_safety=_place(view.detention),
         minutes_at_scene=_minutes(view.arrived_at, view.left_at),
-        referral_source=view.referral_source,
+        referral_source=_listed("referral_source", view.referral_source),
         conveyance=_conveyance(incident),
         grade=_grade(incident, cut_off),
+        ed_avoided=_ed_avoided(incident, cut_off),
+        known_by=person[1] if person else 0,
     )
+
+
+def _listed(name: str, code: str | None) -> str | None:
+    return code if codes.list(name).get(code) else None
+
+
+def _ed_avoided(incident: Incident, cut_off: datetime) -> bool | None:
+    grading = incident.diversion.ed
+    return None if grading.pending_until and cut_off < grading.pending_until else grading.avoided
 
 
 def _minutes(arrived_at: datetime | None, left_at: datetime | None) -> int | None:
@@ -68,13 +83,15 @@ def _place(detention: DetentionView | None) -> str | None:
     """The first place of a detention; None is no detention, so a place that nobody recorded is unknown."""
     if detention is None:
         return None
-    return (detention.places[0].place_of_safety if detention.places else None) or "unknown"
+    return _listed("place_of_safety", detention.places[0].place_of_safety if detention.places else None) or "unknown"
 
 
 def _conveyance(incident: Incident) -> str | None:
+    """How the person travelled, as the paramedic wrote, else as the first outcome that says so."""
     if isinstance(incident.view.conveyed, str):
-        return incident.view.conveyed
-    return next((one.effective.entry.transport for one in incident.outcomes if one.effective.entry.transport), None)
+        return _listed("conveyed", incident.view.conveyed)
+    entries = [outcome.effective.entry for outcome in incident.outcomes]
+    return next(filter(None, (_listed("transport", entry.transport) for entry in entries)), None)
 
 
 def _grade(incident: Incident, cut_off: datetime) -> str | None:

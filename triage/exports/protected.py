@@ -3,7 +3,7 @@
 It has the very numbers of the `tables` release of the period, and nothing of the log's position, chain or exact counts.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from triage.exports import files
 from triage.exports.files import PublishedTable
 from triage.exports.statement import ReleaseTerms, TablesStatement, tables_statement
 from triage.exports.tables import RULES, Edition, Rules
+from triage.summaries.schedule import Coverage
 from triage.times import PeriodKind
 
 AGREEMENT: Final = "none"
@@ -27,6 +28,8 @@ class Protected(Struct, frozen=True, kw_only=True):
     kind: PeriodKind
     form: Literal["protected"] = "protected"
     period: str
+    covered_from: date | None
+    covered_to: date | None
     edition: int
     cut_off: datetime
     published_at: datetime
@@ -34,13 +37,17 @@ class Protected(Struct, frozen=True, kw_only=True):
     statement: TablesStatement
 
 
-def protected(edition: Edition, cut_off: datetime, published_at: datetime, rules: Rules = RULES) -> Protected:
-    """The protected summary of a frozen edition."""
+def protected(
+    edition: Edition, covered: Coverage, cut_off: datetime, published_at: datetime, rules: Rules = RULES
+) -> Protected:
+    """The protected summary of a frozen edition; `covered` is the part of its period that the log holds."""
     file = files.tables_csv(edition)
     earlier = f"tables/{edition.period}/{edition.edition - 1}" if edition.edition > 1 else None
     return Protected(
         kind=edition.kind,
         period=edition.period,
+        covered_from=covered.covered_from,
+        covered_to=covered.covered_to,
         edition=edition.edition,
         cut_off=cut_off,
         published_at=published_at,
@@ -67,11 +74,8 @@ def decode(body: bytes) -> Protected:
 
 def csv(summary: Protected) -> bytes:
     """`tables.csv`, byte for byte, from the stored summary."""
-    lines = [",".join(files.TABLES_COLUMNS)]
-    for table in summary.tables:
-        for row in table.rows:
-            lines += [f"{table.code},{'/'.join(row.row) or 'all'},{cell.column},{cell.count}" for cell in row.cells]
-    return ("\n".join(lines) + "\n").encode()
+    lines = [files.TABLES_COLUMNS, *files.published_lines(summary.period, summary.edition, summary.tables)]
+    return "".join(",".join(line) + "\r\n" for line in lines).encode()
 
 
 # the frame is that of the internal form: a reader of both finds his way
@@ -89,12 +93,19 @@ def page(summary: Protected, zone: ZoneInfo) -> bytes:
     facts = [
         ("Edition", str(summary.edition)),
         ("Form", summary.form),
+        ("Covered by the log", _days(summary)),
         ("Cut off", _local(summary.cut_off, zone)),
         ("Published", _local(summary.published_at, zone)),
         ("Policy", summary.statement.policy),
     ]
     template = _templates.get_template("protected.html")
     return template.render(summary=summary, facts=facts, stylesheet=None).encode()
+
+
+def _days(summary: Protected) -> str:
+    if summary.covered_from is None or summary.covered_to is None:
+        return "nothing"
+    return f"{summary.covered_from:%-d %B %Y} to {summary.covered_to:%-d %B %Y}"
 
 
 def _local(instant: datetime, zone: ZoneInfo) -> str:

@@ -117,12 +117,13 @@ def freeze(
     zone: ZoneInfo = LONDON,
     day_start: int = DAY_START_HOUR,
 ) -> Release:
-    """Protect the members that no release has decided yet. `name` is dataset, period and edition: it seeds all choices.
+    """Protect the members that no release has decided yet. `name` is dataset, period and edition; all but the edition
+    seeds the choices.
 
     `months` are those of the period by operational day; a late file has none. Raises UnmappedCode, and
     ValueError for a member outside the months.
     """
-    secret = KeyedChoice(key, name)
+    secret = KeyedChoice(key, name.rpartition("/")[0])
     undecided = [member for member in members if member.incident_id not in decided]
     kept, capped = _cap([_project(member, secret, zone, day_start) for member in undecided], config)
     finest = _finest(kept, config)
@@ -144,7 +145,7 @@ class _Row(msgspec.Struct, frozen=True, gc=False):
     """
 
     incident_id: UUID
-    person_id: UUID | None
+    person: m.Person | None
     classes: tuple[str, ...]
     what: tuple[str, ...]
     how: tuple[str, ...]
@@ -157,7 +158,7 @@ def _project(member: m.ReleaseMember, secret: KeyedChoice, zone: ZoneInfo, day_s
     minutes = m.minutes_band(member.minutes_at_scene)
     return _Row(
         member.incident_id,
-        member.person_id,
+        member.person,
         who + when,
         _what(member.power, member.disposal, member.place_of_safety, minutes),
         _how(member.referral_source, member.conveyance),
@@ -197,17 +198,17 @@ def _how(source: str | None, conveyance: str | None) -> tuple[str, ...]:
 
 
 def _cap(rows: list[_Row], config: Config) -> tuple[list[_Row], tuple[UUID, ...]]:
-    """At most so many rows of one known person, by keyed choice; and the incidents left out."""
-    times = Counter(row.person_id for row in rows)
-    often: dict[UUID, list[_Row]] = {p: [] for p, n in times.items() if p is not None and n > config.rows_per_person}
+    """At most so many rows of one human being, by keyed choice; and the incidents left out.
+
+    Under each kind of identifier in use the same human being may be registered once more, so each has its part.
+    """
+    times = Counter(row.person for row in rows if row.person)
+    most = max(1, config.rows_per_person // max(1, len(m.kinds_in_use(times))))
+    often: dict[m.Person, list[_Row]] = {person: [] for person, n in times.items() if n > most}
     for row in rows if often else ():
-        if row.person_id in often:
-            often[row.person_id].append(row)
-    capped = [
-        row.incident_id
-        for many in often.values()
-        for row in sorted(many, key=lambda row: row.chance[:8])[config.rows_per_person :]
-    ]
+        if row.person in often:
+            often[row.person].append(row)
+    capped = [row.incident_id for many in often.values() for row in sorted(many, key=lambda row: row.chance[:8])[most:]]
     left_out = set(capped)
     return [row for row in rows if row.incident_id not in left_out], tuple(capped)
 
@@ -219,26 +220,28 @@ _POWER_AT, _DISPOSAL_AT = (
 
 def _finest(rows: Sequence[_Row], config: Config) -> list[Finest]:
     """One pass: rows that agree in every attribute, in an order that does not depend on that of the members."""
-    found: dict[tuple[str, ...], Finest] = {}
+    groups: dict[tuple[str, ...], Finest] = {}
     for at, row in enumerate(rows):
-        group = found.get(row.classes)
+        group = groups.get(row.classes)
         if group is None:
-            group = found[row.classes] = Finest(row.classes, [0] * len(VALUES))
+            group = groups[row.classes] = Finest(row.classes, [0] * len(VALUES))
         group.rows.append(at)
         power, disposal, _, _ = row.what
         group.counts[_POWER_AT[power]] += 1
         group.counts[_DISPOSAL_AT[disposal]] += 1
-        if len(group.people) < config.k:
-            if not config.count_people:
-                group.people.add(at)
-            elif row.person_id is not None:
-                group.people.add(row.person_id)
-    return [found[classes] for classes in sorted(found)]
+        if not config.count_people:
+            group.people[0].add(at)
+        elif row.person is not None:
+            person_id, kinds = row.person
+            for bit, people in zip(m.BITS, group.people, strict=True):
+                if kinds & bit and len(people) < config.k:
+                    people.add(person_id)
+    return [groups[classes] for classes in sorted(groups)]
 
 
 def _group(number: int, leaf: Leaf, rows: Sequence[_Row]) -> RecordGroup:
-    people = [rows[at].person_id for finest in leaf.groups for at in finest.rows]
-    return RecordGroup(number, leaf.labels, len(people), len({*people} - {None}))
+    people = [rows[at].person for finest in leaf.groups for at in finest.rows]
+    return RecordGroup(number, leaf.labels, len(people), m.count_people(people))
 
 
 def _published(labels: tuple[str, ...], order: tuple[str, ...]) -> tuple[str, ...]:
@@ -280,8 +283,8 @@ def _in_order(
 
 def digest(rows: Iterable[FrozenRow]) -> str:
     """The `sha256` of a release: over values and group numbers of all rows in order."""
-    found = hashlib.sha256()
+    content = hashlib.sha256()
     for (values, group), alike in groupby(rows, attrgetter("values", "group")):
         line = "\x1f".join((*values, str(group))).encode() + b"\n"
-        found.update(line * sum(1 for _ in alike))
-    return found.hexdigest()
+        content.update(line * sum(1 for _ in alike))
+    return content.hexdigest()

@@ -1,7 +1,7 @@
 """A frozen release as one agreement gets it: its files, and the manifest that describes them with the statement."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -9,13 +9,13 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct, structs
 
-from triage.exports import files, parquet
+from triage.exports import dictionary, files, parquet
 from triage.exports import members as m
 from triage.exports.calendar import Dataset
 from triage.exports.catalogue import CLASSES
 from triage.exports.files import TABLES_COLUMNS, File
-from triage.exports.records import GROUP_COLUMNS, SHUFFLED, Release
-from triage.exports.selection import ROW_REF, Selection, coarser, extract
+from triage.exports.records import Release
+from triage.exports.selection import Selection, coarser, extract
 from triage.exports.statement import (
     RecordsStatement,
     ReleaseTerms,
@@ -63,23 +63,13 @@ class ReleaseHeader(Struct, frozen=True):
 
 
 class ManifestFile(Struct, frozen=True):
-    """A file of a release; `bytes` is its size, `rows` without a header."""
+    """A file of a release; `bytes` is its size, `rows` without a header, null for a file that only describes others."""
 
     name: str
     media_type: str
     bytes: int
     sha256: str
-    rows: int
-
-
-class ManifestColumn(Struct, frozen=True):
-    """A column of the files, with its classes if it has any; where `pooled`, `|` joins them and `*` hides them."""
-
-    name: str
-    kind: str
-    values: tuple[str, ...] = ()
-    pooled: bool = False
-    shuffled: bool = False
+    rows: int | None
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
@@ -90,7 +80,6 @@ class Manifest(Struct, frozen=True, kw_only=True):
     edition: int
     released_at: datetime
     files: tuple[ManifestFile, ...]
-    columns: tuple[ManifestColumn, ...]
     statement: RecordsStatement | TablesStatement
 
 
@@ -102,29 +91,47 @@ class Rendering(Struct, frozen=True):
 
 
 def records(
-    frozen: FrozenRecords, about: ReleaseHeader, agreed: SignedAgreement, people: Mapping[UUID, UUID | None], key: bytes
+    frozen: FrozenRecords,
+    about: ReleaseHeader,
+    agreed: SignedAgreement,
+    people: Mapping[UUID, m.Person | None],
+    key: bytes,
 ) -> Rendering:
     """A record release for one agreement. `people` tells the person of every released incident."""
-    found = extract(frozen.release, agreed.scope, key)
-    rendered = [files.records_csv(found), files.records_ndjson(found)]
+    selected = extract(frozen.release, agreed.scope, key)
+    rows = [files.records_csv(selected), files.records_ndjson(selected)]
+    statement = records_statement(frozen.release, selected, people, _terms(about, agreed, rows[0]), frozen.config)
     if parquet.AVAILABLE:
-        rendered.append(parquet.records_parquet(found))
-    statement = records_statement(frozen.release, found, people, _terms(about, agreed, rendered[0]), frozen.config)
-    return _rendered(about, rendered, dictionary(agreed.scope, found.columns), statement)
+        rows.append(parquet.records_parquet(selected, _described(statement)))
+    body = dictionary.records_metadata(
+        selected.columns, classes_for(agreed.scope, frozen.release.months), f"Record file {about.period}"
+    )
+    return _rendering(about, [*rows, files.metadata(dictionary.METADATA, body)], statement)
 
 
 def tables(frozen: FrozenTables, about: ReleaseHeader, agreed: SignedAgreement) -> Rendering:
     """An edition of tables for one agreement: the same numbers for everybody."""
-    file = files.tables_csv(frozen.edition)
-    statement = tables_statement(frozen.edition, _terms(about, agreed, file), frozen.rules)
-    columns = tuple(
-        ManifestColumn(name, "number" if name == "count" else "label", (files.HIDDEN,) if name == "count" else ())
-        for name in TABLES_COLUMNS
-    )
-    return _rendered(about, [file], columns, statement)
+    rows = [files.tables_csv(frozen.edition)]
+    statement = tables_statement(frozen.edition, _terms(about, agreed, rows[0]), frozen.rules)
+    if parquet.AVAILABLE:
+        rows.append(parquet.tables_parquet(frozen.edition, _described(statement)))
+    body = dictionary.tables_metadata(TABLES_COLUMNS, frozen.edition.tables, f"Protected tables {about.period}")
+    return _rendering(about, [*rows, files.metadata(dictionary.METADATA, body)], statement)
 
 
-_VALUES: Final[Mapping[str, tuple[str, ...]]] = {
+def _described(statement: RecordsStatement | TablesStatement) -> dict[str, str]:
+    """What a file says of itself where its format has room for that."""
+    return {
+        "release": statement.release,
+        "policy": statement.policy,
+        "cut_off": statement.cut_off.isoformat(),
+        "agreement": statement.agreement,
+        "purpose": statement.purpose,
+        "read_me": "\n".join(statement.read_me),
+    }
+
+
+VALUES: Final[Mapping[str, tuple[str, ...]]] = {
     "area": m.AREA.classes,
     "age": (*m.AGE.classes, "18-64"),
     "sex": m.SEX.classes,
@@ -139,17 +146,13 @@ _VALUES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def dictionary(scope: Selection, columns: tuple[str, ...]) -> tuple[ManifestColumn, ...]:
-    """Every column with its classes, as this agreement sees them."""
-    view = coarser(scope.body)
-    found = []
-    for name in columns:
-        values = _VALUES.get(name, ())
-        if view and name == view.column:
-            values = tuple(dict.fromkeys(view.label.values()))
-        kind = "reference" if name == ROW_REF else "month" if name == "month" else "class"
-        found.append(ManifestColumn(name, kind, values, name in GROUP_COLUMNS, name in SHUFFLED))
-    return tuple(found)
+def classes_for(selection: Selection, months: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The classes of every column, as this agreement sees them."""
+    classes = {**VALUES, "month": months}
+    view = coarser(selection.body)
+    if view:
+        classes[view.column] = tuple(dict.fromkeys(view.label.values()))
+    return classes
 
 
 def _terms(about: ReleaseHeader, agreed: SignedAgreement, file: File) -> ReleaseTerms:
@@ -163,22 +166,19 @@ _pack = msgspec.msgpack.Encoder().encode
 _frozen = msgspec.msgpack.Decoder(FrozenRecords | FrozenTables).decode
 
 
-def _rendered(
-    about: ReleaseHeader,
-    rendered: list[File],
-    columns: tuple[ManifestColumn, ...],
-    statement: RecordsStatement | TablesStatement,
+def _rendering(
+    about: ReleaseHeader, described: Sequence[File], statement: RecordsStatement | TablesStatement
 ) -> Rendering:
+    everything = [*described, files.sums(described)]
     manifest = Manifest(
         dataset=about.dataset,
         period=about.period,
         edition=about.edition,
         released_at=about.released_at,
-        files=tuple(ManifestFile(f.name, f.media_type, f.size, f.sha256, f.rows) for f in rendered),
-        columns=columns,
+        files=tuple(ManifestFile(f.name, f.media_type, f.size, f.sha256, f.rows) for f in everything),
         statement=statement,
     )
-    return Rendering(_encode(manifest), tuple(rendered))
+    return Rendering(_encode(manifest), tuple(everything))
 
 
 def decode_manifest(body: bytes) -> Manifest:

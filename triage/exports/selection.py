@@ -50,10 +50,13 @@ _COARSER: Final[dict[Body, SensitiveView | None]] = {
 }
 
 
-def faults(scope: Selection) -> tuple[str, ...]:
-    """The names in a scope that no release has, or that this kind of body never gets. None: an agreement may say so."""
-    columns = {ROW_REF, *COLUMNS} - _WITHOUT[scope.body]
-    return (*(c for c in scope.columns if c not in columns), *(a for a in scope.areas if a not in m.AREA.classes))
+def faults(selection: Selection) -> tuple[str, ...]:
+    """The names that no release has, or that this kind of body never gets. None: an agreement may say so."""
+    columns = {ROW_REF, *COLUMNS} - _WITHOUT[selection.body]
+    return (
+        *(c for c in selection.columns if c not in columns),
+        *(a for a in selection.areas if a not in m.AREA.classes),
+    )
 
 
 def coarser(body: Body) -> SensitiveView | None:
@@ -66,20 +69,20 @@ def columns_for(body: Body) -> tuple[str, ...]:
     return tuple(c for c in (ROW_REF, *COLUMNS) if c not in _WITHOUT[body])
 
 
-def extract(release: Release, scope: Selection, key: bytes) -> Extract:
-    """The file of one agreement, in an order of its own. Raises ValueError for a scope with faults.
+def extract(release: Release, selection: Selection, key: bytes) -> Extract:
+    """The file of one agreement, in an order of its own. Raises ValueError for a selection with faults.
 
     Equal rows are ordered by their reference, which is keyed by partner and release: neither the order nor anything
     else of one partner's file leads to a row of another's.
     """
-    if found := faults(scope):
-        raise ValueError(f"not in a release, or not for a {scope.body} body: {', '.join(found)}")
-    columns = tuple(c for c in (ROW_REF, *COLUMNS) if c in scope.columns)
+    if refused := faults(selection):
+        raise ValueError(f"not in a release, or not for a {selection.body} body: {', '.join(refused)}")
+    columns = tuple(c for c in (ROW_REF, *COLUMNS) if c in selection.columns)
     at = [COLUMNS.index(c) for c in columns if c != ROW_REF]
-    view = _COARSER[scope.body]
+    view = _COARSER[selection.body]
     coarse = COLUMNS.index(view.column) if view else -1
-    reference_key = key_for(key, scope.partner, release.name)
-    selected, areas = [], _selected_areas(release, scope)
+    reference_key = key_for(key, selection.partner, release.name)
+    selected, areas = [], _selected_areas(release, selection)
     # equal rows follow one another and share one tuple of values
     for whole, alike in groupby(release.rows, attrgetter("values")):
         if whole[0] in areas:
@@ -100,13 +103,16 @@ def key_for(key: bytes, partner: str, release: str) -> bytes:
 
 
 def reference(key: bytes, number: int) -> str:
-    """12 bytes in hex by which a partner can ask about a row. It says nothing about the row or the person."""
-    return hmac.digest(key, number.to_bytes(8, "big"), "sha256")[:12].hex()
+    """12 bytes in hex by which a partner can ask about a row. It says nothing about the row or the person.
+
+    The letter in front keeps a spreadsheet from reading digits and an e as a number.
+    """
+    return "r" + hmac.digest(key, number.to_bytes(8, "big"), "sha256")[:12].hex()
 
 
-def _selected_areas(release: Release, scope: Selection) -> set[str]:
+def _selected_areas(release: Release, selection: Selection) -> set[str]:
     """The published area labels all of whose areas are selected; `*` names them all."""
-    chosen = set(scope.areas)
+    chosen = set(selection.areas)
     labels = {row.values[0] for row in release.rows}
     return {
         label

@@ -1,8 +1,8 @@
 """The disclosure statement: what was done to a release, what that achieved, and what it cost, beside every file.
 
 Whoever holds a file can check it: everything under `achieved` follows from the file alone (`recompute`), but for the
-number of people in a group, which follows from the stored members (`people_per_group`). The number of late rows that
-still wait is not stated, since it would count single people.
+number of people in a group, which follows from the stored members (`people_per_group`). No figure rests on fewer than
+ten people: neither the rows that still wait nor those over the limit of one person are stated.
 """
 
 from collections import Counter
@@ -18,14 +18,13 @@ from msgspec import Meta
 from triage.exports import members as m
 from triage.exports.records import GROUP_COLUMNS, SHUFFLED, Release
 from triage.exports.selection import Extract
-from triage.exports.tables import RULES, Edition, Rules, nearest
+from triage.exports.tables import RULES, Edition, Rules
 from triage.exports.tree import CONFIG, Config, ages_in
 
 SCHEMA: Final = "disclosure-statement/1"
 SENSITIVE: Final = ("power", "disposal")
 
 Share = Annotated[float, Meta(ge=0, le=1)]
-Multiple = Annotated[int, Meta(ge=0, multiple_of=5)]
 
 READ_ME_RECORDS: Final = (
     "Every group of rows that look alike is at least ten different people.",
@@ -34,14 +33,18 @@ READ_ME_RECORDS: Final = (
     "How the call came in and how somebody travelled are shuffled among the people of a group.",
     "A period is released once and never changes; what was reported late comes in a separate file, once ten people can "
     "share it.",
+    "Of somebody seen often only some rows are here.",
     "This is a controlled file for the purpose above: do not publish rows of it or join it with other records of "
     "people.",
 )
 READ_ME_TABLES: Final = (
     "Every number is rounded up or down to a multiple of five by a fixed secret die, so it is at most four away.",
-    "c means fewer than ten, possibly none; in a row of fewer than thirty people every breakdown is c.",
+    "c means not shown: too few different known people, or too few incidents; it says nothing about how many.",
+    "The number of all incidents is shown from ten incidents on, whoever they concerned.",
+    "In a row of fewer than thirty different known people every breakdown is c.",
     "A total is rounded by itself and need not equal the sum of its parts.",
     "A published number changes only in a new edition, and only when at least ten people in that very cell changed.",
+    "Medians are rounded to five minutes, and shown for thirty different known people or more.",
     "Hospital Episode Statistics hide 1 to 7 and round the rest to the nearest five; these tables hide more, zero "
     "included, and round at random.",
 )
@@ -109,11 +112,11 @@ class RecordsAchieved(FileFigures, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class RecordsWithheld(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is missing, in shares of rows by column, and the rows over the limit of one person to the nearest five."""
+    """What is missing, in shares of rows by column. Numbers that would rest on a few people are not stated."""
 
-    rows_by_repeat_cap: Multiple
     values_pooled: dict[str, Share]
     values_not_shown: dict[str, Share]
+    rows_by_repeat_cap: Literal["not stated"] = "not stated"
     rows_held_for_next_late_file: Literal["not stated"] = "not stated"
 
 
@@ -196,7 +199,7 @@ def schema() -> bytes:
 def records_statement(
     release: Release,
     extract: Extract,
-    people: Mapping[UUID, UUID | None],
+    people: Mapping[UUID, m.Person | None],
     terms: ReleaseTerms,
     config: Config = CONFIG,
 ) -> RecordsStatement:
@@ -220,7 +223,7 @@ def records_statement(
             largest_chance_of_naming_the_right_person=_share(1, k_people),
             mean_chance_of_naming_the_right_person=_share(chances, len(extract.rows)),
         ),
-        withheld=_withheld(release, shown, from_file.rows),
+        withheld=_withheld(shown, from_file.rows),
         utility=RecordsUtility(_lost(release, shown), round(from_file.rows / (from_file.groups or 1), 1)),
     )
 
@@ -261,9 +264,9 @@ def recompute(
         rows=sum(sizes),
         groups=len(groups),
         k_rows=min(sizes, default=0),
-        l={column: min(map(len, found), default=0) for column, found in values.items()},
-        alpha={c: max((_worst_share(one, harmful) for one in found), default=0) for c, found in values.items()},
-        t={column: _distance(found) for column, found in values.items()},
+        l={column: min(map(len, counts), default=0) for column, counts in values.items()},
+        alpha={c: max((_worst_share(group, harmful) for group in counts), default=0.0) for c, counts in values.items()},
+        t={column: _distance(counts) for column, counts in values.items()},
         largest_chance_of_the_right_row=_share(1, min(sizes, default=0)),
         mean_chance_of_the_right_row=_share(len(groups), sum(sizes)),
     )
@@ -283,12 +286,14 @@ class ShownGroup(msgspec.Struct, frozen=True):
     people: int
 
 
-def people_per_group(release: Release, extract: Extract, people: Mapping[UUID, UUID | None]) -> tuple[ShownGroup, ...]:
+def people_per_group(
+    release: Release, extract: Extract, people: Mapping[UUID, m.Person | None]
+) -> tuple[ShownGroup, ...]:
     """Every group of a file with its people, from the stored members."""
-    behind: dict[tuple[str, ...], list[UUID | None]] = {}
+    behind: dict[tuple[str, ...], list[m.Person | None]] = {}
     for label, number in zip(_labels(extract.columns, extract.rows), extract.numbers, strict=True):
         behind.setdefault(label, []).append(people[release.rows[number].incident_id])
-    return tuple(ShownGroup(len(group), len({*group} - {None})) for group in behind.values())
+    return tuple(ShownGroup(len(group), m.count_people(group)) for group in behind.values())
 
 
 # --- from rows to figures
@@ -318,10 +323,10 @@ def _by_label(
 
 
 def _of_one(group: Counter[tuple[str, ...]], at: int) -> Counter[str]:
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for values, n in group.items():
-        found[values[at]] += n
-    return found
+        counts[values[at]] += n
+    return counts
 
 
 def _worst_share(values: Counter[str], harmful: Iterable[str]) -> float:
@@ -333,7 +338,7 @@ def _distance(groups: list[Counter[str]]) -> float:
     return round(
         max(
             (sum(abs(g[v] / g.total() - whole[v] / whole.total()) for v in whole) / 2 for g in groups),
-            default=0,
+            default=0.0,
         ),
         4,
     )
@@ -357,21 +362,20 @@ def _record_rules(config: Config) -> RecordRules:
     )
 
 
-def _withheld(release: Release, shown: dict[str, Counter[str]], rows: int) -> RecordsWithheld:
+def _withheld(shown: dict[str, Counter[str]], rows: int) -> RecordsWithheld:
     return RecordsWithheld(
-        nearest(len(release.capped), 5),
-        {c: _share(sum(n for label, n in found.items() if m.POOLED in label), rows) for c, found in shown.items()},
-        {c: _share(found[m.NOT_SHOWN], rows) for c, found in shown.items()},
+        {c: _share(sum(n for label, n in counts.items() if m.POOLED in label), rows) for c, counts in shown.items()},
+        {c: _share(counts[m.NOT_SHOWN], rows) for c, counts in shown.items()},
     )
 
 
 def _lost(release: Release, shown: dict[str, Counter[str]]) -> dict[str, float]:
     """For every group column: how many classes a label leaves open, of all but one; the mean over rows."""
     lost = {}
-    for column, found in shown.items():
+    for column, counts in shown.items():
         classes = _CLASSES.get(column, release.months)
-        wide = {label: _open(column, label, len(classes)) for label in found}
-        lost[column] = _share(sum(wide[label] * n for label, n in found.items()), found.total())
+        wide = {label: _open(column, label, len(classes)) for label in counts}
+        lost[column] = _share(sum(wide[label] * n for label, n in counts.items()), counts.total())
     return lost
 
 

@@ -15,13 +15,14 @@ from itertools import product
 from operator import attrgetter
 from typing import Annotated, Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
 
 from triage.exports import members as m
-from triage.exports.catalogue import ATTENDANCE, CLASSES, TOTAL, CatalogueTable, ladders
-from triage.times import PeriodKind
+from triage.exports.catalogue import ATTENDANCE, CLASSES, ED_AVOIDED, PARTIAL, TOTAL, CatalogueTable, ladders
+from triage.times import LONDON, PeriodKind
 
 ALL: Final = "all"
 """The label of a total. A total is a cell like any other, counted from its own records, never added up."""
@@ -32,7 +33,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     policy: str = "tables-1"
     minimum_people: int = 10
-    """A shown cell holds at least this many people and this many incidents."""
+    """A shown cell holds at least this many people and this many incidents; the unclassified total the incidents."""
     row_minimum_people: int = 30
     """A row with fewer people shows no sensitive column; a median needs as many."""
     largest_share: Annotated[float, Meta(gt=0, le=1)] = 0.5
@@ -51,7 +52,10 @@ RULES: Final = Rules()
 
 
 class ClassifiedMember(msgspec.Struct, frozen=True, gc=False):
-    """A member in the classes of the catalogue: all that a snapshot stores. `grade` is None when not in question."""
+    """A member in the classes of the catalogue: all that a snapshot stores.
+
+    `grade`, `ed_avoided`, and the place and conveyance of a section 136 are None where that was not in question.
+    """
 
     incident_id: UUID
     person_id: UUID | None
@@ -67,7 +71,16 @@ class ClassifiedMember(msgspec.Struct, frozen=True, gc=False):
     disposal_in_three: str
     power_used: str
     grade: str | None
+    shift: str
+    ed_avoided: str | None
+    s136_place: str | None
+    s136_conveyance: str | None
     minutes: int | None
+    known_by: m.Kinds = m.BITS[0]
+
+    @property
+    def person(self) -> m.Person | None:
+        return None if self.person_id is None else (self.person_id, self.known_by)
 
 
 class TableCell(msgspec.Struct, frozen=True):
@@ -102,9 +115,10 @@ def record_key(key: bytes, incident_id: UUID) -> int:
     return int.from_bytes(hmac.digest(key, b"rk" + incident_id.bytes, "sha256")[:8], "big")
 
 
-def classify(member: m.ReleaseMember, key: bytes) -> ClassifiedMember:
+def classify(member: m.ReleaseMember, key: bytes, zone: ZoneInfo = LONDON) -> ClassifiedMember:
     """A member in the classes of the catalogue. Raises UnmappedCode."""
     disposal = m.DISPOSAL.of(member.disposal)
+    used = disposal == "s136"
     minutes = member.minutes_at_scene
     return ClassifiedMember(
         incident_id=member.incident_id,
@@ -121,7 +135,12 @@ def classify(member: m.ReleaseMember, key: bytes) -> ClassifiedMember:
         disposal_in_three=m.DISPOSAL_IN_THREE[disposal],
         power_used=m.DISPOSAL_IN_TWO[disposal],
         grade=None if member.grade is None else m.GRADE.of(member.grade),
+        shift=m.shift(member.occurred_at, zone),
+        ed_avoided=None if member.ed_avoided is None else ED_AVOIDED[not member.ed_avoided],
+        s136_place=m.PLACE_OF_SAFETY.of(member.place_of_safety) if used else None,
+        s136_conveyance=m.CONVEYANCE.of(member.conveyance) if used else None,
         minutes=None if minutes is None else nearest(minutes, 5),
+        known_by=member.known_by,
     )
 
 
@@ -142,9 +161,10 @@ def admit(
 ) -> tuple[CatalogueTable, ...]:
     """The tables of a new period: the total, and of each ladder the finest form that the year before admits.
 
-    `precedents` are the snapshots of the same kind of period in the year before; in a first year the cuts there are.
-    Without any only the total is published. The decision looks at sizes of past periods, so it tells nothing of this
-    one; and it is taken for edition 1 alone, because a table added to an old period would be a second look at it.
+    `precedents` are the snapshots of the same kind of period in the year before. A first quarter, and a first year, are
+    judged by the shorter cuts within them, taken together; without any only the total is published. The decision looks
+    at sizes of what was cut before, so it tells nothing of who is in this period; and it is taken for edition 1 alone,
+    because a table added to an old period would be a second look at it.
     """
     return tuple(
         form
@@ -181,7 +201,7 @@ def revise(
     counts; else it stays as published, whether it was shown or hidden.
     """
     members = tuple(snapshot)
-    if previous.kind == "yearly" or len(_people_changed(previous.snapshot, members)) < rules.hold_people:
+    if previous.kind == "yearly" or _count_changed(_people_changed(previous.snapshot, members)) < rules.hold_people:
         return None
     edition = previous.edition + 1
     old = {(cell.table, cell.row, cell.column): cell for cell in previous.cells}
@@ -189,9 +209,9 @@ def revise(
     cells = []
     for table in previous.tables:
         for new in _cells(table, members, edition, key, rules):
-            held = old[new.table, new.row, new.column]
-            changed = moved.get((held.edition, *_address(new)), ())
-            cells.append(new if len(changed) >= rules.hold_people else held)
+            published = old[new.table, new.row, new.column]
+            changed = moved.get((published.edition, *_address(new)), set())
+            cells.append(new if _count_changed(changed) >= rules.hold_people else published)
     return Edition(previous.kind, previous.period, edition, rules.policy, previous.tables, tuple(cells), members)
 
 
@@ -204,9 +224,9 @@ class _Tally:
 
     n: int = 0
     x: int = 0
-    known: set[UUID] = field(default_factory=set)
+    known: set[m.Person] = field(default_factory=set)
     unknown: bool = False
-    often: Counter[UUID] = field(default_factory=Counter)
+    often: Counter[m.Person] = field(default_factory=Counter)
     minutes: list[int] = field(default_factory=list)
 
     def merge(self, other: "_Tally") -> None:
@@ -220,7 +240,7 @@ class _Tally:
     @property
     def people(self) -> int:
         """Everybody who was never identified counts as one person together: they might be one."""
-        return len(self.known) + self.unknown
+        return m.count_people(self.known) + self.unknown
 
 
 _Address = tuple[tuple[str, ...], str]
@@ -230,20 +250,26 @@ _NOTHING: Final = _Tally()
 class _Attender(msgspec.Struct, frozen=True):
     """A known person as the unit of a table of people; the key stands for all their incidents."""
 
-    person_id: UUID
+    person: m.Person
     record_key: int
     attendance: str
     minutes: None = None
 
 
 def _attenders(members: Iterable[ClassifiedMember]) -> list[_Attender]:
-    times: Counter[UUID] = Counter()
-    keys: dict[UUID, int] = {}
+    """The people known by the kind of identifier by which most are known: of other kinds they might be the same."""
+    times: Counter[m.Person] = Counter()
+    keys: dict[m.Person, int] = {}
     for member in members:
-        if member.person_id is not None:
-            times[member.person_id] += 1
-            keys[member.person_id] = keys.get(member.person_id, 0) ^ member.record_key
-    return [_Attender(person, keys[person], ATTENDANCE[(n > 1) + (n > 4)]) for person, n in times.items()]
+        if member.person is not None:
+            times[member.person] += 1
+            keys[member.person] = keys.get(member.person, 0) ^ member.record_key
+    commonest = max(m.BITS, key=lambda bit: sum(1 for _, kinds in times if kinds & bit))
+    return [
+        _Attender(person, keys[person], ATTENDANCE[(n > 1) + (n > 4)])
+        for person, n in times.items()
+        if person[1] & commonest
+    ]
 
 
 def _coordinates(table: CatalogueTable) -> Any:
@@ -266,9 +292,9 @@ def _margins(table: CatalogueTable, classes: tuple[str, ...]) -> Iterator[_Addre
 def _tallies(table: CatalogueTable, members: Sequence[ClassifiedMember], rules: Rules) -> dict[_Address, _Tally]:
     """Every cell that counts somebody: first the finest ones, one pass; then the totals, from the finest."""
     units: Sequence[ClassifiedMember | _Attender] = _attenders(members) if table.counts == "people" else members
-    # Nobody holds over half of ten with fewer than six; so only these few are worth counting one by one
-    enough = rules.largest_share * rules.minimum_people
-    often = {p for p, n in Counter(u.person_id for u in units).items() if p is not None and n > enough}
+    # Nobody holds over half of ten with fewer than six, under three kinds of identifier with fewer than two under one
+    enough = rules.largest_share * rules.minimum_people / len(m.BITS)
+    often = {p for p, n in Counter(u.person for u in units).items() if p is not None and n > enough}
     finest: dict[tuple[str, ...], _Tally] = {}
     coordinates = _coordinates(table)
     for unit in units:
@@ -280,12 +306,12 @@ def _tallies(table: CatalogueTable, members: Sequence[ClassifiedMember], rules: 
             tally = finest[classes] = _Tally()
         tally.n += 1
         tally.x ^= unit.record_key
-        if unit.person_id is None:
+        if unit.person is None:
             tally.unknown = True
         else:
-            tally.known.add(unit.person_id)
-            if unit.person_id in often:
-                tally.often[unit.person_id] += 1
+            tally.known.add(unit.person)
+            if unit.person in often:
+                tally.often[unit.person] += 1
         if table.counts == "median_minutes" and unit.minutes is not None:
             tally.minutes.append(unit.minutes)
     cells: dict[_Address, _Tally] = {}
@@ -303,6 +329,12 @@ def _addresses(table: CatalogueTable) -> Iterator[_Address]:
             yield row, column
 
 
+def _is_unclassified(table: CatalogueTable, row: tuple[str, ...], column: str) -> bool:
+    """Whether a cell counts every incident of the period."""
+    partial = PARTIAL.intersection((*table.rows, table.column))
+    return table.counts == "incidents" and not partial and {*row, column} == {ALL}
+
+
 def _hidden(cell: _Tally, row: _Tally, column: str, rules: Rules) -> bool:
     """A rule about sizes only: what decides never depends on which sensitive value the people have."""
     if cell.n == 0 and not rules.hide_zero:
@@ -311,7 +343,9 @@ def _hidden(cell: _Tally, row: _Tally, column: str, rules: Rules) -> bool:
         return True
     if cell.people < rules.minimum_people or cell.n < rules.minimum_people:
         return True
-    return bool(cell.often) and max(cell.often.values()) > rules.largest_share * cell.n
+    if not cell.often:
+        return False
+    return m.largest_share(dict.fromkeys(cell.known, 1) | cell.often) > rules.largest_share * cell.n
 
 
 def _cells(
@@ -321,7 +355,11 @@ def _cells(
     for row, column in _addresses(table):
         tally = tallies.get((row, column), _NOTHING)
         count = None
-        if not _hidden(tally, tallies.get((row, ALL), _NOTHING), column, rules):
+        if _is_unclassified(table, row, column):
+            hidden = tally.n < rules.minimum_people and (tally.n > 0 or rules.hide_zero)
+        else:
+            hidden = _hidden(tally, tallies.get((row, ALL), _NOTHING), column, rules)
+        if not hidden:
             count = rounded(key, tally.x, tally.n, rules.base)
             if table.counts == "median_minutes":
                 count = median_minutes(tally.minutes, tally.people, rules)
@@ -332,17 +370,12 @@ def _address(cell: TableCell) -> tuple[str, tuple[str, ...], str]:
     return cell.table, cell.row, cell.column
 
 
-# --- what is derived from published numbers
+# --- medians
 
 
 def median_minutes(minutes: Sequence[int], people: int, rules: Rules = RULES) -> int | None:
     """The median of minutes, to the nearest five, or None for fewer than thirty people."""
     return nearest(statistics.median(minutes), 5) if people >= rules.row_minimum_people else None
-
-
-def percent(part: int | None, whole: int | None) -> int | None:
-    """A share of two published numbers, in whole per cent of at most 100; None where either is hidden or none."""
-    return None if part is None or not whole else min(100, round(100 * part / whole))
 
 
 # --- admission
@@ -376,20 +409,25 @@ def _changes(
         yield gone, None
 
 
-def _who(was: ClassifiedMember | None, now: ClassifiedMember | None) -> UUID | None:
-    """The person behind a change. All changes of unidentified people count as one person's."""
-    return (now and now.person_id) or (was and was.person_id) or None
+def _who(was: ClassifiedMember | None, now: ClassifiedMember | None) -> m.Person | None:
+    """The person behind a change."""
+    return (now and now.person) or (was and was.person) or None
 
 
-def _people_changed(old: Iterable[ClassifiedMember], new: Iterable[ClassifiedMember]) -> set[UUID | None]:
+def _count_changed(people: set[m.Person | None]) -> int:
+    """How many people changed. All changes of unidentified people count as one person's."""
+    return m.count_people(people) + (None in people)
+
+
+def _people_changed(old: Iterable[ClassifiedMember], new: Iterable[ClassifiedMember]) -> set[m.Person | None]:
     return {_who(was, now) for was, now in _changes(old, new)}
 
 
 def _people_moved(
     previous: Edition, snapshots: Mapping[int, Sequence[ClassifiedMember]], members: Sequence[ClassifiedMember]
-) -> dict[tuple[int, str, tuple[str, ...], str], set[UUID | None]]:
+) -> dict[tuple[int, str, tuple[str, ...], str], set[m.Person | None]]:
     """For every edition still counted and every cell: who came into or left the cell since."""
-    moved: dict[tuple[int, str, tuple[str, ...], str], set[UUID | None]] = {}
+    moved: dict[tuple[int, str, tuple[str, ...], str], set[m.Person | None]] = {}
     for edition in {cell.edition for cell in previous.cells}:
         for was, now in _changes(snapshots[edition], members):
             for table in previous.tables:

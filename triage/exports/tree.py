@@ -51,14 +51,18 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     policy: str = "records-1"
     k: int = 10
-    """Known people in every group. Somebody never identified counts as nobody: ten such rows may be one person."""
+    """Known people in every group, by one kind of identifier. Somebody never identified counts as nobody: ten such rows
+    may be one person.
+    """
     l: int = 2  # noqa: E741 - the name of the measure
     """Different values of every sensitive view in every group."""
     alpha: Annotated[float, Meta(gt=0, le=1)] = 0.8
     """The largest share of a group that may have one harmful value."""
     harmful: tuple[str, ...] = ("s136", "custody", "hospital", "power_used")
     rows_per_person: int = 5
-    """Rows of one known person in a release; the others are withheld for good."""
+    """Rows of one human being in a release, shared out among the kinds of identifier in use; the others are withheld
+    for good.
+    """
     decoy_rate: Annotated[float, Meta(ge=0, le=1)] = 0.08
     """How often a node below the first cut of age hides an attribute for no reason at all."""
     order: tuple[Attribute, ...] = ORDER
@@ -78,14 +82,18 @@ CONFIG: Final = Config()
 
 @dataclass(frozen=True, slots=True)
 class KeyedChoice:
-    """The key of all keyed choices in one release; another release makes other ones. It shows no key when printed."""
+    """The key of all keyed choices of one period. It shows no key when printed.
+
+    Every edition of a period makes the same choices: two that chose differently would together single out whom the
+    limit of a person, a decoy or the shuffle touched.
+    """
 
     key: bytes = field(repr=False)
-    release: str
+    period: str
 
     def digest(self, purpose: str, *parts: str) -> bytes:
         """32 keyed bytes for one choice."""
-        return hmac.digest(self.key, "\x1f".join((purpose, self.release, *parts)).encode(), "sha256")
+        return hmac.digest(self.key, "\x1f".join((purpose, self.period, *parts)).encode(), "sha256")
 
 
 @dataclass(slots=True)
@@ -96,8 +104,8 @@ class Finest:
     """One class for each attribute, in the order of ORDER."""
     counts: list[int]
     """How often each value of VALUES occurs."""
-    people: set[UUID | int] = field(default_factory=set)
-    """At most k of its people: enough to know whether a union of groups has k."""
+    people: tuple[set[UUID | int], ...] = field(default_factory=lambda: tuple(set() for _ in m.BITS))
+    """At most k of its people by each kind of identifier: enough to know whether a union of groups has k by one."""
     rows: list[int] = field(default_factory=list)
     """Positions of its rows."""
 
@@ -123,9 +131,12 @@ class Passes:
         )
 
     def _enough_people(self, groups: list[Finest]) -> bool:
+        return any(self._enough(group.people[at] for group in groups) for at in range(len(m.BITS)))
+
+    def _enough(self, of_groups: Iterable[set[UUID | int]]) -> bool:
         people: set[UUID | int] = set()
-        for group in groups:
-            people |= group.people
+        for more in of_groups:
+            people |= more
             if len(people) >= self._k:
                 return True
         return False

@@ -22,6 +22,8 @@ from triage.problems import AGREEMENT_EXPIRED, NOT_FOUND, RANGE_NOT_SATISFIABLE,
 from triage.store.exports import downloads
 from triage.store.exports.downloads import Offer, StoredFile
 
+DESCRIBED: Final = '<metadata.json>; rel="describedby"'
+"""Where a CSV file is described (CSV on the Web)."""
 ASK_AGAIN: Final = {"cache-control": "private, no-cache"}
 """The bytes never change, but whether the partner may still have them does."""
 PARQUET: Final = "application/vnd.apache.parquet"
@@ -36,7 +38,7 @@ PeriodName = Annotated[str, PathParameter(description="Such as `2026-10` or `202
 
 
 class OfferList(Struct, frozen=True):
-    """What the partner may pull, newest period first, in the latest edition of each."""
+    """What the partner may pull, newest period first, every edition of it, the latest first."""
 
     releases: list[Offer]
 
@@ -51,7 +53,7 @@ class PullList(Struct, frozen=True):
     "/",
     guards=[needs("exports.read")],
     problems=[UNKNOWN_PARAMETER, AGREEMENT_EXPIRED],
-    response_description="The latest edition of each.",
+    response_description="Every edition, the latest first.",
 )
 async def list_exports(request: SignedIn, service: TheService) -> Response[OfferList]:
     """List the releases that the partner's agreements cover."""
@@ -111,6 +113,8 @@ async def get_file(
         return ready(b"", 304, headers)
     status, first, last, text = _part(range_, if_range, etag, stored)
     headers["content-length"] = str(last - first + 1)
+    if stored.media_type.startswith("text/csv"):
+        headers["link"] = DESCRIBED
     if status == 206:
         headers["content-range"] = f"bytes {first}-{last}/{stored.size}"
     if request.scope.get("head"):

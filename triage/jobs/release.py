@@ -6,7 +6,7 @@ cut-off, so that a run that comes late gives the release that one on time would 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
@@ -19,13 +19,14 @@ from triage.errors import OperatorError
 from triage.exports import records, tables
 from triage.exports.calendar import LATE, TABLE_KINDS, Cut, Dataset, cut, cuts
 from triage.exports.keys import Keys
+from triage.exports.records import Cadence
 from triage.exports.rendering import Frozen, FrozenRecords, FrozenTables, ReleaseHeader
-from triage.exports.tables import RULES, Edition
+from triage.exports.tables import RULES, ClassifiedMember, Edition
 from triage.exports.tree import CONFIG
 from triage.store.database import Connection, Database
 from triage.store.exports import releases
 from triage.store.exports.releases import CountedMember, LatestRelease, ReleasingTeam, StoredRelease
-from triage.times import due_at
+from triage.times import PeriodKind, due_at
 
 logger = structlog.get_logger(__name__)
 
@@ -34,8 +35,8 @@ REVISED_FOR: Final = timedelta(days=731)
 QUARTER_DAYS: Final = 365.25 / 4
 LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
-_LOST: Final = (asyncpg.UniqueViolationError, asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-"""Another process was faster: it is done."""
+_LOST: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+"""Another process was faster: it is done. A clash of keys is none of these, since one process cuts at a time."""
 
 
 class ReleasedEdition(Struct, frozen=True):
@@ -151,7 +152,7 @@ class _Releasing:
 
     # --- what is due
 
-    async def _due(self, connection: Connection, cadences: dict[int, records.Cadence]) -> list[Cut]:
+    async def _due(self, connection: Connection, cadences: dict[int, Cadence]) -> list[Cut]:
         done = await releases.latest_editions(connection, self._team.team_id)
         return [one for one in self._cuts(cadences) if _is_due(one, done)]
 
@@ -160,7 +161,7 @@ class _Releasing:
         looked = await releases.revision_checks(connection, self._team.team_id)
         return [one for one in self._tables() if self._to_look_at(one, done, looked)]
 
-    def _cuts(self, cadences: dict[int, records.Cadence]) -> list[Cut]:
+    def _cuts(self, cadences: dict[int, Cadence]) -> list[Cut]:
         """Everything whose cut-off has passed, oldest first; tables before records, shorter periods before longer."""
         found = self._tables()
         for year, every in cadences.items():
@@ -170,7 +171,7 @@ class _Releasing:
     def _tables(self) -> list[Cut]:
         return [one for every in TABLE_KINDS for one in self._of("tables", every, self._team.starts_on)]
 
-    def _of(self, dataset: Dataset, every: records.Cadence, first: date) -> Iterator[Cut]:
+    def _of(self, dataset: Dataset, every: Cadence, first: date) -> Iterator[Cut]:
         return cuts(dataset, every, first, self._now, self._team.zone, self._team.day_start_hour)
 
     def _first(self, year: int) -> date:
@@ -235,37 +236,48 @@ class _Releasing:
         return found
 
     async def _tables_of(self, connection: Connection, due: Cut, number: int, seq: int) -> ReleasedEdition:
-        team_id = self._team.team_id
-        counted = await self._snapshot(connection, due, due.starts_at, due.ends_at, seq, due.cut_off, False)
-        precedents = await releases.first_editions(connection, team_id, self._year_before(due))
+        counted = await self._snapshot(connection, due.starts_at, due.ends_at, seq, due.cut_off)
+        precedents = await self._precedents(connection, due)
         edition = await asyncio.to_thread(self._first_edition, due, counted, precedents)
         edition = _numbered(edition, number)
         return await self._store(connection, due, FrozenTables(edition, RULES), due.cut_off, seq, ())
 
-    def _first_edition(self, due: Cut, counted: Iterable[CountedMember], precedents: Iterable[Edition]) -> Edition:
+    def _first_edition(
+        self, due: Cut, counted: Iterable[CountedMember], precedents: Sequence[Sequence[ClassifiedMember]]
+    ) -> Edition:
         key = self._keys.tables
-        members = [tables.classify(one.member, key) for one in counted]
-        admitted = tables.admit(due.kind, [one.snapshot for one in precedents], key, RULES)
+        members = [tables.classify(one.member, key, self._team.zone) for one in counted]
+        admitted = tables.admit(due.kind, precedents, key, RULES)
         return tables.freeze(due.kind, due.period, admitted, members, key, RULES)
+
+    async def _precedents(self, connection: Connection, due: Cut) -> list[Sequence[ClassifiedMember]]:
+        """What was cut of the twelve months before; in a first quarter or year the shorter cuts within it, together."""
+        team_id = self._team.team_id
+        before = await releases.first_editions(connection, team_id, self._year_before(due))
+        if before or due.kind not in _SHORTER:
+            return [edition.snapshot for edition in before]
+        parts = await releases.first_editions(connection, team_id, _within(due, _SHORTER[due.kind]))
+        together = [member for edition in parts for member in edition.snapshot]
+        return [together] if together else []
 
     def _year_before(self, due: Cut) -> list[str]:
         """The periods of the same kind that began in the twelve months before this one."""
-        found, day = [], due.starts - timedelta(days=1)
-        while (one := cut("tables", due.every, day)).starts >= date(due.starts.year - 1, due.starts.month, 1):
-            found.append(one.period)
-            day = one.starts - timedelta(days=1)
-        return found
+        periods, day = [], due.starts - timedelta(days=1)
+        while (earlier := cut("tables", due.every, day)).starts >= date(due.starts.year - 1, due.starts.month, 1):
+            periods.append(earlier.period)
+            day = earlier.starts - timedelta(days=1)
+        return periods
 
     async def _records_of(
         self, connection: Connection, due: Cut, number: int, done: Done, seq: int
     ) -> list[ReleasedEdition]:
         """The main file of a period, and the late file of what waits from before it, where that can be shown."""
-        counted = await self._snapshot(connection, due, due.starts_at, due.ends_at, seq, due.cut_off, True)
+        counted = await self._snapshot(connection, due.starts_at, due.ends_at, seq, due.cut_off, CONFIG.policy)
         main = FrozenRecords(_EMPTY, records.config_for(due.every, CONFIG))
         main = await asyncio.to_thread(self._cut, due, due.period, number, main, counted)
         found = [await self._store(connection, due, main, due.cut_off, seq, counted)]
         late_period = due.period + LATE
-        waiting = await self._snapshot(connection, due, LONG_AGO, due.starts_at, seq, due.cut_off, True)
+        waiting = await self._snapshot(connection, LONG_AGO, due.starts_at, seq, due.cut_off, CONFIG.policy)
         number = _next_edition(done, due.dataset, late_period)
         late = FrozenRecords(_EMPTY, records.config_for_late(CONFIG))
         late = await asyncio.to_thread(self._cut, due, late_period, number, late, waiting)
@@ -291,12 +303,11 @@ class _Releasing:
     async def _snapshot(
         self,
         connection: Connection,
-        due: Cut,
         starts_at: datetime,
         ends_at: datetime,
         seq: int,
         cut_off: datetime,
-        undecided: bool,
+        undecided: str | None = None,
     ) -> list[CountedMember]:
         return await releases.snapshot(connection, self._team.team_id, starts_at, ends_at, seq, cut_off, undecided)
 
@@ -316,11 +327,11 @@ class _Releasing:
                 policy, number = frozen.edition.policy, frozen.edition.edition
         about = ReleaseHeader(due.dataset, due.period, number, cut_off, self._now)
         members = list(counted)
-        people = {one.member.incident_id: one.member.person_id for one in members}
+        people = {one.member.incident_id: one.member.person for one in members}
         stored = StoredRelease(uuid7(), about, frozen, people)
         await releases.add(connection, self._team.team_id, stored, due.starts, policy, seq, members)
         if isinstance(frozen, FrozenTables):
-            await releases.add_summary(connection, self._team.team_id, due, about, frozen.edition, seq)
+            await releases.add_summary(connection, self._team, due, about, frozen.edition, seq)
         agreements = await releases.agreements_for(connection, self._team.team_id, due.dataset, self._now)
         await releases.render(connection, self._team.team_id, stored, agreements, self._keys, self._now)
         return ReleasedEdition(due.dataset, due.period, number)
@@ -341,9 +352,7 @@ class _Releasing:
                 await releases.record_revision_check(connection, team_id, published.period, cut_off)
                 editions = [one for one, _ in await releases.editions(connection, team_id, published.period)]
                 seq = await releases.position(connection, team_id, cut_off)
-                counted = await self._snapshot(
-                    connection, published, published.starts_at, published.ends_at, seq, cut_off, False
-                )
+                counted = await self._snapshot(connection, published.starts_at, published.ends_at, seq, cut_off)
                 edition = await asyncio.to_thread(self._next_edition, editions, counted)
                 if edition is None:
                     return []
@@ -361,12 +370,26 @@ class _Releasing:
     def _next_edition(self, editions: list[Edition], counted: Iterable[CountedMember]) -> Edition | None:
         key = self._keys.tables
         snapshots = {one.edition: one.snapshot for one in editions}
-        members = [tables.classify(one.member, key) for one in counted]
+        members = [tables.classify(one.member, key, self._team.zone) for one in counted]
         return tables.revise(editions[-1], snapshots, members, key, RULES)
 
 
 _EMPTY: Final = records.Release("", CONFIG.policy, (), (), (), (), (), "")
 _POLICY: Final[dict[Dataset, str]] = {"records": CONFIG.policy, "tables": RULES.policy}
+
+
+_SHORTER: Final[dict[PeriodKind, Cadence]] = {"quarterly": "monthly", "yearly": "quarterly"}
+"""By whose cuts a first period is judged."""
+
+
+def _within(due: Cut, every: Cadence) -> list[str]:
+    """The shorter periods of a period."""
+    periods, day = [], due.starts
+    while day < due.ends:
+        part = cut("tables", every, day)
+        periods.append(part.period)
+        day = part.ends
+    return periods
 
 
 def _is_due(due: Cut, done: Done) -> bool:

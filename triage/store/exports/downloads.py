@@ -61,11 +61,11 @@ class StoredFile(Struct, frozen=True):
     media_type: str
     size: int
     sha256: str
-    rows: int
+    rows: int | None
 
 
 async def offers(database: Database, actor: Actor, now: datetime) -> list[Offer]:
-    """The latest edition of every release that the partner may pull. Raises Refused (403) when all has expired."""
+    """Every edition that the partner may pull, the latest first. Raises Refused (403) when all has expired."""
     async with database.team(actor.team_id) as connection:
         agreements = await _agreements(connection, actor, now)
         valid = [one.agreement_id for one in agreements if not one.expired]
@@ -146,7 +146,7 @@ async def record_download(
             columns=tuple(agreement.columns) if records else (),
             areas=tuple(agreement.areas) if records else (),
             part=part,
-            rows=stored.rows,
+            rows=stored.rows or 0,
             sha256=stored.sha256,
         )
         n = head["n"] + 1

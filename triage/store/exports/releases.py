@@ -14,18 +14,21 @@ from msgspec import Struct, structs
 from triage.exports import protected, rendering
 from triage.exports.calendar import Cut, Dataset
 from triage.exports.files import File
+from triage.exports.identities import Identities, identities
 from triage.exports.keys import Keys
-from triage.exports.members import ReleaseMember
+from triage.exports.members import KINDS, Person, ReleaseMember
 from triage.exports.projection import group_by_incident, release_member
 from triage.exports.records import Cadence, FrozenRow, Release
 from triage.exports.rendering import Frozen, FrozenRecords, FrozenTables, ReleaseHeader, Rendering, SignedAgreement
 from triage.exports.selection import Selection
 from triage.exports.tables import Edition
+from triage.log.append_decision import stored_entry
 from triage.log.entries import StoredEntry
 from triage.log.timeline import PersonEvent
 from triage.store.database import Connection, Database
-from triage.store.log.entries import EntryColumns
 from triage.store.statements import load
+from triage.summaries.schedule import Calendar, coverage
+from triage.times import Period
 
 SQL = load("releases")
 
@@ -70,12 +73,12 @@ class CountedMember(Struct, frozen=True):
 
 
 class StoredRelease(Struct, frozen=True):
-    """A release as stored; `people` tells the person of every released incident."""
+    """A release as stored; `people` tells the person of every released incident, None for somebody unidentified."""
 
     release_id: UUID
     about: ReleaseHeader
     frozen: Frozen
-    people: dict[UUID, UUID | None]
+    people: dict[UUID, Person | None]
 
 
 async def teams(database: Database) -> list[ReleasingTeam]:
@@ -106,8 +109,8 @@ async def cadences(connection: Connection, team_id: UUID) -> dict[int, Cadence]:
 
 async def volume(connection: Connection, team_id: UUID, starts_at: datetime, ends_at: datetime) -> int:
     """How many incidents occurred in a stretch of time, as known now."""
-    found: int = await connection.fetchval(SQL.volume, team_id, starts_at, ends_at)
-    return found
+    incidents: int = await connection.fetchval(SQL.volume, team_id, starts_at, ends_at)
+    return incidents
 
 
 async def decide_cadence(connection: Connection, team_id: UUID, year: int, cadence: Cadence, at: datetime) -> None:
@@ -130,8 +133,8 @@ async def record_revision_check(connection: Connection, team_id: UUID, period: s
 
 async def position(connection: Connection, team_id: UUID, cut_off: datetime) -> int:
     """The last position in the log that was received before the cut-off."""
-    found: int = await connection.fetchval(SQL.position, team_id, cut_off, timeout=PATIENCE_S)
-    return found
+    seq: int = await connection.fetchval(SQL.position, team_id, cut_off, timeout=PATIENCE_S)
+    return seq
 
 
 async def snapshot(
@@ -141,27 +144,35 @@ async def snapshot(
     ends_at: datetime,
     seq: int,
     cut_off: datetime,
-    undecided: bool,
+    undecided: str | None = None,
 ) -> list[CountedMember]:
-    """The incidents of a stretch of time as they stood at a position in the log; only those in no record file if asked.
+    """The incidents of a stretch of time as they stood at a position in the log.
 
-    What did not change since stands as it is now; what did is added up again from the entries up to there, joined by
+    `undecided` names a policy: only incidents that no record file in force, and none of this policy, has decided. What
+    did not change since stands as it is now; what did is added up again from the entries up to there, joined by
     the links there were.
     """
-    rows = await connection.fetch(
-        SQL.candidates, team_id, starts_at, ends_at, seq, "undecided" if undecided else None, timeout=PATIENCE_S
-    )
+    rows = await connection.fetch(SQL.candidates, team_id, starts_at, ends_at, seq, undecided, timeout=PATIENCE_S)
+    people = await _identities(connection, team_id, seq)
     related = {row["id"]: _related(row["related"]) for row in rows}
     changed = [row["id"] for row in rows if row["changed"]]
-    found: list[CountedMember] = []
+    counted: list[CountedMember] = []
     for page in _pages([row["id"] for row in rows if not row["changed"]], PAGE):
-        found += await _add_up(connection, team_id, page, seq, related, cut_off)
+        counted += await _add_up(connection, team_id, page, seq, related, cut_off, people)
     if changed:
         await _forget_later(connection, team_id, changed, seq, related)
-        found += await _add_up(connection, team_id, changed, seq, related, cut_off)
-    found = [one for one in found if starts_at <= one.member.occurred_at < ends_at]
-    found.sort(key=lambda one: one.member.incident_id)
-    return await _undecided(connection, team_id, found) if undecided else found
+        counted += await _add_up(connection, team_id, changed, seq, related, cut_off, people)
+    counted = [one for one in counted if starts_at <= one.member.occurred_at < ends_at]
+    counted.sort(key=lambda one: one.member.incident_id)
+    return counted if undecided is None else await _undecided(connection, team_id, counted, undecided)
+
+
+async def _identities(connection: Connection, team_id: UUID, seq: int) -> Identities:
+    """Who counts as one person, by every link up to a position."""
+    rows = await connection.fetch(SQL.registered, team_id, timeout=PATIENCE_S)
+    registered = {row["linked"]: (row["person_id"], sum(KINDS[kind] for kind in row["kinds"])) for row in rows}
+    links = await connection.fetch(SQL.links_until, team_id, seq, timeout=PATIENCE_S)
+    return await asyncio.to_thread(lambda: identities([stored_entry(*row) for row in links], registered))
 
 
 async def _add_up(
@@ -171,26 +182,30 @@ async def _add_up(
     seq: int,
     related: dict[UUID, tuple[PersonEvent, ...]],
     cut_off: datetime,
+    people: Identities,
 ) -> list[CountedMember]:
     rows = await connection.fetch(SQL.entries_until, team_id, roots, seq, timeout=PATIENCE_S)
-    return await asyncio.to_thread(_counted, rows, related, cut_off)
+    return await asyncio.to_thread(_counted, rows, related, cut_off, people)
 
 
 def _counted(
-    rows: Iterable[asyncpg.Record], related: dict[UUID, tuple[PersonEvent, ...]], cut_off: datetime
+    rows: Iterable[asyncpg.Record],
+    related: dict[UUID, tuple[PersonEvent, ...]],
+    cut_off: datetime,
+    people: Identities,
 ) -> list[CountedMember]:
-    found = []
-    for entries in group_by_incident(EntryColumns(*row).entry() for row in rows):
+    counted = []
+    for entries in group_by_incident(stored_entry(*row) for row in rows):
         ids = _ids(entries)
         others = next((related[i] for i in ids if i in related), ())
-        one = release_member(entries, others, cut_off)
-        if one is not None:
-            found.append(CountedMember(one, ids))
-    return found
+        member = release_member(entries, others, cut_off, people)
+        if member is not None:
+            counted.append(CountedMember(member, ids))
+    return counted
 
 
 def _ids(entries: Iterable[StoredEntry]) -> tuple[UUID, ...]:
-    return tuple(sorted({one.entry.incident_id for one in entries}))
+    return tuple(sorted({entry.entry.incident_id for entry in entries}))
 
 
 async def _forget_later(
@@ -206,12 +221,14 @@ async def _forget_later(
         related[root] = tuple(event for event in related[root] if event.entry not in later)
 
 
-async def _undecided(connection: Connection, team_id: UUID, found: list[CountedMember]) -> list[CountedMember]:
+async def _undecided(
+    connection: Connection, team_id: UUID, counted: list[CountedMember], policy: str
+) -> list[CountedMember]:
     """Without those of which any id is in a record file: what was released apart is not released again as one."""
-    ids = [i for one in found for i in one.incident_ids]
-    rows = await connection.fetch(SQL.decided, team_id, ids, timeout=PATIENCE_S)
+    ids = [incident for one in counted for incident in one.incident_ids]
+    rows = await connection.fetch(SQL.decided, team_id, ids, policy, timeout=PATIENCE_S)
     decided = {row["incident_id"] for row in rows}
-    return [one for one in found if decided.isdisjoint(one.incident_ids)]
+    return [one for one in counted if decided.isdisjoint(one.incident_ids)]
 
 
 # --- what is frozen
@@ -251,21 +268,24 @@ async def add(
             )
 
 
-_Decided = tuple[UUID, UUID | None, int | None, int | None, str | None]
+_Decided = tuple[UUID, UUID | None, int | None, int | None, int | None, str | None]
+_NOBODY: Final = (None, None)
 
 
-def _decided(release: Release, people: dict[UUID, UUID | None], counted: Iterable[CountedMember]) -> Iterator[_Decided]:
+def _decided(
+    release: Release, people: dict[UUID, Person | None], counted: Iterable[CountedMember]
+) -> Iterator[_Decided]:
     """Released rows; then what the limit of a person withheld, and the other ids of joined incidents."""
     for row in release.rows:
-        yield row.incident_id, people[row.incident_id], row.number, row.group, ",".join(row.values)
+        yield row.incident_id, *(people[row.incident_id] or _NOBODY), row.number, row.group, ",".join(row.values)
     gone = {row.incident_id for row in release.rows} | set(release.capped)
     for incident in release.capped:
-        yield incident, people[incident], None, None, None
+        yield incident, *(people[incident] or _NOBODY), None, None, None
     for one in counted:
         if one.member.incident_id in gone:
             for other in one.incident_ids:
                 if other != one.member.incident_id:
-                    yield other, one.member.person_id, None, None, None
+                    yield other, *(one.member.person or _NOBODY), None, None, None
 
 
 async def load_rows(connection: Connection, team_id: UUID, stored: StoredRelease) -> StoredRelease:
@@ -278,7 +298,7 @@ async def load_rows(connection: Connection, team_id: UUID, stored: StoredRelease
     return structs.replace(
         stored,
         frozen=structs.replace(stored.frozen, release=release),
-        people={row["incident_id"]: row["person_id"] for row in rows},
+        people={row["incident_id"]: row["person_id"] and (row["person_id"], row["known_by"]) for row in rows},
     )
 
 
@@ -316,10 +336,12 @@ async def first_editions(connection: Connection, team_id: UUID, periods: Iterabl
 
 
 async def add_summary(
-    connection: Connection, team_id: UUID, cut: Cut, about: ReleaseHeader, edition: Edition, seq: int
+    connection: Connection, team: ReleasingTeam, cut: Cut, about: ReleaseHeader, edition: Edition, seq: int
 ) -> None:
     """The protected form of the period's summary: the same numbers, in the same transaction."""
-    kind = edition.kind
+    team_id, kind = team.team_id, edition.kind
+    calendar = Calendar(team.starts_on, team.zone, team.day_start_hour)
+    covered = coverage(Period(kind, cut.period, cut.starts, cut.ends), calendar, about.cut_off)
     await connection.execute(
         SQL.record_run,
         team_id,
@@ -333,7 +355,7 @@ async def add_summary(
         seq,
     )
     link = await connection.fetchval(SQL.log_link, team_id, seq)
-    body = protected.encode(protected.protected(edition, about.cut_off, about.released_at))
+    body = protected.encode(protected.protected(edition, covered, about.cut_off, about.released_at))
     await connection.execute(
         SQL.add_summary,
         team_id,
@@ -373,11 +395,11 @@ async def render(
 ) -> None:
     """Render a release once for each of these agreements, and store the bytes."""
     for agreed in agreements:
-        found = await asyncio.to_thread(rendered, stored, agreed, keys)
+        files = await asyncio.to_thread(rendered, stored, agreed, keys)
         await connection.execute(
-            SQL.add_rendering, team_id, stored.release_id, agreed.agreement_id, found.manifest, now
+            SQL.add_rendering, team_id, stored.release_id, agreed.agreement_id, files.manifest, now
         )
-        for file in found.files:
+        for file in files.files:
             await _add_file(connection, (team_id, stored.release_id, agreed.agreement_id, file.name), file)
 
 
