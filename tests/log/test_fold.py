@@ -11,11 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.story import (
-    ANOTHER,
     AS_NURSE,
     CLINICAL_LEAD,
     COLLEAGUE,
-    INCIDENT,
     NO_ONES,
     NURSE,
     OFFICER,
@@ -29,10 +27,8 @@ from support.story import (
 )
 from support.strategies import KINDS, MINUTES, stories
 
-from triage.log import links
 from triage.log.effective import kind
 from triage.log.incident import Incident, fold, person_events, view_at
-from triage.log.links import home_of
 from triage.log.redaction import view_for
 from triage.log.view import FULL, Audience, ConsultedView, DiversionView, IncidentView, with_names
 from triage.terms import Terms
@@ -760,13 +756,3 @@ def test_the_team_decides_when_its_day_starts() -> None:
     story.officer(9.5 * 60)  # 07:30 the next morning
     assert fold(story.stored).view.operational_day == date(2026, 11, 22)
     assert fold(story.stored, terms=Terms(day_start_hour=9)).view.operational_day == date(2026, 11, 21)
-
-
-def test_a_correction_sent_under_a_linked_id_belongs_to_its_entry() -> None:
-    story = Story()
-    other = story.tell("outcome", 60, incident_id=ANOTHER, disposal="signposted")
-    amended = story.amend(other, 70, "outcome", disposal="carer_or_home")
-    again = story.withdraw(amended, 80)
-    assert home_of(story.stored) == {amended.id: ANOTHER, again.id: ANOTHER}
-    assert links.incident_ids(story.stored) == (ANOTHER,)
-    assert home_of([amended, again]) == {again.id: INCIDENT}  # until the target is held, the id it was sent under

@@ -16,6 +16,7 @@ from triage.log.entries import NotSameIncident, SameIncident, StoredEntry, Withd
 from triage.log.grading_inputs import heard_no
 from triage.log.incident import Incident, person_events
 from triage.log.intents import FREE_TO_CORRECT
+from triage.log.links import Pair, pair_of
 from triage.log.timeline import PersonEvent, first_disposal, status_held_from
 
 LINKED_IN_ERROR = "linked_in_error"
@@ -69,11 +70,10 @@ def _is_statement(stored: StoredEntry) -> bool:
 def _parted(statements: Sequence[StoredEntry]) -> Iterator[Parted]:
     """The pairs that were said to be the same, and are no longer said to be; a slip of two minutes is none."""
     out = out_of_force(statements)
-    by_pair: dict[tuple[UUID, UUID], list[StoredEntry]] = {}
+    by_pair: dict[Pair, list[StoredEntry]] = {}
     for one in sorted(statements, key=capture_order):
         if isinstance(one.entry, SameIncident | NotSameIncident):
-            a, b = sorted((one.entry.incident_id, one.entry.other_incident_id))
-            by_pair.setdefault((a, b), []).append(one)
+            by_pair.setdefault(pair_of(one), []).append(one)
     for (a, b), said in by_pair.items():
         latest = next((one for one in reversed(said) if one.id not in out), None)
         if latest is not None and isinstance(latest.entry, SameIncident):
