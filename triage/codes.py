@@ -356,12 +356,12 @@ def _read(path: Path) -> Document:
         }
         raw["version"] = max(row["version"] for row in raw["versions"])
         _refuse_unknown_names(raw)
-        found = msgspec.convert(raw, Document)
+        document = msgspec.convert(raw, Document)
     except (KeyError, TypeError, AttributeError, ValueError) as fault:
         raise ValueError(f"code lists in {path}: {fault}") from fault
-    for name, rows in found.lists.items():
+    for name, rows in document.lists.items():
         _check_list(name, rows)
-    return found
+    return document
 
 
 def _refuse_unknown_names(raw: dict[str, Any]) -> None:

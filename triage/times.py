@@ -98,10 +98,10 @@ def parse_period(kind: PeriodKind, name: str) -> Period:
     Raises ValueError for a name of another form and for a period that does not exist (`2026-W60`). Years are 1999 to
     2100: entries are dated 2000 to 2100, and the first quarter of 2000 lies in the financial year 1999.
     """
-    found = _NAMES[kind].fullmatch(name)
-    if not found or not 1999 <= int(found[1]) <= 2100:
+    match_ = _NAMES[kind].fullmatch(name)
+    if not match_ or not 1999 <= int(match_[1]) <= 2100:
         raise ValueError(f"{name!r} is no {kind} period")
-    year, *parts = map(int, found.groups())
+    year, *parts = map(int, match_.groups())
     try:
         match kind:
             case "daily" | "monthly":

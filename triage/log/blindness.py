@@ -76,7 +76,9 @@ def with_blindness(entries: Sequence[StoredEntry], served: Iterable[ServedIntent
     `served` are the rows of every incident id that the incident consists of.
     """
     rows = list(served)
-    return [structs.replace(one, blind=_is_blind(one, rows)) if holds_judgement(one) else one for one in entries]
+    return [
+        structs.replace(entry, blind=_is_blind(entry, rows)) if holds_judgement(entry) else entry for entry in entries
+    ]
 
 
 def _is_blind(judgement: StoredEntry, served: Sequence[ServedIntent]) -> bool:

@@ -109,10 +109,10 @@ def walk_body(node: inspect.Type, body: bytes, faults: BodyErrors) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> JsonObject:
-    found = JsonObject(pairs)
-    if len(found) < len(pairs):
-        found.repeated = tuple(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
-    return found
+    parsed = JsonObject(pairs)
+    if len(parsed) < len(pairs):
+        parsed.repeated = tuple(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+    return parsed
 
 
 def _refuse_constant(_: str) -> None:

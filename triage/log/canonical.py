@@ -70,10 +70,10 @@ def with_current_codes(entry: S) -> S:
 @cache
 def coded_fields(kind: type[Struct]) -> dict[str, tuple[tuple[str, ...], ...]]:
     """By code list, the paths of the fields that draw on it. An amendment's `entry` is a kind of its own."""
-    found: dict[str, list[tuple[str, ...]]] = {}
+    by_list: dict[str, list[tuple[str, ...]]] = {}
     for name, path in _coded(inspect.type_info(kind), ()):
-        found.setdefault(name, []).append(path)
-    return {name: tuple(paths) for name, paths in found.items()}
+        by_list.setdefault(name, []).append(path)
+    return {name: tuple(paths) for name, paths in by_list.items()}
 
 
 # --- sealing ---

@@ -60,18 +60,18 @@ def decode_as(kind: type[T], body: bytes) -> T:
     JSON for the decoder, is a fault of that one alone. A field that clients send as null should be required and
     nullable, because a null that stands for a default makes the fast way take the slow one.
     """
-    found: T | None = _try(_decoder(kind), body)
-    if found is not None and _check_of(kind)(found) and _names_each_field_once(found, body):
-        return found
+    decoded: T | None = _try(_decoder(kind), body)
+    if decoded is not None and _check_of(kind)(decoded) and _names_each_field_once(decoded, body):
+        return decoded
     items: dict[str, list[Raw]] = {}
-    if found is None:
+    if decoded is None:
         body, items = _split(kind, body)
-        found = _try(_decoder(kind), body)
+        decoded = _try(_decoder(kind), body)
     faults = BodyErrors()
     walk_body(inspect.type_info(kind), body, faults)
-    if found is None or faults.errors:
+    if decoded is None or faults.errors:
         raise faults.refusal()
-    return structs.replace(found, **items)
+    return structs.replace(decoded, **items)
 
 
 def _split(kind: type[T], body: bytes) -> tuple[bytes, dict[str, list[Raw]]]:
@@ -150,10 +150,10 @@ def _refers_elsewhere(entry: AnyEntry, own_id: UUID) -> bool:
             return True
 
 
-def _names_each_field_once(found: Struct, body: bytes) -> bool:
+def _names_each_field_once(decoded: Struct, body: bytes) -> bool:
     # The decoder keeps the last of repeated fields. Quotes stand only around names and texts, and inside texts escaped
     # as themselves, so a repeated field, or an explicit null, is the only way to have more of them than the encoding.
-    if body.count(b'"') != _encoder.encode(found).count(b'"'):
+    if body.count(b'"') != _encoder.encode(decoded).count(b'"'):
         return False
     return b"\\" not in body or b"\\u0022" not in body
 

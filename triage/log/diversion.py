@@ -112,7 +112,7 @@ def grade_s136(inputs: GradingInputs) -> Grading:
 
 def grade_custody(inputs: GradingInputs) -> Grading:
     """How an intent to arrest, or an arrest, ended."""
-    arrested = next((one for one in inputs.entries.contacts if one.entry.legal_status == "arrested"), None)
+    arrested = next((contact for contact in inputs.entries.contacts if contact.entry.legal_status == "arrested"), None)
     intent = earliest(inputs.intents, _INTENTS.having("arrest"))
     if arrested and intent and intent.state != "stands":
         intent = None
@@ -150,7 +150,7 @@ def _standing(
         return "P", None, None, grading.pending
     because = tuple(_as_published(reason) for reason in grading.because if reason.code not in hidden)
     reason = grading.reason
-    if grading.grade and reason and not any(one.code in _RESTS_ON.get(reason, (reason,)) for one in because):
+    if grading.grade and reason and not any(item.code in _RESTS_ON.get(reason, (reason,)) for item in because):
         reason = None
     return grading.grade, reason, grading.window, because
 

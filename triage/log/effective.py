@@ -121,13 +121,15 @@ class SortedEntries(Struct, frozen=True, gc=False):
     @property
     def changed(self) -> bool:
         """Whether anything was ever amended or withdrawn."""
-        return bool(self.withdrawn or self.taken_back) or any(
-            one.versions for one in (*self.contacts, *self.intents, *self.outcomes, *self.detentions, *self.follow_ups)
-        )
+        return bool(self.withdrawn or self.taken_back) or any(entry.versions for entry in self.in_force())
+
+    def in_force(self) -> Iterable[EffectiveEntry[Any]]:
+        """Every content in force."""
+        yield from (*self.contacts, *self.intents, *self.outcomes, *self.detentions, *self.follow_ups)
 
     def ever(self) -> Iterable[EffectiveEntry[Any]]:
         """Every entry that is or was in force, with what it held."""
-        yield from (*self.contacts, *self.intents, *self.outcomes, *self.detentions, *self.follow_ups)
+        yield from self.in_force()
         yield from self.withdrawn
         yield from self.taken_back
 
@@ -187,13 +189,13 @@ def judges(stored: Iterable[StoredEntry]) -> tuple[UUID, ...]:
     """
     by_id = {entry.id: entry for entry in stored}
     roots = originals(by_id)
-    found = set()
+    authors = set()
     for entry in by_id.values():
         root = roots.get(entry.id, entry)
         content = entry.entry.entry if isinstance(entry.entry, Amendment) else entry.entry
         if isinstance(root.entry, Nurse) and root.author == entry.author and _judgement(content) is not None:
-            found.add(entry.author)
-    return tuple(sorted(found))
+            authors.add(entry.author)
+    return tuple(sorted(authors))
 
 
 def _judgement(content: Any) -> str | None:
@@ -300,13 +302,16 @@ def _sort_changed(
     withdrawn, taken_back = [], []
     for each in AMENDABLE:
         contents = by_kind.get(each, ())
-        in_force = {entry.id: [one for one in chains.get(entry.id, ()) if one.id not in out] for entry in contents}
+        in_force = {
+            entry.id: [amendment for amendment in chains.get(entry.id, ()) if amendment.id not in out]
+            for entry in contents
+        }
         changed = [_with_changes(entry, in_force[entry.id], out.get(entry.id)) for entry in contents]
         effective[each] = sorted((entry for entry in changed if entry.withdrawn is None), key=_effective_order)
         withdrawn += [entry for entry in changed if entry.withdrawn is not None]
         for entry in contents:
-            gone = [one for one in chains.get(entry.id, ()) if one.id in out]
-            taken_back += [_with_changes(entry, [one], out[one.id]) for one in gone]
+            gone = [amendment for amendment in chains.get(entry.id, ()) if amendment.id in out]
+            taken_back += [_with_changes(entry, [amendment], out[amendment.id]) for amendment in gone]
     by_kind = {each: [entry for entry in entries if entry.id not in out] for each, entries in by_kind.items()}
     no_longer = sorted(withdrawn, key=_effective_order), sorted(taken_back, key=_effective_order)
     return _sorted(stored, by_kind, effective, no_longer, _names_unheld(stored), training)

@@ -5,7 +5,7 @@ an input first given or changed by amendment after the limit is late, and a refu
 disposal that was taken away still speaks against A and B.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -57,17 +57,15 @@ def late_inputs(intent: RecordedIntent | None, inputs: GradingInputs, *, place: 
     if inputs.first:
         late += _changed_first(inputs)
         given.append(_given_by(inputs.first.effective, _decision))
-    return [
-        *(("late_input", entry) for entry in dict.fromkeys(late)),
-        *(("received_late", stored.id) for stored in {one.id: one for one in given}.values() if received_late(stored)),
-    ]
+    slow = dict.fromkeys(stored.id for stored in given if received_late(stored))
+    return [*(("late_input", entry) for entry in dict.fromkeys(late)), *(("received_late", entry) for entry in slow)]
 
 
 def evidence_withdrawn(intent: RecordedIntent | None, inputs: GradingInputs) -> list[Reason]:
     """What spoke against the grade and was amended, withdrawn or parted away: each entry, and what took it away."""
     lost: dict[Reason, None] = {}
     if inputs.entries.changed:
-        still = {entry.id: set(_speaks(intent, inputs, entry)) for entry in _in_force(inputs.entries)}
+        still = {entry.id: set(_speaks(intent, inputs, entry)) for entry in inputs.entries.in_force()}
         for entry, change in _superseded(inputs.entries):
             gone = set(_speaks(intent, inputs, entry)) - still.get(entry.id, set())
             if gone and not _is_free(entry, change, inputs):
@@ -130,7 +128,9 @@ def _changed_place(intent: RecordedIntent, inputs: GradingInputs) -> list[UUID]:
         return []
     if place_that_counts(intent, inputs) == _place_at(intent, inputs, limit):
         return []
-    changed = [one for one in contacts if _place_and_lives(one.at(limit).entry) != _place_and_lives(one.entry)]
+    changed = [
+        contact for contact in contacts if _place_and_lives(contact.at(limit).entry) != _place_and_lives(contact.entry)
+    ]
     return [contact.id for contact in changed]
 
 
@@ -173,13 +173,9 @@ def _changed_first(inputs: GradingInputs) -> list[UUID]:
 # --- evidence ---
 
 
-def _in_force(entries: SortedEntries) -> Sequence[EffectiveEntry[Any]]:
-    return [*entries.contacts, *entries.intents, *entries.outcomes, *entries.detentions, *entries.follow_ups]
-
-
 def _superseded(entries: SortedEntries) -> Iterator[Superseded]:
     """Every content that an entry had and has no longer, with what took it away."""
-    for entry in (*_in_force(entries), *entries.withdrawn):
+    for entry in (*entries.in_force(), *entries.withdrawn):
         history = entry.history()
         for before, after in pairwise(history):
             yield entry.as_it_was(before), after.given_by
@@ -224,8 +220,8 @@ def _refutes(intent: RecordedIntent, inputs: GradingInputs, entry: EffectiveEntr
         if row and row.rules_out_s136 and inputs.already(status_held_from(entry)):
             yield "law", content.legal_status
         contacts = {contact.id: contact for contact in inputs.entries.contacts} | {entry.id: entry}
-        in_order = sorted(contacts.values(), key=lambda one: (one.captured, one.id))
-        officers = [one for one in in_order if kind(one.stored.entry) == "officer"]
+        in_order = sorted(contacts.values(), key=lambda contact: (contact.captured, contact.id))
+        officers = [contact for contact in in_order if kind(contact.stored.entry) == "officer"]
         carrier = contacts.get(intent.entry)
         if s136_available(*place_that_counts(intent, inputs, carrier, place_of_contacts(officers, in_order))) is False:
             yield "law", "place"

@@ -67,14 +67,14 @@ class GradingInputs(Struct, frozen=True, kw_only=True, gc=False):
         at = self.decided_at
         if at is None or not self.events:
             return []
-        events = sorted((one.at, one.entry, one.code) for one in self.events if at < one.at <= at + WINDOW)
+        events = sorted((event.at, event.entry, event.code) for event in self.events if at < event.at <= at + WINDOW)
         disputed = self._disputed(at) if self.disposal_conflict else frozenset()
         undisputed = [(code, entry) for _, entry, code in events if entry not in disputed]
         return undisputed + self._told_otherwise(at, disputed) if disputed else undisputed
 
     def _disputed(self, at: datetime) -> frozenset[UUID]:
         said = [outcome for outcome in self.outcomes if outcome.power == "s136"]
-        return frozenset(one.entry for one in said if one.at and at < one.at <= at + DECIDED_TOGETHER)
+        return frozenset(outcome.entry for outcome in said if outcome.at and at < outcome.at <= at + DECIDED_TOGETHER)
 
     def _told_otherwise(self, at: datetime, disputed: frozenset[UUID]) -> list[Reason]:
         uses = power_uses(self.entries, self.outcomes)

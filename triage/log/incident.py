@@ -190,7 +190,7 @@ def _without_results(view: IncidentView) -> dict[str, Any]:
     """Police are told that a detention ended, and of a custody; of no other result, nor that none is recorded."""
     if not view.detentions:
         return {}
-    served = tuple(structs.replace(one, result=UNSET) if one.result is None else one for one in view.detentions)
+    served = tuple(structs.replace(each, result=UNSET) if each.result is None else each for each in view.detentions)
     return {"detention": served[-1], "detentions": served}
 
 
@@ -212,7 +212,7 @@ def is_restricted(entries: Iterable[StoredEntry]) -> bool:
     """Whether the person died, and not in training."""
     in_order = sort_entries(entries)
     telling = (*in_order.outcomes, *in_order.detentions, *in_order.follow_ups)
-    return any(code == "died" for one in telling for code, _ in events_of(one)) and not _is_training(in_order)
+    return any(code == "died" for entry in telling for code, _ in events_of(entry)) and not _is_training(in_order)
 
 
 def person_events(incident: Incident) -> tuple[PersonEvent, ...]:
@@ -240,7 +240,7 @@ def _grading_inputs(
     first = timeline.first_disposal(outcomes)
     limit = contemporaneity_limit(entries)
     place, lives = resolve.place_of_contacts(entries.officers, entries.contacts)
-    arrivals = [one.corrected(one.entry.arrived_at) for one in entries.contacts if one.entry.arrived_at]
+    arrivals = [contact.corrected(contact.entry.arrived_at) for contact in entries.contacts if contact.entry.arrived_at]
     return GradingInputs(
         entries=entries,
         intents=recorded_intents(entries, limit),
@@ -283,7 +283,9 @@ def _repeat(incident: Incident, now: datetime, audience: Audience) -> RepeatView
         return UNSET
     contacts = [event for event in incident.other_contacts if event.at > now - span]
     if audience.level == "field":
-        return RepeatView(last_72_hours=tuple(RepeatContact(incident=one.incident, at=one.at) for one in contacts))
+        return RepeatView(
+            last_72_hours=tuple(RepeatContact(incident=contact.incident, at=contact.at) for contact in contacts)
+        )
     count = len(contacts) + incident.counts
     if audience.side == "police":
         return RepeatView(contacts_28_days=count)
@@ -295,7 +297,7 @@ def _met_at(incident: Incident) -> datetime:
     entries = incident.entries
     if entries.contacts:
         return incident.happened_at
-    return min(one.captured for one in (*entries.outcomes, *entries.detentions))
+    return min(entry.captured for entry in (*entries.outcomes, *entries.detentions))
 
 
 def _incident_ids(entries: SortedEntries, known: tuple[UUID, ...]) -> tuple[tuple[UUID, ...], bool]:

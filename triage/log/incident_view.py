@@ -64,7 +64,7 @@ def view_of(
         someone_lives_there=inputs.someone_lives_there,
         place_now=episodes[-1].place_now if episodes else None,
         log_ref=latest_known(contacts, "log_ref"),
-        car=next((one.entry.car for one in reversed(entries.stored) if one.entry.car), None),
+        car=next((stored.entry.car for stored in reversed(entries.stored) if stored.entry.car), None),
         contact_mode=latest_known(contacts, "contact_mode"),
         referral_source=latest_known(contacts, "referral_source"),
         age=age.years if age else None,
@@ -127,13 +127,13 @@ def _legal_status(
         for contact in contacts
         if contact.entry.legal_status and is_known("legal_status", contact.entry.legal_status)
     ]
-    dated += [(one.view.ended_at, 2, one.left_as or "unknown") for one in episodes if one.view.ended_at]
+    dated += [(episode.view.ended_at, 2, episode.left_as or "unknown") for episode in episodes if episode.view.ended_at]
     if not dated:
         return latest_known(contacts, "legal_status")  # type: ignore[no-any-return]
     best = dated[0]
-    for one in dated:
-        if one[:2] >= best[:2]:
-            best = one
+    for status in dated:
+        if status[:2] >= best[:2]:
+            best = status
     return best[2]
 
 
@@ -160,7 +160,7 @@ def _outcome(first: DatedOutcome | None, latest: DatedOutcome | None) -> Outcome
 
 
 def _follow_ups(entries: SortedEntries) -> tuple[FollowUpView, ...]:
-    dated = sorted((one.corrected(one.entry.at), one.id, one.entry) for one in entries.follow_ups)
+    dated = sorted((later.corrected(later.entry.at), later.id, later.entry) for later in entries.follow_ups)
     return tuple(
         FollowUpView(event=entry.event, at=at, referral=entry.referral, section=entry.section) for at, _, entry in dated
     )

@@ -77,7 +77,7 @@ class IncidentContext:
     def place(self) -> resolve.Place:
         """Where s136 was used, as far as known, and whether somebody lives there."""
         kind, lives = resolve.place_of_contacts(self.entries.officers, self.entries.contacts)
-        said = [one.effective.entry.location_type for one in self.outcomes if one.power == "s136"]
+        said = [outcome.effective.entry.location_type for outcome in self.outcomes if outcome.power == "s136"]
         return next((place for place in reversed(said) if resolve.is_known("location_type", place)), kind), lives
 
     @cached_property
@@ -92,7 +92,7 @@ class IncidentContext:
     @cached_property
     def at_station(self) -> list[Detention]:
         """The detention events at a police station."""
-        return [one.entry for one in self.entries.detentions if one.entry.place_of_safety == station.STATION]
+        return [event.entry for event in station.events_at_station(self.entries)]
 
     @cached_property
     def episodes(self) -> tuple[Episode, ...]:
@@ -129,25 +129,25 @@ def notices(
     under = ""
     if isinstance(entry, Amendment):
         content, under = entry.entry, "entry."
-    found = [*_timing(entry.captured_at, received_at, skew_ms), *_retired(content, under, entry.captured_at.date())]
+    told = [*_timing(entry.captured_at, received_at, skew_ms), *_retired(content, under, entry.captured_at.date())]
     if target_held is False:
-        found.append(_notice("target_not_held", "withdraws" if isinstance(entry, Withdrawal) else "amends"))
+        told.append(_notice("target_not_held", "withdraws" if isinstance(entry, Withdrawal) else "amends"))
     if person_registered is False and isinstance(entry, PersonLink | PersonUnlink):
-        found.append(_notice("person_not_registered", "person_id"))
+        told.append(_notice("person_not_registered", "person_id"))
     if identifiers is not None:
-        found += _identifying(entry, content, under, identifiers)
+        told += _identifying(entry, content, under, identifiers)
     about = IncidentContext(others)
-    found += _contradictions(content, under, entry.captured_at)
+    told += _contradictions(content, under, entry.captured_at)
     match effective.kind(content):
         case "officer" | "nurse" | "paramedic":
-            found += _contact(content, under, about)
+            told += _contact(content, under, about)
         case "intent":
-            found += _intent(content.intent, f"{under}intent.", None, about)
+            told += _intent(content.intent, f"{under}intent.", None, about)
         case "outcome":
-            found += _outcome(content, under, about, terms)
+            told += _outcome(content, under, about, terms)
         case "detention":
-            found += _detention(content, under, about, terms, _ahead(skew_ms))
-    return tuple(found)
+            told += _detention(content, under, about, terms, _ahead(skew_ms))
+    return tuple(told)
 
 
 def _notice(code: str, field: str, message: str | None = None) -> Notice:
@@ -176,10 +176,10 @@ def _retired(content: Struct, under: str, on: date) -> Iterator[Notice]:
                 value = value and getattr(value, part)
             field = under + ".".join(path)
             if isinstance(value, list):
-                held = {f"{field}.{place}": code for place, code in enumerate(value)}
+                values = {f"{field}.{place}": code for place, code in enumerate(value)}
             else:
-                held = {field: value} if value else {}
-            for where, code in held.items():
+                values = {field: value} if value else {}
+            for where, code in values.items():
                 if codes.retired(name, code, on):
                     yield _notice("retired_code", where)
 

@@ -196,7 +196,7 @@ class _Redaction:
         if chains:
             out, in_order = out_of_force(self.stored), amendments_of(self.stored)
             for root_id, chain in chains.items():
-                in_force = [one.id for one in in_order.get(root_id, ()) if one.id not in out]
+                in_force = [amendment.id for amendment in in_order.get(root_id, ()) if amendment.id not in out]
                 self._show_chain(self.by_id[root_id], chain, in_force)
 
     def _show_pending(self, stored: StoredEntry, entry: Amendment) -> None:
@@ -214,20 +214,22 @@ class _Redaction:
         Where the kind is partly hidden, an amendment that leaves what is seen as it was, or is not permitted, is not
         shown, for it could only have changed what is hidden.
         """
-        contents = {one.id: _seen_content(entry.entry, root.profession, self.sight) for one, entry in chain}
+        contents = {amendment.id: _seen_content(entry.entry, root.profession, self.sight) for amendment, entry in chain}
         if any(contents[name] is None for name in in_force):
             del self.shown[root.id]
             return
         partly = _is_partly_hidden(kind(root.entry), self.sight)
         telling = set(_telling(self.shown[root.id].entry, [(name, contents[name]) for name in in_force]))
-        for one, entry in chain:
-            content = contents[one.id]
+        for amendment, entry in chain:
+            content = contents[amendment.id]
             if content is None:
                 continue
-            quiet = one.id not in telling if one.id in in_force else _same(content, self.shown[root.id].entry)
-            if partly and (quiet or not permitted(one, root)):
+            quiet = (
+                amendment.id not in telling if amendment.id in in_force else _same(content, self.shown[root.id].entry)
+            )
+            if partly and (quiet or not permitted(amendment, root)):
                 continue
-            self._show(one, _amendment(entry, content, entry.amends if entry.amends in self.shown else root.id))
+            self._show(amendment, _amendment(entry, content, entry.amends if entry.amends in self.shown else root.id))
 
     def _show_withdrawals(self, withdrawals: list[tuple[StoredEntry, Withdrawal]]) -> None:
         """A withdrawal shows where what it withdraws shows; of what is not held, only one's own side's."""

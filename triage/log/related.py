@@ -52,8 +52,12 @@ def _order(event: PersonEvent) -> tuple[Any, ...]:
 
 
 def _add_parted(incidents: Sequence[Incident], told: dict[UUID, set[PersonEvent]]) -> None:
-    statements = [one for incident in incidents for one in incident.entries.stored if _is_statement(one)]
-    parted = list(_parted(statements)) if any(isinstance(one.entry, SameIncident) for one in statements) else []
+    statements = [
+        statement for incident in incidents for statement in incident.entries.stored if _is_statement(statement)
+    ]
+    parted = (
+        list(_parted(statements)) if any(isinstance(statement.entry, SameIncident) for statement in statements) else []
+    )
     if not parted:
         return
     by_id = {name: incident for incident in incidents for name in incident.incident_ids}
@@ -71,17 +75,17 @@ def _parted(statements: Sequence[StoredEntry]) -> Iterator[Parted]:
     """The pairs that were said to be the same, and are no longer said to be; a slip of two minutes is none."""
     out = out_of_force(statements)
     by_pair: dict[Pair, list[StoredEntry]] = {}
-    for one in sorted(statements, key=capture_order):
-        if isinstance(one.entry, SameIncident | NotSameIncident):
-            by_pair.setdefault(pair_of(one), []).append(one)
+    for statement in sorted(statements, key=capture_order):
+        if isinstance(statement.entry, SameIncident | NotSameIncident):
+            by_pair.setdefault(pair_of(statement), []).append(statement)
     for (a, b), said in by_pair.items():
-        latest = next((one for one in reversed(said) if one.id not in out), None)
+        latest = next((statement for statement in reversed(said) if statement.id not in out), None)
         if latest is not None and isinstance(latest.entry, SameIncident):
             continue
-        for one in said:
-            if isinstance(one.entry, SameIncident):
-                change = out.get(one.id) or latest
-                if change is not None and captured(change) - captured(one) > FREE_TO_CORRECT:
+        for statement in said:
+            if isinstance(statement.entry, SameIncident):
+                change = out.get(statement.id) or latest
+                if change is not None and captured(change) - captured(statement) > FREE_TO_CORRECT:
                     yield a, b, change
                     break
 

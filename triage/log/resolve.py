@@ -151,7 +151,7 @@ def _amended_differently(entry: EffectiveEntry[Any]) -> bool:
     if entry.withdrawn is not None or len(entry.versions) < 3:
         return False
     last_by_author = {version.given_by.author: _values(version.entry) for version in entry.versions[1:]}
-    return any(one != other for one in last_by_author.values() for other in last_by_author.values())
+    return any(values != others for values in last_by_author.values() for others in last_by_author.values())
 
 
 def _values(content: Any) -> list[object]:
@@ -212,6 +212,6 @@ def s136_available(location_type: str | None, someone_lives_there: bool | None) 
 
 def used_and_not(outcomes: Sequence[DatedOutcome]) -> bool:
     """Whether one outcome says s136 was used, and another, decided within 30 minutes of it, says not."""
-    used = [one.at for one in outcomes if one.at and one.power == "s136"]
-    other = [one.at for one in outcomes if one.at and one.power != "s136"]
+    used = [outcome.at for outcome in outcomes if outcome.at and outcome.power == "s136"]
+    other = [outcome.at for outcome in outcomes if outcome.at and outcome.power != "s136"]
     return any(abs(a - b) <= DECIDED_TOGETHER for a in used for b in other)

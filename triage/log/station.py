@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from triage import codes
-from triage.log.effective import SortedEntries
+from triage.log.effective import EffectiveEntry, SortedEntries
+from triage.log.entries import Detention
 from triage.log.resolve import is_known
 from triage.log.timeline import DatedOutcome, status_held_from
 from triage.terms import Terms
@@ -22,7 +23,7 @@ _STATUSES = codes.list("legal_status")
 def station_uses(entries: SortedEntries, outcomes: Sequence[DatedOutcome], location_type: str | None) -> list[datetime]:
     """When a person was held at a police station under s136 or s135, as far as a detention event, an outcome that says
     kept, or a contact's legal status says so. `location_type` is the place of the contacts together."""
-    at_station = [one.corrected(one.entry.at) for one in entries.detentions if one.entry.place_of_safety == STATION]
+    at_station = [detention.corrected(detention.entry.at) for detention in events_at_station(entries)]
     at_station += [
         outcome.dated
         for outcome in outcomes
@@ -34,6 +35,11 @@ def station_uses(entries: SortedEntries, outcomes: Sequence[DatedOutcome], locat
         if contact.entry.location_type == STATION and exercises_power(contact.entry.legal_status)
     ]
     return at_station
+
+
+def events_at_station(entries: SortedEntries) -> list[EffectiveEntry[Detention]]:
+    """The detention events at a police station."""
+    return [detention for detention in entries.detentions if detention.entry.place_of_safety == STATION]
 
 
 def _place(outcome: DatedOutcome, location_type: str | None) -> str | None:
@@ -70,5 +76,5 @@ def station_flag(
         return None
     if child:
         return "under_18_police_station"
-    events = [one.entry for one in entries.detentions if one.entry.place_of_safety == STATION]
+    events = [detention.entry for detention in events_at_station(entries)]
     return None if is_authorised(events) and not terms.stations_abolished(min(held_at)) else "station_not_authorised"

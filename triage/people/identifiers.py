@@ -74,30 +74,30 @@ def normalise(identity: Identity, today: date) -> list[Identifier]:
     A name without a birth date (or the other way round) is kept with the rest, and matches nobody.
     """
     errors: list[FieldError] = []
-    found: list[Identifier] = []
+    identifiers: list[Identifier] = []
     if identity.nhs_number is not None:
         number = normalise_nhs_number(identity.nhs_number)
-        found.append(Identifier(IdentifierKind.NHS_NUMBER, number))
+        identifiers.append(Identifier(IdentifierKind.NHS_NUMBER, number))
         if not nhs_number_holds(number):
             errors.append(FieldError("nhs_number", "invalid", "Ten digits, of which the last checks the others."))
     if identity.police_ref is not None:
         reference = normalise_police_ref(identity.police_ref)
-        found.append(Identifier(IdentifierKind.POLICE_REF, reference))
+        identifiers.append(Identifier(IdentifierKind.POLICE_REF, reference))
         if not police_ref_holds(reference):
             errors.append(FieldError("police_ref", "invalid", "4 to 32 letters and digits, with a digit above 0."))
-    if not joinable(identifier.kind for identifier in found):
+    if not joinable(identifier.kind for identifier in identifiers):
         errors.append(FieldError("police_ref", "with_nhs_number", "Never together with an NHS number."))
     family = _check_name("family_name", identity.family_name, errors)
     given = _check_name("given_name", identity.given_name, errors)
     if identity.born is not None and not _EARLIEST_BIRTH <= identity.born <= today:
         errors.append(FieldError("born", "out_of_range", "From 2 January 1900 until today."))
     if family and given and identity.born:
-        found.append(Identifier(IdentifierKind.NAME_AND_BIRTH, f"{family}\0{given}\0{identity.born.isoformat()}"))
-    if not found and not errors:
+        identifiers.append(Identifier(IdentifierKind.NAME_AND_BIRTH, f"{family}\0{given}\0{identity.born.isoformat()}"))
+    if not identifiers and not errors:
         errors.append(FieldError("", "nothing_to_match", "A number, a reference, or both names with the birth date."))
     if errors:
         raise Refused(INVALID, errors=tuple(errors))
-    return found
+    return identifiers
 
 
 def joinable(kinds: Iterable[IdentifierKind]) -> bool:

@@ -45,19 +45,19 @@ def likely_identifiers(text: str) -> list[Finding]:
     digit_or_at = _DIGIT_OR_AT.search(text)
     if not clues and not digit_or_at and not _CAPITAL_INSIDE.search(text):
         return []
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for kind, needs, pattern in _PATTERNS if digit_or_at else ():
         for match in pattern.finditer(text) if needs in text else ():
             if kind is not FindingKind.NHS_NUMBER or nhs_number_holds(normalise_nhs_number(match.group())):
-                _add(found, Finding(kind, *match.span()))
+                _add(findings, Finding(kind, *match.span()))
     for start, end in _names(text, clues):
-        _add(found, Finding(FindingKind.NAME, start, end))
-    return sorted(found, key=lambda finding: finding.start)
+        _add(findings, Finding(FindingKind.NAME, start, end))
+    return sorted(findings, key=lambda finding: finding.start)
 
 
-def _add(found: list[Finding], finding: Finding) -> None:
-    if all(finding.end <= other.start or other.end <= finding.start for other in found):
-        found.append(finding)
+def _add(findings: list[Finding], finding: Finding) -> None:
+    if all(finding.end <= other.start or other.end <= finding.start for other in findings):
+        findings.append(finding)
 
 
 _UPPER = "A-ZÀ-ÖØ-ÞĆČĎĐĒĘĚĞĢĪŁĽŃŇŌŐŒŔŘŚŞŠŢŤŪŮŰŹŻŽȘȚ"
