@@ -90,7 +90,11 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
 
 
 def give_notices(
-    item: IncomingEntry, received_at: datetime, target_held: bool | None, incident: Sequence[StoredEntry]
+    item: IncomingEntry,
+    received_at: datetime,
+    target_held: bool | None,
+    person_registered: bool | None,
+    incident: Sequence[StoredEntry],
 ) -> tuple[Notice, ...]:
     """What the author of an entry is told, from what she may see of the incident."""
     return notices(
@@ -98,6 +102,7 @@ def give_notices(
         received_at=received_at,
         skew_ms=item.skew_ms,
         target_held=target_held,
+        person_registered=person_registered,
         others=_visible(incident, item.actor),
         identifiers=likely_identifiers,
     )

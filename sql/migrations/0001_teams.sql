@@ -161,7 +161,7 @@ CREATE TABLE device (
     CHECK (wiped_at IS NULL OR revoked_at IS NOT NULL)
 );
 CREATE INDEX device_staff ON device (team_id, staff_id);
-CREATE INDEX device_installation ON device (team_id, installation) WHERE installation IS NOT NULL;
+CREATE INDEX device_phone ON device (team_id, (coalesce(installation, device_id)));
 
 -- A token is stored as its SHA-256 only. A device may hold two of a kind while it changes over: the older dies when the
 -- newer is first used. With one that is `send_only` a phone hands over what it holds, and reads nothing.

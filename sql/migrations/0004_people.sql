@@ -1,32 +1,4 @@
--- People, erasures, legal holds, retention, and the regime that an incident is processed under.
-
--- Somebody whom incidents may concern. What is known of the person is sealed under a key of its own; after an erasure the
--- row stays as what entries point at, with nothing in it.
-CREATE TABLE person (
-    team_id uuid NOT NULL REFERENCES team,
-    person_id uuid NOT NULL,
-    sealed bytea,
-    key_ref uuid,
-    created_at timestamptz NOT NULL DEFAULT now(),
-    erased_at timestamptz,
-    PRIMARY KEY (team_id, person_id),
-    CHECK ((sealed IS NULL) = (key_ref IS NULL)),
-    CHECK ((sealed IS NULL) = (erased_at IS NOT NULL))
-);
-
--- By what a person is found: keyed digests of normalised values, never the values.
-CREATE TABLE person_identifier (
-    team_id uuid NOT NULL,
-    digest bytea NOT NULL CHECK (octet_length(digest) = 32),
-    kind text NOT NULL CHECK (kind IN ('nhs_number', 'police_ref', 'name_and_birth')),
-    person_id uuid NOT NULL,
-    PRIMARY KEY (team_id, digest),
-    FOREIGN KEY (team_id, person_id) REFERENCES person
-);
--- An NHS number is the health side's and a police reference the police's: nobody holds both, whatever a program does.
-CREATE UNIQUE INDEX person_identifier_side ON person_identifier (team_id, person_id)
-    WHERE kind IN ('nhs_number', 'police_ref');
-CREATE UNIQUE INDEX person_identifier_once ON person_identifier (team_id, person_id, kind);
+-- Erasures, legal holds, retention, and the regime that an incident is processed under.
 
 -- ---------------------------------------------------------------- erasure, holds, retention
 
@@ -39,6 +11,15 @@ CREATE TABLE erasure (
     PRIMARY KEY (team_id, id)
 );
 CREATE TRIGGER erasure_final BEFORE UPDATE OR DELETE ON erasure FOR EACH ROW EXECUTE FUNCTION table_is_final();
+
+-- Incidents whose texts were destroyed as a whole: nothing new is taken for them.
+CREATE TABLE erased_incident (
+    team_id uuid NOT NULL REFERENCES team,
+    incident_id uuid NOT NULL,
+    PRIMARY KEY (team_id, incident_id)
+);
+CREATE TRIGGER erased_incident_final BEFORE UPDATE OR DELETE ON erased_incident
+    FOR EACH ROW EXECUTE FUNCTION table_is_final();
 
 -- What must not be destroyed: until somebody lifts it. A death is a hold by itself, see incident.restricted.
 CREATE TABLE legal_hold (
@@ -108,7 +89,6 @@ CREATE TRIGGER incident_regime_final BEFORE UPDATE OR DELETE ON incident_regime
 
 -- ---------------------------------------------------------------- who may do what
 
-CALL isolate_by_team(true, 'person', 'person_identifier', 'erasure', 'legal_hold', 'retention_run', 'incident_regime');
+CALL isolate_by_team(true, 'erasure', 'erased_incident', 'legal_hold', 'retention_run', 'incident_regime');
 
-GRANT SELECT, INSERT ON person, person_identifier TO triage_service;
-GRANT UPDATE (sealed, key_ref) ON person TO triage_service;
+GRANT SELECT ON erased_incident TO triage_service;

@@ -122,3 +122,11 @@ INSERT INTO retention_run (team_id, day, applied, found) VALUES ($1, $2, $3, $4)
 -- name: runs
 -- why: an owner sees what the daily job would do before switching it on
 SELECT day, applied, found FROM retention_run WHERE team_id = $1 ORDER BY day DESC LIMIT 7
+
+-- name: asked
+-- why: what a lead asked about an incident is a note like others, and goes with them
+SELECT id, key_ref FROM task WHERE team_id = $1 AND incident_id = ANY ($2::uuid[]) AND key_ref IS NOT NULL
+
+-- name: empty_tasks
+-- why: the texts of tasks whose keys were destroyed, at once or when the journal is read again
+UPDATE task SET sealed = NULL, key_ref = NULL WHERE team_id = $1 AND key_ref = ANY ($2::uuid[])

@@ -39,9 +39,8 @@ WITH member AS (
     SELECT i.id, i.root FROM incident i
     WHERE i.team_id = $1 AND i.root = ANY ($2::uuid[]) AND i.root <> i.id AND NOT i.blind
 )
-SELECT m.root, e.seq, e.id, e.incident_id, e.received_at, e.author, e.profession, e.role, e.device, e.skew_ms, e.blind,
-       e.released_by, e.body
-FROM member m JOIN entry e ON e.team_id = $1 AND e.incident_id = m.id
+SELECT e.*, m.root
+FROM member m JOIN stored_entry e ON e.team_id = $1 AND e.incident_id = m.id
 
 -- name: profiles
 -- why: twelve months are counted where they lie, from an index alone; what moved since the position is left out

@@ -1,59 +1,64 @@
 -- name: position
--- why: a cursor is good only where this log has the same link at its position
-SELECT link FROM entry WHERE team_id = $1 AND seq = $2
+-- why: a cursor is good only where this log has the same link at its position, and is of the same history
+SELECT (SELECT link FROM entry WHERE team_id = :team_id AND seq = :seq) AS link, (SELECT epoch FROM installation) AS epoch
 
 -- name: in_scope
 -- why: a phone that starts afresh gets what it may hold now, in the order of change; scope first, as it lies at the log's end
 WITH scope AS MATERIALIZED (
-    SELECT id, root, blind, seq, status, judged_by, restricted FROM incident WHERE team_id = $1 AND scope_until > $7
+    SELECT id, root, blind, seq, status, judged_by, lead_unblinded_at, restricted FROM incident
+    WHERE team_id = :team_id AND scope_until > :now
 ), page AS (
-    SELECT i.id, i.root, i.blind, i.seq, true AS held FROM scope i
-    WHERE shown(i.blind, i.judged_by, $2, $3) AND i.status <> 'absorbed' AND (i.seq, i.id) > ($4, $5)
-      AND ($8 OR NOT i.restricted)
-    ORDER BY i.seq, i.id LIMIT $6
+    SELECT i.id, i.blind, i.seq, true AS held FROM scope i
+    WHERE is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now) AND i.status <> 'absorbed'
+      AND (i.seq, i.id) > (:position, :place) AND (:lead OR NOT i.restricted)
+    ORDER BY i.seq, i.id LIMIT :most
 ), noted AS (
     INSERT INTO audit (team_id, operation, actor, role, device, query, ids)
-    SELECT $1, 'consultation', $3, $9, $10, 'sync', array_agg(id) FROM page HAVING count(*) > 0
+    SELECT :team_id, 'consultation', :account, :role, :device, 'sync', array_agg(id) FROM page HAVING count(*) > 0
 )
-SELECT h.seq AS head_seq, h.link AS head_link, p.*,
-    (SELECT e.link FROM entry e WHERE e.team_id = $1 AND e.seq = $4) AS link,
-    (SELECT e.link FROM entry e WHERE e.team_id = $1 AND e.seq = p.seqs[cardinality(p.seqs)]) AS last_link
-FROM log_head h,
+SELECT h.seq AS head_seq, h.link AS head_link, n.epoch, p.*,
+    (SELECT e.link FROM entry e WHERE e.team_id = :team_id AND e.seq = :position) AS link,
+    (SELECT e.link FROM entry e WHERE e.team_id = :team_id AND e.seq = p.seqs[cardinality(p.seqs)]) AS last_link
+FROM log_head h, installation n,
     (SELECT array_agg(id ORDER BY seq, id) AS ids, array_agg(blind ORDER BY seq, id) AS blinds,
             array_agg(seq ORDER BY seq, id) AS seqs, array_agg(held ORDER BY seq, id) AS holds FROM page) p
-WHERE h.team_id = $1
+WHERE h.team_id = :team_id
 
 -- name: changed
 -- why: what changed beyond a position, in the order of change; what is no longer to be held comes along as such
 WITH page AS (
-    SELECT i.id, i.root, i.blind, i.seq, i.root = i.id AND i.scope_until > $7 AND ($8 OR NOT i.restricted) AS held
+    SELECT i.id, i.blind, i.seq, i.root = i.id AND i.scope_until > :now AND (:lead OR NOT i.restricted) AS held
     FROM incident i
-    WHERE i.team_id = $1 AND shown(i.blind, i.judged_by, $2, $3) AND (i.seq, i.id) > ($4, $5)
-    ORDER BY i.seq, i.id LIMIT $6
+    WHERE i.team_id = :team_id AND is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now)
+      AND (i.seq, i.id) > (:position, :place)
+    ORDER BY i.seq, i.id LIMIT :most
 ), noted AS (
     INSERT INTO audit (team_id, operation, actor, role, device, query, ids)
-    SELECT $1, 'consultation', $3, $9, $10, 'sync', array_agg(id) FROM page WHERE held HAVING count(*) > 0
+    SELECT :team_id, 'consultation', :account, :role, :device, 'sync', array_agg(id) FROM page WHERE held HAVING count(*) > 0
 )
-SELECT h.seq AS head_seq, h.link AS head_link, p.*,
-    (SELECT e.link FROM entry e WHERE e.team_id = $1 AND e.seq = $4) AS link,
-    (SELECT e.link FROM entry e WHERE e.team_id = $1 AND e.seq = p.seqs[cardinality(p.seqs)]) AS last_link
-FROM log_head h,
+SELECT h.seq AS head_seq, h.link AS head_link, n.epoch, p.*,
+    (SELECT e.link FROM entry e WHERE e.team_id = :team_id AND e.seq = :position) AS link,
+    (SELECT e.link FROM entry e WHERE e.team_id = :team_id AND e.seq = p.seqs[cardinality(p.seqs)]) AS last_link
+FROM log_head h, installation n,
     (SELECT array_agg(id ORDER BY seq, id) AS ids, array_agg(blind ORDER BY seq, id) AS blinds,
             array_agg(seq ORDER BY seq, id) AS seqs, array_agg(held ORDER BY seq, id) AS holds FROM page) p
-WHERE h.team_id = $1
+WHERE h.team_id = :team_id
 
 -- name: turned
--- why: what changed by time alone between two instants: a grade leaving P, an expiry, an overdue outcome, the end of scope
+-- why: what changed by time alone between two instants: a grade leaving P, an expiry, an overdue outcome, an intent that may be
+-- seen, the end of scope
 WITH page AS (
-    SELECT i.id, i.root, i.blind, i.seq, i.scope_until > $7 AND ($8 OR NOT i.restricted) AS held
+    SELECT i.id, i.blind, i.seq, i.scope_until > :now AND (:lead OR NOT i.restricted) AS held
     FROM incident i
-    WHERE i.team_id = $1 AND shown(i.blind, i.judged_by, $2, $3) AND i.status <> 'absorbed' AND i.id > $5
-      AND (i.turns_last > $4 AND EXISTS (SELECT FROM unnest(i.turns) t WHERE t > $4 AND t <= $7)
-           OR i.scope_until > $4 AND i.scope_until <= $7)
-    ORDER BY i.id LIMIT $6
+    WHERE i.team_id = :team_id AND is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now)
+      AND i.status <> 'absorbed' AND i.id > :place
+      AND (i.turns_last > :since AND EXISTS (
+               SELECT FROM unnest(CASE WHEN :lead THEN i.lead_turns ELSE i.turns END) t WHERE t > :since AND t <= :now)
+           OR i.scope_until > :since AND i.scope_until <= :now)
+    ORDER BY i.id LIMIT :most
 ), noted AS (
     INSERT INTO audit (team_id, operation, actor, role, device, query, ids)
-    SELECT $1, 'consultation', $3, $9, $10, 'sync', array_agg(id) FROM page WHERE held HAVING count(*) > 0
+    SELECT :team_id, 'consultation', :account, :role, :device, 'sync', array_agg(id) FROM page WHERE held HAVING count(*) > 0
 )
 SELECT array_agg(id ORDER BY id) AS ids, array_agg(blind ORDER BY id) AS blinds, array_agg(seq ORDER BY id) AS seqs,
     array_agg(held ORDER BY id) AS holds
@@ -61,52 +66,76 @@ FROM page
 
 -- name: find
 -- why: one incident under any of its ids, as the actor may see it
-SELECT r.id, r.root, r.blind, r.seq, r.restricted
+SELECT r.root, r.blind, r.seq
 FROM incident i JOIN incident r ON r.team_id = i.team_id AND r.id = i.root
-WHERE i.team_id = $1 AND i.id = $2 AND NOT i.blind AND shown(r.blind, r.judged_by, $3, $4) AND ($5 OR NOT r.restricted)
+WHERE i.team_id = :team_id AND i.id = :id AND NOT i.blind
+  AND is_readable(r.blind, r.judged_by, r.lead_unblinded_at, :audience, :account, :now) AND (:lead OR NOT r.restricted)
 
--- name: page
+-- name: list
 -- why: the incident list, newest first, keyset-paged; conditions left out are null (root = id would look like one row)
-SELECT i.id, i.root, i.blind, i.seq, i.occurred_at
+SELECT i.root, i.blind, i.seq, i.occurred_at
 FROM incident i
-WHERE i.team_id = $1 AND shown(i.blind, i.judged_by, $2, $3) AND i.status <> 'absorbed' AND ($4 OR NOT i.restricted)
-  AND ($5::text IS NULL OR i.status = $5)
-  AND ($6::text IS NULL OR i.area = $6)
-  AND ($7::text IS NULL OR i.log_ref = $7)
-  AND ($8::timestamptz IS NULL OR i.occurred_at >= $8)
-  AND ($9::timestamptz IS NULL OR i.occurred_at < $9)
-  AND ($10::text IS NULL OR $10 = ANY (i.flags))
-  AND ($11::timestamptz IS NULL OR (i.occurred_at, i.id) < ($11, $12))
-  AND (NOT $13 OR i.status IN ('open', 'awaiting_outcome'))
-ORDER BY i.occurred_at DESC, i.id DESC LIMIT $14
+WHERE i.team_id = :team_id AND is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now)
+  AND i.status <> 'absorbed' AND (:lead OR NOT i.restricted)
+  AND (:status::text IS NULL OR i.status = :status)
+  AND (:area::text IS NULL OR i.area = :area)
+  AND (:log_ref::text IS NULL OR plain_ref(i.log_ref) = plain_ref(:log_ref))
+  AND (:since::timestamptz IS NULL OR i.occurred_at >= :since)
+  AND (:until::timestamptz IS NULL OR i.occurred_at < :until)
+  AND (:flag::text IS NULL OR :flag = ANY (i.flags))
+  AND (:ids::uuid[] IS NULL OR i.id = ANY (:ids))
+  AND (:after_at::timestamptz IS NULL OR (i.occurred_at, i.id) < (:after_at, :after_id))
+  AND (NOT :under_way OR i.status IN ('open', 'awaiting_outcome'))
+ORDER BY i.occurred_at DESC, i.id DESC LIMIT :most
 
--- name: material
--- why: the entries that the incidents add up to, with what other incidents of the person contribute
-SELECT m.root, e.seq, e.id, e.incident_id, e.received_at, e.author, e.profession, e.role, e.device, e.skew_ms, e.blind,
-       e.released_by, e.body
+-- name: readable
+-- why: the rows under which an actor sees these incidents
+SELECT i.root, i.blind, i.seq FROM incident i
+WHERE i.team_id = :team_id AND is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now)
+  AND i.root = i.id AND i.id = ANY (:ids::uuid[]) AND (:lead OR NOT i.restricted)
+
+-- name: entries
+-- why: the entries that the incidents add up to
+SELECT e.*, m.root
 FROM (
-    SELECT r AS root, r AS id FROM unnest($2::uuid[]) r
+    SELECT r AS root, r AS id FROM unnest(:roots::uuid[]) r
     UNION ALL
-    SELECT i.root, i.id FROM unnest($2::uuid[]) r
-    JOIN LATERAL (SELECT root, id FROM incident WHERE team_id = $1 AND root = r AND root <> id AND NOT blind OFFSET 0) i ON true
+    SELECT i.root, i.id FROM unnest(:roots::uuid[]) r
+    JOIN LATERAL (SELECT root, id FROM incident
+                  WHERE team_id = :team_id AND root = r AND root <> id AND NOT blind OFFSET 0) i ON true
 ) m
-JOIN LATERAL (SELECT * FROM entry WHERE team_id = $1 AND incident_id = m.id OFFSET 0) e ON true
+JOIN LATERAL (SELECT * FROM stored_entry WHERE team_id = :team_id AND incident_id = m.id OFFSET 0) e ON true
 
 -- name: beside
 -- why: what is kept with an incident but is not of its entries
-SELECT i.id, i.related, i.duplicates, i.turns, i.ids FROM incident i
-WHERE i.team_id = $1 AND i.id = ANY ($2::uuid[]) AND NOT i.blind
+SELECT i.id, i.related, i.duplicates <> '{}' AS duplicate, CASE WHEN :lead THEN i.lead_turns ELSE i.turns END AS turns,
+       CASE WHEN i.ids = '{}' THEN ARRAY[i.id] ELSE i.ids END AS ids
+FROM incident i WHERE i.team_id = :team_id AND i.id = ANY (:roots::uuid[]) AND NOT i.blind
+
+-- name: served_to_judges
+-- why: what decides whether a judgement was blind: when an intent of the incident was first served to who judged, or her phone
+SELECT s.incident_id, s.staff_id, d.device_id, s.at
+FROM unnest(:roots::uuid[]) r
+JOIN LATERAL (SELECT CASE WHEN ids = '{}' THEN ARRAY[id] ELSE ids END AS ids, judged_by FROM incident
+              WHERE team_id = :team_id AND id = r AND NOT blind AND judged_by <> '{}' OFFSET 0) i ON true
+JOIN LATERAL (SELECT * FROM intent_served WHERE team_id = :team_id AND incident_id = ANY (i.ids) OFFSET 0) s ON true
+LEFT JOIN LATERAL (SELECT device_id FROM device WHERE team_id = :team_id AND coalesce(installation, device_id) = s.phone
+                   AND staff_id = ANY (i.judged_by) OFFSET 0) d ON true
+WHERE s.staff_id = ANY (i.judged_by) OR d.device_id IS NOT NULL
+
+-- name: record_served
+-- why: a judgement given after the service showed an intent is not blind
+INSERT INTO intent_served (team_id, incident_id, staff_id, phone)
+SELECT :team_id, x, :account, coalesce(
+    (SELECT coalesce(installation, device_id) FROM device WHERE team_id = :team_id AND device_id = :device),
+    '00000000-0000-0000-0000-000000000000')
+FROM unnest(:ids::uuid[]) x ON CONFLICT DO NOTHING
 
 -- name: chained
 -- why: an entry's place in the chain, and its sealed text for those who may read it
-SELECT id, link, sealed, key_ref, notices FROM entry WHERE team_id = $1 AND id = ANY ($2::uuid[])
+SELECT id, link, sealed, key_ref, notices FROM entry WHERE team_id = :team_id AND id = ANY (:ids::uuid[])
 
 -- name: held
 -- why: which of a phone's entries are in the log; the other side's are no business of it
-SELECT x AS id FROM unnest($2::uuid[]) x
-JOIN LATERAL (SELECT 1 FROM entry WHERE team_id = $1 AND id = x AND (profession = 'police') = $3 OFFSET 0) e ON true
-
--- name: disclose_intents
--- why: a judgement given after the service showed an intent is not blind
-INSERT INTO intent_disclosure (team_id, incident_id, staff_id, device_id)
-SELECT $1, x, $2, $3 FROM unnest($4::uuid[]) x ON CONFLICT DO NOTHING
+SELECT x AS id FROM unnest(:ids::uuid[]) x
+JOIN LATERAL (SELECT 1 FROM entry WHERE team_id = :team_id AND id = x AND (profession = 'police') = :police OFFSET 0) e ON true

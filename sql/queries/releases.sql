@@ -54,8 +54,9 @@ ORDER BY i.id
 
 -- name: links_until
 -- why: who counts as one person follows from every link there ever was, and from what joins incidents
-SELECT seq, id, incident_id, received_at, author, profession, role, device, skew_ms, blind, released_by, body FROM entry
-WHERE team_id = $1 AND seq <= $2 AND kind IN ('person_link', 'same_incident', 'not_same_incident', 'withdrawal')
+SELECT s.* FROM entry e JOIN stored_entry s ON s.team_id = e.team_id AND s.seq = e.seq
+WHERE e.team_id = $1 AND e.seq <= $2
+  AND e.kind IN ('person_link', 'same_incident', 'not_same_incident', 'withdrawal')
 
 -- name: registered
 -- why: an id that nobody registered is nobody's; one that is belongs to a person known by some kinds of identifier
@@ -69,9 +70,8 @@ WITH member AS (
     UNION
     SELECT i.id FROM incident i WHERE i.team_id = $1 AND i.root = ANY ($2::uuid[]) AND i.root <> i.id AND NOT i.blind
 )
-SELECT e.seq, e.id, e.incident_id, e.received_at, e.author, e.profession, e.role, e.device, e.skew_ms, e.blind,
-       e.released_by, e.body
-FROM member m JOIN entry e ON e.team_id = $1 AND e.incident_id = m.id AND e.seq <= $3
+SELECT e.*
+FROM member m JOIN stored_entry e ON e.team_id = $1 AND e.incident_id = m.id AND e.seq <= $3
 
 -- name: after
 -- why: what came later tells nothing about a release

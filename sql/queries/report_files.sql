@@ -14,3 +14,11 @@ SELECT DISTINCT ON (r.first_day) r.period, e.body FROM summary_run r
 LEFT JOIN summary_edition e USING (team_id, kind, period, form)
 WHERE r.team_id = :team_id AND r.kind = :kind AND r.form = 'internal' AND r.starts_at >= :since AND r.ends_at <= :until
 ORDER BY r.first_day DESC, e.edition DESC NULLS LAST LIMIT :most
+
+-- name: without_file
+-- why: an edition has its report from its publication on, or from when reports could be made here
+SELECT e.kind, e.period, e.form, e.body FROM summary_edition e
+WHERE e.team_id = :team_id AND e.kind = ANY (:kinds::text[])
+  AND NOT EXISTS (SELECT FROM report_file f WHERE f.team_id = e.team_id AND f.kind = e.kind AND f.period = e.period
+                  AND f.form = e.form AND f.edition = e.edition)
+ORDER BY e.published_at DESC, e.kind, e.period, e.form, e.edition DESC LIMIT :most

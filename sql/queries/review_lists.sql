@@ -1,49 +1,76 @@
 -- name: action
 -- why: what may need somebody to act: recent incidents with something raised, and whatever detention has no end yet
 WITH due AS (
-    SELECT id FROM incident WHERE team_id = $1 AND NOT blind AND root = id AND status = 'awaiting_outcome'
+    SELECT id FROM incident
+    WHERE team_id = :team_id AND NOT blind AND root = id AND flags && '{clock_running,clock_unknown}'
     UNION
     SELECT id FROM incident
-    WHERE team_id = $1 AND occurred_at >= $4 AND root = id
-      AND (status = 'open' OR duplicates <> '{}'
-           OR EXISTS (SELECT FROM unnest(flags) f WHERE f = ANY ($5::text[]) OR f LIKE 'conflict:%'))
+    WHERE team_id = :team_id AND occurred_at >= :since AND root = id
+      AND (status IN ('open', 'awaiting_outcome') OR duplicates <> '{}'
+           OR EXISTS (SELECT FROM unnest(flags) f WHERE f = ANY (:raised::text[]) OR f LIKE 'conflict:%'))
 )
-SELECT i.id, i.root, i.blind, i.seq FROM due JOIN incident i ON i.team_id = $1 AND i.id = due.id
-WHERE shown(i.blind, i.judged_by, $2, $3) AND i.root = i.id AND NOT i.test
-ORDER BY i.occurred_at DESC, i.id DESC LIMIT $6
+SELECT i.root, i.blind, i.seq FROM due JOIN incident i ON i.team_id = :team_id AND i.id = due.id
+WHERE is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now) AND i.root = i.id AND NOT i.test
+  AND (:lead OR NOT i.restricted)
+ORDER BY i.occurred_at DESC, i.id DESC LIMIT :most
 
--- name: alone
+-- name: unlinked
 -- why: what may belong to another incident: no contact is in force, or an entry names one that has not arrived
-SELECT i.id, i.root, i.blind, i.seq, count(*) OVER () AS n FROM incident i
-WHERE i.team_id = $1 AND shown(i.blind, i.judged_by, $2, $3) AND i.root = i.id AND NOT i.test AND i.status <> 'withdrawn'
-  AND i.occurred_at >= $4 AND (NOT i.contact OR 'target_not_held' = ANY (i.flags))
-ORDER BY i.occurred_at DESC, i.id DESC LIMIT $5
+WITH matching AS (
+    SELECT i.root, i.blind, i.seq, i.occurred_at FROM incident i
+    WHERE i.team_id = :team_id AND is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now)
+      AND i.root = i.id AND NOT i.test AND i.status <> 'withdrawn' AND (:lead OR NOT i.restricted)
+      AND i.occurred_at >= :since AND (NOT i.contact OR 'target_not_held' = ANY (i.flags))
+)
+SELECT m.root, m.blind, m.seq, m.occurred_at, (SELECT count(*) FROM matching) AS total FROM matching m
+WHERE :after_at::timestamptz IS NULL OR (m.occurred_at, m.root) < (:after_at, :after_id)
+ORDER BY m.occurred_at DESC, m.root DESC LIMIT :most
 
--- name: of_nobody
--- why: incidents of which nobody has said whom they concern, so that repeat contact does not see them
-SELECT i.id, i.root, i.blind, i.seq, count(*) OVER () AS n FROM incident i
-JOIN incident w ON w.team_id = i.team_id AND w.id = i.id AND NOT w.blind
-WHERE i.team_id = $1 AND shown(i.blind, i.judged_by, $2, $3) AND i.root = i.id AND NOT i.test AND i.status <> 'withdrawn'
-  AND i.occurred_at >= $4 AND w.people = '{}'
-ORDER BY i.occurred_at DESC, i.id DESC LIMIT $5
+-- name: without_person
+-- why: incidents that count and of which nobody has said whom they concern, so that repeat contact does not see them
+WITH matching AS (
+    SELECT i.root, i.blind, i.seq, i.occurred_at FROM incident i
+    JOIN incident w ON w.team_id = i.team_id AND w.id = i.id AND NOT w.blind
+    WHERE i.team_id = :team_id AND is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now)
+      AND i.root = i.id AND i.counts AND i.status <> 'withdrawn' AND (:lead OR NOT i.restricted)
+      AND i.occurred_at >= :since AND w.people = '{}'
+)
+SELECT m.root, m.blind, m.seq, m.occurred_at, (SELECT count(*) FROM matching) AS total FROM matching m
+WHERE :after_at::timestamptz IS NULL OR (m.occurred_at, m.root) < (:after_at, :after_id)
+ORDER BY m.occurred_at DESC, m.root DESC LIMIT :most
+
+-- name: awaiting
+-- why: incidents of a year whose outcome or end nobody recorded, the longest waiting first, keyset-paged
+WITH matching AS (
+    SELECT i.root, i.blind, i.seq, i.occurred_at FROM incident i
+    WHERE i.team_id = :team_id AND is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now)
+      AND i.root = i.id AND NOT i.test AND (:lead OR NOT i.restricted)
+      AND i.status IN ('open', 'awaiting_outcome') AND i.occurred_at >= :since
+)
+SELECT m.root, m.blind, m.seq, m.occurred_at, (SELECT count(*) FROM matching) AS total FROM matching m
+WHERE :after_at::timestamptz IS NULL OR (m.occurred_at, m.root) > (:after_at, :after_id)
+ORDER BY m.occurred_at, m.root LIMIT :most
 
 -- name: pairs
--- why: what the machine takes for one incident written down twice, each pair once
-SELECT i.root AS one, o.root AS other FROM incident i
-CROSS JOIN LATERAL unnest(i.duplicates) d
-JOIN incident o ON o.team_id = i.team_id AND o.id = d AND NOT o.blind
-WHERE i.team_id = $1 AND NOT i.blind AND i.root = i.id AND NOT i.test AND i.id < d AND i.occurred_at >= $2
-ORDER BY i.occurred_at DESC, i.id DESC, d LIMIT $3
-
--- name: rows
--- why: the rows under which an actor sees these incidents
-SELECT i.id, i.root, i.blind, i.seq FROM incident i
-WHERE i.team_id = $1 AND shown(i.blind, i.judged_by, $2, $3) AND i.root = i.id AND i.id = ANY ($4::uuid[])
+-- why: what the machine takes for one incident written down twice, each pair once, where the actor may see both
+WITH readable AS (
+    SELECT i.id, i.occurred_at, i.duplicates FROM incident i
+    WHERE i.team_id = :team_id AND is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now)
+      AND i.root = i.id AND NOT i.test AND (:lead OR NOT i.restricted) AND i.duplicates <> '{}'
+), matching AS (
+    SELECT i.id AS one, o.id AS other, i.occurred_at FROM readable i
+    CROSS JOIN LATERAL unnest(i.duplicates) d
+    JOIN readable o ON o.id = d
+    WHERE i.id < o.id AND i.occurred_at >= :since
+)
+SELECT m.one, m.other, m.occurred_at, (SELECT count(*) FROM matching) AS total FROM matching m
+WHERE :after_at::timestamptz IS NULL OR (m.occurred_at, m.one, m.other) < (:after_at, :after_one, :after_other)
+ORDER BY m.occurred_at DESC, m.one DESC, m.other DESC LIMIT :most
 
 -- name: count_quarantined
 -- why: how much waits for the lead of a side
-SELECT count(*) FROM quarantine WHERE team_id = $1 AND side = $2 AND settled IS NULL
+SELECT count(*) FROM quarantine WHERE team_id = :team_id AND side = :side AND settled IS NULL
 
 -- name: body
 -- why: an amendment keeps what its author may not see of the entry
-SELECT body FROM entry WHERE team_id = $1 AND id = $2
+SELECT body FROM entry WHERE team_id = :team_id AND id = :id

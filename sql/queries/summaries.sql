@@ -59,7 +59,7 @@ WHERE team_id = $1 AND form = 'internal' AND edition > 1 AND published_at >= $2 
 -- why: the incidents that entries since an edition bear on: of its period or people, or moved, joined or parted by them
 WITH bearing AS (
     SELECT DISTINCT i.id, i.root, i.family FROM entry e
-    JOIN incident i ON i.team_id = e.team_id AND i.id = e.incident_id AND NOT i.blind
+    JOIN incident i ON i.team_id = e.team_id AND i.id = e.belongs_to AND NOT i.blind
     WHERE e.team_id = $1 AND e.seq > $2 AND (i.root = ANY ($3::uuid[]) OR e.kind IN (
         'amendment', 'withdrawal', 'same_incident', 'not_same_incident', 'person_link', 'person_unlink'))
     UNION
@@ -174,5 +174,4 @@ ORDER BY as_at_seq, kind, period, form, edition
 
 -- name: log_until
 -- why: the whole log up to a position, to compute an old edition anew from nothing but its entries
-SELECT seq, id, incident_id, received_at, author, profession, role, device, skew_ms, blind, released_by, body
-FROM entry WHERE team_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4
+SELECT * FROM stored_entry WHERE team_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4

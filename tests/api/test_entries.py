@@ -209,14 +209,42 @@ async def test_an_amendment_keeps_the_kind_of_what_it_amends(crew: Crew) -> None
     assert (refused(answer), fields(answer.json())) == ((422, "invalid"), ["entry.kind"])
 
 
-async def test_an_amendment_under_another_incident_takes_effect_once_a_link_joins_the_two(crew: Crew) -> None:
+async def test_an_amendment_belongs_to_the_incident_of_what_it_amends_whatever_id_it_is_sent_under(crew: Crew) -> None:
     here, there = uuid7(), uuid7()
     body = await crew.officer.tell("officer", here, area="bedford")
     amendment = entry("amendment", there, amends=body["id"], entry={"kind": "officer", "area": "luton_east"})
-    assert ("target_not_held", "amends") in notice_codes(await crew.officer.store(amendment))
-    assert (await crew.officer.incident(here))["area"] == "bedford"
-    await crew.officer.tell("same_incident", there, other_incident_id=here)
+    receipt = await crew.officer.store(amendment)
+    assert ("target_not_held", "amends") not in notice_codes(receipt)
+    assert (receipt["incident_id"], receipt["incident"]["id"]) == (str(here), str(here))
     assert (await crew.officer.incident(here))["area"] == "luton_east"
+    assert (await crew.officer.get(f"/v1/incidents/{there}")).status_code == 404
+
+
+async def test_an_amendment_sent_under_a_linked_id_stays_with_its_entry_when_the_two_are_parted(crew: Crew) -> None:
+    first, second = sorted((uuid7(), uuid7()))
+    await crew.officer.tell("officer", first, area="bedford")
+    outcome = await crew.officer.tell("outcome", second, disposal="signposted")
+    await crew.officer.tell("same_incident", first, other_incident_id=second)
+    corrected = {"kind": "outcome", "disposal": "carer_or_home"}
+    await crew.officer.store(entry("amendment", first, amends=outcome["id"], entry=corrected))
+    await crew.officer.tell("not_same_incident", first, other_incident_id=second)
+    assert (await crew.officer.incident(second))["outcome"]["disposal"] == "carer_or_home"
+    assert (await crew.officer.incident(first))["outcome"] is None
+
+
+async def test_an_amendment_moves_to_its_entry_s_incident_when_that_arrives_and_cursors_bring_both(crew: Crew) -> None:
+    here, there = uuid7(), uuid7()
+    original = entry("officer", here, area="bedford")
+    await crew.officer.tell("outcome", there)
+    waiting = entry("amendment", there, amends=original["id"], entry={"kind": "officer", "area": "luton_east"})
+    receipt = await crew.officer.store(waiting)
+    assert ("target_not_held", "amends") in notice_codes(receipt)
+    assert receipt["incident"]["id"] == str(there)
+    cursor = (await crew.sergeant.sync())["cursor"]
+    assert (await crew.officer.store(original))["incident"]["area"] == "luton_east"
+    brought = {one["id"]: one["revision"] for one in (await crew.sergeant.sync(cursor=cursor))["incidents"]}
+    assert brought == {str(here): 2, str(there): 1}
+    assert [one["id"] for one in await crew.officer.entries(there)] != [waiting["id"]]
 
 
 async def test_an_amendment_that_comes_before_its_original_is_held_visible_and_takes_effect_later(crew: Crew) -> None:
@@ -451,7 +479,9 @@ async def test_a_phone_set_to_2019_is_measured_flagged_and_its_incident_is_today
     answer = await crew.officer.sync(body, sent_at=wrong)
     assert answer["results"][0]["notices"][0]["code"] == "clock_skew"
     view = await crew.officer.incident(incident)
-    assert view["occurred_at"] == "2018-12-31T23:30:00Z"
+    [as_sent] = await crew.officer.entries(incident)
+    assert as_sent["occurred_at"] == "2018-12-31T23:30:00Z"
+    assert view["occurred_at"] >= (now() - 2 * HOUR).isoformat()
     assert "clock_skew" in view["flags"]
     assert view["operational_day"] >= (now() - 2 * DAY).date().isoformat()
     assert [one["id"] for one in await crew.officer.incidents(**{"from": (now() - DAY).isoformat()})] == [str(incident)]

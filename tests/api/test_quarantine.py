@@ -121,8 +121,8 @@ async def test_an_item_says_what_was_sent_why_it_was_refused_and_from_where(crew
     body = entry("officer", uuid7(), age=131)
     await crew.officer.put(body)
     [item] = await queue(crew.sergeant)
-    assert sorted(item) == ["device", "entry", "id", "problem", "received_at"]
-    assert item["entry"] == body
+    assert sorted(item) == ["device", "entry", "entry_id", "id", "problem", "received_at"]
+    assert (item["entry"], item["entry_id"]) == (body, body["id"])
     assert (item["problem"]["code"], fields(item["problem"])) == ("invalid", ["age"])
     assert item["device"] == str(crew.officer.device_id)
 
@@ -168,7 +168,7 @@ async def test_an_item_whose_id_was_taken_meanwhile_is_released_under_an_id_of_i
 async def test_a_refused_item_released_later_keeps_its_id(crew: Crew) -> None:
     incident = uuid7()
     await crew.officer.sync(*(entry("follow_up", incident) for _ in range(500)))
-    over = entry("outcome", incident)
+    over = entry("officer", incident)
     assert refused(await crew.officer.put(over)) == (409, "incident_full")
     item = await only(crew.sergeant)
     assert refused(await crew.sergeant.post(f"/v1/quarantine/{item}/release")) == (409, "incident_full")

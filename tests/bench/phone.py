@@ -184,9 +184,7 @@ async def taps_painted(phone: Handset) -> list[Figure]:
     await phone.tap("New incident")
     await phone.tap("Unsure")
     await phone.heading("Record of contact")
-    await phone.fill(
-        {name: OFFICER[name] for name in ("area", "location_type", "contact_mode", "referral_source", "age_band")}
-    )
+    await phone.fill({name: code for name, code in OFFICER.items() if isinstance(code, str)})
     await phone.page.wait_for_timeout(500)
     taps = await phone.run("window.taps")
     await throttled(phone, 1)

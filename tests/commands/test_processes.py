@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -150,3 +151,21 @@ async def test_addresses_are_believed_from_trusted_proxies_alone() -> None:
     assert await address_seen(proxied, "10.1.2.3", "203.0.113.9") == "203.0.113.9"
     # what the client itself put into the header stands to the left of what the proxy added
     assert await address_seen(proxied, "10.1.2.3", "198.51.100.1, 203.0.113.9") == "203.0.113.9"
+
+
+def test_the_readmes_tour_does_what_it_says(open_dir: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    tour = readme.split("## A tour with curl")[1].split("\n## ")[0]
+    blocks = re.findall(r"```sh\n(.*?)```", tour, re.DOTALL)
+    script = "".join(blocks[:-1]).replace("DEMO=/var/lib/triage/demo.json", f"DEMO={open_dir}/demo.json")
+    with triage(*DEMO, "--data-dir", str(open_dir)) as process:
+        read_until(process, "Ctrl-C")
+        done = subprocess.run(["bash", "-eu", "-c", script], capture_output=True, text=True)
+        process.terminate()
+        assert process.wait(10) == 0
+    assert done.returncode == 0, done.stderr
+    enrolled, stored, again, conflict, synced, incident, summaries, releases = map(json.loads, done.stdout.splitlines())
+    assert enrolled["token"] and stored["status"] == "stored" and again["status"] == "duplicate"
+    assert (conflict["status"], [error["field"] for error in conflict["errors"]]) == (409, ["sex"])
+    assert synced["counts"]["stored"] == 1 and incident["outcome"]["disposal"] == "community_follow_up"
+    assert "summaries" in summaries and "releases" in releases

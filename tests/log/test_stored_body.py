@@ -10,11 +10,11 @@ import pytest
 from support.bodies import full, plausible
 from support.story import AS_NURSE, AS_OFFICER, AUDIENCES, INCIDENT, OFFICER, STAFF, Story, minute
 
-from triage.log.append_decision import stored_entry
 from triage.log.entries import KINDS, NewerEntry, Officer, StoredEntry
 from triage.log.incident import fold
 from triage.log.redaction import view_for, visible_entries
 from triage.log.view import FULL
+from triage.store.log.entries import EntryColumns
 
 RECEIVED = datetime(2026, 11, 21, 23, 30, tzinfo=UTC)
 
@@ -24,7 +24,24 @@ def from_the_log(body: dict[str, Any], seq: int = 9, author: UUID = OFFICER) -> 
     profession, role = STAFF[author]
     coded = json.dumps(body | {"incident_id": str(INCIDENT)}, sort_keys=True).encode()
     entry_id = UUID(int=0x0193A000000070008000000000000900 + seq)
-    return stored_entry(seq, entry_id, INCIDENT, RECEIVED, author, profession, role, None, None, False, None, coded)
+    columns = EntryColumns(
+        team_id=UUID(int=1),
+        seq=seq,
+        id=entry_id,
+        incident_id=INCIDENT,
+        received_at=RECEIVED,
+        author=author,
+        profession=profession,
+        role=role,
+        device=None,
+        skew_ms=None,
+        blind=False,
+        released_by=None,
+        received_again=False,
+        person_id=None,
+        body=coded,
+    )
+    return columns.entry()
 
 
 def views(*stored: StoredEntry) -> dict[Any, Any]:

@@ -288,3 +288,43 @@ async def test_without_a_key_from_the_phones_lock_the_pin_is_used(phone: Handset
     await phone.lock()
     await expect(phone.page.get_by_role("button", name="Use this phone’s lock")).to_have_count(0)
     await phone.unlock("officer")
+
+
+async def test_what_was_served_to_one_person_of_a_phone_counts_as_served_to_all(phone: Handset, crew: Crew) -> None:
+    incident = uuid7()
+    await crew.officer.tell("intent", incident)
+    await crew.officer.tell("officer", incident, area="bedford", occurred_at=now())
+    await phone.enrol("officer")
+    await phone.lock()
+    await add_person(phone, "nurse", "246810")
+    await phone.record("nurse", str(incident), s136_justified="yes", told_intent=False, assessment="face_to_face")
+    await phone.sync()
+    judgement = next(entry for entry in await crew.clinical_lead.entries(incident) if entry["kind"] == "nurse")
+    assert judgement["blind"] is False
+
+
+async def test_a_tap_that_is_still_at_work_when_it_locks_opens_nothing(phone: Handset) -> None:
+    await phone.enrol("officer")
+    await phone.tap("New incident")
+    both = """import('/app/lock.js').then(({lock}) => {
+      document.querySelector('.option.strong').click();
+      return lock();
+    })"""
+    await phone.run(both)
+    await phone.page.locator(".keypad").wait_for()
+    await phone.until("import('/app/screen.js').then(({currentScreen}) => currentScreen() === 'lock')")
+    assert await phone.states("officer") == ["waiting"] and phone.faults == []
+
+
+async def test_a_phone_that_may_clear_its_storage_is_told_of(phone: Handset) -> None:
+    await phone.page.add_init_script("StorageManager.prototype.persisted = async () => false")
+    await phone.page.reload()
+    await phone.enrol("officer")
+    await phone.page.get_by_text("This phone may clear what the app holds").wait_for()
+
+
+async def test_keys_are_kept_as_bytes_for_phones_that_refuse_to_store_a_key(phone: Handset) -> None:
+    await phone.enrol("officer")
+    stored = """import('/app/state.js').then(({account}) => account().db.all('meta')).then((rows) =>
+      rows.flatMap((row) => [row, ...Object.values(row ?? {})]).filter((value) => value instanceof CryptoKey).length)"""
+    assert await phone.run(stored) == 0

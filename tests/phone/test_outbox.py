@@ -99,6 +99,38 @@ async def test_a_sign_in_page_of_some_wifi_is_no_success(phone: Handset) -> None
     await expect(phone.page.locator("#status")).to_contain_text("All received")
 
 
+async def test_a_fault_of_the_service_is_named_and_waited_out(phone: Handset) -> None:
+    await phone.enrol("officer")
+    await phone.context.route(SYNC, lambda route: problem(route, 500, "internal"))
+    await signposted(phone)
+    await phone.sync()
+    assert await phone.states("officer") == ["waiting"] and "The service has a fault" in await phone.status()
+
+
+async def test_what_the_service_is_too_old_for_is_offered_again_when_it_changes(phone: Handset) -> None:
+    await phone.enrol("officer")
+    await phone.record("outcome", **SIGNPOSTED, field_of_tomorrow=1)
+    await phone.sync()
+    assert await phone.states("officer") == ["quarantined"]
+    [own] = await phone.entries()
+    assert own["problem"]["code"] == "newer_than_service"
+    await phone.put_meta("version", "an older one")
+    await phone.sync()
+    async with phone.page.expect_request(SYNC) as again:
+        await phone.sync()
+    assert [entry["id"] for entry in body_of(await again.value)["entries"]] == [own["id"]]
+
+
+async def test_another_history_of_the_service_is_asked_what_it_holds(phone: Handset) -> None:
+    await phone.enrol("officer")
+    await signposted(phone)
+    await phone.sync()
+    await phone.put_meta("epoch", "00000000-0000-7000-8000-000000000000")
+    async with phone.page.expect_request("**/v1/sync/held") as asked:
+        await phone.sync()
+    assert len(body_of(await asked.value)["ids"]) == 1
+
+
 async def test_a_redirect_to_a_sign_in_page_is_not_followed(phone: Handset) -> None:
     await phone.enrol("officer")
     await phone.context.route(SYNC, lambda route: route.fulfill(status=302, headers={"location": "/review/sign-in"}))

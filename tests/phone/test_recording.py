@@ -3,12 +3,15 @@
 import re
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from playwright.async_api import expect
 from support.handset import Handset
-from support.phones import MINUTE, Crew, now
+from support.phones import MINUTE, Crew, RunningService, now
 from uuid_utils.compat import uuid7
+
+from triage.store.log.tasks import NewTask, put_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -392,3 +395,37 @@ async def test_training_counts_nowhere_and_says_so_on_every_screen(phone: Handse
     await phone.new_incident()
     [own] = await phone.entries()
     assert (own["entry"]["test"], own["entry"]["car"]) == (True, "ST1")
+
+
+async def test_a_question_from_the_lead_opens_the_record_it_is_about_and_the_answer_names_it(
+    phone: Handset, crew: Crew, service: RunningService
+) -> None:
+    await phone.enrol("officer")
+    entry = await phone.record("officer", area="bedford", sex="male", offence="none")
+    await phone.sync()
+    question = NewTask(
+        id=uuid7(), incident_id=UUID(entry["incident_id"]), kind="ask", addressee=crew.officer.staff_id,
+        about="offence", text="Was there an offence before you came?",
+    )  # fmt: skip
+    await put_task(service.service.database, service.service.keys, await crew.sergeant.actor(), question)
+    await phone.sync()
+    await phone.page.get_by_role("button", name=question.text).tap()
+    await phone.heading("Correct: record of contact")
+    await expect(phone.page.locator(".asked")).to_contain_text(question.text)
+    await phone.fill({"offence": "alleged_minor", "amendment.reason": "learnt_later"})
+    await phone.save()
+    await phone.heading("Bedford")
+    amendment = (await sent(phone, "officer", entry["incident_id"]))["amendment"]
+    assert (amendment["amends"], amendment["entry"]["offence"]) == (entry["id"], "alleged_minor")
+    await phone.sync()
+    await phone.page.go_back()
+    await phone.at_home()
+    await expect(phone.page.get_by_text(question.text)).to_have_count(0)
+
+
+async def test_a_condition_is_a_question_of_its_own_and_not_part_of_another(phone: Handset) -> None:
+    await phone.enrol("officer")
+    await phone.new_incident()
+    await phone.choose("location_type", "hotel_hostel_room")
+    assert await phone.page.locator(".questions > #q-someone_lives_there").count() == 1
+    assert await phone.page.locator("fieldset fieldset").count() == 0

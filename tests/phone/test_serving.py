@@ -86,6 +86,7 @@ def test_a_byte_or_a_name_makes_another_version() -> None:
 
 def test_no_file_reaches_for_another_host_or_makes_markup_of_text() -> None:
     for name, file in phone.release().files.items():
+        assert b"onLine" not in file.body, "it lies both ways"
         if not name.endswith((".js", ".html", ".css")):
             continue
         text = file.body.decode()

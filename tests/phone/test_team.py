@@ -93,6 +93,8 @@ async def test_without_a_camera_it_is_picked_from_the_list_or_by_its_log_number(
     nurse = await phones("nurse")
     await nurse.tap("Join the car")
     await nurse.page.locator(f'[data-id="{incident}"]').wait_for()
+    assert await nurse.run("'BarcodeDetector' in window") is False
+    await expect(nurse.page.get_by_role("button", name="Scan their picture")).to_have_count(0)
     await nurse.page.get_by_label("Log number").fill("bp 20261126 0417")
     await nurse.tap("Join")
     await nurse.heading("Bedford")

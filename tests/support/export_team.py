@@ -137,6 +137,10 @@ class ExportTeam:
                 " ON CONFLICT DO NOTHING",
                 known,
             )
+            await owner.executemany(
+                "INSERT INTO person_alias (team_id, alias, person_id) VALUES ($1, $2, $2) ON CONFLICT DO NOTHING",
+                [(team_id, person_id) for team_id, person_id, _, _ in known],
+            )
 
     async def report(self, arrivals: Sequence[Arrival]) -> None:
         """Every entry of these arrivals, received when they arrive, of people whom health knows by NHS number."""

@@ -10,6 +10,8 @@ import pytest
 from support.installation import Installation
 from support.phones import Crew, Json, now, refused
 
+from triage.store.log import tasks
+from triage.store.log.tasks import NewTask
 from triage.store.recovery.anchors import AnchorWriter
 from triage.store.recovery.journal_copy import PublicationWriter
 
@@ -291,3 +293,19 @@ async def test_what_was_published_or_decided_since_the_backup_is_put_back_as_it_
     assert [len(rows) for rows in kept] == [1, 1, 1]
     await installation.triage("restore", "--yes", file)
     assert [await crew.fetch(f"SELECT * FROM {table} WHERE team_id = $1") for table in tables] == kept
+
+
+async def test_a_question_about_an_erased_incident_goes_with_its_notes(installation: Installation) -> None:
+    crew, service = installation.crew, installation.process.service
+    incident, lead = uuid4(), await installation.crew.clinical_lead.actor()
+    await crew.nurse.tell("nurse", incident, area="bedford", note="a note")
+    new = NewTask(
+        id=uuid4(), incident_id=incident, kind="ask", addressee=crew.nurse.staff_id, about="age", text="Which age?"
+    )
+    await tasks.put_task(service.database, service.keys, lead, new)
+    [asked] = await tasks.list_tasks_of(service.database, service.keys, lead, [incident])
+    assert asked.text == "Which age?"
+    await installation.triage("erase", "--yes", *of(installation), "--incident", str(incident))
+    [asked] = await tasks.list_tasks_of(service.database, service.keys, lead, [incident])
+    assert asked.text is None
+    assert await crew.fetch("SELECT 1 FROM task WHERE team_id = $1 AND sealed IS NOT NULL") == []

@@ -177,7 +177,7 @@ async def _tell_of_people(service: Service) -> None:
         key = "nurse_1" if person.identity.nhs_number else "officer_1"
         member = next(one for one in CAST.members if one.key == key)
         actor = _actor(member, 0)
-        await service.people.find_or_create(actor, person.identity, datetime.now(UTC).date(), person.id)
+        await service.people.register(actor, person.identity, datetime.now(UTC).date(), person.id)
 
 
 def _chunks(sent: list[Sent]) -> Iterator[list[Sent]]:

@@ -95,14 +95,14 @@ def listed_entries(shown: list[ServedEntry], reader: Actor) -> list[dict[str, An
     changes: dict[UUID, list[dict[str, Any]]] = {}
     for entry in shown:
         for how in ("amends", "withdraws"):
-            if target := getattr(entry.held.entry, how, None):
-                changes.setdefault(target, []).append({"id": entry.held.id, "seq": entry.held.seq, "how": how})
-    return [_listed(entry, changes.get(entry.held.id, []), reader) for entry in shown]
+            if target := getattr(entry.stored.entry, how, None):
+                changes.setdefault(target, []).append({"id": entry.stored.id, "seq": entry.stored.seq, "how": how})
+    return [_listed(entry, changes.get(entry.stored.id, []), reader) for entry in shown]
 
 
 def _listed(entry: ServedEntry, changes: list[dict[str, Any]], reader: Actor) -> dict[str, Any]:
     """Notices are its author's alone: they rest on what she may see, and could tell others what they may not."""
-    held = entry.held
+    held = entry.stored
     return _content(entry) | {
         "id": held.id,
         "seq": held.seq,
@@ -122,7 +122,7 @@ def _listed(entry: ServedEntry, changes: list[dict[str, Any]], reader: Actor) ->
 
 def _content(entry: ServedEntry) -> dict[str, Any]:
     """The content as redacted, with the texts that were left in place of their markers."""
-    content: dict[str, Any] = msgspec.to_builtins(entry.held.entry)
+    content: dict[str, Any] = msgspec.to_builtins(entry.stored.entry)
     texts = msgspec.json.decode(entry.secrets, type=dict[str, str]) if entry.secrets else {}
     for path, text in texts.items():
         *parts, name = path.split(".")

@@ -14,7 +14,7 @@ from triage.http.access_control import HOUR, Connection, needs
 from triage.http.negotiation import ready
 from triage.http.parameters import SignedIn, TheService
 from triage.people.identifiers import Identity
-from triage.problems import MALFORMED, FieldError, Refused
+from triage.problems import MALFORMED, NOT_FOUND, FieldError, Refused
 from triage.store.access import attempts
 from triage.store.people.people import Match
 
@@ -46,8 +46,14 @@ class PersonRequest(Struct, frozen=True, kw_only=True):
         )
 
 
+class MatchRequest(PersonRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is known of a person, and the incident under way that the search serves."""
+
+    incident_id: UUID
+
+
 class PersonAnswer(Struct, frozen=True):
-    """The person, by an id that says nothing."""
+    """The person, by an id of the caller's own that says nothing."""
 
     person_id: UUID
 
@@ -67,27 +73,31 @@ async def count_search(request: Connection) -> None:
 @post(
     "/",
     status_code=201,
-    response_description="Somebody new.",
-    responses={200: ResponseSpec(PersonAnswer, description="Somebody told of before.", generate_examples=False)},
+    response_description="A fresh id for the person.",
 )
 async def post_person(request: SignedIn, service: TheService, data: JSONBody[PersonRequest]) -> Response[PersonAnswer]:
-    """Tell of a person, by number, reference, or name and birth date; made where nobody told of the person before."""
-    known = await service.people.find_or_create(request.user, data.identity(), datetime.now(UTC).date())
-    return ready(_encode(PersonAnswer(known.person_id)), 201 if known.made else 200)
+    """Tell of a person, by number, reference, or name and birth date.
+
+    Every call answers with a fresh id: no answer and no list tells whether the person was known.
+    """
+    person_id = await service.people.register(request.user, data.identity(), datetime.now(UTC).date())
+    return ready(_encode(PersonAnswer(person_id)), 201)
 
 
 @post(
     "/match",
     status_code=200,
-    response_description="To leads: who has this number, with an open incident.",
+    problems=[NOT_FOUND],
+    response_description="To leads: who has this number.",
     responses={202: ResponseSpec(Submitted, description="To field roles, whoever is known.", generate_examples=False)},
 )
-async def post_match(request: SignedIn, service: TheService, data: JSONBody[PersonRequest]) -> Response[Match]:
+async def post_match(request: SignedIn, service: TheService, data: JSONBody[MatchRequest]) -> Response[Match]:
     """Search for a person.
 
-    Leads learn whether somebody with an open incident is known by their own kind of number; others learn nothing.
+    For an incident under way, leads learn whether somebody is known by their own kind of number; others learn nothing.
     """
-    match = await service.people.match(request.user, data.identity(), datetime.now(UTC).date())
+    today = datetime.now(UTC).date()
+    match = await service.people.match(request.user, data.identity(), data.incident_id, today)
     return ready(_encode(Submitted()), 202) if match is None else ready(_encode(match))
 
 

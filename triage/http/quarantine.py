@@ -12,10 +12,12 @@ from triage.access.actors import Actor, Side
 from triage.http.access_control import needs
 from triage.http.entries import Stored, check_profession, receipt
 from triage.http.negotiation import ready
-from triage.http.parameters import Id, SignedIn, TheService
+from triage.http.paging import next_page, read_place
+from triage.http.parameters import After, Id, Limit, SignedIn, TheService
 from triage.log.append_decision import IncomingEntry
 from triage.log.canonical import canonical
 from triage.log.decode import decode
+from triage.log.entries import Time
 from triage.problems import (
     BUSY,
     ENTRY_CONFLICT,
@@ -33,15 +35,16 @@ from triage.problems import (
 )
 from triage.service import Service
 from triage.store.log.append import Appended
-from triage.store.log.quarantine import QuarantinedEntry, QuarantineItem
+from triage.store.log.quarantine import QuarantinedEntry, QuarantineItem, QuarantinePosition
 
 _encode = msgspec.json.Encoder().encode
 
 
 class QuarantineList(Struct, frozen=True):
-    """What waits, oldest first."""
+    """A page of what waits, oldest first; `count` is of all that the reader may see."""
 
     items: list[QuarantineItem]
+    count: int
 
 
 class Discarded(Struct, frozen=True):
@@ -60,13 +63,17 @@ def side_of(actor: Actor) -> Side:
 
 
 @get("/", response_description="The queue.")
-async def list_quarantine(request: SignedIn, service: TheService) -> Response[QuarantineList]:
-    """List what waits in quarantine, of the reader's own side."""
+async def list_quarantine(
+    request: SignedIn, service: TheService, after: After = None, limit: Limit = 50
+) -> Response[QuarantineList]:
+    """List what waits in quarantine, of the reader's own side, oldest first."""
     actor = request.user
-    items = await service.quarantine.list_waiting(actor, side_of(actor))
-    if items:
-        await service.incidents.record_reading(actor, "quarantine", [item.id for item in items])
-    return ready(_encode(QuarantineList(items)))
+    position = None if after is None else QuarantinePosition(*read_place(after, tuple[Time, UUID]))
+    page = await service.quarantine.list_waiting(actor, side_of(actor), position, limit)
+    if page.items:
+        await service.incidents.record_reading(actor, "quarantine", [item.id for item in page.items])
+    body = _encode(QuarantineList(page.items, page.total))
+    return ready(body, headers={} if page.following is None else next_page(request, page.following))
 
 
 @post(

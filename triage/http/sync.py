@@ -41,7 +41,7 @@ from triage.problems import (
 )
 from triage.service import Service
 from triage.store.access import teams
-from triage.store.log import cursor, pull
+from triage.store.log import cursor, pull, tasks
 from triage.store.log.quarantine import Refusal
 
 _encode = msgspec.json.Encoder().encode
@@ -113,6 +113,7 @@ async def _sync(request: SignedIn, service: Service, sent: SyncRequest, minimal:
             gone=pulled.gone,
             cursor=cursor.encode(pulled.cursor),
             more=pulled.more,
+            asks=await tasks.list_asks(service.database, service.keys, actor),
         )
     if minimal:
         answer = structs.replace(answer, results=_worth_telling(results))

@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from triage.log.entries import Time
 from triage.log.notices import Notice
 from triage.problems import Problem
+from triage.store.log.tasks import Ask
 
 # what is passed on unread is described all the same
 SentEntry = Annotated[
@@ -45,18 +45,6 @@ class ItemResult(Struct, frozen=True, kw_only=True):
     seq: int | UnsetType = UNSET
     notices: tuple[Notice, ...] | UnsetType = UNSET
     problem: Problem | UnsetType = UNSET
-
-
-class Ask(Struct, frozen=True, kw_only=True):
-    """An open question or chase put to this account about one of its incidents; only an entry that names it in
-    `answers` closes it."""
-
-    id: UUID
-    incident_id: UUID
-    about: str
-    text: str | None
-    from_: UUID = msgspec.field(name="from")
-    due_at: datetime | None
 
 
 class SyncAnswer(Struct, frozen=True, kw_only=True):

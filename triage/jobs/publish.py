@@ -23,7 +23,7 @@ from triage.store.database import UNREACHABLE, Connection, Database
 from triage.store.journal import Journal
 from triage.store.journal import RowPublished as Line
 from triage.store.outbox import SummaryData, SummaryPublished
-from triage.store.summaries import calendars, facts, publications, scopes
+from triage.store.summaries import calendars, facts, publications, report_files, scopes
 from triage.store.summaries.calendars import CalendarTeam
 from triage.store.summaries.publications import PeriodRun
 from triage.store.summaries.scopes import LogPosition
@@ -196,6 +196,7 @@ async def _publish_team(
     for n, run in enumerate(late, len(due)):
         published.append(await restate(database, team, run, now, manner))
         manner.progress(n + 1, len(due) + len(late))
+    await report_files.make_missing(database, team)
     return [one for one in published if one]
 
 

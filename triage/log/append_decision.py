@@ -1,14 +1,14 @@
 """What one append would do, decided from what was read and nothing else.
 
 No I/O, so that it can be decided again after a lost race. First which items are new (`decide`), then which incidents
-they change and what those now add up to (`regroup`); `triage.store.log.append` reads before and writes after.
+they change and what those now add up to (`incidents_after`); `triage.store.log.append` reads before and writes after.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -16,14 +16,20 @@ from msgspec import Struct, structs
 
 from triage.access.actors import Actor
 from triage.log import effective, links
-from triage.log.canonical import Content, differing_fields, with_current_codes
+from triage.log.blindness import ServedIntent, holds_judgement, with_blindness
+from triage.log.canonical import Content, canonical, differing_fields, with_current_codes, without_text
 from triage.log.entries import (
     Amendment,
     AnyEntry,
+    Detention,
+    Entry,
     LoggedEntry,
     NotSameIncident,
     Nurse,
     Officer,
+    Outcome,
+    PersonLink,
+    PersonUnlink,
     SameIncident,
     StoredEntry,
     Withdrawal,
@@ -31,7 +37,6 @@ from triage.log.entries import (
 from triage.log.incident import Incident, fold, person_events
 from triage.log.notices import Notice
 from triage.log.redaction import BLIND, redact
-from triage.log.stored_body import read_stored_body
 from triage.log.timeline import PersonEvent
 from triage.people.encryption import DataKey
 from triage.problems import (
@@ -45,6 +50,8 @@ from triage.problems import (
     Problem,
 )
 
+E = TypeVar("E", bound=Entry)
+
 CHANGED_FOR: Final = timedelta(hours=72)
 """How long a changed incident stays in the scope of a phone."""
 _events: Final = msgspec.json.Decoder(tuple[PersonEvent, ...])
@@ -52,6 +59,10 @@ OPEN_FOR: Final = timedelta(days=28)
 """How long an incident without its outcome stays in the scope of a phone."""
 LINKS: Final = (SameIncident, NotSameIncident, Withdrawal)
 """Kinds that decide which incident ids are one incident."""
+ENDING: Final = (Outcome, Detention, Withdrawal, Amendment, NotSameIncident, PersonUnlink)
+"""Kinds that end or correct something: an incident at its limit still takes them."""
+FULL_INCIDENT_EXTRA: Final = 100
+"""How many entries a full incident takes beyond its limit of those that end or correct something."""
 DUPLICATES_SHOWN: Final = 4
 """Likely duplicates suggested for one incident: more would be no suggestion."""
 
@@ -60,7 +71,8 @@ DUPLICATES_SHOWN: Final = 4
 class IncomingEntry:
     """An entry on its way into the log. `data_key` seals its text, where it has any.
 
-    `received_at` is given only by the demo, whose month lies in the past; else the database's clock says it.
+    `received_at` is when the service first held the content, where that was before: in quarantine, or in the demo's
+    past; else the database's clock says it.
     """
 
     id: UUID
@@ -131,14 +143,6 @@ class IncidentBefore(NamedTuple):
     status: str
 
 
-class ServedIntent(NamedTuple):
-    """That an intent of the incident was served to a health account on a device."""
-
-    incident_id: UUID
-    staff_id: UUID
-    device_id: UUID | None
-
-
 @dataclass(slots=True, kw_only=True)
 class Snapshot:
     """The log as it was read: all of it is still true when the head has not moved."""
@@ -149,7 +153,13 @@ class Snapshot:
     stored: dict[UUID, StoredRow] = field(default_factory=dict)
     entries: dict[UUID, StoredEntry] = field(default_factory=dict)
     rows: dict[tuple[UUID, bool], IncidentBefore] = field(default_factory=dict)
-    told: list[ServedIntent] = field(default_factory=list)
+    served: list[ServedIntent] = field(default_factory=list)
+    aliases: dict[UUID, UUID] = field(default_factory=dict)
+    """Whom the ids in new links mean, where they mean somebody."""
+    registered: frozenset[UUID] = frozenset()
+    """Those of these ids whose person is known and not erased."""
+    erased: frozenset[UUID] = frozenset()
+    """Incidents that were erased, of those read."""
     stale: frozenset[int] = frozenset()
     texts: dict[UUID, bytes | None] = field(default_factory=dict)
     people: frozenset[UUID] = frozenset()
@@ -161,44 +171,9 @@ class Snapshot:
         return row.root if row else incident_id
 
 
-def stored_entry(
-    seq: int,
-    id: UUID,
-    incident_id: UUID,
-    received_at: datetime,
-    author: UUID,
-    profession: str,
-    role: str,
-    device: UUID | None,
-    skew_ms: int | None,
-    blind: bool,
-    released_by: UUID | None,
-    body: bytes,
-) -> StoredEntry:
-    """An entry of the log from its columns, with retired codes read as today's."""
-    known, newer = read_stored_body(body, incident_id, received_at)
-    entry = with_current_codes(known)
-    # the same id as asyncpg decodes it: its hash is not computed in Python each time
-    structs.force_setattr(entry, "incident_id", incident_id)
-    return StoredEntry(
-        seq=seq,
-        id=id,
-        entry=entry,
-        received_at=received_at,
-        author=author,
-        profession=profession,
-        role=role,
-        device=device,
-        skew_ms=skew_ms,
-        blind=blind,
-        released_by=released_by,
-        newer=newer,
-    )
-
-
 @dataclass(slots=True)
 class Addition:
-    """A new entry, with its item and what its author is told."""
+    """A new entry, with its item and what its author is told. `stored` is under the incident that it belongs to."""
 
     item: IncomingEntry
     stored: StoredEntry
@@ -213,8 +188,9 @@ class AppendDecision:
     added: list[Addition]
 
 
-GiveNotices = Callable[[IncomingEntry, datetime, bool | None, Sequence[StoredEntry]], tuple[Notice, ...]]
-"""item, received_at, whether the entry it names is held (None: it names none), entries of the incident -> notices"""
+GiveNotices = Callable[[IncomingEntry, datetime, bool | None, bool | None, Sequence[StoredEntry]], tuple[Notice, ...]]
+"""item, received_at, whether what it names is held (None: it names nothing), whether the person it links is registered
+(None: it links nobody), entries of the incident -> notices"""
 
 
 # --- which items are new ---
@@ -246,13 +222,18 @@ class _Deciding:
             return _again(item, held, self.read.texts)
         if (earlier := self.fresh.get(item.id)) is not None:
             return _twice(item, earlier)
-        incident = self.incidents.setdefault(self.read.root(item.entry.incident_id), [])
-        if len(incident) >= self.limit:
-            return INCIDENT_FULL.problem()
         target = self.target(item)
         if target is not None and (problem := self.change_refused(item, target)) is not None:
             return problem
-        addition = self.add(item, incident, target)
+        home = target.entry.incident_id if target else item.entry.incident_id
+        if home in self.read.erased and target is None:
+            return ENTRY_ERASED.problem()
+        incident = self.incidents.setdefault(self.read.root(home), [])
+        if len(incident) >= self.limit + (FULL_INCIDENT_EXTRA if isinstance(item.entry, ENDING) else 0):
+            return INCIDENT_FULL.problem()
+        if target is not None and self.is_erased(target.id):
+            item = _without_text(item)
+        addition = self.add(item, home, incident, target)
         self.fresh[item.id] = addition
         incident.append(addition.stored)
         return _receipt(addition, "stored")
@@ -266,24 +247,15 @@ class _Deciding:
         name = named(item.entry)
         if name is None:
             return None
-        target = self.fresh[name].stored if name in self.fresh else self.read.entries.get(name) or self.elsewhere(name)
+        target = self.fresh[name].stored if name in self.fresh else self.read.entries.get(name)
         if target is None:
             return None
         hidden = item.actor.side == "health" and target.profession == "police" and not isinstance(target.entry, Officer)
         return None if hidden else target
 
-    def elsewhere(self, name: UUID) -> StoredEntry | None:
-        """An entry of another incident, which a link may yet join to this one."""
-        row = self.read.stored.get(name)
-        return row and StoredEntry(
-            seq=row.seq,
-            id=row.id,
-            entry=read_stored_body(row.body, row.incident_id, row.received_at)[0],
-            received_at=row.received_at,
-            author=row.author,
-            profession=row.profession,
-            role="",
-        )
+    def is_erased(self, entry_id: UUID) -> bool:
+        row = self.read.stored.get(entry_id)
+        return row is not None and row.erased
 
     def change_refused(self, item: IncomingEntry, target: StoredEntry) -> Problem | None:
         own = target.author == item.actor.staff_id
@@ -299,7 +271,9 @@ class _Deciding:
             return _fault(NOT_YOURS, "entry.s136_justified", "not_yours", "Only its author may change a judgement.")
         return None
 
-    def add(self, item: IncomingEntry, incident: Sequence[StoredEntry], target: StoredEntry | None) -> Addition:
+    def add(
+        self, item: IncomingEntry, home: UUID, incident: Sequence[StoredEntry], target: StoredEntry | None
+    ) -> Addition:
         entry, actor, read = item.entry, item.actor, self.read
         assert actor.staff_id and actor.profession
         received_at = item.received_at or read.now
@@ -308,22 +282,47 @@ class _Deciding:
         held = StoredEntry(
             seq=read.seq + len(self.fresh) + 1,
             id=item.id,
-            entry=with_current_codes(entry),
+            entry=_at_home(with_current_codes(entry), home, read.aliases),
             received_at=received_at,
             author=actor.staff_id,
             profession=actor.profession,
             role=actor.role,
             device=actor.device_id,
             skew_ms=item.skew_ms,
-            blind=judges(entry) and _is_blind(actor, incident, read.told),
             released_by=item.released_by,
         )
-        together = target is not None and read.root(target.entry.incident_id) == read.root(entry.incident_id)
-        target_held = None if named(entry) is None else together
-        return Addition(item, held, self.give_notices(item, received_at, target_held, incident))
+        if holds_judgement(held):
+            ids = self.ids_of(home, incident)
+            [held] = with_blindness([held], (row for row in read.served if row.incident_id in ids))
+        target_held = None if named(entry) is None else target is not None
+        registered = entry.person_id in read.registered if isinstance(entry, PersonLink | PersonUnlink) else None
+        return Addition(item, held, self.give_notices(item, received_at, target_held, registered, incident))
+
+    def ids_of(self, home: UUID, incident: Sequence[StoredEntry]) -> set[UUID]:
+        """Every id that the incident consists of now."""
+        root = self.read.root(home)
+        known = {row.id for row in self.read.rows.values() if row.root == root}
+        return {home, *known, *(held.entry.incident_id for held in incident)}
 
 
-def named(entry: AnyEntry) -> UUID | None:
+def _at_home(entry: E, home: UUID, aliases: Mapping[UUID, UUID]) -> E:
+    """The entry as it is added up: under the incident it belongs to, and of the person whom its alias means."""
+    if entry.incident_id != home:
+        entry = structs.replace(entry, incident_id=home)
+    if isinstance(entry, PersonLink | PersonUnlink) and entry.person_id in aliases:
+        return structs.replace(entry, person_id=aliases[entry.person_id])
+    return entry
+
+
+def _without_text(item: IncomingEntry) -> IncomingEntry:
+    """An amendment of what was erased keeps its coded fields and brings no text back."""
+    if not isinstance(item.entry, Amendment) or item.content.secrets is None:
+        return item
+    entry = structs.replace(item.entry, entry=without_text(item.entry.entry))
+    return replace(item, entry=entry, content=canonical(entry))
+
+
+def named(entry: LoggedEntry) -> UUID | None:
     """The entry that this one amends or withdraws."""
     match entry:
         case Amendment():
@@ -334,30 +333,11 @@ def named(entry: AnyEntry) -> UUID | None:
             return None
 
 
-def judges(entry: LoggedEntry) -> bool:
-    """Whether the entry holds a nurse's judgement of s136."""
-    content = entry.entry if isinstance(entry, Amendment) else entry
-    return getattr(content, "s136_justified", None) is not None
-
-
-def _is_blind(actor: Actor, incident: Sequence[StoredEntry], told: Sequence[ServedIntent]) -> bool:
-    """Whether the service had served this account and device no intent of the incident.
-
-    It serves intents to a nurse only after her own judgement, and to others on the health side only as noted in `told`.
-    """
-    ids = {held.entry.incident_id for held in incident}
-    served = [(held.author, held.device) for held in incident if judges(held.entry)]
-    served += [(row.staff_id, row.device_id) for row in told if row.incident_id in ids]
-    return not any(
-        account == actor.staff_id or (device is not None and device == actor.device_id) for account, device in served
-    )
-
-
 def _again(item: IncomingEntry, held: StoredRow, texts: Mapping[UUID, bytes | None]) -> AppendResult:
     if held.erased:
         return ENTRY_ERASED.problem()
     stored = Content(held.body, texts.get(held.id))
-    if stored != item.content:
+    if stored not in (item.content, _without_text(item).content):
         return _conflict(item, stored, held.author)
     # notices rest on what their author may see
     notices = held.notices if held.author == item.actor.staff_id else "[]"
@@ -442,11 +422,55 @@ class IncidentAfter:
         return self.full if contacts else self.blind
 
 
+class Move(NamedTuple):
+    """An amendment or withdrawal whose target arrived, and the incidents it left and belongs to from now on."""
+
+    entry_id: UUID
+    left: UUID
+    home: UUID
+
+
+def send_home(read: Snapshot, added: Sequence[Addition]) -> list[Move]:
+    """Let corrections that waited for an entry follow it to its incident; those that were in the log already.
+
+    Whoever may not change an entry leaves nothing in its incident.
+    """
+    by_id = read.entries | {addition.stored.id: addition.stored for addition in added}
+    homes = {
+        stored.id: home
+        for stored in by_id.values()
+        if named(stored.entry) is not None and (home := _home(stored, by_id)) != stored.entry.incident_id
+    }
+    for addition in added:
+        if addition.stored.id in homes:
+            addition.stored = _moved(addition.stored, homes.pop(addition.stored.id))
+    moves = [Move(entry_id, by_id[entry_id].entry.incident_id, home) for entry_id, home in homes.items()]
+    for move in moves:
+        read.entries[move.entry_id] = _moved(read.entries[move.entry_id], move.home)
+    return moves
+
+
+def _home(stored: StoredEntry, by_id: Mapping[UUID, StoredEntry]) -> UUID:
+    passed = {stored.id}
+    while (name := named(stored.entry)) is not None and name not in passed:
+        target = by_id.get(name)
+        if target is None or not effective.permitted(stored, target):
+            break
+        passed.add(name)
+        stored = target
+    return stored.entry.incident_id
+
+
+def _moved(stored: StoredEntry, home: UUID) -> StoredEntry:
+    return structs.replace(stored, entry=structs.replace(stored.entry, incident_id=home))
+
+
 def incidents_after(
-    read: Snapshot, added: Sequence[Addition], items: Sequence[IncomingEntry] = ()
+    read: Snapshot, added: Sequence[Addition], items: Sequence[IncomingEntry] = (), moves: Sequence[Move] = ()
 ) -> list[IncidentAfter]:
     """Every incident that was read, and every one that the items belong to or name, with the new entries."""
     touched = {i for item in items for i in names_incidents(item.entry)}
+    shifted = {i for move in moves for i in (move.left, move.home)}
     every = [*read.entries.values(), *(addition.stored for addition in added)]
     statements = [held for held in every if isinstance(held.entry, LINKS)]
     parts = links.components(statements) if statements else ()
@@ -460,7 +484,7 @@ def incidents_after(
     for row in read.rows.values():
         answered.setdefault(row.root, set()).add(row.id)
     return [
-        _group(ids, entries, read, family_of.get(ids[0]), answered.get(ids[0], ids[:1]))
+        _group(ids, entries, read, family_of.get(ids[0]), answered.get(ids[0], ids[:1]), shifted)
         for ids, entries in found.items()
         if entries
     ]
@@ -474,17 +498,26 @@ def names_incidents(entry: AnyEntry) -> tuple[UUID, ...]:
 
 
 def _group(
-    ids: tuple[UUID, ...], entries: list[StoredEntry], read: Snapshot, family: UUID | None, answered: Collection[UUID]
+    ids: tuple[UUID, ...],
+    entries: list[StoredEntry],
+    read: Snapshot,
+    family: UUID | None,
+    answered: Collection[UUID],
+    shifted: Set[UUID],
 ) -> IncidentAfter:
     """`answered`: the ids that the incident answered to before. What left it takes the entry that parts them along."""
     before = read.rows.get((ids[0], False))
     related = _events.decode(before.related) if before else ()
+    entries = with_blindness(entries, (row for row in read.served if row.incident_id in ids))
+    parted_or_joined = len(answered) != len(ids) or any(
+        read.root(i) != ids[0] or _family_changed(read, i, family) for i in ids
+    )
     return IncidentAfter(
         root=ids[0],
         ids=ids,
         entries=entries,
         full=fold(entries, related, ids=ids),
-        moved=len(answered) != len(ids) or any(read.root(i) != ids[0] or _family_changed(read, i, family) for i in ids),
+        moved=parted_or_joined or not shifted.isdisjoint(ids),
         grown=max(held.seq for held in entries) > read.seq,
         related=related,
         duplicates=tuple(before.duplicates) if before else (),

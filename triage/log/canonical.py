@@ -79,6 +79,15 @@ def coded_fields(kind: type[Struct]) -> dict[str, tuple[tuple[str, ...], ...]]:
 # --- sealing ---
 
 
+def without_text(content: S) -> S:
+    """An entry's content without what destroying its text takes away, and without the log reference."""
+    changes: dict[str, Any] = {name: None for name in ("note", "log_ref") if getattr(content, name, None) is not None}
+    intent = getattr(content, "intent", None)
+    if intent is not None and intent.referrer is not None:
+        changes["intent"] = structs.replace(intent, referrer=None)
+    return structs.replace(content, **changes) if changes else content
+
+
 def _seal(content: Any, prefix: str, secrets: dict[str, str]) -> None:
     """Moves the texts of a copy into `secrets`."""
     note = getattr(content, "note", None)

@@ -348,7 +348,7 @@ def _amend(incident: Incident, actor: Actor, asked: Asked) -> EntryForm:
     stored = _entry(incident, actor, asked)
     if not isinstance(stored.entry, AMENDABLE):
         raise Refused(NOT_FOUND)
-    served = next(each for each in incident.entries if each.held.id == stored.id)
+    served = next(each for each in incident.entries if each.stored.id == stored.id)
     content = _content_in_force(incident, stored.id) or content_of(served)
     on = stored.entry.captured_at.astimezone(incident.zone).date()
     questions = tuple(field for each in _own_fields(stored.entry) if (field := _question(each, on)))
@@ -386,7 +386,7 @@ _NOT_CONTENT: Final = frozenset((*Entry.__struct_fields__, "kind", "note"))
 
 def _content_in_force(incident: Incident, entry_id: UUID) -> dict[str, Any] | None:
     """The content that the latest amendment in force gave the entry, as the reader may see it."""
-    amended = [each for each in incident.entries if getattr(each.held.entry, "amends", None) == entry_id]
+    amended = [each for each in incident.entries if getattr(each.stored.entry, "amends", None) == entry_id]
     return content_of(amended[-1])["entry"] if amended else None
 
 

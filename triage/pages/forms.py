@@ -435,12 +435,12 @@ async def _link_person(
     most = service.settings.match_per_hour
     await attempts.count_attempt(service.database, "people", actor.account.bytes, most, HOUR)
     try:
-        known = await service.people.find_or_create(actor, Identity(**values), found.now.date())
+        person_id = await service.people.register(actor, Identity(**values), found.now.date())
     except Refused as refused:
         faults = {each.field: each.message for each in refused.problem.errors}
         kept = {name: value for name, value in sent.items() if name in (*HIDDEN, "reason")}
         return _show(request, "person", form, found, FormState(typed=kept, faults=faults), 422)
-    body = {"kind": "person_link", "person_id": str(known.person_id), "reason": reason}
+    body = {"kind": "person_link", "person_id": str(person_id), "reason": reason}
     return await _store(request, service, "person", form, found, sent, body)
 
 

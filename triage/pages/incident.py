@@ -133,7 +133,7 @@ class Incident(Struct, frozen=True, kw_only=True):
     @property
     def stored(self) -> list[StoredEntry]:
         """The entries as redacted for the reader."""
-        return [served.held for served in self.entries]
+        return [served.stored for served in self.entries]
 
 
 def view_of(served: ServedView) -> IncidentView:
@@ -148,7 +148,7 @@ async def load(service: Service, actor: Actor, incident_id: UUID) -> Incident:
     _, served = await service.incidents.find(actor, incident_id, now)
     view = view_of(served)
     entries = await service.incidents.entries(actor, incident_id)
-    authors = sorted({each.held.author for each in entries})
+    authors = sorted({each.stored.author for each in entries})
     names = await staff.names_of_colleagues(service.database, actor, authors)
     ids = [view.id, *view.linked_ids]
     asked = await tasks.list_tasks_of(service.database, service.keys, actor, ids)
@@ -376,9 +376,9 @@ def _moments(incident: Incident) -> Iterator[Moment]:
         for name in ("amends", "withdraws")
         if hasattr(stored.entry, name)
     }
-    early = next((each.held.entry for each in incident.entries if isinstance(each.held.entry, Intent)), None)
+    early = next((each.stored.entry for each in incident.entries if isinstance(each.stored.entry, Intent)), None)
     for served in incident.entries:
-        stored = served.held
+        stored = served.stored
         shift = effective.correction(stored) or timedelta(0)
         for moment in _of_entry(served, early is not None):
             yield msgspec.structs.replace(moment, at=moment.at - shift, struck=stored.id in changed)
@@ -395,7 +395,7 @@ def _of_clock(view: IncidentView, now: datetime) -> Iterator[Moment]:
 
 
 def _of_entry(served: ServedEntry, intent_came_early: bool) -> Iterator[Moment]:
-    stored, entry = served.held, served.held.entry
+    stored, entry = served.stored, served.stored.entry
     lane, captured = stored.profession, entry.captured_at
     late = "Arrived late. " if stored.received_at - captured > LATE else ""
     match entry:
@@ -435,7 +435,7 @@ def _of_intent(intent: IntentPart, captured: datetime, lane: str, late: str) -> 
 
 
 def _of_contact(served: ServedEntry, late: str, intent_came_early: bool) -> Iterator[Moment]:
-    stored, entry = served.held, served.held.entry
+    stored, entry = served.stored, served.stored.entry
     assert isinstance(entry, Contact)
     lane, captured = stored.profession, entry.captured_at
     mode = entry.contact_mode or "attended"
@@ -462,14 +462,14 @@ def _of_contact(served: ServedEntry, late: str, intent_came_early: bool) -> Iter
 
 
 def _bits(served: ServedEntry) -> Iterator[str]:
-    entry = served.held.entry
+    entry = served.stored.entry
     if isinstance(entry, Paramedic):
         if entry.physical_need:
             yield f"physical need: {words.code('physical_need', entry.physical_need).lower()}"
         if entry.conveyed:
             yield f"conveyed: {words.code('conveyed', entry.conveyed).lower()}"
     if isinstance(entry, Nurse) and entry.s136_justified:
-        blind = " (had not been shown the intent)" if served.held.blind and entry.told_intent is False else ""
+        blind = " (had not been shown the intent)" if served.stored.blind and entry.told_intent is False else ""
         yield f"Section 136 justified: {words.code('s136_justified', entry.s136_justified).lower()}{blind}"
     if isinstance(entry, Officer) and entry.force_type:
         yield f"force: {words.code('force_type', entry.force_type).lower()}"
@@ -497,7 +497,7 @@ def texts_of(served: ServedEntry) -> dict[str, str]:
     if not served.secrets:
         return {}
     texts = msgspec.json.decode(served.secrets, type=dict[str, str])
-    return {path: text for path, text in texts.items() if _is_left(served.held.entry, path)}
+    return {path: text for path, text in texts.items() if _is_left(served.stored.entry, path)}
 
 
 def _is_left(entry: Any, path: str) -> bool:
@@ -511,7 +511,7 @@ _BESIDE: Final = frozenset(("id", "incident_id", "kind", "captured_at", "codes_v
 
 def content_of(served: ServedEntry) -> dict[str, Any]:
     """The content of an entry as redacted, its texts in place; for showing, and for refilling a form."""
-    content: dict[str, Any] = msgspec.to_builtins(served.held.entry)
+    content: dict[str, Any] = msgspec.to_builtins(served.stored.entry)
     for path, text in texts_of(served).items():
         *parts, name = path.split(".")
         holder: Any = content
@@ -522,7 +522,7 @@ def content_of(served: ServedEntry) -> dict[str, Any]:
 
 
 def _history_line(served: ServedEntry, incident: Incident, actor: Actor) -> HistoryLine:
-    stored, zone, now = served.held, incident.zone, incident.now
+    stored, zone, now = served.stored, incident.zone, incident.now
     kind = str(stored.entry.__struct_config__.tag)
     own = stored.author == actor.staff_id
     notices = msgspec.json.decode(served.notices) if own else []

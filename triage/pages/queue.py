@@ -76,10 +76,10 @@ async def show_queue(request: PageRequest, service: TheService) -> Page:
     """Everything that waits for a decision of the reader."""
     actor, now = request.user, datetime.now(UTC)
     zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
-    pairs = await review_lists.list_likely_duplicates(service.database, service.incidents, actor, now)
+    pairs = (await review_lists.list_likely_duplicates(service.database, service.incidents, actor, now)).pairs
     views = await review_lists.list_needing_action(service.database, service.incidents, actor, now)
     differing = [view for view in views if any(flag.startswith("conflict:") for flag in view.flags)]
-    items = await service.quarantine.list_waiting(actor, _side(actor))
+    items = (await service.quarantine.list_waiting(actor, _side(actor))).items
     if items:
         await service.incidents.record_reading(actor, "quarantine", [item.id for item in items])
     return page(
@@ -119,7 +119,7 @@ def _likeness(view: IncidentView, now: datetime, zone: ZoneInfo) -> Iterable[tup
 async def _conflict_card(
     service: Service, actor: Actor, view: IncidentView, now: datetime, zone: ZoneInfo
 ) -> ConflictCard:
-    stored = [each.held for each in await service.incidents.entries(actor, view.id)]
+    stored = [each.stored for each in await service.incidents.entries(actor, view.id)]
     found = tuple(conflicts(view, stored, zone, now))
     return ConflictCard(view.id, heading(view), words.when(view.occurred_at, now, zone), found)
 
@@ -152,8 +152,8 @@ async def _stored(service: Service, actor: Actor, sent: dict[str, Any]) -> dict[
         shown = await service.incidents.entries(actor, incident_id)
     except (ValueError, Refused):
         return {}
-    found = next((each for each in shown if each.held.id == entry_id), None)
-    return msgspec.to_builtins(found.held.entry) if found else {}
+    found = next((each for each in shown if each.stored.id == entry_id), None)
+    return msgspec.to_builtins(found.stored.entry) if found else {}
 
 
 @post("/quarantine/{id:uuid}/release", status_code=303)

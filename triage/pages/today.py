@@ -74,7 +74,7 @@ async def show_today(request: PageRequest, service: TheService) -> Page:
     actor, now, database = request.user, datetime.now(UTC), service.database
     zone = (await calendars.team(database, actor.team_id)).calendar.zone
     views = await review_lists.list_needing_action(database, service.incidents, actor, now)
-    pairs = await review_lists.list_likely_duplicates(database, service.incidents, actor, now)
+    pairs = (await review_lists.list_likely_duplicates(database, service.incidents, actor, now)).pairs
     chases = await tasks.open_chases(database, actor)
     loose = await review_lists.count_loose_ends(database, actor, now)
     today = arrange(views, pairs, chases, housekeeping(loose), now, zone)

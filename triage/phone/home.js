@@ -5,7 +5,7 @@ import { openAsk } from "./incident.js";
 import { lock } from "./lock.js";
 import { go } from "./screen.js";
 import { account, detentionOf, entriesOf, isPolice, label, load, person, session, short } from "./state.js";
-import { FORM_NAMES, kindName } from "./words.js";
+import { FORM_NAMES, kindName, leadOf } from "./words.js";
 import { uuid7 } from "./vault.js";
 
 export async function drawHome() {
@@ -31,7 +31,8 @@ const standDown = () => go("form", { form: "stand_down", incident: uuid7() });
 function asks() {
   if (!session.asks.length) return null;
   return [h("h2", null, "Asked of you"), h("ul.list", null, session.asks.map((ask) => h("li", null,
-    button(".row.ask", [h("b", null, ask.text), h("span", null, [ask.from?.name ?? ask.from, ask.due_at && `by ${clock.dayTime(ask.due_at, clock.now())}`].filter(Boolean).join(", "))],
+    button(".row.ask", [h("b", null, ask.text ?? "A question that was erased since"),
+      h("span", null, [`from the ${leadOf(account().profile.profession)}`, ask.due_at && `by ${clock.dayTime(ask.due_at, clock.now())}`].filter(Boolean).join(", "))],
       () => openAsk(ask), { "data-id": ask.id }))))];
 }
 
@@ -53,18 +54,20 @@ function incidents() {
       : h("p.empty", null, "Nothing open. A new incident appears here as soon as it has a place.")];
 }
 
-/** Shortest clock first, then what is overdue, then one's own, then the newest. @param {any} a @param {any} b */
+/** @typedef {import("./wire.js").Incident} Incident */
+
+/** Shortest clock first, then what is overdue, then one's own, then the newest. @param {Incident} a @param {Incident} b */
 function byUrgency(a, b) {
-  const rank = (/** @type {any} */ view) => {
+  const rank = (/** @type {Incident} */ view) => {
     const text = clock.detentionClock(detentionOf(view.id), clock.now());
     return text ? text.left ?? 0 : view.flags?.includes("outcome_overdue") ? 9e14 : isMine(view) ? 9e15 : 9e16;
   };
   return rank(a) - rank(b) || b.occurred_at.localeCompare(a.occurred_at);
 }
-/** @param {any} view */
-const isMine = (view) => view.contributions?.some((/** @type {any} */ c) => (c.author?.id ?? c.author) === account().profile.staff) || entriesOf(view.id).length > 0;
+/** @param {Incident} view */
+const isMine = (view) => view.contributions?.some(({ author }) => author.id === account().profile.staff) || entriesOf(view.id).length > 0;
 
-/** @param {any} view */
+/** @param {Incident} view */
 function row(view) {
   const text = clock.detentionClock(detentionOf(view.id), clock.now());
   const overdue = !text && view.flags?.includes("outcome_overdue") ? "Outcome overdue" : null;

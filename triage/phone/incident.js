@@ -24,10 +24,10 @@ export async function drawIncident(id) {
 /** @param {string} text @param {string} back @param {...any} args */
 export const title = (text, back, ...args) => h("header", null, h("h1", null, text), button(".quiet", "Back", () => go(back, ...args)));
 
-/** @param {any} view */
+/** @param {import("./wire.js").Incident | undefined} view */
 const subtitle = (view) => view && h("p", null, [clock.dayTime(view.occurred_at, clock.now()), person(view), view.log_ref && `log ${view.log_ref}`].filter(Boolean).join(" · "));
 
-/** @param {string} id @param {any} view */
+/** @param {string} id @param {import("./wire.js").Incident | undefined} view */
 function clockCard(id, view) {
   const detention = detentionOf(id), station = isAtStation(detention, view);
   const text = clock.detentionClock(detention, clock.now(), { station, child: view?.under_18 });
@@ -37,7 +37,7 @@ function clockCard(id, view) {
     text.fromEntry ? h("small", null, text.fromEntry) : null, h("small", null, "By this phone’s clock, set right by the service’s."), check);
 }
 
-/** @param {any} detention @param {any} view */
+/** @param {any} detention @param {import("./wire.js").Incident | undefined} view */
 const isAtStation = (detention, view) => (view?.place_now ?? detention?.places?.at(-1)?.place_of_safety) === "police_station";
 
 /** @param {string} id @param {"s136" | "s135"} power */
@@ -60,17 +60,18 @@ function actions(id, own) {
     button(".option", "Share with the car", () => go("share", id)));
 }
 
-/** @type {[string, string, string][]} field, words, list */
+/** @type {[keyof import("./wire.js").Incident, string, string][]} field, words, list */
 const FACTS = [["location_type", "Place", "location_type"], ["contact_mode", "Contact", "contact_mode"], ["referral_source", "Asked by", "referral_source"],
   ["ethnicity", "Ethnicity", "ethnicity"], ["legal_status", "Legal status", "legal_status"], ["immediate_danger", "Immediate danger", "immediate_danger"],
-  ["force_type", "Force used", "force_type"], ["physical_need", "Physical need", "physical_need"], ["known_to_services", "Known to services", "known_to_services"],
+  ["force_type", "Force used", "force_type"], ["transport", "Transport", "transport"], ["assessment", "Assessed", "assessment"], ["physical_need", "Physical need", "physical_need"],
+  ["conveyed", "Conveyed", "conveyed"], ["capacity_to_decide_care", "Capacity", "capacity_to_decide_care"], ["known_to_services", "Known to services", "known_to_services"],
   ["crisis_plan", "Crisis plan", "crisis_plan"], ["safety_plan", "Safety plan", "safety_plan"]];
 
-/** @param {any} view */
+/** @param {import("./wire.js").Incident} view */
 function facts(view) {
   /** @type {[string, string][]} */
-  const rows = FACTS.filter(([field]) => view[field] != null).map(([field, words, list]) => [words, label(list, view[field])]);
-  if (view.presenting?.length) rows.unshift(["What is happening", view.presenting.map((/** @type {string} */ code) => label("presenting", code)).join(", ")]);
+  const rows = FACTS.filter(([field]) => view[field] != null).map(([field, words, list]) => [words, label(list, /** @type {string} */ (view[field]))]);
+  if (view.presenting?.length) rows.unshift(["What is happening", view.presenting.map((code) => label("presenting", code)).join(", ")]);
   for (const { advice, at } of view.advice ?? []) rows.push(["Advice", `${label("advice", advice)}${at ? `, ${clock.dayTime(at, clock.now())}` : ""}`]);
   if (view.outcome) rows.push(["Outcome", `${label("disposal", view.outcome.disposal)}${view.outcome.decided_at ? `, ${clock.dayTime(view.outcome.decided_at, clock.now())}` : ""}`]);
   const hours = view.repeat_contact?.last_72_hours?.length;
@@ -120,8 +121,8 @@ export async function drawEntry(id) {
   const form = formOf(subject(own).kind), withdrawn = isWithdrawn(id);
   const correctable = form && state !== "refused" && !withdrawn && entry.kind !== "amendment" || entry.kind === "intent" && state !== "refused" && !withdrawn;
   return [title(kindName(entry), "incident", own.incident), h(`p.state.${level}`, null, text),
-    notices.length ? h("ul.notices", null, notices.map((/** @type {any} */ notice) => h("li", null, notice.message))) : null,
-    problem?.errors?.length ? h("ul.problems", { role: "alert" }, problem.errors.map((/** @type {any} */ error) => h("li", null, error.message))) : null,
+    notices.length ? h("ul.notices", null, notices.map((notice) => h("li", null, notice.message))) : null,
+    problem?.errors?.length ? h("ul.problems", { role: "alert" }, problem.errors.map((error) => h("li", null, error.message))) : null,
     answers(inForce(own)),
     entry.kind === "intent" && correctable ? h("p", null, clock.now() < clock.serviceTime(entry.captured_at) + FREE
       ? `Changes freely until ${clock.clockTime(clock.serviceTime(entry.captured_at) + FREE)}, unless somebody has been consulted or has decided.`
@@ -178,11 +179,11 @@ export function drawWithdraw(id) {
     })))];
 }
 
-/** A question put to this person opens the entry it is about; the answer names it. @param {any} ask */
+/** A question put to this person opens the entry it is about; the answer names it. @param {import("./wire.js").Ask} ask */
 export async function openAsk(ask) {
   const own = entriesOf(ask.incident_id).filter(({ id, entry }) => formOf(entry.kind) && !isWithdrawn(id));
   const about = own.find(({ id }) => id === ask.about) ?? own.findLast(({ entry }) => FORMS[entry.kind].some(({ field }) => field.split(".")[0] === ask.about)) ?? own.at(-1);
-  const asked = { id: ask.id, text: ask.text };
+  const asked = { id: ask.id, text: ask.text ?? "" };
   await (about
     ? go("form", { form: formOf(about.entry.kind), incident: about.incident, corrects: about.id, original: { ...inForce(about), kind: about.entry.kind }, ask: asked })
     : go("form", { form: "contact", incident: ask.incident_id, open: true, ask: asked }));

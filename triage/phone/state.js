@@ -5,9 +5,11 @@ import * as clock from "./clock.js";
 /** @typedef {import("./accounts.js").Account} Account */
 /** An entry of the author's, with what the service said of it.
  * @typedef {{id: string, incident: string, state: "waiting" | "received" | "refused" | "quarantined", holdUntil: number, answeredAt: number | null,
- *   entry: any, notices: any[], problem: any}} OwnEntry */
+ *   entry: any, notices: import("./wire.js").Notice[], problem: import("./wire.js").Problem | null}} OwnEntry */
 
-/** @type {{account: Account | null, codes: any, incidents: any[], entries: OwnEntry[], drafts: any[], asks: any[]}} */
+/** @typedef {import("./wire.js").Incident} Incident */
+
+/** @type {{account: Account | null, codes: any, incidents: Incident[], entries: OwnEntry[], drafts: any[], asks: import("./wire.js").Ask[]}} */
 export const session = { account: null, codes: null, incidents: [], entries: [], drafts: [], asks: [] };
 
 export const account = () => /** @type {Account} */ (session.account);
@@ -66,6 +68,6 @@ export const label = (list, code) => code == null ? "not recorded" : findCode(li
 /** At most 18 characters, where the list has them. @param {string} list @param {string | null | undefined} code */
 export const short = (list, code) => code == null ? "–" : findCode(list, code)?.short ?? label(list, code);
 
-/** Who an incident is about, as far as recorded: "Male, 18 to 34". @param {any} view */
+/** Who an incident is about, as far as recorded: "Male, 18 to 34". @param {Incident} view */
 export const person = (view) => [view.sex && view.sex !== "unknown" ? label("sex", view.sex) : null,
   view.age ?? (view.age_band && view.age_band !== "unknown" ? label("age_band", view.age_band) : null)].filter((part) => part != null).join(", ");

@@ -129,13 +129,13 @@ async function halve(account, rows, problem) {
 }
 
 /** Everything of one answer in one transaction: receipts, incidents, what is gone, the cursor. Sealing comes before it.
- * @param {Account} account @param {any[]} rows @param {any} answer
+ * @param {Account} account @param {any[]} rows @param {Partial<import("./wire.js").SyncAnswer> & Pick<import("./wire.js").SyncAnswer, "results">} answer
  * @param {{fromStart: boolean} | null} pulled from the start: nothing that is held counts any more */
 async function settle(account, rows, answer, pulled) {
   const { db, dataKey } = account;
   const answered = await receipts(account, rows, answer.results);
   const keep = pulled && dataKey;                         // locked meanwhile: receipts only, the cursor stays where it was
-  const incidents = keep ? await Promise.all(answer.incidents.map(async (/** @type {any} */ view) =>
+  const incidents = keep ? await Promise.all((answer.incidents ?? []).map(async (view) =>
     ({ id: view.id, until: dropAfter(view), ...await seal(dataKey, view, `incidents/${view.id}`) }))) : [];
   const asks = keep ? await seal(dataKey, answer.asks ?? [], "meta/asks") : null;
   const again = await upkeep.changedService(account, answer);
@@ -148,7 +148,7 @@ async function settle(account, rows, answer, pulled) {
     if (!keep) return;
     if (pulled.fromStart) stores("incidents").clear();    // `gone` cannot name what an unknown log once showed
     for (const row of incidents) stores("incidents").put(row);
-    for (const id of answer.gone) stores("incidents").delete(id);
+    for (const id of answer.gone ?? []) stores("incidents").delete(id);
     meta.put(answer.cursor, "cursor");
     meta.put(clock.getOffset(), "offset");
     meta.put(at, "lastPull");
@@ -172,7 +172,7 @@ async function receipts(account, rows, results) {
   }));
 }
 
-/** When this phone drops an incident by itself, by the scope of what a phone receives. @param {any} view @returns {number} */
+/** When this phone drops an incident by itself, by the scope of what a phone receives. @param {import("./wire.js").Incident} view @returns {number} */
 const dropAfter = (view) => view.status === "open" || view.status === "awaiting_outcome"
   ? Date.parse(view.occurred_at) + SCOPE : Date.parse(view.changed_at) + RECENT;
 

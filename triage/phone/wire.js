@@ -1,6 +1,15 @@
 // Requests to the service. None is ever answered from a cache, follows a redirect or carries a cookie.
 const LONGEST = 20_000;
 
+/** What the service answers, from its OpenAPI document.
+ * @typedef {import("wire").components["schemas"]} Schemas */
+/** @typedef {Schemas["IncidentView"]} Incident */
+/** @typedef {Schemas["DetentionView"]} Detention */
+/** @typedef {Schemas["SyncAnswer"]} SyncAnswer */
+/** @typedef {Schemas["Ask"]} Ask */
+/** @typedef {Schemas["Notice"]} Notice */
+/** @typedef {Schemas["Problem"]} Problem */
+
 /** @param {string} path @param {unknown} body undefined: GET @param {string | null} token
  * @param {Record<string, string>} [headers] @returns {Promise<Response>} */
 export async function call(path, body, token, headers = {}) {

@@ -22,10 +22,10 @@ from triage.exports.records import Cadence, FrozenRow, Release
 from triage.exports.rendering import Frozen, FrozenRecords, FrozenTables, ReleaseHeader, Rendering, SignedAgreement
 from triage.exports.selection import Selection
 from triage.exports.tables import Edition
-from triage.log.append_decision import stored_entry
 from triage.log.entries import StoredEntry
 from triage.log.timeline import PersonEvent
 from triage.store.database import Connection, Database
+from triage.store.log.entries import EntryColumns
 from triage.store.statements import load
 from triage.summaries.schedule import Calendar, coverage
 from triage.times import Period
@@ -172,7 +172,7 @@ async def _identities(connection: Connection, team_id: UUID, seq: int) -> Identi
     rows = await connection.fetch(SQL.registered, team_id, timeout=PATIENCE_S)
     registered = {row["linked"]: (row["person_id"], sum(KINDS[kind] for kind in row["kinds"])) for row in rows}
     links = await connection.fetch(SQL.links_until, team_id, seq, timeout=PATIENCE_S)
-    return await asyncio.to_thread(lambda: identities([stored_entry(*row) for row in links], registered))
+    return await asyncio.to_thread(lambda: identities([EntryColumns(*row).entry() for row in links], registered))
 
 
 async def _add_up(
@@ -195,7 +195,7 @@ def _counted(
     people: Identities,
 ) -> list[CountedMember]:
     counted = []
-    for entries in group_by_incident(stored_entry(*row) for row in rows):
+    for entries in group_by_incident(EntryColumns(*row).entry() for row in rows):
         ids = _ids(entries)
         others = next((related[i] for i in ids if i in related), ())
         member = release_member(entries, others, cut_off, people)

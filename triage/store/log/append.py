@@ -11,8 +11,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import chain as concatenate
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -28,19 +29,20 @@ from triage.log.append_decision import (
     IncidentAfter,
     IncidentBefore,
     IncomingEntry,
-    ServedIntent,
+    Move,
     Snapshot,
     StoredRow,
-    stored_entry,
 )
+from triage.log.blindness import ServedIntent, holds_intent
+from triage.log.entries import PersonLink, PersonUnlink
 from triage.people.encryption import Undecryptable, decrypt
 from triage.problems import BUSY, INTERNAL, Refused
 from triage.store.database import Connection, Database
 from triage.store.keys import KeyStore
 from triage.store.log import duplicates, rows
-from triage.store.statements import load
+from triage.store.log.entries import EntryColumns
+from triage.store.statements import statement
 
-SQL = load("log")
 logger = structlog.get_logger(__name__)
 
 SINGLES: Final = 256
@@ -53,12 +55,43 @@ CONTENDED: Final = 64
 """Appends that queue for the head after a lost race."""
 
 
+class _Read(NamedTuple):
+    """What an append decides on; arrays are null where there is nothing."""
+
+    seq: int
+    link: bytes
+    now: datetime
+    held: list[asyncpg.Record] | None
+    entries: list[asyncpg.Record] | None
+    incidents: list[asyncpg.Record] | None
+    served: list[asyncpg.Record] | None
+    stale: list[int] | None
+    people: list[UUID] | None
+    aliases: list[asyncpg.Record] | None
+    erased: list[UUID] | None
+
+
+_READ = statement("log.read", _Read)
+_LOCK_HEAD = statement("log.lock_head")
+_APPEND = statement("log.append", int)
+_PAIR = statement("log.pair")
+
+
 @dataclass(slots=True)
 class Appended:
     """The result of one item, with the incident as it stands after its append (None for a refusal)."""
 
     result: AppendResult
     group: IncidentAfter | None
+
+
+class _Plan(NamedTuple):
+    """What one append would do, and what it was decided from."""
+
+    read: Snapshot
+    decision: AppendDecision
+    moves: list[Move]
+    groups: list[IncidentAfter]
 
 
 @dataclass(slots=True)
@@ -134,7 +167,7 @@ class Log:
         try:
             while batch := queue.take():
                 started = time.perf_counter()
-                await self._settle(team_id, queue, batch)
+                await self._append_batch(team_id, queue, batch)
                 size = sum(len(waiting.items) for waiting in batch)
                 self.waiting -= size
                 if self.observe:
@@ -142,7 +175,7 @@ class Log:
         finally:
             queue.writer = None
 
-    async def _settle(self, team_id: UUID, queue: _Queue, batch: list[_Waiting]) -> None:
+    async def _append_batch(self, team_id: UUID, queue: _Queue, batch: list[_Waiting]) -> None:
         """Append the batch; should the database refuse it, each request alone, then each item: one poisons no other."""
         items = list(concatenate.from_iterable(waiting.items for waiting in batch))
         try:
@@ -177,47 +210,45 @@ class Log:
                 if queue.contended:
                     queue.contended -= 1
                     await stack.enter_async_context(connection.transaction())
-                    await connection.execute(SQL.lock_head, team_id)
-                read, decision, groups = await self._decide(connection, team_id, items)
-                if not decision.added or await self._store(connection, team_id, read, decision.added, groups):
-                    return _answers(decision.results, groups)
+                    await _LOCK_HEAD.execute(connection, team_id=team_id)
+                plan = await self._decide(connection, team_id, items)
+                if not plan.decision.added or await self._store(connection, team_id, plan):
+                    return _answers(plan)
             queue.contended = CONTENDED
 
-    async def _decide(
-        self, connection: Connection, team_id: UUID, items: Sequence[IncomingEntry]
-    ) -> tuple[Snapshot, AppendDecision, list[IncidentAfter]]:
+    async def _decide(self, connection: Connection, team_id: UUID, items: Sequence[IncomingEntry]) -> _Plan:
         """What the items would do, read until no person is concerned whose other incidents were not read."""
-        people = {person for item in items if (person := getattr(item.entry, "person_id", None)) is not None}
+        people: set[UUID] = set()
         while True:
             read = await self._read(connection, team_id, items, people)
             decision = append_decision.decide(read, items, self._incident_limit, self._notices)
-            groups = append_decision.incidents_after(read, decision.added, items)
+            moves = append_decision.send_home(read, decision.added)
+            groups = append_decision.incidents_after(read, decision.added, items, moves)
             people = {person for group in groups for person in group.full.people}
             people |= {person for row in read.rows.values() for person in row.people}
             if people <= read.people:
                 append_decision.regrade_by_person(groups)
-                return read, decision, groups
+                return _Plan(read, decision, moves, groups)
 
     async def _read(
         self, connection: Connection, team_id: UUID, items: Sequence[IncomingEntry], people: Iterable[UUID]
     ) -> Snapshot:
-        ids = [item.id for item in items]
-        ids += [name for item in items if (name := append_decision.named(item.entry)) is not None]
-        incidents = {i for item in items for i in append_decision.names_incidents(item.entry)}
         # an entry released from quarantine keeps the account and device it came from, which may be gone by now
         actors = [None if item.released_by else item.actor for item in items]
-        record = await connection.fetchrow(
-            SQL.read,
-            team_id,
-            ids,
-            list(incidents),
-            [actor and actor.device_id for actor in actors],
-            [actor and actor.staff_id for actor in actors],
-            [actor and actor.stamp for actor in actors],
-            list(people),
+        links = (item.entry for item in items if isinstance(item.entry, PersonLink | PersonUnlink))
+        record = await _READ.one(
+            connection,
+            team_id=team_id,
+            ids=[item.id for item in items],
+            targets=[name for item in items if (name := append_decision.named(item.entry)) is not None],
+            incidents=list({i for item in items for i in append_decision.names_incidents(item.entry)}),
+            devices=[actor and actor.device_id for actor in actors],
+            staff=[actor and actor.staff_id for actor in actors],
+            stamps=[actor and actor.stamp for actor in actors],
+            people=list(people),
+            aliases=[entry.person_id for entry in links],
         )
-        assert record, "a team has a log"
-        read = _read_of(record)
+        read = _snapshot(record)
         await self._open_texts(team_id, read, items)
         return read
 
@@ -235,30 +266,42 @@ class Log:
             except (KeyError, Undecryptable):
                 read.stored[row.id] = row._replace(erased=True)
 
-    async def _store(
-        self, connection: Connection, team_id: UUID, read: Snapshot, added: list[Addition], groups: list[IncidentAfter]
-    ) -> bool:
+    async def _store(self, connection: Connection, team_id: UUID, plan: _Plan) -> bool:
         """Swap the head and write; False when another process was faster."""
+        read, added, groups = plan.read, plan.decision.added, plan.groups
         await self._assign_keys(added)
-        entries, head = rows.entry_rows(team_id, read, added)
+        entries, link = rows.entry_rows(team_id, read, added)
         seq = added[-1].stored.seq
-        folded = rows.incident_rows(read, groups, added)
-        linked = [group for group in groups if append_decision.changes_people(group, read)]
-        pairs = await duplicates.changes(connection, team_id, read, groups, added)
-        swap = (
-            SQL.append,
-            *(team_id, seq, head, read.seq, read.link),
-            *(_json(entries), _json(folded)),
-            [i for group in linked for i in group.ids] + append_decision.abandoned_ids(read, groups),
-            [person for group in linked for _ in group.ids for person in group.full.people],
-            [i for group in linked for i in group.ids for _ in group.full.people],
-        )
-        if not pairs:
-            return bool(await connection.fetchval(*swap))
+        relinked = [group for group in groups if append_decision.changes_people(group, read)]
+        incidents = rows.incident_rows(team_id, read, groups, added)
+        suggestions = await duplicates.changes(connection, team_id, read, groups, added)
+        sent = [one.stored for one in added if one.stored.device and holds_intent(one.stored)]
+        swap = {
+            "team_id": team_id,
+            "seq": seq,
+            "link": link,
+            "seq_before": read.seq,
+            "link_before": read.link,
+            "entries": _json(entries),
+            "incidents": _json(incidents),
+            "moved": [move.entry_id for move in plan.moves],
+            "moved_to": [move.home for move in plan.moves],
+            "relinked": [i for group in relinked for i in group.ids] + append_decision.abandoned_ids(read, groups),
+            "linked_people": [person for group in relinked for _ in group.ids for person in group.full.people],
+            "linked_incidents": [i for group in relinked for i in group.ids for _ in group.full.people],
+            "sent_incidents": [stored.entry.incident_id for stored in sent],
+            "sent_by": [stored.author for stored in sent],
+            "sent_on": [stored.device for stored in sent],
+            "sent_at": [stored.received_at for stored in sent],
+        }
+        if not suggestions:
+            return await _APPEND.one(connection, **swap) > 0
         async with connection.transaction():
-            if not await connection.fetchval(*swap):
+            if not await _APPEND.one(connection, **swap):
                 return False
-            await connection.executemany(SQL.pair, [(team_id, seq, *pair) for pair in pairs])
+            await _PAIR.execute_many(
+                connection, [{"team_id": team_id, "seq": seq, **change._asdict()} for change in suggestions]
+            )
         return True
 
     async def _assign_keys(self, added: list[Addition]) -> None:
@@ -268,20 +311,24 @@ class Log:
                 item.data_key = key
 
 
-def _read_of(record: asyncpg.Record) -> Snapshot:
-    held = [StoredRow(*row) for row in record["held"] or ()]
-    entries = [stored_entry(*row) for row in record["entries"] or ()]
-    incidents = [IncidentBefore(*row) for row in record["incidents"] or ()]
+def _snapshot(read: _Read) -> Snapshot:
+    held = [StoredRow(*row) for row in read.held or ()]
+    entries = [EntryColumns(*row).entry() for row in read.entries or ()]
+    incidents = [IncidentBefore(*row) for row in read.incidents or ()]
+    aliases = [(alias, person, registered) for alias, person, registered in read.aliases or ()]
     return Snapshot(
-        seq=record["seq"],
-        link=record["link"],
-        now=record["now"],
+        seq=read.seq,
+        link=read.link,
+        now=read.now,
         stored={row.id: row for row in held},
         entries={one.id: one for one in entries},
         rows={(row.id, row.blind): row for row in incidents},
-        told=[ServedIntent(*row) for row in record["told"] or ()],
-        stale=frozenset(n - 1 for n in record["stale"] or ()),
-        people=frozenset(record["people"] or ()),
+        served=[ServedIntent(*row) for row in read.served or ()],
+        aliases={alias: person for alias, person, _ in aliases},
+        registered=frozenset(alias for alias, _, registered in aliases if registered),
+        erased=frozenset(read.erased or ()),
+        stale=frozenset(n - 1 for n in read.stale or ()),
+        people=frozenset(read.people or ()),
     )
 
 
@@ -289,9 +336,12 @@ def _json(rows: Sequence[Struct]) -> str:
     return msgspec.json.encode(rows).decode()
 
 
-def _answers(results: Sequence[AppendResult], groups: Sequence[IncidentAfter]) -> list[Appended]:
-    group_of = {i: group for group in groups for i in group.ids}
+def _answers(plan: _Plan) -> list[Appended]:
+    """Each result with the incident as it stands: that which the entry belongs to, whatever id it was sent under."""
+    group_of = {i: group for group in plan.groups for i in group.ids}
+    home_of = {one.stored.id: one.stored.entry.incident_id for one in plan.decision.added}
+    home_of |= {row.id: row.incident_id for row in plan.read.stored.values()}
     return [
-        Appended(result, group_of.get(result.incident_id) if isinstance(result, append_decision.Receipt) else None)
-        for result in results
+        Appended(result, group_of.get(home_of[result.id]) if isinstance(result, append_decision.Receipt) else None)
+        for result in plan.decision.results
     ]

@@ -19,8 +19,10 @@ from triage.problems import CURSOR_MALFORMED, Refused
 Stage = Literal["rest", "scope", "log", "time"]
 
 _STAGES: tuple[Stage, ...] = ("rest", "scope", "log", "time")
-_LAYOUT = struct.Struct(">BBQ8sqq16s")
-_VERSION = 1
+EPOCH_BYTES = 8
+"""How much of the epoch a cursor remembers."""
+_LAYOUT = struct.Struct(f">BBQ8s{EPOCH_BYTES}sqq16s")
+_VERSION = 2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 NOWHERE = UUID(int=0)
@@ -28,12 +30,14 @@ ANYWHERE_AFTER = UUID(int=2**128 - 1)
 
 
 class Cursor(Struct, frozen=True):
-    """`position` and the first bytes of the `link` there; `since`, from which time counts, and `until`, to which it
-    does where a `time` stage takes several pages; `place`, the last incident of the page."""
+    """`position`, with the first bytes of the `link` there and of the history's `epoch`; `since`, from which time
+    counts, and `until`, to which it does where a `time` stage takes several pages; `place`, the page's last incident.
+    """
 
     stage: Stage
     position: int
     link: bytes
+    epoch: bytes
     since: datetime
     until: datetime
     place: UUID = NOWHERE
@@ -46,6 +50,7 @@ def encode(cursor: Cursor) -> str:
         _STAGES.index(cursor.stage),
         cursor.position,
         cursor.link,
+        cursor.epoch,
         (cursor.since - _EPOCH) // _MICROSECOND,
         (cursor.until - _EPOCH) // _MICROSECOND,
         cursor.place.bytes,
@@ -60,13 +65,14 @@ def decode(text: str) -> Cursor:
         packed, check = raw[:-4], raw[-4:]
         if zlib.crc32(packed).to_bytes(4, "big") != check:
             raise ValueError
-        version, stage, position, link, since, until, place = _LAYOUT.unpack(packed)
+        version, stage, position, link, epoch, since, until, place = _LAYOUT.unpack(packed)
         if version != _VERSION:
             raise ValueError
         return Cursor(
             _STAGES[stage],
             position,
             link,
+            epoch,
             _EPOCH + since * _MICROSECOND,
             _EPOCH + until * _MICROSECOND,
             UUID(bytes=place),

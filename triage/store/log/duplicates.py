@@ -3,6 +3,7 @@
 Judged by what everybody may see, so that the suggestion tells nobody of an intent.
 """
 
+import re
 from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -12,12 +13,11 @@ from triage import codes
 from triage.log import links
 from triage.log.append_decision import DUPLICATES_SHOWN, LINKS, Addition, IncidentAfter, Snapshot
 from triage.store.database import Connection
-from triage.store.statements import load
-
-SQL = load("log")
+from triage.store.statements import statement
 
 SAME_LOG_WITHIN: Final = timedelta(hours=24)
 NEAR_WITHIN: Final = timedelta(minutes=30)
+_IGNORED: Final = re.compile("[\\s\\-\u2010-\u2015]")
 _NOBODY: frozenset[UUID] = frozenset()
 
 
@@ -29,6 +29,22 @@ class Likeness(NamedTuple):
     area: str
     age_band: str | None
     sex: str | None
+
+
+class _Candidate(NamedTuple):
+    """An incident that may be the `n`th asked for."""
+
+    n: int
+    id: UUID
+    log_ref: str | None
+    occurred_at: datetime
+    area: str
+    age_band: str | None
+    sex: str | None
+    apart: list[UUID]
+
+
+_ALIKE = statement("log.alike", _Candidate)
 
 
 class Suggestion(NamedTuple):
@@ -66,21 +82,21 @@ async def _find(connection: Connection, team_id: UUID, looking: Sequence[Inciden
     if not asking:
         return found
     known = {group.root for group in looking}
-    rows = await connection.fetch(
-        SQL.alike,
-        team_id,
-        [group.root for group, _ in asking],
-        [of.log_ref for _, of in asking],
-        [of.occurred_at for _, of in asking],
-        [of.area for _, of in asking],
+    rows = await _ALIKE.fetch(
+        connection,
+        team_id=team_id,
+        roots=[group.root for group, _ in asking],
+        log_refs=[of.log_ref for _, of in asking],
+        occurred=[of.occurred_at for _, of in asking],
+        areas=[of.area for _, of in asking],
     )
     for row in rows:
-        group, of = asking[row["n"] - 1]
-        other = Likeness(row["log_ref"], row["occurred_at"], row["area"], row["age_band"], row["sex"])
-        apart = row["id"] in declared_apart(group) or not set(group.ids).isdisjoint(row["apart"])
+        group, of = asking[row.n - 1]
+        other = Likeness(row.log_ref, row.occurred_at, row.area, row.age_band, row.sex)
+        apart = row.id in declared_apart(group) or not set(group.ids).isdisjoint(row.apart)
         # what this very append changes is compared as it will be, not as it is stored
-        if row["id"] not in known and not apart and alike(of, other):
-            found.setdefault(group.root, []).append(row["id"])
+        if row.id not in known and not apart and alike(of, other):
+            found.setdefault(group.root, []).append(row.id)
     asking.sort(key=lambda pair: pair[1].occurred_at)
     for n, (one, of_one) in enumerate(asking):
         for two, of_two in asking[n + 1 :]:
@@ -104,7 +120,7 @@ def likeness(group: IncidentAfter) -> Likeness | None:
 def alike(one: Likeness, other: Likeness) -> bool:
     """The same log reference on the day, or near in time and area with compatible age and sex."""
     between = abs(one.occurred_at - other.occurred_at)
-    if one.log_ref is not None and one.log_ref == other.log_ref and between <= SAME_LOG_WITHIN:
+    if _same_ref(one.log_ref, other.log_ref) and between <= SAME_LOG_WITHIN:
         return True
     return (
         one.area == other.area
@@ -113,6 +129,12 @@ def alike(one: Likeness, other: Likeness) -> bool:
         and _compatible("age_band", one.age_band, other.age_band)
         and _compatible("sex", one.sex, other.sex)
     )
+
+
+def _same_ref(one: str | None, other: str | None) -> bool:
+    """Case, blanks and dashes do not matter, as in the database's `plain_ref`."""
+    plain = [_IGNORED.sub("", ref or "").lower() for ref in (one, other)]
+    return plain[0] == plain[1] != ""
 
 
 def _compatible(name: str, one: str | None, other: str | None) -> bool:

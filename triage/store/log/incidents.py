@@ -1,7 +1,7 @@
 """Incidents as somebody may see them: rows decided in SQL, fields by adding up what that audience may know."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from triage.access.actors import Actor
-from triage.log.append_decision import IncidentAfter, stored_entry
-from triage.log.blindness import is_blind
+from triage.log.append_decision import IncidentAfter
+from triage.log.blindness import holds_intent, is_blind, with_blindness
 from triage.log.entries import StoredEntry
 from triage.log.incident import view_at
 from triage.log.redaction import BLIND, view_for, visible_entries
@@ -22,15 +22,16 @@ from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.database import Connection, Database
 from triage.store.keys import KeyStore
+from triage.store.log.entries import RootedColumns, served_to_judges
 from triage.store.log.rows import POSSIBLE_DUPLICATE
-from triage.store.statements import load
-
-SQL = load("incidents")
+from triage.store.statements import statement
 
 MOVING_FLAGS: Final = frozenset({"outcome_overdue", "expiry_passed_no_end", "clock_running", "clock_unknown"})
 """Flags that come and go by time alone, on incidents without their outcome or end; they are not stored."""
 VIEWS_REMEMBERED: Final = 1000
 """Views of about 2 kB each, for each team and kind of reader: every phone of a team asks for the same ones."""
+RECEIPTS_REMEMBERED: Final = 10_000
+"""Who was served an intent by a receipt, for as long as this process knows that it is written down."""
 
 _encode = msgspec.json.Encoder().encode
 _decode_view = msgspec.json.Decoder(IncidentView).decode
@@ -52,8 +53,25 @@ class IncidentPosition(NamedTuple):
     id: UUID
 
 
+class ListedVersion(NamedTuple):
+    """A row of a list, with what it is ordered by."""
+
+    root: UUID
+    blind: bool
+    seq: int
+    occurred_at: datetime
+
+    @property
+    def version(self) -> IncidentVersion:
+        return IncidentVersion(self.root, self.blind, self.seq)
+
+    @property
+    def position(self) -> IncidentPosition:
+        return IncidentPosition(self.occurred_at, self.root)
+
+
 class IncidentFilter(Struct, frozen=True, kw_only=True):
-    """What of the incident list is asked for."""
+    """What of the incident list is asked for; `ids`: of these alone."""
 
     status: str | None = None
     area: str | None = None
@@ -61,6 +79,7 @@ class IncidentFilter(Struct, frozen=True, kw_only=True):
     since: datetime | None = None
     until: datetime | None = None
     flag: str | None = None
+    ids: Sequence[UUID] | None = None
     after: IncidentPosition | None = None
     limit: int = 50
 
@@ -68,25 +87,55 @@ class IncidentFilter(Struct, frozen=True, kw_only=True):
 class ServedEntry(Struct, frozen=True):
     """An entry in the list of an incident's entries, with its place in the chain."""
 
-    held: StoredEntry
+    stored: StoredEntry
     link: bytes
     notices: bytes
     secrets: bytes | None
 
 
 class ServedView(NamedTuple):
-    """A view as served, and from when to when it is what it is."""
+    """A view as served, and from when to when it is what it is; `shows_intent_of`: of which ids it shows an intent."""
 
     body: bytes
     flags: tuple[str, ...]
     status: str
     since: datetime
     until: datetime | None
+    shows_intent_of: tuple[UUID, ...]
+
+
+class _Beside(NamedTuple):
+    """What is kept with an incident but is not of its entries."""
+
+    id: UUID
+    related: bytes
+    duplicate: bool
+    turns: list[datetime]
+    ids: list[UUID]
+
+
+class _Chained(NamedTuple):
+    id: UUID
+    link: bytes
+    sealed: bytes | None
+    key_ref: UUID | None
+    notices: str
+
+
+_FIND = statement("incidents.find", IncidentVersion)
+_LIST = statement("incidents.list", ListedVersion)
+_READABLE = statement("incidents.readable", IncidentVersion)
+_ENTRIES = statement("incidents.entries", RootedColumns)
+_BESIDE = statement("incidents.beside", _Beside)
+_RECORD_SERVED = statement("incidents.record_served")
+_CHAINED = statement("incidents.chained", _Chained)
 
 
 def audience_code(actor: Actor) -> str:
     """How SQL decides which rows the actor reads."""
-    return "police" if actor.side == "police" else f"health_{actor.level}"
+    if actor.side == "police":
+        return "police"
+    return "clinical_lead" if actor.level == "lead" else str(actor.profession)
 
 
 def audience_of(actor: Actor) -> Audience:
@@ -96,6 +145,17 @@ def audience_of(actor: Actor) -> Audience:
     return Audience(actor.side, actor.level, actor.staff_id, actor.profession or "")
 
 
+def as_reader(actor: Actor, now: datetime) -> dict[str, Any]:
+    """The values by which statements decide which rows the actor reads."""
+    return {
+        "team_id": actor.team_id,
+        "audience": audience_code(actor),
+        "account": actor.staff_id,
+        "lead": actor.level == "lead",
+        "now": now,
+    }
+
+
 class Incidents:
     """Views of incidents, remembered while nothing changes them."""
 
@@ -103,72 +163,83 @@ class Incidents:
         self._database = database
         self._keys = keys
         self._views: dict[tuple[Any, ...], OrderedDict[IncidentVersion, ServedView]] = {}
+        self._receipts: set[tuple[UUID | None, UUID | None, tuple[UUID, ...]]] = set()
 
-    async def after_append(self, actor: Actor, group: IncidentAfter, now: datetime) -> Raw:
+    async def after_append(self, actor: Actor, incident: IncidentAfter, now: datetime) -> Raw:
         """The incident as this actor may see it right after an append, as JSON; `null` where nothing may be seen.
 
         Authors whose entries went into the same append, and who see the same, share one.
         """
         whom = audience_of(actor)
-        key = (whom.side, whom.level, _is_blind(group, whom, now))
-        if key not in group.served:
-            group.served[key] = _encode(_after_append(group, whom, now))
-        if not key[2] and (whom.side, whom.level) == ("health", "lead"):
-            async with self._database.team(actor.team_id) as connection:
-                await connection.execute(
-                    SQL.disclose_intents, actor.team_id, actor.staff_id, actor.device_id, [group.root]
-                )
-        return Raw(group.served[key])
+        key = (whom.side, whom.level, _is_blind(incident, whom, now))
+        if key not in incident.served:
+            incident.served[key] = _encode(_view_after_append(incident, whom, now))
+        if not key[2] and any(map(holds_intent, incident.entries)):
+            await self._record_receipt(actor, incident.ids)
+        return Raw(incident.served[key])
+
+    async def _record_receipt(self, actor: Actor, ids: tuple[UUID, ...]) -> None:
+        receipt = (actor.staff_id, actor.device_id, ids)
+        if receipt in self._receipts:
+            return
+        async with self._database.team(actor.team_id) as connection:
+            await _record_served(connection, actor, ids)
+        if len(self._receipts) >= RECEIPTS_REMEMBERED:
+            self._receipts.clear()
+        self._receipts.add(receipt)
 
     async def serve(
-        self, connection: Connection, actor: Actor, rows: Iterable[IncidentVersion], now: datetime
+        self, connection: Connection, actor: Actor, versions: Iterable[IncidentVersion], now: datetime
     ) -> dict[UUID, ServedView]:
-        """The incidents of these rows as the actor may see them, by id."""
-        found: dict[UUID, ServedView] = {}
+        """The incidents of these rows as the actor may see them, by id. What shows an intent is recorded as served."""
+        served: dict[UUID, ServedView] = {}
         missing = []
         views = self._views_for(actor)
-        for row in rows:
-            remembered = views.get(row)
-            if remembered and remembered.since <= now and (remembered.until is None or now < remembered.until):
-                found[row.root] = remembered
+        for version in versions:
+            view = views.get(version)
+            if view and view.since <= now and (view.until is None or now < view.until):
+                served[version.root] = view
             else:
-                missing.append(row)
+                missing.append(version)
         if missing:
-            found |= await self._make(connection, actor, missing, now)
-        return found
+            served |= await self._make(connection, actor, missing, now)
+        if shown := [i for view in served.values() for i in view.shows_intent_of]:
+            await _record_served(connection, actor, shown)
+        return served
 
     def _views_for(self, actor: Actor) -> OrderedDict[IncidentVersion, ServedView]:
         """What is remembered for those who see the same of this team: the row says the rest."""
         return self._views.setdefault((actor.team_id, actor.side, actor.level), OrderedDict())
 
     async def _make(
-        self, connection: Connection, actor: Actor, rows: Sequence[IncidentVersion], now: datetime
+        self, connection: Connection, actor: Actor, versions: Sequence[IncidentVersion], now: datetime
     ) -> dict[UUID, ServedView]:
-        roots = [row.root for row in rows]
-        material = await _material(connection, actor.team_id, roots)
-        if actor.side == "health" and actor.level == "lead" and (told := [r.root for r in rows if not r.blind]):
-            await connection.execute(SQL.disclose_intents, actor.team_id, actor.staff_id, actor.device_id, told)
+        material = await _material(connection, actor, [version.root for version in versions])
         whom, made = audience_of(actor), {}
-        for row in rows:
-            one = material[row.root]
-            served = view_for(one.entries, one.related, whom, now, extra_flags=one.extra_flags, ids=one.ids)
-            if served is None:
+        for version in versions:
+            incident = material[version.root]
+            view = view_for(
+                incident.entries, incident.related, whom, now, extra_flags=incident.extra_flags, ids=incident.ids
+            )
+            if view is None:
                 continue
-            until = min((turn for turn in one.turns if turn > now), default=None)
-            made[row.root] = ServedView(_encode(served), served.flags, served.status, now, until)
+            until = min((turn for turn in incident.turns if turn > now), default=None)
+            shown = () if version.blind or not incident.has_intent else incident.ids
+            made[version.root] = ServedView(_encode(view), view.flags, view.status, now, until, shown)
             # what an append overtook between the two statements is newer than its row says: not to be remembered
-            if max(held.seq for held in one.entries) <= row.seq and (whom.side, whom.level) != ("health", "lead"):
-                _remember(self._views_for(actor), row, made[row.root])
+            newest = max(stored.seq for stored in incident.entries)
+            if newest <= version.seq and (whom.side, whom.level) != ("health", "lead"):
+                _remember(self._views_for(actor), version, made[version.root])
         return made
 
     async def find(self, actor: Actor, incident_id: UUID, now: datetime) -> tuple[IncidentVersion, ServedView]:
         """One incident under any of its ids. Raises Refused (404) where the actor may not know of it."""
         async with self._database.team(actor.team_id) as connection:
-            row = await _find(connection, actor, incident_id)
-            seen = (await self.serve(connection, actor, [row], now)).get(row.root)
-        if seen is None:
+            version = await _find(connection, actor, incident_id, now)
+            view = (await self.serve(connection, actor, [version], now)).get(version.root)
+        if view is None:
             raise Refused(NOT_FOUND)
-        return row, seen
+        return version, view
 
     async def record_reading(self, actor: Actor, query: str, ids: Sequence[UUID]) -> None:
         """Log that the actor consulted these incidents; to be awaited before the answer is sent (DPA 2018 s62)."""
@@ -181,11 +252,10 @@ class Incidents:
         """One page of the list, newest first, and where the next begins. The reading is logged in its transaction."""
         async with self._database.team(actor.team_id) as connection, connection.transaction():
             served = [each async for each in self._walk(connection, actor, wanted, now, wanted.limit + 1)]
-            shown = served[: wanted.limit]
-            if shown:
-                ids = [place.id for place, _ in shown]
-                await audit.record(connection, actor, "consultation", "list", ids)
-        return [seen for _, seen in shown], shown[-1][0] if len(served) > wanted.limit else None
+            page = served[: wanted.limit]
+            if page:
+                await audit.record(connection, actor, "consultation", "list", [at.id for at, _ in page])
+        return [view for _, view in page], page[-1][0] if len(served) > wanted.limit else None
 
     async def search(
         self,
@@ -210,55 +280,53 @@ class Incidents:
     async def _walk(
         self, connection: Connection, actor: Actor, wanted: IncidentFilter, now: datetime, most: int | None
     ) -> AsyncIterator[tuple[IncidentPosition, ServedView]]:
-        """What the filter finds, newest first, read page by page."""
-        place, more, count = wanted.after, True, 0
+        """What the filter finds, newest first, read page by page; at least so many, where there are."""
+        position, more, count = wanted.after, True, 0
         while more and (most is None or count < most):
-            rows = await connection.fetch(SQL.page, *_conditions(actor, wanted, place))
+            rows = await _LIST.fetch(connection, **_conditions(actor, wanted, position, now))
             more = len(rows) > wanted.limit
-            versions = [IncidentVersion(r["root"], r["blind"], r["seq"]) for r in rows]
-            views = await self.serve(connection, actor, versions, now)
+            views = await self.serve(connection, actor, [row.version for row in rows], now)
             for row in rows:
-                place = IncidentPosition(row["occurred_at"], row["id"])
-                seen = views.get(row["id"])
-                if seen and (wanted.flag is None or wanted.flag in seen.flags):
+                position = row.position
+                view = views.get(row.root)
+                if view and (wanted.flag is None or wanted.flag in view.flags):
                     count += 1
-                    yield place, seen
+                    yield position, view
 
     async def entries(self, actor: Actor, incident_id: UUID) -> list[ServedEntry]:
         """The entries of an incident as the actor may see them, in the order of the log. Logs the reading."""
+        now = datetime.now(UTC)
         async with self._database.team(actor.team_id) as connection, connection.transaction():
-            row = await _find(connection, actor, incident_id)
-            material = (await _material(connection, actor.team_id, [row.root]))[row.root]
-            visible = visible_entries(material.entries, audience_of(actor), datetime.now(UTC))
+            version = await _find(connection, actor, incident_id, now)
+            incident = (await _material(connection, actor, [version.root], as_sent=True))[version.root]
+            visible = visible_entries(incident.entries, audience_of(actor), now)
             if not visible:
                 raise Refused(NOT_FOUND)
-            chained = {
-                record["id"]: record
-                for record in await connection.fetch(SQL.chained, actor.team_id, [held.id for held in visible])
-            }
-            await audit.record(connection, actor, "consultation", "entries", [row.root])
-            if not row.blind and actor.side == "health" and actor.level == "lead":
-                await connection.execute(
-                    SQL.disclose_intents, actor.team_id, actor.staff_id, actor.device_id, [row.root]
-                )
-        keys = await self._keys.fetch({r["key_ref"] for r in chained.values() if r["key_ref"]})
-        return [_show(actor.team_id, held, chained[held.id], keys) for held in visible]
+            ids = [stored.id for stored in visible]
+            chained = {row.id: row for row in await _CHAINED.fetch(connection, team_id=actor.team_id, ids=ids)}
+            await audit.record(connection, actor, "consultation", "entries", [version.root])
+            if not version.blind and incident.has_intent:
+                await _record_served(connection, actor, incident.ids)
+        keys = await self._keys.fetch({row.key_ref for row in chained.values() if row.key_ref})
+        return [_served_entry(actor.team_id, stored, chained[stored.id], keys) for stored in visible]
 
 
-def _is_blind(group: IncidentAfter, whom: Audience, now: datetime) -> bool:
-    return is_blind(whom, group.full.judged_by, group.full.lead_unblinded_at, now)
+def _is_blind(incident: IncidentAfter, whom: Audience, now: datetime) -> bool:
+    return is_blind(whom, incident.full.judged_by, incident.full.lead_unblinded_at, now)
 
 
-def _after_append(group: IncidentAfter, whom: Audience, now: datetime) -> IncidentView | None:
-    extra = (POSSIBLE_DUPLICATE,) if group.duplicates else ()
-    if _is_blind(group, whom, now):
-        hidden = group.full.restricted and whom.level == "field"
-        return view_at(group.blind, now, whom, BLIND, extra) if group.blind and not hidden else None
-    return view_for(group.entries, group.related, whom, now, extra_flags=extra, full=group.full, ids=group.ids)
+def _view_after_append(incident: IncidentAfter, whom: Audience, now: datetime) -> IncidentView | None:
+    extra = (POSSIBLE_DUPLICATE,) if incident.duplicates else ()
+    if _is_blind(incident, whom, now):
+        hidden = incident.full.restricted and whom.level == "field"
+        return view_at(incident.blind, now, whom, BLIND, extra) if incident.blind and not hidden else None
+    return view_for(
+        incident.entries, incident.related, whom, now, extra_flags=extra, full=incident.full, ids=incident.ids
+    )
 
 
-def _remember(views: OrderedDict[IncidentVersion, ServedView], row: IncidentVersion, seen: ServedView) -> None:
-    views[row] = seen
+def _remember(views: OrderedDict[IncidentVersion, ServedView], version: IncidentVersion, view: ServedView) -> None:
+    views[version] = view
     if len(views) > VIEWS_REMEMBERED:
         views.popitem(last=False)
 
@@ -272,58 +340,77 @@ class _Material(NamedTuple):
     turns: list[datetime]
     ids: tuple[UUID, ...]
 
+    @property
+    def has_intent(self) -> bool:
+        return any(map(holds_intent, self.entries))
 
-async def _material(connection: Connection, team_id: UUID, roots: Sequence[UUID]) -> dict[UUID, _Material]:
-    found = {
-        row["id"]: _Material(
-            [],
-            _events.decode(row["related"]),
-            (POSSIBLE_DUPLICATE,) if row["duplicates"] else (),
-            row["turns"],
-            tuple(row["ids"]) or (row["id"],),
+
+async def _material(
+    connection: Connection, actor: Actor, roots: Sequence[UUID], *, as_sent: bool = False
+) -> dict[UUID, _Material]:
+    entries: dict[UUID, list[StoredEntry]] = {root: [] for root in roots}
+    lead = actor.level == "lead"
+    beside = await _BESIDE.fetch(connection, team_id=actor.team_id, roots=roots, lead=lead)
+    for columns in await _ENTRIES.fetch(connection, team_id=actor.team_id, roots=roots):
+        entries[columns.root].append(columns.entry(as_sent=as_sent))
+    served = await served_to_judges(connection, actor.team_id, roots)
+    return {
+        row.id: _Material(
+            with_blindness(entries[row.id], [one for one in served if one.incident_id in row.ids]),
+            _events.decode(row.related),
+            (POSSIBLE_DUPLICATE,) if row.duplicate else (),
+            row.turns,
+            tuple(row.ids),
         )
-        for row in await connection.fetch(SQL.beside, team_id, roots)
+        for row in beside
     }
-    for root, *columns in await connection.fetch(SQL.material, team_id, roots):
-        found[root].entries.append(stored_entry(*columns))
-    return found
 
 
-async def _find(connection: Connection, actor: Actor, incident_id: UUID) -> IncidentVersion:
-    row = await connection.fetchrow(
-        SQL.find, actor.team_id, incident_id, audience_code(actor), actor.staff_id, actor.level == "lead"
-    )
-    if row is None:
+async def _find(connection: Connection, actor: Actor, incident_id: UUID, now: datetime) -> IncidentVersion:
+    version = await _FIND.first(connection, id=incident_id, **as_reader(actor, now))
+    if version is None:
         raise Refused(NOT_FOUND)
-    return IncidentVersion(row["root"], row["blind"], row["seq"])
+    return version
 
 
-def _conditions(actor: Actor, wanted: IncidentFilter, after: IncidentPosition | None) -> tuple[Any, ...]:
-    moving = wanted.flag in MOVING_FLAGS
-    return (
-        actor.team_id,
-        audience_code(actor),
-        actor.staff_id,
-        actor.level == "lead",
-        wanted.status,
-        wanted.area,
-        wanted.log_ref,
-        wanted.since,
-        wanted.until,
-        None if moving else wanted.flag,
-        after and after.occurred_at,
-        after and after.id,
-        moving,
-        wanted.limit + 1,
+async def find_versions(
+    connection: Connection, actor: Actor, ids: Collection[UUID], now: datetime
+) -> dict[UUID, IncidentVersion]:
+    """The rows under which the actor sees these incidents; those that it may not see, or that a link absorbed, are left
+    out."""
+    rows = await _READABLE.fetch(connection, ids=list(ids), **as_reader(actor, now))
+    return {version.root: version for version in rows}
+
+
+async def _record_served(connection: Connection, actor: Actor, ids: Sequence[UUID]) -> None:
+    await _RECORD_SERVED.execute(
+        connection, team_id=actor.team_id, account=actor.staff_id, device=actor.device_id, ids=ids
     )
 
 
-def _show(team_id: UUID, held: StoredEntry, row: Any, keys: dict[UUID, bytes]) -> ServedEntry:
+def _conditions(actor: Actor, wanted: IncidentFilter, after: IncidentPosition | None, now: datetime) -> dict[str, Any]:
+    under_way = wanted.flag in MOVING_FLAGS
+    return as_reader(actor, now) | {
+        "status": wanted.status,
+        "area": wanted.area,
+        "log_ref": wanted.log_ref,
+        "since": wanted.since,
+        "until": wanted.until,
+        "flag": None if under_way else wanted.flag,
+        "ids": wanted.ids,
+        "after_at": after and after.occurred_at,
+        "after_id": after and after.id,
+        "under_way": under_way,
+        "most": wanted.limit + 1,
+    }
+
+
+def _served_entry(team_id: UUID, stored: StoredEntry, row: _Chained, keys: dict[UUID, bytes]) -> ServedEntry:
     """The entry with its own text unsealed; whether the reader may have it was decided by redacting."""
     secrets = None
-    if row["sealed"] and row["key_ref"] in keys:
+    if row.sealed and row.key_ref in keys:
         try:
-            secrets = decrypt(keys[row["key_ref"]], row["sealed"], team_id.bytes + held.id.bytes)
+            secrets = decrypt(keys[row.key_ref], row.sealed, team_id.bytes + stored.id.bytes)
         except Undecryptable:
             secrets = None
-    return ServedEntry(held, row["link"], row["notices"].encode(), secrets)
+    return ServedEntry(stored, row.link, row.notices.encode(), secrets)

@@ -5,17 +5,14 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-import asyncpg
 from msgspec import Struct
 
 from triage.access.actors import Actor
 from triage.problems import CURSOR_UNKNOWN, Refused
 from triage.store.database import Connection, Database
-from triage.store.log.cursor import ANYWHERE_AFTER, Cursor
-from triage.store.log.incidents import Incidents, IncidentVersion, audience_code
-from triage.store.statements import load
-
-SQL = load("incidents")
+from triage.store.log.cursor import ANYWHERE_AFTER, EPOCH_BYTES, Cursor
+from triage.store.log.incidents import Incidents, IncidentVersion, as_reader
+from triage.store.statements import statement
 
 PAGE: Final = 100
 """Incidents in one answer."""
@@ -32,38 +29,32 @@ class PullPage(Struct, frozen=True):
     more: bool
 
 
-async def check_cursor(database: Database, actor: Actor, cursor: Cursor) -> None:
-    """Raises Refused (410) for a cursor of another log: a backup was restored, and others may have written since."""
-    if cursor.position == 0:
-        return
-    async with database.team(actor.team_id) as connection:
-        link: bytes | None = await connection.fetchval(SQL.position, actor.team_id, cursor.position)
-    if (link or b"")[:LINK_BYTES] != cursor.link:
-        raise Refused(CURSOR_UNKNOWN)
+class _Position(NamedTuple):
+    link: bytes | None
+    epoch: UUID
 
 
-async def pull(
-    database: Database, incidents: Incidents, actor: Actor, cursor: Cursor | None, now: datetime
-) -> PullPage:
-    """One page of what changed. The reading is logged in the statement that decides what is read.
+class _Changes(NamedTuple):
+    """A page of incidents' rows, as arrays: a page of records costs more than what it says. `holds`: may be held."""
 
-    Raises Refused (410) for a cursor of another log, as `check` does before anything is taken.
-    """
-    async with database.team(actor.team_id) as connection:
-        if cursor is None:
-            cursor = Cursor("scope", 0, b"", now, now, ANYWHERE_AFTER)
-        elif cursor.stage == "rest":
-            cursor = Cursor("log", cursor.position, cursor.link, cursor.since, now, ANYWHERE_AFTER)
-        changed: list[_Changed] = []
-        if cursor.stage != "time":
-            changed, cursor = await _follow(connection, actor, cursor, now)
-        if cursor.stage == "time":
-            turned, cursor = await _turned(connection, actor, cursor, now)
-            changed += turned
-        held = {one.id: IncidentVersion(one.id, one.blind, one.seq) for one in changed if one.held}
-        seen = await incidents.serve(connection, actor, held.values(), now)
-    gone = list(dict.fromkeys(one.id for one in changed if one.id not in held))
-    return PullPage([one.body for one in seen.values()], gone, cursor, cursor.stage != "rest")
+    ids: list[UUID] | None
+    blinds: list[bool] | None
+    seqs: list[int] | None
+    holds: list[bool] | None
+
+
+class _LogChanges(NamedTuple):
+    """A page with where the log stands, and the links at the cursor and at the page's end."""
+
+    head_seq: int
+    head_link: bytes
+    epoch: UUID
+    ids: list[UUID] | None
+    blinds: list[bool] | None
+    seqs: list[int] | None
+    holds: list[bool] | None
+    link: bytes | None
+    last_link: bytes | None
 
 
 class _Changed(NamedTuple):
@@ -75,56 +66,93 @@ class _Changed(NamedTuple):
     held: bool
 
 
-def _changes(record: asyncpg.Record) -> list[_Changed]:
-    """The columns come as arrays: a page of records costs more than what it says."""
-    columns = zip(record["ids"] or (), record["blinds"] or (), record["seqs"] or (), record["holds"] or (), strict=True)
+_POSITION = statement("incidents.position", _Position)
+_IN_SCOPE = statement("incidents.in_scope", _LogChanges)
+_CHANGED = statement("incidents.changed", _LogChanges)
+_TURNED = statement("incidents.turned", _Changes)
+_HELD = statement("incidents.held", UUID)
+
+
+async def check_cursor(database: Database, actor: Actor, cursor: Cursor) -> None:
+    """Raises Refused (410) for a cursor of another log or history: a backup was restored, and others wrote since."""
+    async with database.team(actor.team_id) as connection:
+        position = await _POSITION.one(connection, team_id=actor.team_id, seq=cursor.position)
+    _check(cursor, position.epoch, position.link)
+
+
+def _check(cursor: Cursor, epoch: UUID, link: bytes | None) -> None:
+    same_link = cursor.position == 0 or (link or b"")[:LINK_BYTES] == cursor.link
+    if cursor.epoch != epoch.bytes[:EPOCH_BYTES] or not same_link:
+        raise Refused(CURSOR_UNKNOWN)
+
+
+async def pull(
+    database: Database, incidents: Incidents, actor: Actor, cursor: Cursor | None, now: datetime
+) -> PullPage:
+    """One page of what changed. The reading is logged in the statement that decides what is read.
+
+    Raises Refused (410) for a cursor of another log, as `check_cursor` does before anything is taken.
+    """
+    async with database.team(actor.team_id) as connection:
+        cursor = _start(cursor, now)
+        changed: list[_Changed] = []
+        if cursor.stage != "time":
+            changed, cursor = await _follow(connection, actor, cursor, now)
+        if cursor.stage == "time":
+            turned, cursor = await _turned(connection, actor, cursor, now)
+            changed += turned
+        held = {row.id: IncidentVersion(row.id, row.blind, row.seq) for row in changed if row.held}
+        views = await incidents.serve(connection, actor, held.values(), now)
+    gone = list(dict.fromkeys(row.id for row in changed if row.id not in held))
+    return PullPage([view.body for view in views.values()], gone, cursor, cursor.stage != "rest")
+
+
+def _start(cursor: Cursor | None, now: datetime) -> Cursor:
+    """Where this pull begins: in the scope, in the log, or in the middle of either or of what time changed."""
+    if cursor is None:
+        return Cursor("scope", 0, b"", b"", now, now, ANYWHERE_AFTER)
+    if cursor.stage == "rest":
+        return Cursor("log", cursor.position, cursor.link, cursor.epoch, cursor.since, now, ANYWHERE_AFTER)
+    return cursor
+
+
+def _rows(page: _Changes | _LogChanges) -> list[_Changed]:
+    columns = zip(page.ids or (), page.blinds or (), page.seqs or (), page.holds or (), strict=True)
     return [_Changed(*row) for row in columns]
 
 
 async def _follow(connection: Connection, actor: Actor, cursor: Cursor, now: datetime) -> tuple[list[_Changed], Cursor]:
     """What changed in the log beyond the cursor, or for a phone that starts afresh all it may hold."""
-    statement = SQL.in_scope if cursor.stage == "scope" else SQL.changed
-    found = await connection.fetchrow(statement, *_whose(actor, cursor.position, cursor.place, now))
-    assert found, "a team has a log"
-    if cursor.position and (found["link"] or b"")[:LINK_BYTES] != cursor.link:
-        raise Refused(CURSOR_UNKNOWN)
-    changed = _changes(found)
+    statement = _IN_SCOPE if cursor.stage == "scope" else _CHANGED
+    page = await statement.one(connection, position=cursor.position, place=cursor.place, **_as_phone(actor, now))
+    epoch = page.epoch.bytes[:EPOCH_BYTES]
+    if cursor.epoch:
+        _check(cursor, page.epoch, page.link)
+    changed = _rows(page)
     if len(changed) == PAGE:
-        last, link = changed[-1], found["last_link"][:LINK_BYTES]
-        return changed, Cursor(cursor.stage, last.seq, link, cursor.since, cursor.until, last.id)
-    head, link = found["head_seq"], found["head_link"][:LINK_BYTES]
+        assert page.last_link
+        last, link = changed[-1], page.last_link[:LINK_BYTES]
+        return changed, Cursor(cursor.stage, last.seq, link, epoch, cursor.since, cursor.until, last.id)
+    link = page.head_link[:LINK_BYTES]
     if cursor.stage == "scope":
-        return changed, Cursor("rest", head, link, cursor.since, cursor.since)
-    return changed, Cursor("time", head, link, cursor.since, now)
+        return changed, Cursor("rest", page.head_seq, link, epoch, cursor.since, cursor.since)
+    return changed, Cursor("time", page.head_seq, link, epoch, cursor.since, now)
 
 
 async def _turned(connection: Connection, actor: Actor, cursor: Cursor, now: datetime) -> tuple[list[_Changed], Cursor]:
     """What time alone changed, between the instants of the cursor."""
-    found = await connection.fetchrow(SQL.turned, *_whose(actor, cursor.since, cursor.place, cursor.until))
-    assert found, "an aggregate has a row"
-    changed = _changes(found)
+    page = await _TURNED.one(connection, since=cursor.since, place=cursor.place, **_as_phone(actor, cursor.until))
+    changed, at = _rows(page), (cursor.position, cursor.link, cursor.epoch)
     if len(changed) == PAGE:
-        return changed, Cursor("time", cursor.position, cursor.link, cursor.since, cursor.until, changed[-1].id)
-    return changed, Cursor("rest", cursor.position, cursor.link, cursor.until, cursor.until)
+        return changed, Cursor("time", *at, cursor.since, cursor.until, changed[-1].id)
+    return changed, Cursor("rest", *at, cursor.until, cursor.until)
 
 
-def _whose(actor: Actor, since: int | datetime, place: UUID, now: datetime) -> tuple[Any, ...]:
-    return (
-        actor.team_id,
-        audience_code(actor),
-        actor.staff_id,
-        since,
-        place,
-        PAGE,
-        now,
-        actor.level == "lead",
-        actor.role,
-        actor.device_id,
-    )
+def _as_phone(actor: Actor, now: datetime) -> dict[str, Any]:
+    return as_reader(actor, now) | {"role": actor.role, "device": actor.device_id, "most": PAGE}
 
 
 async def held_ids(database: Database, actor: Actor, ids: Sequence[UUID]) -> set[UUID]:
     """Which ids are in the log, of the actor's own side: of the other side's, nothing is told."""
     async with database.team(actor.team_id) as connection:
-        rows = await connection.fetch(SQL.held, actor.team_id, list(ids), actor.side == "police")
-    return {row["id"] for row in rows}
+        return set(await _HELD.fetch(connection, team_id=actor.team_id, ids=list(ids), police=actor.side == "police"))

@@ -1,25 +1,29 @@
-"""What was refused, or came from a revoked phone: kept sealed until its side releases or discards it."""
+"""What was refused, or came from a revoked phone: kept sealed until its side releases or discards it.
+
+What a newer version sent waits beside it, for longer, until a version that understands it takes it by itself.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
 from msgspec import Raw, Struct
 from uuid_utils.compat import uuid7
 
-from triage.access.actors import Actor, Level, Side
+from triage.access.actors import Actor, Side
 from triage.people.encryption import decrypt, encrypt
-from triage.problems import NOT_FOUND, QUARANTINE_DECIDED, Problem, Refused
+from triage.problems import ENTRY_ERASED, NEWER_THAN_SERVICE, NOT_FOUND, QUARANTINE_DECIDED, Problem, Refused
 from triage.store import audit
-from triage.store.database import Database
+from triage.store.database import Connection, Database
 from triage.store.keys import KeyStore
-from triage.store.statements import load
+from triage.store.statements import statement
 
-SQL = load("quarantine")
-LISTED: Final = 200
+PAGE: Final = 50
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What is raised by content that is no sound JSON."""
 
 
 class Refusal(Struct, frozen=True):
@@ -32,17 +36,33 @@ class Refusal(Struct, frozen=True):
 
 
 class QuarantineItem(Struct, frozen=True):
-    """An item of the queue as its side sees it."""
+    """An item of the queue as its side sees it; what cannot be read as JSON is given as text."""
 
     id: UUID
+    entry_id: UUID | None
     entry: Raw
     problem: Problem
     device: UUID | None
     received_at: datetime
 
 
+class QuarantinePosition(NamedTuple):
+    """Where a page of the queue ends."""
+
+    received_at: datetime
+    id: UUID
+
+
+class QuarantinePage(NamedTuple):
+    """A page of a side's queue, how many items there are in all, and where the next page begins."""
+
+    items: list[QuarantineItem]
+    total: int
+    following: QuarantinePosition | None
+
+
 class QuarantinedEntry(Struct, frozen=True):
-    """An item about to be released: the entry as sent, and the actor it came from."""
+    """An item to be decided on: the entry as sent, and the actor it came from."""
 
     id: UUID
     entry_id: UUID | None
@@ -53,6 +73,49 @@ class QuarantinedEntry(Struct, frozen=True):
     skew_ms: int | None
 
 
+class _Kept(NamedTuple):
+    content_digest: bytes
+    id: UUID
+
+
+class _Listed(NamedTuple):
+    id: UUID
+    entry_id: UUID | None
+    device_id: UUID | None
+    sealed: bytes
+    key_ref: UUID
+    problem: str
+    received_at: datetime
+
+
+class _Item(NamedTuple):
+    id: UUID
+    entry_id: UUID | None
+    staff_id: UUID
+    device_id: UUID | None
+    side: Side
+    role: str
+    profession: str
+    sealed: bytes | None
+    key_ref: UUID | None
+    problem: str
+    newer: bool
+    received_at: datetime
+    skew_ms: int | None
+    settled: str | None
+
+
+_KEEP = statement("quarantine.keep")
+_KEPT = statement("quarantine.kept", _Kept)
+_RECORD_SENT = statement("quarantine.record_sent")
+_LIST = statement("quarantine.list", _Listed)
+_COUNT = statement("quarantine.count", int)
+_LIST_NEWER = statement("quarantine.list_newer", UUID)
+_FIND = statement("quarantine.find", _Item)
+_SETTLE = statement("quarantine.settle", UUID)
+_EXPIRE = statement("quarantine.expire", UUID)
+
+
 class Quarantine:
     """The quarantine of every team. Content is sealed under keys of its own, one an item."""
 
@@ -61,109 +124,186 @@ class Quarantine:
         self._keys = keys
         self._most = most
 
-    async def keep(self, actor: Actor, refusals: Sequence[Refusal]) -> list[bool]:
-        """Keep what can be kept, the same content once. False for what is over the limit of the device."""
-        if not refusals:
-            return []
-        digests = [_digest(actor, refusal) for refusal in refusals]
+    async def keep(self, actor: Actor, refusals: Sequence[Refusal], *, device_good: bool = True) -> list[bool]:
+        """Keep what can be kept, the same content once; whether each is.
+
+        False for what is over the limit of the device, and for what was erased: of that nothing is kept.
+        """
+        kept = [refusal for refusal in refusals if refusal.problem.code != ENTRY_ERASED.code]
+        if not kept:
+            return [False] * len(refusals)
+        async with self._database.team(actor.team_id) as connection, connection.transaction():
+            held = await self._keep(connection, actor, kept, device_good)
+        return [refusal.problem.code != ENTRY_ERASED.code and _digest(actor, refusal) in held for refusal in refusals]
+
+    async def _keep(
+        self, connection: Connection, actor: Actor, refusals: Sequence[Refusal], device_good: bool
+    ) -> set[bytes]:
+        """Store what is new; the digests of what is held."""
         keys = await self._keys.take(len(refusals))
         ids = [uuid7() for _ in refusals]
-        async with self._database.team(actor.team_id) as connection, connection.transaction():
-            await connection.execute(
-                SQL.keep,
-                actor.team_id,
-                actor.staff_id,
-                actor.device_id,
-                actor.side,
-                actor.role,
-                actor.profession,
-                ids,
-                [refusal.entry_id for refusal in refusals],
-                digests,
-                [encrypt(k.key, r.sent, i.bytes) for k, r, i in zip(keys, refusals, ids, strict=True)],
-                [key.ref for key in keys],
-                [msgspec.json.encode(refusal.problem).decode() for refusal in refusals],
-                [refusal.skew_ms for refusal in refusals],
-                self._most,
-            )
-            whose = actor.device_id or actor.staff_id
-            kept = {
-                r["content_digest"]: r["id"] for r in await connection.fetch(SQL.kept, actor.team_id, whose, digests)
-            }
-            new = set(ids).intersection(kept.values())
-            if new:
-                await audit.record(connection, actor, "collection", "quarantine", sorted(new))
-        return [digest in kept for digest in digests]
+        digests = [_digest(actor, refusal) for refusal in refusals]
+        sealed = zip(keys, refusals, ids, strict=True)
+        await _KEEP.execute(
+            connection,
+            team_id=actor.team_id,
+            account=actor.staff_id,
+            device=actor.device_id,
+            side=actor.side,
+            role=actor.role,
+            profession=actor.profession,
+            device_good=device_good,
+            ids=ids,
+            entry_ids=[refusal.entry_id for refusal in refusals],
+            incident_ids=[incident_of(refusal.sent) for refusal in refusals],
+            digests=digests,
+            sealed=[encrypt(key.key, refusal.sent, item.bytes) for key, refusal, item in sealed],
+            key_refs=[key.ref for key in keys],
+            problems=[msgspec.json.encode(refusal.problem).decode() for refusal in refusals],
+            newer=[refusal.problem.code == NEWER_THAN_SERVICE.code for refusal in refusals],
+            skews=[refusal.skew_ms for refusal in refusals],
+            most=self._most,
+        )
+        phone = actor.device_id or actor.staff_id
+        rows = await _KEPT.fetch(connection, team_id=actor.team_id, phone=phone, digests=digests)
+        new = set(ids).intersection(row.id for row in rows)
+        if new:
+            await audit.record(connection, actor, "collection", "quarantine", sorted(new))
+        intents = [i for refusal in refusals if _may_hold_intent(refusal.sent) and (i := incident_of(refusal.sent))]
+        await _RECORD_SENT.execute(
+            connection, team_id=actor.team_id, account=actor.staff_id, device=actor.device_id, incident_ids=intents
+        )
+        return {row.content_digest for row in rows}
 
-    async def list_waiting(self, actor: Actor, side: Side) -> list[QuarantineItem]:
-        """One side's queue, oldest first, at most `LISTED`."""
+    async def list_waiting(
+        self, actor: Actor, side: Side, after: QuarantinePosition | None = None, most: int = PAGE
+    ) -> QuarantinePage:
+        """A page of one side's queue, oldest first."""
         async with self._database.team(actor.team_id) as connection:
-            rows = await connection.fetch(SQL.waiting, actor.team_id, side, LISTED)
-        keys = await self._keys.fetch(row["key_ref"] for row in rows)
-        return [
-            QuarantineItem(
-                row["id"],
-                _as_json(decrypt(keys[row["key_ref"]], row["sealed"], row["id"].bytes)),
-                msgspec.json.decode(row["problem"], type=Problem),
-                row["device_id"],
-                row["received_at"],
+            rows = await _LIST.fetch(
+                connection,
+                team_id=actor.team_id,
+                side=side,
+                after_at=after and after.received_at,
+                after_id=after and after.id,
+                most=most + 1,
             )
-            for row in rows
-            if row["key_ref"] in keys
+            count = await _COUNT.one(connection, team_id=actor.team_id, side=side)
+        page = rows[:most]
+        keys = await self._keys.fetch(row.key_ref for row in page)
+        items = [
+            QuarantineItem(
+                row.id,
+                row.entry_id,
+                _as_json(decrypt(keys[row.key_ref], row.sealed, row.id.bytes)),
+                msgspec.json.decode(row.problem, type=Problem),
+                row.device_id,
+                row.received_at,
+            )
+            for row in page
+            if row.key_ref in keys
         ]
+        following = QuarantinePosition(page[-1].received_at, page[-1].id) if len(rows) > most else None
+        return QuarantinePage(items, count, following)
+
+    async def list_newer(self, team_id: UUID, after: QuarantinePosition, most: int) -> list[UUID]:
+        """Items that wait for a version that understands them, from devices that were good when they sent them."""
+        async with self._database.team(team_id) as connection:
+            return await _LIST_NEWER.fetch(
+                connection, team_id=team_id, after_at=after.received_at, after_id=after.id, most=most
+            )
 
     async def find(self, actor: Actor, item_id: UUID) -> QuarantinedEntry:
-        """An item to settle. Raises Refused: 404 outside the team or the actor's side, 409 once settled."""
+        """An item to decide on. Raises Refused: 404 outside the team or the actor's side, 409 once decided."""
         async with self._database.team(actor.team_id) as connection:
-            row = await connection.fetchrow(SQL.item, actor.team_id, item_id)
-        if row is None or f"quarantine.{row['side']}" not in actor.verbs:
+            item = await _FIND.first(connection, team_id=actor.team_id, id=item_id)
+        if item is None or f"quarantine.{item.side}" not in actor.verbs:
             raise Refused(NOT_FOUND)
-        if row["settled"]:
+        return await self._open(actor.team_id, item)
+
+    async def find_newer(self, team_id: UUID, item_id: UUID) -> QuarantinedEntry:
+        """An item for the service itself to take. Raises Refused: 409 once decided."""
+        async with self._database.team(team_id) as connection:
+            item = await _FIND.first(connection, team_id=team_id, id=item_id)
+        if item is None:
+            raise Refused(NOT_FOUND)
+        return await self._open(team_id, item)
+
+    async def _open(self, team_id: UUID, item: _Item) -> QuarantinedEntry:
+        if item.settled or item.key_ref is None or item.sealed is None:
             raise Refused(QUARANTINE_DECIDED)
-        keys = await self._keys.fetch([row["key_ref"]])
-        if row["key_ref"] not in keys:
+        keys = await self._keys.fetch([item.key_ref])
+        if item.key_ref not in keys:
             raise Refused(NOT_FOUND)
-        level: Level = "field"
         author = Actor(
-            team_id=actor.team_id,
-            role=row["role"],
-            level=level,
+            team_id=team_id,
+            role=item.role,
+            level="field",
             verbs=frozenset(),
-            staff_id=row["staff_id"],
-            device_id=row["device_id"],
-            profession=row["profession"],
-            side=row["side"],
+            staff_id=item.staff_id,
+            device_id=item.device_id,
+            profession=item.profession,
+            side=item.side,
         )
         return QuarantinedEntry(
-            row["id"],
-            row["entry_id"],
-            decrypt(keys[row["key_ref"]], row["sealed"], row["id"].bytes),
+            item.id,
+            item.entry_id,
+            decrypt(keys[item.key_ref], item.sealed, item.id.bytes),
             author,
-            msgspec.json.decode(row["problem"], type=Problem),
-            row["received_at"],
-            row["skew_ms"],
+            msgspec.json.decode(item.problem, type=Problem),
+            item.received_at,
+            item.skew_ms,
         )
 
     async def decide(self, actor: Actor, item_id: UUID, how: Literal["released", "discarded"]) -> None:
         """Close the item; its sealed copy goes. Raises Refused (409) when somebody else just did."""
         async with self._database.team(actor.team_id) as connection, connection.transaction():
-            if await connection.fetchval(SQL.settle, actor.team_id, item_id, how, actor.account) is None:
+            if await _settle(connection, actor.team_id, item_id, how, actor.account) is None:
                 raise Refused(QUARANTINE_DECIDED)
             operation: audit.Operation = "alteration" if how == "released" else "erasure"
             await audit.record(connection, actor, operation, f"quarantine/{how}", [item_id])
 
+    async def take(self, team_id: UUID, item_id: UUID) -> None:
+        """Close an item that the service took by itself."""
+        async with self._database.team(team_id) as connection, connection.transaction():
+            if await _settle(connection, team_id, item_id, "released", None) is not None:
+                await audit.record_by_owner(
+                    connection, team_id, "alteration", "quarantine/taken", [item_id], detail="by the service"
+                )
+
+
+async def _settle(connection: Connection, team_id: UUID, item_id: UUID, how: str, by: UUID | None) -> UUID | None:
+    return await _SETTLE.first(connection, team_id=team_id, id=item_id, how=how, by=by)
+
 
 async def expire(database: Database, team_id: UUID, days: int) -> int:
-    """Let go of what nobody decided on for so many days; how many items that were."""
+    """Let go of what nobody decided on for so many days, or no version understood in a year; how many that were."""
     async with database.team(team_id) as connection:
-        return len(await connection.fetch(SQL.expire, team_id, days))
+        return len(await _EXPIRE.fetch(connection, team_id=team_id, days=days))
+
+
+class _Named(Struct):
+    incident_id: UUID | None = None
+
+
+def incident_of(sent: bytes) -> UUID | None:
+    """The incident that the content says it is of, if it can be read."""
+    try:
+        return msgspec.json.decode(sent, type=_Named).incident_id
+    except (*UNREADABLE, msgspec.ValidationError):
+        return None
+
+
+def _may_hold_intent(sent: bytes) -> bool:
+    """Whether what was sent may tell an intent: rather once too often than once too little."""
+    return b'"intent"' in sent or b'"power"' in sent
 
 
 def _digest(actor: Actor, refusal: Refusal) -> bytes:
     """The same id and content give the same digest; whose it is goes in, so that it confirms nothing to others."""
     try:
         content = msgspec.json.encode(msgspec.json.decode(refusal.sent), order="sorted")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         content = refusal.sent
     return sha256(actor.account.bytes + (refusal.entry_id or UUID(int=0)).bytes + content).digest()
 
@@ -171,7 +311,7 @@ def _digest(actor: Actor, refusal: Refusal) -> bytes:
 def _as_json(sent: bytes) -> Raw:
     """What was sent, if it is JSON; else as text, so that it can still be looked at."""
     try:
-        msgspec.json.decode(sent)
+        msgspec.json.decode(sent, type=Any)
         return Raw(sent)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return Raw(msgspec.json.encode(sent.decode("utf-8", "replace")))

@@ -1,6 +1,6 @@
 """The lists of the review pages: what needs action, what is unlinked, what lacks an outcome, likely duplicates."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -12,19 +12,25 @@ from triage.log.entries import SEALED, Entry, StoredEntry
 from triage.log.view import IncidentView
 from triage.store import audit
 from triage.store.database import Connection, Database
-from triage.store.log.incidents import Incidents, IncidentVersion, audience_code
-from triage.store.statements import load
-
-SQL = load("review_lists")
+from triage.store.log.incidents import IncidentPosition, Incidents, IncidentVersion, as_reader, find_versions
+from triage.store.statements import Statement, statement
 
 RECENT: Final = timedelta(days=28)
 """How far back things to do are looked for, as in the daily summary; a detention without an end is never too old."""
+CHASED_FOR: Final = timedelta(days=365)
 MOST: Final = 500
-PAIRS: Final = 50
-UNLINKED_SHOWN: Final = 100
+PAGE: Final = 50
 RAISED: Final = ("under_18_police_station", "station_not_authorised", "power_location_conflict")
 
 _decode = msgspec.json.Decoder(IncidentView).decode
+
+
+class ReviewPage(NamedTuple):
+    """A page of a list, how many there are in all, and where the next page begins."""
+
+    views: list[IncidentView]
+    total: int
+    following: IncidentPosition | None
 
 
 class LikelyPair(NamedTuple):
@@ -34,11 +40,20 @@ class LikelyPair(NamedTuple):
     other: IncidentView
 
 
-class Unlinked(NamedTuple):
-    """Incidents that nobody has linked to what they belong to, the newest, and how many there are in all."""
+class PairPosition(NamedTuple):
+    """Where a page of pairs ends."""
 
-    views: list[IncidentView]
+    occurred_at: datetime
+    one: UUID
+    other: UUID
+
+
+class PairPage(NamedTuple):
+    """A page of likely duplicates, how many pairs there are in all, and where the next page begins."""
+
+    pairs: list[LikelyPair]
     total: int
+    following: PairPosition | None
 
 
 class LooseEnds(NamedTuple):
@@ -49,28 +64,137 @@ class LooseEnds(NamedTuple):
     quarantined: int
 
 
+class _Row(NamedTuple):
+    root: UUID
+    blind: bool
+    seq: int
+    occurred_at: datetime
+    total: int
+
+
+class _Pair(NamedTuple):
+    one: UUID
+    other: UUID
+    occurred_at: datetime
+    total: int
+
+
+_ACTION = statement("review_lists.action", IncidentVersion)
+_UNLINKED = statement("review_lists.unlinked", _Row)
+_WITHOUT_PERSON = statement("review_lists.without_person", _Row)
+_AWAITING = statement("review_lists.awaiting", _Row)
+_PAIRS = statement("review_lists.pairs", _Pair)
+_COUNT_QUARANTINED = statement("review_lists.count_quarantined", int)
+_BODY = statement("review_lists.body", bytes)
+
+
 async def list_needing_action(
     database: Database, incidents: Incidents, actor: Actor, now: datetime
 ) -> list[IncidentView]:
     """Incidents that may need somebody to act, as the actor sees them, newest first."""
     async with database.team(actor.team_id) as connection:
-        rows = await connection.fetch(
-            SQL.action, actor.team_id, audience_code(actor), actor.staff_id, now - RECENT, list(RAISED), MOST
+        versions = await _ACTION.fetch(
+            connection, since=now - RECENT, raised=RAISED, most=MOST, **as_reader(actor, now)
         )
-        seen = await incidents.serve(
-            connection, actor, [IncidentVersion(r["root"], r["blind"], r["seq"]) for r in rows], now
-        )
-    return [_decode(seen[row["root"]].body) for row in rows if row["root"] in seen]
+        views = await incidents.serve(connection, actor, versions, now)
+    return [_decode(views[version.root].body) for version in versions if version.root in views]
 
 
 async def count_loose_ends(database: Database, actor: Actor, now: datetime) -> LooseEnds:
     """The numbers alone: nobody consults an incident by them."""
-    whose = actor.team_id, audience_code(actor), actor.staff_id, now - RECENT, 1
     async with database.team(actor.team_id) as connection:
-        alone = await connection.fetchrow(SQL.alone, *whose)
-        without_person = await connection.fetchrow(SQL.of_nobody, *whose)
-        quarantined: int = await connection.fetchval(SQL.count_quarantined, actor.team_id, actor.side)
-    return LooseEnds(alone["n"] if alone else 0, without_person["n"] if without_person else 0, quarantined)
+        unlinked = await _rows(connection, _UNLINKED, actor, None, now, now - RECENT, 1)
+        without_person = await _rows(connection, _WITHOUT_PERSON, actor, None, now, now - RECENT, 1)
+        quarantined = await _COUNT_QUARANTINED.one(connection, team_id=actor.team_id, side=actor.side)
+    return LooseEnds(_total(unlinked), _total(without_person), quarantined)
+
+
+async def list_unlinked(
+    database: Database, incidents: Incidents, actor: Actor, now: datetime, after: IncidentPosition | None = None
+) -> ReviewPage:
+    """Incidents whose entries may belong to another one, the newest first."""
+    async with database.team(actor.team_id) as connection:
+        return await _page(connection, incidents, _UNLINKED, actor, after, now, now - RECENT)
+
+
+async def list_without_person(
+    database: Database, incidents: Incidents, actor: Actor, now: datetime, after: IncidentPosition | None = None
+) -> ReviewPage:
+    """Incidents that count and have no person linked, the newest first."""
+    async with database.team(actor.team_id) as connection:
+        return await _page(connection, incidents, _WITHOUT_PERSON, actor, after, now, now - RECENT)
+
+
+async def list_awaiting_outcome(
+    database: Database, incidents: Incidents, actor: Actor, now: datetime, after: IncidentPosition | None = None
+) -> ReviewPage:
+    """Incidents without an outcome or an end, the longest waiting first. The reading is logged."""
+    async with database.team(actor.team_id) as connection, connection.transaction():
+        page = await _page(connection, incidents, _AWAITING, actor, after, now, now - CHASED_FOR)
+        if page.views:
+            ids = [view.id for view in page.views]
+            await audit.record(connection, actor, "consultation", "review/chase", ids)
+    return page
+
+
+async def _page(
+    connection: Connection,
+    incidents: Incidents,
+    listed: Statement[_Row],
+    actor: Actor,
+    after: IncidentPosition | None,
+    now: datetime,
+    since: datetime,
+) -> ReviewPage:
+    rows = await _rows(connection, listed, actor, after, now, since, PAGE + 1)
+    page = rows[:PAGE]
+    versions = [IncidentVersion(row.root, row.blind, row.seq) for row in page]
+    views = await incidents.serve(connection, actor, versions, now)
+    following = IncidentPosition(page[-1].occurred_at, page[-1].root) if len(rows) > PAGE else None
+    return ReviewPage([_decode(views[row.root].body) for row in page if row.root in views], _total(rows), following)
+
+
+async def _rows(
+    connection: Connection,
+    listed: Statement[_Row],
+    actor: Actor,
+    after: IncidentPosition | None,
+    now: datetime,
+    since: datetime,
+    most: int,
+) -> list[_Row]:
+    values = as_reader(actor, now) | {"since": since, "most": most}
+    return await listed.fetch(connection, after_at=after and after.occurred_at, after_id=after and after.id, **values)
+
+
+def _total(rows: Sequence[_Row | _Pair]) -> int:
+    return rows[0].total if rows else 0
+
+
+async def list_likely_duplicates(
+    database: Database, incidents: Incidents, actor: Actor, now: datetime, after: PairPosition | None = None
+) -> PairPage:
+    """Pairs that may be one incident, where the actor may see both, the newest first. The reading is logged."""
+    async with database.team(actor.team_id) as connection, connection.transaction():
+        rows = await _PAIRS.fetch(
+            connection,
+            since=now - RECENT,
+            most=PAGE + 1,
+            after_at=after and after.occurred_at,
+            after_one=after and after.one,
+            after_other=after and after.other,
+            **as_reader(actor, now),
+        )
+        page = rows[:PAGE]
+        versions = await find_versions(connection, actor, {i for row in page for i in (row.one, row.other)}, now)
+        served = await incidents.serve(connection, actor, versions.values(), now)
+        views = {i: _decode(view.body) for i, view in served.items()}
+        pairs = [LikelyPair(views[row.one], views[row.other]) for row in page if {row.one, row.other} <= views.keys()]
+        if pairs:
+            shown = sorted({view.id for pair in pairs for view in pair})
+            await audit.record(connection, actor, "consultation", "review/queue", shown)
+    following = PairPosition(page[-1].occurred_at, page[-1].one, page[-1].other) if len(rows) > PAGE else None
+    return PairPage(pairs, _total(rows), following)
 
 
 async def hidden_content(
@@ -80,59 +204,8 @@ async def hidden_content(
     shown = next((each for each in reversed(visible) if getattr(each.entry, "amends", None) == entry_id), None)
     shown = shown or next(each for each in visible if each.id == entry_id)
     async with database.team(actor.team_id) as connection:
-        body = await connection.fetchval(SQL.body, actor.team_id, shown.id)
+        body = await _BODY.one(connection, team_id=actor.team_id, id=shown.id)
     stored = msgspec.json.decode(body)
     content = stored.get("entry", stored)
     seen = msgspec.to_builtins(getattr(shown.entry, "entry", shown.entry)).keys() | Entry.__struct_fields__ | {"kind"}
     return {name: value for name, value in content.items() if name not in seen and value != SEALED}
-
-
-async def list_unlinked(database: Database, incidents: Incidents, actor: Actor, now: datetime) -> Unlinked:
-    """Incidents whose entries may belong to another one."""
-    return await _unlinked(database, incidents, actor, now, SQL.alone)
-
-
-async def list_without_person(database: Database, incidents: Incidents, actor: Actor, now: datetime) -> Unlinked:
-    """Incidents with no person linked."""
-    return await _unlinked(database, incidents, actor, now, SQL.of_nobody)
-
-
-async def _unlinked(database: Database, incidents: Incidents, actor: Actor, now: datetime, statement: str) -> Unlinked:
-    async with database.team(actor.team_id) as connection:
-        rows = await connection.fetch(
-            statement, actor.team_id, audience_code(actor), actor.staff_id, now - RECENT, UNLINKED_SHOWN
-        )
-        seen = await incidents.serve(
-            connection, actor, [IncidentVersion(r["root"], r["blind"], r["seq"]) for r in rows], now
-        )
-    views = [_decode(seen[row["root"]].body) for row in rows if row["root"] in seen]
-    return Unlinked(views, rows[0]["n"] if rows else 0)
-
-
-async def find_versions(connection: Connection, actor: Actor, ids: Collection[UUID]) -> dict[UUID, IncidentVersion]:
-    """The rows under which an actor sees these incidents, those that the actor may see and that stand on their own."""
-    rows = await connection.fetch(SQL.rows, actor.team_id, audience_code(actor), actor.staff_id, list(ids))
-    return {row["root"]: IncidentVersion(row["root"], row["blind"], row["seq"]) for row in rows}
-
-
-async def list_likely_duplicates(
-    database: Database, incidents: Incidents, actor: Actor, now: datetime
-) -> list[LikelyPair]:
-    """Pairs that may be one incident, where the actor may see both. The reading is logged."""
-    async with database.team(actor.team_id) as connection, connection.transaction():
-        pairs = await connection.fetch(SQL.pairs, actor.team_id, now - RECENT, PAIRS)
-        ids = sorted({i for pair in pairs for i in pair})
-        rows = await connection.fetch(SQL.rows, actor.team_id, audience_code(actor), actor.staff_id, ids)
-        seen = await incidents.serve(
-            connection, actor, [IncidentVersion(r["root"], r["blind"], r["seq"]) for r in rows], now
-        )
-        views = {i: _decode(one.body) for i, one in seen.items()}
-        found = [
-            LikelyPair(views[pair["one"]], views[pair["other"]])
-            for pair in pairs
-            if pair["one"] in views and pair["other"] in views and pair["one"] != pair["other"]
-        ]
-        if found:
-            shown = sorted({view.id for pair in found for view in pair})
-            await audit.record(connection, actor, "consultation", "review/queue", shown)
-    return found

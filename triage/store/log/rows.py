@@ -6,7 +6,8 @@ longer than PostgreSQL needs to read the JSON.
 
 import os
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -14,19 +15,31 @@ from msgspec import Struct, structs
 
 from triage import chain
 from triage.log import links
-from triage.log.append_decision import CHANGED_FOR, LINKS, OPEN_FOR, Addition, IncidentAfter, Snapshot, abandoned_ids
+from triage.log.append_decision import (
+    CHANGED_FOR,
+    LINKS,
+    OPEN_FOR,
+    Addition,
+    IncidentAfter,
+    Snapshot,
+    abandoned_ids,
+    named,
+)
 from triage.log.effective import kind
 from triage.log.incident import Incident, changes_at, repeat_changes_at
+from triage.log.timeline import first_disposal
 from triage.people.encryption import encrypt
 from triage.store.log import duplicates
 
 _encode = msgspec.json.encode
-POSSIBLE_DUPLICATE = "possible_duplicate"
+POSSIBLE_DUPLICATE: Final = "possible_duplicate"
+GRADES_SETTLE_AFTER: Final = timedelta(hours=24)
 
 
 class EntryInsert(Struct, frozen=True, gc=False):
     """A new row of `entry`, named by its columns. Bytes are written as PostgreSQL reads them (`\\x…`)."""
 
+    team_id: UUID
     seq: int
     id: UUID
     incident_id: UUID
@@ -46,11 +59,16 @@ class EntryInsert(Struct, frozen=True, gc=False):
     salt: str
     link: str
     notices: str
+    names: UUID | None
+    belongs_to: UUID
+    alias: UUID | None
+    received_again: bool = False
 
 
 class IncidentUpsert(Struct, frozen=True, gc=False):
     """A row of `incident`, named by its columns."""
 
+    team_id: UUID
     id: UUID
     blind: bool
     root: UUID
@@ -61,13 +79,16 @@ class IncidentUpsert(Struct, frozen=True, gc=False):
     occurred_at: datetime
     changed_at: datetime
     scope_until: datetime
-    turns: tuple[datetime, ...]
+    turns: Sequence[datetime]
+    lead_turns: Sequence[datetime]
     turns_last: datetime | None
+    lead_unblinded_at: datetime | None
     area: str
     log_ref: str | None
     age_band: str | None
     sex: str | None
     contact: bool
+    counts: bool
     test: bool
     restricted: bool
     flags: Sequence[str]
@@ -95,7 +116,7 @@ def entry_rows(team_id: UUID, read: Snapshot, added: Sequence[Addition]) -> tupl
             team=team_id,
             seq=held.seq,
             id=held.id,
-            incident_id=held.entry.incident_id,
+            incident_id=item.entry.incident_id,
             kind=kind(held.entry),
             author=held.author,
             profession=held.profession,
@@ -109,9 +130,10 @@ def entry_rows(team_id: UUID, read: Snapshot, added: Sequence[Addition]) -> tupl
         link = chain.extend(link, chain.entry_payload(envelope, salt, item.content.body, digest))
         rows.append(
             EntryInsert(
+                team_id,
                 held.seq,
                 held.id,
-                held.entry.incident_id,
+                item.entry.incident_id,
                 envelope.kind,
                 held.author,
                 held.profession,
@@ -128,12 +150,17 @@ def entry_rows(team_id: UUID, read: Snapshot, added: Sequence[Addition]) -> tupl
                 _bytes(salt),
                 _bytes(link),
                 _encode(addition.notices).decode() if addition.notices else "[]",
+                named(item.entry),
+                held.entry.incident_id,
+                getattr(item.entry, "person_id", None),
             )
         )
     return rows, link
 
 
-def incident_rows(read: Snapshot, groups: Sequence[IncidentAfter], added: Sequence[Addition]) -> list[IncidentUpsert]:
+def incident_rows(
+    team_id: UUID, read: Snapshot, groups: Sequence[IncidentAfter], added: Sequence[Addition]
+) -> list[IncidentUpsert]:
     """What changed of incidents, for those who see all and for the blind.
 
     What a blind health device sees keeps its place in the log when only something hidden was added.
@@ -144,15 +171,17 @@ def incident_rows(read: Snapshot, groups: Sequence[IncidentAfter], added: Sequen
         row = read.rows.get((group.root, False))
         regraded = row is not None and row.related != _related(group)
         if group.grown or group.moved or regraded:
-            own = _both(group, read, head if group.moved or regraded else None)
+            own = _both(team_id, group, read, head if group.moved or regraded else None)
             rows += own
             if group.moved:
                 rows += [_absorbed(one, i) for i in group.ids if i != group.root for one in own]
-    return rows + _emptied(read, groups, head, added[-1].stored.received_at)
+    return rows + _emptied(team_id, read, groups, head, added[-1].stored.received_at)
 
 
-def _emptied(read: Snapshot, groups: Sequence[IncidentAfter], head: int, at: datetime) -> list[IncidentUpsert]:
-    """What `emptied` finds and the rows do not say yet: nobody sees them."""
+def _emptied(
+    team_id: UUID, read: Snapshot, groups: Sequence[IncidentAfter], head: int, at: datetime
+) -> list[IncidentUpsert]:
+    """What `abandoned_ids` finds and the rows do not say yet: nobody sees them."""
     gone = set(abandoned_ids(read, groups))
     if not gone:
         return []
@@ -160,6 +189,7 @@ def _emptied(read: Snapshot, groups: Sequence[IncidentAfter], head: int, at: dat
     families = {i: _if_other(family_of.get(i), i) for i in gone}
     return [
         IncidentUpsert(
+            team_id=team_id,
             id=i,
             blind=blind,
             root=i,
@@ -171,12 +201,15 @@ def _emptied(read: Snapshot, groups: Sequence[IncidentAfter], head: int, at: dat
             changed_at=at,
             scope_until=at,
             turns=(),
+            lead_turns=(),
             turns_last=None,
+            lead_unblinded_at=None,
             area="unknown",
             log_ref=None,
             age_band=None,
             sex=None,
             contact=False,
+            counts=False,
             test=False,
             restricted=False,
             flags=(),
@@ -195,7 +228,7 @@ def _if_other(family: UUID | None, incident_id: UUID) -> UUID | None:
     return None if family == incident_id else family
 
 
-def _both(group: IncidentAfter, read: Snapshot, seq: int | None) -> list[IncidentUpsert]:
+def _both(team_id: UUID, group: IncidentAfter, read: Snapshot, seq: int | None) -> list[IncidentUpsert]:
     """The rows of an incident, at `seq`; None: where each last changed, left alone if that was before this append."""
     suggested, apart = _duplicates_before(group, read), tuple(duplicates.declared_apart(group))
     shared = (suggested, apart, _related(group), repeat_changes_at(group.full))
@@ -206,11 +239,12 @@ def _both(group: IncidentAfter, read: Snapshot, seq: int | None) -> list[Inciden
     ):
         if incident and (seq or entries[-1].seq > read.seq):
             newest = entries[-1]
-            rows.append(_row(group, incident, blind, seq or newest.seq, newest.received_at, *shared))
+            rows.append(_row(team_id, group, incident, blind, seq or newest.seq, newest.received_at, *shared))
     return rows
 
 
 def _row(
+    team_id: UUID,
     group: IncidentAfter,
     incident: Incident,
     blind: bool,
@@ -221,12 +255,18 @@ def _row(
     related: bytes,
     repeats: Sequence[datetime],
 ) -> IncidentUpsert:
-    turning = tuple(sorted({*changes_at(incident, grades=not blind), *repeats}))
+    first = first_disposal(incident.outcomes)
+    unblinded_at = group.full.lead_unblinded_at
+    in_field = {*changes_at(incident, grades=False), *repeats}
+    # a grade leaves P a day after the first disposal: always in the blind row, so that it tells of no intent
+    settled = {first.at + GRADES_SETTLE_AFTER} if first and first.at else set()
+    for_lead = {*changes_at(incident, grades=not blind), *repeats, *settled, *([unblinded_at] if unblinded_at else [])}
     open_until = incident.happened_at + OPEN_FOR if incident.view.status in ("open", "awaiting_outcome") else None
     changed_until = changed_at + CHANGED_FOR
     seen = incident.view
     flags = [*seen.flags, *incident.conflicts] + ([POSSIBLE_DUPLICATE] if suggested else [])
     return IncidentUpsert(
+        team_id,
         group.root,
         blind,
         group.root,
@@ -237,13 +277,16 @@ def _row(
         incident.happened_at,
         changed_at,
         max(changed_until, open_until) if open_until else changed_until,
-        turning,
-        max(turning, default=None),
+        sorted(in_field),
+        sorted(for_lead),
+        max(for_lead, default=None),
+        unblinded_at,
         seen.area,
         seen.log_ref,
         seen.age_band,
         seen.sex,
         bool(incident.entries.contacts),
+        incident.counts,
         seen.test,
         incident.restricted,
         flags,

@@ -159,12 +159,15 @@ async def _erase_texts(
     receipt: UUID,
     by: str,
 ) -> tuple[int, int]:
-    """Destroy the texts of incidents, also those in quarantine; how many texts and keys there were."""
+    """Destroy the texts of incidents, also those in quarantine and in tasks; how many texts and keys there were."""
     texts = await connection.fetch(SQL.texts, team_id, incidents)
     waiting = await _in_quarantine(connection, keys, team_id, incidents)
-    destroyed = await _destroy_texts(connection, keys, journal, team_id, incidents, texts, waiting, receipt, by)
+    asked = await connection.fetch(SQL.asked, team_id, incidents)
+    beside = (*waiting, *asked)
+    destroyed = await _destroy_texts(connection, keys, journal, team_id, incidents, texts, beside, receipt, by)
+    await connection.execute(SQL.empty_tasks, team_id, [row["key_ref"] for row in asked])
     await connection.execute(SQL.end_scope, team_id, incidents)
-    return len(texts) + len(waiting), destroyed
+    return len(texts) + len(beside), destroyed
 
 
 async def _destroy_texts(
@@ -259,6 +262,7 @@ async def replay(connection: asyncpg.Connection, keys: KeyStore | None, line: Jo
             if keys:
                 await keys.destroy(destroyed_by(line))
             await connection.execute(SQL.empty_entries, line.team_id, line.entries)
+            await connection.execute(SQL.empty_tasks, line.team_id, line.keys)
             await connection.execute(SQL.end_scope, line.team_id, line.incident_ids)
             await connection.execute(SQL.add_receipt, line.team_id, line.receipt, line.by)
         case HoldPlaced():

@@ -6,13 +6,13 @@ concerned. That is wide: it names everybody whose numbers may have been touched,
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
 from msgspec import Struct
 
 from triage.log import links
-from triage.log.append_decision import stored_entry
 from triage.log.effective import sort_entries
 from triage.log.entries import (
     Amendment,
@@ -25,9 +25,8 @@ from triage.log.entries import (
 )
 from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
-from triage.store.statements import load
-
-SQL = load("recipients")
+from triage.store.log.entries import EntryColumns
+from triage.store.statements import statement
 
 _LINKING = (SameIncident, NotSameIncident, PersonLink, PersonUnlink, Withdrawal, Amendment)
 
@@ -51,20 +50,35 @@ class Recipient(Struct, frozen=True, order=True):
     role: str | None
 
 
+class _Delivery(NamedTuple):
+    what: str
+    how: str
+    who: str
+    role: str | None
+    at: datetime
+
+
+_CONNECTED = statement("recipients.connected", EntryColumns)
+_OF_PERSON = statement("recipients.of_person", UUID)
+_TOLD = statement("recipients.told", _Delivery)
+
+
 async def find(connection: asyncpg.Connection, team_id: UUID, incident_id: UUID, by: str) -> list[Recipient]:
     """Everybody who may have been told a wrong number because of a link of this incident that was undone.
 
     `connection` is the owner's, set to the team, in a transaction. Raises Refused (404).
     """
-    held = [stored_entry(*row) for row in await connection.fetch(SQL.connected, team_id, incident_id)]
+    held = [row.entry() for row in await _CONNECTED.fetch(connection, team_id=team_id, incident_id=incident_id)]
     if not held:
         raise Refused(NOT_FOUND)
     found: set[Recipient] = set()
     for stretch in wrong_links(held, incident_id):
-        others = await connection.fetch(SQL.of_person, team_id, stretch.to)
-        concerned = {incident_id, stretch.incident, stretch.to, *(row["incident_id"] for row in others)}
-        rows = await connection.fetch(SQL.told, team_id, stretch.since, stretch.until, list(concerned))
-        found |= {Recipient(**row) for row in rows}
+        others = await _OF_PERSON.fetch(connection, team_id=team_id, person_id=stretch.to)
+        concerned = [incident_id, stretch.incident, stretch.to, *others]
+        told = await _TOLD.fetch(
+            connection, team_id=team_id, since=stretch.since, until=stretch.until, incidents=concerned
+        )
+        found |= {Recipient(**row._asdict()) for row in told}
     await audit.record_by_owner(connection, team_id, "consultation", "recipients", [incident_id], detail=by)
     return sorted(found)
 

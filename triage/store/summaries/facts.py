@@ -17,10 +17,11 @@ import asyncpg
 import msgspec
 
 from triage.log import links
-from triage.log.append_decision import stored_entry
+from triage.log.blindness import with_blindness
 from triage.log.incident import fold
 from triage.log.timeline import PersonEvent
 from triage.store.database import Connection, Database
+from triage.store.log.entries import RootedColumns, served_to_judges
 from triage.store.statements import load
 from triage.summaries.derivation import fact_of
 from triage.summaries.editions import rules_in_force
@@ -114,10 +115,12 @@ async def _made(connection: Connection, team_id: UUID, rows: Sequence[asyncpg.Re
     """The facts of incidents, from their entries."""
     by_id = {row["id"]: row for row in rows}
     entries = defaultdict(list)
-    for root, *columns in await connection.fetch(SQL.entries, team_id, list(by_id)):
-        entries[root].append(stored_entry(*columns))
+    for columns in [RootedColumns(*row) for row in await connection.fetch(SQL.entries, team_id, list(by_id))]:
+        entries[columns.root].append(columns.entry())
+    served = await served_to_judges(connection, team_id, list(by_id))
     made = []
-    for root, held in entries.items():
+    for root, stored in entries.items():
+        held = with_blindness(stored, [one for one in served if one.incident_id in links.incident_ids(stored)])
         others = related_of(by_id[root]["related"])
         incident = fold(held, others, ids=links.incident_ids(held))
         made.append(msgspec.structs.replace(fact_of(incident, others), seq=by_id[root]["seq"]))

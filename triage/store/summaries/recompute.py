@@ -14,9 +14,9 @@ from msgspec import structs
 
 from triage import codes
 from triage.errors import OperatorError
-from triage.log.append_decision import stored_entry
 from triage.log.diversion import RULE
 from triage.store.database import Connection
+from triage.store.log.entries import EntryColumns
 from triage.store.summaries.calendars import CalendarTeam
 from triage.store.summaries.publications import SQL
 from triage.store.summaries.scopes import AROUND, assemble, code_lists, force_totals, pooled_since, slot_of
@@ -51,7 +51,7 @@ async def recompute(connection: Connection, team: CalendarTeam, summary: Summary
     slot = slot_of(summary)
     totals = await force_totals(connection, team.team_id, slot.period, summary.as_at)
     with codes.reading(lists):
-        facts = facts_of(stored_entry(*row) for row in rows)
+        facts = facts_of(EntryColumns(*row).entry() for row in rows)
         scope = structs.replace(_scope(team, slot, summary.as_at, facts, totals), silent=summary.silent)
         return tuple(measure for measure in editions.compute_measures(scope) if measure.kind == "flow")
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
+import structlog
 from msgspec import Struct
 
 from triage.exports import protected
@@ -20,9 +21,12 @@ from triage.summaries import editions
 from triage.summaries.editions import Summary
 from triage.times import PeriodKind
 
+logger = structlog.get_logger(__name__)
+
 MONTHS: Final = 24
 """As many months as limits are drawn from."""
 WEEKS: Final = 54
+AT_ONCE: Final = 100
 REPORTED: Final = ("monthly", "quarterly", "yearly")
 """The kinds that have a board report; a day and a week have a sheet of their own."""
 LONG_AGO: Final = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
@@ -35,6 +39,13 @@ class ReportFile(Struct, frozen=True):
     body: bytes
 
 
+class _EditionWithoutFile(NamedTuple):
+    kind: str
+    period: str
+    form: str
+    body: bytes
+
+
 class _LatestEdition(NamedTuple):
     period: str
     body: bytes | None
@@ -42,6 +53,7 @@ class _LatestEdition(NamedTuple):
 
 _FIND = statement("report_files.find", ReportFile)
 _ADD = statement("report_files.add")
+_WITHOUT_FILE = statement("report_files.without_file", _EditionWithoutFile)
 _LATEST_UNTIL = statement("report_files.latest_until", _LatestEdition)
 
 
@@ -90,6 +102,22 @@ async def find_or_make(database: Database, team: CalendarTeam, summary: Summary 
     async with database.team(team.team_id) as connection:
         await _ADD.execute(connection, **key, sha256=sha256(body).digest(), body=body)
         return await _FIND.one(connection, **key)
+
+
+async def make_missing(database: Database, team: CalendarTeam) -> None:
+    """Make the PDFs that published editions lack, the newest first; nothing without the extra `pdf`.
+
+    What fails is logged and tried again with the next publication: a report holds no publication back.
+    """
+    if not pdf.is_installed():
+        return
+    async with database.team(team.team_id) as connection:
+        lacking = await _WITHOUT_FILE.fetch(connection, team_id=team.team_id, kinds=list(REPORTED), most=AT_ONCE)
+    for edition in lacking:
+        try:
+            await find_or_make(database, team, decode(edition.body, edition.form))
+        except Exception as error:
+            logger.error("report_not_made", kind=edition.kind, period=edition.period, exc_info=error)
 
 
 def decode(body: bytes, form: str) -> Summary | Protected:

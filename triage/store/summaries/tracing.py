@@ -11,8 +11,7 @@ from triage.access.actors import Actor
 from triage.log.view import IncidentView
 from triage.problems import LINE_NOT_TRACEABLE, Refused
 from triage.store.database import Connection
-from triage.store.log.incidents import Incidents, IncidentVersion
-from triage.store.log.review_lists import find_versions
+from triage.store.log.incidents import Incidents, IncidentVersion, find_versions
 from triage.store.summaries.calendars import CalendarTeam
 from triage.store.summaries.scopes import changed_incidents, incidents_behind, load_scope, slot_of
 from triage.summaries.causes import as_before
@@ -42,7 +41,7 @@ async def follow_line(
         ids = await incidents_behind(connection, team, summary, measure, line)
     except UntraceableLine as untraceable:
         raise Refused(LINE_NOT_TRACEABLE) from untraceable
-    versions = await find_versions(connection, actor, ids)
+    versions = await find_versions(connection, actor, ids, now)
     served = await incidents.serve(connection, actor, versions.values(), now)
     views = [_decode(each.body) for each in served.values()]
     if len(views) != len(set(ids)) or not may_follow(REGISTRY[measure], views):
@@ -69,7 +68,7 @@ async def traceable_lines(
     loaded = (await load_scope(connection, team, slot_of(summary), summary.as_at)).scope
     scope = as_before(loaded, await changed_incidents(connection, team.team_id, summary.as_at_seq, loaded))
     behind = _behind(summary, scope, names)
-    versions = await find_versions(connection, actor, {i for ids in behind.values() for i in ids})
+    versions = await find_versions(connection, actor, {i for ids in behind.values() for i in ids}, now)
     samples = {name: _samples(ids, versions) for name, ids in behind.items()}
     wanted = {version.root: version for each in samples.values() for version in each}
     served = await incidents.serve(connection, actor, wanted.values(), now)
