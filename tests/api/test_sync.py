@@ -358,6 +358,21 @@ async def test_whatever_is_wrong_inside_an_item_costs_that_item_alone(
     assert item["problem"]["code"] == refusal["problem"]["code"]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"entries":[{"note":"\\ud83d"}]}{}',
+        b'{"entries":[{"note":"\\ud83d"} {"note":"x"}]}',
+        b'{"entries":[{"note":"\\ud83d"}] "cursor":null}',
+        b'{"entries"[{"note":"\\ud83d"}]}',
+        b'{"entries":[{"note":"\\ud83d"}]',
+        b'{"cursor":NaN,"entries":[{"note":"\\ud83d"}]}',
+    ],
+)
+async def test_what_is_no_json_at_all_is_refused_whole(crew: Crew, body: bytes) -> None:
+    assert refused(await crew.officer.sync_raw(body)) == (400, "malformed")
+
+
 async def test_a_byte_order_mark_is_passed_over_in_every_body(crew: Crew) -> None:
     body = entry("officer", uuid7())
     assert (await crew.officer.put_raw(body["id"], b"\xef\xbb\xbf" + msgspec.json.encode(body))).status_code == 201

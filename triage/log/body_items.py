@@ -9,16 +9,18 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Final
 
-_VALUES: Final = json.JSONDecoder(strict=False)
+_VALUES: Final = json.JSONDecoder(strict=False, parse_int=str, parse_float=str, parse_constant=str)
 _BLANK: Final = re.compile(r"[ \t\n\r]*")
 
 
 def split_items(body: bytes, names: Collection[str]) -> tuple[bytes, dict[str, list[bytes]]]:
     """The body with the lists of these names emptied, and the items of each.
 
-    Takes the body of an object that Python's JSON reader can read; it is less strict than the decoder.
+    Takes the body of an object that Python's JSON reader can read; it is less strict than the decoder. Raises
+    ValueError, IndexError or RecursionError for any other.
     """
     text = body.decode(errors="surrogateescape")
+    _VALUES.decode(text)
     members: list[str] = []
     items: dict[str, list[bytes]] = {}
     for key, start, end in _members(text):
