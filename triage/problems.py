@@ -123,6 +123,13 @@ CURSOR_MALFORMED = Listed(
     retry="after_fix",
     explanation="Send the cursor exactly as the last answer gave it, or null to start afresh.",
 )
+NOT_HTTP = Listed(
+    code="not_http",
+    status=400,
+    title="The request cannot be read",
+    retry="after_fix",
+    explanation="What was sent is no HTTP request, or one that could be read in two ways.",
+)
 TOKEN_MISSING = Listed(
     code="token_missing",
     status=401,
@@ -232,6 +239,21 @@ NOT_ACCEPTABLE = Listed(
     retry="after_fix",
     explanation="The address offers none of the media types that `Accept` names.",
 )
+BODY_TIMEOUT = Listed(
+    code="body_timeout",
+    status=408,
+    title="The body came too slowly",
+    retry="later",
+    explanation="Nothing of the body came for 30 seconds, or the whole took longer than 30 seconds and one more for "
+    "each 4 KiB. Nothing of this request was stored. A phone halves its batch and sends it again.",
+)
+HEADERS_TIMEOUT = Listed(
+    code="headers_timeout",
+    status=408,
+    title="The headers came too slowly",
+    retry="later",
+    explanation="The headers of a request must be there within 10 seconds.",
+)
 ENTRY_CONFLICT = Listed(
     code="entry_conflict",
     status=409,
@@ -340,6 +362,13 @@ INVALID = Listed(
     retry="after_fix",
     explanation="The shape is right, but a value cannot be: a code in no version of its list, a time outside the years "
     "2000 to 2100, ids that do not agree, too long or out of range. `errors` lists every fault.",
+)
+HEADERS_TOO_LARGE = Listed(
+    code="headers_too_large",
+    status=431,
+    title="The headers are too large",
+    retry="after_fix",
+    explanation="The address and headers of a request are at most 32 KiB.",
 )
 RATE_LIMITED = Listed(
     code="rate_limited",

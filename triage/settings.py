@@ -170,6 +170,18 @@ class Settings(Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, description="Entries that may wait for the log in one process; more are asked to come later.")
     ] = 5000
 
+    client_timeout_s: Annotated[
+        float,
+        Meta(
+            gt=0,
+            description="Seconds a client may be silent: before a request, inside a body, or without reading an "
+            "answer. A body gets as long in all, and a second more for each 4 KiB.",
+        ),
+    ] = 30.0
+    header_timeout_s: Annotated[
+        float, Meta(gt=0, description="Seconds until the headers of a request must be there.")
+    ] = 10.0
+    max_header_bytes: Annotated[int, Meta(ge=1024, description="Longest address and headers of a request.")] = 32 * 1024
     max_body_bytes: Annotated[int, Meta(ge=1024, description="Longest request body, as sent.")] = 2 * 1024**2
     max_decoded_bytes: Annotated[int, Meta(ge=1024, description="Longest request body, decompressed.")] = 16 * 1024**2
     sync_limit: Annotated[int, Meta(ge=1, description="Entries in one sync.")] = 500

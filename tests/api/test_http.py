@@ -1,5 +1,6 @@
 """HTTP as RFC 9110 and 9457 have it, whatever is sent: refused with a problem document, never with a failure."""
 
+import asyncio
 import gzip
 import itertools
 import json
@@ -12,6 +13,7 @@ from support.operations import OPERATIONS
 from support.phones import Crew, Phone, RunningService, entry, refused
 from uuid_utils.compat import uuid7
 
+from triage.http import admission
 from triage.problems import CATALOGUE
 
 JSON = {"content-type": "application/json"}
@@ -384,3 +386,16 @@ async def test_the_address_alone_leads_to_the_pages_for_whoever_asks(service: Ru
     for method in ("GET", "HEAD"):
         answer = await service.client.request(method, "/?utm_source=mail", headers={"accept": accept})
         assert (answer.status_code, answer.headers["location"]) == (303, "/review")
+
+
+async def test_an_answer_that_takes_too_long_is_503(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(admission, "ANSWER_WITHIN_S", 0.05)
+    monkeypatch.setattr(type(crew.officer.service.incidents), "page", hang)
+    monkeypatch.setattr(type(crew.officer.service.log), "append", hang)
+    read, written = await crew.officer.get("/v1/incidents"), await crew.officer.put(entry("officer", uuid7()))
+    for answer in (read, written):
+        assert refused(answer) == (503, "not_ready")
+        assert int(answer.headers["retry-after"]) >= 2

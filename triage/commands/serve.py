@@ -20,6 +20,7 @@ from triage import logs
 from triage.app import application, open_service
 from triage.commands.options import DATA_DIR, settings
 from triage.errors import OperatorError
+from triage.http.protocol import protocol
 from triage.jobs.schedule import scheduled, service_jobs
 from triage.service import Service
 from triage.settings import Settings
@@ -136,6 +137,8 @@ def server_config(app: ASGIApp, chosen: Settings) -> uvicorn.Config:
     """How the server serves: addresses behind the proxies of the settings count, and its own logs are ours."""
     return uvicorn.Config(
         app,
+        http=protocol(chosen),
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -143,7 +146,7 @@ def server_config(app: ASGIApp, chosen: Settings) -> uvicorn.Config:
         forwarded_allow_ips=str(chosen.trusted_proxies),
         lifespan="off",
         timeout_graceful_shutdown=GRACE_S,
-        timeout_keep_alive=30,
+        timeout_keep_alive=int(chosen.client_timeout_s) or 1,
     )
 
 

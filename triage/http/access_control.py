@@ -1,4 +1,4 @@
-"""Who asks, and whether they may: the middleware signs in, guards hold the handler's verbs against the actor."""
+"""Who asks, and whether they may: signing in, and guards that hold the actor to the handler's verbs."""
 
 import time
 from dataclasses import dataclass
@@ -7,10 +7,8 @@ from typing import Any, Literal
 from uuid import UUID
 
 from litestar.connection import ASGIConnection
-from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
-from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import Scope
 
 from triage.access.actors import Actor
 from triage.problems import FORBIDDEN, RATE_LIMITED, SEND_ONLY, TOKEN_INVALID, TOKEN_MISSING, Refused
@@ -24,18 +22,6 @@ SignInRule = Literal["fresh", "remembered", "even_revoked", "nobody", "by_itself
 """How a handler signs in (`sign_in=` in its decorator): `fresh` where it says nothing, `remembered` where the log's
 writer checks again, `nobody` where it is open, `by_itself` where it has credentials of another kind."""
 HOUR = timedelta(hours=1)
-
-
-class SignInMiddleware(ASGIMiddleware):
-    """Puts the actor into `request.user` and takes the request from its budget."""
-
-    scopes = (ScopeType.HTTP,)
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        rule: SignInRule = scope["route_handler"].opt.get("sign_in", "fresh")
-        if rule not in ("nobody", "by_itself"):
-            await sign_in(scope["litestar_app"].state.service, scope, rule)
-        await next_app(scope, receive, send)
 
 
 async def sign_in(service: Service, scope: Scope, rule: SignInRule) -> tuple[Actor, bool]:

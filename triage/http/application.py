@@ -26,10 +26,9 @@ from triage.http import (
     summaries,
     sync,
 )
-from triage.http.access_control import SignInMiddleware
+from triage.http.admission import Admission
 from triage.http.bodies import EveryFault
 from triage.http.errors import EXCEPTION_HANDLERS, record_refusal, refuse_for_litestar
-from triage.http.negotiation import NegotiationMiddleware
 from triage.http.openapi import MsgspecSchemas
 from triage.http.parameters import TYPE_DECODERS, AnyRequest
 from triage.service import Service
@@ -89,7 +88,7 @@ def build(
     return Litestar(
         route_handlers=[*ROUTERS, *pages],
         dependencies={"service": Provide(provide_service, sync_to_thread=False)},
-        middleware=[SignInMiddleware(), NegotiationMiddleware()],
+        middleware=[Admission()],
         dto=EveryFault,
         return_dto=None,
         type_decoders=TYPE_DECODERS,

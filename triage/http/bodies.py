@@ -13,7 +13,7 @@ from litestar.typing import FieldDefinition
 from triage.http.access_control import Connection
 from triage.http.parameters import AnyRequest
 from triage.log.decode import decode_as
-from triage.problems import INVALID_PARAMETER, MALFORMED, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, Refused
+from triage.problems import INVALID_PARAMETER, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, Refused
 
 _PIECE: Final = 256
 """Bytes decompressed at a time: of zstd they become 8 MiB at most, of gzip far less."""
@@ -53,8 +53,6 @@ async def read_json(request: AnyRequest) -> bytes:
     while message.get("more_body") and len(body) <= most:
         message = await request.receive()
         body += message.get("body", b"")
-    if message["type"] == "http.disconnect":
-        raise Refused(MALFORMED, "The body ended early.")
     if len(body) > most:
         raise Refused(TOO_LARGE)
     return plain_json(request, body)

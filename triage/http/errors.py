@@ -12,6 +12,7 @@ from litestar.types import Scope
 
 from triage.http.parameters import AnyRequest
 from triage.problems import (
+    BODY_TIMEOUT,
     INTERNAL,
     INVALID_PARAMETER,
     MALFORMED,
@@ -31,6 +32,10 @@ PROBLEM_JSON: Final = "application/problem+json"
 NO_STORE: Final = {"cache-control": "no-store"}
 """Answers may hold personal data: nothing on the way keeps them."""
 _OF_LITESTAR: Final = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: TOO_LARGE}
+
+
+class ClientGone(Exception):
+    """The client hung up, or was too slow, before its request was whole: nobody reads the answer."""
 
 
 def problem_response(refused: Refused) -> Response[bytes]:
@@ -85,7 +90,16 @@ def _fail(_: AnyRequest, error: Exception) -> Response[bytes]:
     return problem_response(Refused(INTERNAL))
 
 
-EXCEPTION_HANDLERS: Final[Any] = {Refused: _refuse, HTTPException: refuse_for_litestar, Exception: _fail}
+def _let_go(_: AnyRequest, __: ClientGone) -> Response[bytes]:
+    return problem_response(Refused(BODY_TIMEOUT))
+
+
+EXCEPTION_HANDLERS: Final[Any] = {
+    ClientGone: _let_go,
+    Refused: _refuse,
+    HTTPException: refuse_for_litestar,
+    Exception: _fail,
+}
 
 
 async def record_refusal(error: Exception, scope: Scope) -> None:

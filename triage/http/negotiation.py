@@ -9,12 +9,10 @@ from hashlib import blake2b
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl
 
-from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
-from litestar.middleware import ASGIMiddleware
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Response
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import Scope
 
 from triage.http.access_control import Connection
 from triage.http.errors import NO_STORE
@@ -28,22 +26,13 @@ CSV: Final = "text/csv"
 NDJSON: Final = "application/x-ndjson"
 
 
-class NegotiationMiddleware(ASGIMiddleware):
-    """Raises Refused: 406 where nothing we have is acceptable, 400 for a parameter that is unknown or given twice.
-
-    No guard, because Litestar copies the whole handler for every guard of every request.
-    """
-
-    scopes = (ScopeType.HTTP,)
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        handler = scope["route_handler"]
-        if isinstance(handler, HTTPRouteHandler):
-            if "forms" not in handler.opt:
-                acceptable(scope, str(handler.media_type or JSON))
-            if scope["query_string"] and "any_query" not in handler.opt:
-                check_query(scope, query_parameters(handler))
-        await next_app(scope, receive, send)
+def negotiate(scope: Scope, handler: BaseRouteHandler) -> None:
+    """Raises Refused: 406 where nothing we have is acceptable, 400 for a parameter that is unknown or given twice."""
+    if isinstance(handler, HTTPRouteHandler):
+        if "forms" not in handler.opt:
+            acceptable(scope, str(handler.media_type or JSON))
+        if scope["query_string"] and "any_query" not in handler.opt:
+            check_query(scope, query_parameters(handler))
 
 
 @cache
