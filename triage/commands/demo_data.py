@@ -1,7 +1,8 @@
 """What `triage demo` fills its database with: a team, its people, its months, a partner, and a token for every role."""
 
+import asyncio
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from uuid import UUID, uuid5
 
@@ -9,14 +10,13 @@ import asyncpg
 from msgspec import Struct
 
 from triage.access.actors import Actor, Level, Side, new_token, token_hash
-from triage.demo import CAST, Sent, StaffMember, generate
-from triage.demo.cast import people
+from triage.demo import CAST, People, Person, Sent, StaffMember, generate
 from triage.errors import OperatorError
 from triage.exports import keys as disclosure
 from triage.jobs.release import release_due
 from triage.log.append_decision import IncomingEntry
 from triage.log.canonical import canonical
-from triage.log.entries import AnyEntry
+from triage.log.entries import AnyEntry, PersonLink
 from triage.problems import Problem
 from triage.service import Service
 from triage.store.access import devices, enrolment, staff, teams
@@ -30,6 +30,9 @@ TEAM = uuid5(NAMESPACE, "team")
 PARTNER = uuid5(NAMESPACE, "partner")
 SEED = 1
 AT_ONCE = 100
+REGISTERED_AT_ONCE = 6
+COMPARED_FROM = 6
+"""Months from which on the team changes its model of work half-way, so that there is something to compare."""
 AGREED_FOR = timedelta(days=3650)
 """A demo directory may be kept for long."""
 
@@ -93,8 +96,13 @@ async def prepare(service: Service, tokens: dict[str, str], months: float, per_d
             await add_member(connection, member)
         await staff.add_partner(connection, TEAM, PARTNER, "Health partner (demo)", "health")
         tokens = await _tokens(connection, tokens)
-    await _tell_of_people(service)
-    await _send(service, starts, ends_at, per_day)
+    changes_on = starts + timedelta(days=round(15 * months)) if months >= COMPARED_FROM else None
+    sent = list(generate(CAST, starts, ends_at, per_day, SEED, changes_on))
+    async with service.database.team(TEAM) as connection:
+        stored = await connection.fetchval("SELECT seq FROM log_head WHERE team_id = $1", TEAM)
+    if stored < len(sent):
+        await _register_people(service, sent)
+        await _send(service, sent)
     keys = disclosure.derive(service.root)
     await _agree(service, ends_at, keys)
     await release_due(service.database, keys, now)
@@ -157,27 +165,29 @@ async def _tokens(connection: asyncpg.Connection, tokens: dict[str, str]) -> dic
     return tokens
 
 
-async def _send(service: Service, starts: date, ends_at: datetime, per_day: float) -> None:
+async def _send(service: Service, sent: list[Sent]) -> None:
     """Put the months into the log as if they had come in one by one; received is when the generator says."""
-    sent = list(generate(CAST, starts, ends_at, per_day, SEED))
-    async with service.database.team(TEAM) as connection:
-        stored = await connection.fetchval("SELECT seq FROM log_head WHERE team_id = $1", TEAM)
-    if stored >= len(sent):
-        return
     members = {member.key: member for member in CAST.members}
     for chunk in _chunks(sent):
-        for appended in await service.log.append(TEAM, [_item(one, members[one.author]) for one in chunk]):
+        items = [_item(each, members[each.author]) for each in chunk]
+        for appended in await service.log.append(TEAM, items):
             if isinstance(appended.result, Problem):
                 raise RuntimeError(f"the demo's data was refused: {appended.result.code}")
 
 
-async def _tell_of_people(service: Service) -> None:
-    """The people whom the entries link to, told of by whoever is on the side of their number."""
-    for person in people(SEED):
-        key = "nurse_1" if person.identity.nhs_number else "officer_1"
-        member = next(one for one in CAST.members if one.key == key)
-        actor = _actor(member, 0)
-        await service.people.register(actor, person.identity, datetime.now(UTC).date(), person.id)
+async def _register_people(service: Service, sent: list[Sent]) -> None:
+    """The people whom entries link to, told of by whoever is on the side of their number."""
+    linked = {each.entry.person_id for each in sent if isinstance(each.entry, PersonLink)}
+    by_key = {member.key: member for member in CAST.members}
+    today = datetime.now(UTC).date()
+    slots = asyncio.Semaphore(REGISTERED_AT_ONCE)
+
+    async def register(person: Person) -> None:
+        teller = by_key["nurse_1" if person.identity.nhs_number else "officer_1"]
+        async with slots:
+            await service.people.register(_actor(teller, 0), person.identity, today, person.id)
+
+    await asyncio.gather(*map(register, People(SEED).find(linked)))
 
 
 def _chunks(sent: list[Sent]) -> Iterator[list[Sent]]:

@@ -3,7 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from triage.demo.incident import Mix, Scenario
+from triage.demo.incident import Scenario
+from triage.demo.mix import Mix
 from triage.demo.phone import Recorder
 from triage.log.entries import Consulted, Intent, IntentPart, Nurse, Officer, Paramedic
 from triage.log.resolve import band_of

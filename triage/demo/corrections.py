@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import Any, get_args
 from uuid import UUID
 
-from triage.demo.cast import Person, StaffMember
-from triage.demo.incident import ETHNICITIES
+from triage.demo.cast import ETHNICITIES, People, Person, StaffMember
 from triage.demo.phone import Recorder, Sent
 from triage.log.entries import (
     Amendment,
@@ -30,7 +29,7 @@ NEXT_MORNING = 600.0
 _REPLACEMENTS: dict[Any, Any] = {kind.__struct_config__.tag: kind for kind in get_args(Replacement)}
 
 
-def correct(recorder: Recorder, before: UUID | None, people: tuple[Person, ...]) -> None:
+def correct(recorder: Recorder, before: UUID | None, people: People) -> None:
     """Do what the scenario says happens to its entries. `before` is the set piece's previous incident."""
     match recorder.scenario.happens:
         case None:
@@ -39,7 +38,9 @@ def correct(recorder: Recorder, before: UUID | None, people: tuple[Person, ...])
             assert before
             _link_in_error(recorder, before)
         case "wrong_person":
-            _take_for(recorder, people[2])
+            _take_for(recorder, people.regulars[2])
+        case "identified_late":
+            _identify_late(recorder, people.regulars[4])
         case name:
             _HAPPENINGS[name](recorder)
 
@@ -115,6 +116,28 @@ def _take_for(recorder: Recorder, person: Person) -> None:
     recorder.write(lead, PersonUnlink, NEXT_MORNING, person_id=person.id, reason="wrong_person")
 
 
+def _identify_late(recorder: Recorder, person: Person) -> None:
+    """Whom it concerned is found out days later, and belongs to editions that are out."""
+    minute = recorder.times.left + 5 * 24 * 60
+    recorder.write(recorder.crew.clinical_lead, PersonLink, minute, person_id=person.id, reason="identified_later")
+
+
+def _moves_on(recorder: Recorder, *disposals: str) -> None:
+    """Further outcomes, each half an hour after the one before; all of them stay in force."""
+    for number, disposal in enumerate(disposals, 1):
+        minute = recorder.times.decided + 30 * number
+        fields: dict[str, Any] = {"disposal": disposal, "decided_at": recorder.at(minute), "decided_by": "officer"}
+        recorder.write(recorder.by("police"), Outcome, minute + 4, transport="police_vehicle", **fields)
+
+
+def _comes_back_and_is_arrested(recorder: Recorder) -> None:
+    _moves_on(recorder, "arrest_custody", "carer_or_home")
+
+
+def _is_protected_meanwhile(recorder: Recorder) -> None:
+    _moves_on(recorder, "police_protection_s46", "child_care_pathway")
+
+
 def _all(recorder: Recorder, *kinds: type[Entry]) -> list[Sent]:
     return [sent for sent in recorder.sent if isinstance(sent.entry, kinds)]
 
@@ -146,6 +169,8 @@ _HAPPENINGS: dict[str, Callable[[Recorder], None]] = {
     "corrected": _corrected,
     "intent_withdrawn": _intent_withdrawn,
     "disputed": _disputed,
+    "comes_back_and_is_arrested": _comes_back_and_is_arrested,
+    "is_protected_meanwhile": _is_protected_meanwhile,
     "split": _split,
     "split_unnoticed": _split_unnoticed,
 }

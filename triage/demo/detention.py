@@ -4,19 +4,20 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from triage.demo.incident import Mix
+from triage.demo.mix import Mix
 from triage.log.entries import StationTests
 
 
 class CourseStep(Struct, frozen=True):
-    """An event `after` minutes, what is recorded with it, and by which profession."""
+    """An event `after` minutes, what is recorded with it, by which profession, and how many minutes late."""
 
     after: float
     event: str
     facts: dict[str, Any]
     by: str = "police"
+    late: float = 0.0
 
 
 Course = list[CourseStep]
@@ -176,6 +177,48 @@ def _child_at_station(rng: Random) -> Course:
     ]
 
 
+def _second_stay_known_late(rng: Random) -> Course:
+    """Moved on to a suite that hands over in an hour and a half, which is recorded four days later."""
+    at_ed, at_suite = rng.uniform(20, 40), 260.0
+    late = 4 * 24 * 60.0
+    stay = [structs.replace(step, late=late) for step in _arrival(rng, "health_based", at_suite, waits=5.0)]
+    handed_over = [structs.replace(step, after=at_suite + 90.0) for step in stay if step.event == "handover_complete"]
+    return [
+        CourseStep(1, "began", {}),
+        *_arrival(rng, "emergency_department", at_ed, place_reason="suite_full"),
+        CourseStep(at_suite - 30, "transferred", {"place_of_safety": "health_based"}),
+        *(step for step in stay if step.event != "handover_complete"),
+        *handed_over,
+        *_assessment(rng, at_suite),
+        _end(rng, at_suite + rng.uniform(300, 700)),
+    ]
+
+
+def _first_place_not_recorded(rng: Random) -> Course:
+    arrived = rng.uniform(20, 40)
+    return [
+        CourseStep(1, "began", {}),
+        CourseStep(arrived, "arrived_site", {}),
+        CourseStep(arrived + 120, "transferred", {"place_of_safety": "health_based"}),
+        *_arrival(rng, "health_based", arrived + 150),
+        *_assessment(rng, arrived + 160),
+        _end(rng, arrived + rng.uniform(700, 1300)),
+    ]
+
+
+def _two_doctors(rng: Random) -> Course:
+    """The first examination is recorded after the second."""
+    arrived = rng.uniform(25, 60)
+    return [
+        CourseStep(1, "began", {}),
+        *_arrival(rng, "health_based", arrived),
+        CourseStep(arrived + 180, "examined_by_doctor", {}, "nurse", late=300.0),
+        CourseStep(arrived + 260, "examined_by_doctor", {}, "nurse"),
+        CourseStep(arrived + 270, "amhp_interview", {}, "nurse"),
+        _end(rng, arrived + rng.uniform(500, 900)),
+    ]
+
+
 def _running(rng: Random) -> Course:
     return [step for step in _suite(rng) if step.event != "ended"]
 
@@ -199,6 +242,9 @@ COURSES: dict[str, Callable[[Random], Course]] = {
     "kept": _kept,
     "adult_at_station": _adult_at_station,
     "child_at_station": _child_at_station,
+    "second_stay_known_late": _second_stay_known_late,
+    "first_place_not_recorded": _first_place_not_recorded,
+    "two_doctors": _two_doctors,
     "running": _running,
     "running_at_ed": _running_at_ed,
 }

@@ -5,7 +5,7 @@ from typing import Any
 
 from triage.demo import contacts
 from triage.demo.detention import course
-from triage.demo.incident import Mix
+from triage.demo.mix import Mix
 from triage.demo.phone import Recorder
 from triage.log.entries import Detention, FollowUp, Nurse, Officer, Outcome, PersonLink
 from triage.times import LONDON
@@ -28,11 +28,12 @@ def write_entries(recorder: Recorder) -> None:
         _stand_down(recorder)
         return
     transport = _transport(recorder)
-    if "police" in scenario.crew:
+    wrote = scenario.crew if scenario.contacts else ()
+    if "police" in wrote:
         contacts.officer(recorder)
-    if "nurse" in scenario.crew:
+    if "nurse" in wrote:
         contacts.nurse(recorder)
-    if "paramedic" in scenario.crew:
+    if "paramedic" in wrote:
         contacts.paramedic(recorder, transport)
     if scenario.disposal:
         _outcome(recorder, transport)
@@ -111,7 +112,7 @@ def _detention(recorder: Recorder, name: str) -> None:
         minute = recorder.times.decided + step.after
         # the car is soon gone: what follows is recorded by whoever is on duty
         author = recorder.by("police") if step.by == "police" else recorder.crew.day_nurse
-        late = recorder.rng.uniform(2, 12) if step.by == "police" else recorder.rng.uniform(5, 90)
+        late = step.late + (recorder.rng.uniform(2, 12) if step.by == "police" else recorder.rng.uniform(5, 90))
         recorder.write(
             author, Detention, minute + late, event=step.event, at=recorder.at(minute), power=power, **step.facts
         )

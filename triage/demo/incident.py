@@ -5,17 +5,15 @@ The shares are plausible, not measured; about a third of a month's scenarios are
 """
 
 from datetime import date
-from itertools import accumulate
 from random import Random
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from msgspec import Struct, structs
 
 from triage import codes
-from triage.demo.cast import Person
+from triage.demo.cast import AGES, ETHNICITIES, SEXES, People, Person
+from triage.demo.mix import Mix
 from triage.log.entries import Tests
-
-T = TypeVar("T")
 
 ALL_MET = Tests(mental_disorder=True, immediate_need=True, necessary=True)
 
@@ -42,6 +40,8 @@ class Scenario(Struct, kw_only=True):
     power: str | None = None
     """The power the officer had under consideration; None when he did not say."""
     confidence: int = 3
+    contacts: bool = True
+    """The professions that came wrote their contacts."""
     by_app: bool = True
     """The intent was sent the moment it was formed, not only with the contact."""
     repeats: bool = True
@@ -82,17 +82,6 @@ class Scenario(Struct, kw_only=True):
     test: bool | None = None
 
 
-class Mix(Generic[T]):
-    """Values drawn with weights."""
-
-    def __init__(self, weights: dict[T, float]) -> None:
-        self._values = tuple(weights)
-        self._upto = tuple(accumulate(weights.values()))
-
-    def draw(self, rng: Random) -> T:
-        return rng.choices(self._values, cum_weights=self._upto)[0]
-
-
 AREAS = Mix(
     {
         "luton_town_centre": 14, "luton_central": 12, "luton_north": 9, "luton_west": 10, "luton_south": 9,
@@ -126,15 +115,7 @@ SOURCES = Mix(
         "triage_phone": 3, "other": 1,
     }
 )  # fmt: skip
-AGES = Mix({(8, 10): 0.5, (11, 15): 5.0, (16, 17): 5.0, (18, 34): 39.0, (35, 49): 26.0, (50, 64): 16.0, (65, 91): 8.5})
 AGE_SHOWN = Mix({"age": 70, "band": 14, "estimated": 12, "verified": 4})
-SEXES = Mix({"female": 48, "male": 50, "other": 1, "unknown": 1})
-ETHNICITIES = Mix(
-    {
-        "W1": 44, "W9": 9, "W2": 2, "W3": 1, "A2": 13, "A3": 7, "A1": 5, "A9": 3, "B1": 5, "B2": 4, "B9": 2, "M1": 2,
-        "M9": 1, "O9": 1, "NS": 2, "N1": 2, "N2": 2, "N3": 1, "N4": 2, "UN": 1,
-    }
-)  # fmt: skip
 PRESENTING = Mix(
     {
         "suicidal_intent": 30, "suicidal_act": 8, "self_harm": 11, "psychosis_like": 12, "acute_distress": 14,
@@ -146,7 +127,11 @@ SECOND_PRESENTING = Mix({"intoxication_alcohol": 45, "intoxication_drug": 15, "s
 OTHER_POWERS = Mix({"none_needed": 38, "leave_with_care": 24, "emergency_department": 14, "unsure": 8, None: 6})
 ASSESSMENTS = Mix({"face_to_face": 80, "phone": 12, "records_only": 6, "none": 2})
 PHYSICAL_NEEDS = Mix({"none": 60, "treat_on_scene": 24, "ed_needed": 14, "ed_immediate": 2})
-KINDS_OF_SCENE = Mix({"ordinary": 73, "considered": 11, "used": 4, "arrest": 2, "stand_down": 8, "section": 2})
+KINDS_OF_SCENE = Mix({"ordinary": 70, "considered": 11, "used": 7, "arrest": 2, "stand_down": 8, "section": 2})
+KINDS_DIVERTED = Mix({"ordinary": 70, "considered": 15, "used": 3, "arrest": 2, "stand_down": 8, "section": 2})
+"""The same after a change of model: a nurse in the control room from the first call."""
+CALLS_OFTEN, IDENTIFIED = 0.14, 0.58
+"""Shares of incidents that concern somebody who calls often, and somebody else who is identified."""
 DISPOSALS = Mix(
     {
         "community_follow_up": 30, "carer_or_home": 22, "signposted": 16, "ed_voluntary": 14, "mh_unit_voluntary": 4,
@@ -178,12 +163,15 @@ HARMLESS = ("area", "referral_source", "sex", "ethnicity", "presenting")
 MISSING_SHARE = 0.07
 
 
-def draw(rng: Random, people: tuple[Person, ...], day: date) -> Scenario:
-    """An ordinary scenario of this day."""
+def draw(rng: Random, people: People, day: date, *, diverts: bool = False) -> Scenario:
+    """An ordinary scenario of this day; `diverts`: the team has changed its ways and uses s136 less."""
     scenario = _drawn(rng, _age(rng))
-    if rng.random() < 0.16:
-        set_person(scenario, rng.choice(people), day)
-    match KINDS_OF_SCENE.draw(rng):
+    who = rng.random()
+    if who < CALLS_OFTEN:
+        set_person(scenario, rng.choice(people.regulars), day)
+    elif who < CALLS_OFTEN + IDENTIFIED:
+        set_person(scenario, people.anybody(rng), day)
+    match (KINDS_DIVERTED if diverts else KINDS_OF_SCENE).draw(rng):
         case "considered":
             _consider(rng, scenario)
         case "used":

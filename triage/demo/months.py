@@ -7,7 +7,7 @@ from random import Random
 from uuid import UUID
 
 from triage import times
-from triage.demo.cast import Cast, Person, people
+from triage.demo.cast import Cast, People
 from triage.demo.corrections import correct
 from triage.demo.entries import write_entries
 from triage.demo.incident import Scenario, draw
@@ -15,22 +15,29 @@ from triage.demo.phone import OnDuty, Recorder, Sent
 from triage.demo.set_pieces import AT_THE_END, SET_PIECES, ScenarioPart, SetPiece, draw_part
 
 SET_PIECE_DAYS = 28
-"""Every stretch of so many days, counted from the first day, holds each set piece once."""
+"""The first stretch of so many days holds each set piece once; in each later one each comes up to twice."""
 
 SHIFT_STARTS = time(14)
 SHIFT_MINUTES = 13 * 60
 
 
-def generate(team: Cast, starts: date, ends_at: datetime, per_day: float = 4, seed: int = 1) -> Iterator[Sent]:
+def generate(
+    team: Cast,
+    starts: date,
+    ends_at: datetime,
+    per_day: float = 4,
+    seed: int = 1,
+    changes_on: date | None = None,
+) -> Iterator[Sent]:
     """What the team's phones sent from the operational day `starts` on, received by `ends_at`, in order of receipt.
 
     `per_day` is the mean number of incidents a day; the set pieces are part of it, and come on top where it is lower
-    than two. The same arguments give the same entries. Another `ends_at` changes nothing that began a day and a half
-    before it. `ends_at` needs an offset.
+    than two. From `changes_on` on the team works by another model, and uses s136 less. The same arguments give the same
+    entries. Another `ends_at` changes nothing that began a day and a half before it. `ends_at` needs an offset.
     """
-    known = people(seed)
+    known = People(seed)
     days = (times.operational_day(ends_at) - starts).days + 1
-    sent = [one for told in incidents(team, starts, days, per_day, seed) for one in told]
+    sent = [one for told in incidents(team, starts, days, per_day, seed, changes_on) for one in told]
     for hours, set_piece in AT_THE_END:
         begins = (ends_at - timedelta(hours=hours)).replace(microsecond=0)
         if times.operational_day(begins) >= starts:
@@ -39,17 +46,25 @@ def generate(team: Cast, starts: date, ends_at: datetime, per_day: float = 4, se
     yield from sorted((one for one in sent if one.sent_at <= ends_at), key=receipt_order)
 
 
-def incidents(team: Cast, starts: date, days: int, per_day: float = 4, seed: int = 1) -> Iterator[list[Sent]]:
+def incidents(
+    team: Cast, starts: date, days: int, per_day: float = 4, seed: int = 1, changes_on: date | None = None
+) -> Iterator[list[Sent]]:
     """The same days without an end: every incident that begins in them, each with its entries to the last."""
-    known = people(seed)
-    set_pieces = tuple(SET_PIECES.values())
+    known = People(seed)
     for n in range(days):
         day = starts + timedelta(days=n)
-        todays = [
-            set_pieces[i] for i in range(len(set_pieces)) if i * SET_PIECE_DAYS // len(set_pieces) == n % SET_PIECE_DAYS
-        ]
-        for recorder in _day(team, day, Random(f"{seed}/{day}"), known, todays, per_day):
+        diverts = changes_on is not None and day >= changes_on
+        for recorder in _day(team, day, Random(f"{seed}/{day}"), known, _pieces_of(n, seed), per_day, diverts):
             yield recorder.sent
+
+
+def _pieces_of(n: int, seed: int) -> list[SetPiece]:
+    """The set pieces of the n-th day. They are spread evenly over a stretch, in an order and number of its own."""
+    stretch, day = divmod(n, SET_PIECE_DAYS)
+    rng = Random(f"{seed}/set pieces/{stretch}")
+    drawn = [p for p in SET_PIECES.values() for _ in range(rng.choices((0, 1, 2), (40, 40, 20))[0] if stretch else 1)]
+    rng.shuffle(drawn)
+    return [piece for at, piece in enumerate(drawn) if at * SET_PIECE_DAYS // len(drawn) == day]
 
 
 def receipt_order(sent: Sent) -> tuple[datetime, UUID]:
@@ -59,22 +74,20 @@ def receipt_order(sent: Sent) -> tuple[datetime, UUID]:
 
 
 def _day(
-    team: Cast, day: date, rng: Random, known: tuple[Person, ...], set_pieces: list[SetPiece], per_day: float
+    team: Cast, day: date, rng: Random, known: People, set_pieces: list[SetPiece], per_day: float, diverts: bool
 ) -> Iterator[Recorder]:
     for set_piece in set_pieces:
         yield from _piece(rng, team, _moment(rng, day), set_piece, known)
     ordinary = round(rng.gauss(per_day, sqrt(per_day) / 2)) - sum(map(len, set_pieces))
     for _ in range(ordinary):
         begins = _moment(rng, day)
-        scenario = draw(rng, known, day)
+        scenario = draw(rng, known, day, diverts=diverts)
         scenario.log_ref = _log_ref(rng, begins) if rng.random() < 0.86 else None
         scenario.test = True if rng.random() < 0.008 else None
         yield _incident(rng, scenario, team, begins, None, known)
 
 
-def _piece(
-    rng: Random, team: Cast, begins: datetime, set_piece: SetPiece, known: tuple[Person, ...]
-) -> Iterator[Recorder]:
+def _piece(rng: Random, team: Cast, begins: datetime, set_piece: SetPiece, known: People) -> Iterator[Recorder]:
     before: UUID | None = None
     shared = _log_ref(rng, begins)
     for part in set_piece:
@@ -91,7 +104,7 @@ def _is_shared(part: ScenarioPart) -> bool:
 
 
 def _incident(
-    rng: Random, scenario: Scenario, team: Cast, begins: datetime, before: UUID | None, known: tuple[Person, ...]
+    rng: Random, scenario: Scenario, team: Cast, begins: datetime, before: UUID | None, known: People
 ) -> Recorder:
     recorder = Recorder(rng, scenario, _crew(team, times.operational_day(begins), rng), begins)
     write_entries(recorder)

@@ -10,8 +10,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from triage.demo.cast import Person
-from triage.demo.incident import Scenario, draw_complete, set_person, with_facts
+from triage.demo.cast import People
+from triage.demo.incident import IDENTIFIED, Scenario, draw_complete, set_person, with_facts
 from triage.log.entries import Tests
 
 
@@ -26,10 +26,14 @@ class ScenarioPart(Struct, frozen=True):
 SetPiece = tuple[ScenarioPart, ...]
 
 
-def draw_part(rng: Random, part: ScenarioPart, people: tuple[Person, ...], day: date) -> Scenario:
-    """The scenario of this part, on this day."""
+def draw_part(rng: Random, part: ScenarioPart, people: People, day: date) -> Scenario:
+    """The scenario of this part, on this day; it may concern somebody identified where that changes no fact of it."""
     scenario = with_facts(draw_complete(rng), part.facts)
-    return scenario if part.caller is None else set_person(scenario, people[part.caller], day)
+    if part.caller is not None:
+        return set_person(scenario, people.regulars[part.caller], day)
+    if rng.random() < IDENTIFIED and not part.facts.keys() & {"age", "ethnicity", "happens", "test"}:
+        set_person(scenario, people.adult(rng, day), day)
+    return scenario
 
 
 CHECKED = ((29.0, "window_checked"),)
@@ -119,8 +123,22 @@ SET_PIECES: dict[str, SetPiece] = {
     "child_at_station": _one(USED, BRIDGE, {"age": 15, "age_shown": "age", "course": "child_at_station"}),
     "looks_seventeen": _one(USED, BRIDGE, {"age": 17, "age_shown": "could"}),
     "warrant": _one(USED, {"power": None, "place": "own_home", "disposal": "s135_removed", "course": "warrant"}),
+    "second_stay_known_late": _one(USED, {"course": "second_stay_known_late"}),
+    "first_place_not_recorded": _one(USED, {"course": "first_place_not_recorded"}),
+    "two_doctors": _one(USED, {"course": "two_doctors"}),
     "ed_avoided": _one(
         {"power": "emergency_department", "plan": "ed", "need": "treat_on_scene", "disposal": "carer_or_home"}
+    ),
+    # several outcomes, and little of anything
+    "left_then_custody_then_home": _one(
+        {"disposal": "left_before_assessment", "offence": "alleged_serious", "happens": "comes_back_and_is_arrested"}
+    ),
+    "protected_between": _one({"age": 15, "disposal": "carer_or_home", "happens": "is_protected_meanwhile"}),
+    "officer_alone": _one({"crew": ("police",), "disposal": "signposted"}),
+    "intent_alone": _one({"power": "s136", "crew": ("police",), "contacts": False, "disposal": None}),
+    "harm_to_somebody_found_out_late": (
+        ScenarioPart(CORROBORATED | {"happens": "identified_late"}),
+        ScenarioPart({"disposal": "ed_voluntary", "follow_ups": ((2.0, "serious_harm"),)}, after_hours=20.0, caller=4),
     ),
     # entries about entries
     "under_two_ids_unnoticed": _one({"disposal": "carer_or_home", "happens": "split_unnoticed"}),
@@ -144,6 +162,7 @@ SET_PIECES: dict[str, SetPiece] = {
 AT_THE_END: tuple[tuple[float, SetPiece], ...] = (
     # hours before the end of the log: what is still running when the demo is opened
     (22.3, _one(USED, {"course": "running"})),
+    (21.4, _one(USED, {"course": "running", "disposal": None})),
     (27.5, _one(USED, {"course": "running_at_ed"})),
     (14.0, _one(CORROBORATED)),
     (12.5, _one(BREACH)),
