@@ -9,6 +9,7 @@ from hypothesis import given
 from support.story import ANOTHER, CLINICAL_LEAD, COLLEAGUE, DAY, OTHER_NURSE, S136, STREET, TESTS, Story, minute
 from support.strategies import stories
 
+from triage.log.incident import person_events
 from triage.log.timeline import PersonEvent
 
 JUDGED: dict[str, Any] = {"assessment": "face_to_face", "s136_justified": "yes", "told_intent": False, "blind": True}
@@ -1106,6 +1107,41 @@ def test_not_in_question_or_undecided_is_null() -> None:
     story.outcome("carer_or_home")
     assert story.diversion().ed_avoided is None
     assert ed_in_question(disposal=None).diversion().ed_avoided is None
+
+
+def test_a_later_detention_of_another_incident_reverses_too() -> None:
+    """Of several detentions in one incident each is told to the person's others."""
+    other = Story(ANOTHER, first_seq=100)
+    other.detention("arrived_site", -2 * DAY)
+    other.detention("ended", -2 * DAY + 60, result="lapsed")
+    other.detention("arrived_site", 300)
+    story = diverted()
+    assert story.diversion(3 * DAY, *person_events(other.incident())).s136.grade == "R"
+
+
+def test_a_detention_that_was_running_elsewhere_when_the_car_came_is_used() -> None:
+    for ended, reason in ((None, "used"), (-10, None), (30, "used")):
+        other = Story(ANOTHER, first_seq=100)
+        other.detention("arrived_site", -300)
+        if ended is not None:
+            other.detention("ended", ended)
+        story = diverted()
+        assert story.diversion(3 * DAY, *person_events(other.incident())).s136.reason == reason
+
+
+def test_a_detention_elsewhere_that_had_run_out_is_not() -> None:
+    other = Story(ANOTHER, first_seq=100)
+    other.detention("arrived_site", -DAY - 1)
+    assert diverted().diversion(3 * DAY, *person_events(other.incident())).s136.grade == "B"
+
+
+def test_outcomes_in_conflict_come_before_a_refutation_but_not_before_a_reversal() -> None:
+    story = diverted()
+    story.outcome("s136_removed", 80, captured=81)
+    story.nurse(62, assessment="phone", s136_justified="no")
+    assert story.s136() == ("U", None)
+    story.detention("arrived_site", 120)
+    assert story.s136() == ("R", "power")
 
 
 # --- the published rule --------------------------------------------------------------------------------------------

@@ -103,12 +103,12 @@ def fold(
     ages = resolve.ages(in_order.contacts)
     outcomes = timeline.dated_outcomes(in_order)
     used = timeline.earliest_uses(in_order, outcomes)
-    events = timeline.events_in(in_order, outcomes, used, incident_ids[0])
+    episodes = detention.episodes(in_order, outcomes)
+    events = _events(in_order, outcomes, used, episodes, incident_ids[0])
     inputs = _grading_inputs(in_order, outcomes, used, events, person_events)
     conflicts = resolve.conflicts(in_order, ages, outcomes, inputs.intents)
     if parted:
         conflicts.append("conflict:link")
-    episodes = detention.episodes(in_order, outcomes)
     status = _status(in_order, episodes)
     died = any(event.code == "died" for event in events)
     happened_at = _happened_at(in_order)
@@ -230,6 +230,19 @@ def person_events(incident: Incident) -> tuple[PersonEvent, ...]:
     return (*incident.events, *held, met)
 
 
+def _events(
+    entries: SortedEntries,
+    outcomes: Sequence[DatedOutcome],
+    used: dict[str, PowerUse],
+    episodes: Sequence[Episode],
+    incident: UUID,
+) -> tuple[PersonEvent, ...]:
+    """What befell the person, each later detention being an event of its own."""
+    events = timeline.events_in(entries, outcomes, used, incident)
+    later = (PersonEvent(each.view.power, each.view.began_at, each.entry, incident) for each in episodes[1:])
+    return (*events, *later) if len(episodes) > 1 else events
+
+
 def _grading_inputs(
     entries: SortedEntries,
     outcomes: Sequence[DatedOutcome],
@@ -286,7 +299,7 @@ def _repeat(incident: Incident, now: datetime, audience: Audience) -> RepeatView
         return RepeatView(
             last_72_hours=tuple(RepeatContact(incident=contact.incident, at=contact.at) for contact in contacts)
         )
-    count = len(contacts) + incident.counts
+    count = len(contacts)
     if audience.side == "police":
         return RepeatView(contacts_28_days=count)
     return RepeatView(contacts_28_days=count, at_least=next((n for n in _THRESHOLDS if count >= n), 0))

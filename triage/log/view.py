@@ -176,8 +176,8 @@ class RepeatContact(ViewPart, frozen=True, kw_only=True):
 class RepeatView(ViewPart, frozen=True, kw_only=True):
     """That the person was met before: to care by, never a label.
 
-    Leads get `contacts_28_days`, this contact and those of the last 28 days; the clinical lead also `at_least`: 5, 2 or
-    0 of them. Nurses and paramedics get `last_72_hours`, while the incident is open.
+    Other incidents only, this one is not counted. Leads get `contacts_28_days`, those of the last 28 days; the clinical
+    lead also `at_least`: 5, 2 or 0 of them. Nurses and paramedics get `last_72_hours`, while the incident is open.
     """
 
     contacts_28_days: int | UnsetType = UNSET

@@ -247,8 +247,8 @@ def facts(view: IncidentView) -> Iterator[FactLine]:
         yield FactLine("Presenting", ", ".join(words.code("presenting", code) for code in view.presenting))
     if view.repeat_contact is not UNSET and view.repeat_contact.contacts_28_days is not UNSET:
         times = view.repeat_contact.contacts_28_days
-        if times > 1:
-            yield FactLine("Contacts in 28 days", str(times))
+        if times:
+            yield FactLine("Other contacts in 28 days", str(times))
 
 
 def grades(view: IncidentView) -> Iterator[GradeWords]:
