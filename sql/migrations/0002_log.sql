@@ -77,6 +77,8 @@ CREATE TABLE entry (
     belongs_to uuid NOT NULL,
     -- whom a link to a person names, as it was sent
     alias uuid,
+    -- training: it is left out wherever anything is counted
+    test boolean NOT NULL DEFAULT false,
     erased_at timestamptz,
     PRIMARY KEY (team_id, seq),
     UNIQUE (team_id, id),

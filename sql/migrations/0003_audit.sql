@@ -96,7 +96,8 @@ CREATE VIEW audit_trail WITH (security_invoker = true) AS
 GRANT SELECT ON audit_trail TO triage_auditor;
 GRANT INSERT ON audit TO triage_service;
 GRANT SELECT ON audit TO triage_auditor;
-GRANT SELECT (team_id, seq, id, incident_id, kind, author, role, device, received_at, link) ON entry TO triage_auditor;
+GRANT SELECT (team_id, seq, id, incident_id, belongs_to, test, kind, author, role, device, received_at, link) ON entry
+    TO triage_auditor;
 GRANT SELECT (team_id, id, root, blind) ON incident TO triage_auditor;
-GRANT SELECT ON incident_person TO triage_auditor;
+GRANT SELECT ON incident_person, person_alias TO triage_auditor;
 

@@ -6,10 +6,12 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 -- name: trail
 -- why: the auditor's list, newest first, keyset-paged; conditions left out are null. A person's incidents count as the person's
 SELECT t.at, t.operation, t.actor, t.role, t.device, t.query, t.ids, t.recipient, t.detail, t.n, t.link IS NOT NULL AS sealed
-FROM audit_trail t
+FROM audit_trail t,
+    (SELECT coalesce((SELECT a.person_id FROM person_alias a WHERE a.team_id = $1 AND a.alias = $2), $2) AS person_id) w
 WHERE t.team_id IN ($1, '00000000-0000-0000-0000-000000000000')
   AND ($2::uuid IS NULL OR t.ids && array_append(
-        ARRAY(SELECT p.incident_id FROM incident_person p WHERE p.team_id = $1 AND p.person_id = $2), $2))
+        ARRAY(SELECT p.incident_id FROM incident_person p WHERE p.team_id = $1 AND p.person_id = w.person_id)
+        || ARRAY(SELECT a.alias FROM person_alias a WHERE a.team_id = $1 AND a.person_id = w.person_id) || w.person_id, $2))
   AND ($3::uuid IS NULL OR t.ids && array_append(
         ARRAY(SELECT o.id FROM incident i JOIN incident o ON o.team_id = i.team_id AND o.root = i.root AND NOT o.blind
               WHERE i.team_id = $1 AND i.id = $3 AND NOT i.blind), $3))
@@ -30,7 +32,8 @@ WITH ids AS (
 SELECT a.actor, a.role, count(*)::int AS times, min(a.at) AS first_at, max(a.at) AS last_at
 FROM audit a, ids
 WHERE a.team_id = $1 AND a.operation IN ('consultation', 'disclosure') AND a.query NOT LIKE 'audit%' AND a.ids && ids.all_ids
-  AND NOT EXISTS (SELECT FROM entry e WHERE e.team_id = $1 AND e.incident_id = ANY (ids.all_ids) AND e.author = a.actor)
+  AND NOT EXISTS (SELECT FROM entry e WHERE e.team_id = $1 AND e.belongs_to = ANY (ids.all_ids) AND e.author = a.actor
+                  AND e.received_at <= a.at AND NOT e.test)
 GROUP BY a.actor, a.role ORDER BY max(a.at) DESC
 
 -- name: unsealed_teams

@@ -1,6 +1,8 @@
 -- name: person
--- why: the key of a person to be erased; locked, so that nobody adds to the person meanwhile
-SELECT key_ref, erased_at FROM person WHERE team_id = $1 AND person_id = $2 FOR UPDATE
+-- why: whom an alias, or the person's own id, means, and the key of the person; locked, so that nobody adds to the person meanwhile
+SELECT p.person_id, p.key_ref FROM person p
+WHERE p.team_id = $1 AND p.person_id = coalesce(
+    (SELECT a.person_id FROM person_alias a WHERE a.team_id = $1 AND a.alias = $2), $2) FOR UPDATE
 
 -- name: forget_identifiers
 -- why: what an erased person could be found by
@@ -22,7 +24,7 @@ WHERE is_held(i.team_id, i.root)
 
 -- name: texts
 -- why: the sealed texts of incidents
-SELECT id, key_ref FROM entry WHERE team_id = $1 AND incident_id = ANY ($2::uuid[]) AND sealed IS NOT NULL
+SELECT id, key_ref FROM entry WHERE team_id = $1 AND belongs_to = ANY ($2::uuid[]) AND sealed IS NOT NULL
 
 -- name: empty_entries
 -- why: the sealed text goes, its digest stays for the chain
@@ -36,6 +38,14 @@ WHERE team_id = $1 AND id = ANY ($2::uuid[])
 -- name: quarantined
 -- why: what waits in quarantine may belong to the incident; only its content says so
 SELECT id, sealed, key_ref FROM quarantine WHERE team_id = $1 AND settled IS NULL
+
+-- name: entry_ids
+-- why: what waits in quarantine may correct an entry of the incident
+SELECT id FROM entry WHERE team_id = $1 AND belongs_to = ANY ($2::uuid[])
+
+-- name: mark_erased
+-- why: nothing new is taken for an incident that was erased
+INSERT INTO erased_incident (team_id, incident_id) SELECT $1, x FROM unnest($2::uuid[]) x ON CONFLICT DO NOTHING
 
 -- name: discard
 -- why: sealed content in quarantine is destroyed with the incident's
@@ -83,7 +93,7 @@ HAVING greatest(max(i.occurred_at), p.created_at) < $3::timestamptz - make_inter
 SELECT e.id, e.incident_id, e.key_ref, r.id AS root
 FROM incident r
 JOIN incident i ON i.team_id = r.team_id AND i.root = r.id AND NOT i.blind
-JOIN entry e ON e.team_id = i.team_id AND e.incident_id = i.id AND e.sealed IS NOT NULL
+JOIN entry e ON e.team_id = i.team_id AND e.belongs_to = i.id AND e.sealed IS NOT NULL
 WHERE r.team_id = $1 AND NOT r.blind AND r.root = r.id AND (e.profession = 'police') = $4
   AND r.occurred_at < $3::timestamptz - make_interval(months =>
       CASE WHEN r.flags @> '{under_18}' THEN greatest($2, 25 * 12) ELSE $2 END)
@@ -91,7 +101,9 @@ WHERE r.team_id = $1 AND NOT r.blind AND r.root = r.id AND (e.profession = 'poli
 
 -- name: due_quarantine
 -- why: what nobody decided on in time
-SELECT id, key_ref FROM quarantine WHERE team_id = $1 AND settled IS NULL AND received_at < $3::timestamptz - make_interval(days => $2)
+SELECT id, key_ref FROM quarantine
+WHERE team_id = $1 AND settled IS NULL
+  AND received_at < $3::timestamptz - CASE WHEN newer THEN interval '12 months' ELSE make_interval(days => $2) END
 
 -- name: retention
 -- why: the owner's table of periods

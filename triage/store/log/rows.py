@@ -62,6 +62,7 @@ class EntryInsert(Struct, frozen=True, gc=False):
     names: UUID | None
     belongs_to: UUID
     alias: UUID | None
+    test: bool
     received_again: bool = False
 
 
@@ -153,6 +154,7 @@ def entry_rows(team_id: UUID, read: Snapshot, added: Sequence[Addition]) -> tupl
                 named(item.entry),
                 held.entry.incident_id,
                 getattr(item.entry, "person_id", None),
+                bool(item.entry.test),
             )
         )
     return rows, link

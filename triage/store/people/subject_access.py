@@ -1,7 +1,7 @@
 """Subject access: everything about one person, gathered as the owner (UK GDPR article 15, DPA 2018 s45)."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -14,11 +14,9 @@ from triage.people.identifiers import Identity
 from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.keys import KeyStore
-from triage.store.people.people import open_person
+from triage.store.people.people import KnownPerson, list_aliases, open_person, resolve
 from triage.store.people.regimes import IncidentRegime, regime_of
-from triage.store.statements import load
-
-SQL = load("subject")
+from triage.store.statements import statement
 
 
 class FiledEntry(Struct, frozen=True, kw_only=True):
@@ -36,7 +34,7 @@ class FiledEntry(Struct, frozen=True, kw_only=True):
     erased_at: datetime | None
 
 
-class FiledOperation(Struct, frozen=True, kw_only=True):
+class FiledOperation(Struct, frozen=True):
     """Who did what with records of the person; `recipient` is to whom they were disclosed."""
 
     at: datetime
@@ -60,63 +58,93 @@ class SubjectFile(Struct, frozen=True, kw_only=True):
     operations: list[FiledOperation]
 
 
+class _Row(NamedTuple):
+    id: UUID
+    seq: int
+    incident_id: UUID
+    kind: str
+    received_at: datetime
+    author: UUID
+    profession: str
+    role: str
+    erased_at: datetime | None
+    body: bytes
+    sealed: bytes | None
+    key_ref: UUID | None
+
+
+_LINKED = statement("subject.linked", UUID)
+_EVER_LINKED = statement("subject.ever_linked", UUID)
+_ENTRIES = statement("subject.entries", _Row)
+_OPERATIONS = statement("subject.operations", FiledOperation)
+
+
 async def gather(
     connection: asyncpg.Connection, keys: KeyStore, team_id: UUID, person_id: UUID, by: str, now: datetime
 ) -> SubjectFile:
-    """The file of a person; making it is itself recorded as a disclosure. Raises Refused (404).
+    """The file of a person, asked for under any alias; making it is recorded as a disclosure. Raises Refused (404).
 
     `connection` is the owner's, set to the team, in a transaction.
     """
-    row = await connection.fetchrow(SQL.person, team_id, person_id)
-    if row is None:
+    person = await resolve(connection, team_id, person_id)
+    if person is None:
         raise Refused(NOT_FOUND)
-    identity = None
-    if row["key_ref"]:
-        found = await keys.fetch([row["key_ref"]])
-        if row["key_ref"] in found:
-            identity = open_person(found[row["key_ref"]], row["sealed"], team_id, person_id)
-    now_linked = {each["incident_id"] for each in await connection.fetch(SQL.linked, team_id, person_id)}
-    ever_linked = {each["incident_id"] for each in await connection.fetch(SQL.ever_linked, team_id, person_id)}
-    incidents = sorted(now_linked | ever_linked)
-    entries = await _entries(connection, keys, team_id, sorted(now_linked))
-    operations = [
-        FiledOperation(**each) for each in await connection.fetch(SQL.operations, team_id, [person_id, *incidents])
-    ]
+    aliases = await list_aliases(connection, team_id, person.person_id)
+    linked = set(await _LINKED.fetch(connection, team_id=team_id, person_id=person.person_id))
+    ever = set(await _EVER_LINKED.fetch(connection, team_id=team_id, aliases=aliases))
+    incidents = sorted(linked)
+    ids = [person.person_id, *aliases, *sorted(linked | ever)]
+    operations = await _OPERATIONS.fetch(connection, team_id=team_id, ids=ids)
     await audit.record_by_owner(
-        connection, team_id, "disclosure", "subject_access", [person_id, *sorted(now_linked)], recipient=by
+        connection, team_id, "disclosure", "subject_access", [person.person_id, *incidents], recipient=by
     )
     return SubjectFile(
         person_id=person_id,
         gathered_at=now,
-        identity=identity,
-        incidents=sorted(now_linked),
-        regimes=[IncidentRegime(one, await regime_of(connection, team_id, one)) for one in sorted(now_linked)],
-        linked_before=sorted(ever_linked - now_linked),
-        entries=entries,
+        identity=await _identity(keys, team_id, person),
+        incidents=incidents,
+        regimes=[IncidentRegime(i, await regime_of(connection, team_id, i)) for i in incidents],
+        linked_before=sorted(ever - linked),
+        entries=await _entries(connection, keys, team_id, incidents),
         operations=operations,
     )
+
+
+async def _identity(keys: KeyStore, team_id: UUID, person: KnownPerson) -> Identity | None:
+    if person.key_ref is None or person.sealed is None:
+        return None
+    key = (await keys.fetch([person.key_ref])).get(person.key_ref)
+    return open_person(key, person.sealed, team_id, person.person_id) if key else None
 
 
 async def _entries(
     connection: asyncpg.Connection, keys: KeyStore, team_id: UUID, incidents: list[UUID]
 ) -> list[FiledEntry]:
-    rows = await connection.fetch(SQL.entries, team_id, incidents)
-    opened = await keys.fetch(row["key_ref"] for row in rows if row["sealed"])
+    rows = await _ENTRIES.fetch(connection, team_id=team_id, incidents=incidents)
+    opened = await keys.fetch({row.key_ref for row in rows if row.sealed and row.key_ref})
     return [
         FiledEntry(
-            **{name: row[name] for name in FiledEntry.__struct_fields__ if name != "content"},
+            id=row.id,
+            seq=row.seq,
+            incident_id=row.incident_id,
+            kind=row.kind,
+            received_at=row.received_at,
+            author=row.author,
+            profession=row.profession,
+            role=row.role,
             content=_content(team_id, row, opened),
+            erased_at=row.erased_at,
         )
         for row in rows
     ]
 
 
-def _content(team_id: UUID, row: Any, keys: dict[UUID, bytes]) -> Any:
+def _content(team_id: UUID, row: _Row, keys: dict[UUID, bytes]) -> Any:
     """The coded content with its texts in their places; a text that is gone leaves its mark."""
-    content = msgspec.json.decode(row["body"])
-    if row["sealed"] and row["key_ref"] in keys:
+    content = msgspec.json.decode(row.body)
+    if row.sealed and row.key_ref in keys:
         try:
-            texts = msgspec.json.decode(decrypt(keys[row["key_ref"]], row["sealed"], team_id.bytes + row["id"].bytes))
+            texts = msgspec.json.decode(decrypt(keys[row.key_ref], row.sealed, team_id.bytes + row.id.bytes))
         except Undecryptable:
             texts = {}
         for path, text in texts.items():
