@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 import pytest
 from support.installation import Installation
-from support.phones import Crew, Json, now, refused
+from support.phones import Crew, Json, entry, now, refused
 
 from triage.store.log import tasks
 from triage.store.log.tasks import NewTask
@@ -54,7 +54,7 @@ async def test_an_erased_person_is_gone_and_the_rest_stands(installation: Instal
     assert refused(await crew.nurse.put(noted)) == (410, "entry_erased")
     assert NOTE not in str(await crew.nurse.entries(incident))
     assert await crew.nurse.incident(incident) == before
-    answer = await crew.clinical_lead.post("/v1/people/match", KIM)
+    answer = await crew.clinical_lead.post("/v1/people/match", KIM | {"incident_id": str(incident)})
     assert answer.json() == {"person_id": None, "matched_on": None}
     assert "not as written" not in await installation.triage("verify")
 
@@ -72,10 +72,33 @@ async def test_the_receipt_says_who_and_when_and_not_what(installation: Installa
 
 async def test_an_incidents_notes_are_erased_and_the_person_stays(installation: Installation) -> None:
     crew = installation.crew
-    person, incident, noted = await known(crew)
+    _, incident, noted = await known(crew)
     await installation.triage("erase", "--yes", *of(installation), "--incident", str(incident))
     assert refused(await crew.nurse.put(noted)) == (410, "entry_erased")
-    assert (await crew.nurse.post("/v1/people", KIM)).json() == {"person_id": person}
+    await crew.nurse.post("/v1/people", KIM)
+    [kept] = await crew.fetch("SELECT sealed FROM person WHERE team_id = $1")
+    assert kept["sealed"] is not None
+
+
+async def test_an_erased_incident_takes_nothing_new_and_an_amendment_brings_no_text_back(
+    installation: Installation,
+) -> None:
+    crew = installation.crew
+    _, incident, noted = await known(crew)
+    await installation.triage("erase", "--yes", *of(installation), "--incident", str(incident))
+    assert refused(await crew.nurse.put(entry("follow_up", incident))) == (410, "entry_erased")
+    content = {"kind": "nurse", "occurred_at": noted["occurred_at"], "note": NOTE, "area": "bedford", "log_ref": "BP-1"}
+    amendment = entry("amendment", incident, amends=noted["id"], entry=content)
+    await crew.nurse.store(amendment)
+    [amended] = [one for one in await crew.nurse.entries(incident) if one["kind"] == "amendment"]
+    assert (amended["entry"]["area"], amended["entry"].get("note"), amended["entry"].get("log_ref")) == (
+        "bedford",
+        None,
+        None,
+    )
+    assert (await crew.nurse.put(amendment)).json()["status"] == "duplicate"
+    assert (await crew.sergeant.get("/v1/quarantine")).json()["count"] == 0
+    assert (await crew.clinical_lead.get("/v1/quarantine")).json() == {"items": [], "count": 0}
 
 
 async def test_what_waits_in_quarantine_is_erased_with_its_incident(installation: Installation) -> None:
@@ -144,7 +167,8 @@ async def test_subject_access_gathers_everything_and_is_recorded(installation: I
     assert "somebody else" not in page
     assert (out / f"subject-{person}.html").stat().st_mode & 0o077 == 0
     [row] = await crew.fetch("SELECT ids, recipient FROM audit WHERE team_id = $1 AND operation = 'disclosure'")
-    assert tuple(row) == ([UUID(person), incident], "the officer in charge")
+    [known_as] = await crew.fetch("SELECT person_id FROM person WHERE team_id = $1")
+    assert tuple(row) == ([known_as["person_id"], incident], "the officer in charge")
 
 
 async def test_retention_shows_first_and_acts_when_told_and_switched_on(installation: Installation) -> None:
@@ -194,7 +218,8 @@ async def test_a_restored_backup_revives_nothing_that_was_ended_since(
     assert refused(await crew.paramedic.get("/v1/me"))[0] == 401
     assert refused(await crew.nurse.put(noted)) == (410, "entry_erased")
     assert NOTE not in str(await crew.nurse.entries(incident))
-    assert (await crew.clinical_lead.post("/v1/people/match", KIM)).json()["person_id"] is None
+    search = KIM | {"incident_id": str(incident)}
+    assert (await crew.clinical_lead.post("/v1/people/match", search)).json()["person_id"] is None
     assert refused(await crew.nurse.get(f"/v1/incidents/{since['incident_id']}")) == (404, "not_found")
     assert refused(await crew.nurse.post_sync(cursor=cursor)) == (410, "cursor_unknown")
     assert (await crew.nurse.sync(since))["counts"]["stored"] == 1

@@ -195,8 +195,9 @@ async def test_a_session_writes_for_its_own_team_only(service: RunningService, c
 
 
 async def test_no_program_joins_an_nhs_number_with_a_police_reference(crew: Crew) -> None:
-    person = (await crew.nurse.post("/v1/people", {"police_ref": "IJ/5555"})).json()["person_id"]
+    assert (await crew.nurse.post("/v1/people", {"police_ref": "IJ/5555"})).status_code == 201
     async with as_owner(crew.owner_url, crew.team_id) as owner:
+        person = await owner.fetchval("SELECT person_id FROM person WHERE team_id = $1", crew.team_id)
         with pytest.raises(asyncpg.UniqueViolationError, match="person_identifier_side"):
             await owner.execute(
                 "INSERT INTO person_identifier VALUES ($1, sha256('x'), 'nhs_number', $2)", crew.team_id, person
