@@ -34,9 +34,10 @@ from triage.log.entries import (
     StoredEntry,
     Withdrawal,
 )
-from triage.log.incident import Incident, fold, person_events
+from triage.log.incident import Incident, fold
 from triage.log.notices import Notice
 from triage.log.redaction import BLIND, redact
+from triage.log.related import related_events
 from triage.log.timeline import PersonEvent
 from triage.people.encryption import DataKey
 from triage.problems import (
@@ -531,21 +532,15 @@ def _family_changed(read: Snapshot, incident_id: UUID, family: UUID | None) -> b
 
 
 def regrade_by_person(groups: Sequence[IncidentAfter]) -> None:
-    """Grade incidents again with what others of the same person contribute."""
-    concerned = [group for group in groups if group.full.people or group.related]
-    contributed = {group.root: person_events(group.full) for group in concerned}
-    for group in concerned:
-        events = [
-            event
-            for other in concerned
-            if other is not group and not set(other.full.people).isdisjoint(group.full.people)
-            for event in contributed[other.root]
-        ]
-        by_key = {(event.at, event.code, event.entry, event.incident): event for event in events}
-        related = tuple(by_key[key] for key in sorted(by_key))
-        if related != group.related:
-            group.related = related
-            group.full = fold(group.entries, related, ids=group.ids)
+    """Grade incidents again with what others of the same person, or parted from them, contribute.
+
+    Every family of ids and every incident of their people were read, so what is told here is all there is.
+    """
+    told = related_events(group.full for group in groups)
+    for group in groups:
+        if told[group.root] != group.related:
+            group.related = told[group.root]
+            group.full = fold(group.entries, group.related, ids=group.ids)
 
 
 def abandoned_ids(read: Snapshot, groups: Sequence[IncidentAfter]) -> list[UUID]:

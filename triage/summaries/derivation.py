@@ -1,7 +1,7 @@
 """The facts of incidents, derived from their entries. All times are corrected for skew."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,8 +14,9 @@ from triage.log.effective import EffectiveEntry, captured
 from triage.log.entries import Contact, Detention, NotSameIncident, Outcome, SameIncident, StoredEntry, Withdrawal
 from triage.log.flags import LATE
 from triage.log.grading_inputs import contemporaneous
-from triage.log.incident import Incident, fold, person_events
+from triage.log.incident import Incident, fold
 from triage.log.intents import RecordedIntent
+from triage.log.related import related_events
 from triage.log.view import DetentionView
 from triage.summaries.facts import ASKED, DatedEvent, FollowUpEvent, GradeResult, IncidentFact, OnScene, Stay
 
@@ -89,7 +90,7 @@ def fact_of(incident: Incident, others: Iterable[timeline.PersonEvent] = ()) -> 
             for later in record.follow_ups
         ),
         events=tuple(DatedEvent(event.code, event.at) for event in incident.events),
-        others=tuple(DatedEvent(event.code, event.at) for event in others),
+        others=tuple(DatedEvent(event.code, event.at) for event in others if not event.gone and event.code != "held"),
         people=incident.people,
         overdue_at=incident.overdue_at,
         flags=(*view.flags, *incident.conflicts),
@@ -116,31 +117,22 @@ def facts_of(
     for entry in entries:
         groups[root.get(entry.entry.incident_id, entry.entry.incident_id)].append(entry)
     incidents = {i: fold(group, ids=links.incident_ids(group)) for i, group in groups.items()}
-    of_person: dict[UUID, list[Incident]] = defaultdict(list)
-    for incident in incidents.values():
-        for person in incident.people:
-            of_person[person].append(incident)
+    told = related_events(incidents.values())
     return [
         fact_of(fold(groups[i], others, ids=incident.incident_ids) if others else incident, others)
         for i, incident in incidents.items()
-        for others in [_others(incident, of_person, related)]
+        for others in [_others(incident, told[incident.id], related)]
     ]
 
 
 def _others(
     incident: Incident,
-    of_person: Mapping[UUID, Sequence[Incident]],
+    told: Iterable[timeline.PersonEvent],
     related: Mapping[UUID, Iterable[timeline.PersonEvent]],
 ) -> tuple[timeline.PersonEvent, ...]:
-    events = {
-        event
-        for person in incident.people
-        for other in of_person[person]
-        if other.id != incident.id
-        for event in person_events(other)
-    }
-    if incident.people:
-        events |= {event for i in incident.incident_ids for event in related.get(i, ())}
+    """What the other incidents here tell of this one, and what those tell of which there is no entry here."""
+    elsewhere = (event for i in incident.incident_ids for event in related.get(i, ()))
+    events = {*told, *(event for event in elsewhere if incident.people or event.gone)}
     return tuple(sorted(events, key=lambda event: (event.at, event.code, event.entry.bytes)))
 
 

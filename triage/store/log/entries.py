@@ -54,6 +54,7 @@ class EntryColumns(Struct, frozen=True, gc=False):
             blind=self.blind,
             released_by=self.released_by,
             newer=newer,
+            received_again=self.received_again,
         )
 
 
