@@ -157,8 +157,8 @@ async def test_what_waits_goes_out_while_the_phone_is_locked_and_nothing_comes_i
     await phone.context.set_offline(True)
     await phone.record("outcome", **SIGNPOSTED)
     await phone.lock()
-    await phone.context.set_offline(False)
     async with phone.page.expect_request("**/v1/sync") as sent:
+        await phone.context.set_offline(False)
         await phone.run("import('/app/sync.js').then((sync) => sync.tryNow())")
     request = body_of(await sent.value)
     assert (request["cursor"], request["pull"], len(request["entries"])) == (None, False, 1)
@@ -313,7 +313,8 @@ async def test_a_tap_that_is_still_at_work_when_it_locks_opens_nothing(phone: Ha
     await phone.run(both)
     await phone.page.locator(".keypad").wait_for()
     await phone.until("import('/app/screen.js').then(({currentScreen}) => currentScreen() === 'lock')")
-    assert await phone.states("officer") == ["waiting"] and phone.faults == []
+    await phone.in_state("officer", "waiting")
+    assert phone.faults == []
 
 
 async def test_a_phone_that_may_clear_its_storage_is_told_of(phone: Handset) -> None:

@@ -143,6 +143,12 @@ class Handset:
     async def states(self, who: str) -> list[str]:
         return [row["state"] for row in sorted(await self.rows(who), key=lambda row: row["id"])]
 
+    async def in_state(self, who: str, *states: str) -> None:
+        """Wait until the entries of somebody are in these states."""
+        async with asyncio.timeout(15):
+            while await self.states(who) != list(states):  # noqa: ASYNC110 - what changes is in the browser
+                await asyncio.sleep(0.02)
+
     async def entries(self) -> list[Json]:
         """The entries of who is signed in, opened."""
         entries: list[Json] = await self.run(

@@ -58,11 +58,12 @@ async function choose(step, part) {
 
 /** What has left the phone, or may leave it now, is not changed any more: a correction follows it. @param {Step} step @param {any} entry */
 async function keep(step, entry) {
-  const before = await account().db.get("outbox", entry.id);
+  const author = account();
+  const before = await author.db.get("outbox", entry.id);
   const left = before && (before.state !== "waiting" || before.holdUntil <= Date.now());
   const own = step.corrects ?? (left ? { id: entry.id, incident: step.incident } : null);
   const said = own ? amendment(own, { kind: "intent", intent: entry.intent }, "wrong_code", left ? uuid7() : entry.id) : entry;
-  await record(account(), [said], { hold: HOLD });
+  await record(author, [said], { hold: HOLD });
 }
 
 /** @param {Step} step */
