@@ -154,7 +154,7 @@ async def test_one_refused_among_good_blocks_none_and_is_put_right_under_its_id(
     await phone.heading("Put right: follow-up")
     await phone.choose("at", "15")
     await phone.save()
-    await phone.heading("New incident")
+    await phone.heading("Place not recorded")
     await phone.sync()
     assert await phone.states("officer") == ["received", "received"]
     stored = await crew.officer.entries(refused["incident_id"])

@@ -81,7 +81,7 @@ async def test_a_scanned_incident_that_has_not_arrived_yet_is_joined_all_the_sam
     await nurse.heading("Record of contact")
     await nurse.fill(JUDGED)
     await nurse.save()
-    await nurse.heading("New incident")
+    await nurse.heading("Place not recorded")
     assert {own["incident"] for own in await nurse.entries()} == {incident}
 
 
@@ -102,7 +102,7 @@ async def test_without_a_camera_it_is_picked_from_the_list_or_by_its_log_number(
     await nurse.tap("Join the car")
     await nurse.page.get_by_label("Log number").fill("CAD-9")
     await nurse.tap("Join")
-    await nurse.heading("New incident")
+    await nurse.heading("Place not recorded")
     assert [own["entry"]["log_ref"] for own in await nurse.entries()] == ["CAD-9"]
 
 

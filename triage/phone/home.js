@@ -4,7 +4,7 @@ import { button, h } from "./dom.js";
 import { openAsk } from "./incident.js";
 import { lock } from "./lock.js";
 import { go } from "./screen.js";
-import { account, detentionOf, entriesOf, isPolice, label, load, person, session, short } from "./state.js";
+import { account, detentionOf, entriesOf, isPolice, load, person, place, session } from "./state.js";
 import { FORM_NAMES, kindName, leadOf } from "./words.js";
 import { uuid7 } from "./vault.js";
 
@@ -39,7 +39,7 @@ function asks() {
 function drafts() {
   if (!session.drafts.length) return null;
   return [h("h2", null, "Begun, not saved"), h("ul.list", null, session.drafts.map((draft) => h("li", null,
-    button(".row", [h("b", null, draftName(draft)), h("span", null, `${short("area", draft.answers.area ?? session.incidents.find((i) => i.id === draft.incident)?.area)}, begun ${clock.age(Date.now() - Date.parse(draft.started))}`)],
+    button(".row", [h("b", null, draftName(draft)), h("span", null, `${place(draft.answers.area ?? session.incidents.find((i) => i.id === draft.incident)?.area)}, begun ${clock.age(Date.now() - Date.parse(draft.started))}`)],
       () => go("form", draft), { "data-id": draft.id }))))];
 }
 /** @param {any} draft */
@@ -71,7 +71,7 @@ const isMine = (view) => view.contributions?.some(({ author }) => author.id === 
 function row(view) {
   const text = clock.detentionClock(detentionOf(view.id), clock.now());
   const overdue = !text && view.flags?.includes("outcome_overdue") ? "Outcome overdue" : null;
-  return h("li", null, button(`.row.${text?.level ?? "plain"}`, [h("b", null, label("area", view.area), isMine(view) ? h("small", null, "yours") : null),
+  return h("li", null, button(`.row.${text?.level ?? "plain"}`, [h("b", null, place(view.area), isMine(view) ? h("small", null, "yours") : null),
     h("span", null, [clock.dayTime(view.occurred_at, clock.now()), person(view)].filter(Boolean).join(" · ")),
     text || overdue ? h("em", null, text?.text ?? overdue) : null], () => go("incident", view.id), { "data-id": view.id }));
 }
@@ -80,7 +80,7 @@ function localRow(id) {
   const own = session.entries.filter((entry) => entry.incident === id);
   const area = own.map(({ entry }) => entry.area).find(Boolean);
   const text = clock.detentionClock(detentionOf(id), clock.now());
-  return h("li", null, button(`.row.${text?.level ?? "plain"}`, [h("b", null, area ? label("area", area) : "New incident"),
+  return h("li", null, button(`.row.${text?.level ?? "plain"}`, [h("b", null, place(area)),
     h("span", null, `${clock.clockTime(clock.serviceTime(own[0].entry.captured_at))} · only on this phone`), text ? h("em", null, text.text) : null],
     () => go("incident", id), { "data-id": id }));
 }

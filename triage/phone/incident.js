@@ -5,7 +5,7 @@ import { envelope, withdrawal } from "./entries.js";
 import { FORMS, REASONS } from "./forms.js";
 import { formOf } from "./form.js";
 import { go } from "./screen.js";
-import { account, contactKind, detentionOf, entriesOf, inForce, incidentOf, isPolice, isWithdrawn, label, load, person, session } from "./state.js";
+import { account, contactKind, detentionOf, entriesOf, inForce, incidentOf, isPolice, isWithdrawn, label, load, person, place, session } from "./state.js";
 import { record } from "./sync.js";
 import { kindName, leadOf } from "./words.js";
 
@@ -17,7 +17,7 @@ export async function drawIncident(id) {
   const view = incidentOf(id), own = entriesOf(id);
   if (!view && !own.length) return [title("No longer here", "home"), h("p.empty", null, "This incident was closed or taken off this phone.")];
   const area = view?.area ?? own.map(({ entry }) => entry.area).find(Boolean);
-  return [title(area ? label("area", area) : "New incident", "home"), subtitle(view), clockCard(id, view), actions(id, own),
+  return [title(place(area), "home"), subtitle(view), clockCard(id, view), actions(id, own),
     view ? facts(view) : h("p.note", null, "Only on this phone so far. The others see it once it was sent."), mine(own)];
 }
 

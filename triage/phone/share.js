@@ -6,7 +6,7 @@ import { title } from "./incident.js";
 import { newIncident } from "./home.js";
 import { qrCode } from "./qr.js";
 import { currentScreen, go } from "./screen.js";
-import { account, contactKind, label, load, person, session } from "./state.js";
+import { account, contactKind, load, person, place, session } from "./state.js";
 import { record } from "./sync.js";
 import { uuid7 } from "./vault.js";
 
@@ -39,7 +39,7 @@ export async function drawJoin() {
   const input = /** @type {HTMLInputElement} */ (h("input", { id: "log", maxLength: 64, autocomplete: "off", autocapitalize: "characters", spellcheck: false }));
   return [title("Join the car", "home"), "BarcodeDetector" in window ? button(".primary.big", "Scan their picture", () => go("scan")) : null,
     h("h2", null, "Open, last hour"),
-    recent.length ? h("ul.list", null, recent.map((view) => h("li", null, button(".row", [h("b", null, label("area", view.area)),
+    recent.length ? h("ul.list", null, recent.map((view) => h("li", null, button(".row", [h("b", null, place(view.area)),
       h("span", null, [clock.clockTime(view.occurred_at), person(view)].filter(Boolean).join(" · "))], () => go("incident", view.id), { "data-id": view.id }))))
       : h("p.empty", null, "None has reached this phone yet."),
     h("h2", null, "Or by its log number"), h("div.field", null, h("label", { htmlFor: "log" }, "Log number"), input),

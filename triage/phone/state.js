@@ -65,9 +65,10 @@ export function detentionOf(id) {
 export const findCode = (list, code) => session.codes?.lists[list]?.find((/** @type {any} */ c) => c.code === code);
 /** The words for a code; a code that this list does not know is shown as it is. @param {string} list @param {string | null | undefined} code */
 export const label = (list, code) => code == null ? "not recorded" : findCode(list, code)?.label ?? code;
-/** At most 18 characters, where the list has them. @param {string} list @param {string | null | undefined} code */
-export const short = (list, code) => code == null ? "–" : findCode(list, code)?.short ?? label(list, code);
 
 /** Who an incident is about, as far as recorded: "Male, 18 to 34". @param {Incident} view */
 export const person = (view) => [view.sex && view.sex !== "unknown" ? label("sex", view.sex) : null,
   view.age ?? (view.age_band && view.age_band !== "unknown" ? label("age_band", view.age_band) : null)].filter((part) => part != null).join(", ");
+
+/** Where an incident is, in words. @param {string | null | undefined} area */
+export const place = (area) => area && area !== "unknown" ? label("area", area) : "Place not recorded";

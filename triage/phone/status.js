@@ -5,7 +5,6 @@ import { button, h } from "./dom.js";
 import { go } from "./screen.js";
 import { session } from "./state.js";
 import * as update from "./update.js";
-import { count } from "./words.js";
 
 /** What the line says. @param {{state: string}[]} own @param {import("./accounts.js").Status} status @param {number} others unsent of other people
  * @returns {{level: "good" | "warn" | "bad", text: string, trouble: string, why: string}} */
@@ -38,6 +37,3 @@ export async function drawStatus() {
   bar.className = level;
   if (bar.innerHTML !== fresh.outerHTML) bar.replaceChildren(fresh);
 }
-
-/** @param {number} n */
-export const unsentText = (n) => `${count(n, "entry", "entries")} only on this phone`;

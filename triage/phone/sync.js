@@ -1,7 +1,7 @@
 // The sync loop. It runs in the page, under one lock for all windows. It promises two things only: an entry leaves the
 // outbox when its receipt is on disk, and the status says what is known, never what is hoped.
 import { accounts } from "./accounts.js";
-import { seal, open } from "./vault.js";
+import { seal } from "./vault.js";
 import * as clock from "./clock.js";
 import { openRow } from "./state.js";
 import * as upkeep from "./upkeep.js";
