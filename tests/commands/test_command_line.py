@@ -11,6 +11,7 @@ import asyncpg
 import click
 import pytest
 from click.testing import CliRunner, Result
+from support.logins import KEYS, SERVICE, as_login
 
 from triage.__main__ import COMMANDS, main
 from triage.commands import failures
@@ -56,6 +57,16 @@ def run(*args: str, **environ: str) -> Result:
     return CliRunner(env=bare | environ).invoke(main, args)
 
 
+def installation(db_url: str, data_dir: Path) -> dict[str, str]:
+    """The settings of an installation with three logins; the address is the owner's."""
+    return {
+        "TRIAGE_DATABASE_URL": as_login(db_url, SERVICE),
+        "TRIAGE_OWNER_DATABASE_URL": db_url,
+        "TRIAGE_KEYS_DATABASE_URL": as_login(db_url, KEYS),
+        "TRIAGE_DATA_DIR": str(data_dir),
+    }
+
+
 def failed(result: Result) -> str:
     """The one line with which a command failed."""
     assert result.exit_code != 0 and isinstance(result.exception, SystemExit), (result.output, result.exception)
@@ -86,7 +97,7 @@ def test_a_wrong_setting_is_named(command: str, tmp_path: Path) -> None:
 
 
 async def test_a_missing_root_secret_is_said_and_not_made(db_url: str, tmp_path: Path) -> None:
-    settings = {"TRIAGE_DATABASE_URL": db_url, "TRIAGE_KEYS_DATABASE_URL": db_url, "TRIAGE_DATA_DIR": str(tmp_path)}
+    settings = installation(db_url, tmp_path)
     for command in ("serve --port 0", "jobs", "release", "keys rotate"):
         process = subprocess.run(
             [sys.executable, "-m", "triage", *command.split()],
@@ -202,7 +213,7 @@ def test_the_help_lists_every_command_with_the_line_of_the_table() -> None:
 
 
 async def test_lists_are_whole_for_people_and_for_programs(db_url: str, tmp_path: Path) -> None:
-    settings = {"TRIAGE_DATABASE_URL": db_url, "TRIAGE_KEYS_DATABASE_URL": db_url, "TRIAGE_DATA_DIR": str(tmp_path)}
+    settings = installation(db_url, tmp_path)
 
     def triage(*args: str) -> str:
         command = [sys.executable, "-m", "triage", *args]

@@ -64,7 +64,14 @@ async def list_(databases: Databases, team_id: UUID | None, as_json: bool, kind:
 @KIND
 @click.argument("period")
 @click.option("--edition", type=click.IntRange(1), help="By default the latest.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "csv", "html"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "csv", "html"]),
+    default="text",
+    show_default=True,
+    help="In which form.",
+)
 @OUTPUT
 @with_databases
 async def show(
@@ -130,7 +137,9 @@ async def recompute(
 @TEAM
 @click.argument("first", type=SpanOfMonths())
 @click.argument("second", type=SpanOfMonths())
-@click.option("--format", "form", type=click.Choice(["csv", "html"]), default="csv", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["csv", "html"]), default="csv", show_default=True, help="In which form."
+)
 @AS_AT
 @OUTPUT
 @with_databases
