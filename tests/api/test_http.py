@@ -67,7 +67,8 @@ async def test_a_method_an_address_does_not_have_is_405_and_says_which_it_has(
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/docs/style.css", "/health/live", "/problems/not_found"])
 async def test_head_answers_as_get_does_without_the_body(service: RunningService, path: str) -> None:
-    got, head = await service.client.get(path), await service.client.head(path)
+    plain = {"accept-encoding": "identity"}
+    got, head = await service.client.get(path, headers=plain), await service.client.head(path, headers=plain)
     assert (head.status_code, head.content) == (got.status_code, b"")
     assert head.headers["content-length"] == str(len(got.content))
     assert head.headers["content-type"] == got.headers["content-type"]
@@ -284,8 +285,9 @@ async def test_an_entity_tag_of_something_else_gets_the_whole_answer(crew: Crew,
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"x", {}', "*"])
 async def test_what_is_held_is_not_sent_again(crew: Crew, form: str) -> None:
     for path in ("/v1/codes", "/openapi.json", "/docs", "/docs/style.css"):
-        etag = (await crew.officer.get(path)).headers["etag"]
-        answer = await crew.officer.get(path, headers={"if-none-match": form.format(etag)})
+        plain = {"accept-encoding": "identity"}
+        etag = (await crew.officer.get(path, headers=plain)).headers["etag"]
+        answer = await crew.officer.get(path, headers=plain | {"if-none-match": form.format(etag)})
         assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", etag)
 
 

@@ -290,8 +290,10 @@ async def test_without_a_pull_nothing_is_told_and_the_cursor_comes_back(crew: Cr
     await crew.other_officer.tell("officer", uuid7())
     before = (await crew.officer.sync())["cursor"]
     await crew.other_officer.tell("officer", uuid7())
+    epoch = (await crew.officer.sync())["epoch"]
     for cursor in (before, None):
         answer = await crew.officer.sync(entry("officer", uuid7()), cursor=cursor, pull=False)
+        assert answer["epoch"] == epoch
         assert (answer["incidents"], answer["gone"], answer["more"], answer["cursor"]) == ([], [], False, cursor)
         assert answer["counts"]["stored"] == 1
     assert len((await crew.officer.sync(cursor=before))["incidents"]) == 3

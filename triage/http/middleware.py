@@ -3,12 +3,22 @@
 import re
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import structlog
 from litestar import Response
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
+from triage.http.compression import (
+    HeaderList,
+    accepted_coding,
+    compress,
+    is_compressible,
+    vary,
+    with_held_tag,
+    with_plain_tags,
+)
 from triage.http.errors import problem_response
 from triage.problems import NOT_FOUND, Refused
 
@@ -46,35 +56,22 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
+        answer = _Answer(scope, send, lambda headers: self._headers(scope, headers, request_id))
         request_id = _request_id(scope)
-        status = 0
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = self._headers(scope, message["headers"], request_id)
-            await send(message)
-
         # the server runs each request in a context of its own, which ends with it
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        await self._answer(scope, receive, send_with_headers)
+        if _EMPTY_PART.search(scope["path"]):  # Litestar reads the path as if it were not there
+            await _send(problem_response(Refused(NOT_FOUND)), answer.send)
+        else:
+            await self._app(_asked_by(scope), receive, answer.send)
         seconds = time.perf_counter() - started
         method = str(scope.get("method"))
-        self._observe(method, status, seconds)
+        self._observe(method, answer.status, seconds)
         # what went well is counted, and told only to those who ask for it: a line costs as much as an append
-        tell = logger.debug if status < 400 else logger.info
-        tell("request", method=method, status=status, ms=round(seconds * 1000, 1))
+        tell = logger.debug if answer.status < 400 else logger.info
+        tell("request", method=method, status=answer.status, ms=round(seconds * 1000, 1))
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if _EMPTY_PART.search(scope["path"]):  # Litestar reads the path as if it were not there
-            await _send(problem_response(Refused(NOT_FOUND)), scope, send)
-        elif scope.get("method") == "HEAD":
-            await self._app(*_as_get(scope, receive, send))
-        else:
-            await self._app(scope, receive, send)
-
-    def _headers(self, scope: Scope, sent: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    def _headers(self, scope: Scope, sent: Iterable[tuple[bytes, bytes]], request_id: str) -> HeaderList:
         headers = [*sent, (b"x-request-id", request_id.encode()), *_ALWAYS]
         if all(name != _SHOWS_NOTHING[0] for name, _ in headers):
             headers.append(_SHOWS_NOTHING)
@@ -88,22 +85,63 @@ def _request_id(scope: Scope) -> str:
     return sent if _REQUEST_ID.fullmatch(sent) else str(uuid7())
 
 
-async def _send(response: Response[bytes], scope: Scope, send: Send) -> None:
-    body = b"" if scope.get("method") == "HEAD" else response.content
+class _Answer:
+    """What is sent to the client: with the headers that every answer has, coded where it may be, without a body to
+    HEAD (RFC 9110, 9.3.2)."""
+
+    def __init__(
+        self, scope: Scope, send: Send, complete: Callable[[Iterable[tuple[bytes, bytes]]], HeaderList]
+    ) -> None:
+        self._scope, self._send, self._complete = scope, send, complete
+        self._start: Any = None  # held back until its body is coded
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await self._begin(message)
+        elif message["type"] == "http.response.body":
+            await self._go_on(message)
+
+    async def _begin(self, message: Any) -> None:
+        self.status = message["status"]
+        headers = self._complete(message["headers"])
+        if self.status == 304:
+            headers = with_held_tag(headers, _if_none_match(self._scope))
+        message["headers"] = headers
+        if is_compressible(headers):
+            message["headers"] = vary(headers)
+            self._start = message
+        else:
+            await self._send(message)
+
+    async def _go_on(self, message: Any) -> None:
+        if start := self._start:
+            self._start = None
+            if coding := accepted_coding(self._scope):
+                start["headers"], message["body"] = compress(start["headers"], message["body"], coding)
+            await self._send(start)
+        if self._scope.get("method") == "HEAD":
+            message = {**message, "body": b""}
+        await self._send(message)
+
+
+def _asked_by(scope: Scope) -> Scope:
+    """The request as handlers read it: HEAD is GET, of which `scope["head"]` tells, and tags are of uncoded content.
+
+    In a copy: the server's own goes on saying HEAD, or it would wait for the body.
+    """
+    if scope.get("method") == "HEAD":
+        scope = {**scope, "method": "GET", "head": True}  # type: ignore[assignment]
+    return with_plain_tags(scope) if _if_none_match(scope) else scope
+
+
+def _if_none_match(scope: Scope) -> bytes:
+    return b",".join(value for name, value in scope["headers"] if name == b"if-none-match")
+
+
+async def _send(response: Response[bytes], send: Send) -> None:
     headers = [(b"content-type", str(response.media_type).encode())]
     headers += [(name.encode(), str(value).encode()) for name, value in response.headers.items()]
     headers.append((b"content-length", str(len(response.content)).encode()))
     await send({"type": "http.response.start", "status": response.status_code or 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-def _as_get(scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Receive, Send]:
-    """HEAD is GET whose answer has its header fields only (RFC 9110, 9.3.2); `scope["head"]` tells handlers.
-
-    In a copy of the scope: the server's own goes on saying HEAD, or it would wait for the body.
-    """
-
-    async def send_without_body(message: Message) -> None:
-        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
-
-    return {**scope, "method": "GET", "head": True}, receive, send_without_body  # type: ignore[return-value]
+    await send({"type": "http.response.body", "body": response.content, "more_body": False})

@@ -102,13 +102,13 @@ async def _sync(request: SignedIn, service: Service, sent: SyncRequest, minimal:
     counts = _counts(results)
     if counts.duplicate and not counts.stored:
         await service.database.barrier()
-    answer = _answer(results, now, (await teams.find_epoch(service.database)).hex)
     if sent.pull is False:
+        answer = _answer(results, now, await _epoch(service))
         answer = structs.replace(answer, cursor=sent.cursor or None)
     else:
         pulled = await pull.pull(service.database, service.incidents, actor, since, now)
         answer = structs.replace(
-            answer,
+            _answer(results, now, pulled.cursor.epoch.hex()),
             incidents=[Raw(body) for body in pulled.incidents],
             gone=pulled.gone,
             cursor=cursor.encode(pulled.cursor),
@@ -216,8 +216,14 @@ async def _hand_over(
         )
         for entry, safe in zip(entries, kept, strict=True)
     ]
-    answer = _answer(results, now, (await teams.find_epoch(service.database)).hex)
+    answer = _answer(results, now, await _epoch(service))
     return ready(_encode(structs.replace(answer, wipe=True)), 202)
+
+
+async def _epoch(service: Service) -> str:
+    """The name of the history, as a cursor holds it."""
+    epoch = await teams.find_epoch(service.database)
+    return epoch.bytes[: cursor.EPOCH_BYTES].hex()
 
 
 def _counts(results: Sequence[ItemResult]) -> Counts:
