@@ -34,6 +34,8 @@ from triage import logs
 from triage.embedded import EmbeddedPostgres
 from triage.migrate import LOCK, migrate
 from triage.resources import folder
+from triage.store.journal import Journal
+from triage.store.recovery.history import join
 
 logs.configure("error")  # structlog's own way of showing an exception, with every local, takes a second each
 
@@ -139,6 +141,7 @@ async def template(server: str) -> AsyncIterator[str]:
             await admin.execute(f"GRANT triage_service, triage_auditor, triage_sealer TO {SERVICE}")
             await admin.execute(f"GRANT CREATE ON DATABASE {name} TO {KEYS}")
             await migrate(keys, folder("sql") / "keys", "keystore")
+            await join(owner, Journal.at(as_login(url, KEYS)))
         yield name  # nobody may be connected to a template
 
 

@@ -24,6 +24,7 @@ COMMANDS = {
     "recipients": ("recipients", "List who got a summary that a wrong link had touched."),
     "retention": ("erasure", "Show, and with --apply do, what the retention table asks for."),
     "backup": ("backup", "Write the database, or the key store, into a file."),
+    "adopt": ("backup", "Go on with a database that lost its last moments, after a failover or a recovery."),
     "restore": ("backup", "Restore a backup, or rehearse it; what was revoked or erased since stays so."),
     "keys": ("keys", "Rotate the key-encryption key, retire old ones, forget what was erased."),
     "demo": ("demo", "Serve synthetic months of a team, ending today, and print a token for every role."),

@@ -29,6 +29,7 @@ from triage.settings import Settings
 from triage.store import audit
 from triage.store.access.devices import PhoneClocks
 from triage.store.access.sign_in import SignIn
+from triage.store.access.teams import list_teams
 from triage.store.database import GenericPlans, connect
 from triage.store.journal import Journal
 from triage.store.keys import KeyStore
@@ -36,6 +37,8 @@ from triage.store.log.append import Log
 from triage.store.log.incidents import Incidents, audience_of
 from triage.store.log.quarantine import Quarantine
 from triage.store.people.people import People
+from triage.store.recovery.anchors import check_history
+from triage.store.recovery.history import check_joined
 
 logger = structlog.get_logger(__name__)
 
@@ -59,6 +62,10 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
         root = await asyncio.to_thread(load_or_create_root if create else load_root, settings.root_key_file)
         keys = KeyStore(keys_database, root, settings.root_key_file)
         await keys.check()
+        journal = Journal(keys_database.no_team)
+        async with database.no_team() as connection:
+            await check_joined(connection, journal)
+        await check_history(database, journal, await list_teams(database))
         writer = Log(
             writers,
             keys,
@@ -75,12 +82,12 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
             root=root,
             database=database,
             keys=keys,
-            sign_in=SignIn(database, timedelta(days=settings.token_idle_days), Verifier(providers)),
+            sign_in=SignIn(database, timedelta(days=settings.token_idle_days), journal, Verifier(providers)),
             log=writer,
             incidents=Incidents(database, keys),
             quarantine=Quarantine(database, keys, settings.quarantine_limit),
             people=People(database, keys, root),
-            journal=Journal(settings.journal),
+            journal=journal,
             budget=Budget(settings.actor_requests_per_minute),
             clocks=PhoneClocks(database),
             providers=providers,

@@ -41,6 +41,7 @@ class Envelope(Struct, kw_only=True, frozen=True, gc=False):
     skew_ms: int | None
     blind: bool
     released_by: UUID | None
+    notices: str
 
 
 class Head(NamedTuple):
@@ -92,7 +93,7 @@ def entry_payload(envelope: Envelope, salt: bytes, body: bytes, sealed_digest: b
         e.skew_ms is not None,
         e.blind,
     )
-    words = f"{e.kind}\0{e.profession}\0{e.role}\0".encode()
+    words = f"{e.kind}\0{e.profession}\0{e.role}\0{e.notices}\0".encode()
     return fixed + words + sha256(salt + body).digest() + (sealed_digest or _NO_TEXT)
 
 

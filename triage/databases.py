@@ -16,6 +16,8 @@ from triage.migrate import MigrationError, migrate, pending
 from triage.resources import folder
 from triage.settings import Settings
 from triage.store import hosts
+from triage.store.journal import Journal
+from triage.store.recovery.history import join
 from triage.terms import BEDFORDSHIRE
 
 logger = structlog.get_logger(__name__)
@@ -102,6 +104,17 @@ async def _prepare(addresses: Addresses, create: bool, migrating: bool) -> None:
             await (_migrate if migrating else _check)(connection, schema)
         finally:
             await connection.close()
+    if migrating:
+        await _join(addresses)
+
+
+async def _join(addresses: Addresses) -> None:
+    """Tie the two databases together: from the first migration on they belong to one installation."""
+    connection = await _connect(addresses.owner)
+    try:
+        await join(connection, Journal.at(addresses.keys))
+    finally:
+        await connection.close()
 
 
 async def _connect(url: str) -> asyncpg.Connection:

@@ -138,8 +138,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     journal: Annotated[
         Path,
         Meta(
-            description="File outside the database that remembers revocations, erasures, editions and releases, "
-            "for a restore to replay.",
+            description="File that the journal is exported to each hour, beside the key store's backups, so that what "
+            "it knows outlives a restore of the key store.",
             extra={"default": "`journal` in the data directory"},
         ),
     ] = _DERIVED

@@ -70,9 +70,24 @@ CREATE TABLE team (
 -- or an adopted failover, so that phones offer again what they sent since.
 CREATE TABLE installation (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
-    epoch uuid NOT NULL DEFAULT gen_random_uuid()
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    epoch uuid NOT NULL DEFAULT gen_random_uuid(),
+    -- as of the last backup: the root secret's fingerprint, and the last line of the journal with its SHA-256
+    root_fingerprint bytea,
+    journal_n bigint,
+    journal_digest bytea
 );
 INSERT INTO installation DEFAULT VALUES;
+
+-- Times whose entries a restore or a failover lost: phones send them again, and lateness is not held against those.
+CREATE TABLE lost_span (
+    team_id uuid NOT NULL REFERENCES team,
+    since timestamptz NOT NULL,
+    until timestamptz NOT NULL,
+    PRIMARY KEY (team_id, until)
+);
+CALL isolate_by_team(true, 'lost_span');
+GRANT SELECT ON lost_span TO triage_service;
 
 -- Roles are data: a name, the verbs it holds, and the professions that may hold it (none: it is no member of a service's
 -- staff who holds it). `side` is null for roles outside the two services.

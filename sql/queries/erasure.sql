@@ -69,14 +69,6 @@ WITH lifted AS (
 INSERT INTO legal_hold (team_id, incident_id, reason, by, at, lifted_at)
 SELECT $1, $2, 'lifted', $3, $4, $4 WHERE NOT EXISTS (SELECT FROM lifted) ON CONFLICT DO NOTHING
 
--- name: revoke
--- why: a device that was revoked after the backup was made
-UPDATE device SET revoked_at = $3 WHERE team_id = $1 AND device_id = $2 AND revoked_at IS NULL
-
--- name: keep_published
--- why: an edition or release published after the backup was made is put back as it was, never cut again
-SELECT format('INSERT INTO %I SELECT * FROM jsonb_populate_record(NULL::%I, $1::jsonb) ON CONFLICT DO NOTHING', $1::text, $1::text)
-
 -- name: due_people
 -- why: people without contact for so many months, none of whose incidents is held; of somebody under 18 not for 25 years
 SELECT p.person_id, max(i.occurred_at) AS last_at FROM person p

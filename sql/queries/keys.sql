@@ -13,6 +13,10 @@ INSERT INTO keystore.data_key (ref, wrapped) SELECT * FROM unnest($1::uuid[], $2
 -- why: keys to read sealed text
 SELECT ref, wrapped FROM keystore.data_key WHERE ref = ANY ($1::uuid[])
 
+-- name: existing
+-- why: which keys there are, without reading them
+SELECT ref FROM keystore.data_key WHERE ref = ANY ($1::uuid[])
+
 -- name: destroy
 -- why: what was sealed under these keys is gone for ever
 DELETE FROM keystore.data_key WHERE ref = ANY ($1::uuid[]) RETURNING ref

@@ -153,7 +153,7 @@ JOIN LATERAL (
 -- name: walk
 -- why: verification recomputes every link in order
 SELECT seq, id, incident_id, kind, author, profession, role, device, received_at, skew_ms, blind, released_by, body, sealed,
-       sealed_digest, salt, link, erased_at
+       sealed_digest, salt, link, notices, key_ref
 FROM entry WHERE team_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
 
 -- name: head

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from msgspec import structs
+from support.logins import KEYS, as_login
 from support.team_log import STARTS_ON, TEAM, TeamLog, incident_id, open_team_log
 
 from triage import codes
@@ -660,11 +661,11 @@ async def test_an_edition_comes_out_the_same_from_its_log_alone_though_the_log_w
                     assert await recompute.recompute(connection, await team.team(), summary) == flows
 
 
-async def test_an_edition_is_in_the_journal_as_it_was_stored(team: TeamLog, tmp_path: Path) -> None:
+async def test_an_edition_is_in_the_journal_as_it_was_stored(team: TeamLog) -> None:
     await considered(team)
-    journal = Journal(tmp_path / "journal")
+    journal = Journal.at(as_login(team.url, KEYS))
     await publish_due(team.database, SUNDAY, PublishOptions(journal=journal))
-    run, kept = journal.lines()
+    run, kept = await journal.read("published summary_run", "published summary_edition")
     assert isinstance(run, RowPublished) and isinstance(kept, RowPublished)
     assert (run.table, kept.table, kept.team_id) == ("summary_run", "summary_edition", TEAM)
     async with team.database.team(TEAM) as connection:

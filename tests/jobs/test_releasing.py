@@ -27,7 +27,6 @@ from triage.store.access.staff import as_owner
 from triage.store.exports import releases
 from triage.store.exports.release_proof import ReleaseVerdict, verify_releases
 from triage.store.exports.releases import withdraw
-from triage.store.journal import Journal
 from triage.store.people.erasure import erase_incident
 
 Clone = Callable[[str], AbstractAsyncContextManager[str]]
@@ -157,7 +156,8 @@ async def test_what_is_erased_after_the_release_moves_no_byte_and_no_member_of_i
     for arrival in _quarter()[:30]:
         async with as_owner(released.running.url, released.team_id) as owner:
             incident = arrival.member.incident_id
-            await erase_incident(owner, keys, Journal(tmp_path / "journal"), released.team_id, incident, "a test")
+            journal = released.running.service.journal
+            await erase_incident(owner, keys, journal, released.team_id, incident, "a test")
     await released.release(QUARTER + 20 * DAY)
     assert (await partner.bytes("records/2025-Q1"), await partner.manifest("records/2025-Q1")) == before
     assert {one.fault for one in await _verdicts(released)} == {None}

@@ -98,9 +98,12 @@ def fields(row_type: type) -> list[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize("name", sorted(DECLARED))
-async def test_a_row_is_made_of_the_columns_that_come_in_their_order(conn: asyncpg.Connection, name: str) -> None:
+async def test_a_row_is_made_of_the_columns_that_come_in_their_order(
+    conn: asyncpg.Connection, keys_conn: asyncpg.Connection, name: str
+) -> None:
     declared = DECLARED[name]
-    columns = [(c.name, c.type.name) for c in (await conn.prepare(declared.sql)).get_attributes()]
+    prepared = await (keys_conn if name.startswith(IN_KEY_STORE) else conn).prepare(declared.sql)
+    columns = [(c.name, c.type.name) for c in prepared.get_attributes()]
     if declared.row_type is None:
         return
     if row := fields(declared.row_type):

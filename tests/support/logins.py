@@ -29,7 +29,8 @@ async def unguarded(owner: asyncpg.Connection) -> AsyncIterator[None]:
     """No trigger stops what is done in the block, in the caller's transaction: so far an owner of the tables can go."""
     for verb in ("DISABLE", "ENABLE"):
         tables = await owner.fetch(
-            "SELECT DISTINCT tgrelid::regclass::text AS name FROM pg_trigger WHERE NOT tgisinternal AND tgparentid = 0"
+            "SELECT DISTINCT tgrelid::regclass::text AS name FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid"
+            " WHERE NOT tgisinternal AND tgparentid = 0 AND c.relnamespace = 'public'::regnamespace"
         )
         for table in tables:
             await owner.execute(f"ALTER TABLE {table['name']} {verb} TRIGGER USER")

@@ -256,7 +256,7 @@ async def _tamper(crew: Crew, sql: str) -> None:
 
 async def anchored(crew: Crew, service: RunningService, chain: ChainName) -> str | None:
     """The fault of a chain that is whole in itself, by what the journal tells."""
-    told = Anchors(service.service.journal.lines())
+    told = Anchors(await service.service.journal.read())
     async with as_owner(crew.owner_url, crew.team_id) as owner:
         return (await check_anchors(owner, told, chain, ChainVerdict(crew.team_id, 0, "", None))).fault
 

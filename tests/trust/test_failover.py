@@ -17,6 +17,8 @@ from triage.jobs.schedule import scheduled, service_jobs
 from triage.migrate import migrate
 from triage.resources import folder
 from triage.settings import DatabaseUrl
+from triage.store.journal import Journal
+from triage.store.recovery.history import join
 
 pytestmark = pytest.mark.database
 
@@ -58,6 +60,7 @@ async def process(pair: tuple[EmbeddedPostgres, EmbeddedPostgres], tmp_path: Pat
     connection = await asyncpg.connect(pair[0].url("triage"))
     await migrate(connection, folder("sql") / "migrations")
     await migrate(connection, folder("sql") / "keys", "keystore")
+    await join(connection, Journal.at(pair[0].url("triage")))
     await connection.close()
     url = either(pair, "triage")
     here = DatabaseUrl(url)

@@ -175,7 +175,7 @@ async def test_whole_months_of_the_audit_go_and_the_rest_is_verified_from_there(
     assert {row["at"].month for row in kept} == {2}  # January went; February is within 72 months
     async with as_owner(crew.owner_url, crew.team_id) as owner:
         verdict = await audit.verify(owner, crew.team_id, lambda *_: None)
-        assert (await check_anchors(owner, Anchors(service.journal.lines()), "audit", verdict)).fault is None
+        assert (await check_anchors(owner, Anchors(await service.journal.read()), "audit", verdict)).fault is None
         assert (await check_anchors(owner, Anchors([]), "audit", verdict)).fault is not None  # the journal has to know
 
 

@@ -1,10 +1,8 @@
-"""`triage backup` and `triage restore`: the databases, and what a backup must not undo."""
+"""`triage backup`, `triage restore`, `triage adopt`: the databases, and what going back in time must not undo."""
 
 import asyncio
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
-from uuid import UUID
 
 import asyncpg
 import click
@@ -12,29 +10,28 @@ import click
 from triage.commands.database import Databases, with_databases
 from triage.commands.options import YES, confirm
 from triage.commands.verify import report, verify_all
-from triage.databases import Addresses
 from triage.jobs.journal import copy_publications, write_anchors
 from triage.migrate import migrate
-from triage.people.encryption import load_root
 from triage.resources import folder
-from triage.settings import Settings
 from triage.store import audit, hosts
 from triage.store.access import teams
 from triage.store.database import connect
-from triage.store.journal import ChainRewound, Journal
-from triage.store.keys import KeyStore
-from triage.store.people import erasure
+from triage.store.job_runs import record_success
+from triage.store.journal import ChainRewound
 from triage.store.recovery import backup as store
-from triage.store.recovery.anchors import Anchors, AnchorWriter, chain_ends
+from triage.store.recovery import history
+from triage.store.recovery.anchors import KINDS, Anchors, AnchorWriter, chain_ends, last_true, lost_between
 from triage.store.recovery.backup import BackupFault
 from triage.store.recovery.journal_copy import PublicationWriter
+from triage.store.recovery.replay import replay
 from triage.store.verify import ChainVerdict
 
 FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+Verdicts = list[tuple[str, ChainVerdict]]
 
 
 @click.command()
-@click.option("--keys", is_flag=True, help="The key store, alone: keep such backups 14 days at most.")
+@click.option("--keys", is_flag=True, help="The key store with the journal, alone: keep such backups 14 days at most.")
 @FILE
 @with_databases
 async def backup(databases: Databases, keys: bool, file: Path) -> None:
@@ -43,14 +40,22 @@ async def backup(databases: Databases, keys: bool, file: Path) -> None:
     if not keys:
         await write_journal(databases)
     await asyncio.to_thread(store.dump, addresses.keys if keys else addresses.owner, file, keys)
+    async with databases.service() as database, database.no_team() as connection:
+        await record_success(connection, "backup_keys" if keys else "backup")
     click.echo(f"{file}: {file.stat().st_size} bytes")
 
 
 async def write_journal(databases: Databases) -> None:
-    """Bring the journal up to what was published, and to where the chains stand."""
+    """Bring the journal up to what was published and where the chains stand; note in the database how far it is."""
     async with databases.service() as database:
         await copy_publications(database, PublicationWriter(database, databases.journal))
         await write_anchors(database, AnchorWriter(database, databases.journal))
+    await databases.journal.export(databases.settings.journal)
+    connection = await hosts.connect(databases.addresses.owner)
+    try:
+        await history.mark_backup(connection, databases.journal)
+    finally:
+        await connection.close()
 
 
 @click.command()
@@ -61,34 +66,37 @@ async def write_journal(databases: Databases) -> None:
 async def restore(databases: Databases, yes: bool, rehearse: bool, file: Path) -> None:
     """Restore FILE beside the database, replay the journal, verify every chain, and only then take its place.
 
-    The database that was replaced is kept under another name. A running service goes on with the restored one.
+    A file that is no backup of this installation is refused before anything is touched. The database that was replaced
+    is kept under another name. A running service goes on with the restored one.
     """
     if not file.exists():
         raise click.BadParameter(f"{file} does not exist")
+    await history.check_backup(await asyncio.to_thread(store.read_installation, file), databases.journal)
     if not rehearse:
         confirm(f"The database is replaced by what {file} holds; what there is now is kept under another name.", yes)
-    verdicts, aside = await _restore(databases.settings, databases.addresses, file, rehearse)
+    verdicts, aside = await _restore(databases, file, rehearse)
     report(verdicts)
+    if rehearse:
+        async with databases.service() as database, database.no_team() as connection:
+            await record_success(connection, "rehearsal")
     click.echo("rehearsed: the backup can be restored" if rehearse else f"restored; what was there is kept as {aside}")
 
 
-async def _restore(
-    chosen: Settings, addresses: Addresses, file: Path, rehearse: bool
-) -> tuple[list[tuple[str, ChainVerdict]], str]:
-    url = addresses.owner
+async def _restore(databases: Databases, file: Path, rehearse: bool) -> tuple[Verdicts, str]:
+    url = databases.addresses.owner
     name = store.database_name(url)
-    if not rehearse and store.database_name(addresses.keys) == name:
+    if not rehearse and store.database_name(databases.addresses.keys) == name:
         raise BackupFault("the key store lies in the same database, and would be replaced with it")
     stamp = f"{datetime.now(UTC):%Y%m%d_%H%M%S}"
     restored, aside = f"{name}_restored_{stamp}", f"{name}_before_{stamp}"
     await store.create(url, restored)
     try:
-        verdicts, ends = await _make_true(chosen, addresses, store.with_database(url, restored), file, rehearse)
+        verdicts, ends = await _load(databases, store.with_database(url, restored), file, rehearse)
         faulty = any(verdict.fault for _, verdict in verdicts)
         if not rehearse and not faulty:
-            Journal(chosen.journal).add(*ends)
+            await _begin_epoch(store.with_database(url, restored), databases, ends)
             await store.swap(url, restored, aside)
-            Journal(chosen.journal).add(*ends)  # again: a running service may have told of what was replaced
+            await databases.journal.add(*ends)  # again: a running service may have told of what was replaced
     except BaseException:
         await store.drop(url, restored)
         raise
@@ -97,48 +105,75 @@ async def _restore(
     return verdicts, aside
 
 
-async def _make_true(
-    chosen: Settings, addresses: Addresses, url: str, file: Path, rehearse: bool
-) -> tuple[list[tuple[str, ChainVerdict]], list[ChainRewound]]:
-    """Load, migrate, replay and seal; the verdict on every chain, and where each ended in the backup.
+async def _load(databases: Databases, url: str, file: Path, rehearse: bool) -> tuple[Verdicts, list[ChainRewound]]:
+    """Load, migrate, replay and chain; the verdict on every chain, and where each ended in the backup.
 
     A rehearsal leaves the key store alone.
     """
-    journal = Journal(chosen.journal)
     await asyncio.to_thread(store.load, url, file)
-    root = await asyncio.to_thread(load_root, chosen.root_key_file)
-    async with connect(addresses.keys, 2, chosen.command_timeout_s, role=None) as keys_database:
-        keys = None if rehearse else KeyStore(keys_database, root, chosen.root_key_file)
+    async with databases.keys() as keys:
         connection = await hosts.connect(url)
         try:
             await migrate(connection, folder("sql") / "migrations")
             async with connection.transaction():
                 ends = await _ends(connection)
-                await replay(connection, keys, journal)
+                await replay(connection, None if rehearse else keys, databases.journal)
         finally:
             await connection.close()
-    async with connect(url, 2, chosen.command_timeout_s, role=None) as database:
+    await _chain_audit(url)
+    return await verify_all(databases, url, ends), ends
+
+
+async def _chain_audit(url: str) -> None:
+    async with connect(url, 2, 600.0, role=None) as database:
         while await audit.extend_chain(database):
             pass
-    return await verify_all(url, Anchors(chain(journal.lines(), ends))), ends
 
 
 async def _ends(connection: asyncpg.Connection) -> list[ChainRewound]:
     found = []
-    for team_id in (*await _teams(connection), audit.NO_TEAM):
+    for team_id in (*await teams.team_ids(connection), audit.NO_TEAM):
         await connection.execute("SELECT set_config('triage.team', $1, true)", str(team_id))
         found += await chain_ends(connection, team_id)
     return found
 
 
-async def _teams(connection: asyncpg.Connection) -> list[UUID]:
-    return await teams.team_ids(connection)
+async def _begin_epoch(url: str, databases: Databases, ends: list[ChainRewound]) -> None:
+    connection = await hosts.connect(url)
+    try:
+        async with connection.transaction():
+            await history.begin_epoch(connection, databases.journal, ends)
+    finally:
+        await connection.close()
 
 
-async def replay(connection: asyncpg.Connection, keys: KeyStore | None, journal: Journal) -> None:
-    """Make every line of the journal true in a restored database, for the teams that it has."""
-    team_ids = await _teams(connection)
-    for line in journal.lines():
-        if line.team_id in team_ids:
-            await connection.execute("SELECT set_config('triage.team', $1, true)", str(line.team_id))
-            await erasure.replay(connection, keys, line)
+@click.command()
+@YES
+@with_databases
+async def adopt(databases: Databases, yes: bool) -> None:
+    """Go on with a database that lost its last moments: after a failover, a recovery to a point in time, or a snapshot.
+
+    What the journal knows is made true in it again: revocations, erasures, what was published. Phones are told that the
+    history is another, and send again what it lost.
+    """
+    connection = await hosts.connect(databases.addresses.owner)
+    try:
+        anchors = Anchors(await databases.journal.read(*KINDS))
+        async with connection.transaction():
+            ends = []
+            for team_id in (*await teams.team_ids(connection), audit.NO_TEAM):
+                await connection.execute("SELECT set_config('triage.team', $1, true)", str(team_id))
+                ends += await last_true(connection, anchors, team_id)
+            lost = sum(lost_between(anchors, end) for end in ends if end.chain == "entries")
+            confirm(
+                f"The journal knows of {lost} entries that this database lost or holds otherwise; it goes on anyway.",
+                yes,
+            )
+            async with databases.keys() as keys:
+                await replay(connection, keys, databases.journal)
+            await history.begin_epoch(connection, databases.journal, ends)
+    finally:
+        await connection.close()
+    await _chain_audit(databases.addresses.owner)
+    report(await verify_all(databases, databases.addresses.owner))
+    click.echo(f"adopted; {lost} entries lost, which phones are told to send again")

@@ -48,7 +48,7 @@ class Databases:
     @property
     def journal(self) -> Journal:
         """What must outlive a restore is written here."""
-        return Journal(self.settings.journal)
+        return Journal.at(self.addresses.keys)
 
     @asynccontextmanager
     async def service(self) -> AsyncIterator[Database]:
@@ -87,9 +87,9 @@ class Databases:
             await keys.check()
             yield keys
 
-    async def teams(self) -> list[UUID]:
-        """Every team of the installation, as the owner sees them."""
-        connection = await hosts.connect(self.addresses.owner)
+    async def teams(self, owner_url: str | None = None) -> list[UUID]:
+        """Every team of the installation, as the owner sees them; or of a database that is restored beside it."""
+        connection = await hosts.connect(owner_url or self.addresses.owner)
         try:
             return await teams.team_ids(connection)
         finally:

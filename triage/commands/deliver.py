@@ -11,6 +11,7 @@ from triage.commands.options import JSON, TEAM
 from triage.commands.output import show_table
 from triage.jobs.deliver import Sender, Undeliverable, checked_url, deliver_due, webhook_secret
 from triage.store import outbox
+from triage.store.journal import DestinationDisabled
 from triage.store.outbox import Channel, Topic
 
 
@@ -72,7 +73,10 @@ async def destinations(databases: Databases, team_id: UUID | None, as_json: bool
 async def stop(databases: Databases, team_id: UUID | None, destination: UUID) -> None:
     """Send nothing more to a destination. What waits for it becomes dead."""
     async with databases.team(team_id) as (connection, team):
-        if not await outbox.disable_destination(connection, team.team_id, destination, datetime.now(UTC)):
+        now = datetime.now(UTC)
+        # the one statement commits by itself, so the journal is told first: a line too many does no harm
+        await databases.journal.add(DestinationDisabled(at=now, team_id=team.team_id, destination_id=destination))
+        if not await outbox.disable_destination(connection, team.team_id, destination, now):
             raise click.ClickException("there is no such destination, or it was stopped before")
     click.echo("stopped")
 

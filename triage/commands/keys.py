@@ -65,8 +65,15 @@ async def retire(databases: Databases) -> None:
 @YES
 @with_databases
 async def forget(databases: Databases, yes: bool) -> None:
-    """Destroy again every key that the journal says was destroyed: after the key store itself was restored."""
-    refs = [ref for line in databases.journal.lines() for ref in destroyed_by(line)]
+    """After the key store itself was restored: put the exported journal back, and destroy every key again that it says
+    was destroyed.
+    """
+    put_back = (
+        await databases.journal.put_back(databases.settings.journal) if databases.settings.journal.exists() else 0
+    )
+    click.echo(f"{put_back} lines of {databases.settings.journal} put back")
+    lines = databases.journal.lines("person_erasure", "notes_erasure")
+    refs = [ref async for line in lines for ref in destroyed_by(line)]
     confirm(f"The journal names {len(refs)} keys that were destroyed; those that came back are destroyed again.", yes)
     async with databases.keys_database() as database:
         store = KeyStore(database, databases.root, databases.settings.root_key_file)

@@ -10,6 +10,7 @@ import asyncpg
 import click
 from uuid_utils.compat import uuid7
 
+from triage.access.actors import token_hash
 from triage.commands.database import Databases, with_databases
 from triage.commands.options import JSON, TEAM, YES, confirm
 from triage.commands.output import show_table
@@ -18,6 +19,7 @@ from triage.exports.calendar import Dataset
 from triage.store.access import staff
 from triage.store.exports import agreements as store
 from triage.store.exports.agreements import NewAgreement
+from triage.store.journal import AgreementRevoked, JournalLine, PartnerRevoked, TokenIssued, TokenRevoked
 from triage.times import due_at
 
 
@@ -102,6 +104,10 @@ async def token(databases: Databases, team_id: UUID | None, partner_id: UUID) ->
     with _refused():
         async with databases.owner(team_id) as (connection, team):
             further = await store.add_token(connection, team, partner_id)
+            issued = TokenIssued(
+                at=datetime.now(UTC), team_id=team, hash=token_hash(further).hex(), partner_id=partner_id
+            )
+            await databases.journal.add(issued)
     click.echo(further)
 
 
@@ -123,13 +129,17 @@ async def revoke(
     now = datetime.now(UTC)
     async with databases.owner(team_id) as (connection, team):
         if name is not None:
-            ended = await store.revoke_token(connection, team, partner_id, name.lower(), now)
+            hashes = await store.revoke_token(connection, team, partner_id, name.lower(), now)
+            lines: list[JournalLine] = [TokenRevoked(at=now, team_id=team, hash=each.hex()) for each in hashes]
         elif agreement_id is not None:
             ended = await store.revoke_agreement(connection, team, agreement_id, now)
+            lines = [AgreementRevoked(at=now, team_id=team, agreement_id=agreement_id)] if ended else []
         else:
             ended = await store.revoke_partner(connection, team, partner_id, now)
-    if not ended:
-        raise click.ClickException("there is nothing of this name that is in force")
+            lines = [PartnerRevoked(at=now, team_id=team, partner_id=partner_id)] if ended else []
+        if not lines:
+            raise click.ClickException("there is nothing of this name that is in force")
+        await databases.journal.add(*lines)
     click.echo("revoked")
 
 

@@ -15,6 +15,7 @@ from triage.jobs.release import ReleasedEdition, Unreleased, release_due
 from triage.store.access.staff import as_owner
 from triage.store.exports import releases
 from triage.store.exports.release_proof import ReleaseVerdict, verify_releases
+from triage.store.journal import ReleaseWithdrawn
 
 
 @click.group(invoke_without_command=True)
@@ -87,4 +88,9 @@ async def withdraw(
     async with databases.owner(team_id) as (connection, team):
         if not await releases.withdraw(connection, team, dataset, period, edition, datetime.now(UTC), reason):
             raise click.ClickException("there is no such release, or it was withdrawn before")
+        await databases.journal.add(
+            ReleaseWithdrawn(
+                at=datetime.now(UTC), team_id=team, dataset=dataset, period=period, edition=edition, because=reason
+            )
+        )
     click.echo("withdrawn")

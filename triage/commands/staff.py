@@ -87,7 +87,7 @@ async def disable(databases: Databases, team_id: UUID | None, staff_id: UUID) ->
     """End somebody's access at once and revoke the devices; what was sent stays."""
     async with databases.owner(team_id) as (connection, team):
         revoked = await store.disable_staff(connection, team, staff_id)
-        databases.journal.add(StaffDisabled(at=datetime.now(UTC), team_id=team, staff_id=staff_id))
+        await databases.journal.add(StaffDisabled(at=datetime.now(UTC), team_id=team, staff_id=staff_id))
     click.echo(f"disabled; devices revoked: {len(revoked)}")
 
 

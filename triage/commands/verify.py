@@ -1,17 +1,18 @@
 """`triage verify`: whether everything is as it was written."""
 
-from uuid import UUID
+from collections.abc import Iterable
 
 import click
 
 from triage.commands.database import Databases, with_databases
 from triage.commands.output import progress
-from triage.store import audit, hosts
-from triage.store.access import teams
+from triage.store import audit
 from triage.store.access.staff import as_owner
 from triage.store.exports.downloads import verify_ledger
-from triage.store.recovery.anchors import Anchors, check_anchors
-from triage.store.verify import ChainVerdict
+from triage.store.journal import ChainRewound, Journal, NotesErased
+from triage.store.keys import KeyStore
+from triage.store.recovery.anchors import KINDS, Anchors, check_anchors
+from triage.store.verify import ChainVerdict, TextsElsewhere
 from triage.store.verify import verify as verify_log
 
 
@@ -19,7 +20,7 @@ from triage.store.verify import verify as verify_log
 @with_databases
 async def verify(databases: Databases) -> None:
     """Recompute every chain, of log, audit and ledger of pulls, and name the first row altered, missing or moved."""
-    report(await verify_all(databases.addresses.owner, Anchors(databases.journal.lines())))
+    report(await verify_all(databases, databases.addresses.owner))
 
 
 def report(verdicts: list[tuple[str, ChainVerdict]]) -> None:
@@ -33,26 +34,29 @@ def report(verdicts: list[tuple[str, ChainVerdict]]) -> None:
         raise click.ClickException(f"not as written: {', '.join(broken)}")
 
 
-async def verify_all(owner_url: str, told: Anchors) -> list[tuple[str, ChainVerdict]]:
-    """The verdict on every chain of every team: entries, pulls, audit rows. `told` is what the journal says of them."""
-    verdicts = []
-    for team_id in (*await _team_ids(owner_url), audit.NO_TEAM):
-        async with as_owner(owner_url, team_id) as connection:
-            with progress(f"team {team_id}") as update:
-                if team_id != audit.NO_TEAM:
-                    log = await verify_log(connection, team_id, update)
-                    verdicts.append(("entries", await check_anchors(connection, told, "entries", log)))
-                    ledger = await verify_ledger(connection, team_id)
-                    pulls = ChainVerdict(team_id, ledger.lines, "", ledger.fault)
-                    verdicts.append(("pulls", await check_anchors(connection, told, "pulls", pulls)))
-                rows = await audit.verify(connection, team_id, update)
-                verdicts.append(("audit rows", await check_anchors(connection, told, "audit", rows)))
-    return verdicts
+async def verify_all(
+    databases: Databases, owner_url: str, rewound: Iterable[ChainRewound] = ()
+) -> list[tuple[str, ChainVerdict]]:
+    """The verdict on every chain of every team: entries, pulls, audit rows; `rewound` comes after the journal."""
+    anchors = Anchors([*await databases.journal.read(*KINDS), *rewound])
+    async with databases.keys() as keys:
+        texts = await _texts(databases.journal, keys)
+        verdicts = []
+        for team_id in (*await databases.teams(owner_url), audit.NO_TEAM):
+            async with as_owner(owner_url, team_id) as connection:
+                with progress(f"team {team_id}") as update:
+                    if team_id != audit.NO_TEAM:
+                        log = await verify_log(connection, team_id, texts, update)
+                        verdicts.append(("entries", await check_anchors(connection, anchors, "entries", log)))
+                        ledger = await verify_ledger(connection, team_id)
+                        pulls = ChainVerdict(team_id, ledger.lines, "", ledger.fault)
+                        verdicts.append(("pulls", await check_anchors(connection, anchors, "pulls", pulls)))
+                    rows = await audit.verify(connection, team_id, update)
+                    verdicts.append(("audit rows", await check_anchors(connection, anchors, "audit", rows)))
+        return verdicts
 
 
-async def _team_ids(owner_url: str) -> list[UUID]:
-    connection = await hosts.connect(owner_url)
-    try:
-        return await teams.team_ids(connection)
-    finally:
-        await connection.close()
+async def _texts(journal: Journal, keys: KeyStore) -> TextsElsewhere:
+    erasures = journal.lines("notes_erasure")
+    erased = {entry async for line in erasures if isinstance(line, NotesErased) for entry in line.entries}
+    return TextsElsewhere(frozenset(erased), keys.existing)

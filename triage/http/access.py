@@ -158,15 +158,14 @@ async def post_device(service: TheService, data: JSONBody[DeviceRequest]) -> Res
 )
 async def post_token(request: SignedIn, service: TheService, id: Id) -> Response[TokenAnswer]:
     """Renew the token of the device that asks."""
-    tokens = await devices.renew_tokens(service.database, request.user, id)
+    tokens = await devices.renew_tokens(service.database, request.user, id, service.journal)
     return ready(_encode(TokenAnswer(tokens.token, tokens.send_token)), 201)
 
 
 @delete("/v1/devices/{id:uuid}", response_description="Revoked.", problems=[NOT_FOUND])
 async def delete_device(request: SignedIn, service: TheService, id: Id) -> Response[None]:
     """Revoke a device, at once on every process: one's own, or with `devices.manage`."""
-    actor, journal = request.user, service.journal
-    await devices.revoke_device(service.database, actor, id, lambda: journal.revoked(actor.team_id, id))
+    await devices.revoke_device(service.database, request.user, id, service.journal)
     return Response(None, headers=NO_STORE)
 
 
@@ -185,7 +184,7 @@ async def post_wiped(request: AnyRequest, service: TheService, id: Id) -> Respon
     team_id, device_id = await find_device(service, request.scope)
     if device_id != id:
         raise Refused(NOT_FOUND)
-    await devices.record_wipe(service.database, team_id, id, lambda: service.journal.revoked(team_id, id))
+    await devices.record_wipe(service.database, team_id, id, service.journal)
     return Response(None, status_code=204, headers=NO_STORE)
 
 

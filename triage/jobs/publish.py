@@ -295,15 +295,15 @@ async def _store(
     await outbox.enqueue(connection, team.team_id, "summary", key, payload, summary.published_at)
     if manner.journal:
         rows = await publications.rows_of(connection, team.team_id, summary)
-        await asyncio.to_thread(_remember, manner.journal, team.team_id, summary.published_at, rows)
+        await _remember(manner.journal, team.team_id, summary.published_at, rows)
 
 
-def _remember(journal: Journal, team_id: UUID, at: datetime, rows: Sequence[tuple[str, str]]) -> None:
+async def _remember(journal: Journal, team_id: UUID, at: datetime, rows: Sequence[tuple[str, str]]) -> None:
     """Write the edition down outside the database, last before the commit.
 
     Should the commit fail all the same, the period's next line is the true one.
     """
-    journal.add(*(Line(at=at, team_id=team_id, table=table, row=Raw(row.encode())) for table, row in rows))
+    await journal.add(*(Line(at=at, team_id=team_id, table=table, row=Raw(row.encode())) for table, row in rows))
 
 
 async def _keep(connection: Connection, team_id: UUID, fresh: Sequence[IncidentFact]) -> None:

@@ -61,6 +61,7 @@ def service_jobs(service: Service) -> tuple[Job, ...]:
         Job("release", lambda: release_if_due(database, settings, service.root, now()), 15),
         Job("copy_publications", partial(copy_publications, database, publications), 30),
         Job("write_anchors", partial(write_anchors, database, anchors), 600),
+        Job("export_journal", partial(service.journal.export, settings.journal), 3600),
         Job("clean_up", partial(clean_up, database, settings.quarantine_days), 15),
     )
 

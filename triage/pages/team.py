@@ -131,8 +131,7 @@ async def revoke(request: PageRequest, service: TheService, id: DEVICE) -> Page:
     sent = await read_form(request)
     if "look" in sent:
         return redirect(request, TEAM)
-    actor, journal = request.user, service.journal
-    await store_devices.revoke_device(service.database, actor, id, lambda: journal.revoked(actor.team_id, id))
+    await store_devices.revoke_device(service.database, request.user, id, service.journal)
     said = "Revoked. The phone hands over what it holds once, then wipes itself."
     return redirect(request, TEAM, Done(said))
 

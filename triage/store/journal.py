@@ -1,21 +1,45 @@
-"""The journal: what a restored backup must not undo, in a small file outside every database.
+"""The journal: what a restored main database must not undo, in a table of the key store's database.
 
-One JSON object a line, only ever added, each on the disk before what it tells of is committed. A line more than what
-happened does no harm: it revokes, erases or keeps again what already is.
+A line is only ever added, and committed before what it tells of. A line more than what happened does no harm: it
+revokes, erases or keeps again what already is. Lines of a kind that this version does not know are kept, and passed
+over.
 """
 
 import fcntl
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Any, Final, Literal, NamedTuple, get_args
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
 from triage.errors import OperatorError
+from triage.store import hosts
+from triage.store.hosts import Connection
+from triage.store.statements import statement
+
+PAGE: Final = 100
+PUBLISHED: Final = (
+    "partner",
+    "agreement",
+    "force_total",
+    "code_lists",
+    "summary_run",
+    "summary_edition",
+    "release_cadence",
+    "release",
+    "release_row",
+    "rendering",
+    "rendered_file",
+    "rendered_chunk",
+)
+"""The tables whose rows are kept in the journal, parents first."""
 
 
 class _Line(Struct, frozen=True, tag_field="what", kw_only=True):
@@ -35,6 +59,54 @@ class StaffDisabled(_Line, frozen=True, tag="leaver", kw_only=True):
     """An account was disabled, with its devices."""
 
     staff_id: UUID
+
+
+class TokenIssued(_Line, frozen=True, tag="token", kw_only=True):
+    """A further token of a device or partner, by its hash in hex."""
+
+    hash: str
+    device_id: UUID | None = None
+    partner_id: UUID | None = None
+    send_only: bool = False
+
+
+class TokenReplaced(_Line, frozen=True, tag="token_used", kw_only=True):
+    """A token was first used: the ones of its kind before it ended."""
+
+    hash: str
+
+
+class TokenRevoked(_Line, frozen=True, tag="token_revoked", kw_only=True):
+    """A token of a partner was revoked."""
+
+    hash: str
+
+
+class PartnerRevoked(_Line, frozen=True, tag="partner_revoked", kw_only=True):
+    """All access of a partner ended."""
+
+    partner_id: UUID
+
+
+class AgreementRevoked(_Line, frozen=True, tag="agreement_revoked", kw_only=True):
+    """An agreement ended."""
+
+    agreement_id: UUID
+
+
+class DestinationDisabled(_Line, frozen=True, tag="destination_disabled", kw_only=True):
+    """Nothing is sent to this address any more."""
+
+    destination_id: UUID
+
+
+class ReleaseWithdrawn(_Line, frozen=True, tag="release_withdrawn", kw_only=True):
+    """A release was withdrawn as a whole."""
+
+    dataset: str
+    period: str
+    edition: int
+    because: str
 
 
 class PersonErased(_Line, frozen=True, tag="person_erasure", kw_only=True):
@@ -99,15 +171,33 @@ class ChainAnchored(_Line, frozen=True, tag="head", kw_only=True):
 
 
 class ChainRewound(_Line, frozen=True, tag="rewound", kw_only=True):
-    """A backup was restored in which the chain ended here; what was told of later positions is void."""
+    """The chain went on from here, after a restore or in an adopted database; what was told of later positions is void.
+
+    `since` is when the last row that was kept was written: what phones sent between then and `at` is lost here, and is
+    received again.
+    """
 
     chain: ChainName
     position: int
+    since: datetime | None = None
+
+
+class EpochBegan(_Line, frozen=True, tag="epoch", kw_only=True):
+    """The history that the database holds has a new name."""
+
+    epoch: UUID
 
 
 JournalLine = (
     DeviceRevoked
     | StaffDisabled
+    | TokenIssued
+    | TokenReplaced
+    | TokenRevoked
+    | PartnerRevoked
+    | AgreementRevoked
+    | DestinationDisabled
+    | ReleaseWithdrawn
     | PersonErased
     | NotesErased
     | HoldPlaced
@@ -116,53 +206,246 @@ JournalLine = (
     | RowPublished
     | ChainAnchored
     | ChainRewound
+    | EpochBegan
 )
 
+_KINDS: Final = frozenset(str(kind.__struct_config__.tag) for kind in get_args(JournalLine))
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(JournalLine).decode
 
 
 class JournalFault(OperatorError):
-    """The journal cannot be read; the message names the file and the line."""
+    """The journal cannot be read or does not fit; the message names the line or the file."""
+
+
+class JournalMark(NamedTuple):
+    """A line by its number, and the SHA-256 of it."""
+
+    n: int
+    digest: bytes
+
+
+class _Stored(NamedTuple):
+    n: int
+    kind: str
+    line: str
+
+
+class _Exported(NamedTuple):
+    n: int
+    team_id: UUID
+    kind: str
+    name: str | None
+    line: str
+
+
+_LOCK = statement("journal.lock", str)
+_ADD = statement("journal.add")
+_PAGE = statement("journal.page", _Stored)
+_KNOWN = statement("journal.known", bytes)
+_MARK = statement("journal.mark", JournalMark)
+_PUT_BACK = statement("journal.put_back")
+_COUNT_ON = statement("journal.count_on", int)
+_EXPORT = statement("journal.export", _Exported)
+_CLAIM = statement("journal.claim_installation", UUID)
+_FINGERPRINT = statement("journal.fingerprint", bytes)
+_INSTALLATION = statement("journal.installation", UUID)
+_LAST_OF_CHAINS = statement("journal.last_of_chains", _Stored)
+_LAST_EPOCH = statement("journal.last_epoch", _Stored)
+
+
+def kind_of(line: JournalLine) -> str:
+    """What lines are looked up by: the tag, and of a published row its table."""
+    tag = str(line.__struct_config__.tag)
+    return f"{tag} {line.table}" if isinstance(line, RowPublished) else tag
+
+
+def name_of(line: JournalLine) -> bytes | None:
+    """What a published row is known by: of a run, which goes on changing, only which one it is."""
+    if not isinstance(line, RowPublished):
+        return None
+    values = msgspec.json.decode(line.row)
+    if line.table == "summary_run":
+        values = {name: values[name] for name in ("team_id", "kind", "period", "form")}
+    return sha256(line.table.encode() + msgspec.json.encode(values, order="sorted")).digest()
 
 
 class Journal:
-    """The journal file of an installation. It holds ids, no identifier and no note."""
+    """The journal of an installation. It holds ids and hashes, no identifier, note or token.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    `connect` opens a connection of the key store's database.
+    """
 
-    def add(self, *lines: JournalLine) -> None:
-        """Append, and return when it is on the disk. Raises OSError."""
-        data = b"".join(_encode(line) + b"\n" for line in lines)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    def __init__(self, connect: Callable[[], AbstractAsyncContextManager[Connection]]) -> None:
+        self._connect = connect
+
+    @classmethod
+    def at(cls, url: str) -> "Journal":
+        """The journal in the key store of this address, for a command: each use opens a connection."""
+
+        @asynccontextmanager
+        async def connect() -> AsyncIterator[Connection]:
+            connection = await hosts.connect(url)
+            try:
+                yield connection
+            finally:
+                await connection.close()
+
+        return cls(connect)
+
+    async def add(self, *lines: JournalLine) -> None:
+        """Append, and return when it is committed."""
+        async with self._connect() as connection, connection.transaction():
+            await _LOCK.one(connection)
+            await _ADD.execute(
+                connection,
+                team_ids=[line.team_id for line in lines],
+                kinds=[kind_of(line) for line in lines],
+                names=[name_of(line) for line in lines],
+                lines=[_encode(line).decode() for line in lines],
+            )
+
+    async def lines(self, *kinds: str) -> AsyncIterator[JournalLine]:
+        """Every line of these kinds, or of all, in the order in which they were committed. Raises JournalFault."""
+        after = 0
+        while page := await self._page(after, kinds):
+            for stored in page:
+                if stored.kind.split(" ")[0] in _KINDS:
+                    yield _read(stored)
+            after = page[-1].n
+
+    async def read(self, *kinds: str) -> list[JournalLine]:
+        """As `lines`, all at once: not for the rows of releases, which are large."""
+        return [line async for line in self.lines(*kinds)]
+
+    async def _page(self, after: int, kinds: Sequence[str]) -> list[_Stored]:
+        async with self._connect() as connection:
+            return await _PAGE.fetch(connection, after=after, kinds=list(kinds) or None, most=PAGE)
+
+    async def unknown(self, rows: Iterable[RowPublished]) -> list[RowPublished]:
+        """Those of the rows that are not kept yet."""
+        named = {name_of(row): row for row in rows}
+        async with self._connect() as connection:
+            known = await _KNOWN.fetch(connection, names=list(named))
+        return [row for name, row in named.items() if name not in known]
+
+    async def mark(self, until: int | None = None) -> JournalMark | None:
+        """The last line, or the last up to a number; None where there is none."""
+        async with self._connect() as connection:
+            return await _MARK.first(connection, until=2**62 if until is None else until)
+
+    async def claim(self, installation: UUID) -> UUID:
+        """Whose key store this is; it becomes this installation's where it was nobody's."""
+        async with self._connect() as connection:
+            return await _CLAIM.one(connection, id=installation)
+
+    async def installation(self) -> UUID | None:
+        """Whose key store this is; None where it is nobody's yet."""
+        async with self._connect() as connection:
+            return await _INSTALLATION.first(connection)
+
+    async def last_of_chains(self) -> list[ChainAnchored | ChainRewound]:
+        """What was last said of each chain of each team."""
+        async with self._connect() as connection:
+            lines = [_read(stored) for stored in await _LAST_OF_CHAINS.fetch(connection)]
+        return [line for line in lines if isinstance(line, ChainAnchored | ChainRewound)]
+
+    async def last_epoch(self) -> UUID | None:
+        """The name of the history; None before the first."""
+        async with self._connect() as connection:
+            stored = await _LAST_EPOCH.first(connection)
+        line = _read(stored) if stored else None
+        return line.epoch if isinstance(line, EpochBegan) else None
+
+    async def root_fingerprint(self) -> bytes | None:
+        """Which root secret the keys are wrapped under; None before the first."""
+        async with self._connect() as connection:
+            return await _FINGERPRINT.first(connection)
+
+    async def export(self, file: Path) -> int:
+        """Bring the exported file up to the journal; how many lines came to it.
+
+        One JSON object a line. What a machine that failed left half-written is written again.
+        """
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            _write_all(handle, data)
+            after, added = _cut_to_last(handle), 0
+            while page := await self._export_page(after):
+                _write_all(handle, b"".join(_encode(line._asdict()) + b"\n" for line in page))
+                added, after = added + len(page), page[-1].n
             os.fsync(handle)
         finally:
             os.close(handle)
+        return added
 
-    def lines(self) -> Iterator[JournalLine]:
-        """Every line, in order; none where there is no journal yet. Raises JournalFault."""
-        if not self._path.exists():
-            return
-        with self._path.open("rb") as file:
-            for n, text in enumerate(file, 1):
-                try:
-                    yield _decode(text)
-                except msgspec.DecodeError as error:
-                    if not text.endswith(b"\n"):
-                        return  # the machine failed while it was written: what it told of was not committed
-                    raise JournalFault(f"{self._path}: line {n} cannot be read") from error
+    async def _export_page(self, after: int) -> list[_Exported]:
+        async with self._connect() as connection:
+            return await _EXPORT.fetch(connection, after=after, most=PAGE)
 
-    def revoked(self, team_id: UUID, device_id: UUID) -> None:
-        """Remember a revocation."""
-        self.add(DeviceRevoked(at=datetime.now(UTC), team_id=team_id, device_id=device_id))
+    async def put_back(self, file: Path) -> int:
+        """Put the lines of an exported file back that the journal lacks, after the key store itself was restored."""
+        before = await self.mark()
+        async with self._connect() as connection, connection.transaction():
+            await _LOCK.one(connection)
+            for exported in _exported_lines(file):
+                if before is None or exported.n > before.n:
+                    name = bytes.fromhex(exported.name) if exported.name else None
+                    await _PUT_BACK.execute(connection, **exported._asdict() | {"name": name})
+            await _COUNT_ON.one(connection)
+        after = await self.mark()
+        return (after.n if after else 0) - (before.n if before else 0)
+
+
+def _read(stored: _Stored) -> JournalLine:
+    try:
+        line: JournalLine = _decode(stored.line)
+        return line
+    except msgspec.DecodeError as error:
+        raise JournalFault(f"the journal's line {stored.n} cannot be read") from error
 
 
 def _write_all(handle: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(handle, view) :]
+
+
+def _cut_to_last(handle: int) -> int:
+    """Cut a half-written end off; the number of the last whole line."""
+    size = os.lseek(handle, 0, os.SEEK_END)
+    end, last = size, b""
+    with os.fdopen(os.dup(handle), "rb") as reader:
+        start = max(0, size - (1 << 26))
+        reader.seek(start)
+        tail = reader.read()
+    if tail:
+        whole = tail.rfind(b"\n") + 1
+        end, lines = start + whole, tail[:whole].splitlines()
+        last = lines[-1] if lines else b""
+    os.ftruncate(handle, end)
+    os.lseek(handle, end, os.SEEK_SET)
+    return int(json.loads(last)["n"]) if last else 0
+
+
+def exported_until(file: Path) -> int:
+    """The number of the last line of an exported file; 0 where there is none."""
+    return max((line.n for line in _exported_lines(file)), default=0) if file.exists() else 0
+
+
+def _exported_lines(file: Path) -> Iterable[_Exported]:
+    with file.open("rb") as lines:
+        for number, text in enumerate(lines, 1):
+            try:
+                values: dict[str, Any] = msgspec.json.decode(text)
+                yield _Exported(**values | {"team_id": UUID(values["team_id"])})
+            except (msgspec.DecodeError, TypeError, KeyError, ValueError) as error:
+                if not text.endswith(b"\n"):
+                    return  # the machine failed while it was written
+                raise JournalFault(f"{file}: line {number} cannot be read") from error
+
+
+def device_revoked(team_id: UUID, device_id: UUID) -> DeviceRevoked:
+    """The line of a revocation that happens now."""
+    return DeviceRevoked(at=datetime.now(UTC), team_id=team_id, device_id=device_id)

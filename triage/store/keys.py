@@ -74,6 +74,11 @@ class KeyStore:
     def _unwrap(self, rows: Iterable[Any]) -> dict[UUID, bytes]:
         return {row["ref"]: self._root.unwrap(row["wrapped"], row["ref"]) for row in rows}
 
+    async def existing(self, refs: Iterable[UUID]) -> set[UUID]:
+        """Which of the keys there are."""
+        async with self._database.no_team() as connection:
+            return {row["ref"] for row in await connection.fetch(SQL.existing, list(refs))}
+
     async def destroy(self, refs: Iterable[UUID]) -> int:
         """Destroy keys: what was sealed under them is gone for ever. How many there were."""
         async with self._database.no_team() as connection:

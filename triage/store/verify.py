@@ -1,6 +1,6 @@
 """Recomputing a log from its first entry: what was altered, is missing or was moved shows at once, and where."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -23,8 +23,20 @@ class ChainVerdict(Struct, frozen=True):
     fault: str | None
 
 
-async def verify(connection: asyncpg.Connection, team_id: UUID, progress: Callable[[int, int], None]) -> ChainVerdict:
-    """Recompute every link of a team's log. `progress` is told how many entries of how many are done."""
+class TextsElsewhere(Struct, frozen=True):
+    """What journal and key store know of sealed texts: the entries whose text was erased, and which keys there are."""
+
+    erased: frozenset[UUID]
+    existing: Callable[[list[UUID]], Awaitable[set[UUID]]]
+
+
+async def verify(
+    connection: asyncpg.Connection, team_id: UUID, texts: TextsElsewhere, progress: Callable[[int, int], None]
+) -> ChainVerdict:
+    """Recompute every link of a team's log. `progress` is told how many entries of how many are done.
+
+    A text that was destroyed without an erasure, and one whose key is missing, is a fault too.
+    """
     head = await connection.fetchrow(SQL.head, team_id)
     assert head, "a team has a log"
     link, seq = chain.GENESIS, 0
@@ -36,6 +48,8 @@ async def verify(connection: asyncpg.Connection, team_id: UUID, progress: Callab
             if fault is not None:
                 return ChainVerdict(team_id, seq, link.hex(), fault)
             link, seq = row["link"], row["seq"]
+        if fault := await _texts_fault(rows, texts):
+            return ChainVerdict(team_id, seq, link.hex(), fault)
         progress(seq, head["seq"])
         if seq >= head["seq"] or rows[-1]["seq"] > head["seq"]:
             break
@@ -44,6 +58,18 @@ async def verify(connection: asyncpg.Connection, team_id: UUID, progress: Callab
     if link != head["link"]:
         return ChainVerdict(team_id, seq, link.hex(), f"the head's link is not that of entry {seq}")
     return ChainVerdict(team_id, seq, link.hex(), None)
+
+
+async def _texts_fault(rows: Sequence[Any], texts: TextsElsewhere) -> str | None:
+    sealed = [row for row in rows if row["sealed_digest"] is not None and row["id"] not in texts.erased]
+    for row in sealed:
+        if row["sealed"] is None:
+            return f"entry {row['seq']} ({row['id']}): its text was destroyed, and no erasure is in the journal"
+    existing = await texts.existing([row["key_ref"] for row in sealed])
+    for row in sealed:
+        if row["key_ref"] not in existing:
+            return f"entry {row['seq']} ({row['id']}): the key store lacks its key, and no erasure is in the journal"
+    return None
 
 
 def _fault(team_id: UUID, row: Any, link: bytes, seq: int) -> str | None:
@@ -64,6 +90,7 @@ def _fault(team_id: UUID, row: Any, link: bytes, seq: int) -> str | None:
         skew_ms=row["skew_ms"],
         blind=row["blind"],
         released_by=row["released_by"],
+        notices=row["notices"],
     )
     payload = chain.entry_payload(envelope, row["salt"], row["body"], digest)
     chained = chain.ChainedRow(row["seq"], payload, row["link"], f"entry {row['seq']} ({row['id']})")

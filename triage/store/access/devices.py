@@ -1,8 +1,6 @@
 """Phones: listed, named, given new tokens, revoked; and their clocks."""
 
-import asyncio
-from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
@@ -12,6 +10,7 @@ from triage.access.actors import Actor, Side, new_token, token_hash
 from triage.problems import FORBIDDEN, NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.database import Connection, Database
+from triage.store.journal import Journal, TokenIssued, device_revoked
 from triage.store.statements import statement
 
 CLOCKS_REMEMBERED: Final = 10_000
@@ -113,7 +112,7 @@ async def add_token(
     )
 
 
-async def renew_tokens(database: Database, actor: Actor, device_id: UUID) -> Tokens:
+async def renew_tokens(database: Database, actor: Actor, device_id: UUID, journal: Journal) -> Tokens:
     """New tokens for the device that asks; the old ones work until these are first used.
 
     Raises Refused (404) for another device.
@@ -125,6 +124,18 @@ async def renew_tokens(database: Database, actor: Actor, device_id: UUID) -> Tok
         await add_token(connection, tokens.token, actor.team_id, device_id=device_id)
         await add_token(connection, tokens.send_token, actor.team_id, device_id=device_id, send_only=True)
         await audit.record(connection, actor, "access", "device/token", [device_id])
+        await journal.add(
+            *(
+                TokenIssued(
+                    at=datetime.now(UTC),
+                    team_id=actor.team_id,
+                    hash=token_hash(token).hex(),
+                    device_id=device_id,
+                    send_only=token is tokens.send_token,
+                )
+                for token in (tokens.token, tokens.send_token)
+            )
+        )
     return tokens
 
 
@@ -171,9 +182,9 @@ async def _require_manageable(connection: Connection, actor: Actor, device_id: U
 
 
 async def revoke_device(
-    database: Database, actor: Actor, device_id: UUID, remember: Callable[[], None]
+    database: Database, actor: Actor, device_id: UUID, journal: Journal
 ) -> Literal["revoked", "already"]:
-    """Revoke at once; `remember` writes it down outside the database, before it is committed here.
+    """Revoke at once; the journal is told before it is committed here.
 
     Raises Refused: 404 outside the team, 403 for a device of the other side.
     """
@@ -182,17 +193,17 @@ async def revoke_device(
         revoked = await _REVOKE.first(connection, team_id=actor.team_id, device_id=device_id, revoked_by=actor.account)
         if revoked:
             await audit.record(connection, actor, "alteration", "device/revoke", [device_id])
-            await asyncio.to_thread(remember)
+            await journal.add(device_revoked(actor.team_id, device_id))
     return "revoked" if revoked else "already"
 
 
-async def record_wipe(database: Database, team_id: UUID, device_id: UUID, remember: Callable[[], None]) -> None:
+async def record_wipe(database: Database, team_id: UUID, device_id: UUID, journal: Journal) -> None:
     """A phone says that it has wiped itself: it is revoked, if it was not, and the list shows it. Repeated: nothing."""
     async with database.team(team_id) as connection, connection.transaction():
         owner = await _FIND.first(connection, team_id=team_id, device_id=device_id)
         if owner is None:
             raise Refused(NOT_FOUND)
         if await _REVOKE.first(connection, team_id=team_id, device_id=device_id, revoked_by=owner.staff_id):
-            await asyncio.to_thread(remember)
+            await journal.add(device_revoked(team_id, device_id))
         if await _RECORD_WIPE.execute(connection, team_id=team_id, device_id=device_id) == "UPDATE 1":
             await audit.record_by_device(connection, team_id, owner.staff_id, device_id, "device/wiped")

@@ -19,6 +19,7 @@ from triage.problems import (
     Refused,
 )
 from triage.store.database import Database
+from triage.store.journal import Journal, TokenReplaced
 from triage.store.statements import statement
 
 TOUCH_AFTER: Final = timedelta(hours=1)
@@ -103,8 +104,9 @@ class SignIn:
     statement checks again that account and device still stand, so that revoking takes effect at once on every process.
     """
 
-    def __init__(self, database: Database, idle: timedelta, verifier: Verifier | None = None) -> None:
+    def __init__(self, database: Database, idle: timedelta, journal: Journal, verifier: Verifier | None = None) -> None:
         self._database = database
+        self._journal = journal
         self._idle = idle
         self._verifier = verifier or Verifier(())
         self._remembered: dict[bytes, _Remembered] = {}
@@ -170,18 +172,20 @@ class SignIn:
         if unused_for > self._idle:
             raise SignInRefused(TOKEN_EXPIRED, *whose)
         if token.unused or unused_for > TOUCH_AFTER:
-            await self._touch(token.team_id, digest)
+            await self._touch(token.team_id, digest, first=token.unused)
         return token.actor(send_only=token.send_only), token.device_revoked
 
     async def _find_token(self, digest: bytes) -> _Token | None:
         async with self._database.any_team() as connection:
             return await _AUTHENTICATE.first(connection, token_hash=digest)
 
-    async def _touch(self, team_id: UUID, digest: bytes) -> None:
+    async def _touch(self, team_id: UUID, digest: bytes, *, first: bool) -> None:
         if digest in self._touching:
             return  # one of many requests at once writes it down
         self._touching.add(digest)
         try:
+            if first:  # the tokens that this one replaces end, whatever backup is restored
+                await self._journal.add(TokenReplaced(at=datetime.now(UTC), team_id=team_id, hash=digest.hex()))
             async with self._database.team(team_id) as connection:
                 await _TOUCH_TOKEN.execute(connection, token_hash=digest)
         finally:

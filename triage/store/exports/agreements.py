@@ -135,10 +135,10 @@ async def add_token(connection: asyncpg.Connection, team_id: UUID, partner_id: U
 
 async def revoke_token(
     connection: asyncpg.Connection, team_id: UUID, partner_id: UUID, name: str, now: datetime
-) -> bool:
-    """Revoke the token of this name, at once on every process; False where there is none that works."""
+) -> list[bytes]:
+    """Revoke the tokens of this name, at once on every process; the hashes of those that worked."""
     rows = await connection.fetch(SQL.revoke_token, team_id, partner_id, name, now)
-    return bool(rows)
+    return [row["hash"] for row in rows]
 
 
 async def revoke_agreement(connection: asyncpg.Connection, team_id: UUID, agreement_id: UUID, now: datetime) -> bool:

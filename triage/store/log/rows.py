@@ -107,6 +107,7 @@ def entry_rows(team_id: UUID, read: Snapshot, added: Sequence[Addition]) -> tupl
     for addition in added:
         held, item = addition.stored, addition.item
         salt = os.urandom(chain.SALT_BYTES)
+        told = _encode(addition.notices).decode() if addition.notices else "[]"
         sealed = digest = key_ref = None
         if item.content.secrets is not None:
             assert item.data_key
@@ -127,6 +128,7 @@ def entry_rows(team_id: UUID, read: Snapshot, added: Sequence[Addition]) -> tupl
             skew_ms=held.skew_ms,
             blind=held.blind,
             released_by=held.released_by,
+            notices=told,
         )
         link = chain.extend(link, chain.entry_payload(envelope, salt, item.content.body, digest))
         rows.append(
@@ -150,7 +152,7 @@ def entry_rows(team_id: UUID, read: Snapshot, added: Sequence[Addition]) -> tupl
                 key_ref,
                 _bytes(salt),
                 _bytes(link),
-                _encode(addition.notices).decode() if addition.notices else "[]",
+                told,
                 named(item.entry),
                 held.entry.incident_id,
                 getattr(item.entry, "person_id", None),

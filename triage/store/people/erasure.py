@@ -6,6 +6,7 @@ at any point, the same command finishes it; and a backup restored later erases t
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import assert_never
 from uuid import UUID
 
 import asyncpg
@@ -16,40 +17,13 @@ from triage.errors import OperatorError
 from triage.people.encryption import Undecryptable, decrypt
 from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
-from triage.store.access.staff import disable_staff
-from triage.store.journal import (
-    ChainAnchored,
-    ChainRewound,
-    DeviceRevoked,
-    HoldLifted,
-    HoldPlaced,
-    Journal,
-    JournalLine,
-    NotesErased,
-    PersonErased,
-    RegimeChanged,
-    RowPublished,
-    StaffDisabled,
-)
+from triage.store.database import Connection
+from triage.store.journal import HoldLifted, HoldPlaced, Journal, JournalLine, NotesErased, PersonErased, RegimeChanged
 from triage.store.keys import KeyStore
 from triage.store.people import regimes
 from triage.store.statements import load
 
 SQL = load("erasure")
-
-PUBLISHED = (
-    "partner",
-    "agreement",
-    "force_total",
-    "summary_run",
-    "summary_edition",
-    "release",
-    "release_row",
-    "rendering",
-    "rendered_file",
-    "rendered_chunk",
-)
-"""The tables whose rows are kept in the journal, parents first."""
 
 
 class UnderLegalHold(OperatorError):
@@ -126,7 +100,7 @@ async def _destroy_person(
     by: str,
 ) -> int:
     at = datetime.now(UTC)
-    journal.add(PersonErased(at=at, team_id=team_id, receipt=receipt, person_id=person_id, by=by, key=key))
+    await journal.add(PersonErased(at=at, team_id=team_id, receipt=receipt, person_id=person_id, by=by, key=key))
     destroyed = await keys.destroy([key]) if key else 0
     await connection.execute(SQL.forget_identifiers, team_id, person_id)
     await connection.execute(SQL.empty_person, team_id, person_id)
@@ -185,7 +159,7 @@ async def _destroy_texts(
 ) -> int:
     refs = [row["key_ref"] for row in (*texts, *waiting)]
     ids = [row["id"] for row in texts]
-    journal.add(
+    await journal.add(
         NotesErased(
             at=datetime.now(UTC),
             team_id=team_id,
@@ -232,7 +206,7 @@ async def place_hold(
 ) -> None:
     """Let nothing of an incident be destroyed, whatever backup is restored."""
     line = HoldPlaced(at=datetime.now(UTC), team_id=team_id, incident_id=incident_id, reason=reason, by=by)
-    journal.add(line)
+    await journal.add(line)
     await replay(connection, None, line)
     await audit.record_by_owner(connection, team_id, "alteration", "hold", [incident_id], detail=by)
 
@@ -242,18 +216,18 @@ async def lift_hold(
 ) -> None:
     """Lift every hold of an incident, also that of a death."""
     line = HoldLifted(at=datetime.now(UTC), team_id=team_id, incident_id=incident_id, by=by)
-    journal.add(line)
+    await journal.add(line)
     await replay(connection, None, line)
     await audit.record_by_owner(connection, team_id, "alteration", "hold/lift", [incident_id], detail=by)
 
 
-async def replay(connection: asyncpg.Connection, keys: KeyStore | None, line: JournalLine) -> None:
-    """Make a line of the journal true again in a restored database. Without `keys` the key store is left alone."""
+async def replay(
+    connection: Connection,
+    keys: KeyStore | None,
+    line: PersonErased | NotesErased | HoldPlaced | HoldLifted | RegimeChanged,
+) -> None:
+    """Make a line of the journal true, again in a restored database. Without `keys` the key store is left alone."""
     match line:
-        case DeviceRevoked():
-            await connection.execute(SQL.revoke, line.team_id, line.device_id, line.at)
-        case StaffDisabled():
-            await disable_staff(connection, line.team_id, line.staff_id)
         case PersonErased():
             if keys:
                 await keys.destroy(destroyed_by(line))
@@ -273,13 +247,8 @@ async def replay(connection: asyncpg.Connection, keys: KeyStore | None, line: Jo
             await connection.execute(SQL.lift, line.team_id, line.incident_id, line.by, line.at)
         case RegimeChanged():
             await regimes.apply_change(connection, line)
-        case RowPublished():
-            if line.table not in PUBLISHED:
-                raise ValueError(f"the journal names a table that is not published: {line.table}")
-            statement = await connection.fetchval(SQL.keep_published, line.table)
-            await connection.execute(statement, bytes(line.row).decode())
-        case ChainAnchored() | ChainRewound():
-            pass  # for verifying, see triage.store.anchors
+        case _:
+            assert_never(line)
 
 
 def destroyed_by(line: JournalLine) -> list[UUID]:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
+from triage.store.database import Connection
 from triage.store.journal import Journal, RegimeChanged
 from triage.store.statements import load
 
@@ -56,12 +57,12 @@ async def change(
         line = RegimeChanged(
             at=datetime.now(UTC), team_id=team_id, incident_ids=ids, regime=regime, reason=reason, by=by
         )
-        journal.add(line)
+        await journal.add(line)
         await apply_change(connection, line)
         await audit.record_by_owner(connection, team_id, "alteration", f"regime/{regime}", ids, detail=by)
 
 
-async def apply_change(connection: asyncpg.Connection, line: RegimeChanged) -> None:
+async def apply_change(connection: Connection, line: RegimeChanged) -> None:
     """Make a line of the journal true in the database, again if need be."""
     await connection.execute(SQL.add, line.team_id, line.incident_ids, line.regime, line.reason, line.by, line.at)
 

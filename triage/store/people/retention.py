@@ -122,7 +122,7 @@ class Retention:
         ends = await connection.fetch(
             f"SELECT DISTINCT ON (team_id) team_id, position, link FROM {name} ORDER BY team_id, position DESC"
         )
-        self._journal.add(
+        await self._journal.add(
             *(
                 ChainAnchored(
                     at=now, team_id=row["team_id"], chain="audit", position=row["position"], link=row["link"].hex()

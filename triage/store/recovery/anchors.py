@@ -3,26 +3,33 @@
 The journal is told every few minutes, and the log's chain in every published edition as well.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
+import msgspec
 from msgspec import Struct, structs
 
 from triage.chain import GENESIS
+from triage.errors import OperatorError
 from triage.store import audit
-from triage.store.database import Database
+from triage.store.database import Connection, Database
 from triage.store.exports.downloads import SQL as PULLS
-from triage.store.journal import ChainAnchored, ChainName, ChainRewound, Journal, JournalLine
-from triage.store.statements import load
+from triage.store.journal import ChainAnchored, ChainName, ChainRewound, Journal, JournalLine, RowPublished
+from triage.store.statements import statement
 from triage.store.summaries import publications
 from triage.store.verify import SQL as LOG
 from triage.store.verify import ChainVerdict
 
-SQL = load("anchors")
-LINKS: Final[dict[ChainName, str]] = {"entries": SQL.entries, "audit": SQL.audit, "pulls": SQL.pulls}
+KINDS: Final = ("head", "rewound", "published summary_edition")
+"""The lines of the journal that say where a chain stood."""
+_ADOPT: Final = "the database is not the one that the journal knows: run `triage adopt`"
+
+
+class HistoryForked(OperatorError):
+    """The database lost what the journal knows of, after a failover or a recovery that nobody has adopted."""
 
 
 class KnownLink(Struct, frozen=True):
@@ -33,38 +40,68 @@ class KnownLink(Struct, frozen=True):
     by: str
 
 
+class _ChainEnd(NamedTuple):
+    chain: ChainName
+    position: int
+    since: datetime | None
+
+
+class _Link(NamedTuple):
+    position: int
+    link: bytes
+
+
+class _Edition(Struct):
+    team_id: UUID
+    kind: str
+    period: str
+    form: str
+    edition: int
+    as_at_seq: int
+
+
+_ENDS = statement("recovery.ends", _ChainEnd)
+_LINKS = statement("recovery.links", _Link)
+_ENTRY_LINKS = statement("recovery.entry_links", _Link)
+
+
 class Anchors:
-    """What a journal tells of the chains; lines of other kinds are passed over."""
+    """What a journal tells of the chains; the order of its lines decides what a restore made void, no clock."""
 
     def __init__(self, lines: Iterable[JournalLine]) -> None:
-        self._told: list[ChainAnchored | ChainRewound] = [
-            line for line in lines if isinstance(line, ChainAnchored | ChainRewound)
-        ]
+        self._links: dict[tuple[UUID, ChainName], list[KnownLink]] = {}
+        self._published: dict[UUID, dict[tuple[str, str, str, int], int]] = {}
+        self._void: set[tuple[UUID, str, str, str, int]] = set()
+        for line in lines:
+            match line:
+                case ChainAnchored():
+                    by = f"the journal of {line.at:%Y-%m-%d %H:%M}"
+                    self._of(line).append(KnownLink(line.position, bytes.fromhex(line.link), by))
+                case ChainRewound():
+                    self._rewind(line)
+                case RowPublished(table="summary_edition"):
+                    edition = msgspec.json.decode(line.row, type=_Edition)
+                    name = (edition.kind, edition.period, edition.form, edition.edition)
+                    self._published.setdefault(line.team_id, {})[name] = edition.as_at_seq
+                case _:
+                    pass
 
-    def heads(self, team_id: UUID, chain: ChainName) -> list[KnownLink]:
-        """The anchors of a chain that no restored backup has made void."""
-        found: list[KnownLink] = []
-        for line in self._told:
-            if (line.team_id, line.chain) != (team_id, chain):
-                continue
-            if isinstance(line, ChainAnchored):
-                found.append(
-                    KnownLink(line.position, bytes.fromhex(line.link), f"the journal of {line.at:%Y-%m-%d %H:%M}")
-                )
-            else:
-                found = [one for one in found if one.position <= line.position]
-        return found
+    def _of(self, line: ChainAnchored | ChainRewound) -> list[KnownLink]:
+        return self._links.setdefault((line.team_id, line.chain), [])
 
-    def is_void(self, team_id: UUID, published_at: datetime, position: int) -> bool:
-        """Whether a backup was restored since that did not reach this position of the log."""
-        return any(
-            isinstance(line, ChainRewound)
-            and line.chain == "entries"
-            and line.at > published_at
-            and line.position < position
-            for line in self._told
-            if line.team_id == team_id
-        )
+    def _rewind(self, line: ChainRewound) -> None:
+        self._of(line)[:] = [known for known in self._of(line) if known.position <= line.position]
+        if line.chain == "entries":
+            published = self._published.get(line.team_id, {})
+            self._void |= {(line.team_id, *name) for name, seq in published.items() if seq > line.position}
+
+    def links(self, team_id: UUID, chain: ChainName) -> list[KnownLink]:
+        """The anchors of a chain that nothing has made void."""
+        return list(self._links.get((team_id, chain), ()))
+
+    def is_void(self, team_id: UUID, kind: str, period: str, form: str, edition: int) -> bool:
+        """Whether the history went on from before the position of this edition after it was published."""
+        return (team_id, kind, period, form, edition) in self._void
 
 
 class AnchorWriter:
@@ -73,11 +110,15 @@ class AnchorWriter:
     def __init__(self, database: Database, journal: Journal) -> None:
         self._database = database
         self._journal = journal
-        self._told: dict[tuple[UUID, ChainName], int] = {}
+        self._told: dict[tuple[UUID, ChainName], tuple[int, bytes]] = {}
 
     async def write(self, team_id: UUID) -> None:
-        """Add a line for each chain that moved since this process last told."""
+        """Add a line for each chain that moved since this process last told.
+
+        Raises HistoryForked where what it told then is not true any more.
+        """
         async with self._database.team(team_id) as connection:
+            await self._check(connection, team_id)
             log = await connection.fetchrow(LOG.head, team_id)
             pulls = await connection.fetchrow(PULLS.ledger_ends, team_id)
         heads: dict[ChainName, tuple[int, bytes] | None] = {
@@ -85,21 +126,66 @@ class AnchorWriter:
             "pulls": (pulls["n"], pulls["link"]) if pulls else None,
             "audit": await audit.head(self._database, team_id),
         }
-        lines = [
-            ChainAnchored(at=datetime.now(UTC), team_id=team_id, chain=chain, position=head[0], link=head[1].hex())
+        moved = {
+            chain: head
             for chain, head in heads.items()
-            if head and head[0] > 0 and head[0] != self._told.get((team_id, chain))
-        ]
-        if lines:
-            self._journal.add(*lines)
-            self._told |= {(team_id, line.chain): line.position for line in lines}
+            if head and head[0] > 0 and head != self._told.get((team_id, chain))
+        }
+        if moved:
+            now = datetime.now(UTC)
+            await self._journal.add(
+                *(
+                    ChainAnchored(at=now, team_id=team_id, chain=chain, position=position, link=link.hex())
+                    for chain, (position, link) in moved.items()
+                )
+            )
+            self._told |= {(team_id, chain): head for chain, head in moved.items()}
+
+    async def _check(self, connection: Connection, team_id: UUID) -> None:
+        told = self._told.get((team_id, "entries"))
+        if told and not await _holds(connection, team_id, *told):
+            del self._told[team_id, "entries"]  # once adopted, it is told anew
+            raise HistoryForked(_ADOPT)
 
 
-async def chain_ends(connection: asyncpg.Connection, team_id: UUID) -> list[ChainRewound]:
+async def check_history(database: Database, journal: Journal, team_ids: Iterable[UUID]) -> None:
+    """Raises HistoryForked where what the journal last said of a team's log is not true in the database."""
+    last = {line.team_id: line for line in await journal.last_of_chains() if line.chain == "entries"}
+    for team_id in team_ids:
+        line = last.get(team_id)
+        if isinstance(line, ChainAnchored):
+            async with database.team(team_id) as connection:
+                if not await _holds(connection, team_id, line.position, bytes.fromhex(line.link)):
+                    raise HistoryForked(_ADOPT)
+
+
+async def _holds(connection: Connection, team_id: UUID, position: int, link: bytes) -> bool:
+    rows = await _ENTRY_LINKS.fetch(connection, team_id=team_id, positions=[position])
+    return [row.link for row in rows] == [link]
+
+
+async def chain_ends(connection: Connection, team_id: UUID) -> list[ChainRewound]:
     """Where the chains of a restored database end, as the owner."""
-    rows = await connection.fetch(SQL.ends, team_id)
     now = datetime.now(UTC)
-    return [ChainRewound(at=now, team_id=team_id, chain=row["chain"], position=row["position"]) for row in rows]
+    ends = await _ENDS.fetch(connection, team_id=team_id)
+    return [ChainRewound(at=now, team_id=team_id, chain=e.chain, position=e.position, since=e.since) for e in ends]
+
+
+async def last_true(connection: Connection, anchors: Anchors, team_id: UUID) -> list[ChainRewound]:
+    """Up to where the chains of a database are what the journal knows, as the owner: after a fork, not to its end."""
+    rewound = []
+    for end in await chain_ends(connection, team_id):
+        known = anchors.links(team_id, end.chain)
+        links = await _links(connection, team_id, end.chain, known)
+        false = [each for each in known if links.get(each.position) != each.link]
+        true = [each.position for each in known if links.get(each.position) == each.link]
+        rewound.append(structs.replace(end, position=max(true, default=0)) if false else end)
+    return rewound
+
+
+def lost_between(anchors: Anchors, end: ChainRewound) -> int:
+    """How many entries the journal knows of beyond the position."""
+    return max((known.position - end.position for known in anchors.links(end.team_id, end.chain)), default=0)
 
 
 async def check_anchors(
@@ -113,21 +199,27 @@ async def check_anchors(
 
 
 async def _fault(connection: asyncpg.Connection, anchors: Anchors, chain: ChainName, team_id: UUID) -> str | None:
-    known = anchors.heads(team_id, chain)
+    known = anchors.links(team_id, chain)
     start, start_link = 0, GENESIS
     if chain == "entries":
         known += [
-            KnownLink(one.as_at_seq, one.chain_head, f"{one.kind} {one.period} {one.form} edition {one.edition}")
-            for one in await publications.published_positions(connection, team_id)
-            if not anchors.is_void(team_id, one.published_at, one.as_at_seq)
+            KnownLink(each.as_at_seq, each.chain_head, f"{each.kind} {each.period} {each.form} edition {each.edition}")
+            for each in await publications.published_positions(connection, team_id)
+            if not anchors.is_void(team_id, each.kind, each.period, each.form, each.edition)
         ]
     elif chain == "audit" and (head := await connection.fetchrow(audit.SQL.head, team_id)):
         start, start_link = head["from_position"], head["from_link"]
-        if start and (start, start_link) not in [(one.position, one.link) for one in known]:
+        if start and (start, start_link) not in [(each.position, each.link) for each in known]:
             return f"it begins after row {start}, of which the journal does not know"
-    rows = await connection.fetch(LINKS[chain], team_id, [one.position for one in known])
-    held = {start: start_link} | {row["position"]: row["link"] for row in rows}
-    for one in known:
-        if one.position >= start and held.get(one.position) != one.link:
-            return f"row {one.position} is missing or another than {one.by} says"
+    links = {start: start_link} | await _links(connection, team_id, chain, known)
+    for each in known:
+        if each.position >= start and links.get(each.position) != each.link:
+            return f"row {each.position} is missing or another than {each.by} says"
     return None
+
+
+async def _links(
+    connection: Connection, team_id: UUID, chain: ChainName, known: Sequence[KnownLink]
+) -> dict[int, bytes]:
+    positions = [each.position for each in known]
+    return dict(await _LINKS.fetch(connection, team_id=team_id, chain=chain, positions=positions))

@@ -2,16 +2,20 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 from triage.embedded import WHEELS
 from triage.errors import OperatorError
 from triage.store import hosts
+from triage.store.recovery.history import Installation
 
 KEYS_SCHEMA = "keystore"
+_COPIED = re.compile(r"^COPY public\.installation \((?P<columns>[^)]+)\) FROM stdin;\n(?P<values>.+)$", re.MULTILINE)
 
 
 class BackupFault(OperatorError):
@@ -46,6 +50,35 @@ def dump(url: str, file: Path, keys: bool) -> None:
         unfinished.unlink(missing_ok=True)
         raise
     unfinished.replace(file)
+
+
+def read_installation(file: Path) -> Installation:
+    """What a backup says of the installation it was made of. Raises BackupFault for a file that is no such backup."""
+    done = subprocess.run(
+        [find_program("pg_restore"), "--data-only", "--table=installation", "--schema=public", "--file=-", str(file)],
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode:
+        raise BackupFault(f"{file} is no whole backup: {done.stderr.strip()[-500:]}")
+    row = _COPIED.search(done.stdout)
+    if row is None:
+        raise BackupFault(f"{file} is no backup of the main database: it does not say of which installation")
+    values = dict(zip(row["columns"].split(", "), row["values"].split("\t"), strict=True))
+    known = {name: None if value == "\\N" else value for name, value in values.items()}
+    return Installation(
+        UUID(values["id"]),
+        UUID(values["epoch"]),
+        _bytes(known["root_fingerprint"]),
+        int(known["journal_n"]) if known["journal_n"] else None,
+        _bytes(known["journal_digest"]),
+    )
+
+
+def _bytes(copied: str | None) -> bytes | None:
+    """A bytea as COPY writes it: its backslash doubled, then hex."""
+    return bytes.fromhex(copied.removeprefix("\\\\x")) if copied else None
 
 
 def load(url: str, file: Path) -> None:
