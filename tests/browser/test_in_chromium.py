@@ -1,9 +1,5 @@
 """The review pages in a real Chromium: accessible by axe-core, by keyboard alone, 360 px wide, without script."""
 
-import asyncio
-import shutil
-import socket
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,9 +7,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-import uvicorn
 from browsing import code_for
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
+from support.chromium import accessibility_faults, install_from_npm, opened, scrolls_sideways
 from support.phones import DAY, HOUR, Crew, RunningService, entry, now
 from uuid_utils.compat import uuid7
 
@@ -24,19 +20,6 @@ from triage.times import due_at, operational_day, period_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
-HERE = Path(__file__).parent
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PHONE = {"width": 360, "height": 740}
-DESKTOP = {"width": 1280, "height": 900}
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PAGES = [
     "/review",
     "/review/incidents",
@@ -48,35 +31,15 @@ PAGES = [
 ]
 
 
+PHONE = {"width": 360, "height": 740}
+DESKTOP = {"width": 1280, "height": 900}
+
+
 @pytest.fixture(scope="module")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The source of axe-core."""
-    directory = tmp_path_factory.mktemp("axe")
-    shutil.copy(HERE / "package.json", directory)
-    options = ["--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
-    subprocess.run(["npm", "install", *options], cwd=directory, check=True)
-    return (directory / "node_modules/axe-core/axe.min.js").read_text()
-
-
-@pytest_asyncio.fixture(scope="module")
-async def chromium() -> AsyncIterator[Browser]:
-    """One browser for all tests; each opens a context of its own."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield browser
-        await browser.close()
-
-
-@pytest_asyncio.fixture(scope="module")
-async def address(service: RunningService) -> AsyncIterator[str]:
-    """The service of this process on a port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        app: Any = service.client._transport.app  # type: ignore[attr-defined]
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, interface="asgi3"))
-        serving = asyncio.create_task(server._serve([listener]))
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        await serving
+    packages = install_from_npm(Path(__file__).with_name("package.json"), tmp_path_factory.mktemp("axe"))
+    return (packages / "axe-core/axe.min.js").read_text()
 
 
 @pytest_asyncio.fixture
@@ -106,20 +69,6 @@ async def busy(crew: Crew, service: RunningService) -> Crew:
     return crew
 
 
-@asynccontextmanager
-async def opened(chromium: Browser, address: str, **how: Any) -> AsyncIterator[Page]:
-    """A page in which nothing may go wrong and nothing be asked of anybody else."""
-    context = await chromium.new_context(base_url=address, **how)
-    page = await context.new_page()
-    faults: list[str] = []
-    page.on("console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("request", lambda request: None if request.url.startswith(address) else faults.append(request.url))
-    yield page
-    await context.close()
-    assert faults == []
-
-
 async def sign_in(page: Page, crew: Crew, role: str = "sergeant") -> None:
     await page.goto("/review/sign-in")
     await page.get_by_label("One-time code").fill(await code_for(getattr(crew, role), crew.team_id))
@@ -127,29 +76,11 @@ async def sign_in(page: Page, crew: Crew, role: str = "sergeant") -> None:
     await page.get_by_text("As at").first.wait_for()
 
 
-async def faults_by_axe(page: Page, axe: str) -> list[str]:
-    """What axe-core finds wrong; over the debugging protocol, for the page's policy lets no script in."""
-    session = await page.context.new_cdp_session(page)
-    await session.send("Runtime.evaluate", {"expression": axe})
-    run = f"axe.run(document, {{runOnly: {WCAG}}}).then(r => r.violations.map(v => v.id + ' ' + v.nodes[0].html))"
-    answer = await session.send("Runtime.evaluate", {"expression": run, "awaitPromise": True, "returnByValue": True})
-    assert "exceptionDetails" not in answer, answer
-    found: list[str] = answer["result"]["value"]
-    return found
-
-
-async def sideways(page: Page) -> bool:
-    """Whether the page scrolls sideways."""
-    session = await page.context.new_cdp_session(page)
-    metrics = await session.send("Page.getLayoutMetrics")
-    return bool(metrics["cssContentSize"]["width"] > metrics["cssLayoutViewport"]["clientWidth"])
-
-
 async def test_axe_finds_what_is_wrong(chromium: Browser, axe: str) -> None:
     context = await chromium.new_context()
     page = await context.new_page()
     await page.set_content("<html><body><img src='data:,'><input></body></html>")
-    found = " ".join(await faults_by_axe(page, axe))
+    found = " ".join(await accessibility_faults(page, axe))
     assert "image-alt" in found and "label" in found and "html-has-lang" in found
     await context.close()
 
@@ -161,15 +92,15 @@ async def test_every_page_is_accessible_and_fits(
 ) -> None:
     async with opened(chromium, address, viewport=viewport) as page:
         await page.goto("/review/sign-in")
-        assert (await faults_by_axe(page, axe), await sideways(page)) == ([], False)
+        assert (await accessibility_faults(page, axe), await scrolls_sideways(page)) == ([], False)
         await sign_in(page, busy, role)
         for path in PAGES:
             await page.goto(path)
-            assert (path, await faults_by_axe(page, axe), await sideways(page)) == (path, [], False)
+            assert (path, await accessibility_faults(page, axe), await scrolls_sideways(page)) == (path, [], False)
         await page.goto("/review")
         await page.locator("ul.rows a").first.click()
         await page.get_by_text("Full history").wait_for()
-        assert (await faults_by_axe(page, axe), await sideways(page)) == ([], False)
+        assert (await accessibility_faults(page, axe), await scrolls_sideways(page)) == ([], False)
 
 
 async def test_a_wrong_code_is_explained(chromium: Browser, address: str, axe: str) -> None:
@@ -178,7 +109,7 @@ async def test_a_wrong_code_is_explained(chromium: Browser, address: str, axe: s
         await page.get_by_label("One-time code").fill("7777-8888-9999")
         await page.get_by_role("button", name="Sign in").click()
         await page.get_by_role("alert").get_by_text("The code is wrong, was used, or has expired").wait_for()
-        assert await faults_by_axe(page, axe) == []
+        assert await accessibility_faults(page, axe) == []
         await page.get_by_role("alert").get_by_role("link").click()
         assert "#code" in page.url
 

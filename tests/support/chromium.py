@@ -56,6 +56,20 @@ def install_from_npm(package_json: Path, directory: Path) -> Path:
     return directory / "node_modules"
 
 
+@asynccontextmanager
+async def opened(chromium: Browser, address: str, **how: Any) -> AsyncIterator[Page]:
+    """A page in which nothing may go wrong and nothing be asked of anybody else."""
+    context = await chromium.new_context(base_url=address, **how)
+    page = await context.new_page()
+    faults: list[str] = []
+    page.on("console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("request", lambda request: None if request.url.startswith(address) else faults.append(request.url))
+    yield page
+    await context.close()
+    assert faults == []
+
+
 async def accessibility_faults(page: Page, axe: str) -> list[str]:
     """What axe-core finds wrong, run in a world of its own: the page's policy lets no script in."""
     session = await page.context.new_cdp_session(page)

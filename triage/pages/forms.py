@@ -126,7 +126,7 @@ async def _form(service: Service, actor: Actor, what: str, found: Incident, aske
         for each in colleagues
         if each.staff_id in wrote
     ]
-    return _ask_form(authors, asked.get("about", ""))
+    return _ask_form(authors, asked.get("about", ""), actor)
 
 
 def _today(found: Incident) -> Any:
@@ -282,6 +282,7 @@ async def _link_by_reference(
 
 # --- tasks ---
 
+OF_POLICE: Final = (("intent", "The intent"),)
 ABOUT: Final = (
     ("location_type", "The place"),
     ("disposal", "The outcome"),
@@ -293,8 +294,10 @@ ABOUT: Final = (
 )
 
 
-def _ask_form(authors: Sequence[tuple[str, str]], about: str) -> EntryForm:
-    known = about in {code for code, _ in ABOUT}
+def _ask_form(authors: Sequence[tuple[str, str]], about: str, actor: Actor) -> EntryForm:
+    """About a field that the addressee may see: health staff are asked of no intent."""
+    options = ABOUT if actor.side == "police" else tuple(each for each in ABOUT if each not in OF_POLICE)
+    known = about in dict(options)
     note = Field(
         name="text",
         kind="note",
@@ -316,7 +319,7 @@ def _ask_form(authors: Sequence[tuple[str, str]], about: str) -> EntryForm:
                 options=tuple(authors),
                 hint="Your own staff who wrote of it.",
             ),
-            Field(name="about", kind="radios", question="About what?", options=ABOUT),
+            Field(name="about", kind="radios", question="About what?", options=options),
             note,
         ),
         body=dict,

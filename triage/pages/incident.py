@@ -129,6 +129,7 @@ class Incident(Struct, frozen=True, kw_only=True):
     tasks: Sequence[Task]
     zone: ZoneInfo
     now: datetime
+    side: str | None
 
     @property
     def stored(self) -> list[StoredEntry]:
@@ -152,7 +153,7 @@ async def load(service: Service, actor: Actor, incident_id: UUID) -> Incident:
     names = await staff.names_of_colleagues(service.database, actor, authors)
     ids = [view.id, *view.linked_ids]
     asked = await tasks.list_tasks_of(service.database, service.keys, actor, ids)
-    return Incident(view=view, entries=entries, names=names, tasks=asked, zone=zone, now=now)
+    return Incident(view=view, entries=entries, names=names, tasks=asked, zone=zone, now=now, side=actor.side)
 
 
 @get("/incidents/{id:uuid}")
@@ -380,7 +381,7 @@ def _moments(incident: Incident) -> Iterator[Moment]:
     for served in incident.entries:
         stored = served.stored
         shift = effective.correction(stored) or timedelta(0)
-        for moment in _of_entry(served, early is not None):
+        for moment in _of_entry(served, early is not None, incident.side == "police"):
             yield msgspec.structs.replace(moment, at=moment.at - shift, struck=stored.id in changed)
     yield from _of_clock(view, now)
 
@@ -394,15 +395,15 @@ def _of_clock(view: IncidentView, now: datetime) -> Iterator[Moment]:
         yield Moment(at=now, lane="now", said="Now")
 
 
-def _of_entry(served: ServedEntry, intent_came_early: bool) -> Iterator[Moment]:
+def _of_entry(served: ServedEntry, intent_came_early: bool, with_tests: bool) -> Iterator[Moment]:
     stored, entry = served.stored, served.stored.entry
     lane, captured = stored.profession, entry.captured_at
     late = "Arrived late. " if stored.received_at - captured > LATE else ""
     match entry:
         case Contact():
-            yield from _of_contact(served, late, intent_came_early)
+            yield from _of_contact(served, late, intent_came_early, with_tests)
         case Intent():
-            yield _of_intent(entry.intent, captured, lane, late)
+            yield _of_intent(entry.intent, captured, lane, late, with_tests)
         case Outcome():
             transport = entry.transport if entry.transport not in (None, "none", "unknown") else None
             by = f"by {words.code('transport', transport).lower()}. " if transport else ""
@@ -422,19 +423,20 @@ def _of_entry(served: ServedEntry, intent_came_early: bool) -> Iterator[Moment]:
             yield Moment(at=captured, lane=lane, said=words.KINDS[kind], detail=words.sentence(entry.reason))
 
 
-def _of_intent(intent: IntentPart, captured: datetime, lane: str, late: str) -> Moment:
+def _of_intent(intent: IntentPart, captured: datetime, lane: str, late: str, with_tests: bool) -> Moment:
+    """`with_tests`: the reader may know of the three legal tests."""
     detail = late
     if intent.power == "s136":
         tests = intent.tests
         answers = (tests.mental_disorder, tests.immediate_need, tests.necessary) if tests else (None,)
         met = "all three legal tests met" if all(answers) else "a legal test is no or not answered"
         sure = {3: "would have", 2: "probably", 1: "possibly"}.get(intent.confidence or 0, "how sure is not recorded")
-        detail = f"{sure}; {met}. {late}"
+        detail = f"{sure}; {met}. {late}" if with_tests else f"{sure}. {late}"
     said = f"In mind: {words.code('power', intent.power)}"
     return Moment(at=intent.formed_at or captured, lane=lane, said=said, detail=detail.strip(), key=True)
 
 
-def _of_contact(served: ServedEntry, late: str, intent_came_early: bool) -> Iterator[Moment]:
+def _of_contact(served: ServedEntry, late: str, intent_came_early: bool, with_tests: bool) -> Iterator[Moment]:
     stored, entry = served.stored, served.stored.entry
     assert isinstance(entry, Contact)
     lane, captured = stored.profession, entry.captured_at
@@ -449,7 +451,7 @@ def _of_contact(served: ServedEntry, late: str, intent_came_early: bool) -> Iter
     )
     if isinstance(entry, Officer):
         if entry.intent and not intent_came_early:
-            yield _of_intent(entry.intent, captured, lane, "")
+            yield _of_intent(entry.intent, captured, lane, "", with_tests)
         if entry.consulted and entry.consulted.at:
             role = words.code("role", entry.consulted.role).lower() if entry.consulted.role else "professional"
             yield Moment(at=entry.consulted.at, lane=lane, said=f"Consulted a {role}", key=True)

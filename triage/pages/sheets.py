@@ -18,6 +18,8 @@ from triage.summaries.editions import Summary
 from triage.summaries.figures import FigureRow
 
 SHADES: Final = 4
+BANDS: Final = tuple(f"{hour:02} to {hour + 4:02}" for hour in range(0, 24, 4))
+"""The bands of the hours, as the measure calls them."""
 TO_DO: Final[Mapping[str, str]] = {
     "open_detentions": "need=end",
     "conflicting_records": "need=correction",
@@ -245,17 +247,15 @@ def _run(weeks: Sequence[Summary], name: str, title: str, what: str, code: str, 
 
 def _heat(figures: Figures) -> tuple[tuple[str, ...], tuple[HeatRow, ...]]:
     rows = figures.rows("volume_by_hour_and_area")
-    bands = tuple(dict.fromkeys(row.code for row in rows))
-    labels = {row.code: row.label for row in rows}
     areas = dict.fromkeys(row.column or "" for row in rows)
     most = max([int(row.value or 0) for row in rows], default=1)
     found = []
     for area in areas:
-        cells = [figures.count("volume_by_hour_and_area", band, area or None) for band in bands]
+        cells = [figures.count("volume_by_hour_and_area", band, area or None) for band in BANDS]
         if any(cells):
             shaded = tuple((n, f"h{min(SHADES, -(-SHADES * n // most))}" if n else "") for n in cells)
             found.append(HeatRow(short_label("area", area, area), shaded))
-    return tuple(labels[band] for band in bands), tuple(found)
+    return tuple(band.replace(" to ", "–") for band in BANDS), tuple(found)
 
 
 def _talk(figures: Figures) -> list[CountLine]:
