@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import zipfile
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, time, timedelta
 from html.parser import HTMLParser
@@ -280,3 +281,36 @@ async def test_what_phones_wrote_is_text_on_the_page(crew: Crew, service: Runnin
     await publish_one(crew, service, "daily", DAY)
     text = (await crew.sergeant.get(DAILY, {"accept": "text/html"})).text
     assert "<script>" not in text and "&lt;script&gt;" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type", "begins"),
+    [
+        ("json", "application/json", b"{"),
+        ("html", "text/html; charset=utf-8", b"<!DOCTYPE html>"),
+        ("csv", "text/csv; charset=utf-8", b""),
+        ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", b"PK"),
+    ],
+)
+async def test_a_link_names_the_format_whatever_a_browser_accepts(
+    published: Crew, name: str, media_type: str, begins: bytes
+) -> None:
+    answer = await published.sergeant.get(DAILY, {"accept": "text/html"}, format=name)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, media_type)
+    assert answer.content.startswith(begins)
+    period = DAILY.rsplit("/", 1)[1]
+    named = f'attachment; filename="daily-{period}-internal-e1.{name}"' if name in ("csv", "xlsx") else None
+    assert answer.headers.get("content-disposition") == named
+
+
+async def test_a_format_that_there_is_not(published: Crew) -> None:
+    assert (await published.sergeant.get(DAILY, format="docx")).status_code == 400
+    assert (await published.sergeant.get(DAILY, format="pdf")).status_code == 406  # a day is printed from its page
+
+
+async def test_a_workbook_is_the_same_bytes_twice_and_holds_no_formula(published: Crew) -> None:
+    first, again = [await published.sergeant.get(DAILY, format="xlsx") for _ in range(2)]
+    assert first.content == again.content
+    with zipfile.ZipFile(io.BytesIO(first.content)) as book:
+        sheets = [book.read(name) for name in book.namelist() if "worksheets/" in name]
+    assert len(sheets) == 3 and not any(b"<f>" in sheet for sheet in sheets)

@@ -1,12 +1,12 @@
-"""Published summaries: the list, and one edition as JSON, a page or CSV."""
+"""Published summaries: the list, and one edition as JSON, a page, CSV, a workbook or a PDF."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, time
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 from zoneinfo import ZoneInfo
 
 import msgspec
 from litestar import Response, Router, get
-from litestar.di import NamedDependency, Provide
 from litestar.params import PathParameter, QueryParameter
 from msgspec import Struct
 
@@ -15,13 +15,25 @@ from triage.exports import protected
 from triage.exports.files import TABLES_COLUMNS
 from triage.exports.protected import Protected
 from triage.http.access_control import needs
-from triage.http.negotiation import CSV, HTML, JSON, form, ready, tagged
+from triage.http.negotiation import CSV, HTML, JSON, acceptable, ready, tagged
 from triage.http.openapi import ETAG, LINK, UNCHANGED
 from triage.http.paging import next_page, read_place
 from triage.http.parameters import After, Edition, IfNoneMatch, Limit, Moment, SignedIn, TheService
-from triage.problems import EDITION_NOT_FOUND, FORBIDDEN, INVALID_PARAMETER, NOT_FOUND, PERIOD_NOT_FOUND, Refused
+from triage.problems import (
+    EDITION_NOT_FOUND,
+    FORBIDDEN,
+    INVALID_PARAMETER,
+    NOT_ACCEPTABLE,
+    NOT_FOUND,
+    NOT_INSTALLED,
+    PERIOD_NOT_FOUND,
+    Refused,
+)
+from triage.report import xlsx
+from triage.service import Service
 from triage.store import audit
-from triage.store.summaries import calendars, publications
+from triage.store.summaries import calendars, publications, report_files
+from triage.store.summaries.calendars import CalendarTeam
 from triage.store.summaries.publications import ListedSummary
 from triage.summaries import csv_files, editions, pages
 from triage.summaries.editions import Form, Summary
@@ -29,6 +41,12 @@ from triage.times import PeriodKind, due_at, parse_period
 
 KINDS: Final = get_args(PeriodKind)
 PROTECTED_KINDS: Final = ("monthly", "quarterly", "yearly")
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+PDF: Final = "application/pdf"
+FILES: Final[Mapping[str, str]] = {CSV: "csv", XLSX: "xlsx", PDF: "pdf"}
+"""What is sent as an attachment, with the ending of its name."""
+MEDIA_TYPES: Final[Mapping[str, str]] = {"json": JSON, "html": HTML, "csv": CSV, "xlsx": XLSX, "pdf": PDF}
+"""Media types by the name that a link gives them."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -79,25 +97,28 @@ async def list_summaries(
 
 @get(
     "/{kind:str}/{period:str}",
-    forms=(JSON, HTML, CSV),
-    dependencies={"media_type": Provide(form, sync_to_thread=False)},
+    forms=(JSON, HTML, CSV, XLSX, PDF),
     response_headers=[ETAG],
     response_description="The edition.",
     responses=UNCHANGED,
-    problems=[NOT_FOUND, PERIOD_NOT_FOUND, EDITION_NOT_FOUND],
+    problems=[NOT_FOUND, PERIOD_NOT_FOUND, EDITION_NOT_FOUND, NOT_INSTALLED],
 )
 async def get_summary(
     request: SignedIn,
     service: TheService,
-    media_type: NamedDependency[str],
     kind: Annotated[str, PathParameter(description="`daily`, `weekly`, `monthly`, `quarterly` or `yearly`.")],
     period: Annotated[
         str, PathParameter(description="Such as `2026-11-22`, `2026-W47`, `2026-10`, `2026-Q3` or `2026`.")
     ],
     edition: Edition = None,
+    file_format: Annotated[
+        Literal["json", "html", "csv", "xlsx", "pdf"] | None,
+        QueryParameter(name="format", description="As `Accept`, for a link in a browser."),
+    ] = None,
     held: IfNoneMatch = None,
 ) -> Response[Summary | Protected]:
     """Read a summary: an edition, the latest where none is named, in the form that the reader gets."""
+    media_type = MEDIA_TYPES[file_format] if file_format else acceptable(request.scope, *MEDIA_TYPES.values())
     actor, form, of_kind = request.user, form_of(request.user), _kind(kind)
     if form == "protected" and of_kind not in PROTECTED_KINDS:
         raise Refused(FORBIDDEN)
@@ -110,10 +131,14 @@ async def get_summary(
         recipient = str(actor.partner_id) if actor.partner_id else None
         await audit.record(connection, actor, operation, f"summary {of_kind} {name} {form}", recipient=recipient)
     headers = {"vary": "Accept"}
+    if media_type in FILES:
+        edition = _decode_edition(body).edition
+        headers["content-disposition"] = (
+            f'attachment; filename="{of_kind}-{name}-{form}-e{edition}.{FILES[media_type]}"'
+        )
     if media_type != JSON:
-        zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
-        internal = form == "internal"
-        body = rendered(editions.decode(body), media_type, zone) if internal else partners(body, media_type, zone)
+        team = await calendars.team(service.database, actor.team_id)
+        body = await _rendered(service, team, report_files.decode(body, form), media_type)
     if media_type == HTML:
         headers["content-security-policy"] = pages.CONTENT_SECURITY_POLICY
     return tagged(request, body, media_type, headers)
@@ -127,17 +152,44 @@ def form_of(actor: Actor) -> Form:
     return "protected"
 
 
-def rendered(summary: Summary, media_type: str, zone: ZoneInfo) -> bytes:
-    """An edition as a page or as CSV."""
-    return pages.of_summary(summary, zone) if media_type == HTML else csv_files.of_summary(summary)
+class _Edition(Struct):
+    edition: int
 
 
-def partners(body: bytes, media_type: str, zone: ZoneInfo) -> bytes:
-    """A protected edition as a page, or as the CSV that is frozen with the caveats after it."""
-    summary = protected.decode(body)
-    if media_type == HTML:
-        return protected.page(summary, zone)
-    return protected.csv(summary) + csv_files.caveats(summary.statement.read_me, len(TABLES_COLUMNS))
+_decode_edition = msgspec.json.Decoder(_Edition).decode
+
+
+async def _rendered(service: Service, team: CalendarTeam, summary: Summary | Protected, media_type: str) -> bytes:
+    """An edition as a page or a file. Raises Refused (406) for a day or week, or without the extra, as PDF."""
+    zone = team.calendar.zone
+    if media_type == PDF:
+        if summary.kind not in PROTECTED_KINDS or not summary.edition:
+            raise Refused(NOT_ACCEPTABLE, "A day or week has no PDF: print its page.")
+        return (await report_files.find_or_make(service.database, team, summary)).body
+    if isinstance(summary, Summary):
+        return _internal(summary, media_type, zone)
+    return _partners(summary, media_type, zone)
+
+
+def _internal(summary: Summary, media_type: str, zone: ZoneInfo) -> bytes:
+    match media_type:
+        case "text/html":
+            return pages.of_summary(summary, zone)
+        case "text/csv":
+            return csv_files.of_summary(summary)
+        case _:
+            return xlsx.of_summary(summary, zone)
+
+
+def _partners(summary: Protected, media_type: str, zone: ZoneInfo) -> bytes:
+    """The CSV is the one that is frozen, with the caveats after it."""
+    match media_type:
+        case "text/html":
+            return protected.page(summary, zone)
+        case "text/csv":
+            return protected.csv(summary) + csv_files.caveats(summary.statement.read_me, len(TABLES_COLUMNS))
+        case _:
+            return xlsx.of_protected(summary, zone)
 
 
 async def _without_edition(

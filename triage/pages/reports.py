@@ -19,7 +19,7 @@ from triage.problems import (
     PERIOD_NOT_FOUND,
     Refused,
 )
-from triage.report import board, charts, pdf
+from triage.report import board, charts, pdf, xlsx
 from triage.report import comparison as comparison_report
 from triage.report.blocks import AnyBlock, Report
 from triage.service import Service
@@ -40,6 +40,7 @@ LISTED_OF: Final[Mapping[str, int]] = {"daily": 7, "weekly": 6}
 RUN_OF_WEEKS: Final = 26
 PDF: Final = "application/pdf"
 CSV: Final = "text/csv"
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 KIND_NAMES: Final[Mapping[PeriodKind, str]] = {
     "daily": "Days",
     "weekly": "Weeks",
@@ -269,7 +270,7 @@ def _before(kind: PeriodKind, name: str) -> str:
 
 def _files(summary: Summary) -> list[tuple[str, str]]:
     here = _address(summary.kind, summary.period)
-    formats = ["csv"] + (["pdf"] if pdf.is_installed() and summary.kind in REPORTED else [])
+    formats = ["csv", "xlsx"] + (["pdf"] if pdf.is_installed() and summary.kind in REPORTED else [])
     return [(form.upper(), f"{here}/file/{form}?edition={summary.edition}") for form in formats if summary.edition]
 
 
@@ -301,6 +302,8 @@ async def get_file(
     match form:
         case "csv":
             return _attached(request, csv_files.of_summary(summary), CSV, name)
+        case "xlsx":
+            return _attached(request, xlsx.of_summary(summary, team.calendar.zone), XLSX, name)
         case "pdf" if kind in REPORTED and summary.edition:
             made = await report_files.find_or_make(service.database, team, summary)
             return _attached(request, made.body, PDF, name)
