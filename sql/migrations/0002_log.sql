@@ -269,8 +269,6 @@ CREATE TABLE quarantine (
     key_ref uuid,
     problem text NOT NULL,
     newer boolean NOT NULL DEFAULT false,
-    -- the device was good when this arrived: what it sent may be taken by itself
-    device_good boolean NOT NULL DEFAULT true,
     received_at timestamptz NOT NULL DEFAULT now(),
     skew_ms bigint,
     settled text CHECK (settled IN ('released', 'discarded', 'expired')),

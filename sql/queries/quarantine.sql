@@ -14,9 +14,9 @@ WITH sent AS (
     SELECT *, row_number() OVER (PARTITION BY newer ORDER BY n) AS place FROM sent
 )
 INSERT INTO quarantine (team_id, id, entry_id, incident_id, content_digest, staff_id, device_id, side, role, profession,
-                        sealed, key_ref, problem, newer, device_good, skew_ms)
+                        sealed, key_ref, problem, newer, skew_ms)
 SELECT :team_id, x.id, x.entry_id, x.incident_id, x.digest, :account, :device, :side, :role, :profession, x.sealed,
-       x.key_ref, x.problem, x.newer, :device_good, x.skew_ms
+       x.key_ref, x.problem, x.newer, x.skew_ms
 FROM placed x
 WHERE x.place + (SELECT count(*) FROM quarantine q
                  WHERE q.team_id = :team_id AND coalesce(q.device_id, q.staff_id) = coalesce(:device::uuid, :account::uuid)
@@ -50,8 +50,8 @@ SELECT count(*) FROM quarantine WHERE team_id = :team_id AND side = :side AND se
 
 -- name: list_newer
 -- why: what waits for a version that understands it, from devices that were good, in the order in which it came
-SELECT id FROM quarantine
-WHERE team_id = :team_id AND settled IS NULL AND newer AND device_good AND (received_at, id) > (:after_at, :after_id)
+SELECT received_at, id FROM quarantine
+WHERE team_id = :team_id AND settled IS NULL AND newer AND (received_at, id) > (:after_at, :after_id)
 ORDER BY received_at, id LIMIT :most
 
 -- name: find

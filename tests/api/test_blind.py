@@ -14,9 +14,12 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from support.phones import DAY, HOUR, MINUTE, S136, Crew, Json, Phone, entry, now
+from support.phones import DAY, HOUR, MINUTE, S136, Crew, Json, Phone, RunningService, entry, now
 from uuid_utils.compat import uuid7
 
+from triage.store.access.staff import as_owner
+from triage.store.log.cursor import decode as decode_cursor
+from triage.store.log.pull import pull
 from triage.store.log.rows import POSSIBLE_DUPLICATE
 
 OF_THE_LOG = {"seq", "received_at", "changed_at", "server_time", "link", "cursor"}
@@ -235,3 +238,96 @@ async def test_a_judgement_is_blind_unless_its_account_or_device_had_been_served
     await crew.clinical_lead.tell("nurse", incident, **judgement)
     blind = [one["blind"] for one in await crew.sergeant.entries(incident) if one["kind"] == "nurse"]
     assert blind == [True, False, True, False]
+
+
+# --- what was served decides, not what holds now ---
+
+
+async def judged_blind(crew: Crew, incident: UUID) -> list[bool]:
+    return [one["blind"] for one in await crew.sergeant.entries(incident) if one.get("s136_justified")]
+
+
+async def test_a_nurse_who_read_the_intent_through_a_link_is_not_blind_after_parting(crew: Crew) -> None:
+    incident, own, at = uuid7(), uuid7(), now() - 10 * MINUTE
+    await crew.officer.tell("officer", incident, captured_at=at, occurred_at=at, intent=S136)
+    await crew.nurse.tell("nurse", own, captured_at=at, s136_justified="cannot_say")
+    await crew.nurse.tell("same_incident", own, other_incident_id=incident)
+    assert "intents" in await crew.nurse.incident(incident)
+    await crew.nurse.tell("not_same_incident", own, other_incident_id=incident)
+    await crew.nurse.tell("nurse", incident, captured_at=at, s136_justified="yes", told_intent=False)
+    assert await judged_blind(crew, incident) == [False]
+
+
+async def test_an_intent_served_to_one_account_of_a_phone_was_served_to_the_phone(
+    service: RunningService, crew: Crew
+) -> None:
+    incident, at, phone = uuid7(), now() - 10 * MINUTE, uuid7()
+    async with as_owner(crew.owner_url, crew.team_id) as owner:
+        sergeant = await service.add_phone(owner, crew.team_id, crew.sergeant.staff_id, phone)
+        nurse = await service.add_phone(owner, crew.team_id, crew.nurse.staff_id, phone)
+    await crew.officer.tell("officer", incident, captured_at=at, occurred_at=at, intent=S136)
+    await sergeant.sync()
+    for judge in (nurse, crew.other_nurse):
+        await judge.tell("nurse", incident, captured_at=at, s136_justified="yes", told_intent=False)
+    assert await judged_blind(crew, incident) == [False, True]
+
+
+async def test_what_a_phone_sent_counts_as_served_to_it(service: RunningService, crew: Crew) -> None:
+    incident, at, phone = uuid7(), now() - 10 * MINUTE, uuid7()
+    async with as_owner(crew.owner_url, crew.team_id) as owner:
+        officer = await service.add_phone(owner, crew.team_id, crew.officer.staff_id, phone)
+        nurse = await service.add_phone(owner, crew.team_id, crew.nurse.staff_id, phone)
+    await officer.put(entry("intent", incident, captured_at=at, intent=S136), Prefer="return=minimal")
+    await nurse.tell("nurse", incident, captured_at=at, s136_justified="yes", told_intent=False)
+    assert await judged_blind(crew, incident) == [False]
+
+
+@pytest.mark.parametrize("how", ["view", "list", "entries", "sync"])
+async def test_however_the_intent_was_served_a_judgement_afterwards_is_not_blind(crew: Crew, how: str) -> None:
+    """Her second judgement: after the first she may see the intent."""
+    incident, at = uuid7(), now() - 10 * MINUTE
+    judgement: Json = {"s136_justified": "yes", "told_intent": False, "captured_at": at}
+    await crew.officer.tell("officer", incident, captured_at=at, occurred_at=at, intent=S136)
+    await crew.nurse.put(entry("nurse", incident, **judgement), Prefer="return=minimal")
+    match how:
+        case "view":
+            await crew.nurse.incident(incident)
+        case "list":
+            await crew.nurse.incidents()
+        case "entries":
+            await crew.nurse.entries(incident)
+        case _:
+            await crew.nurse.sync()
+    await crew.nurse.tell("nurse", incident, **judgement)
+    assert await judged_blind(crew, incident) == [True, False]
+
+
+async def test_a_link_made_later_takes_blindness_from_a_judgement_given_after_the_other_incident_was_served(
+    crew: Crew,
+) -> None:
+    """A judgement is blind only where none of the ids that the incident consists of now had been served."""
+    incident, own, at = uuid7(), uuid7(), now() - 10 * MINUTE
+    judgement: Json = {"captured_at": at, "s136_justified": "yes", "told_intent": False}
+    await crew.officer.tell("officer", incident, captured_at=at, occurred_at=at, intent=S136)
+    await crew.nurse.tell("nurse", incident, **judgement)
+    await crew.nurse.incident(incident)
+    await crew.nurse.tell("nurse", own, **judgement)
+    assert await judged_blind(crew, own) == [True]
+    await crew.sergeant.tell("same_incident", own, other_incident_id=incident)
+    assert await judged_blind(crew, own) == [True, False]
+
+
+async def test_the_clinical_lead_s_cursor_brings_what_time_alone_unblinds(crew: Crew, service: RunningService) -> None:
+    incident, at = uuid7(), now() - 10 * MINUTE
+    await crew.officer.tell("officer", incident, captured_at=at, occurred_at=at, intent=S136)
+    cursor = (await crew.clinical_lead.sync())["cursor"]
+    [row] = await crew.fetch(
+        "SELECT lead_unblinded_at AS at, lead_turns @> ARRAY[lead_unblinded_at] AS turns FROM incident "
+        "WHERE team_id = $1 AND blind"
+    )
+    assert row["turns"]
+    actor = await service.service.sign_in.authenticate(crew.clinical_lead.token)
+    later = row["at"] + MINUTE
+    pulled = await pull(service.service.database, service.service.incidents, actor, decode_cursor(cursor), later)
+    [body] = pulled.incidents
+    assert b"intents" in body

@@ -10,13 +10,10 @@ from msgspec import Struct
 
 from triage.access.actors import Actor, Side
 from triage.http.access_control import needs
-from triage.http.entries import Stored, check_profession, receipt
+from triage.http.entries import Stored, receipt
 from triage.http.negotiation import ready
 from triage.http.paging import next_page, read_place
 from triage.http.parameters import After, Id, Limit, SignedIn, TheService
-from triage.log.append_decision import IncomingEntry
-from triage.log.canonical import canonical
-from triage.log.decode import decode
 from triage.log.entries import Time
 from triage.problems import (
     BUSY,
@@ -26,6 +23,7 @@ from triage.problems import (
     INCIDENT_FULL,
     INVALID,
     MALFORMED,
+    NEWER_THAN_SERVICE,
     NOT_FOUND,
     NOT_YOURS,
     QUARANTINE_DECIDED,
@@ -33,9 +31,8 @@ from triage.problems import (
     Problem,
     Refused,
 )
-from triage.service import Service
-from triage.store.log.append import Appended
-from triage.store.log.quarantine import QuarantinedEntry, QuarantineItem, QuarantinePosition
+from triage.store.log import release as releasing
+from triage.store.log.quarantine import QuarantineItem, QuarantinePosition
 
 _encode = msgspec.json.Encoder().encode
 
@@ -82,43 +79,16 @@ async def list_quarantine(
     response_description="The receipt.",
     problems=[
         *(NOT_FOUND, QUARANTINE_DECIDED, MALFORMED, INVALID, WRONG_PROFESSION, NOT_YOURS),
-        *(ENTRY_ERASED, ENTRY_CONFLICT, INCIDENT_FULL, BUSY),
+        *(ENTRY_ERASED, ENTRY_CONFLICT, INCIDENT_FULL, NEWER_THAN_SERVICE, BUSY),
     ],
 )
 async def release(request: SignedIn, service: TheService, id: Id) -> Response[Stored]:
     """Release an item into the log as its author's. Under an id that other content took meanwhile, it gets its own."""
-    appended = await release_item(service, request.user, id)
-    return await receipt(service, request.user, appended, datetime.now(UTC), status=200)
-
-
-async def release_item(service: Service, actor: Actor, item_id: UUID) -> Appended:
-    """Append a quarantined item and settle it. Raises Refused where the log, or the queue, refuses it."""
-    side_of(actor)
-    held = await service.quarantine.find(actor, item_id)
-    appended = await _append(service, actor, held)
+    side_of(request.user)
+    appended = await releasing.release(service.quarantine, service.log, request.user, id)
     if isinstance(appended.result, Problem):
         raise Refused(appended.result)
-    # should the process die here, releasing again finds the entry in the log and settles the item
-    await service.quarantine.decide(actor, held.id, "released")
-    return appended
-
-
-async def _append(service: Service, actor: Actor, held: QuarantinedEntry) -> Appended:
-    entry = decode(held.sent, held.entry_id or held.id)
-    check_profession(held.author, entry)
-    item = IncomingEntry(
-        id=held.id if held.entry_id is None or held.problem.code == ENTRY_CONFLICT.code else held.entry_id,
-        entry=entry,
-        content=canonical(entry),
-        actor=held.author,
-        skew_ms=held.skew_ms,
-        released_by=actor.staff_id,
-    )
-    [appended] = await service.log.append(actor.team_id, [item])
-    if isinstance(appended.result, Problem) and appended.result.code == ENTRY_CONFLICT.code:
-        item.id = held.id
-        [appended] = await service.log.append(actor.team_id, [item])
-    return appended
+    return await receipt(service, request.user, appended, datetime.now(UTC), status=200)
 
 
 @post(

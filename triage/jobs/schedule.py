@@ -16,7 +16,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from msgspec import Struct
 
 from triage.jobs.alerts import raise_alerts
-from triage.jobs.cleanup import clean_up
+from triage.jobs.cleanup import clean_up, take_understood
 from triage.jobs.deliver import Sender, deliver_due
 from triage.jobs.journal import copy_publications, write_anchors
 from triage.jobs.publish import GATHER, PublishOptions, publish_due
@@ -62,6 +62,7 @@ def service_jobs(service: Service) -> tuple[Job, ...]:
         Job("copy_publications", partial(copy_publications, database, publications), 30),
         Job("write_anchors", partial(write_anchors, database, anchors), 600),
         Job("export_journal", partial(service.journal.export, settings.journal), 3600),
+        Job("take_understood", partial(take_understood, service), 6 * 3600),
         Job("clean_up", partial(clean_up, database, settings.quarantine_days), 15),
     )
 

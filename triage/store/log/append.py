@@ -233,8 +233,8 @@ class Log:
     async def _read(
         self, connection: Connection, team_id: UUID, items: Sequence[IncomingEntry], people: Iterable[UUID]
     ) -> Snapshot:
-        # an entry released from quarantine keeps the account and device it came from, which may be gone by now
-        actors = [None if item.released_by else item.actor for item in items]
+        # what was held before, in quarantine, keeps the account and device it came from, which may be gone by now
+        actors = [None if item.released_by or item.received_at else item.actor for item in items]
         links = (item.entry for item in items if isinstance(item.entry, PersonLink | PersonUnlink))
         record = await _READ.one(
             connection,

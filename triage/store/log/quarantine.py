@@ -4,7 +4,7 @@ What a newer version sent waits beside it, for longer, until a version that unde
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
@@ -51,6 +51,10 @@ class QuarantinePosition(NamedTuple):
 
     received_at: datetime
     id: UUID
+
+
+EARLIEST: Final = QuarantinePosition(datetime(2000, 1, 1, tzinfo=UTC), UUID(int=0))
+"""Before every item."""
 
 
 class QuarantinePage(NamedTuple):
@@ -110,7 +114,7 @@ _KEPT = statement("quarantine.kept", _Kept)
 _RECORD_SENT = statement("quarantine.record_sent")
 _LIST = statement("quarantine.list", _Listed)
 _COUNT = statement("quarantine.count", int)
-_LIST_NEWER = statement("quarantine.list_newer", UUID)
+_LIST_NEWER = statement("quarantine.list_newer", QuarantinePosition)
 _FIND = statement("quarantine.find", _Item)
 _SETTLE = statement("quarantine.settle", UUID)
 _EXPIRE = statement("quarantine.expire", UUID)
@@ -124,7 +128,7 @@ class Quarantine:
         self._keys = keys
         self._most = most
 
-    async def keep(self, actor: Actor, refusals: Sequence[Refusal], *, device_good: bool = True) -> list[bool]:
+    async def keep(self, actor: Actor, refusals: Sequence[Refusal]) -> list[bool]:
         """Keep what can be kept, the same content once; whether each is.
 
         False for what is over the limit of the device, and for what was erased: of that nothing is kept.
@@ -133,12 +137,10 @@ class Quarantine:
         if not kept:
             return [False] * len(refusals)
         async with self._database.team(actor.team_id) as connection, connection.transaction():
-            held = await self._keep(connection, actor, kept, device_good)
+            held = await self._keep(connection, actor, kept)
         return [refusal.problem.code != ENTRY_ERASED.code and _digest(actor, refusal) in held for refusal in refusals]
 
-    async def _keep(
-        self, connection: Connection, actor: Actor, refusals: Sequence[Refusal], device_good: bool
-    ) -> set[bytes]:
+    async def _keep(self, connection: Connection, actor: Actor, refusals: Sequence[Refusal]) -> set[bytes]:
         """Store what is new; the digests of what is held."""
         keys = await self._keys.take(len(refusals))
         ids = [uuid7() for _ in refusals]
@@ -152,7 +154,6 @@ class Quarantine:
             side=actor.side,
             role=actor.role,
             profession=actor.profession,
-            device_good=device_good,
             ids=ids,
             entry_ids=[refusal.entry_id for refusal in refusals],
             incident_ids=[incident_of(refusal.sent) for refusal in refusals],
@@ -206,7 +207,7 @@ class Quarantine:
         following = QuarantinePosition(page[-1].received_at, page[-1].id) if len(rows) > most else None
         return QuarantinePage(items, count, following)
 
-    async def list_newer(self, team_id: UUID, after: QuarantinePosition, most: int) -> list[UUID]:
+    async def list_newer(self, team_id: UUID, after: QuarantinePosition, most: int) -> list[QuarantinePosition]:
         """Items that wait for a version that understands them, from devices that were good when they sent them."""
         async with self._database.team(team_id) as connection:
             return await _LIST_NEWER.fetch(

@@ -3,8 +3,11 @@
 from typing import Final
 from uuid import UUID
 
+from msgspec import structs
+
 from triage.access.actors import Actor
 from triage.log.append_decision import IncomingEntry
+from triage.log.body_errors import InvalidBody
 from triage.log.canonical import canonical
 from triage.log.decode import decode
 from triage.log.entries import AnyEntry, Intent, Nurse, Officer, Paramedic
@@ -26,11 +29,16 @@ def check_profession(actor: Actor, entry: AnyEntry) -> None:
 async def release(quarantine: Quarantine, log: Log, actor: Actor, item_id: UUID) -> Appended:
     """Put an item into the log. Under an id that other content took meanwhile, it gets its own.
 
-    The item is settled once the log has it; what the log refuses stays. Raises Refused: 404, 409, and what is wrong
-    with the entry.
+    The item is settled once the log has it; what the log refuses stays. Raises Refused: 404, 409 also for what only a
+    newer version understands, and what is wrong with the entry.
     """
     held = await quarantine.find(actor, item_id)
-    entry = decode(held.sent, held.entry_id or held.id)
+    try:
+        entry = decode(held.sent, held.entry_id or held.id)
+    except InvalidBody as invalid:
+        if invalid.newer:
+            raise Refused(structs.replace(invalid.problem, status=409)) from invalid
+        raise
     check_profession(held.author, entry)
     taken = held.entry_id is None or held.problem.code == ENTRY_CONFLICT.code
     item = IncomingEntry(
@@ -40,6 +48,7 @@ async def release(quarantine: Quarantine, log: Log, actor: Actor, item_id: UUID)
         actor=held.author,
         skew_ms=held.skew_ms,
         released_by=actor.staff_id,
+        received_at=held.received_at,
     )
     [appended] = await log.append(actor.team_id, [item])
     if isinstance(appended.result, Problem) and appended.result.code == ENTRY_CONFLICT.code:
