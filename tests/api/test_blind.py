@@ -244,7 +244,7 @@ async def test_a_judgement_is_blind_unless_its_account_or_device_had_been_served
 
 
 async def judged_blind(crew: Crew, incident: UUID) -> list[bool]:
-    return [one["blind"] for one in await crew.sergeant.entries(incident) if one.get("s136_justified")]
+    return [one["blind"] for one in await crew.sergeant.entries(incident) if one["kind"] == "nurse"]
 
 
 async def test_a_nurse_who_read_the_intent_through_a_link_is_not_blind_after_parting(crew: Crew) -> None:
