@@ -334,3 +334,17 @@ async def test_a_question_about_an_erased_incident_goes_with_its_notes(installat
     [asked] = await tasks.list_tasks_of(service.database, service.keys, lead, [incident])
     assert asked.text is None
     assert await crew.fetch("SELECT 1 FROM task WHERE team_id = $1 AND sealed IS NOT NULL") == []
+
+
+async def test_nothing_is_destroyed_unasked_or_in_a_dry_run(installation: Installation) -> None:
+    crew = installation.crew
+    person, incident, _ = await known(crew)
+    for what in (("--person", person), ("--incident", str(incident))):
+        assert "give --yes" in await installation.triage("erase", *of(installation), *what, fails=True)
+        printed = await installation.triage("erase", "--dry-run", *of(installation), *what)
+        assert "1 texts of 1 incidents" in printed and ("identifiers" in printed) == (what[0] == "--person")
+    [kept] = await crew.fetch("SELECT count(*) AS texts FROM entry WHERE team_id = $1 AND sealed IS NOT NULL")
+    [person_kept] = await crew.fetch("SELECT sealed FROM person WHERE team_id = $1")
+    assert kept["texts"] >= 1 and person_kept["sealed"] is not None
+    assert await crew.fetch("SELECT FROM erasure WHERE team_id = $1") == []
+    assert "1 texts" in await installation.triage("erase", "--yes", *of(installation), "--person", person)

@@ -7,7 +7,7 @@ from uuid import UUID
 import click
 
 from triage.commands.database import Databases, with_databases
-from triage.commands.options import BY, JSON, TEAM, YES, confirm
+from triage.commands.options import BY, DRY_RUN, JSON, TEAM, YES, confirm
 from triage.commands.output import show_table
 from triage.store.people import erasure as store
 from triage.store.people import regimes
@@ -19,24 +19,38 @@ from triage.store.people.retention import Retention, RetentionRun, runs
 @TEAM
 @BY
 @YES
+@DRY_RUN
 @click.option("--person", "person_id", type=click.UUID, help="A person, with the notes of the person's incidents.")
 @click.option("--incident", "incident_id", type=click.UUID, help="The notes of an incident.")
 @with_databases
 async def erase(
-    databases: Databases, team_id: UUID | None, by: str, yes: bool, person_id: UUID | None, incident_id: UUID | None
+    databases: Databases,
+    team_id: UUID | None,
+    by: str,
+    yes: bool,
+    dry_run: bool,
+    person_id: UUID | None,
+    incident_id: UUID | None,
 ) -> None:
     """Destroy a person's identifiers, or an incident's notes, for good; totals and chains stay as they are."""
     if (person_id is None) == (incident_id is None):
         raise click.UsageError("give either --person or --incident")
-    what = "The identifiers of the person and the notes of every incident of the person" if person_id else "The notes"
-    confirm(f"{what} are destroyed here at once, and in every backup within 14 days. Nothing brings them back.", yes)
     journal = databases.journal
-    async with databases.keys() as keys, databases.owner(team_id) as (connection, team):
-        if person_id is not None:
-            receipt = await store.erase_person(connection, keys, journal, team, person_id, by)
-        else:
-            assert incident_id
-            receipt = await store.erase_incident(connection, keys, journal, team, incident_id, by)
+    async with databases.keys() as keys:
+        async with databases.owner(team_id) as (connection, team):
+            erasable = await store.find_erasable(connection, keys, team, person_id=person_id, incident_id=incident_id)
+        identifiers = "the identifiers of a person and " if person_id else ""
+        what = f"{identifiers}{erasable.texts} texts of {erasable.incidents} incidents"
+        if dry_run:
+            click.echo(f"would destroy {what}")
+            return
+        confirm(f"Destroys {what} here at once, and in every backup within 14 days. Nothing brings them back.", yes)
+        async with databases.owner(team_id) as (connection, team):
+            if person_id is not None:
+                receipt = await store.erase_person(connection, keys, journal, team, person_id, by)
+            else:
+                assert incident_id
+                receipt = await store.erase_incident(connection, keys, journal, team, incident_id, by)
     click.echo(f"receipt {receipt.id}: {receipt.texts} texts, {receipt.keys} keys destroyed")
 
 

@@ -38,6 +38,31 @@ class ErasureReceipt(Struct, frozen=True):
     keys: int
 
 
+class Erasable(Struct, frozen=True):
+    """What an erasure would destroy, in numbers."""
+
+    incidents: int
+    texts: int
+
+
+async def find_erasable(
+    connection: asyncpg.Connection, keys: KeyStore, team_id: UUID, *, person_id: UUID | None, incident_id: UUID | None
+) -> Erasable:
+    """What erasing a person, or an incident, would destroy. Raises as the erasure itself does."""
+    if incident_id is not None:
+        incidents = await regimes.linked_ids(connection, team_id, incident_id)
+    else:
+        row = await connection.fetchrow(SQL.person, team_id, person_id)
+        if row is None:
+            raise Refused(NOT_FOUND)
+        incidents = [each["id"] for each in await connection.fetch(SQL.incidents_of, team_id, row["person_id"])]
+    await _check_holds(connection, team_id, incidents)
+    texts = await connection.fetch(SQL.texts, team_id, incidents)
+    waiting = await _in_quarantine(connection, keys, team_id, incidents)
+    asked = await connection.fetch(SQL.asked, team_id, incidents)
+    return Erasable(len(incidents), len(texts) + len(waiting) + len(asked))
+
+
 async def erase_person(
     connection: asyncpg.Connection, keys: KeyStore, journal: Journal, team_id: UUID, person_id: UUID, by: str
 ) -> ErasureReceipt:
