@@ -29,7 +29,7 @@ from triage.settings import Settings
 from triage.store import audit
 from triage.store.access.devices import PhoneClocks
 from triage.store.access.sign_in import SignIn
-from triage.store.access.teams import list_teams
+from triage.store.access.teams import TeamTerms, list_teams
 from triage.store.database import GenericPlans, connect
 from triage.store.journal import Journal
 from triage.store.keys import KeyStore
@@ -39,6 +39,7 @@ from triage.store.log.quarantine import Quarantine
 from triage.store.people.people import People
 from triage.store.recovery.anchors import check_history
 from triage.store.recovery.history import check_joined
+from triage.terms import Terms
 
 logger = structlog.get_logger(__name__)
 
@@ -66,12 +67,14 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
         async with database.no_team() as connection:
             await check_joined(connection, journal)
         await check_history(database, journal, await list_teams(database))
+        terms = TeamTerms(settings.police_station_allowed_until)
         writer = Log(
             writers,
             keys,
             incident_limit=settings.incident_entries_limit,
             queue_limit=settings.queue_limit,
             notices=give_notices,
+            terms=terms,
         )
         issuers = load_issuers(settings.oidc_issuers) if settings.oidc_issuers else ()
         providers = tuple(Provider(issuer, http) for issuer in issuers)
@@ -84,7 +87,7 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
             keys=keys,
             sign_in=SignIn(database, timedelta(days=settings.token_idle_days), journal, Verifier(providers)),
             log=writer,
-            incidents=Incidents(database, keys),
+            incidents=Incidents(database, keys, terms),
             quarantine=Quarantine(database, keys, settings.quarantine_limit),
             people=People(database, keys, root),
             journal=journal,
@@ -102,6 +105,7 @@ def give_notices(
     target_held: bool | None,
     person_registered: bool | None,
     incident: Sequence[StoredEntry],
+    terms: Terms,
 ) -> tuple[Notice, ...]:
     """What the author of an entry is told, from what she may see of the incident."""
     return notices(
@@ -111,6 +115,7 @@ def give_notices(
         target_held=target_held,
         person_registered=person_registered,
         others=_visible(incident, item.actor),
+        terms=terms,
         identifiers=likely_identifiers,
     )
 

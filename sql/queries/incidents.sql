@@ -139,3 +139,7 @@ SELECT id, link, sealed, key_ref, notices FROM entry WHERE team_id = :team_id AN
 -- why: which of a phone's entries are in the log; the other side's are no business of it
 SELECT x AS id FROM unnest(:ids::uuid[]) x
 JOIN LATERAL (SELECT 1 FROM entry WHERE team_id = :team_id AND id = x AND (profession = 'police') = :police OFFSET 0) e ON true
+
+-- name: names
+-- why: who wrote is shown by name; what they wrote holds only their ids
+SELECT staff_id, name FROM staff WHERE team_id = :team_id AND staff_id = ANY(:staff::uuid[])

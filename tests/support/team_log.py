@@ -94,7 +94,9 @@ async def open_team_log(
         connect(as_login(url, KEYS), 2, 30.0, role=None) as keys,
     ):
         key_store = KeyStore(keys, load_or_create_root(directory / "root.key"))
-        log = Log(database, key_store, incident_limit=500, queue_limit=10_000, notices=lambda *_: ())
+        log = Log(
+            database, key_store, incident_limit=500, queue_limit=10_000, notices=lambda *_: (), terms=teams.TeamTerms()
+        )
         yield TeamLog(database, url, log)
         await log.close()
 

@@ -7,10 +7,11 @@ from uuid import uuid4
 
 import pytest
 from support.logins import KEYS, SERVICE, as_login
-from support.phones import Crew, entry, notice_codes
+from support.phones import entry, notice_codes, running_service
 
 from triage.databases import databases
 from triage.settings import Settings, load
+from triage.store.access.staff import as_owner
 from triage.terms import BEDFORDSHIRE
 
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
@@ -36,17 +37,32 @@ async def test_the_setting_is_in_force_wherever_the_database_is_used(db_url: str
 
 @pytest.mark.parametrize(("until", "lawful"), [(None, True), (YESTERDAY, False)])
 async def test_after_its_last_day_a_station_is_no_place_for_anybody(
-    crew: Crew, until: date | None, lawful: bool
+    db_url: str, tmp_path: Path, until: date | None, lawful: bool
 ) -> None:
-    BEDFORDSHIRE.police_station_allowed_until = until
-    receipt = await crew.officer.store(
-        entry(
-            "detention",
-            uuid4(),
-            place_of_safety="police_station",
-            authorised_rank="inspector",
-            station_tests={"imminent_risk": True, "no_other_place": True, "healthcare_available": True},
+    async with running_service(db_url, tmp_path, police_station_allowed_until=until) as service:
+        crew = await service.enrol_crew()
+        receipt = await crew.officer.store(
+            entry(
+                "detention",
+                uuid4(),
+                place_of_safety="police_station",
+                authorised_rank="inspector",
+                station_tests={"imminent_risk": True, "no_other_place": True, "healthcare_available": True},
+            )
         )
-    )
     assert (("station_not_authorised", "place_of_safety") not in notice_codes(receipt)) is lawful
     assert ("station_not_authorised" not in receipt["incident"]["flags"]) is lawful
+
+
+async def test_the_day_of_a_view_is_the_teams(db_url: str, tmp_path: Path) -> None:
+    async with running_service(db_url, tmp_path) as service:
+        crew = await service.enrol_crew()
+        async with as_owner(crew.owner_url, crew.team_id) as owner:
+            await owner.execute("UPDATE team SET day_start_hour = 9 WHERE team_id = $1", crew.team_id)
+        incident, at = uuid4(), datetime(2026, 11, 22, 7, 30, tzinfo=UTC)
+        receipt = await crew.officer.store(entry("officer", incident, occurred_at=at))
+        assert receipt["incident"]["operational_day"] == "2026-11-21"
+        assert (await crew.nurse.incident(incident))["operational_day"] == "2026-11-21"
+        author = receipt["incident"]["contributions"][0]["author"]
+        assert (author["id"], author["role"]) == (str(crew.officer.staff_id), "officer")
+        assert author["name"]

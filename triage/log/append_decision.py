@@ -50,6 +50,7 @@ from triage.problems import (
     Listed,
     Problem,
 )
+from triage.terms import BEDFORDSHIRE, Terms
 
 E = TypeVar("E", bound=Entry)
 
@@ -165,6 +166,7 @@ class Snapshot:
     texts: dict[UUID, bytes | None] = field(default_factory=dict)
     people: frozenset[UUID] = frozenset()
     """Whose incidents were all read."""
+    terms: Terms = BEDFORDSHIRE
 
     def root(self, incident_id: UUID) -> UUID:
         """The id under which the incident answers."""
@@ -189,9 +191,11 @@ class AppendDecision:
     added: list[Addition]
 
 
-GiveNotices = Callable[[IncomingEntry, datetime, bool | None, bool | None, Sequence[StoredEntry]], tuple[Notice, ...]]
+GiveNotices = Callable[
+    [IncomingEntry, datetime, bool | None, bool | None, Sequence[StoredEntry], Terms], tuple[Notice, ...]
+]
 """item, received_at, whether what it names is held (None: it names nothing), whether the person it links is registered
-(None: it links nobody), entries of the incident -> notices"""
+(None: it links nobody), entries of the incident, the team's terms -> notices"""
 
 
 # --- which items are new ---
@@ -297,7 +301,9 @@ class _Deciding:
             [held] = with_blindness([held], (row for row in read.served if row.incident_id in ids))
         target_held = None if named(entry) is None else target is not None
         registered = entry.person_id in read.registered if isinstance(entry, PersonLink | PersonUnlink) else None
-        return Addition(item, held, self.give_notices(item, received_at, target_held, registered, incident))
+        return Addition(
+            item, held, self.give_notices(item, received_at, target_held, registered, incident, self.read.terms)
+        )
 
     def ids_of(self, home: UUID, incident: Sequence[StoredEntry]) -> set[UUID]:
         """Every id that the incident consists of now."""
@@ -397,6 +403,7 @@ class IncidentAfter:
     ids: tuple[UUID, ...]
     entries: list[StoredEntry]
     full: Incident
+    terms: Terms = BEDFORDSHIRE
     moved: bool = False
     grown: bool = False
     related: tuple[PersonEvent, ...] = ()
@@ -413,7 +420,7 @@ class IncidentAfter:
     @cached_property
     def blind(self) -> Incident | None:
         """What those add up to who may not know of an intent; None where nothing is visible to them."""
-        return fold(self.visible, ids=self.ids) if self.visible else None
+        return fold(self.visible, terms=self.terms, ids=self.ids) if self.visible else None
 
     @cached_property
     def blind_columns(self) -> Incident | None:
@@ -517,7 +524,8 @@ def _group(
         root=ids[0],
         ids=ids,
         entries=entries,
-        full=fold(entries, related, ids=ids),
+        full=fold(entries, related, read.terms, ids=ids),
+        terms=read.terms,
         moved=parted_or_joined or not shifted.isdisjoint(ids),
         grown=max(held.seq for held in entries) > read.seq,
         related=related,
@@ -540,7 +548,7 @@ def regrade_by_person(groups: Sequence[IncidentAfter]) -> None:
     for group in groups:
         if told[group.root] != group.related:
             group.related = told[group.root]
-            group.full = fold(group.entries, group.related, ids=group.ids)
+            group.full = fold(group.entries, group.related, group.terms, ids=group.ids)
 
 
 def abandoned_ids(read: Snapshot, groups: Sequence[IncidentAfter]) -> list[UUID]:

@@ -250,6 +250,11 @@ class IncidentView(ViewPart, frozen=True, kw_only=True):
     repeat_contact: RepeatView | UnsetType = UNSET
 
 
+def authors_of(view: IncidentView) -> set[UUID]:
+    """Whose names `with_names` needs."""
+    return {each.author.id for each in view.contributions}
+
+
 def with_names(view: IncidentView, names: Mapping[UUID, str]) -> IncidentView:
     """The view with the names of those who wrote, which are no part of the log."""
     contributions = tuple(

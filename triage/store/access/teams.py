@@ -2,11 +2,13 @@
 
 from datetime import date, datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from triage.store.database import Connection, Database
 from triage.store.statements import statement
+from triage.terms import Terms
 
 
 class Team(Struct, frozen=True):
@@ -16,6 +18,24 @@ class Team(Struct, frozen=True):
     name: str
     zone: str
     day_start_hour: int
+
+
+class TeamTerms:
+    """The terms of each team, by which its entries are added up: read once, for nothing changes a team's zone or day.
+
+    `police_station_allowed_until` is the owner's, the same for every team: it is a date of law.
+    """
+
+    def __init__(self, police_station_allowed_until: date | None = None) -> None:
+        self._allowed_until = police_station_allowed_until
+        self._terms: dict[UUID, Terms] = {}
+
+    async def of(self, connection: Connection, team_id: UUID) -> Terms:
+        """The terms of a team, on a connection that is set to it."""
+        if team_id not in self._terms:
+            team = await _FIND.one(connection, team_id=team_id)
+            self._terms[team_id] = Terms(ZoneInfo(team.zone), team.day_start_hour, self._allowed_until)
+        return self._terms[team_id]
 
 
 _LIST = statement("teams.list", UUID)

@@ -37,11 +37,13 @@ from triage.log.blindness import ServedIntent, holds_intent
 from triage.log.entries import PersonLink, PersonUnlink
 from triage.people.encryption import Undecryptable, decrypt
 from triage.problems import BUSY, INTERNAL, Refused
+from triage.store.access.teams import TeamTerms
 from triage.store.database import Connection, Database
 from triage.store.keys import KeyStore
 from triage.store.log import duplicates, rows
 from triage.store.log.entries import EntryColumns
 from triage.store.statements import statement
+from triage.terms import Terms
 
 logger = structlog.get_logger(__name__)
 
@@ -127,12 +129,14 @@ class Log:
         incident_limit: int,
         queue_limit: int,
         notices: append_decision.GiveNotices,
+        terms: TeamTerms,
     ) -> None:
         self._database = database
         self._keys = keys
         self._incident_limit = incident_limit
         self._queue_limit = queue_limit
         self._notices = notices
+        self._terms = terms
         self._queues: dict[UUID, _Queue] = {}
         self.waiting = 0
         self.observe: Callable[[int, float], None] | None = None
@@ -248,7 +252,7 @@ class Log:
             people=list(people),
             aliases=[entry.person_id for entry in links],
         )
-        read = _snapshot(record)
+        read = _snapshot(record, await self._terms.of(connection, team_id))
         await self._open_texts(team_id, read, items)
         return read
 
@@ -311,7 +315,7 @@ class Log:
                 item.data_key = key
 
 
-def _snapshot(read: _Read) -> Snapshot:
+def _snapshot(read: _Read, terms: Terms) -> Snapshot:
     held = [StoredRow(*row) for row in read.held or ()]
     entries = [EntryColumns(*row).entry() for row in read.entries or ()]
     incidents = [IncidentBefore(*row) for row in read.incidents or ()]
@@ -329,6 +333,7 @@ def _snapshot(read: _Read) -> Snapshot:
         erased=frozenset(read.erased or ()),
         stale=frozenset(n - 1 for n in read.stale or ()),
         people=frozenset(read.people or ()),
+        terms=terms,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -16,10 +17,11 @@ from triage.log.entries import StoredEntry
 from triage.log.incident import view_at
 from triage.log.redaction import BLIND, view_for, visible_entries
 from triage.log.timeline import PersonEvent
-from triage.log.view import Audience, IncidentView
+from triage.log.view import Audience, IncidentView, authors_of, with_names
 from triage.people.encryption import Undecryptable, decrypt
 from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
+from triage.store.access.teams import TeamTerms
 from triage.store.database import Connection, Database
 from triage.store.keys import KeyStore
 from triage.store.log.entries import RootedColumns, served_to_judges
@@ -114,6 +116,11 @@ class _Beside(NamedTuple):
     ids: list[UUID]
 
 
+class _StaffName(NamedTuple):
+    staff_id: UUID
+    name: str
+
+
 class _Chained(NamedTuple):
     id: UUID
     link: bytes
@@ -129,6 +136,7 @@ _ENTRIES = statement("incidents.entries", RootedColumns)
 _BESIDE = statement("incidents.beside", _Beside)
 _RECORD_SERVED = statement("incidents.record_served")
 _CHAINED = statement("incidents.chained", _Chained)
+_NAMES = statement("incidents.names", _StaffName)
 
 
 def audience_code(actor: Actor) -> str:
@@ -159,9 +167,11 @@ def as_reader(actor: Actor, now: datetime) -> dict[str, Any]:
 class Incidents:
     """Views of incidents, remembered while nothing changes them."""
 
-    def __init__(self, database: Database, keys: KeyStore) -> None:
+    def __init__(self, database: Database, keys: KeyStore, terms: TeamTerms) -> None:
         self._database = database
         self._keys = keys
+        self._terms = terms
+        self._names: dict[UUID, str] = {}
         self._views: dict[tuple[Any, ...], OrderedDict[IncidentVersion, ServedView]] = {}
         self._receipts: set[tuple[UUID | None, UUID | None, tuple[UUID, ...]]] = set()
 
@@ -173,7 +183,11 @@ class Incidents:
         whom = audience_of(actor)
         key = (whom.side, whom.level, _is_blind(incident, whom, now))
         if key not in incident.served:
-            incident.served[key] = _encode(_view_after_append(incident, whom, now))
+            view = _view_after_append(incident, whom, now)
+            if view is not None and not self._names.keys() >= authors_of(view):
+                async with self._database.team(actor.team_id) as connection:
+                    await self._learn_names(connection, actor.team_id, authors_of(view))
+            incident.served[key] = _encode(view and with_names(view, self._names))
         if not key[2] and any(map(holds_intent, incident.entries)):
             await self._record_receipt(actor, incident.ids)
         return Raw(incident.served[key])
@@ -216,21 +230,39 @@ class Incidents:
     ) -> dict[UUID, ServedView]:
         material = await _material(connection, actor, [version.root for version in versions])
         whom, made = audience_of(actor), {}
+        terms = await self._terms.of(connection, actor.team_id)
+        await self._learn_names(
+            connection, actor.team_id, {stored.author for each in material.values() for stored in each.entries}
+        )
         for version in versions:
             incident = material[version.root]
             view = view_for(
-                incident.entries, incident.related, whom, now, extra_flags=incident.extra_flags, ids=incident.ids
+                incident.entries,
+                incident.related,
+                whom,
+                now,
+                extra_flags=incident.extra_flags,
+                terms=terms,
+                ids=incident.ids,
             )
             if view is None:
                 continue
             until = min((turn for turn in incident.turns if turn > now), default=None)
             shown = () if version.blind or not incident.has_intent else incident.ids
-            made[version.root] = ServedView(_encode(view), view.flags, view.status, now, until, shown)
+            made[version.root] = ServedView(
+                _encode(with_names(view, self._names)), view.flags, view.status, now, until, shown
+            )
             # what an append overtook between the two statements is newer than its row says: not to be remembered
             newest = max(stored.seq for stored in incident.entries)
             if newest <= version.seq and (whom.side, whom.level) != ("health", "lead"):
                 _remember(self._views_for(actor), version, made[version.root])
         return made
+
+    async def _learn_names(self, connection: Connection, team_id: UUID, staff: AbstractSet[UUID]) -> None:
+        """Remember the names of those who wrote; who is renamed is shown so by processes that start afterwards."""
+        if missing := staff - self._names.keys():
+            rows = await _NAMES.fetch(connection, team_id=team_id, staff=list(missing))
+            self._names.update((row.staff_id, row.name) for row in rows)
 
     async def find(self, actor: Actor, incident_id: UUID, now: datetime) -> tuple[IncidentVersion, ServedView]:
         """One incident under any of its ids. Raises Refused (404) where the actor may not know of it."""
@@ -321,7 +353,14 @@ def _view_after_append(incident: IncidentAfter, whom: Audience, now: datetime) -
         hidden = incident.full.restricted and whom.level == "field"
         return view_at(incident.blind, now, whom, BLIND, extra) if incident.blind and not hidden else None
     return view_for(
-        incident.entries, incident.related, whom, now, extra_flags=extra, full=incident.full, ids=incident.ids
+        incident.entries,
+        incident.related,
+        whom,
+        now,
+        extra_flags=extra,
+        terms=incident.terms,
+        full=incident.full,
+        ids=incident.ids,
     )
 
 
