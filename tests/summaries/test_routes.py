@@ -17,6 +17,7 @@ import pytest_asyncio
 from support.phones import Crew, Json, Phone, RunningService, refused, running_service
 from uuid_utils.compat import uuid7
 
+from triage.http import metrics
 from triage.jobs.publish import publish, publish_due
 from triage.store.access.staff import as_owner
 from triage.store.summaries import calendars
@@ -177,6 +178,7 @@ async def test_the_metrics_tell_of_failed_runs_and_of_what_is_due_and_not_publis
             await owner.execute("UPDATE team SET starts_on = $1", DAY - timedelta(days=3))
         database = alone.service.database
         team = await calendars.team(database, crew.team_id)
+        monkeypatch.setattr(metrics, "READ_EVERY_S", 0.0)
 
         async def metric(name: str) -> float:
             answer = await alone.client.get("/metrics", headers={"authorization": "Bearer metrics"})
@@ -185,8 +187,8 @@ async def test_the_metrics_tell_of_failed_runs_and_of_what_is_due_and_not_publis
 
         first = due_slots(team.calendar, NOW)[0]
         waits = (datetime.now(UTC) - first.due_at).total_seconds()
-        assert abs(await metric("triage_summary_unpublished_seconds") - waits) < 60  # though no run ever failed
-        failures = await metric('triage_summary_runs_failed_total{kind="daily"}')
+        assert abs(await metric("triage_publication_overdue_seconds") - waits) < 60  # though no run ever failed
+        failures = await metric('triage_publications_failed_total{kind="daily"}')
 
         def fail(_: object) -> None:
             raise ZeroDivisionError
@@ -194,9 +196,9 @@ async def test_the_metrics_tell_of_failed_runs_and_of_what_is_due_and_not_publis
         with monkeypatch.context() as broken:
             broken.setattr(editions, "compute_measures", fail)
             await publish(database, team, slot(period_of("daily", DAY), team.calendar), NOW)
-        assert await metric('triage_summary_runs_failed_total{kind="daily"}') == failures + 1
+        assert await metric('triage_publications_failed_total{kind="daily"}') == failures + 1
         await publish_due(database, NOW)
-        assert await metric("triage_summary_unpublished_seconds") < 86_400
+        assert await metric("triage_publication_overdue_seconds") < 86_400
 
 
 # --- CSV ---

@@ -1,28 +1,33 @@
 """Counts and times for Prometheus. No label holds anything of a person, an incident or an address."""
 
+import asyncio
+import platform
+import time
 from datetime import UTC, datetime
 from functools import cache
 from hmac import compare_digest
+from importlib.metadata import version
+from typing import Final
 
 from litestar import MediaType, Response, Router, get
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, Info, generate_latest
 
 from triage.http.access_control import bearer
 from triage.http.negotiation import ready
 from triage.http.parameters import AnyRequest, TheService
 from triage.problems import NOT_FOUND, TOKEN_INVALID, TOKEN_MISSING, Refused
+from triage.service import Service
 from triage.store import gauges
+from triage.store.gauges import Gauges
 
-REQUESTS = Counter("triage_requests_total", "Requests answered.", ["method", "status"])
+REQUESTS = Counter("triage_requests_total", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram(
     "triage_request_seconds",
     "Time to answer.",
-    ["method"],
+    ["method", "route"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
 WAITING = Gauge("triage_entries_waiting", "Entries that wait for the log in this process.")
-
-
 APPEND_SECONDS = Histogram(
     "triage_append_seconds",
     "Time of one append to the log, of however many entries.",
@@ -33,13 +38,31 @@ APPEND_ENTRIES = Histogram(
     "Entries gathered into one append.",
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
 )
-LOG_HEAD = Gauge("triage_log_entries", "Entries in the logs of all teams.")
+POOL_SIZE = Gauge("triage_pool_connections", "Database connections that this process has open.")
+POOL_FREE = Gauge("triage_pool_free_connections", "Of these, how many nobody uses.")
+LOG_ENTRIES = Gauge("triage_log_entries", "Entries in the logs of all teams.")
 QUARANTINE = Gauge("triage_quarantine_items", "Items that wait in quarantine.")
+QUARANTINE_AGE = Gauge("triage_quarantine_oldest_seconds", "Age of the oldest item that waits in quarantine.")
 OUTBOX_AGE = Gauge("triage_outbox_oldest_seconds", "Age of the oldest message not delivered.")
-UNPUBLISHED = Gauge(
-    "triage_summary_unpublished_seconds", "Time since the oldest summary was due that is not published."
+OUTBOX_WAITING = Gauge("triage_outbox_waiting", "Messages not delivered yet.")
+OUTBOX_DEAD = Gauge("triage_outbox_dead", "Messages that were given up.")
+OVERDUE = Gauge("triage_publication_overdue_seconds", "Time since the oldest unpublished summary was due.")
+CLOCK_SKEW = Gauge("triage_clock_skew_seconds", "The largest offset of a phone's clock, of the last day.")
+SYNCHRONOUS = Gauge(
+    "triage_database_synchronous_standbys",
+    "Standbys that a commit waits for; NaN where the login may not see them.",
 )
-CLOCK_SKEW = Gauge("triage_clock_skew_milliseconds", "The largest offset of a phone's clock, of the last day.")
+REPLICA_LAG = Gauge("triage_database_replica_lag_bytes", "How far the last replica is behind; NaN as above.")
+JOB_SUCCESS = Gauge("triage_job_success_timestamp_seconds", "When a job, or a command, last succeeded.", ["job_name"])
+JOB_INTERVAL = Gauge("triage_job_interval_seconds", "How often a job is to run.", ["job_name"])
+JOB_FAILURES = Gauge("triage_job_failures", "How often a job has failed, over all processes.", ["job_name"])
+EPOCH = Gauge("triage_log_epoch", "1 for the history of the log that this process sees.", ["epoch"])
+BUILD = Info("triage_build", "What runs here.")
+BUILD.info({"version": version("triage"), "python": platform.python_version()})
+
+READ_EVERY_S: Final = 10.0
+"""The gauges ask for each team in turn: however many scrape, they are read this often at most."""
+NO_ROUTE: Final = "none"
 
 
 def observe_append(entries: int, seconds: float) -> None:
@@ -48,16 +71,60 @@ def observe_append(entries: int, seconds: float) -> None:
     APPEND_SECONDS.observe(seconds)
 
 
-def observe(method: str, status: int, seconds: float) -> None:
-    """Count one request."""
-    counter, histogram = _of(method, status)
+def observe(method: str, route: str, status: int, seconds: float) -> None:
+    """Count one request. `route` is the template of its path, never the path."""
+    counter, histogram = _of(method if method in METHODS else NO_ROUTE, route or NO_ROUTE, status)
     counter.inc()
     histogram.observe(seconds)
 
 
+METHODS: Final = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "PATCH")
+
+
 @cache
-def _of(method: str, status: int) -> tuple[Counter, Histogram]:
-    return REQUESTS.labels(method, str(status)), SECONDS.labels(method)
+def _of(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(method, route, str(status)), SECONDS.labels(method, route)
+
+
+class _Reading:
+    """When the gauges were last read, and of which service."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._of: Service | None = None
+        self._at = 0.0
+
+    async def renew(self, service: Service) -> None:
+        """Read them, unless that was just done."""
+        async with self._lock:
+            if self._of is not service or time.monotonic() - self._at >= READ_EVERY_S:
+                _set(await gauges.read(service.database, datetime.now(UTC)))
+                self._of, self._at = service, time.monotonic()
+
+
+_reading: Final = _Reading()
+
+
+def _set(read: Gauges) -> None:
+    LOG_ENTRIES.set(read.log_head)
+    QUARANTINE.set(read.quarantine)
+    QUARANTINE_AGE.set(read.quarantine_seconds)
+    OUTBOX_AGE.set(read.outbox_seconds)
+    OUTBOX_WAITING.set(read.outbox_waiting)
+    OUTBOX_DEAD.set(read.outbox_dead)
+    OVERDUE.set(read.overdue_seconds)
+    CLOCK_SKEW.set(read.clock_skew_ms / 1000)
+    seen = read.replication.visible
+    SYNCHRONOUS.set(read.replication.synchronous if seen else float("nan"))
+    REPLICA_LAG.set(read.replication.lag_bytes if seen else float("nan"))
+    EPOCH.clear()
+    EPOCH.labels(str(read.epoch)).set(1)
+    for job in read.jobs:
+        JOB_FAILURES.labels(job.job).set(job.failures)
+        if job.succeeded_at:
+            JOB_SUCCESS.labels(job.job).set(job.succeeded_at.timestamp())
+        if job.every_s:
+            JOB_INTERVAL.labels(job.job).set(job.every_s)
 
 
 @get(
@@ -77,12 +144,9 @@ async def get_metrics(request: AnyRequest, service: TheService) -> Response[byte
     if not compare_digest(bearer(request.scope).encode(), token.encode()):
         raise Refused(TOKEN_INVALID)
     WAITING.set(service.log.waiting)
-    standing = await gauges.read(service.database, datetime.now(UTC))
-    LOG_HEAD.set(standing.log_head)
-    QUARANTINE.set(standing.quarantine)
-    OUTBOX_AGE.set(standing.outbox_seconds)
-    UNPUBLISHED.set(standing.unpublished_seconds)
-    CLOCK_SKEW.set(standing.clock_skew_ms)
+    POOL_SIZE.set(service.database.connections)
+    POOL_FREE.set(service.database.free_connections)
+    await _reading.renew(service)
     return ready(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 

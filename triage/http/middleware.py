@@ -36,8 +36,8 @@ _SHOWS_NOTHING = (b"content-security-policy", b"default-src 'none'; frame-ancest
 """For answers that are no page: should a browser take one for a page, it runs and loads nothing."""
 _HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 
-Observe = Callable[[str, int, float], None]
-"""method, status, seconds"""
+Observe = Callable[[str, str, int, float], None]
+"""method, template of the path, status, seconds"""
 
 
 class Envelope:
@@ -66,7 +66,7 @@ class Envelope:
             await self._app(_asked_by(scope), receive, answer.send)
         seconds = time.perf_counter() - started
         method = str(scope.get("method"))
-        self._observe(method, answer.status, seconds)
+        self._observe(method, str(scope.get("path_template", "")), answer.status, seconds)
         # what went well is counted, and told only to those who ask for it: a line costs as much as an append
         tell = logger.debug if answer.status < 400 else logger.info
         tell("request", method=method, status=answer.status, ms=round(seconds * 1000, 1))

@@ -38,8 +38,8 @@ from triage.times import Period, PeriodKind, parse_period
 
 logger = structlog.get_logger(__name__)
 
-PUBLISHED = Counter("triage_summaries_published", "Editions published", ["kind"])
-FAILED = Counter("triage_summary_runs_failed", "Runs that ended without an edition", ["kind"])
+PUBLISHED = Counter("triage_publications", "Editions published", ["kind"])
+FAILED = Counter("triage_publications_failed", "Runs that ended without an edition", ["kind"])
 
 _LOST: Final = (asyncpg.UniqueViolationError, asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 """Another process was faster: nothing is left to do, or it is done at the next waking."""

@@ -88,6 +88,16 @@ class Database:
         self.reachable = True
         """Whether the last use found the server."""
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return self._pool.get_size()
+
+    @property
+    def free_connections(self) -> int:
+        """How many of them nobody uses."""
+        return self._pool.get_idle_size()
+
     @asynccontextmanager
     async def team(self, team_id: UUID) -> AsyncIterator[Connection]:
         """A connection set to the team."""

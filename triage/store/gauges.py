@@ -1,40 +1,83 @@
 """How the service stands, over all teams: figures for the metrics, none of them about anybody."""
 
 from datetime import datetime
+from typing import Final
+from uuid import UUID
 
 from msgspec import Struct
 
+from triage.store.access.teams import find_epoch
 from triage.store.database import Database
-from triage.store.statements import load
+from triage.store.job_runs import JobRun, list_runs
+from triage.store.statements import statement
 from triage.store.summaries import calendars, publications
 
-SQL = load("gauges")
+
+class TeamGauges(Struct, frozen=True):
+    """One team's figures, in the order of the statement."""
+
+    log_head: int | None
+    quarantine: int
+    quarantine_seconds: float
+    outbox_seconds: float
+    outbox_waiting: int
+    outbox_dead: int
+    clock_skew_ms: int
+
+
+class Replication(Struct, frozen=True):
+    """`wanted`: the server waits for standbys; how many it waits for now; how far behind the last one is, in bytes.
+
+    Not `visible`: the login may not see it, and the figures say nothing.
+    """
+
+    wanted: bool
+    synchronous: int
+    lag_bytes: float
+    visible: bool
 
 
 class Gauges(Struct, frozen=True, kw_only=True):
-    """`log_head` and `quarantine` are sums over the teams, the others the worst of any team."""
+    """Counts are sums over the teams, ages and clocks the worst of any team."""
 
     log_head: int
     quarantine: int
+    quarantine_seconds: float
     outbox_seconds: float
-    unpublished_seconds: float
+    outbox_waiting: int
+    outbox_dead: int
+    overdue_seconds: float
     clock_skew_ms: int
+    replication: Replication
+    jobs: list[JobRun]
+    epoch: UUID
+
+
+_OF_TEAM: Final = statement("gauges.of_team", TeamGauges)
+_REPLICATION: Final = statement("gauges.replication", Replication)
 
 
 async def read(database: Database, now: datetime) -> Gauges:
     """The figures of this moment."""
-    rows, unpublished = [], []
+    of_teams: list[TeamGauges] = []
+    overdue = [0.0]
     for team in await calendars.teams(database):
         async with database.team(team.team_id) as connection:
-            row = await connection.fetchrow(SQL.of_team, team.team_id)
-            assert row
-            rows.append(row)
+            of_teams.append(await _OF_TEAM.one(connection, team_id=team.team_id))
             due = await publications.oldest_unpublished(connection, team, now)
-            unpublished.append((now - due).total_seconds() if due else 0.0)
+            overdue.append((now - due).total_seconds() if due else 0.0)
+    async with database.no_team() as connection:
+        replication = await _REPLICATION.one(connection)
     return Gauges(
-        log_head=sum(row["log_head"] or 0 for row in rows),
-        quarantine=sum(row["quarantine"] for row in rows),
-        outbox_seconds=max((row["outbox_seconds"] for row in rows), default=0.0),
-        unpublished_seconds=max(unpublished, default=0.0),
-        clock_skew_ms=max((row["clock_skew_ms"] for row in rows), default=0),
+        log_head=sum(team.log_head or 0 for team in of_teams),
+        quarantine=sum(team.quarantine for team in of_teams),
+        quarantine_seconds=max((team.quarantine_seconds for team in of_teams), default=0.0),
+        outbox_seconds=max((team.outbox_seconds for team in of_teams), default=0.0),
+        outbox_waiting=sum(team.outbox_waiting for team in of_teams),
+        outbox_dead=sum(team.outbox_dead for team in of_teams),
+        overdue_seconds=max(overdue),
+        clock_skew_ms=max((team.clock_skew_ms for team in of_teams), default=0),
+        replication=replication,
+        jobs=await list_runs(database),
+        epoch=await find_epoch(database),
     )
