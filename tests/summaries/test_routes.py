@@ -316,3 +316,35 @@ async def test_a_workbook_is_the_same_bytes_twice_and_holds_no_formula(published
     with zipfile.ZipFile(io.BytesIO(first.content)) as book:
         sheets = [book.read(name) for name in book.namelist() if "worksheets/" in name]
     assert len(sheets) == 3 and not any(b"<f>" in sheet for sheet in sheets)
+
+
+async def behind(phone: Phone, measure: str, row: str | None = None, edition: str = f"daily/{DAY}/1") -> httpx.Response:
+    """The incidents behind a figure of yesterday's summary."""
+    query = {"summary": edition, "measure": measure} | ({"row": row} if row else {})
+    return await phone.get("/v1/incidents", None, **query)
+
+
+async def test_a_figure_leads_to_its_incidents(published: Crew) -> None:
+    for lead in (published.sergeant, published.clinical_lead):
+        answer = await behind(lead, "incidents_by_area", "luton_west")
+        assert answer.status_code == 200
+        assert [incident["area"] for incident in answer.json()["incidents"]] == ["luton_west"]
+
+
+async def test_a_figure_leads_nowhere_for_who_may_not_know(published: Crew) -> None:
+    for phone, measure, row in (
+        (published.officer, "incidents_by_area", "luton_west"),
+        (published.sergeant, "incidents_by_area", "bedford/nowhere"),
+        (published.sergeant, "completeness", "police"),
+        (published.sergeant, "nothing", None),
+    ):
+        answer = await behind(phone, measure, row)
+        expected = "forbidden" if phone is published.officer else "line_not_traceable"
+        assert refused(answer) == (403, expected), measure
+
+
+@pytest.mark.parametrize(
+    ("edition", "status"), [(f"daily/{DAY}/2", 404), ("daily/2026-11-22", 400), ("hourly/2026-11-22/1", 400)]
+)
+async def test_an_edition_that_is_not_there_leads_nowhere(published: Crew, edition: str, status: int) -> None:
+    assert (await behind(published.sergeant, "incidents", edition=edition)).status_code == status

@@ -1,7 +1,7 @@
 """The incident list, one incident, and its entries."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
@@ -19,10 +19,16 @@ from triage.http.paging import next_page, read_place
 from triage.http.parameters import After, Id, IfNoneMatch, Limit, Moment, SignedIn, TheService
 from triage.log.entries import SEALED, Time
 from triage.log.view import IncidentView, Status
-from triage.problems import INVALID_PARAMETER, NOT_FOUND, Refused
+from triage.problems import EDITION_NOT_FOUND, INVALID_PARAMETER, LINE_NOT_TRACEABLE, NOT_FOUND, Refused
+from triage.service import Service
+from triage.store import audit
 from triage.store.log.incidents import IncidentFilter, IncidentPosition, ServedEntry
+from triage.store.summaries import calendars, publications, tracing
+from triage.summaries import editions
+from triage.times import PeriodKind
 
 _encode = msgspec.json.Encoder().encode
+EDITION: Final = r"^(daily|weekly|monthly|quarterly|yearly)/[0-9A-Z-]{4,10}/[1-9][0-9]{0,4}$"
 
 
 class IncidentList(Struct):
@@ -31,7 +37,12 @@ class IncidentList(Struct):
     incidents: list[IncidentView]
 
 
-@get("/", response_headers=[LINK], response_description="A page of incidents.")
+@get(
+    "/",
+    response_headers=[LINK],
+    response_description="A page of incidents.",
+    problems=[EDITION_NOT_FOUND, LINE_NOT_TRACEABLE],
+)
 async def list_incidents(
     request: SignedIn,
     service: TheService,
@@ -45,10 +56,27 @@ async def list_incidents(
     since: Annotated[Moment | None, QueryParameter(name="from", description="Occurred at or after.")] = None,
     until: Annotated[Moment | None, QueryParameter(name="to", description="Occurred before.")] = None,
     flag: Annotated[str | None, QueryParameter(max_length=64, description="Only incidents with this flag.")] = None,
+    edition: Annotated[
+        str | None,
+        QueryParameter(
+            name="summary",
+            pattern=EDITION,
+            description="An edition, as `daily/2026-11-22/1`: the incidents that its `measure` and `row` count, for "
+            "leads only, and only where the reader may see on each of them what the line counts by.",
+        ),
+    ] = None,
+    measure: Annotated[str | None, QueryParameter(max_length=64, description="A measure of `summary`.")] = None,
+    row: Annotated[
+        str | None, QueryParameter(max_length=128, description="A row of `measure`, or `row/column`.")
+    ] = None,
     limit: Limit = 50,
     after: After = None,
 ) -> Response[IncidentList]:
     """List the team's incidents as the reader may see them, newest first."""
+    place = None if after is None else IncidentPosition(*read_place(after, tuple[Time, UUID]))
+    if edition is not None:
+        line = "/".join(filter(None, (measure, row)))
+        return await _behind(request, service, edition, line, place, limit)
     if area is not None and area not in codes.list("area"):
         raise Refused(INVALID_PARAMETER, "area is a code of the list area.")
     wanted = IncidentFilter(
@@ -58,12 +86,37 @@ async def list_incidents(
         since=since,
         until=until,
         flag=flag,
-        after=None if after is None else IncidentPosition(*read_place(after, tuple[Time, UUID])),
+        after=place,
         limit=limit,
     )
     page, following = await service.incidents.page(request.user, wanted, datetime.now(UTC))
     body = _encode({"incidents": [Raw(seen.body) for seen in page]})
     return ready(body, headers={} if following is None else next_page(request, following))
+
+
+async def _behind(
+    request: SignedIn, service: Service, edition: str, line: str, after: IncidentPosition | None, limit: int
+) -> Response[IncidentList]:
+    """A page of the incidents behind a figure. Raises Refused: 403 for who reads no internal summaries, or is not led
+    there; 404 for an edition that is not there."""
+    actor, now = request.user, datetime.now(UTC)
+    actor.require("summaries.internal")
+    kind, period, number = edition.split("/")
+    of_kind: PeriodKind = kind  # type: ignore[assignment]
+    team = await calendars.team(service.database, actor.team_id)
+    async with service.database.team(actor.team_id) as connection, connection.transaction(isolation="repeatable_read"):
+        body = await publications.find_edition(connection, actor.team_id, of_kind, period, int(number))
+        if body is None:
+            raise Refused(EDITION_NOT_FOUND)
+        summary = editions.decode(body)
+        views = await tracing.follow_line(connection, service.incidents, actor, team, summary, line, now)
+        rest = [view for view in views if after is None or (view.occurred_at, view.id) < (after.occurred_at, after.id)]
+        page = rest[:limit]
+        ids = [view.id for view in page]
+        await audit.record(connection, actor, "consultation", "list", ids, detail=f"{edition} {line}"[:200])
+    following = IncidentPosition(page[-1].occurred_at, page[-1].id) if len(rest) > limit else None
+    headers = {} if following is None else next_page(request, following)
+    return ready(_encode({"incidents": page}), headers=headers)
 
 
 @get(
