@@ -163,8 +163,46 @@ async def walk_as_nurse(phone: Handset, look: Look, station: str) -> None:
     await look("nurse-contact-begun")
 
 
+async def walk_where_something_is_the_matter(phone: Handset, look: Look, station: str) -> None:
+    await phone.enrol("officer")
+    await phone.record("follow_up", event="kept", at="1999-01-01T00:00:00+00:00")
+    entry = await phone.record("officer", area="bedford", note="Call me on 07700 900123")
+    await phone.sync()
+    await look("home-with-refused")
+    await phone.page.locator("#status").get_by_role("button").first.tap()
+    await phone.page.locator(".row.bad").tap()
+    await phone.heading("Follow-up")
+    await look("refused")
+    await phone.tap("Put right")
+    await phone.heading("Put right: follow-up")
+    await look("put-right")
+    await phone.page.go_back()
+    await phone.at_home()
+    await phone.page.locator(f'[data-id="{entry["incident_id"]}"]').tap()
+    await phone.page.locator(".row.entry").tap()
+    await phone.heading("Record of contact")
+    await look("entry-with-a-note-for-its-author")
+    await phone.tap("Correct this")
+    await phone.heading("Correct: record of contact")
+    await look("correct")
+    await show(phone, "passkey", "{profile: {name: 'officer'}}")
+    await look("passkey")
+    await show(phone, "wiped", "'This phone was emptied', 'Ask for a new code to use it again.'")
+    await look("wiped")
+    await phone.page.add_init_script("Object.defineProperty(navigator, 'standalone', {value: false})")
+    await phone.page.goto("about:blank")
+    await phone.start("#code=1234-5678-9012")
+    await phone.heading("Put it on the Home Screen first")
+    await look("install")
+
+
+async def show(phone: Handset, screen: str, arguments: str) -> None:
+    """Open a screen that is hard to come by."""
+    await phone.run(f"import('/app/screen.js').then(({{go}}) => go('{screen}', {arguments}))")
+
+
 @pytest.mark.parametrize("scheme", ["dark", "light"])
-@pytest.mark.parametrize("walk", [walk_as_officer, walk_as_nurse])
+@pytest.mark.parametrize("walk", [walk_as_officer, walk_as_nurse, walk_where_something_is_the_matter])
 async def test_every_screen_is_accessible_and_fits(
     chromium: Browser, address: str, crew: Crew, axe: str, walk: Any, scheme: str
 ) -> None:

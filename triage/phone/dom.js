@@ -42,6 +42,10 @@ export function notify(text, kind = "good") {
   announce(text);
 }
 
+/** What is wrong with an entry, in the service's words. @param {{message: string}[] | undefined} errors */
+export const faultList = (errors) => errors?.length
+  ? h("div", { role: "alert" }, h("ul.problems", null, errors.map(({ message }) => h("li", null, message)))) : null;
+
 /** A button that does one thing at a time and says when it could not be kept.
  * @param {string} tag @param {string | Node | Child[]} text @param {() => unknown} action @param {Record<string, any>} [attributes] */
 export function button(tag, text, action, attributes = {}) {

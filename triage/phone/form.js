@@ -1,6 +1,6 @@
 // A form: one long page that moves on to the next open question with each tap. Each answer is on disk before the next.
 import * as clock from "./clock.js";
-import { announce, button, h, notify } from "./dom.js";
+import { announce, button, faultList, h, notify } from "./dom.js";
 import { amendment, envelope, withdrawal } from "./entries.js";
 import { FORMS, REASONS, answersOf, applicable, content, known, nextEvents, replacement } from "./forms.js";
 import { answerFrom, idOf, questionNode } from "./questions.js";
@@ -114,11 +114,7 @@ class Form {
       button(".quiet", "Something there is wrong", () => go("form", { ...this.draft, open: true })));
   }
 
-  #problems() {
-    const own = session.entries.find(({ id }) => id === this.draft.repairs);
-    const errors = own?.problem?.errors ?? [];
-    return errors.length ? h("ul.problems", { role: "alert" }, errors.map((/** @type {any} */ error) => h("li", null, error.message))) : null;
-  }
+  #problems() { return faultList(session.entries.find(({ id }) => id === this.draft.repairs)?.problem?.errors); }
 
   /** What stands stays, with its state; a condition adds a question of its own below. */
   #refresh() {

@@ -1,6 +1,6 @@
 // One incident: what the clock says next, what may be recorded, what is known, what one recorded oneself; and one entry of it.
 import * as clock from "./clock.js";
-import { button, h } from "./dom.js";
+import { button, faultList, h } from "./dom.js";
 import { envelope, withdrawal } from "./entries.js";
 import { FORMS, REASONS } from "./forms.js";
 import { formOf } from "./form.js";
@@ -122,7 +122,7 @@ export async function drawEntry(id) {
   const correctable = form && state !== "refused" && !withdrawn && entry.kind !== "amendment" || entry.kind === "intent" && state !== "refused" && !withdrawn;
   return [title(kindName(entry), "incident", own.incident), h(`p.state.${level}`, null, text),
     notices.length ? h("ul.notices", null, notices.map((notice) => h("li", null, notice.message))) : null,
-    problem?.errors?.length ? h("ul.problems", { role: "alert" }, problem.errors.map((error) => h("li", null, error.message))) : null,
+    faultList(problem?.errors),
     answers(inForce(own)),
     entry.kind === "intent" && correctable ? h("p", null, clock.now() < clock.serviceTime(entry.captured_at) + FREE
       ? `Changes freely until ${clock.clockTime(clock.serviceTime(entry.captured_at) + FREE)}, unless somebody has been consulted or has decided.`

@@ -51,8 +51,9 @@ function timeChoice({ field, ask }, answers) {
   const at = clock.now(), said = answers[field] ? clock.serviceTime(answers[field]) : null;
   const step = said === null ? undefined : STEPS.find((minutes) => Math.abs(at - minutes * MINUTE - said) < MINUTE);
   return h("div.grid.times", null,
-    STEPS.map((minutes) => h("label.option", null, h("input", { type: "radio", name: field, value: String(minutes), checked: minutes === step }),
-      h("span", null, minutes ? `−${minutes} min` : "Now", h("small", null, clock.clockTime(at - minutes * MINUTE))))),
+    STEPS.map((minutes) => h("label.option", null, h("input", { type: "radio", name: field, value: String(minutes), checked: minutes === step,
+      "aria-label": minutes ? `−${minutes} minutes` : "Now" }),
+      h("span", { "aria-hidden": "true" }, minutes ? `−${minutes}` : "Now", h("small", null, clock.clockTime(at - minutes * MINUTE))))),
     h("label.option.typed", null, h("span", null, "At"), h("input", { type: "time", name: field, "aria-label": `${ask}: time`,
       value: said !== null && step === undefined ? clock.clockTime(said) : "" })));
 }
