@@ -187,19 +187,21 @@ def judges(stored: Iterable[StoredEntry]) -> tuple[UUID, ...]:
 
     In force or not. An amendment of what is not held proves nothing, nor does another's: it leaves the judgement.
     """
-    by_id = {entry.id: entry for entry in stored}
-    roots = originals(by_id)
-    authors = set()
-    for entry in by_id.values():
-        root = roots.get(entry.id, entry)
-        content = entry.entry.entry if isinstance(entry.entry, Amendment) else entry.entry
-        if isinstance(root.entry, Nurse) and root.author == entry.author and _judgement(content) is not None:
-            authors.add(entry.author)
+    entries = list(stored)
+    authors = {
+        entry.author for entry in entries if isinstance(entry.entry, Nurse) and entry.entry.s136_justified is not None
+    }
+    if any(isinstance(entry.entry, Amendment) for entry in entries):
+        by_id = {entry.id: entry for entry in entries}
+        for name, root in originals(by_id).items():
+            amendment = by_id[name]
+            if root.author == amendment.author and _judgement(amendment) is not None:
+                authors.add(root.author)
     return tuple(sorted(authors))
 
 
-def _judgement(content: Any) -> str | None:
-    return getattr(content, "s136_justified", None)
+def _judgement(amendment: StoredEntry) -> str | None:
+    return getattr(amendment.entry.entry, "s136_justified", None) if isinstance(amendment.entry, Amendment) else None
 
 
 def permitted(change: StoredEntry, target: StoredEntry) -> bool:

@@ -315,6 +315,8 @@ def _met_at(incident: Incident) -> datetime:
 
 def _incident_ids(entries: SortedEntries, known: tuple[UUID, ...]) -> tuple[tuple[UUID, ...], bool]:
     """Every id this incident answers to, the smallest first, and whether two of them were declared apart."""
+    if known and not entries.links:
+        return known, False
     ids = set(links.incident_ids(entries.stored))
     parted = False
     for component in links.components(entries.links) if entries.links else ():

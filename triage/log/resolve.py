@@ -42,16 +42,20 @@ class StatedAge(Struct, frozen=True, gc=False):
 
 def is_known(field: str, value: object) -> bool:
     """Whether a value of this field is an answer: not absent, empty, or a coded missing value."""
-    if value is None or value == "" or value == []:
-        return False
-    return not (isinstance(value, str) and any(value in codes.list(name).missing for name in _lists_of(field)))
+    if not value:
+        return value is False or value == 0
+    if isinstance(value, str):
+        for codelist in _lists_of(field):
+            if value in codelist.missing:
+                return False
+    return True
 
 
 @cache
-def _lists_of(field: str) -> tuple[str, ...]:
+def _lists_of(field: str) -> tuple[codes.CodeList, ...]:
     """The code lists that a field of this name draws on, in whatever kind of entry."""
     paths = ((name, path) for kind in AMENDABLE for name, each in coded_fields(kind).items() for path in each)
-    return tuple(sorted({name for name, path in paths if path == (field,)}))
+    return tuple(codes.list(name) for name in sorted({name for name, path in paths if path == (field,)}))
 
 
 def latest_known(entries: Sequence[EffectiveEntry[Any]], field: str) -> Any:
