@@ -172,14 +172,18 @@ async def chain_ends(connection: Connection, team_id: UUID) -> list[ChainRewound
 
 
 async def last_true(connection: Connection, anchors: Anchors, team_id: UUID) -> list[ChainRewound]:
-    """Up to where the chains of a database are what the journal knows, as the owner: after a fork, not to its end."""
+    """Up to where the chains of a database are what the journal knows, as the owner.
+
+    That is their end, unless they went on from before it: then the last position that is known to be true.
+    """
     rewound = []
     for end in await chain_ends(connection, team_id):
         known = anchors.links(team_id, end.chain)
         links = await _links(connection, team_id, end.chain, known)
-        false = [each for each in known if links.get(each.position) != each.link]
-        true = [each.position for each in known if links.get(each.position) == each.link]
-        rewound.append(structs.replace(end, position=max(true, default=0)) if false else end)
+        reached = [each for each in known if each.position <= end.position]
+        true = [each.position for each in reached if links.get(each.position) == each.link]
+        whole = len(true) == len(reached)
+        rewound.append(end if whole else structs.replace(end, position=max(true, default=0)))
     return rewound
 
 

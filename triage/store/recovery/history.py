@@ -29,6 +29,7 @@ class Installation(NamedTuple):
 _INSTALLATION = statement("recovery.installation", Installation)
 _TAKE_NAME = statement("recovery.take_name", UUID)
 _BEGIN_EPOCH = statement("recovery.begin_epoch", UUID)
+REMEMBER_LOSS = statement("recovery.remember_loss")
 _MARK_BACKUP = statement("recovery.mark_backup", UUID)
 
 
@@ -85,5 +86,9 @@ async def check_backup(backup: Installation, journal: Journal) -> None:
 
 async def begin_epoch(connection: Connection, journal: Journal, ends: list[ChainRewound]) -> None:
     """Give the history a new name, and tell the journal before it is committed; as the owner, in a transaction."""
+    for end in ends:
+        if end.chain == "entries" and end.since is not None:
+            await connection.execute("SELECT set_config('triage.team', $1, true)", str(end.team_id))
+            await REMEMBER_LOSS.execute(connection, team_id=end.team_id, since=end.since, until=end.at)
     epoch = await _BEGIN_EPOCH.one(connection, epoch=uuid4())
     await journal.add(*ends, EpochBegan(at=datetime.now(UTC), team_id=NO_TEAM, epoch=epoch))

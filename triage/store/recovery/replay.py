@@ -32,6 +32,7 @@ from triage.store.journal import (
 )
 from triage.store.keys import KeyStore
 from triage.store.people import erasure
+from triage.store.recovery.history import REMEMBER_LOSS
 from triage.store.statements import statement
 
 _REVOKE_DEVICE = statement("recovery.revoke_device")
@@ -44,7 +45,6 @@ _DISABLE_DESTINATION = statement("recovery.disable_destination")
 _WITHDRAW_RELEASE = statement("recovery.withdraw_release")
 _KEEP_PUBLISHED = statement("recovery.keep_published", str)
 _END_SESSIONS = statement("recovery.end_sessions")
-_REMEMBER_LOSS = statement("recovery.remember_loss")
 
 
 async def replay(connection: Connection, keys: KeyStore | None, journal: Journal) -> None:
@@ -86,7 +86,7 @@ async def _make_true(connection: Connection, keys: KeyStore | None, line: Journa
         case RowPublished():
             await _keep(connection, line)
         case ChainRewound(chain="entries", since=since) if since is not None:
-            await _REMEMBER_LOSS.execute(connection, team_id=team_id, since=since, until=at)
+            await REMEMBER_LOSS.execute(connection, team_id=team_id, since=since, until=at)
         case ChainAnchored() | ChainRewound() | EpochBegan():
             pass  # for verifying, see anchors and history
         case _:
