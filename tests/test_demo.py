@@ -12,7 +12,7 @@ import pytest
 from msgspec import UNSET
 
 from triage import codes, times
-from triage.demo import CAST, People, Sent, bulk, generate
+from triage.demo import CAST, Callers, Sent, bulk, generate
 from triage.log import decode
 from triage.log import entries as e
 from triage.log.canonical import canonical, with_current_codes
@@ -242,7 +242,7 @@ def test_a_month_has_every_case_of_recording(seed: int) -> None:
     assert any(sent.entry.test for sent in log)
     contacts, events = of(e.Contact, log), of(e.Detention, log)
     assert any(codes.retired("ethnicity", contact.ethnicity or "", ENDS.date()) for contact in contacts)
-    assert Counter(link.person_id for link in of(e.PersonLink, log))[People(seed).regulars[0].id] >= 5
+    assert Counter(link.person_id for link in of(e.PersonLink, log))[Callers(seed).regulars[0].id] >= 5
     incidents_of = {contact.log_ref: set[UUID]() for contact in contacts if contact.log_ref}
     for contact in contacts:
         if contact.log_ref:
@@ -256,7 +256,7 @@ def test_a_month_has_every_case_of_recording(seed: int) -> None:
 
 def test_the_people_are_ones_the_service_can_look_up() -> None:
     linked = {link.person_id for link in of(e.PersonLink, a_month())}
-    known = People(1).find(linked)
+    known = Callers(1).find(linked)
     assert {person.id for person in known} == linked
     assert all(normalise(person.identity, ENDS.date()) for person in known)
     identities = [person.identity for person in known]

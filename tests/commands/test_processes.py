@@ -92,6 +92,21 @@ def test_a_demo_that_is_stopped_leaves_nothing_running(open_dir: Path, number: s
     assert all(token in printed for token in data["tokens"].values()) and data["url"] in printed
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_jobs_and_other_commands_that_are_stopped_leave_nothing_running(open_dir: Path, number: signal.Signals) -> None:
+    at = ("--data-dir", str(open_dir))
+    with triage("migrate", "--create", *at) as process:
+        assert process.wait(SOON) == 0
+    for command, ends_with in (("jobs", 0), ("verify", 1)):
+        with triage(command, *at) as process:
+            while not is_left(open_dir):
+                assert process.poll() is None
+            process.send_signal(number)
+            process.send_signal(number)
+            assert process.wait(SOON) == ends_with
+        assert not is_left(open_dir)
+
+
 def test_a_demo_that_is_stopped_while_it_starts_leaves_nothing_running(open_dir: Path) -> None:
     with triage(*DEMO, "--data-dir", str(open_dir)) as process:
         while not is_left(open_dir):

@@ -1,6 +1,5 @@
 """How a command opens the databases: the one way there is."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import asyncpg
 import click
 
 from triage import logs
+from triage.commands import stopping
 from triage.commands.options import DATA_DIR, settings
 from triage.databases import Addresses, databases
 from triage.errors import OperatorError
@@ -119,7 +119,7 @@ def with_databases(work: Work[P]) -> Callable[..., None]:
         # an option of the group before the command, as in `triage release --data-dir DIR verify`
         chosen = settings(data_dir or click.get_current_context().obj)
         logs.configure("error")
-        asyncio.run(_run(chosen, work, options))
+        stopping.run(_run(chosen, work, options))
 
     return command
 

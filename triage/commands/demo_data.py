@@ -10,7 +10,7 @@ import asyncpg
 from msgspec import Struct
 
 from triage.access.actors import Actor, Level, Side, new_token, token_hash
-from triage.demo import CAST, People, Person, Sent, StaffMember, generate
+from triage.demo import CAST, Callers, Person, Sent, StaffMember, generate
 from triage.errors import OperatorError
 from triage.exports import keys as disclosure
 from triage.jobs.release import release_due
@@ -187,7 +187,7 @@ async def _register_people(service: Service, sent: list[Sent]) -> None:
         async with slots:
             await service.people.register(_actor(teller, 0), person.identity, today, person.id)
 
-    await asyncio.gather(*map(register, People(SEED).find(linked)))
+    await asyncio.gather(*map(register, Callers(SEED).find(linked)))
 
 
 def _chunks(sent: list[Sent]) -> Iterator[list[Sent]]:

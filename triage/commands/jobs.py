@@ -1,7 +1,6 @@
 """`triage jobs`: what is done beside requests, in a process of its own."""
 
 import asyncio
-import signal
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import structlog
 from triage import logs
 from triage.app import open_service
 from triage.commands.options import DATA_DIR, settings
+from triage.commands.stopping import on_stop
 from triage.jobs.schedule import owner_jobs, scheduled, service_jobs
 from triage.settings import Settings
 
@@ -27,8 +27,7 @@ def jobs(data_dir: Path | None) -> None:
 
 async def _run(chosen: Settings) -> None:
     stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    on_stop(stopped.set)
     async with open_service(chosen) as service:
         todo = (*service_jobs(service), *owner_jobs(service, service.owner_url))
         async with scheduled(todo, service.database):

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from triage import logs
+from triage.commands import stopping
 from triage.commands.options import DATA_DIR, settings
 from triage.databases import databases
 from triage.people.encryption import load_or_create_root
@@ -19,7 +20,7 @@ def migrate(data_dir: Path | None, create: bool) -> None:
     """Bring the database and the key store up to this version of the program, by the owner's login."""
     chosen = settings(data_dir)
     logs.configure("warning" if chosen.log_level == "info" else chosen.log_level)
-    asyncio.run(_migrate(chosen, create))
+    stopping.run(_migrate(chosen, create))
     click.echo("The databases are up to date.")
 
 

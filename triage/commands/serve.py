@@ -4,12 +4,10 @@ import asyncio
 import contextlib
 import gc
 import os
-import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Self
 
 import click
 import structlog
@@ -19,6 +17,7 @@ from litestar.types import ASGIApp
 from triage import logs
 from triage.app import application, open_service
 from triage.commands.options import DATA_DIR, settings
+from triage.commands.stopping import on_stop
 from triage.errors import OperatorError
 from triage.http.protocol import protocol
 from triage.jobs.schedule import scheduled, service_jobs
@@ -29,8 +28,6 @@ logger = structlog.get_logger(__name__)
 
 GRACE_S = 5
 """How long requests under way may take to end once the service is stopped."""
-STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""The last one is sent when the terminal is closed."""
 
 HOST = click.option("--host", help="Address to listen on; TRIAGE_HOST otherwise.")
 PORT = click.option("--port", type=int, help="Port to listen on; TRIAGE_PORT otherwise, 8000 by default.")
@@ -94,43 +91,22 @@ async def _serve(
 ) -> None:
     host, port = bound.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    with _Stop() as stop:
-        async with opened as service:
-            async with contextlib.nullcontext() if without_jobs else scheduled(service_jobs(service), service.database):
-                config = server_config(application(service), service.settings)
-                stop.server = _Server(config, lambda: listening(address))
-                await stop.server.serve([bound])
+    opening = asyncio.current_task()
+    servers: list[_Server] = []
 
-
-class _Stop:
-    """What a signal does: the opening is cancelled, or, once there is a server, requests under way may end.
-
-    Only the first signal counts: Ctrl-C under `uv run` arrives twice, and a second one that cut the end short would
-    leave the embedded database behind.
-    """
-
-    def __init__(self) -> None:
-        self.server: _Server | None = None
-        self._stopped = False
-
-    def __enter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        for number in STOPPED_BY:
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
-                loop.add_signal_handler(number, self._stop, asyncio.current_task())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number in STOPPED_BY:
-            asyncio.get_running_loop().remove_signal_handler(number)
-            signal.signal(number, signal.SIG_IGN)
-
-    def _stop(self, opening: asyncio.Task[Any] | None) -> None:
-        if self.server:
-            self.server.should_exit = True
-        elif opening and not self._stopped:
+    def stop() -> None:
+        """Requests under way may end; before there is a server, the opening is cancelled."""
+        if servers:
+            servers[0].should_exit = True
+        elif opening:
             opening.cancel()
-        self._stopped = True
+
+    on_stop(stop)
+    async with opened as service:
+        async with contextlib.nullcontext() if without_jobs else scheduled(service_jobs(service), service.database):
+            server = _Server(server_config(application(service), service.settings), lambda: listening(address))
+            servers.append(server)
+            await server.serve([bound])
 
 
 def server_config(app: ASGIApp, chosen: Settings) -> uvicorn.Config:

@@ -5,8 +5,8 @@ clock or writes anywhere. `generate` tells a team's entries in order of receipt,
 """
 
 from triage.demo.bulk import EntryCopy, bulk
-from triage.demo.cast import CAST, Cast, People, Person, StaffMember
+from triage.demo.cast import CAST, Callers, Cast, Person, StaffMember
 from triage.demo.months import generate
 from triage.demo.phone import Sent
 
-__all__ = ["CAST", "Cast", "EntryCopy", "StaffMember", "People", "Person", "Sent", "bulk", "generate"]
+__all__ = ["CAST", "Cast", "EntryCopy", "StaffMember", "Callers", "Person", "Sent", "bulk", "generate"]

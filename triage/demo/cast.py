@@ -73,11 +73,11 @@ ETHNICITIES = Mix(
 
 REGULARS = 12
 POOL = 4_000
-"""People of the county who may call; most of those who do call once."""
+"""Callers of the county who may call; most of those who do call once."""
 _COUNTED_FROM = date(2026, 1, 1)
 
 
-class People:
+class Callers:
     """Everybody whom this seed's incidents may concern: regulars, of whom the first calls most often, and others."""
 
     def __init__(self, seed: int) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, get_args
 from uuid import UUID
 
-from triage.demo.cast import ETHNICITIES, People, Person, StaffMember
+from triage.demo.cast import ETHNICITIES, Callers, Person, StaffMember
 from triage.demo.phone import Recorder, Sent
 from triage.log.entries import (
     Amendment,
@@ -29,7 +29,7 @@ NEXT_MORNING = 600.0
 _REPLACEMENTS: dict[Any, Any] = {kind.__struct_config__.tag: kind for kind in get_args(Replacement)}
 
 
-def correct(recorder: Recorder, before: UUID | None, people: People) -> None:
+def correct(recorder: Recorder, before: UUID | None, people: Callers) -> None:
     """Do what the scenario says happens to its entries. `before` is the set piece's previous incident."""
     match recorder.scenario.happens:
         case None:

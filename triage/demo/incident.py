@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from triage import codes
-from triage.demo.cast import AGES, ETHNICITIES, SEXES, People, Person
+from triage.demo.cast import AGES, ETHNICITIES, SEXES, Callers, Person
 from triage.demo.mix import Mix
 from triage.log.entries import Tests
 
@@ -163,7 +163,7 @@ HARMLESS = ("area", "referral_source", "sex", "ethnicity", "presenting")
 MISSING_SHARE = 0.07
 
 
-def draw(rng: Random, people: People, day: date, *, diverts: bool = False) -> Scenario:
+def draw(rng: Random, people: Callers, day: date, *, diverts: bool = False) -> Scenario:
     """An ordinary scenario of this day; `diverts`: the team has changed its ways and uses s136 less."""
     scenario = _drawn(rng, _age(rng))
     who = rng.random()

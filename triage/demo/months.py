@@ -7,7 +7,7 @@ from random import Random
 from uuid import UUID
 
 from triage import times
-from triage.demo.cast import Cast, People
+from triage.demo.cast import Callers, Cast
 from triage.demo.corrections import correct
 from triage.demo.entries import write_entries
 from triage.demo.incident import Scenario, draw
@@ -35,7 +35,7 @@ def generate(
     than two. From `changes_on` on the team works by another model, and uses s136 less. The same arguments give the same
     entries. Another `ends_at` changes nothing that began a day and a half before it. `ends_at` needs an offset.
     """
-    known = People(seed)
+    known = Callers(seed)
     days = (times.operational_day(ends_at) - starts).days + 1
     sent = [one for told in incidents(team, starts, days, per_day, seed, changes_on) for one in told]
     for hours, set_piece in AT_THE_END:
@@ -50,7 +50,7 @@ def incidents(
     team: Cast, starts: date, days: int, per_day: float = 4, seed: int = 1, changes_on: date | None = None
 ) -> Iterator[list[Sent]]:
     """The same days without an end: every incident that begins in them, each with its entries to the last."""
-    known = People(seed)
+    known = Callers(seed)
     for n in range(days):
         day = starts + timedelta(days=n)
         diverts = changes_on is not None and day >= changes_on
@@ -74,7 +74,7 @@ def receipt_order(sent: Sent) -> tuple[datetime, UUID]:
 
 
 def _day(
-    team: Cast, day: date, rng: Random, known: People, set_pieces: list[SetPiece], per_day: float, diverts: bool
+    team: Cast, day: date, rng: Random, known: Callers, set_pieces: list[SetPiece], per_day: float, diverts: bool
 ) -> Iterator[Recorder]:
     for set_piece in set_pieces:
         yield from _piece(rng, team, _moment(rng, day), set_piece, known)
@@ -87,7 +87,7 @@ def _day(
         yield _incident(rng, scenario, team, begins, None, known)
 
 
-def _piece(rng: Random, team: Cast, begins: datetime, set_piece: SetPiece, known: People) -> Iterator[Recorder]:
+def _piece(rng: Random, team: Cast, begins: datetime, set_piece: SetPiece, known: Callers) -> Iterator[Recorder]:
     before: UUID | None = None
     shared = _log_ref(rng, begins)
     for part in set_piece:
@@ -104,7 +104,7 @@ def _is_shared(part: ScenarioPart) -> bool:
 
 
 def _incident(
-    rng: Random, scenario: Scenario, team: Cast, begins: datetime, before: UUID | None, known: People
+    rng: Random, scenario: Scenario, team: Cast, begins: datetime, before: UUID | None, known: Callers
 ) -> Recorder:
     recorder = Recorder(rng, scenario, _crew(team, times.operational_day(begins), rng), begins)
     write_entries(recorder)

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from triage.demo.cast import People
+from triage.demo.cast import Callers
 from triage.demo.incident import IDENTIFIED, Scenario, draw_complete, set_person, with_facts
 from triage.log.entries import Tests
 
@@ -26,7 +26,7 @@ class ScenarioPart(Struct, frozen=True):
 SetPiece = tuple[ScenarioPart, ...]
 
 
-def draw_part(rng: Random, part: ScenarioPart, people: People, day: date) -> Scenario:
+def draw_part(rng: Random, part: ScenarioPart, people: Callers, day: date) -> Scenario:
     """The scenario of this part, on this day; it may concern somebody identified where that changes no fact of it."""
     scenario = with_facts(draw_complete(rng), part.facts)
     if part.caller is not None:

@@ -1,0 +1,43 @@
+"""How commands end when they are told to: what they have opened is closed, an embedded database with it."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import click
+
+STOPPED_BY: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The last one is sent when the terminal is closed."""
+
+
+def on_stop(stop: Callable[[], object]) -> None:
+    """Call `stop` at the first of these signals, but for what the process was told to ignore, as nohup does.
+
+    Further ones change nothing: Ctrl-C under `uv run` arrives twice, and a second one that cut the end short would
+    leave an embedded database behind.
+    """
+    waiting = [stop]
+
+    def signalled() -> None:
+        if waiting:
+            waiting.pop()()
+
+    for number in STOPPED_BY:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, signalled)
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Run a command's work; told to stop it is cancelled, and what it opened closed. Raises click.Abort then."""
+
+    async def stoppable() -> None:
+        task = asyncio.current_task()
+        assert task
+        on_stop(task.cancel)
+        await work
+
+    try:
+        asyncio.run(stoppable())
+    except asyncio.CancelledError:
+        raise click.Abort() from None
