@@ -1,8 +1,8 @@
 """Dated code lists: which codes exist, since when, until when, and what a retired one is read as.
 
-The data is `codes.toml` beside this module. An owner may put another file in force at start (`load`), as long as every
-code shipped here is still in it: rules name codes, and stored entries hold them. So a code is retired, never removed,
-and an entry of any version of the lists can be read for ever.
+The data is `codes.toml` beside this module. An owner may put another file in force at start (`TRIAGE_CODE_LISTS`), as
+long as every code shipped here is still in it: rules name codes, and stored entries hold them. So a code is retired,
+never removed, and an entry of any version of the lists can be read for ever.
 
 A list's objects stay the same through `load`, so whoever holds one sees what is in force.
 """
@@ -264,7 +264,8 @@ _INTRODUCTION = """\
 # Code lists
 
 Everything that is counted is a code from a list. The lists are data (`triage/codes.toml`), dated and numbered as a
-whole; `GET /v1/codes` serves them with a strong `ETag`, and an owner may put a file of the same form in their place.
+whole; `GET /v1/codes` serves them with a strong `ETag`, and an owner may put a file of the same form in
+their place (`TRIAGE_CODE_LISTS`).
 
 - A code of any version is accepted, whatever `codes_version` the phone sends: a phone that was offline for a week has
   done nothing wrong. A code in no version of its list is newer than this service: the entry waits in quarantine

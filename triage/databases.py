@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import structlog
 
+from triage import codes
 from triage.embedded import EmbeddedPostgres
 from triage.errors import OperatorError
 from triage.migrate import MigrationError, migrate, pending
@@ -25,6 +26,10 @@ logger = structlog.get_logger(__name__)
 KEYS_SCHEMA: Final = "keystore"
 EMBEDDED_NAMES: Final = ("triage", "triage_keys")
 _FILES: Final = {"public": "migrations", KEYS_SCHEMA: "keys"}
+
+
+class CodeListsError(OperatorError):
+    """An owner's code lists cannot be put in force; the message says why."""
 
 
 class DatabasesError(OperatorError):
@@ -60,7 +65,7 @@ async def databases(settings: Settings, *, create: bool = False, migrating: bool
     missing database made, only with `migrating` is one brought up to this program. Raises DatabasesError,
     EmbeddedPostgresError, MigrationError, or what a server out of reach raises.
     """
-    BEDFORDSHIRE.police_station_allowed_until = settings.police_station_allowed_until
+    _put_owners_terms_in_force(settings)
     if settings.database_url is not None:
         assert settings.keys_database_url
         addresses = Addresses(settings.database_url, settings.keys_database_url, settings.owner_database_url)
@@ -91,6 +96,15 @@ async def _running(embedded: EmbeddedPostgres) -> AsyncIterator[None]:
         await asyncio.wait({starting})
         if starting.exception() is None:
             await asyncio.to_thread(embedded.stop)
+
+
+def _put_owners_terms_in_force(settings: Settings) -> None:
+    BEDFORDSHIRE.police_station_allowed_until = settings.police_station_allowed_until
+    if settings.code_lists is not None:
+        try:
+            codes.load(settings.code_lists)
+        except (OSError, ValueError) as fault:
+            raise CodeListsError(f"TRIAGE_CODE_LISTS: {fault}") from fault
 
 
 async def _prepare(addresses: Addresses, create: bool, migrating: bool) -> None:

@@ -199,6 +199,14 @@ class Settings(Struct, frozen=True, kw_only=True):
             "what it would do. It needs the owner's login."
         ),
     ] = False
+    code_lists: Annotated[
+        Path | None,
+        Meta(
+            description="Code lists in place of those shipped (`triage/codes.toml` shows the form): every shipped code "
+            "must still be in them. The same on every process.",
+            extra={"default": "those shipped"},
+        ),
+    ] = None
     police_station_allowed_until: Annotated[
         date | None,
         Meta(

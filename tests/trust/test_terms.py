@@ -9,7 +9,8 @@ import pytest
 from support.logins import KEYS, SERVICE, as_login
 from support.phones import entry, notice_codes, running_service
 
-from triage.databases import databases
+from triage import codes
+from triage.databases import CodeListsError, databases
 from triage.settings import Settings, load
 from triage.store.access.staff import as_owner
 from triage.terms import BEDFORDSHIRE
@@ -66,3 +67,23 @@ async def test_the_day_of_a_view_is_the_teams(db_url: str, tmp_path: Path) -> No
         author = receipt["incident"]["contributions"][0]["author"]
         assert (author["id"], author["role"]) == (str(crew.officer.staff_id), "officer")
         assert author["name"]
+
+
+async def test_an_owners_code_lists_are_put_in_force(db_url: str, tmp_path: Path) -> None:
+    lists = tmp_path / "codes.toml"
+    shipped = codes.SHIPPED.read_text(encoding="utf-8")
+    lists.write_text(shipped.replace('label = "Luton: north"', 'label = "Luton, the north"'), encoding="utf-8")
+    try:
+        async with running_service(db_url, tmp_path, code_lists=lists):
+            assert codes.list("area")["luton_north"].label == "Luton, the north"
+    finally:
+        codes.load()
+
+
+async def test_code_lists_that_lack_a_code_stop_the_start_and_say_which(db_url: str, tmp_path: Path) -> None:
+    lists = tmp_path / "codes.toml"
+    shipped = codes.SHIPPED.read_text(encoding="utf-8")
+    lists.write_text(shipped.replace('male = { label = "Male" }\n', ""), encoding="utf-8")
+    with pytest.raises(CodeListsError, match="TRIAGE_CODE_LISTS: code list sex lacks male"):
+        async with running_service(db_url, tmp_path, code_lists=lists):
+            pass
