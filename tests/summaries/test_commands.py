@@ -181,3 +181,12 @@ def test_messages_wait_and_are_tried_again(run: Run) -> None:
     assert (waiting["message"], waiting["attempts"]) == ("summary daily 2026-10-20 internal 1", 0)
     assert "1 attempts made" in ended_well(run("deliver", "retry"))
     assert "address_private" in ended_well(run("deliver", "list"))
+
+
+def test_a_question_is_answered_exactly_and_refused_for_publication_with_a_coarser_table(run: Run) -> None:
+    exact = ended_well(run("summary", "question", "2026-10", "--of", "s136", "--by", "month", "--by", "area"))
+    heading, columns, *rows = csv.reader(io.StringIO(exact))
+    assert heading[0].startswith("NOT FOR PUBLICATION") and columns == ["month", "area", "s136"] and rows
+    refused = run("summary", "question", "2026-10", "--by", "area", "--publishable")
+    assert refused.exit_code != 0 and "no protected tables of 2026-10 are released" in refused.output
+    assert "no month, quarter or financial year" in run("summary", "question", "2026-13").output

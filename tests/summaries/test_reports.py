@@ -12,15 +12,27 @@ from uuid import UUID
 import msgspec
 import pytest
 import pytest_asyncio
+from facts import TEN, fact, used
+from support.population import population
+from support.story import Story
 from support.team_log import TEAM, TeamLog, open_team_log
 
 from triage.demo import Sent
+from triage.exports.catalogue import ladders
+from triage.exports.protected import Protected, protected
+from triage.exports.published_answers import NotPublishable, published_answer
+from triage.exports.tables import classify, freeze
 from triage.log.entries import AnyEntry
 from triage.store.summaries import scopes
 from triage.summaries import csv_files, pages
 from triage.summaries.comparison import ComparedLine, Comparison, parse_span
+from triage.summaries.derivation import fact_of
+from triage.summaries.facts import IncidentFact, Stay
 from triage.summaries.figures import newcombe
 from triage.summaries.home_office import annual_return, parse_year
+from triage.summaries.questions import Question, answer
+from triage.summaries.schedule import Coverage
+from triage.times import LONDON
 
 BEFORE, AFTER = parse_span("2024-01..2024-06"), parse_span("2025-01..2025-06")
 NOW = datetime(2026, 1, 10, 12, 0, tzinfo=UTC)
@@ -158,15 +170,133 @@ async def test_the_annual_return_adds_up_with_what_is_not_known(team: TeamLog) -
     found = dict(breakdowns(annual_return("2024-25", facts)))
     assert found["Section 136", "total"] == {"total": 3} and found["Section 135", "total"] == {"total": 0}
     for (power, breakdown), counts in found.items():
-        if breakdown not in ("total", "police_vehicle_reason"):
+        if breakdown not in ("total", *OF_SOME):
             assert sum(counts.values()) == found[power, "total"]["total"], breakdown
     ages, sexes = found["Section 136", "age_group"], found["Section 136", "sex"]
-    assert (ages["16_17"], ages["18_plus"], ages["not_known"]) == (1, 1, 1)
-    assert (sexes["female"], sexes["not_known"]) == (1, 2)
+    assert (ages["16_17"], ages["18_plus"], ages["unknown"]) == (1, 1, 1)
+    assert (sexes["female"], sexes["unknown"]) == (1, 2)
     ethnicities = found["Section 136", "self_defined_ethnicity"]
-    assert (ethnicities["W1"], ethnicities["not_known"]) == (1, 2)
+    assert (ethnicities["W1"], ethnicities["unknown"]) == (1, 2)
     assert found["Section 136", "transport"]["ambulance"] == 3
-    assert found["Section 136", "place_of_safety"]["not_known"] == 3
+    assert found["Section 136", "place_of_safety"]["unknown"] == 3
+
+
+OF_SOME = ("police_vehicle_reason", "police_station_reason", "ambulance_requested")
+"""Breakdowns of those to whom they apply."""
+
+
+def test_the_return_has_every_table_that_is_published_and_says_unknown_where_nobody_was_asked() -> None:
+    at_station = used(1, stays=(Stay("police_station", "suite_full", None),), transport="police_vehicle")
+    in_care_home = used(2, stays=(Stay("care_home", None, None),), arrested=True)
+    nowhere = used(3, transport="police_vehicle", ambulance_requested=False, vehicle_reason="risk")
+    returned = dict(breakdowns(annual_return("2026-27", [at_station, in_care_home, nowhere])))
+    found = {breakdown: counts for (power, breakdown), counts in returned.items() if power == "Section 136"}
+    assert list(found) == [
+        "total",
+        "age_group",
+        "sex",
+        "self_defined_ethnicity",
+        "place_of_safety",
+        "police_station_reason",
+        "transport",
+        "police_vehicle_reason",
+        "ambulance_requested",
+        "arrested_for_substantive_offence",
+    ]
+    assert "care_home" not in found["place_of_safety"]
+    assert {place: n for place, n in found["place_of_safety"].items() if n} == {
+        "police_station": 1,
+        "other": 1,
+        "unknown": 1,
+    }
+    assert {reason: n for reason, n in found["police_station_reason"].items() if n} == {"suite_full": 1}
+    assert found["ambulance_requested"] == {"yes": 0, "no": 1, "unknown": 1}
+    assert found["arrested_for_substantive_offence"] == {"yes": 1, "no": 0, "unknown": 2}
+
+
+def test_an_arrest_is_told_by_a_contact_or_an_outcome_and_never_denied() -> None:
+    for told in ("arrested", None):
+        story = Story()
+        story.officer(legal_status=told)
+        story.outcome("s136_removed", 5)
+        assert fact_of(story.incident()).arrested is (True if told else None)
+    story.outcome("dearrested", 4)
+    assert fact_of(story.incident()).arrested is True
+
+
+# --- questions that nobody foresaw
+
+
+def asked(question: Question, *facts: IncidentFact) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(answer(question, facts, LONDON).decode())))
+
+
+def test_an_answer_is_headed_as_not_for_publication_and_counts_by_month_and_area() -> None:
+    given = (used(1), used(2), used(3, area="unknown"), fact(4))
+    heading, columns, *rows = asked(Question("s136", ("month", "area")), *given)
+    assert heading[0].startswith("NOT FOR PUBLICATION")
+    assert columns == ["month", "area", "s136"]
+    assert rows == [["2026-11", "luton_west", "2"], ["2026-11", "unknown", "1"]]
+
+
+def test_drink_or_drugs_and_restraint_are_unknown_where_no_contact_says() -> None:
+    seen = [
+        used(1, presenting=("intoxication_alcohol", "suicidal_act"), force_type="handcuffs"),
+        used(2, presenting=("intoxication_alcohol", "intoxication_drug"), force_type="none"),
+        used(3, presenting=("psychosis_like",)),
+        used(4),
+    ]
+    _, _, *rows = asked(Question("s136", ("drink_or_drugs", "restraint")), *seen)
+    assert sorted(rows) == [
+        ["drink", "handcuffs", "1"],
+        ["drink and drugs", "none", "1"],
+        ["neither", "unknown", "1"],
+        ["unknown", "unknown", "1"],
+    ]
+
+
+def test_hours_of_detention_by_age_count_those_with_both_times() -> None:
+    from_ten = {"clock_started_at": TEN, "age_band": "16_17"}
+    detained = [used(n, ended_at=TEN + timedelta(hours=hours), **from_ten) for n, hours in ((1, 4), (2, 8))]
+    _, columns, *rows = asked(Question("s136", ("age",), hours=True), *detained, used(3, **from_ten))
+    assert columns == ["age", "s136", "hours_known", "hours_median", "hours_longest"]
+    assert rows == [["16_17", "3", "2", "6.0", "8.0"]]
+
+
+# --- what may be published
+
+
+def published_quarter() -> Protected:
+    forms = [form for ladder in ladders("quarterly") for form in ladder]
+    members = [classify(a.member, bytes(32)) for a in population(5_000) if a.member.occurred_at < QUARTER_ENDS]
+    edition = freeze("quarterly", "2025-Q1", forms, members, bytes(32))
+    return protected(edition, Coverage(None, None, True), QUARTER_ENDS, QUARTER_ENDS)
+
+
+QUARTER_ENDS = datetime(2025, 7, 1, 5, tzinfo=UTC)
+
+
+def test_what_may_be_published_comes_from_the_protected_table_with_what_a_reader_must_know() -> None:
+    summary = published_quarter()
+    lines = list(csv.reader(io.StringIO(published_answer(summary, "s136", ["area"]).decode())))
+    table = next(table for table in summary.tables if table.code == "area_disposal")
+    cells = {row.row[0]: cell.count for row in table.rows for cell in row.cells if cell.column == "s136"}
+    shown = {line[0]: line[2] for line in lines if len(line) > 2 and line[1] == "s136"}
+    assert shown == {area: str(count) for area, count in cells.items()}
+    assert set(summary.statement.read_me) <= {line[0] for line in lines}
+
+
+def test_one_ward_one_month_by_ethnicity_is_refused_and_a_coarser_table_offered() -> None:
+    with pytest.raises(NotPublishable, match="Ethnic group by disposal"):
+        published_answer(published_quarter(), "s136", ["area", "ethnic_group"])
+    with pytest.raises(NotPublishable, match="gives incidents by drink_or_drugs"):
+        published_answer(published_quarter(), "incidents", ["drink_or_drugs"])
+
+
+def test_the_place_of_a_section_136_is_a_table_of_its_own() -> None:
+    text = published_answer(published_quarter(), "s136", ["place_of_safety"]).decode()
+    assert text.startswith('"Section 136 by first place of safety') or "first place of safety" in text.split("\r\n")[0]
+    assert "health_based" in text
 
 
 async def test_a_triage_car_is_counted_as_the_owner_says(team: TeamLog) -> None:
@@ -180,4 +310,4 @@ async def test_a_triage_car_is_counted_as_the_owner_says(team: TeamLog) -> None:
     for code in ("other", "police_vehicle"):
         found = dict(breakdowns(annual_return("2024-25", facts, code)))
         assert found["Section 136", "transport"][code] == 1
-    assert found["Section 136", "police_vehicle_reason"]["not_known"] == 1
+    assert found["Section 136", "police_vehicle_reason"]["unknown"] == 1

@@ -1,5 +1,6 @@
 """`triage summary`: published summaries, when they are due, and reports on demand."""
 
+import contextlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -13,6 +14,8 @@ from triage.commands.database import Databases, with_databases
 from triage.commands.options import AS_AT, JSON, OUTPUT, TEAM
 from triage.commands.output import show_table
 from triage.errors import OperatorError
+from triage.exports import protected
+from triage.exports.published_answers import NotPublishable, published_answer
 from triage.store.summaries import calendars, publications, scopes
 from triage.store.summaries import recompute as recomputation
 from triage.store.summaries.calendars import CalendarTeam
@@ -20,8 +23,9 @@ from triage.summaries import csv_files, editions, pages
 from triage.summaries.comparison import Span, SpanFault, parse_span
 from triage.summaries.editions import Summary
 from triage.summaries.home_office import annual_return, parse_year
+from triage.summaries.questions import COUNTED, VARIABLES, Counted, Question, answer
 from triage.summaries.schedule import DEFAULTS, KINDS, DueTime, is_over
-from triage.times import PeriodKind, parse_period
+from triage.times import Period, PeriodKind, parse_period
 
 KIND = click.argument("kind", type=click.Choice(get_args(PeriodKind)))
 
@@ -186,6 +190,58 @@ async def home_office(
     async with databases.team(team_id) as (connection, team):
         facts = await scopes.incidents_between(connection, team, period.starts, period.ends)
     _write(annual_return(year, facts, triage_car), output)
+
+
+@summary.command()
+@TEAM
+@click.argument("period")
+@click.option(
+    "--of", "of", type=click.Choice(list(COUNTED)), default="s136", show_default=True, help="What is counted."
+)
+@click.option("--by", "by", type=click.Choice(list(VARIABLES)), multiple=True, help="By what; several are crossed.")
+@click.option("--hours", is_flag=True, help="With the hours of detention: how many are known, median and longest.")
+@click.option("--publishable", is_flag=True, help="Only what a protected table of the period answers.")
+@OUTPUT
+@with_databases
+async def question(
+    databases: Databases,
+    team_id: UUID | None,
+    period: str,
+    of: Counted,
+    by: tuple[str, ...],
+    hours: bool,
+    publishable: bool,
+    output: Path | None,
+) -> None:
+    """Answer a question about a month, quarter or financial year, such as 2026-10 --of s136 --by month --by area.
+
+    The answer is exact and headed as not for publication. With --publishable it comes from the protected tables, or is
+    refused, with the coarser table that would do.
+    """
+    asked = _period(period)
+    async with databases.team(team_id) as (connection, team):
+        if not publishable:
+            facts = await scopes.incidents_between(connection, team, asked.starts, asked.ends)
+            _write(answer(Question(of, by, hours), facts, team.calendar.zone), output)
+            return
+        body = await publications.find_edition(connection, team.team_id, asked.kind, asked.name, form="protected")
+    if of == "s135" or hours:
+        raise click.ClickException("no protected table counts section 135, or hours of detention")
+    if body is None:
+        raise click.ClickException(f"no protected tables of {asked.name} are released")
+    try:
+        _write(published_answer(protected.decode(body), of, by), output)
+    except NotPublishable as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _period(name: str) -> Period:
+    """A month, a quarter or a financial year."""
+    kinds: tuple[PeriodKind, ...] = ("monthly", "quarterly", "yearly")
+    for kind in kinds:
+        with contextlib.suppress(ValueError):
+            return parse_period(kind, name)
+    raise click.ClickException(f"{name!r} is no month, quarter or financial year, such as 2026-10, 2026-Q3 or 2026")
 
 
 @summary.command("force-total")

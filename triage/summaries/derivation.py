@@ -17,9 +17,12 @@ from triage.log.grading_inputs import contemporaneous
 from triage.log.incident import Incident, fold
 from triage.log.intents import RecordedIntent
 from triage.log.related import related_events
+from triage.log.timeline import DatedOutcome
 from triage.log.view import DetentionView
 from triage.summaries.facts import ASKED, DatedEvent, FollowUpEvent, GradeResult, IncidentFact, OnScene, Stay
 
+ARRESTS = ("arrest_custody", "arrest_street_bail", "dearrested")
+"""Disposals that follow an arrest."""
 JUDGED = ("face_to_face", "phone")
 """Assessments in which a nurse saw or spoke to the person."""
 
@@ -69,6 +72,7 @@ def fact_of(incident: Incident, others: Iterable[timeline.PersonEvent] = ()) -> 
         clock_started_at=_clock_started_at(detention),
         expires_at=detention.expires_at if detention else None,
         ended_at=_earliest(record.detentions, "ended"),
+        arrested=_arrested(record.contacts, outcomes),
         result=detention.result if detention and isinstance(detention.result, str) else None,
         running=detention is not None and detention.ended_at is None and not died,
         extended_minutes=detention.extended_minutes if detention else 0,
@@ -144,6 +148,12 @@ def _first_known(outcomes: Iterable[Outcome], name: str) -> Any:
     """The first answer that outcomes which used s136 or s135 give; a coded missing value only where there is none."""
     answers = [answer for outcome in outcomes if (answer := getattr(outcome, name)) is not None]
     return next((answer for answer in answers if answer != "unknown"), answers[0] if answers else None)
+
+
+def _arrested(contacts: Iterable[EffectiveEntry[Contact]], outcomes: Iterable[DatedOutcome]) -> bool | None:
+    """Nobody is asked whether there was no arrest, so that none is known."""
+    was = any(contact.entry.legal_status == "arrested" for contact in contacts)
+    return was or any(outcome.disposal in ARRESTS for outcome in outcomes) or None
 
 
 def _clock_started_at(detention: DetentionView | None) -> datetime | None:

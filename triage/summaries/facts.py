@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct, structs
 
-FACTS_VERSION = 3
+FACTS_VERSION = 4
 """Moves on when a field is added or means something else: facts kept under another version are made anew."""
 
 ASKED: tuple[str, ...] = (
@@ -115,6 +115,8 @@ class IncidentFact(FactPart, frozen=True):
     """When the 24 hours began: arrival at a place of safety, or the decision to keep somebody at one."""
     expires_at: datetime | None
     ended_at: datetime | None
+    arrested: bool | None
+    """Whether the person was arrested for an offence in the same incident; None where nobody says so."""
     result: str | None
     running: bool
     extended_minutes: int
