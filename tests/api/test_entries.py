@@ -262,7 +262,8 @@ async def test_an_amendment_that_comes_before_its_original_is_held_visible_and_t
 async def test_an_amendment_by_somebody_who_may_not_make_it_has_no_effect_when_the_original_comes(crew: Crew) -> None:
     incident = uuid7()
     original = entry("nurse", incident, area="bedford")
-    await crew.officer.tell("amendment", incident, amends=original["id"], entry={"kind": "nurse", "area": "luton_east"})
+    amended = {"kind": "nurse", "area": "luton_east"}
+    await crew.other_nurse.tell("amendment", incident, amends=original["id"], entry=amended)
     receipt = await crew.nurse.store(original)
     assert receipt["incident"]["area"] == "bedford"
     assert (await crew.officer.incident(incident))["area"] == "bedford"
@@ -643,3 +644,28 @@ def retired() -> tuple[str, str, str]:
         for row in codelist.codes.values()
         if row.replaced_by and codes.retired(name, row.code, now().date())
     )
+
+
+@pytest.mark.parametrize("nothing", [UUID(int=0), UUID(int=2**128 - 1)])
+async def test_the_nil_and_the_max_uuid_name_nothing(crew: Crew, nothing: UUID) -> None:
+    body = entry("officer", uuid7())
+    unnamed = {name: value for name, value in body.items() if name != "id"}
+    for entry_id, sent in (
+        (nothing, unnamed),
+        (nothing, body | {"id": str(nothing)}),
+        (body["id"], body | {"incident_id": str(nothing)}),
+        (body["id"], entry("person_link", uuid7(), person_id=nothing) | {"id": body["id"]}),
+    ):
+        assert refused(await crew.officer.put_raw(entry_id, msgspec.json.encode(sent))) == (422, "invalid")
+
+
+async def test_what_an_amendment_puts_in_its_place_must_be_of_ones_profession(crew: Crew) -> None:
+    """A judgement by somebody who is no nurse, of an entry that nobody has seen, would show what nurses may not see."""
+    judgement = {"kind": "nurse", "s136_justified": "cannot_say"}
+    for phone in (crew.paramedic, crew.officer, crew.sergeant):
+        body = entry("amendment", uuid7(), amends=uuid7(), entry=judgement)
+        assert refused(await phone.put(body)) == (403, "not_yours")
+    incident = uuid7()
+    written = await crew.paramedic.tell("paramedic", incident)
+    amended = {"kind": "paramedic", "news2": 3}
+    await crew.clinical_lead.store(entry("amendment", incident, amends=written["id"], entry=amended))

@@ -293,3 +293,30 @@ async def test_no_answer_repeats_a_value_that_was_sent(crew: Crew) -> None:
     answer = await crew.officer.put_raw(uuid7(), msgspec.json.encode(entry("officer", uuid7()) | secret))
     assert refused(answer)[0] == 400
     assert "secret-area" not in answer.text and "xsecret" not in answer.text
+
+
+async def test_what_is_newer_than_the_service_waits_and_cannot_be_released(crew: Crew) -> None:
+    newer = entry("officer", uuid7(), mood="low")
+    answer = await crew.officer.put(newer)
+    assert refused(answer) == (400, "newer_than_service")
+    assert (fields(answer.json()), answer.json()["retry"]) == (["mood"], "later")
+    [result] = (await crew.officer.sync(newer))["results"]
+    assert (result["status"], result["problem"]["code"]) == ("quarantined", "newer_than_service")
+    [item] = (await crew.sergeant.see("/v1/quarantine"))["items"]
+    assert refused(await crew.sergeant.post(f"/v1/quarantine/{item['id']}/release")) == (409, "newer_than_service")
+    assert (await crew.sergeant.post(f"/v1/quarantine/{item['id']}/discard")).status_code == 200
+
+
+async def test_the_queue_is_paged_and_counted_and_names_the_entry_meant(crew: Crew) -> None:
+    sent = [entry("officer", uuid7(), age=131) for _ in range(5)]
+    await crew.officer.sync(*sent[:4])
+    await crew.officer.put_raw(sent[4]["id"], b"{")
+    listed: list[Json] = []
+    path = "/v1/quarantine?limit=2"
+    while path:
+        answer = await crew.sergeant.get(path)
+        assert answer.json()["count"] == 5
+        listed += answer.json()["items"]
+        path = answer.headers.get("link", "").partition(">")[0].removeprefix("<")
+    assert [item["entry_id"] for item in listed] == [body["id"] for body in sent]
+    assert listed[4]["entry"] == "{"

@@ -16,7 +16,7 @@ from triage import codes
 from triage.access.actors import Actor
 from triage.http.access_control import needs, sign_in
 from triage.http.bodies import read_json
-from triage.http.entries import check_profession, skew_of
+from triage.http.entries import skew_of
 from triage.http.negotiation import MINIMAL, Prefer, prefers_minimal, ready
 from triage.http.openapi import PREFERENCE_APPLIED
 from triage.http.parameters import SignedIn, TheService
@@ -43,6 +43,7 @@ from triage.service import Service
 from triage.store.access import teams
 from triage.store.log import cursor, pull, tasks
 from triage.store.log.quarantine import Refusal
+from triage.store.log.release import check_profession
 
 _encode = msgspec.json.Encoder().encode
 

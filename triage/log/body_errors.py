@@ -30,6 +30,7 @@ MOST_LISTED: Final = 200
 CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """Characters no text may hold: all controls but tab and line ends. PostgreSQL cannot store the first of them."""
 
+_MAX_ID: Final = 2**128 - 1
 _MOST_ITEMS_WALKED: Final = 100
 _MOST_DIGITS: Final = 40
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -155,8 +156,11 @@ def _walk(node: inspect.Type, value: Any, path: str, faults: BodyErrors) -> None
             if not isinstance(value, bool):
                 faults.shape(path, "wrong_type", "must be true or false")
         case inspect.UUIDType():
-            if as_uuid(value) is None:
+            id = as_uuid(value)
+            if id is None:
                 faults.shape(path, "wrong_type", "must be an id (UUID)")
+            elif not is_an_id(id):
+                faults.content(path, "no_id", "is an id that stands for nothing")
         case inspect.DateTimeType():
             _walk_time(value, path, faults)
         case inspect.DateType():
@@ -284,6 +288,11 @@ def _takes_null(node: inspect.Type) -> bool:
 def as_uuid(value: Any) -> UUID | None:
     """An id as the decoder reads it; None where it is none."""
     return _as(UUID, value)
+
+
+def is_an_id(id: UUID) -> bool:
+    """Whether it may name something: the nil and the max UUID (RFC 9562, 5.9 and 5.10) do not."""
+    return 0 < id.int < _MAX_ID
 
 
 def _as(kind: type[V], value: Any) -> V | None:

@@ -21,7 +21,17 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, inspect, structs
 
 from triage import codes
-from triage.log.body_errors import CONTROL, EARLIEST, LATEST, BodyErrors, JsonObject, as_uuid, walk_body, without_null
+from triage.log.body_errors import (
+    CONTROL,
+    EARLIEST,
+    LATEST,
+    BodyErrors,
+    JsonObject,
+    as_uuid,
+    is_an_id,
+    walk_body,
+    without_null,
+)
 from triage.log.body_items import split_items
 from triage.log.entries import Amendment, AnyEntry, NotSameIncident, SameIncident, Withdrawal
 
@@ -101,6 +111,8 @@ def _entry_faults(body: bytes, path_id: UUID | None) -> BodyErrors:
     if not isinstance(entry, JsonObject):
         return faults
     own_id = as_uuid(entry.get("id"))
+    if path_id is not None and not is_an_id(path_id):
+        faults.content("id", "no_id", "is an id that stands for nothing")
     if path_id is None and entry.get("id") is None:
         faults.shape("id", "missing", "is missing")
     if path_id is not None and own_id is not None and own_id != path_id:
@@ -135,7 +147,7 @@ def _try(decoder: msgspec.json.Decoder[V], body: bytes) -> V | None:
 
 def _sound(entry: AnyEntry, own_id: UUID, body: bytes) -> bool:
     kind = type(entry)
-    if kind in _REFERRING and not _refers_elsewhere(entry, own_id):
+    if not is_an_id(own_id) or (kind in _REFERRING and not _refers_elsewhere(entry, own_id)):
         return False
     return _check_of(kind)(entry) and _names_each_field_once(entry, body)
 
@@ -193,7 +205,9 @@ def _check(node: inspect.Type) -> Check | None:
             return check and (lambda items: all(map(check, items)))
         case inspect.UnionType() | inspect.StructType():
             return _check_struct
-        case inspect.IntType() | inspect.BoolType() | inspect.UUIDType() | inspect.LiteralType() | inspect.RawType():
+        case inspect.UUIDType():
+            return is_an_id
+        case inspect.IntType() | inspect.BoolType() | inspect.LiteralType() | inspect.RawType():
             return None
         case _:
             raise TypeError(f"bodies hold no {node}")

@@ -10,20 +10,27 @@ from triage.log.append_decision import IncomingEntry
 from triage.log.body_errors import InvalidBody
 from triage.log.canonical import canonical
 from triage.log.decode import decode
-from triage.log.entries import AnyEntry, Intent, Nurse, Officer, Paramedic
-from triage.problems import ENTRY_CONFLICT, WRONG_PROFESSION, Problem, Refused
+from triage.log.effective import kind
+from triage.log.entries import Amendment, AnyEntry
+from triage.problems import ENTRY_CONFLICT, NOT_YOURS, WRONG_PROFESSION, Problem, Refused
 from triage.store.log.append import Appended, Log
 from triage.store.log.quarantine import Quarantine
 
-_PROFESSIONS: Final[dict[type, str]] = {Officer: "police", Intent: "police", Nurse: "nurse", Paramedic: "paramedic"}
+_PROFESSIONS: Final = {"officer": "police", "intent": "police", "nurse": "nurse", "paramedic": "paramedic"}
 """The kinds that one profession alone may send."""
 
 
 def check_profession(actor: Actor, entry: AnyEntry) -> None:
-    """Raises Refused (403) where the kind does not fit the actor's profession."""
-    wanted = _PROFESSIONS.get(type(entry))
-    if wanted is not None and wanted != actor.profession:
-        raise Refused(WRONG_PROFESSION)
+    """Raises Refused (403) where the kind, or the kind that an amendment puts in its place, does not fit the actor's
+    profession. The lead of a side may amend what anybody of that side sent."""
+    if not isinstance(entry, Amendment):
+        if _PROFESSIONS.get(kind(entry)) not in (None, actor.profession):
+            raise Refused(WRONG_PROFESSION)
+        return
+    profession = _PROFESSIONS.get(kind(entry.entry))
+    leads = actor.level == "lead" and (profession == "police") == (actor.side == "police")
+    if profession not in (None, actor.profession) and not leads:
+        raise Refused(NOT_YOURS)
 
 
 async def release(quarantine: Quarantine, log: Log, actor: Actor, item_id: UUID) -> Appended:
