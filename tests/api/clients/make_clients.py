@@ -1,6 +1,6 @@
 """Lint the OpenAPI document, make a client from it in Python and one in TypeScript, and use both on the running demo.
 
-    uv run --isolated --no-dev --group clients tests/api/clients/make_clients.py
+    uv run --isolated --no-default-groups --group clients tests/api/clients/make_clients.py
 
 A client in whose making anything was dropped is a failure, and so is an answer that a client does not read whole.
 """
