@@ -117,13 +117,16 @@ async def post_enrolment(
     For a colleague it needs `enrol.police`, `enrol.health` or `enrol.office`.
     """
     issued = await enrolment.issue_code(service.database, request.user, data.staff_id)
-    answer = EnrolmentAnswer(issued.code, issued.expires_at, _qr(issued.code))
+    answer = EnrolmentAnswer(
+        issued.code, issued.expires_at, _qr(f"{service.settings.public_url.rstrip('/')}/app#code={issued.code}")
+    )
     return ready(_encode(answer), 201)
 
 
-def _qr(code: str) -> str:
+def _qr(address: str) -> str:
+    """A picture of the address that enrols a phone; what is behind # is never sent to a server."""
     picture = io.BytesIO()
-    segno.make(code, error="m").save(picture, kind="svg", scale=4, xmldecl=False, title="Enrolment code")
+    segno.make(address, error="m").save(picture, kind="svg", scale=4, xmldecl=False, title="Enrolment code")
     return picture.getvalue().decode()
 
 

@@ -352,13 +352,15 @@ async def compare(
     match form:
         case "csv":
             return _attached(request, csv_files.of_comparison(compared), CSV, f"{name}.csv")
+        case "xlsx":
+            return _attached(request, xlsx.of_comparison(compared, team.calendar.zone), XLSX, f"{name}.xlsx")
         case "pdf":
             return _attached(request, await report_files.make_pdf(report), PDF, f"{name}.pdf")
         case _:
             query = urlencode(asked)
             files = [
                 (each.upper(), f"/review/compare?{query}&format={each}")
-                for each in ("csv", *(["pdf"] if pdf.is_installed() else []))
+                for each in ("csv", "xlsx", *(["pdf"] if pdf.is_installed() else []))
             ]
             return page(request, "compare.html", **asked, fault="", files=files, **_drawn(report))
 

@@ -13,6 +13,7 @@ import xlsxwriter
 from msgspec import UNSET
 
 from triage.exports.protected import Protected
+from triage.summaries.comparison import Comparison
 from triage.summaries.editions import Summary
 from triage.summaries.figures import Measure
 
@@ -33,6 +34,22 @@ FIGURES: Final = (
     ("Caveat", 60),
 )
 CHANGES: Final = (("Line", 60), ("Part", 12), ("Before", 12), ("Now", 12), ("Why", 10))
+COMPARED: Final = (
+    ("Measure", 38),
+    ("Line", 42),
+    ("Column", 14),
+    ("First", 9),
+    ("Of", 9),
+    ("Per cent", 9),
+    ("Second", 9),
+    ("Of", 9),
+    ("Per cent", 9),
+    ("Difference", 10),
+    ("Unit", 18),
+    ("Low (95 %)", 10),
+    ("High (95 %)", 10),
+    ("Caveat", 60),
+)
 TABLES: Final = (("Table", 40), ("Row", 40), ("Column", 24), ("Count", 10))
 
 
@@ -78,6 +95,33 @@ def of_protected(summary: Protected, zone: ZoneInfo) -> bytes:
         for cell in row.cells
     )
     return _workbook(_title(summary), summary.published_at, about, (("Tables", TABLES, cells),))
+
+
+def of_comparison(compared: Comparison, zone: ZoneInfo) -> bytes:
+    """Two spans of months side by side."""
+    title = f"{compared.first.name} and {compared.second.name} compared"
+    about = (
+        ("Comparison", title),
+        ("As at", _local(compared.as_at, zone)),
+        ("Position in the log", str(compared.as_at_seq)),
+        ("Rules", f"{compared.rules}, code lists {compared.codes_version}"),
+        *(("Note", note) for note in (*compared.notes, *compared.caveats)),
+    )
+    lines = (
+        (
+            line.label,
+            line.row,
+            line.column,
+            *(part for side in (line.first, line.second) for part in (side.value, side.of, side.percent)),
+            line.difference,
+            line.unit,
+            line.low,
+            line.high,
+            line.caveat,
+        )
+        for line in compared.lines
+    )
+    return _workbook(title, compared.as_at, about, (("Figures", COMPARED, lines),))
 
 
 def _title(summary: Summary | Protected) -> str:

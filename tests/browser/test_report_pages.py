@@ -1,0 +1,107 @@
+"""Reports on the pages: listed with their latest edition, read in every form, compared, and followed to incidents."""
+
+import io
+import zipfile
+from datetime import date, time
+
+import pytest
+from browsing import signed_in, text
+from support.phones import DAY, Crew, RunningService, now
+from uuid_utils.compat import uuid7
+
+from triage.jobs.publish import publish, restate
+from triage.report import pdf
+from triage.store.summaries import calendars, publications, report_files
+from triage.summaries.schedule import slot
+from triage.times import PeriodKind, due_at, operational_day, period_of
+
+
+async def published(service: RunningService, crew: Crew, kind: PeriodKind, day: date) -> str:
+    """A summary with one incident in it; the name of its period."""
+    database = service.service.database
+    team = await calendars.team(database, crew.team_id)
+    at = due_at(day, time(22))
+    await crew.officer.tell("officer", uuid7(), occurred_at=at, captured_at=at, area="luton_west")
+    period = period_of(kind, day)
+    assert await publish(database, team, slot(period, team.calendar), now())
+    return period.name
+
+
+async def test_reports_are_listed_by_kind_with_their_latest_edition(service: RunningService, crew: Crew) -> None:
+    yesterday = operational_day(now()) - DAY
+    await published(service, crew, "daily", yesterday)
+    at = due_at(yesterday, time(23))
+    await crew.officer.tell("officer", uuid7(), occurred_at=at, captured_at=at, area="bedford")
+    database = service.service.database
+    team = await calendars.team(database, crew.team_id)
+    async with database.team(crew.team_id) as connection:
+        run = (await publications.runs(connection, crew.team_id))["daily", str(yesterday)]
+    assert await restate(database, team, run, now() + DAY)
+    async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
+        listed = text(await sergeant.read("/review/reports"))
+        assert f"{yesterday:%A %-d %B %Y} Edition 2" in listed
+        newest = text(await sergeant.read("/review/day"))
+        assert "The day: 2 incidents" in newest and "changed since edition 1" in newest
+        first = text(await sergeant.read(f"/review/summaries/daily/{yesterday}?edition=1"))
+        assert "The day: 1 incident" in first and "Read edition 2" in first
+        assert (await sergeant.open(f"/review/summaries/daily/{yesterday}?edition=3")).status_code == 404
+
+
+async def test_a_figure_leads_to_its_incidents_and_says_what_changed_since(service: RunningService, crew: Crew) -> None:
+    yesterday = operational_day(now()) - DAY
+    name = await published(service, crew, "daily", yesterday)
+    async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
+        page = await sergeant.read(f"/review/summaries/daily/{name}")
+        link = page.split('incidents?edition=1&amp;line=incidents_by_area%2Fluton_west"')[0].rsplit('href="', 1)[1]
+        behind = f"{link}incidents?edition=1&line=incidents_by_area%2Fluton_west"
+        said = text(await sergeant.read(behind))
+        assert "1 incident , as edition 1" in said and "Luton: west" in said
+        refused = await sergeant.open(f"{link}incidents?edition=1&line=completeness%2Fpolice")
+        assert refused.status_code == 403 and "This figure leads to no incidents" in refused.text
+
+
+@pytest.mark.skipif(not pdf.is_installed(), reason="needs the extra pdf")
+async def test_a_month_is_a_board_report_and_its_pdf_is_frozen(service: RunningService, crew: Crew) -> None:
+    month = (operational_day(now()).replace(day=1) - DAY).replace(day=3)
+    name = await published(service, crew, "monthly", month)
+    database = service.service.database
+    team = await calendars.team(database, crew.team_id)
+    async with signed_in(service, crew.clinical_lead, crew.team_id) as lead:
+        page = text(await lead.read(f"/review/summaries/monthly/{name}"))
+        assert "The month in five numbers" in page and "How sure:" in page and "What this report cannot show." in page
+        address = f"/review/summaries/monthly/{name}/file/pdf?edition=1"
+        first, again = [await lead.open(address) for _ in range(2)]
+    assert first.content.startswith(b"%PDF") and first.content == again.content
+    assert first.headers["content-disposition"] == f'attachment; filename="monthly-{name}-internal-e1.pdf"'
+    rows = await crew.fetch("SELECT sha256, body FROM report_file WHERE team_id = $1")
+    assert [row["body"] for row in rows] == [first.content]
+    await report_files.make_missing(database, team)
+    assert len(await crew.fetch("SELECT 1 FROM report_file WHERE team_id = $1")) == 1
+
+
+async def test_without_the_extra_a_pdf_is_refused_and_the_page_prints(
+    service: RunningService, crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pdf, "typst", None)
+    month = (operational_day(now()).replace(day=1) - DAY).replace(day=3)
+    name = await published(service, crew, "monthly", month)
+    async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
+        answer = await sergeant.open(f"/review/summaries/monthly/{name}/file/pdf")
+        assert answer.status_code == 406 and "/file/pdf" not in await sergeant.read(f"/review/summaries/monthly/{name}")
+    by_program = await crew.sergeant.get(f"/v1/summaries/monthly/{name}", format="pdf")
+    assert (by_program.status_code, by_program.json()["code"]) == (406, "not_installed")
+
+
+async def test_two_spans_are_compared_with_what_that_cannot_show_first(service: RunningService, crew: Crew) -> None:
+    for day in (date(2026, 2, 3), date(2026, 3, 3), date(2026, 3, 4)):
+        at = due_at(day, time(22))
+        await crew.officer.tell("officer", uuid7(), occurred_at=at, captured_at=at, area="bedford")
+    spans = "first=2026-02&second=2026-03"
+    async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
+        for wrong in ("first=2026-02", "first=2026-13&second=2026-03", "first=2026-03..2026-01&second=2026-03"):
+            answer = await sergeant.open(f"/review/compare?{wrong}")
+            assert (answer.status_code, "There is a problem" in answer.text) == (422, True)
+        said = text(await sergeant.read(f"/review/compare?{spans}"))
+        assert said.index("cannot show why") < said.index("Headlines")
+        book = await sergeant.open(f"/review/compare?{spans}&format=xlsx")
+        assert zipfile.ZipFile(io.BytesIO(book.content)).testzip() is None
