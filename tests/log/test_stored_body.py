@@ -10,6 +10,7 @@ import pytest
 from support.bodies import full, plausible
 from support.story import AS_NURSE, AS_OFFICER, AUDIENCES, INCIDENT, OFFICER, STAFF, Story, minute
 
+from triage.log.canonical import shown_content
 from triage.log.entries import KINDS, NewerEntry, Officer, StoredEntry
 from triage.log.incident import fold
 from triage.log.redaction import view_for, visible_entries
@@ -135,3 +136,11 @@ def test_what_cannot_be_read_is_shown_to_the_side_that_wrote_it_alone() -> None:
 def test_a_body_without_its_envelope_takes_it_from_the_row() -> None:
     entry = from_the_log({"kind": "drone_flight"}).entry
     assert (entry.incident_id, entry.captured_at) == (INCIDENT, RECEIVED)
+
+
+def test_what_cannot_be_read_is_shown_as_it_was_stored_with_its_texts() -> None:
+    contact = from_the_log(full("officer") | {"note": "*", "breath_test": {"result": 35}})
+    shown = shown_content(contact, {"note": "Calm.", "breath_test.comment": "none"})
+    assert (shown["note"], shown["breath_test"], shown["kind"]) == ("Calm.", {"result": 35}, "officer")
+    drone = from_the_log({"kind": "drone_flight", "captured_at": "2026-11-21T23:00:00Z", "altitude": 90})
+    assert shown_content(drone, {})["altitude"] == 90

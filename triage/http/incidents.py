@@ -17,7 +17,8 @@ from triage.http.negotiation import is_held, ready, strong_etag, tagged
 from triage.http.openapi import ETAG, LINK, UNCHANGED
 from triage.http.paging import next_page, read_place
 from triage.http.parameters import After, Id, IfNoneMatch, Limit, Moment, SignedIn, TheService
-from triage.log.entries import SEALED, Time
+from triage.log.canonical import shown_content
+from triage.log.entries import Time
 from triage.log.view import IncidentView, Status
 from triage.problems import EDITION_NOT_FOUND, INVALID_PARAMETER, LINE_NOT_TRACEABLE, NOT_FOUND, Refused
 from triage.service import Service
@@ -174,17 +175,8 @@ def _listed(entry: ServedEntry, changes: list[dict[str, Any]], reader: Actor) ->
 
 
 def _content(entry: ServedEntry) -> dict[str, Any]:
-    """The content as redacted, with the texts that were left in place of their markers."""
-    content: dict[str, Any] = msgspec.to_builtins(entry.stored.entry)
     texts = msgspec.json.decode(entry.secrets, type=dict[str, str]) if entry.secrets else {}
-    for path, text in texts.items():
-        *parts, name = path.split(".")
-        holder: Any = content
-        for part in parts:
-            holder = holder.get(part) or {}
-        if holder.get(name) == SEALED:
-            holder[name] = text
-    return content
+    return shown_content(entry.stored, texts)
 
 
 router = Router(

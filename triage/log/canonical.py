@@ -17,7 +17,7 @@ from msgspec import Struct, inspect, structs
 
 from triage import codes
 from triage.log.body_errors import without_null
-from triage.log.entries import SEALED, Amendment, AnyEntry
+from triage.log.entries import SEALED, Amendment, AnyEntry, StoredEntry
 
 S = TypeVar("S", bound=Struct)
 
@@ -47,6 +47,24 @@ def canonical(entry: AnyEntry) -> Content:
     else:
         _seal(coded, "", secrets)
     return Content(_encoder.encode(_in_utc(coded)), _encoder.encode(secrets) if secrets else None)
+
+
+def shown_content(stored: StoredEntry, texts: Mapping[str, str]) -> dict[str, Any]:
+    """The content of an entry as it is shown: as redacted, with the texts that were left in place of their markers.
+
+    What a newer version wrote is shown as it was stored: this one cannot read all of it. `texts` are by dotted path.
+    """
+    content: dict[str, Any] = msgspec.to_builtins(stored.entry)
+    if stored.newer is not None:
+        content = msgspec.json.decode(stored.newer)
+    for path, text in texts.items():
+        *parts, name = path.split(".")
+        holder: Any = content
+        for part in parts:
+            holder = holder.get(part) or {}
+        if holder.get(name) == SEALED:
+            holder[name] = text
+    return content
 
 
 def differing_fields(one: Content, other: Content) -> list[str]:

@@ -13,6 +13,7 @@ from msgspec import UNSET, Struct
 
 from triage.access.actors import Actor
 from triage.log import effective
+from triage.log.canonical import shown_content
 from triage.log.entries import (
     SEALED,
     Amendment,
@@ -513,14 +514,7 @@ _BESIDE: Final = frozenset(("id", "incident_id", "kind", "captured_at", "codes_v
 
 def content_of(served: ServedEntry) -> dict[str, Any]:
     """The content of an entry as redacted, its texts in place; for showing, and for refilling a form."""
-    content: dict[str, Any] = msgspec.to_builtins(served.stored.entry)
-    for path, text in texts_of(served).items():
-        *parts, name = path.split(".")
-        holder: Any = content
-        for part in parts:
-            holder = holder[part]
-        holder[name] = text
-    return content
+    return shown_content(served.stored, texts_of(served))
 
 
 def _history_line(served: ServedEntry, incident: Incident, actor: Actor) -> HistoryLine:
