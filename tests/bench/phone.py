@@ -45,10 +45,7 @@ PARAMEDIC: dict[str, str | list[str]] = {
 }  # fmt: skip
 SLOW_4G = {"offline": False, "latency": 150, "downloadThroughput": 200_000, "uploadThroughput": 95_000}
 MARK = "performance.getEntriesByName('{}').at(-1).startTime"
-WATCH_TAPS = """() => { window.taps = [];
-  new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
-  if (entry.name === 'click') window.taps.push(entry.duration); }))
-    .observe({type: 'event', durationThreshold: 16}); }"""
+WORK = ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
 
 
 @dataclass(frozen=True)
@@ -177,22 +174,34 @@ async def first_visits(chromium: Browser, address: str, team: Any) -> list[Figur
     return figures
 
 
-async def taps_painted(phone: Handset) -> list[Figure]:
-    """From a tap to what it shows, the processor slowed down six times."""
-    await throttled(phone, 6)
-    await phone.run(WATCH_TAPS)
+async def taps_answered(phone: Handset) -> list[Figure]:
+    """Processor time of the page from a tap to what is to be painted, six times: script, style and layout.
+
+    Painting itself is left out: here it is done by the processor, on a phone it is not.
+    """
+    session = await phone.context.new_cdp_session(phone.page)
+    await session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    async def spent() -> float:
+        metrics = (await session.send("Performance.getMetrics"))["metrics"]
+        total: float = sum(metric["value"] * 1000 for metric in metrics if metric["name"] in WORK)
+        return total
+
     await phone.tap("New incident")
     await phone.tap("Unsure")
     await phone.heading("Record of contact")
-    await phone.fill({name: code for name, code in OFFICER.items() if isinstance(code, str)})
-    await phone.page.wait_for_timeout(500)
-    taps = await phone.run("window.taps")
-    await throttled(phone, 1)
+    taps = []
+    for name, code in OFFICER.items():
+        if isinstance(code, str):
+            before = await spent()
+            await phone.choose(name, code)
+            taps.append(6 * (await spent() - before))
+    await session.detach()
     await phone.page.go_back()
     await phone.at_home()
     return [
-        Figure("tap to painted, median, 6×", round(statistics.median(taps or [16])), 50, "ms"),
-        Figure("tap to painted, worst, 6×", round(max(taps, default=16)), 300, "ms"),
+        Figure("work of a tap, median, 6×", round(statistics.median(taps)), 50, "ms"),
+        Figure("work of a tap, worst, 6×", round(max(taps)), 300, "ms"),
     ]
 
 
@@ -258,7 +267,7 @@ async def main() -> int:
         async with handset(chromium, address, crew) as phone:
             await phone.enrol("officer")
             figures += await starts(phone)
-            figures += await taps_painted(phone)
+            figures += await taps_answered(phone)
             records, incident = await officer_records(phone)
             figures += records
         for who, answers, taps in (("nurse", NURSE, 15), ("paramedic", PARAMEDIC, 10)):
