@@ -270,3 +270,27 @@ async def test_storing_an_entry_is_its_own_record_and_no_consultation(crew: Crew
     body: Json = entry("officer", uuid7())
     await crew.officer.store(body)
     assert await crew.consultations() == []
+
+
+async def test_a_team_s_own_zone_and_start_of_day_name_the_operational_day(crew: Crew) -> None:
+    await crew.fetch("UPDATE team SET zone = 'Europe/London', day_start_hour = 9 WHERE team_id = $1")
+    incident = uuid7()
+    body = await crew.officer.tell("officer", incident, occurred_at="2026-11-23T07:30:00+00:00")
+    assert body["occurred_at"].startswith("2026-11-23")
+    assert (await crew.officer.incident(incident))["operational_day"] == "2026-11-22"
+
+
+async def test_those_who_wrote_are_called_by_name(crew: Crew) -> None:
+    incident = uuid7()
+    receipt = await crew.officer.store(entry("officer", incident))
+    for view in (receipt["incident"], await crew.nurse.incident(incident)):
+        [contribution] = view["contributions"]
+        assert contribution["author"] == {"id": str(crew.officer.staff_id), "name": "officer", "role": "officer"}
+
+
+@pytest.mark.parametrize("asked", ["bp 0117", "BP-0117", "bp–0117", "BP0117"])
+async def test_a_log_reference_is_found_whatever_its_case_blanks_and_dashes(crew: Crew, asked: str) -> None:
+    found, other = uuid7(), uuid7()
+    await crew.officer.tell("officer", found, log_ref="BP-01 17")
+    await crew.officer.tell("officer", other, log_ref="BP-0118")
+    assert [one["id"] for one in await crew.sergeant.incidents(log_ref=asked)] == [str(found)]

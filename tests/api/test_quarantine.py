@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from support.phones import HOUR, Crew, Json, Phone, RunningService, entry, fields, refused
+from support.phones import HOUR, Crew, Json, Phone, RunningService, entry, fields, now, refused
 from uuid_utils.compat import uuid7
 
 from triage.jobs.cleanup import clean_up
@@ -170,6 +170,11 @@ async def test_a_refused_item_released_later_keeps_its_id(crew: Crew) -> None:
     await crew.officer.sync(*(entry("follow_up", incident) for _ in range(500)))
     over = entry("officer", incident)
     assert refused(await crew.officer.put(over)) == (409, "incident_full")
+    await crew.officer.tell("outcome", incident)
+    await crew.officer.tell("detention", incident, at=now())
+    await crew.officer.tell("withdrawal", incident, withdraws=uuid7())
+    await crew.officer.tell("not_same_incident", incident, other_incident_id=uuid7())
+    await crew.officer.tell("person_unlink", incident, person_id=uuid7())
     item = await only(crew.sergeant)
     assert refused(await crew.sergeant.post(f"/v1/quarantine/{item}/release")) == (409, "incident_full")
     assert await only(crew.sergeant) == item
