@@ -8,7 +8,7 @@ alteration and combination; the auditor's list holds both.
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -18,10 +18,8 @@ from msgspec import Struct
 from triage import chain
 from triage.access.actors import Actor
 from triage.store.database import Connection, Database
-from triage.store.statements import load
+from triage.store.statements import statement
 from triage.store.verify import ChainVerdict
-
-SQL = load("audit")
 
 Operation = Literal[
     "collection", "alteration", "consultation", "disclosure", "combination", "erasure", "refusal", "access"
@@ -38,7 +36,7 @@ SEALER_ROLE: Final = "triage_sealer"
 _encode = msgspec.json.Encoder().encode
 
 
-class AuditedOperation(Struct, frozen=True, kw_only=True):
+class AuditedOperation(Struct, frozen=True):
     """One operation. `ids` are the records it touched, `query` is the kind of request, `recipient` to whom it went."""
 
     at: datetime
@@ -83,6 +81,60 @@ class AuditFilter(Struct, frozen=True, kw_only=True):
     operation: str | None = None
 
 
+class _Row(Struct, frozen=True):
+    """What a row of the audit says."""
+
+    at: datetime
+    id: int
+    operation: str
+    actor: UUID | None
+    role: str | None
+    device: UUID | None
+    query: str
+    ids: list[UUID]
+    recipient: str | None
+    detail: str | None
+
+
+class _ChainedRow(_Row, frozen=True):
+    position: int
+    link: bytes
+
+
+class _ChainHead(NamedTuple):
+    position: int
+    link: bytes
+
+
+class AuditHead(NamedTuple):
+    """Where the chain stands, and where what is kept of it begins."""
+
+    position: int
+    link: bytes
+    from_position: int
+    from_link: bytes
+
+
+class _Waiting(NamedTuple):
+    n: int
+    seconds: float
+
+
+_RECORD = statement("audit.record")
+_TRAIL = statement("audit.trail", AuditedOperation)
+_READERS = statement("audit.readers", Reader)
+_UNCHAINED_TEAMS = statement("audit.unchained_teams", UUID)
+_OPEN_HEAD = statement("audit.open_head")
+_TAKE_HEAD = statement("audit.take_head", _ChainHead)
+_UNCHAINED = statement("audit.unchained", _Row)
+_CHAIN = statement("audit.chain")
+_MOVE_HEAD = statement("audit.move_head")
+_HEAD = statement("audit.head", AuditHead)
+_WALK = statement("audit.walk", _ChainedRow)
+_WAITING = statement("audit.waiting", _Waiting)
+_ADD_MONTH = statement("audit.add_month", bool)
+
+
 async def record(
     connection: Connection,
     actor: Actor,
@@ -94,17 +146,17 @@ async def record(
     detail: str | None = None,
 ) -> None:
     """Record an operation of an actor on the connection, and in the transaction, of the act itself."""
-    await connection.execute(
-        SQL.note,
-        actor.team_id,
-        operation,
-        actor.account,
-        actor.role,
-        actor.device_id,
-        query,
-        list(ids),
-        recipient,
-        detail,
+    await _RECORD.execute(
+        connection,
+        team_id=actor.team_id,
+        operation=operation,
+        actor=actor.account,
+        role=actor.role,
+        device=actor.device_id,
+        query=query,
+        ids=list(ids),
+        recipient=recipient,
+        detail=detail,
     )
 
 
@@ -119,7 +171,18 @@ async def record_by_owner(
     detail: str | None = None,
 ) -> None:
     """Record what was done from the command line; `detail` says by whom, where that is known."""
-    await connection.execute(SQL.note, team_id, operation, None, "owner", None, query, list(ids), recipient, detail)
+    await _RECORD.execute(
+        connection,
+        team_id=team_id,
+        operation=operation,
+        actor=None,
+        role="owner",
+        device=None,
+        query=query,
+        ids=list(ids),
+        recipient=recipient,
+        detail=detail,
+    )
 
 
 async def record_refusal(database: Database, actor: Actor, query: str, ids: Sequence[UUID], code: str) -> None:
@@ -134,12 +197,35 @@ async def note_sign_in(
     """Record a failed sign-in; of a token that is nobody's, no team is known."""
     team = team_id or NO_TEAM
     async with database.team(team) as connection:
-        await connection.execute(SQL.note, team, "access", staff_id, None, device_id, "sign_in", [], None, code)
+        await _record_access(connection, team, staff_id, device_id, "sign_in", [], code)
 
 
 async def record_by_device(connection: Connection, team_id: UUID, staff_id: UUID, device_id: UUID, query: str) -> None:
     """Record what somebody did who has no actor yet: enrol a device."""
-    await connection.execute(SQL.note, team_id, "access", staff_id, None, device_id, query, [device_id], None, None)
+    await _record_access(connection, team_id, staff_id, device_id, query, [device_id], None)
+
+
+async def _record_access(
+    connection: Connection,
+    team_id: UUID,
+    staff_id: UUID | None,
+    device_id: UUID | None,
+    query: str,
+    ids: Sequence[UUID],
+    detail: str | None,
+) -> None:
+    await _RECORD.execute(
+        connection,
+        team_id=team_id,
+        operation="access",
+        actor=staff_id,
+        role=None,
+        device=device_id,
+        query=query,
+        ids=ids,
+        recipient=None,
+        detail=detail,
+    )
 
 
 async def page(
@@ -147,29 +233,28 @@ async def page(
 ) -> tuple[list[AuditedOperation], AuditPosition | None]:
     """A page of the list, newest first, and where the next one begins."""
     async with _acting(database, AUDITOR_ROLE, actor.team_id) as connection:
-        rows = await connection.fetch(
-            SQL.trail,
-            actor.team_id,
-            wanted.person,
-            wanted.incident,
-            wanted.actor,
-            wanted.since,
-            wanted.until,
-            wanted.operation,
-            after and after.at,
-            after and after.n,
-            after and after.query,
-            limit + 1,
+        rows = await _TRAIL.fetch(
+            connection,
+            team_id=actor.team_id,
+            person=wanted.person,
+            incident=wanted.incident,
+            actor=wanted.actor,
+            since=wanted.since,
+            until=wanted.until,
+            operation=wanted.operation,
+            after_at=after and after.at,
+            after_n=after and after.n,
+            after_query=after and after.query,
+            most=limit + 1,
         )
-    found = [AuditedOperation(**row) for row in rows[:limit]]
-    last = found[-1] if len(rows) > limit else None
-    return found, AuditPosition(last.at, last.n, last.query) if last else None
+    last = rows[limit - 1] if len(rows) > limit else None
+    return rows[:limit], AuditPosition(last.at, last.n, last.query) if last else None
 
 
 async def readers(database: Database, actor: Actor, incident_id: UUID) -> list[Reader]:
     """Who read an incident without having written to it, the latest first."""
     async with _acting(database, AUDITOR_ROLE, actor.team_id) as connection:
-        return [Reader(*row) for row in await connection.fetch(SQL.readers, actor.team_id, incident_id)]
+        return await _READERS.fetch(connection, team_id=actor.team_id, incident=incident_id)
 
 
 async def extend_chain(database: Database) -> int:
@@ -178,35 +263,47 @@ async def extend_chain(database: Database) -> int:
     async with database.no_team() as connection:
         async with connection.transaction():
             await _become(connection, SEALER_ROLE)
-            teams = [row["team_id"] for row in await connection.fetch(SQL.unsealed_teams)]
+            teams = await _UNCHAINED_TEAMS.fetch(connection)
         for team_id in teams:
             async with connection.transaction():
                 await _become(connection, SEALER_ROLE)
-                sealed += await _seal_team(connection, team_id)
+                sealed += await _chain_team(connection, team_id)
     return sealed
 
 
-async def _seal_team(connection: Connection, team_id: UUID) -> int:
-    await connection.execute(SQL.open_head, team_id)
-    head = await connection.fetchrow(SQL.take_head, team_id)
+async def _chain_team(connection: Connection, team_id: UUID) -> int:
+    await _OPEN_HEAD.execute(connection, team_id=team_id)
+    head = await _TAKE_HEAD.first(connection, team_id=team_id)
     if head is None:
         return 0
-    rows = await connection.fetch(SQL.unsealed, team_id, SEALED_AT_ONCE)
-    link, links = head["link"], []
-    for position, row in enumerate(rows, head["position"] + 1):
+    rows = await _UNCHAINED.fetch(connection, team_id=team_id, most=SEALED_AT_ONCE)
+    positions = list(range(head.position + 1, head.position + 1 + len(rows)))
+    link, links = head.link, []
+    for position, row in zip(positions, rows, strict=True):
         link = chain.extend(link, payload_of(team_id, position, row))
         links.append(link)
-    positions = list(range(head["position"] + 1, head["position"] + 1 + len(rows)))
-    await connection.execute(SQL.seal, team_id, [r["at"] for r in rows], [r["id"] for r in rows], positions, links)
-    await connection.execute(SQL.move_head, team_id, head["position"] + len(rows), link)
+    await _CHAIN.execute(
+        connection,
+        team_id=team_id,
+        ats=[row.at for row in rows],
+        ids=[row.id for row in rows],
+        positions=positions,
+        links=links,
+    )
+    await _MOVE_HEAD.execute(connection, team_id=team_id, position=head.position + len(rows), link=link)
     return len(rows)
+
+
+async def find_head(connection: Connection, team_id: UUID) -> AuditHead | None:
+    """Where the chain of a team's audit stands, and where what is kept of it begins; as the owner."""
+    return await _HEAD.first(connection, team_id=team_id)
 
 
 async def head(database: Database, team_id: UUID) -> tuple[int, bytes] | None:
     """Position and link of the last sealed row; None where there is none."""
     async with _acting(database, SEALER_ROLE, team_id) as connection:
-        row = await connection.fetchrow(SQL.head, team_id)
-    return (row["position"], row["link"]) if row else None
+        head = await _HEAD.first(connection, team_id=team_id)
+    return (head.position, head.link) if head else None
 
 
 async def prepare_months(database: Database, ahead: int = 2) -> None:
@@ -214,53 +311,52 @@ async def prepare_months(database: Database, ahead: int = 2) -> None:
     async with database.no_team() as connection, connection.transaction():
         await _become(connection, SEALER_ROLE)
         for month in range(ahead + 1):
-            await connection.fetchval(SQL.add_month, month)
+            await _ADD_MONTH.one(connection, ahead=month)
 
 
-def _chained(team_id: UUID, position: int, row: Any, link: bytes) -> chain.ChainedRow:
-    return chain.ChainedRow(position, payload_of(team_id, position, row), link, f"audit row {position}")
+def _chained(team_id: UUID, row: _ChainedRow) -> chain.ChainedRow:
+    payload = payload_of(team_id, row.position, row)
+    return chain.ChainedRow(row.position, payload, row.link, f"audit row {row.position}")
 
 
-def payload_of(team_id: UUID, position: int, row: Any) -> bytes:
+def payload_of(team_id: UUID, position: int, row: _Row) -> bytes:
     """What the link of a row covers: everything the row says, as JSON in a fixed order."""
     said = (
         team_id,
         position,
-        row["id"],
-        row["at"].astimezone(UTC),
-        row["operation"],
-        row["actor"],
-        row["role"],
-        row["device"],
-        row["query"],
-        row["ids"],
-        row["recipient"],
-        row["detail"],
+        row.id,
+        row.at.astimezone(UTC),
+        row.operation,
+        row.actor,
+        row.role,
+        row.device,
+        row.query,
+        row.ids,
+        row.recipient,
+        row.detail,
     )
     return _encode(said)
 
 
 async def verify(connection: asyncpg.Connection, team_id: UUID, progress: Callable[[int, int], None]) -> ChainVerdict:
     """Recompute the chain of a team's audit, as the owner. A tail unsealed for over a minute is a fault."""
-    head = await connection.fetchrow(SQL.head, team_id)
-    position, link = (head["from_position"], head["from_link"]) if head else (0, chain.GENESIS)
+    head = await _HEAD.first(connection, team_id=team_id)
+    position, link = (head.from_position, head.from_link) if head else (0, chain.GENESIS)
     start = position
-    while rows := await connection.fetch(SQL.walk, team_id, position, SEALED_AT_ONCE):
+    while rows := await _WALK.fetch(connection, team_id=team_id, position=position, most=SEALED_AT_ONCE):
         for row in rows:
-            chained = _chained(team_id, row["position"], row, row["link"])
-            (position, link), fault = chain.follow(chain.Head(position, link), [chained], "audit row")
+            (position, link), fault = chain.follow(chain.Head(position, link), [_chained(team_id, row)], "audit row")
             if fault is not None:
                 return ChainVerdict(team_id, position - start, link.hex(), fault)
-            if head and position == head["position"] and link != head["link"]:
+            if head and position == head.position and link != head.link:
                 return ChainVerdict(team_id, position - start, link.hex(), "the head's link is not that of its row")
-        progress(position - start, (head["position"] if head else position) - start)
-    if head and position < head["position"]:
+        progress(position - start, (head.position if head else position) - start)
+    if head and position < head.position:
         return ChainVerdict(team_id, position - start, link.hex(), f"audit row {position + 1} is missing")
-    waiting = await connection.fetchrow(SQL.oldest_unsealed, team_id)
-    assert waiting
+    waiting = await _WAITING.one(connection, team_id=team_id)
     fault = None
-    if waiting["seconds"] > UNSEALED_FOR_AT_MOST_S:
-        fault = f"{waiting['n']} audit rows wait to be sealed, the oldest for {waiting['seconds']:.0f} s"
+    if waiting.seconds > UNSEALED_FOR_AT_MOST_S:
+        fault = f"{waiting.n} audit rows wait to be sealed, the oldest for {waiting.seconds:.0f} s"
     return ChainVerdict(team_id, position - start, link.hex(), fault)
 
 

@@ -211,8 +211,8 @@ async def _fault(connection: asyncpg.Connection, anchors: Anchors, chain: ChainN
             for each in await publications.published_positions(connection, team_id)
             if not anchors.is_void(team_id, each.kind, each.period, each.form, each.edition)
         ]
-    elif chain == "audit" and (head := await connection.fetchrow(audit.SQL.head, team_id)):
-        start, start_link = head["from_position"], head["from_link"]
+    elif chain == "audit" and (head := await audit.find_head(connection, team_id)):
+        start, start_link = head.from_position, head.from_link
         if start and (start, start_link) not in [(each.position, each.link) for each in known]:
             return f"it begins after row {start}, of which the journal does not know"
     links = {start: start_link} | await _links(connection, team_id, chain, known)
