@@ -93,6 +93,16 @@ async def test_a_newer_database_is_refused(files: Path, empty: asyncpg.Connectio
             await check(empty, files)
 
 
+async def test_a_newer_database_that_breaks_nothing_is_worked_with(files: Path, empty: asyncpg.Connection) -> None:
+    (files / SECOND).write_text("-- Why.\n-- breaks: no\nCREATE TABLE two (id int);")
+    (files / "0003_third.sql").write_text("-- breaks: no\nALTER TABLE two ADD third int;")
+    await migrate(empty, files)
+    (files / SECOND).unlink()
+    (files / "0003_third.sql").unlink()
+    assert await pending(empty, files) == []
+    assert await migrate(empty, files) == []
+
+
 async def test_a_database_with_a_hole_is_refused(files: Path, empty: asyncpg.Connection) -> None:
     await migrate(empty, files)
     await empty.execute("DELETE FROM schema_migration WHERE version = 1")

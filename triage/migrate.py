@@ -2,6 +2,9 @@
 
 A folder of files `0001_slug.sql`, `0002_slug.sql`, … belongs to one schema, whose table `schema_migration` remembers
 what was applied. Any number of replicas may start at once: one applies, the others wait and find nothing left to do.
+
+The release before must go on working while the new one takes over, so a file says by the line `-- breaks: no` that the
+older program can live with it: such a program starts, and is ready, on a database that is newer than it.
 """
 
 import hashlib
@@ -18,6 +21,7 @@ LOCK = 0x7472_6961_6765  # "triage": the key of the advisory lock
 LOCK_TIMEOUT = "10s"  # for tables: an ALTER must not queue all traffic behind one long query
 
 _NAME = re.compile(r"([0-9]{4})_[a-z0-9_]+\.sql")
+_BREAKS = re.compile(r"^-- breaks: (yes|no)$", re.MULTILINE)
 _OPAQUE = re.compile(r"(\$\w*\$).*?\1|'[^']*'|--[^\n]*|/\*.*?\*/", re.DOTALL)  # function bodies, texts, comments
 _TRANSACTION_CONTROL = re.compile(
     r"\s*(begin|start\s+transaction|commit|end|rollback|abort|prepare\s+transaction)\b", re.IGNORECASE
@@ -26,6 +30,7 @@ _TABLE = """CREATE TABLE IF NOT EXISTS schema_migration (
   version int PRIMARY KEY,
   name text NOT NULL,
   sha256 bytea NOT NULL,
+  breaks boolean NOT NULL,
   applied_at timestamptz NOT NULL DEFAULT now(),
   applied_by text NOT NULL DEFAULT current_user
 )"""
@@ -40,6 +45,8 @@ class Migration(Struct, frozen=True):
     name: str
     sql: str
     sha256: bytes
+    breaks: bool
+    """Whether a program that does not know this migration cannot work with what it makes."""
 
 
 def load(folder: Traversable) -> list[Migration]:
@@ -54,7 +61,8 @@ async def migrate(conn: asyncpg.Connection, folder: Traversable, schema: str = "
     """Bring `schema` up to the files of `folder` and return the names of those applied now.
 
     Names without a schema in the files mean `schema`, which is created where it is missing. Raises MigrationError when
-    an applied file was changed, renamed or removed, when the database is newer than this program, or when a file fails.
+    an applied file was changed, renamed or removed, when the database is newer than this program and breaks it, or when
+    a file fails.
     """
     migrations = load(folder)
     async with conn.transaction():
@@ -91,15 +99,19 @@ def _read(file: Traversable) -> Migration:
     sql = file.read_text("utf-8").replace("\r\n", "\n")
     if any(map(_TRANSACTION_CONTROL.match, _OPAQUE.sub(" ", sql).split(";"))):
         raise MigrationError(f"{file.name}: BEGIN, COMMIT and ROLLBACK would end the one transaction half-way")
-    return Migration(int(name[1]), file.name, sql, hashlib.sha256(sql.encode()).digest())
+    said = _BREAKS.search(sql)
+    return Migration(
+        int(name[1]), file.name, sql, hashlib.sha256(sql.encode()).digest(), said is None or said[1] == "yes"
+    )
 
 
 def _remaining(migrations: list[Migration], applied: list[asyncpg.Record]) -> list[Migration]:
     for migration, row in zip(migrations, applied, strict=False):
         if (migration.version, migration.name, migration.sha256) != (row["version"], row["name"], row["sha256"]):
             raise MigrationError(f"{migration.name} differs from the file applied as {row['name']}")
-    if newer := applied[len(migrations) :]:
-        raise MigrationError(f"the database is newer than this program: it has {newer[0]['name']}")
+    for newer in applied[len(migrations) :]:
+        if newer["breaks"]:
+            raise MigrationError(f"the database is newer than this program: it has {newer['name']}")
     return migrations[len(applied) :]
 
 
@@ -109,8 +121,9 @@ async def _apply(conn: asyncpg.Connection, migration: Migration) -> None:
     except asyncpg.PostgresError as error:
         raise MigrationError(f"{migration.name}: {error}") from error
     await conn.execute(
-        "INSERT INTO schema_migration (version, name, sha256) VALUES ($1, $2, $3)",
+        "INSERT INTO schema_migration (version, name, sha256, breaks) VALUES ($1, $2, $3, $4)",
         migration.version,
         migration.name,
         migration.sha256,
+        migration.breaks,
     )

@@ -166,6 +166,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         int, Meta(ge=2, description="Database connections of one process, beside four that append.")
     ] = 10
     command_timeout_s: Annotated[float, Meta(gt=0, description="Seconds until a statement is given up.")] = 10.0
+    require_synchronous: Annotated[
+        bool,
+        Meta(
+            description="Whether a process is ready only while the database replicates synchronously: what is acknowledged "
+            "is then on two machines, or not acknowledged."
+        ),
+    ] = False
     queue_limit: Annotated[
         int, Meta(ge=1, description="Entries that may wait for the log in one process; more are asked to come later.")
     ] = 5000

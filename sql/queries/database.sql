@@ -5,3 +5,9 @@ SELECT CASE WHEN current_setting('synchronous_standby_names') <> '' THEN pg_logi
 -- name: process
 -- why: a pooler answers with another process than the one that the connection was told of
 SELECT pg_backend_pid() AS pid
+
+-- name: try_write
+-- why: readiness is that a row can be written, an hour's row over and over; closed windows go by themselves
+INSERT INTO attempt AS a (bucket, opened_at) VALUES (sha256('ready'), date_trunc('hour', now()))
+ON CONFLICT (bucket, opened_at) DO UPDATE SET n = (a.n + 1) % 1000000
+RETURNING current_setting('synchronous_standby_names') <> '' AS synchronous

@@ -25,8 +25,9 @@ async def live() -> Health:
 
 @get("/ready", response_description="It can.", problems=[NOT_READY])
 async def ready(service: TheService) -> Health:
-    """Can the process serve: does the database answer, and has it every migration."""
+    """Can the process serve: does the database answer, has it every migration, and can a row be written."""
     try:
+        synchronous = await service.database.try_write()
         async with service.database.no_team() as connection:
             waiting = await pending(connection, folder("sql") / "migrations")
     except (*UNREACHABLE, asyncpg.PostgresError) as error:
@@ -35,6 +36,8 @@ async def ready(service: TheService) -> Health:
         raise Refused(NOT_READY, "The database does not fit this program.", retry_after=60) from error
     if waiting:
         raise Refused(NOT_READY, "The database is being migrated.", retry_after=5)
+    if service.settings.require_synchronous and not synchronous:
+        raise Refused(NOT_READY, "The database is not replicated synchronously.", retry_after=30)
     return Health("ok")
 
 

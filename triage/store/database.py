@@ -136,6 +136,14 @@ class Database:
             logger.warning("database_reached")
         self.reachable = error is None
 
+    async def try_write(self) -> bool:
+        """Write a row, and wait for whom synchronous replication promises it to; whether it promises it to anybody.
+
+        A full disk, a server that only reads and a standby that is gone show here, where reading shows nothing.
+        """
+        async with self.no_team() as connection:
+            return bool(await connection.fetchval(SQL.try_write))
+
     async def barrier(self) -> None:
         """Return when all that could be read here before is on each machine that synchronous replication promises.
 
