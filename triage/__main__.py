@@ -24,6 +24,7 @@ COMMANDS = {
     "recipients": ("recipients", "List who got a summary that a wrong link had touched."),
     "retention": ("erasure", "Show, and with --apply do, what the retention table asks for."),
     "backup": ("backup", "Write the database, or the key store, into a file."),
+    "check": ("check", "Say what of an installation is wrong, before anything is started."),
     "adopt": ("backup", "Go on with a database that lost its last moments, after a failover or a recovery."),
     "restore": ("backup", "Restore a backup, or rehearse it; what was revoked or erased since stays so."),
     "keys": ("keys", "Rotate the key-encryption key, retire old ones, forget what was erased."),

@@ -165,12 +165,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     pool_size: Annotated[
         int, Meta(ge=2, description="Database connections of one process, beside four that append.")
     ] = 10
-    command_timeout_s: Annotated[float, Meta(gt=0, description="Seconds until a statement is given up.")] = 10.0
+    command_timeout_s: Annotated[float, Meta(gt=0, description="Seconds until a statement is given up.")] = 5.0
     require_synchronous: Annotated[
         bool,
         Meta(
-            description="Whether a process is ready only while the database replicates synchronously: what is acknowledged "
-            "is then on two machines, or not acknowledged."
+            description="Whether a process is ready only while the database replicates synchronously: what it tells a "
+            "phone is stored is then on two machines."
         ),
     ] = False
     queue_limit: Annotated[

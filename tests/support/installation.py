@@ -20,17 +20,17 @@ class Installation:
     keys_url: str
     data_dir: Path
 
-    async def triage(self, *args: str, fails: bool = False) -> str:
+    async def triage(self, *args: str, fails: bool = False, **environ: str) -> str:
         """What a command prints; it must succeed, unless it must fail."""
-        result = await asyncio.to_thread(self._invoke, args)
+        result = await asyncio.to_thread(self._invoke, args, environ)
         assert (result.exit_code != 0) == fails, (result.output, result.exception)
         return result.output
 
-    def _invoke(self, args: tuple[str, ...]) -> Result:
+    def _invoke(self, args: tuple[str, ...], changed: dict[str, str]) -> Result:
         environ = {
             "TRIAGE_DATABASE_URL": as_login(self.process.url, SERVICE),
             "TRIAGE_OWNER_DATABASE_URL": self.process.url,
             "TRIAGE_KEYS_DATABASE_URL": self.keys_url,
             "TRIAGE_DATA_DIR": str(self.data_dir),
         }
-        return CliRunner().invoke(main, args, env=environ)
+        return CliRunner().invoke(main, args, env=environ | changed)

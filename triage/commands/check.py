@@ -1,0 +1,95 @@
+"""`triage check`: what of an installation is wrong, in plain words, before anything is started."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Final
+
+import asyncpg
+import click
+
+from triage.commands.database import Databases, with_databases
+from triage.errors import OperatorError
+from triage.store.database import connect
+from triage.store.journal import exported_until
+from triage.store.logins import Login, read_login
+from triage.store.recovery.history import check_joined
+
+MOST_SKEW_S: Final = 2.0
+
+
+@click.command()
+@with_databases
+async def check(databases: Databases) -> None:
+    """Say what of this installation is wrong: logins, grants, key store, journal, root secret, replication, clock."""
+    wrong = 0
+    async for serious, line in _findings(databases):
+        click.echo(f"{'wrong' if serious else 'note'}: {line}")
+        wrong += serious
+    if wrong:
+        raise click.ClickException(f"{wrong} things are wrong")
+    click.echo("nothing is wrong")
+
+
+async def _findings(databases: Databases) -> AsyncIterator[tuple[bool, str]]:
+    """What is wrong, and what is only worth a note."""
+    addresses, chosen = databases.addresses, databases.settings
+    service, owner, keys = [await read_login(url) for url in (addresses.service, addresses.owner, addresses.keys)]
+    if chosen.database_url is None:
+        yield False, "the embedded database is for development and demos"
+    else:
+        for finding in _login_findings(service, owner, keys):
+            yield finding
+    async for finding in _histories(databases):
+        yield finding
+    if abs((service.at - datetime.now(UTC)).total_seconds()) > MOST_SKEW_S:
+        yield True, "the clocks of this machine and of the database differ by over two seconds"
+    if not service.synchronous_standbys:
+        yield chosen.require_synchronous, "the database is on one machine only: synchronous_standby_names is empty"
+    if service.synchronous_commit in ("off", "local"):
+        yield True, f"synchronous_commit is {service.synchronous_commit}: what is acknowledged may be lost"
+    if service.archiving == "off":
+        yield False, "archive_mode is off: there is no going back to a point in time"
+    if chosen.public_url.startswith("https:") and not str(chosen.trusted_proxies):
+        yield (
+            True,
+            "the public address is https, and TRIAGE_TRUSTED_PROXIES names no proxy: all share one address limit",
+        )
+
+
+def _login_findings(service: Login, owner: Login, keys: Login) -> list[tuple[bool, str]]:
+    found = []
+    if service.superuser or service.owns_tables:
+        found.append((True, f"the service's login {service.name} owns tables or is a superuser: it needs its own"))
+    if service.missing_roles:
+        found.append((True, f"GRANT {', '.join(service.missing_roles)} TO {service.name} is missing"))
+    if not owner.owns_tables:
+        found.append((True, f"the owner's login {owner.name} does not own the tables: set TRIAGE_OWNER_DATABASE_URL"))
+    if owner.superuser:
+        found.append((False, f"the owner's login {owner.name} is a superuser, which it need not be"))
+    if not owner.may_restore:
+        found.append((True, f"{owner.name} cannot restore: it needs CREATEDB, BYPASSRLS and pg_signal_backend"))
+    if keys.system == service.system:
+        found.append((True, "the key store lies in the main database's cluster: every backup of that holds its keys"))
+    found += [
+        (False, f"the connection of {login.name} is not encrypted")
+        for login in (service, owner, keys)
+        if login.listens_beyond and not login.encrypted
+    ]
+    return found
+
+
+async def _histories(databases: Databases) -> AsyncIterator[tuple[bool, str]]:
+    journal = databases.journal
+    try:
+        async with databases.keys():
+            pass
+        async with connect(databases.addresses.service, 1, 10.0) as database, database.no_team() as connection:
+            await check_joined(connection, journal)
+    except (OperatorError, asyncpg.PostgresError) as error:
+        yield True, str(error)
+    mark = await journal.mark()
+    exported = exported_until(databases.settings.journal)
+    if mark and exported > mark.n:
+        yield True, "the exported journal knows more than the key store: run `triage keys forget`"
+    elif mark and exported < mark.n:
+        yield False, f"the exported journal lacks {mark.n - exported} lines; a running service exports it each hour"

@@ -1,0 +1,36 @@
+"""What a login may do in its database, and how that database is kept."""
+
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from triage.store import hosts
+from triage.store.statements import statement
+
+
+class Login(NamedTuple):
+    """What a login may do in its database, and how that database is kept."""
+
+    name: str
+    superuser: bool
+    owns_tables: bool
+    missing_roles: list[str]
+    may_restore: bool
+    system: str
+    at: datetime
+    synchronous_standbys: str
+    synchronous_commit: str
+    archiving: str
+    listens_beyond: bool
+    encrypted: bool
+
+
+_READ: Final = statement("logins.read", Login)
+
+
+async def read_login(url: str) -> Login:
+    """What the login of this address may do. Raises what a server out of reach raises."""
+    connection = await hosts.connect(url)
+    try:
+        return await _READ.one(connection)
+    finally:
+        await connection.close()
