@@ -98,6 +98,7 @@ async def list_summaries(
 @get(
     "/{kind:str}/{period:str}",
     forms=(JSON, HTML, CSV, XLSX, PDF),
+    answers_within_s=60.0,
     response_headers=[ETAG],
     response_description="The edition.",
     responses=UNCHANGED,

@@ -38,6 +38,8 @@ KINDS: Final = get_args(PeriodKind)
 LISTED: Final = 12
 LISTED_OF: Final[Mapping[str, int]] = {"daily": 7, "weekly": 6}
 RUN_OF_WEEKS: Final = 26
+# A year is long to compute, and so is a PDF that was not made at publication.
+LONG_ANSWER_S: Final = 60.0
 PDF: Final = "application/pdf"
 CSV: Final = "text/csv"
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -132,7 +134,7 @@ async def show_latest_day(request: PageRequest, service: TheService) -> Page:
     return await _show(request, service, actor, "daily", newest[0].period, None)
 
 
-@get("/summaries/{kind:str}/{period:str}")
+@get("/summaries/{kind:str}/{period:str}", answers_within_s=LONG_ANSWER_S)
 async def show_summary(
     request: PageRequest, service: TheService, kind: Kind, period: PeriodName, edition: Edition = None
 ) -> Page:
@@ -215,7 +217,7 @@ async def _links(
     return {name: f"{here}/incidents?edition={summary.edition}&line={quote(name, safe='')}" for name in found}
 
 
-@get("/summaries/{kind:str}/{period:str}/incidents")
+@get("/summaries/{kind:str}/{period:str}/incidents", answers_within_s=LONG_ANSWER_S)
 async def list_behind(
     request: PageRequest,
     service: TheService,
@@ -284,7 +286,7 @@ def kind_of(block: AnyBlock) -> str:
     return str(block.__struct_config__.tag)
 
 
-@get("/summaries/{kind:str}/{period:str}/file/{form:str}")
+@get("/summaries/{kind:str}/{period:str}/file/{form:str}", answers_within_s=LONG_ANSWER_S)
 async def get_file(
     request: PageRequest,
     service: TheService,
@@ -318,7 +320,7 @@ def _attached(request: PageRequest, body: bytes, media_type: str, name: str) -> 
 # --- two spans ---
 
 
-@get("/compare")
+@get("/compare", answers_within_s=LONG_ANSWER_S)
 async def compare(
     request: PageRequest,
     service: TheService,
