@@ -1,7 +1,7 @@
 """The facts of incidents, derived from their entries. All times are corrected for skew."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -69,13 +69,13 @@ def fact_of(incident: Incident, others: Iterable[timeline.PersonEvent] = ()) -> 
         offence=view.offence if isinstance(view.offence, str) else None,
         s136_at=incident.used["s136"].at if "s136" in incident.used else None,
         s135_at=incident.used["s135"].at if "s135" in incident.used else None,
-        clock_started_at=_clock_started_at(detention),
+        clock_started_at=_clock_started_at(view.detentions),
         expires_at=detention.expires_at if detention else None,
         ended_at=_earliest(record.detentions, "ended"),
         arrested=_arrested(record.contacts, outcomes),
         result=detention.result if detention and isinstance(detention.result, str) else None,
         running=detention is not None and detention.ended_at is None and not died,
-        extended_minutes=detention.extended_minutes if detention else 0,
+        extended_minutes=max((episode.extended_minutes for episode in view.detentions), default=0),
         assessed_at=_earliest(record.detentions, "examined_by_doctor", "amhp_interview"),
         stays=_stays(incident),
         s136=_graded(incident.diversion.s136),
@@ -156,10 +156,11 @@ def _arrested(contacts: Iterable[EffectiveEntry[Contact]], outcomes: Iterable[Da
     return was or any(outcome.disposal in ARRESTS for outcome in outcomes) or None
 
 
-def _clock_started_at(detention: DetentionView | None) -> datetime | None:
-    if detention is None or detention.expires_at is None:
+def _clock_started_at(episodes: Sequence[DetentionView]) -> datetime | None:
+    """When the clock of the first detention started."""
+    if not episodes or episodes[0].expires_at is None:
         return None
-    return detention.expires_at - CLOCK - timedelta(minutes=detention.extended_minutes)
+    return episodes[0].expires_at - CLOCK - timedelta(minutes=episodes[0].extended_minutes)
 
 
 def _consulted(officers: Iterable[EffectiveEntry[Any]]) -> bool | None:
@@ -176,18 +177,19 @@ def _earliest(detentions: Iterable[EffectiveEntry[Detention]], *events: str) -> 
 
 
 def _stays(incident: Incident) -> tuple[Stay, ...]:
-    detention = incident.view.detention
-    if detention is None:
-        return ()
+    """The stays of every detention, in order. A first one without any is a stay of which nothing is known."""
+    episodes = incident.view.detentions
     reasons = {
         step.entry.place_of_safety: step.entry.place_reason
         for step in reversed(incident.entries.detentions)
         if step.entry.place_reason
     }
-    return tuple(
+    stays = tuple(
         Stay(stay.place_of_safety, reasons.get(stay.place_of_safety), stay.handover_minutes)
-        for stay in detention.places
+        for episode in episodes
+        for stay in episode.places
     )
+    return (Stay(None, None, None), *stays) if stays and not episodes[0].places else stays
 
 
 def _took(stored: Iterable[StoredEntry], intent: RecordedIntent) -> float | None:
