@@ -264,10 +264,32 @@ async def test_a_withdrawn_key_is_refused_within_the_hour(
 async def test_unknown_key_ids_cannot_make_us_ask_more_than_twice_a_minute(
     verifier: Verifier, police: LoopbackIssuer, clock: Clock
 ) -> None:
+    refusals = []
     for _ in range(60):
-        assert await refusal(verifier, police.token({"kid": "zz"})) == Reason.KEY
+        refusals.append(await refusal(verifier, police.token({"kid": "zz"})))
         clock.now += 1
     assert police.asked.count("/jwks") == 2
+    assert refusals == [Reason.KEY, *[Reason.UNREACHABLE] * 29] * 2, (
+        "whether there is such a key is not known meanwhile"
+    )
+
+
+async def test_a_forged_key_id_does_not_refuse_whoever_has_the_new_key(
+    verifier: Verifier, police: LoopbackIssuer, clock: Clock
+) -> None:
+    await verifier.verify(police.token())
+    clock.now += 40
+    assert await refusal(verifier, police.token({"kid": "forged"})) == Reason.KEY
+    police.rotate("k2")
+    clock.now += 1
+    assert await refusal(verifier, police.token()) == Reason.UNREACHABLE  # 503: the phone comes back
+    clock.now += 29
+    assert await verifier.verify(police.token())
+
+
+@pytest.mark.parametrize("sub", ["", "nul\0", "line\n", "\ud800", "x" * 256, "\x7f"])
+async def test_a_subject_that_cannot_be_one_is_refused(verifier: Verifier, police: LoopbackIssuer, sub: str) -> None:
+    assert await refusal(verifier, police.token(sub=sub)) == Reason.CLAIMS
 
 
 async def test_an_issuer_that_was_never_reached_is_no_fault_of_the_token(

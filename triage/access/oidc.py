@@ -24,6 +24,8 @@ from msgspec import Struct
 from triage.errors import OperatorError
 
 TOKEN_LIMIT: Final = 8192
+LONGEST_SUBJECT: Final = 255
+"""Characters of a subject (OpenID Connect Core, section 2); none of them is a control."""
 """Characters; a longer token is not even looked at."""
 ANSWER_LIMIT: Final = 256 * 1024
 """Bytes an issuer may answer with."""
@@ -145,14 +147,18 @@ class Provider:
         self._fetching = asyncio.Lock()
 
     async def key(self, kid: str) -> jwt.PyJWK:
-        """The public key of this id. Raises OidcRefused (key, unreachable)."""
+        """The public key of this id. Raises OidcRefused: key, or unreachable where the issuer could not be asked.
+
+        It is not asked again so soon after it was; somebody else's forged key id must not refuse a key that is new.
+        """
+        came = self._clock()
         if kid not in self._keys or self._older_than(REFRESH_AFTER_S):
             await self._refresh(wait=kid not in self._keys)
         if self._older_than(MAX_STALE_S):
             raise OidcRefused(Reason.UNREACHABLE)
         if kid in self._keys:
             return self._keys[kid]
-        raise OidcRefused(Reason.UNREACHABLE if self._fetched < self._tried else Reason.KEY)
+        raise OidcRefused(Reason.KEY if self._fetched >= came else Reason.UNREACHABLE)
 
     async def metadata(self) -> Metadata:
         """The issuer's addresses. Raises OidcRefused (unreachable)."""
@@ -172,7 +178,7 @@ class Provider:
             raise OidcRefused(Reason.TYPE)
         key = await self.key(str(header.get("kid", "")))
         try:
-            return jwt.decode(
+            claims = jwt.decode(
                 token,
                 key,
                 algorithms=self.issuer.algorithms,
@@ -183,6 +189,9 @@ class Provider:
             )
         except jwt.PyJWTError as fault:
             raise OidcRefused(_reason(fault)) from None
+        if not claims["sub"].isprintable() or not 0 < len(claims["sub"]) <= LONGEST_SUBJECT:
+            raise OidcRefused(Reason.CLAIMS)
+        return claims
 
     def _older_than(self, seconds: float) -> bool:
         return self._clock() - self._fetched >= seconds
