@@ -267,7 +267,8 @@ INCIDENT_FULL = Listed(
     status=409,
     title="The incident takes no more entries",
     retry="never",
-    explanation="An incident holds at most 500 entries. The entry is kept in quarantine.",
+    explanation="An incident holds at most 500 entries, and up to 600 with those that end or correct something. The "
+    "entry is kept in quarantine.",
 )
 QUARANTINE_DECIDED = Listed(
     code="quarantine_decided",

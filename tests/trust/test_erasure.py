@@ -200,10 +200,13 @@ async def test_a_restored_backup_revives_nothing_that_was_ended_since(
 ) -> None:
     crew, file = installation.crew, str(tmp_path / "main.dump")
     person, incident, noted = await known(crew)
+    gone = uuid4()
+    await crew.nurse.tell("nurse", gone)
     await crew.nurse.follow()
     await installation.triage("backup", file)
     assert Path(file).stat().st_mode & 0o077 == 0
     await installation.triage("erase", "--yes", *of(installation), "--person", person)
+    await installation.triage("erase", "--yes", *of(installation), "--incident", str(gone))
     assert (await crew.sergeant.delete(f"/v1/devices/{crew.officer.device_id}")).status_code == 204
     await installation.triage("staff", "disable", "--team", str(crew.team_id), str(crew.paramedic.staff_id))
     since = await crew.nurse.tell("nurse", uuid4())
@@ -217,6 +220,7 @@ async def test_a_restored_backup_revives_nothing_that_was_ended_since(
     assert refused(await crew.officer.get("/v1/me")) == (401, "device_revoked")
     assert refused(await crew.paramedic.get("/v1/me"))[0] == 401
     assert refused(await crew.nurse.put(noted)) == (410, "entry_erased")
+    assert refused(await crew.nurse.put(entry("follow_up", gone))) == (410, "entry_erased")
     assert NOTE not in str(await crew.nurse.entries(incident))
     search = KIM | {"incident_id": str(incident)}
     assert (await crew.clinical_lead.post("/v1/people/match", search)).json()["person_id"] is None

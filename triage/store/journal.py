@@ -119,13 +119,15 @@ class PersonErased(_Line, frozen=True, tag="person_erasure", kw_only=True):
 
 
 class NotesErased(_Line, frozen=True, tag="notes_erasure", kw_only=True):
-    """The texts of these entries were destroyed; `keys` are their references in the key store."""
+    """The texts of these entries were destroyed; `keys` are their references in the key store. `whole`: the incidents
+    were erased, and take nothing new."""
 
     receipt: UUID
     incident_ids: list[UUID]
     entries: list[UUID]
     keys: list[UUID]
     by: str
+    whole: bool = False
 
 
 class HoldPlaced(_Line, frozen=True, tag="hold", kw_only=True):

@@ -139,7 +139,7 @@ async def erase_incident(
     incidents = await regimes.linked_ids(connection, team_id, incident_id)
     await _check_holds(connection, team_id, incidents)
     receipt = uuid7()
-    texts, destroyed = await _erase_texts(connection, keys, journal, team_id, incidents, receipt, by)
+    texts, destroyed = await _erase_texts(connection, keys, journal, team_id, incidents, receipt, by, whole=True)
     await connection.execute(SQL.mark_erased, team_id, incidents)
     await _sign(connection, team_id, receipt, by)
     return ErasureReceipt(receipt, texts, destroyed)
@@ -159,13 +159,17 @@ async def _erase_texts(
     incidents: Sequence[UUID],
     receipt: UUID,
     by: str,
+    *,
+    whole: bool = False,
 ) -> tuple[int, int]:
     """Destroy the texts of incidents, also those in quarantine and in tasks; how many texts and keys there were."""
     texts = await connection.fetch(SQL.texts, team_id, incidents)
     waiting = await _in_quarantine(connection, keys, team_id, incidents)
     asked = await connection.fetch(SQL.asked, team_id, incidents)
     beside = (*waiting, *asked)
-    destroyed = await _destroy_texts(connection, keys, journal, team_id, incidents, texts, beside, receipt, by)
+    destroyed = await _destroy_texts(
+        connection, keys, journal, team_id, incidents, texts, beside, receipt, by, whole=whole
+    )
     await connection.execute(SQL.empty_tasks, team_id, [row["key_ref"] for row in asked])
     await connection.execute(SQL.end_scope, team_id, incidents)
     return len(texts) + len(beside), destroyed
@@ -181,6 +185,8 @@ async def _destroy_texts(
     waiting: Sequence[asyncpg.Record],
     receipt: UUID,
     by: str,
+    *,
+    whole: bool = False,
 ) -> int:
     refs = [row["key_ref"] for row in (*texts, *waiting)]
     ids = [row["id"] for row in texts]
@@ -193,6 +199,7 @@ async def _destroy_texts(
             entries=ids,
             keys=refs,
             by=by,
+            whole=whole,
         )
     )
     destroyed = await keys.destroy(refs)
@@ -265,6 +272,8 @@ async def replay(
             await connection.execute(SQL.empty_entries, line.team_id, line.entries)
             await connection.execute(SQL.empty_tasks, line.team_id, line.keys)
             await connection.execute(SQL.end_scope, line.team_id, line.incident_ids)
+            if line.whole:
+                await connection.execute(SQL.mark_erased, line.team_id, line.incident_ids)
             await connection.execute(SQL.add_receipt, line.team_id, line.receipt, line.by)
         case HoldPlaced():
             await connection.execute(SQL.hold, line.team_id, line.incident_id, line.reason, line.by, line.at)
