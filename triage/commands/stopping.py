@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ def on_stop(stop: Callable[[], object]) -> None:
     Further ones change nothing: Ctrl-C under `uv run` arrives twice, and a second one that cut the end short would
     leave an embedded database behind.
     """
+    if threading.current_thread() is not threading.main_thread():
+        return  # signals reach the main thread alone
     waiting = [stop]
 
     def signalled() -> None:
