@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -122,6 +122,18 @@ def test_an_edition_is_shown_in_every_form_and_listed(run: Run, tmp_path: Path) 
     assert page.read_text().startswith("<!DOCTYPE html>")
     monthly = ended_well(run("summary", "list", "--kind", "monthly"))
     assert "2026-10" in monthly and "2026-11-18" not in monthly
+
+
+def test_a_clock_more_than_a_day_ahead_asks_and_without_a_terminal_does_nothing(run: Run) -> None:
+    ahead = (datetime.now(UTC) + timedelta(days=400)).isoformat()
+    refused = run("publish", "--as-at", ahead)
+    assert refused.exit_code == 2 and refused.stdout == ""
+    assert "as no data" in refused.stderr and "daily" in refused.stderr and "give --yes" in refused.stderr
+    assert listed(run("summary", "list", "--json")) == []
+    soon = (datetime.now(UTC) + timedelta(hours=23)).isoformat()
+    assert "daily" in ended_well(run("publish", "--as-at", soon))
+    month_ahead = datetime.now(UTC) + timedelta(days=31)
+    assert "daily" in ended_well(run("publish", "--as-at", month_ahead.isoformat(), "--yes"))
 
 
 def test_a_difference_says_why(run: Run) -> None:
