@@ -78,7 +78,7 @@ def test_every_entry_is_one_the_service_takes(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_entries_come_in_order_of_receipt_by_the_end_and_after_they_were_captured(seed: int) -> None:
     log = a_month(seed)
-    assert all(one.sent_at <= other.sent_at for one, other in pairwise(log))
+    assert all(each.sent_at <= other.sent_at for each, other in pairwise(log))
     assert log[-1].sent_at <= ENDS
     assert min(sent.sent_at for sent in log) >= times.day_bounds(STARTS)[0]
     assert all(captured(sent) <= sent.sent_at + timedelta(seconds=5) for sent in log)
@@ -182,11 +182,11 @@ def held(log: tuple[Sent, ...]) -> list[e.StoredEntry]:
 def views(seed: int) -> tuple[IncidentView, ...]:
     """Every incident of the month, links followed, as it stands at its end for somebody who sees everything."""
     entries = held(a_month(seed))
-    statements = [one for one in entries if isinstance(one.entry, e.SameIncident | e.NotSameIncident)]
+    statements = [each for each in entries if isinstance(each.entry, e.SameIncident | e.NotSameIncident)]
     root = {id_: component.id for component in components(statements) for id_ in component.incident_ids}
     groups: dict[UUID, list[e.StoredEntry]] = {}
-    for one in entries:
-        groups.setdefault(root.get(one.entry.incident_id, one.entry.incident_id), []).append(one)
+    for each in entries:
+        groups.setdefault(root.get(each.entry.incident_id, each.entry.incident_id), []).append(each)
     alone = {id_: fold(group) for id_, group in groups.items()}
     related = {
         id_: [
@@ -308,7 +308,7 @@ def test_bulk_gives_so_many_incidents_in_order_of_receipt(n_incidents: int, year
     # two phones without signal may have made an id each for the same incident
     assert n_incidents <= len({copy.incident_id for copy in copies}) <= n_incidents * 1.06
     assert len({copy.id for copy in copies}) == len(copies)
-    assert all(one.sent_at <= other.sent_at for one, other in pairwise(copies))
+    assert all(each.sent_at <= other.sent_at for each, other in pairwise(copies))
     assert copies[-1].sent_at - copies[0].sent_at <= timedelta(days=366 * years)
     for copy in copies:
         entry = decode.decode(copy.body, copy.id)

@@ -46,7 +46,7 @@ async def after_quarter(seeded: SeededLog, clone: Clone) -> AsyncIterator[Seeded
             team = ExportTeam(opened, seeded.team_id)
             for body in ("other", "police"):
                 await team.partner(body)
-            assert [one for one in named(await team.release(QUARTER)) if one.endswith("/1")] == FIRST_QUARTER
+            assert [each for each in named(await team.release(QUARTER)) if each.endswith("/1")] == FIRST_QUARTER
         yield SeededLog(urlsplit(url).path[1:], seeded.data_dir, seeded.team_id)
 
 
@@ -58,7 +58,7 @@ async def released(after_quarter: SeededLog, clone: Clone) -> AsyncIterator[Expo
 
 
 def named(found: list[ReleasedEdition]) -> list[str]:
-    return [f"{one.dataset}/{one.period}/{one.edition}" for one in found]
+    return [f"{each.dataset}/{each.period}/{each.edition}" for each in found]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def named(found: list[ReleasedEdition]) -> list[str]:
 async def test_nothing_is_cut_before_its_period_is_over_and_its_cut_off_has_passed(
     exporting: ExportTeam, now: datetime, due: list[str]
 ) -> None:
-    assert [one for one in named(await exporting.release(now)) if one.endswith("/1")] == due
+    assert [each for each in named(await exporting.release(now)) if each.endswith("/1")] == due
 
 
 async def test_what_is_cut_is_not_cut_again(released: ExportTeam) -> None:
@@ -91,7 +91,7 @@ async def test_a_clock_set_back_cuts_nothing(released: ExportTeam) -> None:
 async def test_twenty_runs_at_once_cut_each_release_once(exporting: ExportTeam) -> None:
     await exporting.partner()
     runs = await asyncio.gather(*(exporting.release(QUARTER) for _ in range(20)))
-    found = [one for found in runs for one in named(found)]
+    found = [each for found in runs for each in named(found)]
     assert len(found) == len(set(found))
     assert set(FIRST_QUARTER) <= set(found)
     assert len(await exporting.fetch("SELECT FROM rendering WHERE team_id = $1")) == len(found)
@@ -113,7 +113,7 @@ async def test_a_run_that_comes_months_late_cuts_what_one_on_time_would_have(rel
 
 
 def _quarter() -> list[Arrival]:
-    return [one for one in half_a_year() if one.arrived_at < QUARTER]
+    return [each for each in half_a_year() if each.arrived_at < QUARTER]
 
 
 def _second_thoughts(team: ExportTeam, n: int, arrival: Arrival) -> Iterator[IncomingEntry]:
@@ -142,7 +142,7 @@ async def test_what_is_amended_and_withdrawn_after_the_release_moves_no_byte_of_
     await released.append([i for n, a in enumerate(_quarter()) for i in _second_thoughts(released, n, a)])
     found = named(await released.release(QUARTER + 20 * DAY))
     assert "tables/2025-Q1/2" in found, "so many changes are a new edition of the tables"
-    assert not [one for one in found if one.startswith("records")]
+    assert not [each for each in found if each.startswith("records")]
     assert (await partner.bytes("records/2025-Q1"), await partner.bytes("tables/2025-Q1", edition=1)) == before
     assert await partner.bytes("tables/2025-Q1") != before[1]
 
@@ -160,7 +160,7 @@ async def test_what_is_erased_after_the_release_moves_no_byte_and_no_member_of_i
             await erase_incident(owner, keys, journal, released.team_id, incident, "a test")
     await released.release(QUARTER + 20 * DAY)
     assert (await partner.bytes("records/2025-Q1"), await partner.manifest("records/2025-Q1")) == before
-    assert {one.fault for one in await _verdicts(released)} == {None}
+    assert {each.fault for each in await _verdicts(released)} == {None}
 
 
 async def test_late_records_come_once_in_a_file_of_their_own(released: ExportTeam) -> None:
@@ -186,12 +186,12 @@ async def test_late_records_come_once_in_a_file_of_their_own(released: ExportTea
 
 
 async def test_links_made_after_the_cut_off_join_nothing_before_it(exporting: ExportTeam) -> None:
-    one, other = [a.member for a in _quarter()][:2]
+    first, second = [a.member for a in _quarter()][:2]
     at = QUARTER + DAY
     same = e.SameIncident(
         id=uuid4(),
-        incident_id=one.incident_id,
-        other_incident_id=other.incident_id,
+        incident_id=first.incident_id,
+        other_incident_id=second.incident_id,
         reason="same_log_and_person",
         captured_at=at,
         codes_version=1,
@@ -201,16 +201,16 @@ async def test_links_made_after_the_cut_off_join_nothing_before_it(exporting: Ex
     ids = {
         row["incident_id"] for row in await exporting.fetch("SELECT incident_id FROM release_row WHERE team_id = $1")
     }
-    assert {one.incident_id, other.incident_id} <= ids
+    assert {first.incident_id, second.incident_id} <= ids
 
 
 async def test_incidents_linked_before_the_cut_off_are_one_row_and_neither_comes_again(exporting: ExportTeam) -> None:
-    one, other = [a.member for a in _quarter()][:2]
+    first, second = [a.member for a in _quarter()][:2]
     at = QUARTER - DAY
     same = e.SameIncident(
         id=uuid4(),
-        incident_id=one.incident_id,
-        other_incident_id=other.incident_id,
+        incident_id=first.incident_id,
+        other_incident_id=second.incident_id,
         reason="same_log_and_person",
         captured_at=at,
         codes_version=1,
@@ -219,7 +219,7 @@ async def test_incidents_linked_before_the_cut_off_are_one_row_and_neither_comes
     await exporting.release(QUARTER + DAY)
     rows = await exporting.fetch(
         "SELECT number FROM release_row WHERE team_id = $1 AND incident_id = ANY ($2::uuid[]) ORDER BY number",
-        [one.incident_id, other.incident_id],
+        [first.incident_id, second.incident_id],
     )
     assert len(rows) == 2
     assert rows[1]["number"] is None
@@ -284,7 +284,7 @@ async def test_a_release_that_is_withdrawn_is_cut_again_under_a_new_policy_only(
     assert done
     assert (await partner.get("/records/2025-Q1")).status_code == 404
     assert (await partner.get("/records/2025-Q1/files/records.csv?edition=1")).status_code == 404
-    assert "records" not in {one["dataset"] for one in await partner.offers()}
+    assert "records" not in {each["dataset"] for each in await partner.offers()}
     assert await released.release(QUARTER) == []
     policy = "records-2"
     config = structs.replace(CONFIG, policy=policy)
@@ -304,22 +304,22 @@ async def test_tables_that_are_withdrawn_are_gone_as_a_summary_too(released: Exp
         await withdraw(owner, released.team_id, "tables", "2025-Q1", 1, QUARTER, "a test")
     assert (await client.get(address, headers=signed_in)).status_code == 404
     listed = (await client.get("/v1/summaries", headers=signed_in)).json()["summaries"]
-    assert "2025-Q1" not in {one["period"] for one in listed}
-    assert "2025-04" in {one["period"] for one in listed}
+    assert "2025-Q1" not in {each["period"] for each in listed}
+    assert "2025-04" in {each["period"] for each in listed}
 
 
 async def test_verify_recomputes_everything_and_finds_a_changed_byte(released: ExportTeam) -> None:
     await released.partner("health")
-    assert {one.fault for one in await _verdicts(released)} == {None}
-    assert min(one.k_people for one in await _verdicts(released) if one.k_people is not None) >= 10
+    assert {each.fault for each in await _verdicts(released)} == {None}
+    assert min(each.k_people for each in await _verdicts(released) if each.k_people is not None) >= 10
     async with as_owner(released.running.url, released.team_id) as owner:
         await owner.execute("ALTER TABLE rendered_chunk DISABLE TRIGGER USER")
         await owner.execute(
             "UPDATE rendered_chunk SET body = set_byte(body, 100, 65) WHERE team_id = $1 AND name = 'records.csv'",
             released.team_id,
         )
-    faults = [one for one in await _verdicts(released) if one.fault]
-    assert [one.name for one in faults] == ["records/2025-Q1/1"]
+    faults = [each for each in await _verdicts(released) if each.fault]
+    assert [each.name for each in faults] == ["records/2025-Q1/1"]
     assert "records.csv was altered" in str(faults[0].fault)
 
 
@@ -328,7 +328,7 @@ async def test_verify_finds_a_row_whose_person_was_made_another(released: Export
         await owner.execute("ALTER TABLE release_row DISABLE TRIGGER USER")
         changed = "UPDATE release_row SET person_id = $2, known_by = 1 WHERE team_id = $1"
         await owner.execute(changed, released.team_id, uuid4())
-    assert "a group holds 1 people" in str([one.fault for one in await _verdicts(released)])
+    assert "a group holds 1 people" in str([each.fault for each in await _verdicts(released)])
 
 
 async def _verdicts(team: ExportTeam) -> list[ReleaseVerdict]:
@@ -392,9 +392,9 @@ async def test_tables_are_revised_from_what_was_known_at_the_cut_off_and_not_now
     """Corrections that come after the monthly cut-off wait for the next one, however late the run."""
     cut_off = datetime(2025, 8, 8, 5, tzinfo=UTC)
     later = [
-        replace(one, received_at=cut_off + timedelta(hours=1))
+        replace(each, received_at=cut_off + timedelta(hours=1))
         for n, a in enumerate(_quarter())
-        for one in _second_thoughts(released, n, a)
+        for each in _second_thoughts(released, n, a)
     ]
     await released.append(later)
     await released.release(cut_off + timedelta(hours=2))
@@ -422,7 +422,7 @@ async def _editions(team: ExportTeam) -> list[int]:
 async def _cells(team: ExportTeam, edition: int) -> dict[tuple[str, str, str], int | None]:
     """The exact counts of an edition by table, first row and column."""
     async with as_owner(team.running.url, team.team_id) as owner:
-        found = [one for one, _ in await releases.editions(owner, team.team_id, "2025-Q1") if one.edition == edition]
+        found = [each for each, _ in await releases.editions(owner, team.team_id, "2025-Q1") if each.edition == edition]
     return {(c.table, c.row[0] if c.row else "", c.column): c.n for c in found[0].cells}
 
 
@@ -459,7 +459,7 @@ async def test_people_known_to_health_and_to_police_are_counted_once(exporting: 
         groups.setdefault(row["grouped"], set()).add((row["person_id"], row["known_by"]))
     for people in groups.values():
         assert max(sum(kinds == kind for _, kinds in people) for kind in (1, 2)) >= 10
-    assert {one.fault for one in await _verdicts(exporting)} == {None}
+    assert {each.fault for each in await _verdicts(exporting)} == {None}
 
 
 async def test_a_first_year_is_judged_by_its_own_quarters_and_a_first_quarter_by_its_months(

@@ -126,16 +126,16 @@ class AttackedTeam:
     @cached_property
     def arrivals(self) -> list[Arrival]:
         """Everybody of the period, in order of arrival; some arrive after the cut-off."""
-        return [one for one in arrivals(self.name) if one.member.occurred_at < self.ends_at]
+        return [each for each in arrivals(self.name) if each.member.occurred_at < self.ends_at]
 
     @cached_property
     def known(self) -> list[ReleaseMember]:
         """Who was known of at the cut-off."""
-        return [one.member for one in self.arrivals if one.arrived_at < self.cut_off]
+        return [each.member for each in self.arrivals if each.arrived_at < self.cut_off]
 
     @cached_property
     def people(self) -> dict[UUID, ReleaseMember]:
-        return {one.member.incident_id: one.member for one in self.arrivals}
+        return {each.member.incident_id: each.member for each in self.arrivals}
 
     @cached_property
     def _at(self) -> dict[tuple[str, str], frozenset[int]]:
@@ -158,7 +158,7 @@ class AttackedTeam:
         name = repr(off or {})
         if name not in self._records:
             await self.cut("records", off)
-            self._records[name] = {one: await self.pull(partner) for one, partner in self.partners.items()}
+            self._records[name] = {each: await self.pull(partner) for each, partner in self.partners.items()}
         return self._records[name][body]
 
     async def cells(self, off: Off | None = None) -> Cells:
@@ -176,8 +176,8 @@ class AttackedTeam:
             await self.team.forget(dataset, self.period)
             self._cut.pop(dataset, None)
             with self.switched(dataset, off) as patch:
-                for one in patches:
-                    one(patch)
+                for each in patches:
+                    each(patch)
                 await self.team.release(self.cut_off)
             self._cut[dataset] = wanted
 
@@ -208,14 +208,14 @@ class AttackedTeam:
             self.period,
         )
         key = selection.key_for(self.team.keys.references, str(partner.partner_id), f"records/{self.period}/1")
-        behind = {selection.reference(key, one["number"]): self.people[one["incident_id"]] for one in frozen}
+        behind = {selection.reference(key, each["number"]): self.people[each["incident_id"]] for each in frozen}
         return Pulled(rows, [behind[row["row_ref"]] for row in rows] if rows and "row_ref" in rows[0] else [])
 
     async def leave(self, *partners: Partner) -> None:
         """These partners are out: nothing is rendered for them any more."""
         async with as_owner(self.team.running.url, self.team.team_id) as owner:
-            for one in partners:
-                await agreements.revoke_partner(owner, self.team.team_id, one.partner_id, datetime.now(UTC))
+            for each in partners:
+                await agreements.revoke_partner(owner, self.team.team_id, each.partner_id, datetime.now(UTC))
 
 
 @cache
@@ -223,9 +223,11 @@ def arrivals(name: str) -> list[Arrival]:
     chosen = POPULATIONS[name]
     _, _, ends_at, cut_off = _PERIODS[chosen.every]
     made = population(chosen.incidents, chosen.linked, chosen.seed, chosen.late)
-    made = [one for one in made if one.member.occurred_at < ends_at]
-    batch = [Arrival(copy_with_another_person(one.member), cut_off + timedelta(days=5)) for one in made[: chosen.batch]]
-    return sorted([*made, *batch], key=lambda one: one.arrived_at)
+    made = [each for each in made if each.member.occurred_at < ends_at]
+    batch = [
+        Arrival(copy_with_another_person(each.member), cut_off + timedelta(days=5)) for each in made[: chosen.batch]
+    ]
+    return sorted([*made, *batch], key=lambda each: each.arrived_at)
 
 
 def copy_with_another_person(member: ReleaseMember) -> ReleaseMember:
@@ -298,4 +300,4 @@ def outcomes(rows: Iterable[Row]) -> Counter[tuple[str, ...]]:
 
 def distinct(members: Iterable[ReleaseMember]) -> int:
     """How many known people."""
-    return len({one.person_id for one in members} - {None})
+    return len({each.person_id for each in members} - {None})

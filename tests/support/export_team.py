@@ -145,7 +145,7 @@ class ExportTeam:
     async def report(self, arrivals: Sequence[Arrival]) -> None:
         """Every entry of these arrivals, received when they arrive, of people whom health knows by NHS number."""
         await self.register((a.member.person_id, "nhs_number") for a in arrivals if a.member.person_id)
-        found = (item(one, self.team_id, a.arrived_at) for a in arrivals for one in entries_of(a.member))
+        found = (item(each, self.team_id, a.arrived_at) for a in arrivals for each in entries_of(a.member))
         for n in count():
             if not (chunk := list(islice(found, 500))):
                 break
@@ -156,7 +156,7 @@ class ExportTeam:
     async def release(self, now: datetime = END_OF_JULY) -> list[ReleasedEdition]:
         """What the waking job does."""
         database = self.running.service.database
-        (team,) = [one for one in await releases.teams(database) if one.team_id == self.team_id]
+        (team,) = [each for each in await releases.teams(database) if each.team_id == self.team_id]
         return await release_team(database, self.keys, team, now)
 
     async def partner(self, body: Body = "other", agree: bool = True, **agreement: Any) -> "Partner":
@@ -256,10 +256,10 @@ def half_a_year() -> list[Arrival]:
     """The seeded population, in order of arrival."""
     quarter_ends, ends_at = datetime(2025, 7, 1, 5, tzinfo=UTC), datetime(2025, 10, 1, 5, tzinfo=UTC)
     return [
-        one
-        for one in population(HALF_A_YEAR)
-        if one.member.occurred_at < quarter_ends
-        or (one.member.occurred_at < ends_at and one.member.incident_id.int % 3 == 0)
+        each
+        for each in population(HALF_A_YEAR)
+        if each.member.occurred_at < quarter_ends
+        or (each.member.occurred_at < ends_at and each.member.incident_id.int % 3 == 0)
     ]
 
 

@@ -160,10 +160,10 @@ class Phone:
         more = True
         while more:
             told = await self.sync(cursor=self.cursor)
-            self.holds |= {one["id"]: one for one in told["incidents"]}
+            self.holds |= {each["id"]: each for each in told["incidents"]}
             for gone in told["gone"]:
                 self.holds.pop(gone, None)
-            came += [one["id"] for one in told["incidents"]]
+            came += [each["id"] for each in told["incidents"]]
             self.cursor, more = told["cursor"], told["more"]
         return came
 

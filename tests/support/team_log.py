@@ -45,7 +45,7 @@ class TeamLog:
 
     async def send(self, sent: Iterable[Sent]) -> None:
         """Append synthetic entries in their order, received when they were sent."""
-        items = [_item(one.entry, MEMBERS[one.author], one.sent_at, one.skew_ms) for one in sent]
+        items = [_item(each.entry, MEMBERS[each.author], each.sent_at, each.skew_ms) for each in sent]
         for start in range(0, len(items), 100):
             await self._append(items[start : start + 100])
 

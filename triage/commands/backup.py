@@ -131,11 +131,11 @@ async def _chain_audit(url: str) -> None:
 
 
 async def _ends(connection: asyncpg.Connection) -> list[ChainRewound]:
-    found = []
+    ends = []
     for team_id in (*await teams.team_ids(connection), audit.NO_TEAM):
         await connection.execute("SELECT set_config('triage.team', $1, true)", str(team_id))
-        found += await chain_ends(connection, team_id)
-    return found
+        ends += await chain_ends(connection, team_id)
+    return ends
 
 
 async def _begin_epoch(url: str, databases: Databases, ends: list[ChainRewound]) -> None:

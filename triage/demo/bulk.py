@@ -116,7 +116,7 @@ def bulk(n_incidents: int, years: float, seed: int = 1, starts: date = date(2024
     rng.shuffle(told)
     originals: dict[UUID, int] = {}
     ends = datetime.combine(starts, datetime.min.time(), UTC) + _WINDOW
-    templates = [_template(one, rank, ends, originals) for rank, of_one in enumerate(told) for one in of_one]
+    templates = [_template(each, rank, ends, originals) for rank, of_one in enumerate(told) for each in of_one]
     templates.sort(key=lambda template: template.sent.sent_at - template.late * _WINDOW)
     n_windows = max(1, round(years * 365.25 / WINDOW_DAYS))
     before = CopyWindow(number=-1, first=0, wanted=0, told=len(told), ids=[])
@@ -135,16 +135,16 @@ def bulk(n_incidents: int, years: float, seed: int = 1, starts: date = date(2024
 def _template(sent: Sent, rank: int, ends: datetime, originals: dict[UUID, int]) -> EntryTemplate:
     holes: list[tuple[str, int]] = []
 
-    def dig(found: re.Match[bytes]) -> bytes:
-        match found.lastgroup:
+    def dig(slot: re.Match[bytes]) -> bytes:
+        match slot.lastgroup:
             case "id":
-                holes.append(("id", originals.setdefault(UUID(found[0].decode()), len(originals))))
+                holes.append(("id", originals.setdefault(UUID(slot[0].decode()), len(originals))))
                 return b"%b"
             case "number":
-                holes.append(("day", date.fromisoformat(found["day"].decode()).toordinal()))
-                holes.append(("number", int(found["number"])))
+                holes.append(("day", date.fromisoformat(slot["day"].decode()).toordinal()))
+                holes.append(("number", int(slot["number"])))
                 return b"BP-%b-%05d"
-        holes.append(("date", date.fromisoformat(found["date"].decode()).toordinal()))
+        holes.append(("date", date.fromisoformat(slot["date"].decode()).toordinal()))
         return b"%b"
 
     entry = sent.entry

@@ -110,10 +110,10 @@ class _Releasing:
 
     async def all(self) -> list[ReleasedEdition]:
         await self._decide_cadences()
-        found = [*await self._first_editions(), *await self._next_editions()]
+        released = [*await self._first_editions(), *await self._next_editions()]
         if self._failed:
-            raise Unreleased(self._failed, found)
-        return found
+            raise Unreleased(self._failed, released)
+        return released
 
     async def is_anything_due(self) -> bool:
         async with self._database.team(self._team.team_id) as connection:
@@ -127,49 +127,49 @@ class _Releasing:
     async def _first_editions(self) -> list[ReleasedEdition]:
         async with self._database.team(self._team.team_id) as connection:
             due = await self._due(connection, await releases.cadences(connection, self._team.team_id))
-        found: list[ReleasedEdition] = []
+        released: list[ReleasedEdition] = []
         failed: set[Dataset] = set()
-        for n, one in enumerate(due):
-            self._progress(f"{one.dataset} {one.period}", n, len(due))
-            if one.dataset not in failed:
+        for n, each in enumerate(due):
+            self._progress(f"{each.dataset} {each.period}", n, len(due))
+            if each.dataset not in failed:
                 try:
-                    found += await self._freeze(one)
+                    released += await self._freeze(each)
                 except Exception as error:
                     # what is due later is judged by this one, or must not take its incidents
-                    failed.add(one.dataset)
-                    self._failed.append(f"{one.dataset} {one.period}")
-                    logger.error("release_failed", dataset=one.dataset, period=one.period, exc_info=error)
-        return found
+                    failed.add(each.dataset)
+                    self._failed.append(f"{each.dataset} {each.period}")
+                    logger.error("release_failed", dataset=each.dataset, period=each.period, exc_info=error)
+        return released
 
     async def _next_editions(self) -> list[ReleasedEdition]:
         async with self._database.team(self._team.team_id) as connection:
             again = await self._again(connection)
-        found: list[ReleasedEdition] = []
-        for n, one in enumerate(again):
-            self._progress(f"{one.dataset} {one.period} again", n, len(again))
-            found += await self._revise(one)
-        return found
+        released: list[ReleasedEdition] = []
+        for n, each in enumerate(again):
+            self._progress(f"{each.dataset} {each.period} again", n, len(again))
+            released += await self._revise(each)
+        return released
 
     # --- what is due
 
     async def _due(self, connection: Connection, cadences: dict[int, Cadence]) -> list[Cut]:
         done = await releases.latest_editions(connection, self._team.team_id)
-        return [one for one in self._cuts(cadences) if _is_due(one, done)]
+        return [each for each in self._cuts(cadences) if _is_due(each, done)]
 
     async def _again(self, connection: Connection) -> list[Cut]:
         done = await releases.latest_editions(connection, self._team.team_id)
         looked = await releases.revision_checks(connection, self._team.team_id)
-        return [one for one in self._tables() if self._to_look_at(one, done, looked)]
+        return [each for each in self._tables() if self._to_look_at(each, done, looked)]
 
     def _cuts(self, cadences: dict[int, Cadence]) -> list[Cut]:
         """Everything whose cut-off has passed, oldest first; tables before records, shorter periods before longer."""
-        found = self._tables()
+        passed = self._tables()
         for year, every in cadences.items():
-            found += [one for one in self._of("records", every, self._first(year)) if one.financial_year == year]
-        return sorted(found, key=lambda one: (one.cut_off, one.dataset, one.ends - one.starts))
+            passed += [each for each in self._of("records", every, self._first(year)) if each.financial_year == year]
+        return sorted(passed, key=lambda each: (each.cut_off, each.dataset, each.ends - each.starts))
 
     def _tables(self) -> list[Cut]:
-        return [one for every in TABLE_KINDS for one in self._of("tables", every, self._team.starts_on)]
+        return [each for every in TABLE_KINDS for each in self._of("tables", every, self._team.starts_on)]
 
     def _of(self, dataset: Dataset, every: Cadence, first: date) -> Iterator[Cut]:
         return cuts(dataset, every, first, self._now, self._team.zone, self._team.day_start_hour)
@@ -202,21 +202,21 @@ class _Releasing:
                     every = records.cadence(round(count / days * QUARTER_DAYS))
                     await releases.decide_cadence(connection, team.team_id, year, every, self._now)
 
-    def _to_look_at(self, one: Cut, done: Done, looked: dict[str, datetime]) -> bool:
+    def _to_look_at(self, each: Cut, done: Done, looked: dict[str, datetime]) -> bool:
         """Whether a monthly cut-off has passed since published tables were cut or last looked at."""
-        latest = done.get(("tables", one.period))
-        if latest is None or latest.withdrawn or one.every == "yearly" or self._now > one.ends_at + REVISED_FOR:
+        latest = done.get(("tables", each.period))
+        if latest is None or latest.withdrawn or each.every == "yearly" or self._now > each.ends_at + REVISED_FOR:
             return False
         last = self._last_monthly_cut_off()
-        return last is not None and last > max(latest.cut_off, looked.get(one.period, LONG_AGO))
+        return last is not None and last > max(latest.cut_off, looked.get(each.period, LONG_AGO))
 
     def _last_monthly_cut_off(self) -> datetime | None:
-        return max((one.cut_off for one in self._of("tables", "monthly", self._team.starts_on)), default=None)
+        return max((each.cut_off for each in self._of("tables", "monthly", self._team.starts_on)), default=None)
 
     # --- one release
 
     async def _freeze(self, due: Cut) -> list[ReleasedEdition]:
-        found: list[ReleasedEdition] = []
+        released: list[ReleasedEdition] = []
         try:
             async with self._database.team(self._team.team_id) as connection, connection.transaction():
                 await releases.lock_releases(connection, self._team.team_id)
@@ -226,14 +226,14 @@ class _Releasing:
                 seq = await releases.position(connection, self._team.team_id, due.cut_off)
                 number = _next_edition(done, due.dataset, due.period)
                 if due.dataset == "tables":
-                    found.append(await self._tables_of(connection, due, number, seq))
+                    released.append(await self._tables_of(connection, due, number, seq))
                 else:
-                    found += await self._records_of(connection, due, number, done, seq)
+                    released += await self._records_of(connection, due, number, done, seq)
         except _LOST:
             return []
-        for one in found:
-            logger.info("released", dataset=one.dataset, period=one.period, edition=one.edition)
-        return found
+        for each in released:
+            logger.info("released", dataset=each.dataset, period=each.period, edition=each.edition)
+        return released
 
     async def _tables_of(self, connection: Connection, due: Cut, number: int, seq: int) -> ReleasedEdition:
         counted = await self._snapshot(connection, due.starts_at, due.ends_at, seq, due.cut_off)
@@ -246,7 +246,7 @@ class _Releasing:
         self, due: Cut, counted: Iterable[CountedMember], precedents: Sequence[Sequence[ClassifiedMember]]
     ) -> Edition:
         key = self._keys.tables
-        members = [tables.classify(one.member, key, self._team.zone) for one in counted]
+        members = [tables.classify(each.member, key, self._team.zone) for each in counted]
         admitted = tables.admit(due.kind, precedents, key, RULES)
         return tables.freeze(due.kind, due.period, admitted, members, key, RULES)
 
@@ -275,7 +275,7 @@ class _Releasing:
         counted = await self._snapshot(connection, due.starts_at, due.ends_at, seq, due.cut_off, CONFIG.policy)
         main = FrozenRecords(_EMPTY, records.config_for(due.every, CONFIG))
         main = await asyncio.to_thread(self._cut, due, due.period, number, main, counted)
-        found = [await self._store(connection, due, main, due.cut_off, seq, counted)]
+        released = [await self._store(connection, due, main, due.cut_off, seq, counted)]
         late_period = due.period + LATE
         waiting = await self._snapshot(connection, LONG_AGO, due.starts_at, seq, due.cut_off, CONFIG.policy)
         number = _next_edition(done, due.dataset, late_period)
@@ -283,15 +283,15 @@ class _Releasing:
         late = await asyncio.to_thread(self._cut, due, late_period, number, late, waiting)
         if late.release.rows:
             late_cut = structs.replace(due, period=late_period)
-            found.append(await self._store(connection, late_cut, late, due.cut_off, seq, waiting))
-        return found
+            released.append(await self._store(connection, late_cut, late, due.cut_off, seq, waiting))
+        return released
 
     def _cut(
         self, due: Cut, period: str, number: int, empty: FrozenRecords, counted: Iterable[CountedMember]
     ) -> FrozenRecords:
         release = records.freeze(
             f"records/{period}/{number}",
-            [one.member for one in counted],
+            [each.member for each in counted],
             () if period.endswith(LATE) else records.months_between(due.starts, due.ends),
             self._keys.records,
             empty.config,
@@ -327,7 +327,7 @@ class _Releasing:
                 policy, number = frozen.edition.policy, frozen.edition.edition
         about = ReleaseHeader(due.dataset, due.period, number, cut_off, self._now)
         members = list(counted)
-        people = {one.member.incident_id: one.member.person for one in members}
+        people = {each.member.incident_id: each.member.person for each in members}
         stored = StoredRelease(uuid7(), about, frozen, people)
         await releases.add(connection, self._team.team_id, stored, due.starts, policy, seq, members)
         if isinstance(frozen, FrozenTables):
@@ -350,14 +350,14 @@ class _Releasing:
                 if looked.get(published.period, LONG_AGO) >= cut_off:
                     return []
                 await releases.record_revision_check(connection, team_id, published.period, cut_off)
-                editions = [one for one, _ in await releases.editions(connection, team_id, published.period)]
+                editions = [each for each, _ in await releases.editions(connection, team_id, published.period)]
                 seq = await releases.position(connection, team_id, cut_off)
                 counted = await self._snapshot(connection, published.starts_at, published.ends_at, seq, cut_off)
                 edition = await asyncio.to_thread(self._next_edition, editions, counted)
                 if edition is None:
                     return []
                 frozen = FrozenTables(edition, RULES)
-                found = await self._store(connection, published, frozen, cut_off, seq, ())
+                again = await self._store(connection, published, frozen, cut_off, seq, ())
         except _LOST:
             return []
         except Exception as error:
@@ -365,12 +365,12 @@ class _Releasing:
             logger.error("tables_not_revised", period=published.period, exc_info=error)
             return []
         logger.info("released", dataset="tables", period=published.period, edition=edition.edition)
-        return [found]
+        return [again]
 
     def _next_edition(self, editions: list[Edition], counted: Iterable[CountedMember]) -> Edition | None:
         key = self._keys.tables
-        snapshots = {one.edition: one.snapshot for one in editions}
-        members = [tables.classify(one.member, key, self._team.zone) for one in counted]
+        snapshots = {each.edition: each.snapshot for each in editions}
+        members = [tables.classify(each.member, key, self._team.zone) for each in counted]
         return tables.revise(editions[-1], snapshots, members, key, RULES)
 
 
