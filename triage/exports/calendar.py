@@ -76,10 +76,10 @@ def cuts(
     day_start_hour: int = DAY_START_HOUR,
 ) -> Iterator[Cut]:
     """Every release whose cut-off has passed by `now`, oldest first, from the period that holds the first day."""
-    found = cut(dataset, every, first, zone, day_start_hour)
-    while found.cut_off <= now:
-        yield found
-        found = cut(dataset, every, found.ends, zone, day_start_hour)
+    due = cut(dataset, every, first, zone, day_start_hour)
+    while due.cut_off <= now:
+        yield due
+        due = cut(dataset, every, due.ends, zone, day_start_hour)
 
 
 def _period(every: Cadence, day: date) -> tuple[str, date, date]:

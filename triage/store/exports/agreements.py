@@ -83,14 +83,14 @@ async def sign(connection: asyncpg.Connection, team_id: UUID, new: NewAgreement,
     """
     await releases.lock_releases(connection, team_id)
     body = await _body(connection, team_id, new.partner_id)
-    scope = Selection(
+    selection = Selection(
         str(new.partner_id),
         body,
         columns_for(body) if new.columns is None else new.columns,
         m.AREA.classes if new.areas is None else new.areas,
     )
-    if found := faults(scope):
-        raise AgreementFault(f"in no release, or not for a body of the kind {body}: {', '.join(found)}")
+    if refused := faults(selection):
+        raise AgreementFault(f"in no release, or not for a body of the kind {body}: {', '.join(refused)}")
     if new.expires_at <= now:
         raise AgreementFault("the agreement would have expired already")
     await connection.execute(SQL.end_expired, team_id, new.partner_id, now)
@@ -101,8 +101,8 @@ async def sign(connection: asyncpg.Connection, team_id: UUID, new: NewAgreement,
             new.agreement_id,
             new.partner_id,
             new.datasets,
-            scope.columns,
-            scope.areas,
+            selection.columns,
+            selection.areas,
             new.purpose,
             new.contact,
             now,
@@ -110,7 +110,7 @@ async def sign(connection: asyncpg.Connection, team_id: UUID, new: NewAgreement,
         )
     except asyncpg.UniqueViolationError as error:
         raise AgreementFault("an agreement for the same dataset is in force: revoke it first") from error
-    agreed = SignedAgreement(new.agreement_id, scope, new.purpose)
+    agreed = SignedAgreement(new.agreement_id, selection, new.purpose)
     standing = await releases.releases_in_force(connection, team_id, new.datasets)
     for stored in standing:
         whole = await releases.load_rows(connection, team_id, stored)

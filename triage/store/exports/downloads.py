@@ -68,7 +68,7 @@ async def offers(database: Database, actor: Actor, now: datetime) -> list[Offer]
     """Every edition that the partner may pull, the latest first. Raises Refused (403) when all has expired."""
     async with database.team(actor.team_id) as connection:
         agreements = await _agreements(connection, actor, now)
-        valid = [one.agreement_id for one in agreements if not one.expired]
+        valid = [agreement.agreement_id for agreement in agreements if not agreement.expired]
         if agreements and not valid:
             raise Refused(AGREEMENT_EXPIRED)
         return [Offer(*row) for row in await connection.fetch(SQL.list_releases, actor.team_id, valid)]
@@ -82,7 +82,8 @@ async def find(
     Whether the agreement has expired is decided before anything is looked up: neither answer tells what there is.
     """
     async with database.team(actor.team_id) as connection:
-        agreements = [one for one in await _agreements(connection, actor, now) if dataset in one.datasets]
+        every = await _agreements(connection, actor, now)
+        agreements = [agreement for agreement in every if dataset in agreement.datasets]
         if not agreements:
             raise Refused(NOT_FOUND)
         if agreements[-1].expired:
@@ -102,20 +103,22 @@ async def _agreements(connection: Connection, actor: Actor, now: datetime) -> li
     return [AgreementInForce(*row) for row in rows]
 
 
-async def find_file(database: Database, actor: Actor, found: OfferedRelease, name: str) -> StoredFile:
+async def find_file(database: Database, actor: Actor, release: OfferedRelease, name: str) -> StoredFile:
     """A file of a release. Raises Refused (404)."""
     async with database.team(actor.team_id) as connection:
-        row = await connection.fetchrow(SQL.file, actor.team_id, found.release_id, found.agreement.agreement_id, name)
+        row = await connection.fetchrow(
+            SQL.file, actor.team_id, release.release_id, release.agreement.agreement_id, name
+        )
     if row is None:
         raise Refused(NOT_FOUND)
     return StoredFile(name, row["media_type"], row["bytes"], row["sha256"].hex(), row["rows"])
 
 
 async def read_pieces(
-    database: Database, team_id: UUID, found: OfferedRelease, name: str, first: int, last: int
+    database: Database, team_id: UUID, release: OfferedRelease, name: str, first: int, last: int
 ) -> AsyncIterator[bytes]:
     """The bytes from `first` to `last`, both included; no connection is held while a client is slow."""
-    address = (team_id, found.release_id, found.agreement.agreement_id, name)
+    address = (team_id, release.release_id, release.agreement.agreement_id, name)
     for n in range(first // CHUNK, last // CHUNK + 1):
         async with database.team(team_id) as connection:
             body: bytes = await connection.fetchval(RELEASES.chunk, *address, n)
@@ -124,11 +127,11 @@ async def read_pieces(
 
 
 async def record_download(
-    database: Database, actor: Actor, found: OfferedRelease, dataset: str, period: str, stored: StoredFile, part: str
+    database: Database, actor: Actor, release: OfferedRelease, dataset: str, period: str, stored: StoredFile, part: str
 ) -> None:
     """Write a pull to the ledger, and as a disclosure to the audit (DPA 2018 s62), before the first byte leaves."""
     assert actor.partner_id
-    agreement = found.agreement
+    agreement = release.agreement
     records = dataset == "records"
     async with database.team(actor.team_id) as connection, connection.transaction():
         await connection.execute(SQL.open_ledger, actor.team_id)
@@ -141,7 +144,7 @@ async def record_download(
             purpose=agreement.purpose,
             dataset=dataset,
             period=period,
-            edition=found.edition,
+            edition=release.edition,
             file=stored.name,
             columns=tuple(agreement.columns) if records else (),
             areas=tuple(agreement.areas) if records else (),
@@ -153,8 +156,8 @@ async def record_download(
         link = ledger.link(actor.team_id, head["link"], n, pull)
         await connection.execute(SQL.add_pull, actor.team_id, n, *_columns(pull), link)
         await connection.execute(SQL.move_ledger_head, actor.team_id, n, pull.at, link)
-        query = f"export {dataset} {period} {found.edition} {stored.name}"
-        ids = [found.release_id, agreement.agreement_id]
+        query = f"export {dataset} {period} {release.edition} {stored.name}"
+        ids = [release.release_id, agreement.agreement_id]
         await audit.record(connection, actor, "disclosure", query, ids, recipient=str(actor.partner_id))
 
 
@@ -220,8 +223,8 @@ async def verify_ledger(connection: Connection, team_id: UUID) -> LedgerVerdict:
     last: LedgerLine | None = None
     while rows := await connection.fetch(SQL.walk_ledger, team_id, last.n if last else 0, PAGE):
         lines = [_line(row) for row in rows]
-        if found := ledger.fault(team_id, last, lines):
-            return LedgerVerdict(team_id, last.n if last else 0, found)
+        if fault := ledger.fault(team_id, last, lines):
+            return LedgerVerdict(team_id, last.n if last else 0, fault)
         last = lines[-1]
     n, link = (last.n, last.link) if last else (0, chain.GENESIS)
     ends = (head["n"], head["link"]) if head else (0, chain.GENESIS)

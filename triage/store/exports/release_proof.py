@@ -28,12 +28,13 @@ async def verify_releases(
     connection: asyncpg.Connection, team_id: UUID, progress: Callable[[int, int], None]
 ) -> list[ReleaseVerdict]:
     """Recompute every release of a team. `progress` is told how many of how many are done."""
-    found = []
+    verdicts = []
     everything = await releases.all_releases(connection, team_id)
     for n, (stored, digest) in enumerate(everything):
-        found.append(await _verify(connection, team_id, await releases.load_rows(connection, team_id, stored), digest))
+        whole = await releases.load_rows(connection, team_id, stored)
+        verdicts.append(await _verify(connection, team_id, whole, digest))
         progress(n + 1, len(everything))
-    return found
+    return verdicts
 
 
 async def _verify(
@@ -45,11 +46,11 @@ async def _verify(
     files, k_people = 0, None
     for row in await connection.fetch(SQL.renderings, team_id, stored.release_id):
         manifest = rendering.decode_manifest(row["manifest"])
-        scope = Selection(str(row["partner_id"]), row["body"], tuple(row["columns"]), tuple(row["areas"]))
-        k = _k_people(stored, scope)
+        selection = Selection(str(row["partner_id"]), row["body"], tuple(row["columns"]), tuple(row["areas"]))
+        k = _k_people(stored, selection)
         if k is not None:
             k_people = k if k_people is None else min(k, k_people)
-        fault = _misstated(stored, manifest, scope) or await _altered(
+        fault = _misstated(stored, manifest, selection) or await _altered(
             connection, (team_id, stored.release_id, row["agreement_id"]), manifest
         )
         files += len(manifest.files)
@@ -67,25 +68,25 @@ def _digest(stored: StoredRelease) -> bytes:
             return rendering.digest(stored.frozen)
 
 
-def _k_people(stored: StoredRelease, scope: Selection) -> int | None:
+def _k_people(stored: StoredRelease, selection: Selection) -> int | None:
     if isinstance(stored.frozen, FrozenTables):
         return None
-    found = extract(stored.frozen.release, scope, b"")
-    groups = people_per_group(stored.frozen.release, found, stored.people)
+    selected = extract(stored.frozen.release, selection, b"")
+    groups = people_per_group(stored.frozen.release, selected, stored.people)
     return min((group.people for group in groups), default=None)
 
 
-def _misstated(stored: StoredRelease, manifest: Manifest, scope: Selection) -> str | None:
+def _misstated(stored: StoredRelease, manifest: Manifest, selection: Selection) -> str | None:
     """What the statement says was achieved, against what is frozen."""
     match stored.frozen, manifest.statement:
         case FrozenRecords(release=release, config=config), RecordsStatement(achieved=achieved):
-            found = extract(release, scope, b"")
-            shown = recompute(found.columns, found.rows, config.harmful)
+            selected = extract(release, selection, b"")
+            shown = recompute(selected.columns, selected.rows, config.harmful)
             stated = structs.asdict(achieved)
             if any(stated[name] != value for name, value in structs.asdict(shown).items()):
                 return "the statement does not recompute from the rows"
-            k = min((g.people for g in people_per_group(release, found, stored.people)), default=0)
-            if k != achieved.k_people or (found.rows and k < config.k):
+            k = min((g.people for g in people_per_group(release, selected, stored.people)), default=0)
+            if k != achieved.k_people or (selected.rows and k < config.k):
                 return f"a group holds {k} people; {achieved.k_people} are stated, {config.k} promised"
             return None
         case FrozenTables(edition=edition), TablesStatement(achieved=shown_cells):

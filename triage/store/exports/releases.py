@@ -162,8 +162,8 @@ async def snapshot(
     if changed:
         await _forget_later(connection, team_id, changed, seq, related)
         counted += await _add_up(connection, team_id, changed, seq, related, cut_off, people)
-    counted = [one for one in counted if starts_at <= one.member.occurred_at < ends_at]
-    counted.sort(key=lambda one: one.member.incident_id)
+    counted = [member for member in counted if starts_at <= member.member.occurred_at < ends_at]
+    counted.sort(key=lambda counted: counted.member.incident_id)
     return counted if undecided is None else await _undecided(connection, team_id, counted, undecided)
 
 
@@ -225,10 +225,10 @@ async def _undecided(
     connection: Connection, team_id: UUID, counted: list[CountedMember], policy: str
 ) -> list[CountedMember]:
     """Without those of which any id is in a record file: what was released apart is not released again as one."""
-    ids = [incident for one in counted for incident in one.incident_ids]
+    ids = [incident for member in counted for incident in member.incident_ids]
     rows = await connection.fetch(SQL.decided, team_id, ids, policy, timeout=PATIENCE_S)
     decided = {row["incident_id"] for row in rows}
-    return [one for one in counted if decided.isdisjoint(one.incident_ids)]
+    return [member for member in counted if decided.isdisjoint(member.incident_ids)]
 
 
 # --- what is frozen
@@ -281,11 +281,12 @@ def _decided(
     gone = {row.incident_id for row in release.rows} | set(release.capped)
     for incident in release.capped:
         yield incident, *(people[incident] or _NOBODY), None, None, None
-    for one in counted:
-        if one.member.incident_id in gone:
-            for other in one.incident_ids:
-                if other != one.member.incident_id:
-                    yield other, *(one.member.person or _NOBODY), None, None, None
+    for joined in counted:
+        if joined.member.incident_id not in gone:
+            continue
+        for other in joined.incident_ids:
+            if other != joined.member.incident_id:
+                yield other, *(joined.member.person or _NOBODY), None, None, None
 
 
 async def load_rows(connection: Connection, team_id: UUID, stored: StoredRelease) -> StoredRelease:

@@ -120,7 +120,7 @@ async def _made(connection: Connection, team_id: UUID, rows: Sequence[asyncpg.Re
     served = await served_to_judges(connection, team_id, list(by_id))
     made = []
     for root, stored in entries.items():
-        held = with_blindness(stored, [one for one in served if one.incident_id in links.incident_ids(stored)])
+        held = with_blindness(stored, [intent for intent in served if intent.incident_id in links.incident_ids(stored)])
         others = related_of(by_id[root]["related"])
         incident = fold(held, others, ids=links.incident_ids(held))
         made.append(msgspec.structs.replace(fact_of(incident, others), seq=by_id[root]["seq"]))
