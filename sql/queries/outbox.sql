@@ -1,37 +1,38 @@
 -- name: destinations
 -- why: who wants to hear of a topic
 SELECT destination_id, channel, address FROM destination
-WHERE team_id = $1 AND disabled_at IS NULL AND $2 = ANY (topics) ORDER BY destination_id
+WHERE team_id = :team_id AND disabled_at IS NULL AND :topic = ANY (topics) ORDER BY destination_id
 
 -- name: list_destinations
 -- why: an owner sees where messages go
-SELECT destination_id, channel, address, topics, disabled_at FROM destination WHERE team_id = $1 ORDER BY created_at
+SELECT destination_id, channel, address FROM destination
+WHERE team_id = :team_id AND disabled_at IS NULL ORDER BY created_at
 
 -- name: add_destination
 -- why: somebody wants to hear of summaries or alerts
-INSERT INTO destination (team_id, destination_id, channel, address, topics) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO destination (team_id, destination_id, channel, address, topics) VALUES (:team_id, :destination_id, :channel, :address, :topics)
 
 -- name: disable_destination
 -- why: nothing more goes there
-UPDATE destination SET disabled_at = $3 WHERE team_id = $1 AND destination_id = $2 AND disabled_at IS NULL RETURNING true
+UPDATE destination SET disabled_at = :now WHERE team_id = :team_id AND destination_id = :destination_id AND disabled_at IS NULL RETURNING true
 
 -- name: enqueue
 -- why: one message a destination and key, in the transaction of what it tells of
 INSERT INTO outbox (team_id, id, destination_id, key, payload, created_at, next_at)
-VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (team_id, destination_id, key) DO NOTHING
+VALUES (:team_id, :id, :destination_id, :key, :payload, :now, :now) ON CONFLICT (team_id, destination_id, key) DO NOTHING
 
 -- name: waiting_destinations
 -- why: where messages of a topic are due; a message's key begins with its topic
 SELECT DISTINCT destination_id FROM outbox
-WHERE team_id = $1 AND split_part(key, ' ', 1) = $2 AND delivered_at IS NULL AND dead_at IS NULL AND next_at <= $3
+WHERE team_id = :team_id AND split_part(key, ' ', 1) = :topic AND delivered_at IS NULL AND dead_at IS NULL AND next_at <= :now
 
 -- name: claim
 -- why: one due message, kept from every other process until the attempt must be over; due again should this one die
-UPDATE outbox o SET next_at = $5 FROM destination d
-WHERE o.team_id = $1 AND d.team_id = $1 AND d.destination_id = o.destination_id AND o.id = (
+UPDATE outbox o SET next_at = :until FROM destination d
+WHERE o.team_id = :team_id AND d.team_id = :team_id AND d.destination_id = o.destination_id AND o.id = (
     SELECT id FROM outbox
-    WHERE team_id = $1 AND destination_id = $2 AND split_part(key, ' ', 1) = $3
-      AND delivered_at IS NULL AND dead_at IS NULL AND next_at <= $4
+    WHERE team_id = :team_id AND destination_id = :destination_id AND split_part(key, ' ', 1) = :topic
+      AND delivered_at IS NULL AND dead_at IS NULL AND next_at <= :now
     ORDER BY next_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 RETURNING o.id, o.key, o.payload, o.attempts, o.created_at, d.destination_id, d.channel, d.address,
@@ -39,12 +40,12 @@ RETURNING o.id, o.key, o.payload, o.attempts, o.created_at, d.destination_id, d.
 
 -- name: settle
 -- why: what became of an attempt; its number
-UPDATE outbox SET attempts = attempts + 1, next_at = $3, delivered_at = $4, dead_at = $5
-WHERE team_id = $1 AND id = $2 RETURNING attempts
+UPDATE outbox SET attempts = attempts + 1, next_at = :next_at, delivered_at = :delivered_at, dead_at = :dead_at
+WHERE team_id = :team_id AND id = :id RETURNING attempts
 
 -- name: record_attempt
 -- why: every attempt is on record
-INSERT INTO delivery_attempt (team_id, outbox_id, at, n, outcome) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO delivery_attempt (team_id, outbox_id, at, n, outcome) VALUES (:team_id, :message_id, :at, :n, :outcome)
 
 -- name: undelivered
 -- why: dead letters are visible, and what still waits
@@ -52,25 +53,25 @@ SELECT o.id, o.key, d.channel, o.attempts, o.next_at, o.dead_at,
        (SELECT a.outcome FROM delivery_attempt a WHERE a.team_id = o.team_id AND a.outbox_id = o.id ORDER BY a.n DESC LIMIT 1)
            AS last_outcome
 FROM outbox o JOIN destination d USING (team_id, destination_id)
-WHERE o.team_id = $1 AND o.delivered_at IS NULL ORDER BY o.created_at, o.id
+WHERE o.team_id = :team_id AND o.delivered_at IS NULL ORDER BY o.created_at, o.id
 
 -- name: attempts
 -- why: what was tried for one message
-SELECT at, n, outcome FROM delivery_attempt WHERE team_id = $1 AND outbox_id = $2 ORDER BY n
+SELECT at, n, outcome FROM delivery_attempt WHERE team_id = :team_id AND outbox_id = :message_id ORDER BY n
 
 -- name: replay
 -- why: a dead letter gets another chance
-UPDATE outbox SET dead_at = NULL, next_at = $2
-WHERE team_id = $1 AND dead_at IS NOT NULL AND ($3::uuid IS NULL OR id = $3) RETURNING id
+UPDATE outbox SET dead_at = NULL, next_at = :now
+WHERE team_id = :team_id AND dead_at IS NOT NULL AND (:message_id::uuid IS NULL OR id = :message_id) RETURNING id
 
 -- name: raise_alert
 -- why: an alert is raised once, by whichever process is first
-INSERT INTO alert (team_id, incident_id, kind, mark, raised_at) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO alert (team_id, incident_id, kind, mark, raised_at) VALUES (:team_id, :incident_id, :kind, :mark, :now)
 ON CONFLICT DO NOTHING RETURNING true
 
 -- name: children_at_stations
 -- why: a child at a police station is told of at once; what is older than a week needs no alert any more
 SELECT i.id FROM incident i
-WHERE i.team_id = $1 AND NOT i.blind AND i.root = i.id AND i.flags @> '{under_18_police_station}' AND NOT i.test
-  AND i.changed_at > $2 AND NOT EXISTS (SELECT FROM alert a WHERE a.team_id = i.team_id AND a.incident_id = i.id
+WHERE i.team_id = :team_id AND NOT i.blind AND i.root = i.id AND i.flags @> '{under_18_police_station}' AND NOT i.test
+  AND i.changed_at > :since AND NOT EXISTS (SELECT FROM alert a WHERE a.team_id = i.team_id AND a.incident_id = i.id
                                         AND a.kind = 'under_18_police_station')

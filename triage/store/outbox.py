@@ -5,16 +5,13 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import asyncpg
 import msgspec
 from msgspec import Struct
 from uuid_utils.compat import uuid7
 
 from triage.store import audit
 from triage.store.database import Connection
-from triage.store.statements import load
-
-SQL = load("outbox")
+from triage.store.statements import statement
 
 Channel = Literal["email", "webhook"]
 Topic = Literal["summary", "alert"]
@@ -72,16 +69,22 @@ class Destination(Struct, frozen=True):
     address: str
 
 
-class Message(Struct, frozen=True, kw_only=True):
-    """A message that is due. Its payload never changed since it was written."""
+class Message(Struct, frozen=True):
+    """A message that is due, and where to. Its payload never changed since it was written."""
 
     id: UUID
     key: str
     payload: bytes
     attempts: int
     created_at: datetime
-    destination: Destination
+    destination_id: UUID
+    channel: Channel
+    address: str
     disabled: bool
+
+    @property
+    def destination(self) -> Destination:
+        return Destination(self.destination_id, self.channel, self.address)
 
 
 class Undelivered(Struct, frozen=True):
@@ -104,26 +107,41 @@ class Attempt(Struct, frozen=True):
     outcome: str
 
 
+_ADD_DESTINATION = statement("outbox.add_destination")
+_DISABLE_DESTINATION = statement("outbox.disable_destination", bool)
+_LIST_DESTINATIONS = statement("outbox.list_destinations", Destination)
+_DESTINATIONS = statement("outbox.destinations", Destination)
+_ENQUEUE = statement("outbox.enqueue")
+_RAISE_ALERT = statement("outbox.raise_alert", bool)
+_CHILDREN_AT_STATIONS = statement("outbox.children_at_stations", UUID)
+_WAITING_DESTINATIONS = statement("outbox.waiting_destinations", UUID)
+_CLAIM = statement("outbox.claim", Message)
+_SETTLE = statement("outbox.settle", int)
+_RECORD_ATTEMPT = statement("outbox.record_attempt")
+_UNDELIVERED = statement("outbox.undelivered", Undelivered)
+_ATTEMPTS = statement("outbox.attempts", Attempt)
+_REPLAY = statement("outbox.replay", UUID)
+
+
 async def add_destination(
     connection: Connection, team_id: UUID, channel: Channel, address: str, topics: list[Topic]
 ) -> UUID:
     """Send messages of these topics to an address from now on."""
     destination_id = uuid7()
-    await connection.execute(SQL.add_destination, team_id, destination_id, channel, address, topics)
+    await _ADD_DESTINATION.execute(
+        connection, team_id=team_id, destination_id=destination_id, channel=channel, address=address, topics=topics
+    )
     return destination_id
 
 
 async def disable_destination(connection: Connection, team_id: UUID, destination_id: UUID, now: datetime) -> bool:
     """Send nothing more there; what waits becomes a dead letter. Whether there was anything to stop."""
-    return bool(await connection.fetchval(SQL.disable_destination, team_id, destination_id, now))
+    return bool(await _DISABLE_DESTINATION.first(connection, team_id=team_id, destination_id=destination_id, now=now))
 
 
 async def list_destinations(connection: Connection, team_id: UUID) -> list[Destination]:
     """Where the team's messages go, disabled ones left out."""
-    rows = await connection.fetch(SQL.list_destinations, team_id)
-    return [
-        Destination(row["destination_id"], row["channel"], row["address"]) for row in rows if not row["disabled_at"]
-    ]
+    return await _LIST_DESTINATIONS.fetch(connection, team_id=team_id)
 
 
 async def enqueue(
@@ -131,26 +149,36 @@ async def enqueue(
 ) -> None:
     """Write a message to every destination of the topic, once for each key. To be called in the event's transaction."""
     body = msgspec.json.encode(payload)
-    for row in await connection.fetch(SQL.destinations, team_id, topic):
-        await connection.execute(SQL.enqueue, team_id, uuid7(), row["destination_id"], key, body, now)
+    for destination in await _DESTINATIONS.fetch(connection, team_id=team_id, topic=topic):
+        await _ENQUEUE.execute(
+            connection,
+            team_id=team_id,
+            id=uuid7(),
+            destination_id=destination.destination_id,
+            key=key,
+            payload=body,
+            now=now,
+        )
 
 
 async def raise_alert(
     connection: Connection, team_id: UUID, incident_id: UUID, kind: AlertKind, mark: str, now: datetime
 ) -> bool:
     """Whether this is the first time; then the message is to be written in the same transaction."""
-    return bool(await connection.fetchval(SQL.raise_alert, team_id, incident_id, kind, mark, now))
+    raised = await _RAISE_ALERT.first(
+        connection, team_id=team_id, incident_id=incident_id, kind=kind, mark=mark, now=now
+    )
+    return bool(raised)
 
 
 async def children_at_stations(connection: Connection, team_id: UUID, now: datetime) -> list[UUID]:
     """Incidents with a child at a police station that nobody was told of yet."""
-    return [row["id"] for row in await connection.fetch(SQL.children_at_stations, team_id, now - ALERTED_FOR)]
+    return await _CHILDREN_AT_STATIONS.fetch(connection, team_id=team_id, since=now - ALERTED_FOR)
 
 
 async def waiting_destinations(connection: Connection, team_id: UUID, topic: Topic, now: datetime) -> list[UUID]:
     """Where messages of a topic are due."""
-    rows = await connection.fetch(SQL.waiting_destinations, team_id, topic, now)
-    return [row["destination_id"] for row in rows]
+    return await _WAITING_DESTINATIONS.fetch(connection, team_id=team_id, topic=topic, now=now)
 
 
 async def claim(
@@ -161,19 +189,8 @@ async def claim(
     A process that dies leaves the message due at `until`: it may be delivered twice, never lost. Receivers know a
     repeated message by its id.
     """
-    row = await connection.fetchrow(SQL.claim, team_id, destination_id, topic, now, until)
-    return None if row is None else _message(row)
-
-
-def _message(row: asyncpg.Record) -> Message:
-    return Message(
-        id=row["id"],
-        key=row["key"],
-        payload=row["payload"],
-        attempts=row["attempts"],
-        created_at=row["created_at"],
-        destination=Destination(row["destination_id"], row["channel"], row["address"]),
-        disabled=row["disabled"],
+    return await _CLAIM.first(
+        connection, team_id=team_id, destination_id=destination_id, topic=topic, now=now, until=until
     )
 
 
@@ -186,15 +203,22 @@ async def record_outcome(connection: Connection, team_id: UUID, message: Message
     dead = not delivered and (message.disabled or before >= len(BACK_OFF))
     pause = BACK_OFF[min(before, len(BACK_OFF) - 1)]
     async with connection.transaction():
-        number = await connection.fetchval(
-            SQL.settle, team_id, message.id, now + pause, now if delivered else None, now if dead else None
+        number = await _SETTLE.one(
+            connection,
+            team_id=team_id,
+            id=message.id,
+            next_at=now + pause,
+            delivered_at=now if delivered else None,
+            dead_at=now if dead else None,
         )
-        await connection.execute(SQL.record_attempt, team_id, message.id, now, number, outcome)
+        await _RECORD_ATTEMPT.execute(
+            connection, team_id=team_id, message_id=message.id, at=now, n=number, outcome=outcome
+        )
         if delivered:
-            await _note_disclosure(connection, team_id, message)
+            await _record_disclosure(connection, team_id, message)
 
 
-async def _note_disclosure(connection: Connection, team_id: UUID, message: Message) -> None:
+async def _record_disclosure(connection: Connection, team_id: UUID, message: Message) -> None:
     """To whom a message went; of a webhook's address the host alone, for the rest of it may be a secret."""
     to = message.destination
     shown = to.address if to.channel == "email" else urlsplit(to.address).hostname
@@ -213,12 +237,12 @@ async def _note_disclosure(connection: Connection, team_id: UUID, message: Messa
 
 async def undelivered(connection: Connection, team_id: UUID) -> list[Undelivered]:
     """What waits and what is dead, oldest first."""
-    return [Undelivered(*row.values()) for row in await connection.fetch(SQL.undelivered, team_id)]
+    return await _UNDELIVERED.fetch(connection, team_id=team_id)
 
 
 async def attempts(connection: Connection, team_id: UUID, message_id: UUID) -> list[Attempt]:
     """Every attempt to deliver a message."""
-    return [Attempt(*row.values()) for row in await connection.fetch(SQL.attempts, team_id, message_id)]
+    return await _ATTEMPTS.fetch(connection, team_id=team_id, message_id=message_id)
 
 
 async def replay(connection: Connection, team_id: UUID, now: datetime, message_id: UUID | None = None) -> int:
@@ -226,4 +250,4 @@ async def replay(connection: Connection, team_id: UUID, now: datetime, message_i
 
     One more failure makes it a dead letter again.
     """
-    return len(await connection.fetch(SQL.replay, team_id, now, message_id))
+    return len(await _REPLAY.fetch(connection, team_id=team_id, now=now, message_id=message_id))
