@@ -1,13 +1,14 @@
 """The facts of incidents, derived from their entries. All times are corrected for skew."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from triage import codes
 from triage.log import intents, links, timeline
+from triage.log.blindness import ServedIntent, with_blindness
 from triage.log.detention import CLOCK
 from triage.log.diversion_rules import Grading
 from triage.log.effective import EffectiveEntry, captured
@@ -108,11 +109,14 @@ def fact_of(incident: Incident, others: Iterable[timeline.PersonEvent] = ()) -> 
 
 
 def facts_of(
-    stored: Iterable[StoredEntry], related: Mapping[UUID, Iterable[timeline.PersonEvent]] = {}
+    stored: Iterable[StoredEntry],
+    related: Mapping[UUID, Iterable[timeline.PersonEvent]] = {},
+    served: Collection[ServedIntent] | None = None,
 ) -> list[IncidentFact]:
     """Every incident that these entries add up to, graded with what the other incidents of its people contribute.
 
-    `related` is what incidents of which there is no entry here contribute, by the incident that it concerns.
+    `related` is what incidents of which there is no entry here contribute, by the incident that it concerns. `served`
+    decides which judgements were blind, where the entries do not say so already.
     """
     entries = list(stored)
     statements = [entry for entry in entries if isinstance(entry.entry, SameIncident | NotSameIncident | Withdrawal)]
@@ -120,6 +124,8 @@ def facts_of(
     groups: dict[UUID, list[StoredEntry]] = defaultdict(list)
     for entry in entries:
         groups[root.get(entry.entry.incident_id, entry.entry.incident_id)].append(entry)
+    if served is not None:
+        groups = {i: _with_blindness(group, served) for i, group in groups.items()}
     incidents = {i: fold(group, ids=links.incident_ids(group)) for i, group in groups.items()}
     told = related_events(incidents.values())
     return [
@@ -127,6 +133,11 @@ def facts_of(
         for i, incident in incidents.items()
         for others in [_others(incident, told[incident.id], related)]
     ]
+
+
+def _with_blindness(group: list[StoredEntry], served: Iterable[ServedIntent]) -> list[StoredEntry]:
+    ids = links.incident_ids(group)
+    return with_blindness(group, [row for row in served if row.incident_id in ids])
 
 
 def _others(

@@ -22,10 +22,11 @@ from triage.exports.records import Cadence, FrozenRow, Release
 from triage.exports.rendering import Frozen, FrozenRecords, FrozenTables, ReleaseHeader, Rendering, SignedAgreement
 from triage.exports.selection import Selection
 from triage.exports.tables import Edition
+from triage.log.blindness import ServedIntent, with_blindness
 from triage.log.entries import StoredEntry
 from triage.log.timeline import PersonEvent
 from triage.store.database import Connection, Database
-from triage.store.log.entries import EntryColumns
+from triage.store.log.entries import EntryColumns, served_to_judges
 from triage.store.statements import load
 from triage.summaries.schedule import Calendar, coverage
 from triage.times import Period
@@ -185,11 +186,13 @@ async def _add_up(
     people: Identities,
 ) -> list[CountedMember]:
     rows = await connection.fetch(SQL.entries_until, team_id, roots, seq, timeout=PATIENCE_S)
-    return await asyncio.to_thread(_counted, rows, related, cut_off, people)
+    served = await served_to_judges(connection, team_id, roots)
+    return await asyncio.to_thread(_counted, rows, served, related, cut_off, people)
 
 
 def _counted(
     rows: Iterable[asyncpg.Record],
+    served: Sequence[ServedIntent],
     related: dict[UUID, tuple[PersonEvent, ...]],
     cut_off: datetime,
     people: Identities,
@@ -198,7 +201,8 @@ def _counted(
     for entries in group_by_incident(EntryColumns(*row).entry() for row in rows):
         ids = _ids(entries)
         others = next((related[i] for i in ids if i in related), ())
-        member = release_member(entries, others, cut_off, people)
+        judged = with_blindness(entries, [row for row in served if row.incident_id in ids])
+        member = release_member(judged, others, cut_off, people)
         if member is not None:
             counted.append(CountedMember(member, ids))
     return counted

@@ -1,14 +1,15 @@
 """Entries as they are stored: the columns that make one again."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct, structs
 
-from triage.log.blindness import ServedIntent
+from triage.log.blindness import ServedIntent, with_blindness
 from triage.log.canonical import with_current_codes
 from triage.log.entries import PersonLink, PersonUnlink, StoredEntry
+from triage.log.links import incident_ids
 from triage.log.stored_body import read_stored_body
 from triage.store.database import Connection
 from triage.store.statements import statement
@@ -65,6 +66,19 @@ class RootedColumns(EntryColumns, frozen=True, gc=False):
 
 
 _SERVED_TO_JUDGES = statement("incidents.served_to_judges", ServedIntent)
+
+
+async def rooted_entries(connection: Connection, team_id: UUID, rows: Iterable[RootedColumns]) -> list[StoredEntry]:
+    """The entries of these incidents, each judgement marked as blind or not by what was served of its incident."""
+    by_root: dict[UUID, list[StoredEntry]] = {}
+    for row in rows:
+        by_root.setdefault(row.root, []).append(row.entry())
+    served = await served_to_judges(connection, team_id, list(by_root))
+    entries: list[StoredEntry] = []
+    for stored in by_root.values():
+        ids = incident_ids(stored)
+        entries += with_blindness(stored, [row for row in served if row.incident_id in ids])
+    return entries
 
 
 async def served_to_judges(connection: Connection, team_id: UUID, roots: Sequence[UUID]) -> list[ServedIntent]:

@@ -16,7 +16,7 @@ from triage import codes
 from triage.errors import OperatorError
 from triage.log.diversion import RULE
 from triage.store.database import Connection
-from triage.store.log.entries import EntryColumns
+from triage.store.log.entries import EntryColumns, served_to_judges
 from triage.store.summaries.calendars import CalendarTeam
 from triage.store.summaries.publications import SQL
 from triage.store.summaries.scopes import AROUND, assemble, code_lists, force_totals, pooled_since, slot_of
@@ -50,8 +50,10 @@ async def recompute(connection: Connection, team: CalendarTeam, summary: Summary
     rows = await _log(connection, team.team_id, summary.as_at_seq)
     slot = slot_of(summary)
     totals = await force_totals(connection, team.team_id, slot.period, summary.as_at)
+    columns = [EntryColumns(*row) for row in rows]
+    served = await served_to_judges(connection, team.team_id, list({each.incident_id for each in columns}))
     with codes.reading(lists):
-        facts = facts_of(EntryColumns(*row).entry() for row in rows)
+        facts = facts_of((each.entry() for each in columns), served=served)
         scope = structs.replace(_scope(team, slot, summary.as_at, facts, totals), silent=summary.silent)
         return tuple(measure for measure in editions.compute_measures(scope) if measure.kind == "flow")
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 from triage import codes
 from triage.log.diversion import RULE
 from triage.store.database import Connection, Database
-from triage.store.log.entries import RootedColumns
+from triage.store.log.entries import RootedColumns, rooted_entries
 from triage.store.statements import load
 from triage.store.summaries.calendars import CalendarTeam
 from triage.store.summaries.facts import SQL as FACTS
@@ -151,7 +151,8 @@ async def changed_incidents(connection: Connection, team_id: UUID, since: int, s
     ids = {fact.id for fact in scope.members} | {fact.id for facts in scope.of_person.values() for fact in facts}
     rows = await connection.fetch(SQL.moved_since, team_id, since, list(ids))
     roots = [row["id"] for row in rows]
-    stored = [RootedColumns(*row).entry() for row in await connection.fetch(FACTS.entries, team_id, roots)]
+    columns = [RootedColumns(*row) for row in await connection.fetch(FACTS.entries, team_id, roots)]
+    stored = await rooted_entries(connection, team_id, columns)
     inside = {entry.entry.incident_id for entry in stored}
     related = {
         row["id"]: [event for event in related_of(row["related"]) if event.incident not in inside] for row in rows
