@@ -22,6 +22,7 @@ from triage.log.entries import AMENDABLE, StoredEntry
 from triage.log.grading_inputs import GradingInputs, contemporaneity_limit
 from triage.log.incident_view import view_of
 from triage.log.intents import RecordedIntent, recorded_intents
+from triage.log.resolve import StatedAge
 from triage.log.timeline import DatedOutcome, PersonEvent, PowerUse, events_of
 from triage.log.view import Audience, IncidentView, RepeatContact, RepeatView, Status
 from triage.log.visibility import EVERYTHING, VIEW, Sight, Who
@@ -92,7 +93,7 @@ def fold(
     """What the entries of one incident add up to: all entries of every incident id that links join.
 
     `person_events` is what other incidents of the same person contribute (`person_events` of each), and the evidence of
-    incidents that were parted from this one (`triage.log.parting`). `ids` are the incident ids, ascending, where they
+    incidents that were parted from this one (`triage.log.related`). `ids` are the incident ids, ascending, where they
     are known: an incident that was parted from this one may hold the statement that did it. Retired codes are to be
     mapped to current ones before. Raises ValueError without entries.
     """
@@ -109,37 +110,24 @@ def fold(
     conflicts = resolve.conflicts(in_order, ages, outcomes, inputs.intents)
     if parted:
         conflicts.append("conflict:link")
-    status = _status(in_order, episodes)
     died = any(event.code == "died" for event in events)
-    happened_at = _happened_at(in_order)
-    child = resolve.under_18(in_order.contacts, ages)
     training = _is_training(in_order)
+    view = _view(inputs, incident_ids, ages, episodes, training, terms)
     return Incident(
-        view=view_of(
-            inputs,
-            incident_ids=incident_ids,
-            status=status,
-            training=training,
-            occurred_at=happened_at,
-            day=terms.operational_day(happened_at),
-            age=resolve.age(ages),
-            child=child,
-            episodes=episodes,
-            flags=tuple(flags.incident_flags(inputs, episodes, child, terms)),
-        ),
+        view=view,
         entries=in_order,
         outcomes=outcomes,
         intents=inputs.intents,
         episodes=episodes,
         incident_ids=incident_ids,
-        happened_at=happened_at,
+        happened_at=view.occurred_at,
         counts=not training and bool(in_order.contacts or outcomes or in_order.detentions),
         restricted=died and not training,
         someone_lives_there=inputs.someone_lives_there,
         conflicts=tuple(conflicts),
         used=used,
         inputs=inputs,
-        overdue_at=None if died else _overdue(status, happened_at, episodes),
+        overdue_at=None if died else _overdue(view.status, view.occurred_at, episodes),
         expires_at=episodes[-1].expires_at if episodes and episodes[-1].running and not died else None,
         diversion=diversion.derive(inputs),
         events=events,
@@ -147,6 +135,30 @@ def fold(
         people=links.people(in_order.people) if in_order.people else (),
         judged_by=judges(in_order.stored),
         lead_unblinded_at=lead_unblinded_at(in_order),
+    )
+
+
+def _view(
+    inputs: GradingInputs,
+    incident_ids: tuple[UUID, ...],
+    ages: Sequence[StatedAge],
+    episodes: Sequence[Episode],
+    training: bool,
+    terms: Terms,
+) -> IncidentView:
+    happened_at = _happened_at(inputs.entries)
+    child = resolve.under_18(inputs.entries.contacts, ages)
+    return view_of(
+        inputs,
+        incident_ids=incident_ids,
+        status=_status(inputs.entries, episodes),
+        training=training,
+        occurred_at=happened_at,
+        day=terms.operational_day(happened_at),
+        age=resolve.age(ages),
+        child=child,
+        episodes=episodes,
+        flags=tuple(flags.incident_flags(inputs, episodes, child, terms)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from triage import codes
@@ -44,7 +45,7 @@ def view_of(
 ) -> IncidentView:
     """What somebody sees who sees everything, but for the grades and what time changes."""
     entries = inputs.entries
-    contacts, officers, nurses, paramedics = entries.contacts, entries.officers, entries.nurses, entries.paramedics
+    contacts = entries.contacts
     newest = entries.stored[-1]
     arrived_at, left_at = _on_scene(contacts)
     return IncidentView(
@@ -63,21 +64,12 @@ def view_of(
         location_type=inputs.location_type,
         someone_lives_there=inputs.someone_lives_there,
         place_now=episodes[-1].place_now if episodes else None,
-        log_ref=latest_known(contacts, "log_ref"),
         car=next((stored.entry.car for stored in reversed(entries.stored) if stored.entry.car), None),
-        contact_mode=latest_known(contacts, "contact_mode"),
-        referral_source=latest_known(contacts, "referral_source"),
         age=age.years if age else None,
         age_band=age.band if age else latest_known(contacts, "age_band"),
         under_18=child,
-        sex=latest_known(contacts, "sex"),
-        ethnicity=latest_known(contacts, "ethnicity"),
-        interpreter_needed=latest_known(contacts, "interpreter_needed"),
-        disability=latest_known(contacts, "disability"),
         presenting=resolve.presenting(entries),
         legal_status=_legal_status(contacts, inputs.first, episodes),
-        immediate_danger=latest_known(contacts, "immediate_danger"),
-        force_type=latest_known(officers, "force_type"),
         advice=_advice(entries),
         outcome=_outcome(inputs.first, timeline.latest_outcome(inputs.outcomes)),
         transport=latest_known(entries.outcomes, "transport"),
@@ -87,22 +79,28 @@ def view_of(
         referrals=_referrals(entries),
         flags=flags,
         contributions=_contributions(entries.stored),
-        consulted=_consulted(officers),
-        not_consulted_reason=latest_known(officers, "not_consulted_reason"),
+        consulted=_consulted(entries.officers),
         intents=_intents(inputs.intents),
-        offence=latest_known(officers, "offence"),
-        assessment=latest_known(nurses, "assessment"),
-        physical_need=latest_known(paramedics, "physical_need"),
-        initial_plan=latest_known(paramedics, "initial_plan"),
-        news2=latest_known(paramedics, "news2"),
-        conveyed=latest_known(paramedics, "conveyed"),
-        capacity_to_decide_care=latest_known(paramedics, "capacity_to_decide_care"),
-        known_to_services=latest_known(nurses, "known_to_services"),
-        crisis_plan=latest_known(nurses, "crisis_plan"),
-        safety_plan=latest_known(nurses, "safety_plan"),
-        follow_up_owner=latest_known(nurses, "follow_up_owner"),
-        follow_up_due=latest_known(nurses, "follow_up_due"),
+        **_latest_answers(entries),
     )
+
+
+_ANSWERS = {
+    "contacts": (
+        *("log_ref", "contact_mode", "referral_source", "sex", "ethnicity"),
+        *("interpreter_needed", "disability", "immediate_danger"),
+    ),
+    "officers": ("force_type", "not_consulted_reason", "offence"),
+    "nurses": ("assessment", "known_to_services", "crisis_plan", "safety_plan", "follow_up_owner", "follow_up_due"),
+    "paramedics": ("physical_need", "initial_plan", "news2", "conveyed", "capacity_to_decide_care"),
+}
+"""The members of a view that hold the latest answer to the field of the same name, by whose contacts are asked."""
+
+
+def _latest_answers(entries: SortedEntries) -> dict[str, Any]:
+    return {
+        name: latest_known(getattr(entries, contacts), name) for contacts, names in _ANSWERS.items() for name in names
+    }
 
 
 def _on_scene(contacts: Iterable[EffectiveEntry[Contact]]) -> tuple[datetime | None, datetime | None]:
