@@ -127,8 +127,8 @@ SECOND_PRESENTING = Mix({"intoxication_alcohol": 45, "intoxication_drug": 15, "s
 OTHER_POWERS = Mix({"none_needed": 38, "leave_with_care": 24, "emergency_department": 14, "unsure": 8, None: 6})
 ASSESSMENTS = Mix({"face_to_face": 80, "phone": 12, "records_only": 6, "none": 2})
 PHYSICAL_NEEDS = Mix({"none": 60, "treat_on_scene": 24, "ed_needed": 14, "ed_immediate": 2})
-KINDS_OF_SCENE = Mix({"ordinary": 70, "considered": 11, "used": 7, "arrest": 2, "stand_down": 8, "section": 2})
-KINDS_DIVERTED = Mix({"ordinary": 70, "considered": 15, "used": 3, "arrest": 2, "stand_down": 8, "section": 2})
+KINDS_OF_SCENE = Mix({"ordinary": 72, "considered": 11, "used": 5, "arrest": 2, "stand_down": 8, "section": 2})
+KINDS_DIVERTED = Mix({"ordinary": 72, "considered": 15, "used": 1, "arrest": 2, "stand_down": 8, "section": 2})
 """The same after a change of model: a nurse in the control room from the first call."""
 CALLS_OFTEN, IDENTIFIED = 0.14, 0.58
 """Shares of incidents that concern somebody who calls often, and somebody else who is identified."""
