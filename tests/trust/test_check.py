@@ -31,12 +31,6 @@ async def test_a_key_store_that_was_restored_is_noticed_by_the_exported_journal(
     try:
         await connection.execute("ALTER TABLE keystore.journal DISABLE TRIGGER USER")
         await connection.execute("DELETE FROM keystore.journal WHERE n > 1")
-        await connection.execute(
-            "INSERT INTO keystore.journal (n, team_id, kind, line) "
-            "SELECT 1, gen_random_uuid(), 'x', '{}' ON CONFLICT DO NOTHING"
-        )
     finally:
         await connection.close()
-    exported = installation.data_dir / "journal"
-    exported.write_bytes(exported.read_bytes() + exported.read_bytes().splitlines(True)[-1].replace(b'"n":', b'"n":9'))
     assert "run `triage keys forget`" in await installation.triage("check", fails=True)
