@@ -80,7 +80,7 @@ def test_entries_come_in_order_of_receipt_by_the_end_and_after_they_were_capture
     log = a_month(seed)
     assert all(each.sent_at <= other.sent_at for each, other in pairwise(log))
     assert log[-1].sent_at <= ENDS
-    assert min(sent.sent_at for sent in log) >= times.day_bounds(STARTS)[0]
+    assert min(sent.sent_at for sent in log) >= times.period_bounds(times.period_of("daily", STARTS))[0]
     assert all(captured(sent) <= sent.sent_at + timedelta(seconds=5) for sent in log)
 
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from triage.times import (
     LONDON,
     PeriodKind,
-    day_bounds,
     due_at,
     next_period,
     operational_day,
@@ -41,7 +40,7 @@ def test_an_instant_without_an_offset_is_refused() -> None:
 @example(datetime(2027, 3, 28, 1, 0, tzinfo=UTC), LONDON, 1)
 def test_every_instant_lies_in_exactly_the_day_that_names_it(instant: datetime, zone: ZoneInfo, hour: int) -> None:
     day = operational_day(instant, zone, hour)
-    start, end = day_bounds(day, zone, hour)
+    start, end = period_bounds(period_of("daily", day), zone, hour)
     assert start <= instant < end
 
 
@@ -49,14 +48,14 @@ def test_every_instant_lies_in_exactly_the_day_that_names_it(instant: datetime, 
 @example(CLOCKS_BACK, LONDON, 6)
 @example(CLOCKS_FORWARD, LONDON, 6)
 def test_days_tile_time_in_23_24_or_25_hours(day: date, zone: ZoneInfo, hour: int) -> None:
-    start, end = day_bounds(day, zone, hour)
-    assert end == day_bounds(day + timedelta(days=1), zone, hour)[0]
+    start, end = period_bounds(period_of("daily", day), zone, hour)
+    assert end == period_bounds(period_of("daily", day + timedelta(days=1)), zone, hour)[0]
     assert end - start in (23 * HOUR, 24 * HOUR, 25 * HOUR)
 
 
 @pytest.mark.parametrize(("day", "length"), [(CLOCKS_BACK, 25), (CLOCKS_FORWARD, 23), (date(2026, 11, 22), 24)])
 def test_the_clock_changes_fall_into_the_day_that_started_before_them(day: date, length: int) -> None:
-    start, end = day_bounds(day)
+    start, end = period_bounds(period_of("daily", day))
     assert end - start == length * HOUR
 
 
@@ -149,7 +148,5 @@ def test_periods_tile_days(kind: PeriodKind, day: date) -> None:
 @given(days)
 def test_a_period_covers_its_operational_days_and_nothing_else(day: date) -> None:
     period = period_of("monthly", day)
-    assert period_bounds(period) == (
-        day_bounds(period.starts)[0],
-        day_bounds(period.ends - timedelta(days=1))[1],
-    )
+    first, last = period_of("daily", period.starts), period_of("daily", period.ends - timedelta(days=1))
+    assert period_bounds(period) == (period_bounds(first)[0], period_bounds(last)[1])

@@ -56,11 +56,6 @@ def operational_day(instant: datetime, zone: ZoneInfo = LONDON, start_hour: int 
     return today if instant >= due_at(today, time(start_hour), zone) else today - _ONE_DAY
 
 
-def day_bounds(day: date, zone: ZoneInfo = LONDON, start_hour: int = DAY_START_HOUR) -> tuple[datetime, datetime]:
-    """First instant of the operational day and first instant after it: 23, 24 or 25 hours apart."""
-    return due_at(day, time(start_hour), zone), due_at(day + _ONE_DAY, time(start_hour), zone)
-
-
 def period_bounds(
     period: Period, zone: ZoneInfo = LONDON, start_hour: int = DAY_START_HOUR
 ) -> tuple[datetime, datetime]:
@@ -98,10 +93,10 @@ def parse_period(kind: PeriodKind, name: str) -> Period:
     Raises ValueError for a name of another form and for a period that does not exist (`2026-W60`). Years are 1999 to
     2100: entries are dated 2000 to 2100, and the first quarter of 2000 lies in the financial year 1999.
     """
-    match_ = _NAMES[kind].fullmatch(name)
-    if not match_ or not 1999 <= int(match_[1]) <= 2100:
+    named = _NAMES[kind].fullmatch(name)
+    if not named or not 1999 <= int(named[1]) <= 2100:
         raise ValueError(f"{name!r} is no {kind} period")
-    year, *parts = map(int, match_.groups())
+    year, *parts = map(int, named.groups())
     try:
         match kind:
             case "daily" | "monthly":
