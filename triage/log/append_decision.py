@@ -1,7 +1,7 @@
 """What one append would do, decided from what was read and nothing else.
 
 No I/O, so that it can be decided again after a lost race. First which items are new (`decide`), then which incidents
-they change and what those now add up to (`incidents_after`); `triage.store.log.append` reads before and writes after.
+they change and what they now add up to (`incidents_after`); `triage.store.log.append` reads before and writes after.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
@@ -219,10 +219,10 @@ class _Deciding:
             self.incidents.setdefault(read.root(held.entry.incident_id), []).append(held)
 
     def all(self, items: Sequence[IncomingEntry]) -> AppendDecision:
-        results = [STALE if n in self.read.stale else self.one(item) for n, item in enumerate(items)]
+        results = [STALE if n in self.read.stale else self.decide(item) for n, item in enumerate(items)]
         return AppendDecision(results, list(self.fresh.values()))
 
-    def one(self, item: IncomingEntry) -> AppendResult:
+    def decide(self, item: IncomingEntry) -> AppendResult:
         if (held := self.read.stored.get(item.id)) is not None:
             return _again(item, held, self.read.texts)
         if (earlier := self.fresh.get(item.id)) is not None:
@@ -484,16 +484,16 @@ def incidents_after(
     parts = links.components(statements) if statements else ()
     family_of = links.families(statements) if statements else {}
     ids_of = {i: part.incident_ids for part in parts for i in part.incident_ids}
-    found: dict[tuple[UUID, ...], list[StoredEntry]] = {ids_of.get(i, (i,)): [] for i in touched}
+    entries_of: dict[tuple[UUID, ...], list[StoredEntry]] = {ids_of.get(i, (i,)): [] for i in touched}
     for held in every:
         i = held.entry.incident_id
-        found.setdefault(ids_of.get(i, (i,)), []).append(held)
+        entries_of.setdefault(ids_of.get(i, (i,)), []).append(held)
     answered: dict[UUID, set[UUID]] = {}
     for row in read.rows.values():
         answered.setdefault(row.root, set()).add(row.id)
     return [
         _group(ids, entries, read, family_of.get(ids[0]), answered.get(ids[0], ids[:1]), shifted)
-        for ids, entries in found.items()
+        for ids, entries in entries_of.items()
         if entries
     ]
 

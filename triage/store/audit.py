@@ -81,7 +81,7 @@ class AuditFilter(Struct, frozen=True, kw_only=True):
     operation: str | None = None
 
 
-class _Row(Struct, frozen=True):
+class _AuditRow(Struct, frozen=True):
     """What a row of the audit says."""
 
     at: datetime
@@ -96,7 +96,7 @@ class _Row(Struct, frozen=True):
     detail: str | None
 
 
-class _ChainedRow(_Row, frozen=True):
+class _ChainedAuditRow(_AuditRow, frozen=True):
     position: int
     link: bytes
 
@@ -126,11 +126,11 @@ _READERS = statement("audit.readers", Reader)
 _UNCHAINED_TEAMS = statement("audit.unchained_teams", UUID)
 _OPEN_HEAD = statement("audit.open_head")
 _TAKE_HEAD = statement("audit.take_head", _ChainHead)
-_UNCHAINED = statement("audit.unchained", _Row)
+_UNCHAINED = statement("audit.unchained", _AuditRow)
 _CHAIN = statement("audit.chain")
 _MOVE_HEAD = statement("audit.move_head")
 _HEAD = statement("audit.head", AuditHead)
-_WALK = statement("audit.walk", _ChainedRow)
+_WALK = statement("audit.walk", _ChainedAuditRow)
 _WAITING = statement("audit.waiting", _Waiting)
 _ADD_MONTH = statement("audit.add_month", bool)
 
@@ -314,12 +314,12 @@ async def prepare_months(database: Database, ahead: int = 2) -> None:
             await _ADD_MONTH.one(connection, ahead=month)
 
 
-def _chained(team_id: UUID, row: _ChainedRow) -> chain.ChainedRow:
+def _chained(team_id: UUID, row: _ChainedAuditRow) -> chain.ChainedRow:
     payload = payload_of(team_id, row.position, row)
     return chain.ChainedRow(row.position, payload, row.link, f"audit row {row.position}")
 
 
-def payload_of(team_id: UUID, position: int, row: _Row) -> bytes:
+def payload_of(team_id: UUID, position: int, row: _AuditRow) -> bytes:
     """What the link of a row covers: everything the row says, as JSON in a fixed order."""
     said = (
         team_id,

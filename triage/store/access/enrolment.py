@@ -41,7 +41,7 @@ class Enrolled(Struct, frozen=True):
     staff: Staff
 
 
-class _Account(Struct, frozen=True):
+class _AccountToEnrol(Struct, frozen=True):
     side: Side | None
     verbs: list[str]
     disabled: bool
@@ -56,7 +56,7 @@ class IssuedCode(Struct, frozen=True):
     used_at: datetime | None
 
 
-_ACCOUNT = statement("enrolment.account", _Account)
+_ACCOUNT = statement("enrolment.account", _AccountToEnrol)
 _ADD_CODE = statement("enrolment.add_code", datetime)
 _FIND_CODE = statement("enrolment.find_code", IssuedCode)
 _USE_CODE = statement("enrolment.use_code", UUID)

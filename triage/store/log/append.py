@@ -279,7 +279,7 @@ class Log:
         relinked = [group for group in groups if append_decision.changes_people(group, read)]
         incidents = rows.incident_rows(team_id, read, groups, added)
         suggestions = await duplicates.changes(connection, team_id, read, groups, added)
-        sent = [one.stored for one in added if one.stored.device and holds_intent(one.stored)]
+        sent = [each.stored for each in added if each.stored.device and holds_intent(each.stored)]
         swap = {
             "team_id": team_id,
             "seq": seq,
@@ -325,7 +325,7 @@ def _snapshot(read: _Read, terms: Terms) -> Snapshot:
         link=read.link,
         now=read.now,
         stored={row.id: row for row in held},
-        entries={one.id: one for one in entries},
+        entries={entry.id: entry for entry in entries},
         rows={(row.id, row.blind): row for row in incidents},
         served=[ServedIntent(*row) for row in read.served or ()],
         aliases={alias: person for alias, person, _ in aliases},
@@ -344,7 +344,7 @@ def _json(rows: Sequence[Struct]) -> str:
 def _answers(plan: _Plan) -> list[Appended]:
     """Each result with the incident as it stands: that which the entry belongs to, whatever id it was sent under."""
     group_of = {i: group for group in plan.groups for i in group.ids}
-    home_of = {one.stored.id: one.stored.entry.incident_id for one in plan.decision.added}
+    home_of = {each.stored.id: each.stored.entry.incident_id for each in plan.decision.added}
     home_of |= {row.id: row.incident_id for row in plan.read.stored.values()}
     return [
         Appended(result, group_of.get(home_of[result.id]) if isinstance(result, append_decision.Receipt) else None)

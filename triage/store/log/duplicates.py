@@ -59,14 +59,14 @@ async def changes(
     connection: Connection, team_id: UUID, read: Snapshot, groups: Sequence[IncidentAfter], added: Sequence[Addition]
 ) -> list[Suggestion]:
     """Which suggestions this append makes and takes back, on both sides; each group gets its own."""
-    linked = {one.stored.entry.incident_id for one in added if isinstance(one.stored.entry, LINKS)}
+    linked = {each.stored.entry.incident_id for each in added if isinstance(each.stored.entry, LINKS)}
     looking = [group for group in groups if _may_differ(group, read, linked)]
     if not looking:
         return []
-    found = await _find(connection, team_id, looking)
+    likely = await _find(connection, team_id, looking)
     one_side = []
     for group in looking:
-        group.duplicates = tuple(dict.fromkeys(found.get(group.root, ())))[:DUPLICATES_SHOWN]
+        group.duplicates = tuple(dict.fromkeys(likely.get(group.root, ())))[:DUPLICATES_SHOWN]
         for i in group.ids:
             row = read.rows.get((i, False))
             before = set(row.duplicates) if row else set()
@@ -78,9 +78,9 @@ async def changes(
 
 async def _find(connection: Connection, team_id: UUID, looking: Sequence[IncidentAfter]) -> dict[UUID, list[UUID]]:
     asking = [(group, of) for group in looking if (of := likeness(group)) is not None]
-    found: dict[UUID, list[UUID]] = {}
+    likely: dict[UUID, list[UUID]] = {}
     if not asking:
-        return found
+        return likely
     known = {group.root for group in looking}
     rows = await _ALIKE.fetch(
         connection,
@@ -96,16 +96,16 @@ async def _find(connection: Connection, team_id: UUID, looking: Sequence[Inciden
         apart = row.id in declared_apart(group) or not set(group.ids).isdisjoint(row.apart)
         # what this very append changes is compared as it will be, not as it is stored
         if row.id not in known and not apart and alike(of, other):
-            found.setdefault(group.root, []).append(row.id)
+            likely.setdefault(group.root, []).append(row.id)
     asking.sort(key=lambda pair: pair[1].occurred_at)
-    for n, (one, of_one) in enumerate(asking):
-        for two, of_two in asking[n + 1 :]:
-            if of_two.occurred_at - of_one.occurred_at > SAME_LOG_WITHIN:
+    for n, (first, of_first) in enumerate(asking):
+        for second, of_second in asking[n + 1 :]:
+            if of_second.occurred_at - of_first.occurred_at > SAME_LOG_WITHIN:
                 break
-            if alike(of_one, of_two) and not _parted(one, two):
-                found.setdefault(one.root, []).append(two.root)
-                found.setdefault(two.root, []).append(one.root)
-    return found
+            if alike(of_first, of_second) and not _parted(first, second):
+                likely.setdefault(first.root, []).append(second.root)
+                likely.setdefault(second.root, []).append(first.root)
+    return likely
 
 
 def likeness(group: IncidentAfter) -> Likeness | None:
@@ -117,28 +117,28 @@ def likeness(group: IncidentAfter) -> Likeness | None:
     return Likeness(seen.log_ref, outline.happened_at, seen.area, seen.age_band, seen.sex)
 
 
-def alike(one: Likeness, other: Likeness) -> bool:
+def alike(first: Likeness, second: Likeness) -> bool:
     """The same log reference on the day, or near in time and area with compatible age and sex."""
-    between = abs(one.occurred_at - other.occurred_at)
-    if _same_ref(one.log_ref, other.log_ref) and between <= SAME_LOG_WITHIN:
+    between = abs(first.occurred_at - second.occurred_at)
+    if _same_ref(first.log_ref, second.log_ref) and between <= SAME_LOG_WITHIN:
         return True
     return (
-        one.area == other.area
-        and one.area != "unknown"
+        first.area == second.area
+        and first.area != "unknown"
         and between <= NEAR_WITHIN
-        and _compatible("age_band", one.age_band, other.age_band)
-        and _compatible("sex", one.sex, other.sex)
+        and _compatible("age_band", first.age_band, second.age_band)
+        and _compatible("sex", first.sex, second.sex)
     )
 
 
-def _same_ref(one: str | None, other: str | None) -> bool:
+def _same_ref(first: str | None, second: str | None) -> bool:
     """Case, blanks and dashes do not matter, as in the database's `plain_ref`."""
-    plain = [_IGNORED.sub("", ref or "").lower() for ref in (one, other)]
+    plain = [_IGNORED.sub("", ref or "").lower() for ref in (first, second)]
     return plain[0] == plain[1] != ""
 
 
-def _compatible(name: str, one: str | None, other: str | None) -> bool:
-    return one == other or codes.is_missing(name, one) or codes.is_missing(name, other)
+def _compatible(name: str, first: str | None, second: str | None) -> bool:
+    return first == second or codes.is_missing(name, first) or codes.is_missing(name, second)
 
 
 def declared_apart(group: IncidentAfter) -> frozenset[UUID]:
@@ -147,8 +147,8 @@ def declared_apart(group: IncidentAfter) -> frozenset[UUID]:
     return links.declared_apart(statements).difference(group.ids) if statements else _NOBODY
 
 
-def _parted(one: IncidentAfter, two: IncidentAfter) -> bool:
-    return not (declared_apart(one).isdisjoint(two.ids) and declared_apart(two).isdisjoint(one.ids))
+def _parted(first: IncidentAfter, second: IncidentAfter) -> bool:
+    return not (declared_apart(first).isdisjoint(second.ids) and declared_apart(second).isdisjoint(first.ids))
 
 
 def _may_differ(group: IncidentAfter, read: Snapshot, linked: Set[UUID]) -> bool:

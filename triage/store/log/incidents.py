@@ -299,15 +299,15 @@ class Incidents:
     ) -> list[IncidentView]:
         """The newest incidents that the filter finds and whose view matches, at most so many. What of them is shown,
         and so consulted, its caller records."""
-        found: list[IncidentView] = []
+        matching: list[IncidentView] = []
         async with self._database.team(actor.team_id) as connection:
             async for _, served in self._walk(connection, actor, wanted, now, None):
                 view = _decode_view(served.body)
                 if matches(view):
-                    found.append(view)
-                if len(found) == most:
+                    matching.append(view)
+                if len(matching) == most:
                     break
-        return found
+        return matching
 
     async def _walk(
         self, connection: Connection, actor: Actor, wanted: IncidentFilter, now: datetime, most: int | None
@@ -395,7 +395,7 @@ async def _material(
     served = await served_to_judges(connection, actor.team_id, roots)
     return {
         row.id: _Material(
-            with_blindness(entries[row.id], [one for one in served if one.incident_id in row.ids]),
+            with_blindness(entries[row.id], [each for each in served if each.incident_id in row.ids]),
             _events.decode(row.related),
             (POSSIBLE_DUPLICATE,) if row.duplicate else (),
             row.turns,

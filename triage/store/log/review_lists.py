@@ -64,7 +64,7 @@ class LooseEnds(NamedTuple):
     quarantined: int
 
 
-class _Row(NamedTuple):
+class _ListedIncident(NamedTuple):
     root: UUID
     blind: bool
     seq: int
@@ -72,7 +72,7 @@ class _Row(NamedTuple):
     total: int
 
 
-class _Pair(NamedTuple):
+class _ListedPair(NamedTuple):
     one: UUID
     other: UUID
     occurred_at: datetime
@@ -80,10 +80,10 @@ class _Pair(NamedTuple):
 
 
 _ACTION = statement("review_lists.action", IncidentVersion)
-_UNLINKED = statement("review_lists.unlinked", _Row)
-_WITHOUT_PERSON = statement("review_lists.without_person", _Row)
-_AWAITING = statement("review_lists.awaiting", _Row)
-_PAIRS = statement("review_lists.pairs", _Pair)
+_UNLINKED = statement("review_lists.unlinked", _ListedIncident)
+_WITHOUT_PERSON = statement("review_lists.without_person", _ListedIncident)
+_AWAITING = statement("review_lists.awaiting", _ListedIncident)
+_PAIRS = statement("review_lists.pairs", _ListedPair)
 _COUNT_QUARANTINED = statement("review_lists.count_quarantined", int)
 _BODY = statement("review_lists.body", bytes)
 
@@ -140,7 +140,7 @@ async def list_awaiting_outcome(
 async def _page(
     connection: Connection,
     incidents: Incidents,
-    listed: Statement[_Row],
+    listed: Statement[_ListedIncident],
     actor: Actor,
     after: IncidentPosition | None,
     now: datetime,
@@ -156,18 +156,18 @@ async def _page(
 
 async def _rows(
     connection: Connection,
-    listed: Statement[_Row],
+    listed: Statement[_ListedIncident],
     actor: Actor,
     after: IncidentPosition | None,
     now: datetime,
     since: datetime,
     most: int,
-) -> list[_Row]:
+) -> list[_ListedIncident]:
     values = as_reader(actor, now) | {"since": since, "most": most}
     return await listed.fetch(connection, after_at=after and after.occurred_at, after_id=after and after.id, **values)
 
 
-def _total(rows: Sequence[_Row | _Pair]) -> int:
+def _total(rows: Sequence[_ListedIncident | _ListedPair]) -> int:
     return rows[0].total if rows else 0
 
 

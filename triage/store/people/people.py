@@ -77,7 +77,7 @@ class People:
         """
         alias = alias or uuid4()
         identifiers = normalise(identity, today)
-        digests = {one.kind: self._index.digest(actor.team_id, one) for one in identifiers}
+        digests = {identifier.kind: self._index.digest(actor.team_id, identifier) for identifier in identifiers}
         [key] = await self._keys.take(1)
         async with self._database.team(actor.team_id) as connection, connection.transaction():
             await _LOCK.execute(connection, locks=sorted(_lock_of(digest) for digest in digests.values()))
@@ -118,7 +118,7 @@ class People:
         added: Sequence[Identifier],
         digests: dict[IdentifierKind, bytes],
     ) -> None:
-        kinds = [one.kind for one in added]
+        kinds = [identifier.kind for identifier in added]
         await _ADD_IDENTIFIERS.execute(
             connection,
             team_id=team_id,
@@ -133,7 +133,7 @@ class People:
         Field roles are told nothing, and nothing is looked up for them, so that no timing tells either. Raises Refused:
         422 for impossible identifiers, 404 for an incident that is none of the team.
         """
-        identifiers = {one.kind: one for one in normalise(identity, today)}
+        identifiers = {identifier.kind: identifier for identifier in normalise(identity, today)}
         match, ids = None, [incident_id]
         async with self._database.team(actor.team_id) as connection, connection.transaction():
             if actor.level == "lead" and actor.side:
@@ -167,14 +167,14 @@ async def list_aliases(connection: Connection, team_id: UUID, person_id: UUID) -
 
 
 def _decide(
-    identifiers: Sequence[Identifier], found: dict[IdentifierKind, _Found]
+    identifiers: Sequence[Identifier], known: dict[IdentifierKind, _Found]
 ) -> tuple[_Found | None, list[Identifier]]:
     """Whom these identifiers mean, if anybody known, and which of them are to be kept with the person."""
-    numbers = [one for one in identifiers if one.kind is not IdentifierKind.NAME_AND_BIRTH]
-    named = found.get(IdentifierKind.NAME_AND_BIRTH)
+    numbers = [each for each in identifiers if each.kind is not IdentifierKind.NAME_AND_BIRTH]
+    named = known.get(IdentifierKind.NAME_AND_BIRTH)
     for number in numbers:
-        if number.kind in found:
-            return found[number.kind], []
+        if number.kind in known:
+            return known[number.kind], []
     if named is not None and (not numbers or not named.numbered):
         return named, numbers
     return None, numbers if named is not None else list(identifiers)

@@ -50,7 +50,7 @@ class Recipient(Struct, frozen=True, order=True):
     role: str | None
 
 
-class _Delivery(NamedTuple):
+class _ReceivedNumber(NamedTuple):
     what: str
     how: str
     who: str
@@ -60,7 +60,7 @@ class _Delivery(NamedTuple):
 
 _CONNECTED = statement("recipients.connected", EntryColumns)
 _OF_PERSON = statement("recipients.of_person", UUID)
-_TOLD = statement("recipients.told", _Delivery)
+_TOLD = statement("recipients.told", _ReceivedNumber)
 
 
 async def find(connection: asyncpg.Connection, team_id: UUID, incident_id: UUID, by: str) -> list[Recipient]:
@@ -71,43 +71,45 @@ async def find(connection: asyncpg.Connection, team_id: UUID, incident_id: UUID,
     held = [row.entry() for row in await _CONNECTED.fetch(connection, team_id=team_id, incident_id=incident_id)]
     if not held:
         raise Refused(NOT_FOUND)
-    found: set[Recipient] = set()
+    recipients: set[Recipient] = set()
     for stretch in wrong_links(held, incident_id):
         others = await _OF_PERSON.fetch(connection, team_id=team_id, person_id=stretch.to)
         concerned = [incident_id, stretch.incident, stretch.to, *others]
         told = await _TOLD.fetch(
             connection, team_id=team_id, since=stretch.since, until=stretch.until, incidents=concerned
         )
-        found |= {Recipient(**row._asdict()) for row in told}
+        recipients |= {Recipient(**row._asdict()) for row in told}
     await audit.record_by_owner(connection, team_id, "consultation", "recipients", [incident_id], detail=by)
-    return sorted(found)
+    return sorted(recipients)
 
 
 def wrong_links(held: Sequence[StoredEntry], incident_id: UUID) -> list[LinkSpan]:
     """The links of an incident that stood once and stand no more, from the entries of all incidents ever connected."""
-    moments = [one.seq for one in held if isinstance(one.entry, _LINKING)]
+    moments = [stored.seq for stored in held if isinstance(stored.entry, _LINKING)]
     joined = [(seq, _others(held, seq, incident_id)) for seq in moments]
-    found = list(_ended(incident_id, joined))
-    for one in {incident_id, *(other for _, others in joined for other in others)}:
-        found += _ended(one, ((seq, _people(held, seq, one)) for seq in moments))
-    return found
+    spans = list(_ended(incident_id, joined))
+    for incident in {incident_id, *(other for _, others in joined for other in others)}:
+        spans += _ended(incident, ((seq, _people(held, seq, incident)) for seq in moments))
+    return spans
 
 
 def _others(held: Iterable[StoredEntry], seq: int, incident_id: UUID) -> set[UUID]:
     """The ids that were one with this incident after a position of the log."""
-    return {*links.component_of(incident_id, (one for one in held if one.seq <= seq)).incident_ids} - {incident_id}
+    return {*links.component_of(incident_id, (stored for stored in held if stored.seq <= seq)).incident_ids} - {
+        incident_id
+    }
 
 
 def _people(held: Iterable[StoredEntry], seq: int, incident_id: UUID) -> set[UUID]:
     """The people whom the entries of an id concerned after a position of the log."""
-    until = [one for one in held if one.seq <= seq and one.entry.incident_id == incident_id]
+    until = [stored for stored in held if stored.seq <= seq and stored.entry.incident_id == incident_id]
     return set(links.people(sort_entries(until).people))
 
 
 def _ended(incident: UUID, series: Iterable[tuple[int, set[UUID]]]) -> Iterator[LinkSpan]:
     since: dict[UUID, int] = {}
     for seq, linked in series:
-        for one in since.keys() - linked:
-            yield LinkSpan(incident, one, since.pop(one), seq)
-        for one in linked - since.keys():
-            since[one] = seq
+        for to in since.keys() - linked:
+            yield LinkSpan(incident, to, since.pop(to), seq)
+        for to in linked - since.keys():
+            since[to] = seq

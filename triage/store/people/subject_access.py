@@ -58,7 +58,7 @@ class SubjectFile(Struct, frozen=True, kw_only=True):
     operations: list[FiledOperation]
 
 
-class _Row(NamedTuple):
+class _EntryRow(NamedTuple):
     id: UUID
     seq: int
     incident_id: UUID
@@ -75,7 +75,7 @@ class _Row(NamedTuple):
 
 _LINKED = statement("subject.linked", UUID)
 _EVER_LINKED = statement("subject.ever_linked", UUID)
-_ENTRIES = statement("subject.entries", _Row)
+_ENTRIES = statement("subject.entries", _EntryRow)
 _OPERATIONS = statement("subject.operations", FiledOperation)
 
 
@@ -139,7 +139,7 @@ async def _entries(
     ]
 
 
-def _content(team_id: UUID, row: _Row, keys: dict[UUID, bytes]) -> Any:
+def _content(team_id: UUID, row: _EntryRow, keys: dict[UUID, bytes]) -> Any:
     """The coded content with its texts in their places; a text that is gone leaves its mark."""
     content = msgspec.json.decode(row.body)
     if row.sealed and row.key_ref in keys:
