@@ -534,7 +534,11 @@ async def test_a_failed_run_is_no_data_and_is_tried_again(team: TeamLog, monkeyp
 
 @pytest.mark.parametrize(
     "statement",
-    ["UPDATE summary_edition SET body = '\\x00000000'", "DELETE FROM summary_edition", "TRUNCATE summary_edition"],
+    [
+        "UPDATE summary_edition SET body = '\\x00000000'",
+        "DELETE FROM summary_edition",
+        "TRUNCATE summary_edition CASCADE",
+    ],
 )
 async def test_not_even_the_owner_alters_an_edition(team: TeamLog, statement: str) -> None:
     await considered(team)

@@ -137,7 +137,7 @@ def freeze(
     return Release(name, config.policy, config.order, months, rows, groups, capped, digest(rows))
 
 
-class _Row(msgspec.Struct, frozen=True, gc=False):
+class _ProjectedRow(msgspec.Struct, frozen=True, gc=False):
     """A member in published classes. `what` happened stays with the group columns, `how` it came in is re-paired.
 
     `chance` holds four keyed numbers of 8 bytes: for the cap, for the order of `what` and of `how` in the shuffle, and
@@ -152,11 +152,11 @@ class _Row(msgspec.Struct, frozen=True, gc=False):
     chance: bytes
 
 
-def _project(member: m.ReleaseMember, secret: KeyedChoice, zone: ZoneInfo, day_start: int) -> _Row:
+def _project(member: m.ReleaseMember, secret: KeyedChoice, zone: ZoneInfo, day_start: int) -> _ProjectedRow:
     who = _who(member.area, member.age_band, member.sex, member.ethnicity)
     when = _when(int(member.occurred_at.timestamp()) // _WHEN_S, zone, day_start)
     minutes = m.minutes_band(member.minutes_at_scene)
-    return _Row(
+    return _ProjectedRow(
         member.incident_id,
         member.person,
         who + when,
@@ -197,14 +197,14 @@ def _how(source: str | None, conveyance: str | None) -> tuple[str, ...]:
     return m.SOURCE.of(source), m.CONVEYANCE.of(conveyance)
 
 
-def _cap(rows: list[_Row], config: Config) -> tuple[list[_Row], tuple[UUID, ...]]:
+def _cap(rows: list[_ProjectedRow], config: Config) -> tuple[list[_ProjectedRow], tuple[UUID, ...]]:
     """At most so many rows of one human being, by keyed choice; and the incidents left out.
 
     Under each kind of identifier in use the same human being may be registered once more, so each has its part.
     """
     times = Counter(row.person for row in rows if row.person)
     most = max(1, config.rows_per_person // max(1, len(m.kinds_in_use(times))))
-    often: dict[m.Person, list[_Row]] = {person: [] for person, n in times.items() if n > most}
+    often: dict[m.Person, list[_ProjectedRow]] = {person: [] for person, n in times.items() if n > most}
     for row in rows if often else ():
         if row.person in often:
             often[row.person].append(row)
@@ -218,7 +218,7 @@ _POWER_AT, _DISPOSAL_AT = (
 )
 
 
-def _finest(rows: Sequence[_Row], config: Config) -> list[Finest]:
+def _finest(rows: Sequence[_ProjectedRow], config: Config) -> list[Finest]:
     """One pass: rows that agree in every attribute, in an order that does not depend on that of the members."""
     groups: dict[tuple[str, ...], Finest] = {}
     for at, row in enumerate(rows):
@@ -239,7 +239,7 @@ def _finest(rows: Sequence[_Row], config: Config) -> list[Finest]:
     return [groups[classes] for classes in sorted(groups)]
 
 
-def _group(number: int, leaf: Leaf, rows: Sequence[_Row]) -> RecordGroup:
+def _group(number: int, leaf: Leaf, rows: Sequence[_ProjectedRow]) -> RecordGroup:
     people = [rows[at].person for finest in leaf.groups for at in finest.rows]
     return RecordGroup(number, leaf.labels, len(people), m.count_people(people))
 
@@ -252,7 +252,7 @@ def _published(labels: tuple[str, ...], order: tuple[str, ...]) -> tuple[str, ..
     return tuple(label.get(column, m.NOT_SHOWN) for column in GROUP_COLUMNS)
 
 
-def _rows(leaves: Iterable[Leaf], rows: Sequence[_Row], config: Config) -> tuple[FrozenRow, ...]:
+def _rows(leaves: Iterable[Leaf], rows: Sequence[_ProjectedRow], config: Config) -> tuple[FrozenRow, ...]:
     """Shuffle inside each group, then order by published values and keyed chance, then number.
 
     No two leaves publish the same labels, so groups in order, each in order, are all in order.
@@ -268,7 +268,7 @@ def _rows(leaves: Iterable[Leaf], rows: Sequence[_Row], config: Config) -> tuple
 
 
 def _in_order(
-    labels: tuple[str, ...], leaf: Leaf, rows: Sequence[_Row], config: Config
+    labels: tuple[str, ...], leaf: Leaf, rows: Sequence[_ProjectedRow], config: Config
 ) -> Iterator[tuple[tuple[str, ...], UUID]]:
     """The values of a group's rows, and the incident of each. Equal rows share one tuple: few are different."""
     what = sorted((rows[at] for finest in leaf.groups for at in finest.rows), key=lambda row: row.chance[8:16])

@@ -19,7 +19,7 @@ from triage.log.incident import Incident, fold
 from triage.log.intents import RecordedIntent
 from triage.log.related import related_events
 from triage.log.timeline import DatedOutcome
-from triage.log.view import DetentionView
+from triage.log.view import DetentionView, IncidentView
 from triage.summaries.facts import ASKED, DatedEvent, FollowUpEvent, GradeResult, IncidentFact, OnScene, Stay
 
 ARRESTS = ("arrest_custody", "arrest_street_bail", "dearrested")
@@ -30,82 +30,115 @@ JUDGED = ("face_to_face", "phone")
 
 def fact_of(incident: Incident, others: Iterable[timeline.PersonEvent] = ()) -> IncidentFact:
     """The fact of an incident, folded from all its entries with what other incidents of the person contribute."""
-    view, record = incident.view, incident.entries
-    outcomes = incident.outcomes
-    first, latest = timeline.first_disposal(outcomes), timeline.latest_outcome(outcomes)
-    uses = [outcome.effective.entry for outcome in outcomes if outcome.power]
-    intent = intents.earliest(incident.intents, ("s136",))
-    detention = view.detention
-    died = any(event.code == "died" for event in incident.events)
     return IncidentFact(
         id=incident.id,
-        seq=view.seq,
+        seq=incident.view.seq,
         counts=incident.counts,
         at=incident.happened_at,
-        status=view.status,
-        area=view.area,
-        car=view.car,
-        contact_mode=view.contact_mode,
-        referral_source=view.referral_source,
-        location_type=view.location_type,
-        age_band=view.age_band,
-        under_18=view.under_18,
-        sex=view.sex,
-        ethnicity=view.ethnicity,
-        presenting=view.presenting or (),
-        force_type=view.force_type,
-        disposals=tuple(outcome.disposal for outcome in outcomes),
-        first=first.disposal if first else None,
-        decided_at=first.at if first else None,
-        latest=latest.disposal if latest else None,
-        not_attended=first.effective.entry.reason if first and first.disposal == "not_attended" else None,
-        transport=_first_known(uses, "transport"),
-        ambulance_requested=_first_known(uses, "ambulance_requested"),
-        vehicle_reason=_first_known(uses, "police_vehicle_reason"),
-        consulted=_consulted(record.officers),
-        not_consulted=next(
-            (contact.entry.not_consulted_reason for contact in record.officers if contact.entry.not_consulted_reason),
-            None,
-        ),
-        offence=view.offence if isinstance(view.offence, str) else None,
-        s136_at=incident.used["s136"].at if "s136" in incident.used else None,
-        s135_at=incident.used["s135"].at if "s135" in incident.used else None,
-        clock_started_at=_clock_started_at(view.detentions),
-        expires_at=detention.expires_at if detention else None,
-        ended_at=_earliest(record.detentions, "ended"),
-        arrested=_arrested(record.contacts, outcomes),
-        result=detention.result if detention and isinstance(detention.result, str) else None,
-        running=detention is not None and detention.ended_at is None and not died,
-        extended_minutes=max((episode.extended_minutes for episode in view.detentions), default=0),
-        assessed_at=_earliest(record.detentions, "examined_by_doctor", "amhp_interview"),
-        stays=_stays(incident),
-        s136=_graded(incident.diversion.s136),
-        custody=_graded(incident.diversion.custody),
-        ed_avoided=incident.diversion.ed.avoided,
-        ed_pending_until=incident.diversion.ed.pending_until,
-        confidence=intent.part.confidence if intent else None,
-        contemporaneous=intent is not None and contemporaneous(intent, incident.inputs),
-        intent_took=_took(record.stored, intent) if intent else None,
-        judgements=_judgements(incident),
-        referrals=tuple(sorted(_referrals(record.contacts) - {"none"})),
-        referrals_asked=bool(_referrals(record.contacts)),
-        follow_up_due=any(nurse.entry.follow_up_due for nurse in record.nurses),
-        follow_ups=tuple(
-            FollowUpEvent(later.entry.event, later.corrected(later.entry.at), later.entry.referral)
-            for later in record.follow_ups
-        ),
-        events=tuple(DatedEvent(event.code, event.at) for event in incident.events),
-        others=tuple(DatedEvent(event.code, event.at) for event in others if not event.gone and event.code != "held"),
         people=incident.people,
         overdue_at=incident.overdue_at,
-        flags=(*view.flags, *incident.conflicts),
-        answered=tuple(name for name in ASKED if _is_answered(incident, name)),
-        by_profession=_completeness(record.contacts),
-        owing=() if outcomes else tuple(sorted({contact.stored.profession for contact in record.contacts})),
-        on_scene=_on_scene(record.contacts),
-        entries=len(record.stored),
-        late_entries=sum(entry.received_at - captured(entry) > LATE for entry in record.stored),
+        **_as_seen(incident.view),
+        **_decisions(incident),
+        **_detention(incident),
+        **_grades(incident),
+        **_afterwards(incident, others),
+        **_quality(incident),
     )
+
+
+_Fields = dict[str, Any]
+"""Some fields of a fact."""
+
+
+def _as_seen(view: IncidentView) -> _Fields:
+    same = ("status", "area", "car", "contact_mode", "referral_source", "location_type", "age_band", "under_18", "sex")
+    return {
+        **{name: getattr(view, name) for name in same},
+        "ethnicity": view.ethnicity,
+        "presenting": view.presenting or (),
+        "force_type": view.force_type,
+        "offence": view.offence if isinstance(view.offence, str) else None,
+    }
+
+
+def _decisions(incident: Incident) -> _Fields:
+    outcomes, officers = incident.outcomes, [contact.entry for contact in incident.entries.officers]
+    first, latest = timeline.first_disposal(outcomes), timeline.latest_outcome(outcomes)
+    uses = [outcome.effective.entry for outcome in outcomes if outcome.power]
+    return {
+        "disposals": tuple(outcome.disposal for outcome in outcomes),
+        "first": first.disposal if first else None,
+        "decided_at": first.at if first else None,
+        "latest": latest.disposal if latest else None,
+        "not_attended": first.effective.entry.reason if first and first.disposal == "not_attended" else None,
+        "transport": _first_known(uses, "transport"),
+        "ambulance_requested": _first_known(uses, "ambulance_requested"),
+        "vehicle_reason": _first_known(uses, "police_vehicle_reason"),
+        "consulted": _consulted(officers),
+        "not_consulted": next(filter(None, (officer.not_consulted_reason for officer in officers)), None),
+        "arrested": _arrested(incident.entries.contacts, outcomes),
+    }
+
+
+def _detention(incident: Incident) -> _Fields:
+    latest, episodes, steps = incident.view.detention, incident.view.detentions, incident.entries.detentions
+    died = any(event.code == "died" for event in incident.events)
+    return {
+        "s136_at": incident.used["s136"].at if "s136" in incident.used else None,
+        "s135_at": incident.used["s135"].at if "s135" in incident.used else None,
+        "clock_started_at": _clock_started_at(episodes),
+        "expires_at": latest.expires_at if latest else None,
+        "ended_at": _earliest(steps, "ended"),
+        "result": latest.result if latest and isinstance(latest.result, str) else None,
+        "running": latest is not None and latest.ended_at is None and not died,
+        "extended_minutes": max((episode.extended_minutes for episode in episodes), default=0),
+        "assessed_at": _earliest(steps, "examined_by_doctor", "amhp_interview"),
+        "stays": _stays(incident),
+    }
+
+
+def _grades(incident: Incident) -> _Fields:
+    intent = intents.earliest(incident.intents, ("s136",))
+    return {
+        "s136": _graded(incident.diversion.s136),
+        "custody": _graded(incident.diversion.custody),
+        "ed_avoided": incident.diversion.ed.avoided,
+        "ed_pending_until": incident.diversion.ed.pending_until,
+        "confidence": intent.part.confidence if intent else None,
+        "contemporaneous": intent is not None and contemporaneous(intent, incident.inputs),
+        "intent_took": _took(incident.entries.stored, intent) if intent else None,
+        "judgements": _judgements(incident),
+    }
+
+
+def _afterwards(incident: Incident, others: Iterable[timeline.PersonEvent]) -> _Fields:
+    referrals = _referrals(incident.entries.contacts)
+    elsewhere = [event for event in others if not event.gone and event.code != "held"]
+    return {
+        "referrals": tuple(sorted(referrals - {"none"})),
+        "referrals_asked": bool(referrals),
+        "follow_up_due": any(nurse.entry.follow_up_due for nurse in incident.entries.nurses),
+        "follow_ups": tuple(
+            FollowUpEvent(later.entry.event, later.corrected(later.entry.at), later.entry.referral)
+            for later in incident.entries.follow_ups
+        ),
+        "events": tuple(DatedEvent(event.code, event.at) for event in incident.events),
+        "others": tuple(DatedEvent(event.code, event.at) for event in elsewhere),
+    }
+
+
+def _quality(incident: Incident) -> _Fields:
+    contacts, stored = incident.entries.contacts, incident.entries.stored
+    owing = {contact.stored.profession for contact in contacts}
+    return {
+        "flags": (*incident.view.flags, *incident.conflicts),
+        "answered": tuple(name for name in ASKED if _is_answered(incident, name)),
+        "by_profession": _completeness(contacts),
+        "owing": () if incident.outcomes else tuple(sorted(owing)),
+        "on_scene": _on_scene(contacts),
+        "entries": len(stored),
+        "late_entries": sum(entry.received_at - captured(entry) > LATE for entry in stored),
+    }
 
 
 def facts_of(
@@ -174,11 +207,10 @@ def _clock_started_at(episodes: Sequence[DetentionView]) -> datetime | None:
     return episodes[0].expires_at - CLOCK - timedelta(minutes=episodes[0].extended_minutes)
 
 
-def _consulted(officers: Iterable[EffectiveEntry[Any]]) -> bool | None:
-    entries = [contact.entry for contact in officers]
-    if any(entry.consulted for entry in entries):
+def _consulted(officers: Sequence[Any]) -> bool | None:
+    if any(officer.consulted for officer in officers):
         return True
-    return False if any(entry.not_consulted_reason for entry in entries) else None
+    return False if any(officer.not_consulted_reason for officer in officers) else None
 
 
 def _earliest(detentions: Iterable[EffectiveEntry[Detention]], *events: str) -> datetime | None:

@@ -175,7 +175,7 @@ def value_in(values: Values, part: LinePart) -> int | float | None:
     return values.get(part, 0 if part[1] == "value" else None)
 
 
-class _Line(Struct, frozen=True):
+class _PrintedLine(Struct, frozen=True):
     """A line of a measure with its printed parts; `absent` is the value that it has where the row is left out."""
 
     label: str
@@ -197,18 +197,18 @@ def _differences(old: Sequence[Measure], new: Sequence[Measure]) -> Iterator[Dif
                     yield Difference(line=name, label=line.label, part=part, old=x, new=y, why="entries")
 
 
-def _part(line: _Line | None, other: _Line, part: Part) -> int | float | None:
+def _part(line: _PrintedLine | None, other: _PrintedLine, part: Part) -> int | float | None:
     if line is None:
         return other.absent if part == "value" else None
     return line.parts.get(part)
 
 
-def _lines(measure: Measure) -> Iterator[tuple[str, _Line]]:
+def _lines(measure: Measure) -> Iterator[tuple[str, _PrintedLine]]:
     whole: dict[Part, int | float | None] = {"known": measure.known, "missing": measure.missing}
     if measure.value is not UNSET:
         printed: dict[Part, int | float | None] = {"value": measure.value, "percent": measure.percent}
         whole = printed | {"low": measure.low, "high": measure.high} | whole
-    yield measure.code, _Line(measure.label, whole)
+    yield measure.code, _PrintedLine(measure.label, whole)
     for row in measure.rows if isinstance(measure.rows, tuple) else ():
         label = f"{row.label}, {row.column.replace('_', ' ')}" if row.column else row.label
         parts: dict[Part, int | float | None] = {
@@ -221,7 +221,7 @@ def _lines(measure: Measure) -> Iterator[tuple[str, _Line]]:
         }
         # counts are printed in words as well; of a median that is left out nothing is known
         absent = 0 if row.text else None
-        yield _name(measure, row), _Line(f"{measure.label}: {label}", parts, absent)
+        yield _name(measure, row), _PrintedLine(f"{measure.label}: {label}", parts, absent)
 
 
 def _name(measure: Measure, row: FigureRow) -> str:
