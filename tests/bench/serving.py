@@ -76,7 +76,8 @@ async def serving(data_dir: Path, other_teams: int = 0) -> AsyncIterator[Running
     """The demo's cast in one team and an officer in each of the others, served by one process."""
     async with database(data_dir, "triage") as url:
         environ = environment(url, data_dir)
-        subprocess.run([sys.executable, "-m", "triage", "migrate", "--create"], env=environ, check=True, capture_output=True)
+        migrate = [sys.executable, "-m", "triage", "migrate", "--create"]
+        subprocess.run(migrate, env=environ, check=True, capture_output=True)
         tokens = await _cast(url)
         officers = [await _team_of_one(url) for _ in range(other_teams)]
         command = [sys.executable, "-m", "triage", "serve"]
