@@ -217,7 +217,7 @@ async def test_the_sergeant_reads_how_often_a_person_was_met_and_not_who(service
         await crew.nurse.tell("person_link", incident, person_id=person)
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
         page = await sergeant.read(f"/review/incidents/{incidents[1]}")
-    assert "Contacts in 28 days 2" in text(page)
+    assert "Other contacts in 28 days 1" in text(page)
     assert "9990000018" not in page and str(incidents[0]) not in page
 
 

@@ -223,7 +223,7 @@ async def list_behind(
     service: TheService,
     kind: Kind,
     period: PeriodName,
-    line: Annotated[str, QueryParameter(max_length=200)],
+    line: Annotated[str, QueryParameter(max_length=200)] = "",
     edition: Edition = None,
 ) -> Page:
     """The incidents behind a figure, counted by the measure itself as when the edition was made."""
