@@ -5,8 +5,17 @@ import { LAW } from "../../triage/phone/law.js";
 
 const at = (text) => Date.parse(text);
 const NOON = at("2026-11-26T12:00:00Z");
-const detention = (more) => ({ power: "s136", began_at: "2026-11-26T08:50:00Z", arrived_at: null, entered_at: null, ended_at: null, expires_at: null,
-  expires_if_entered_counts: null, extended_minutes: 0, ...more });
+const detention = (more) => ({
+  power: "s136",
+  began_at: "2026-11-26T08:50:00Z",
+  arrived_at: null,
+  entered_at: null,
+  ended_at: null,
+  expires_at: null,
+  expires_if_entered_counts: null,
+  extended_minutes: 0,
+  ...more,
+});
 const told = (more, where) => clock.detentionClock(detention(more), NOON, where);
 
 test("no detention, or one that ended, has no clock", () => {
@@ -15,7 +24,10 @@ test("no detention, or one that ended, has no clock", () => {
 });
 test("without an arrival it says how long, and to record it", () => {
   const { level, text, next, left } = told({});
-  assert.deepEqual([level, text, next, left], ["warn", "Held 3 h 10, arrival not recorded", [LAW.recordArrival.text], null]);
+  assert.deepEqual(
+    [level, text, next, left],
+    ["warn", "Held 3 h 10, arrival not recorded", [LAW.recordArrival.text], null],
+  );
 });
 test("it runs, with the day where that is another one", () => {
   const { level, text, next } = told({ expires_at: "2026-11-27T09:30:00Z", arrived_at: "2026-11-26T09:30:00Z" });
@@ -23,11 +35,17 @@ test("it runs, with the day where that is another one", () => {
 });
 test("under four hours it says who may extend", () => {
   assert.deepEqual(told({ expires_at: "2026-11-26T15:59:00Z" }).next, [LAW.extend.text]);
-  assert.deepEqual(told({ expires_at: "2026-11-26T16:00:00Z", entered_at: "2026-11-25T16:00:00Z" }).next, [LAW.assess.text]);
+  assert.deepEqual(told({ expires_at: "2026-11-26T16:00:00Z", entered_at: "2026-11-25T16:00:00Z" }).next, [
+    LAW.assess.text,
+  ]);
 });
 test("at a police station the superintendent, the conditions and the child are named", () => {
   const soon = { expires_at: "2026-11-26T13:00:00Z" };
-  assert.deepEqual(told(soon, { station: true }).next, [LAW.extend.text, LAW.extendAtStation.text, LAW.stationAdult.text]);
+  assert.deepEqual(told(soon, { station: true }).next, [
+    LAW.extend.text,
+    LAW.extendAtStation.text,
+    LAW.stationAdult.text,
+  ]);
   assert.deepEqual(told(soon, { station: true, child: true }).next.at(-1), LAW.stationChild.text);
 });
 test("an extension is not offered twice", () => {
@@ -38,8 +56,14 @@ test("past the time it says to check the power", () => {
   assert.deepEqual([level, text, next], ["over", "2 h 10 past 09:50", [LAW.past.text]]);
 });
 test("both expiries are shown where they differ", () => {
-  assert.equal(told({ expires_at: "2026-11-26T20:00:00Z", expires_if_entered_counts: "2026-11-26T22:00:00Z" }).fromEntry, "If only entry counts: until 22:00");
-  assert.equal(told({ expires_at: "2026-11-26T20:00:00Z", expires_if_entered_counts: "2026-11-26T20:00:00Z" }).fromEntry, null);
+  assert.equal(
+    told({ expires_at: "2026-11-26T20:00:00Z", expires_if_entered_counts: "2026-11-26T22:00:00Z" }).fromEntry,
+    "If only entry counts: until 22:00",
+  );
+  assert.equal(
+    told({ expires_at: "2026-11-26T20:00:00Z", expires_if_entered_counts: "2026-11-26T20:00:00Z" }).fromEntry,
+    null,
+  );
 });
 test("every sentence about the law has a source", () => {
   for (const { text, source } of Object.values(LAW)) assert.ok(text && /s13[56]/.test(source), text);
@@ -51,14 +75,25 @@ test("an arrival that was not sent yet starts the clock; an earlier one counts",
   assert.equal(shown.expires_at, "2026-11-27T10:00:00.000Z");
 });
 test("a use that was not sent yet has a clock that asks for the arrival", () => {
-  const shown = clock.withUnsent(null, [{ kind: "outcome", disposal: "s136_removed", decided_at: "2026-11-26T10:00:00Z" }]);
+  const shown = clock.withUnsent(null, [
+    { kind: "outcome", disposal: "s136_removed", decided_at: "2026-11-26T10:00:00Z" },
+  ]);
   assert.equal(clock.detentionClock(shown, NOON).text, "Held 2 h 00, arrival not recorded");
-  assert.equal(clock.withUnsent(null, [{ kind: "outcome", disposal: "s136_kept", decided_at: "2026-11-26T10:00:00Z" }]).expires_at, "2026-11-27T10:00:00.000Z");
+  assert.equal(
+    clock.withUnsent(null, [{ kind: "outcome", disposal: "s136_kept", decided_at: "2026-11-26T10:00:00Z" }]).expires_at,
+    "2026-11-27T10:00:00.000Z",
+  );
 });
 test("what the service worked out stands; an end that was not sent yet ends it here", () => {
   const running = detention({ expires_at: "2026-11-27T03:00:00Z", extended_minutes: 360 });
-  assert.equal(clock.withUnsent(running, [{ event: "entered", at: "2026-11-26T09:00:00Z" }]).expires_at, running.expires_at);
-  assert.equal(clock.detentionClock(clock.withUnsent(running, [{ event: "ended", at: "2026-11-26T11:00:00Z" }]), NOON), null);
+  assert.equal(
+    clock.withUnsent(running, [{ event: "entered", at: "2026-11-26T09:00:00Z" }]).expires_at,
+    running.expires_at,
+  );
+  assert.equal(
+    clock.detentionClock(clock.withUnsent(running, [{ event: "ended", at: "2026-11-26T11:00:00Z" }]), NOON),
+    null,
+  );
 });
 test("after an end nothing runs until somebody is held again", () => {
   const ended = detention({ ended_at: "2026-11-26T10:00:00Z" });
@@ -66,8 +101,14 @@ test("after an end nothing runs until somebody is held again", () => {
 });
 
 test("durations and ages are said as people say them", () => {
-  assert.deepEqual([0, 59, 60, 190].map((minutes) => clock.duration(minutes * 60_000)), ["0 min", "59 min", "1 h 00", "3 h 10"]);
-  assert.deepEqual([0, 5, 24 * 60, 49 * 60].map((minutes) => clock.age(minutes * 60_000)), ["just now", "5 min ago", "yesterday", "2 days ago"]);
+  assert.deepEqual(
+    [0, 59, 60, 190].map((minutes) => clock.duration(minutes * 60_000)),
+    ["0 min", "59 min", "1 h 00", "3 h 10"],
+  );
+  assert.deepEqual(
+    [0, 5, 24 * 60, 49 * 60].map((minutes) => clock.age(minutes * 60_000)),
+    ["just now", "5 min ago", "yesterday", "2 days ago"],
+  );
 });
 test("a typed time is the last one that clocks showed", () => {
   assert.equal(clock.lastTime("11:59", NOON), at("2026-11-26T11:59:00Z"));
@@ -79,12 +120,14 @@ test("in summer time, and in the hour that comes twice and the one that does not
   assert.equal(clock.lastTime("01:30", at("2026-03-29T03:00:00Z")), null);
 });
 test("entries carry the phone's time; what is shown is the service's", () => {
-  clock.setOffset(-3_600_000);                             // the phone is an hour fast
+  clock.setOffset(-3_600_000); // the phone is an hour fast
   try {
     assert.equal(clock.phoneTime(NOON), "2026-11-26T13:00:00.000+00:00");
     assert.equal(clock.serviceTime("2026-11-26T13:00:00Z"), NOON);
     assert.ok(Math.abs(clock.now() - (Date.now() - 3_600_000)) < 1_000);
-  } finally { clock.setOffset(0); }
+  } finally {
+    clock.setOffset(0);
+  }
 });
 test("the offset is measured against the middle of the exchange", () => {
   assert.equal(clock.measureOffset("2026-11-26T12:00:00Z", NOON + 1_000, NOON + 3_000), -2_000);

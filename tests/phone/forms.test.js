@@ -1,9 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FORMS, answersOf, applicable, choices, content, known, nextEvents, replacement } from "../../triage/phone/forms.js";
+import {
+  FORMS,
+  answersOf,
+  applicable,
+  choices,
+  content,
+  known,
+  nextEvents,
+  replacement,
+} from "../../triage/phone/forms.js";
 
 const code = (name, more) => ({ code: name, label: name, valid_from: "2017-12-11", valid_to: null, ...more });
-const fields = (form, answers, skip) => applicable(FORMS[form], answers, skip).filter(({ more }) => !more).map(({ field }) => field);
+const fields = (form, answers, skip) =>
+  applicable(FORMS[form], answers, skip)
+    .filter(({ more }) => !more)
+    .map(({ field }) => field);
 
 test("the nurse judges before she is asked or told anything else", () => {
   assert.deepEqual(fields("nurse", {}).slice(0, 2), ["s136_justified", "told_intent"]);
@@ -14,8 +26,13 @@ test("whom the officer consults is asked before offence and force", () => {
 });
 test("in every form single choices come before multiple ones", () => {
   for (const [name, form] of Object.entries(FORMS)) {
-    const main = form.filter(({ more }) => !more), first = main.findIndex(({ many }) => many);
-    if (first >= 0) assert.ok(main.slice(first).every(({ many }) => many), name);
+    const main = form.filter(({ more }) => !more),
+      first = main.findIndex(({ many }) => many);
+    if (first >= 0)
+      assert.ok(
+        main.slice(first).every(({ many }) => many),
+        name,
+      );
   }
 });
 test("a stand-down asks area and source, and nothing about anybody", () => {
@@ -26,7 +43,9 @@ test("a condition brings its question, and its answer goes with it", () => {
   assert.ok(fields("officer", { location_type: "hotel_hostel_room" }).includes("someone_lives_there"));
   assert.ok(fields("officer", { "consulted.role": "" }).includes("not_consulted_reason"));
   assert.ok(!fields("officer", { "consulted.role": "nurse" }).includes("not_consulted_reason"));
-  assert.deepEqual(content(FORMS.officer, { location_type: "street_or_park", someone_lives_there: true }), { location_type: "street_or_park" });
+  assert.deepEqual(content(FORMS.officer, { location_type: "street_or_park", someone_lives_there: true }), {
+    location_type: "street_or_park",
+  });
 });
 test("a condition also reads what the incident already says", () => {
   assert.ok(fields("nurse", {}, { age_band: "unknown" }).includes("could_be_under_18"));
@@ -37,7 +56,9 @@ test("what the incident says is not asked again; a coded missing value is", () =
   assert.ok(!fields("nurse", {}, { area: "bedford" }).includes("area"));
 });
 test("only what was answered is sent, and false is an answer", () => {
-  assert.deepEqual(content(FORMS.nurse, { told_intent: false, presenting: [], note: "", advice: undefined }), { told_intent: false });
+  assert.deepEqual(content(FORMS.nurse, { told_intent: false, presenting: [], note: "", advice: undefined }), {
+    told_intent: false,
+  });
 });
 test("fields inside others come together, and come apart again", () => {
   const answers = { "consulted.role": "nurse", "consulted.at": "2026-11-26T03:00:00+00:00", offence: "none" };
@@ -49,19 +70,42 @@ test("that nobody was consulted survives a correction", () => {
   assert.equal(answersOf(FORMS.officer, { not_consulted_reason: "no_signal" })["consulted.role"], "");
 });
 test("a correction replaces what the form asks and keeps all else", () => {
-  const original = { id: "x", incident_id: "y", captured_at: "z", codes_version: 2, kind: "officer", area: "bedford", sex: "male", invented_later: 1 };
-  assert.deepEqual(replacement(FORMS.officer, original, { area: "luton_west" }), { kind: "officer", invented_later: 1, area: "luton_west" });
+  const original = {
+    id: "x",
+    incident_id: "y",
+    captured_at: "z",
+    codes_version: 2,
+    kind: "officer",
+    area: "bedford",
+    sex: "male",
+    invented_later: 1,
+  };
+  assert.deepEqual(replacement(FORMS.officer, original, { area: "luton_west" }), {
+    kind: "officer",
+    invented_later: 1,
+    area: "luton_west",
+  });
 });
 test("health is never offered a power that only a constable holds", () => {
-  const lists = { disposal: ["s136_removed", "s136_kept", "s135_removed", "s135_kept", "s135_requested", "signposted"].map((name) => code(name)) };
-  const offered = (profession) => choices({ lists }, FORMS.outcome[0], profession, "2026-11-26").map((choice) => choice.code);
+  const lists = {
+    disposal: ["s136_removed", "s136_kept", "s135_removed", "s135_kept", "s135_requested", "signposted"].map((name) =>
+      code(name),
+    ),
+  };
+  const offered = (profession) =>
+    choices({ lists }, FORMS.outcome[0], profession, "2026-11-26").map((choice) => choice.code);
   assert.deepEqual(offered("nurse"), ["s135_requested", "signposted"]);
   assert.deepEqual(offered("paramedic"), offered("nurse"));
   assert.equal(offered("police").length, 6);
 });
 test("a retired code is not offered, nor one of the future; one that this app never heard of is", () => {
-  const lists = { sex: [code("old", { valid_to: "2026-03-31" }), code("young", { valid_from: "2027-01-01" }), code("unheard_of")] };
-  assert.deepEqual(choices({ lists }, { field: "sex", ask: "", list: "sex" }, "police", "2026-11-26").map((choice) => choice.code), ["unheard_of"]);
+  const lists = {
+    sex: [code("old", { valid_to: "2026-03-31" }), code("young", { valid_from: "2027-01-01" }), code("unheard_of")],
+  };
+  assert.deepEqual(
+    choices({ lists }, { field: "sex", ask: "", list: "sex" }, "police", "2026-11-26").map((choice) => choice.code),
+    ["unheard_of"],
+  );
 });
 test("what can come next in a detention stands first", () => {
   assert.equal(nextEvents(null)[0], "began");

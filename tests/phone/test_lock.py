@@ -8,7 +8,7 @@ from support.handset import PIN, Handset, body_of, code_for
 from support.phones import Crew, now
 from uuid_utils.compat import uuid7
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 SIGNPOSTED: dict[str, Any] = {"disposal": "signposted", "decided_at": "2026-11-26T10:00:00+00:00"}
 KEYS = """import('/app/state.js').then(({session}) =>

@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 
 from triage.store.log.tasks import NewTask, put_task
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 OFFICER: dict[str, str | list[str]] = {
     "area": "luton_town_centre", "location_type": "rail_bridge_roof", "contact_mode": "attended",

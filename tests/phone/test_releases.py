@@ -11,7 +11,7 @@ from support.handset import Handset
 
 from triage.http import phone as serving
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 CONTROLLED = "navigator.serviceWorker.ready.then(() => !!navigator.serviceWorker.controller)"
 CHECK = "import('/app/update.js').then((update) => update.check())"

@@ -20,7 +20,7 @@ from triage.store.summaries import calendars
 from triage.summaries.schedule import slot
 from triage.times import operational_day, period_of
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 JUDGED: dict[str, str | list[str]] = {"s136_justified": "yes", "told_intent": "false", "assessment": "face_to_face"}
 NURSE = JUDGED | {
@@ -146,6 +146,8 @@ async def test_a_day_of_a_team_stands_in_the_daily_summary(
         await officer.fill(OFFICER | {"area": area})
         await officer.save()
         incidents.append((await officer.entries())[-1]["incident"])
+        for phone in (nurse, paramedic):
+            await phone.keep_awake()
         await officer.page.go_back()
         await officer.at_home()
     await send_all(officer)

@@ -3,7 +3,8 @@ import { test } from "node:test";
 import * as vault from "../../triage/phone/vault.js";
 
 test("what was sealed opens with its key, in its place, and nowhere else", async () => {
-  const key = await vault.sealedIn(await vault.createDataKey()), other = await vault.sealedIn(await vault.createDataKey());
+  const key = await vault.sealedIn(await vault.createDataKey()),
+    other = await vault.sealedIn(await vault.createDataKey());
   const sealed = await vault.seal(key, { note: "calm" }, "drafts/1");
   assert.deepEqual(await vault.open(key, sealed, "drafts/1"), { note: "calm" });
   await assert.rejects(vault.open(key, sealed, "drafts/2"), { name: "OperationError" });
@@ -15,7 +16,8 @@ test("the same value never looks the same twice", async () => {
   assert.notDeepEqual(a.sealed, b.sealed);
 });
 test("a PIN opens what it wrapped; another does not", async () => {
-  const fresh = await vault.createDataKey(), wrapped = await vault.wrapWithPin(fresh, "135790");
+  const fresh = await vault.createDataKey(),
+    wrapped = await vault.wrapWithPin(fresh, "135790");
   const sealed = await vault.seal(fresh, "kept", "x");
   assert.equal(await vault.open(await vault.unwrapWithPin(wrapped, "135790"), sealed, "x"), "kept");
   await assert.rejects(vault.unwrapWithPin(wrapped, "135791"), { name: "OperationError" });

@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, Request
+from playwright.async_api import Browser, BrowserContext, Page, Request, expect
 
 from support.chromium import launched, on_a_port
 from support.phones import Crew, RunningService
 
 Json = dict[str, Any]
+
+PATIENCE = 40
+"""Seconds that a busy machine may take for what a phone does at once."""
+expect.set_options(timeout=PATIENCE * 1000)
 
 PIN = "135790"
 SIZE = {"width": 360, "height": 740}
@@ -97,6 +101,10 @@ class Handset:
     async def run(self, script: str, argument: Any = None) -> Any:
         return await self.page.evaluate(script, argument)
 
+    async def keep_awake(self) -> None:
+        """As in somebody's hand: untouched for two minutes it would lock."""
+        await self.page.keyboard.press("Shift")
+
     async def sync(self) -> None:
         """Send and pull now, and wait until it is over."""
         await self.run("import('/app/sync.js').then((sync) => sync.tryNow())")
@@ -104,7 +112,7 @@ class Handset:
 
     async def until(self, condition: str) -> None:
         """Wait until this holds on the page; Playwright's own way of waiting is stopped by the page's policy."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not await self.run(condition):  # noqa: ASYNC110 - what changes is in the browser
                 await asyncio.sleep(0.02)
 
@@ -145,7 +153,7 @@ class Handset:
 
     async def in_state(self, who: str, *states: str) -> None:
         """Wait until the entries of somebody are in these states."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while await self.states(who) != list(states):  # noqa: ASYNC110 - what changes is in the browser
                 await asyncio.sleep(0.02)
 
@@ -207,7 +215,7 @@ def body_of(request: Request) -> Json:
 
 
 def watch(phone: Handset, page: Page) -> None:
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE * 1000)
     page.on("pageerror", lambda error: phone.faults.append(str(error)))
     page.on(
         "console", lambda message: phone.faults.append(message.text) if message.type in ("error", "warning") else None

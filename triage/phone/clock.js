@@ -1,22 +1,32 @@
 // Time. Records hold instants; everything relative is computed here, on the service's time as well as it is known.
 import { LAW } from "./law.js";
 
-const MINUTE = 60_000, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
-let offset = 0, zone = "Europe/London";
+const MINUTE = 60_000,
+  HOUR = 60 * MINUTE,
+  DAY = 24 * HOUR;
+let offset = 0,
+  zone = "Europe/London";
 
 /** @param {string} serverTime @param {number} sent @param {number} received both by the phone's clock, in ms */
 export const measureOffset = (serverTime, sent, received) => Date.parse(serverTime) - (sent + received) / 2;
 /** The service's clock minus the phone's, in ms. */
 export const getOffset = () => offset;
 /** @param {number} value */
-export const setOffset = (value) => { offset = value; };
+export const setOffset = (value) => {
+  offset = value;
+};
 /** The team's time zone. @param {string} name */
-export const setZone = (name) => { zone = name; };
+export const setZone = (name) => {
+  zone = name;
+};
 /** The service's time, in ms. */
 export const now = () => Date.now() + offset;
 
-/** An instant as the phone's own clock shows it, which is what entries carry: the service corrects them by the skew that it
- * measures. @param {number} [instant] on the service's clock, in ms */
+/**
+ * An instant as the phone's own clock shows it, which is what entries carry: the service corrects them by the skew
+ * that it measures.
+ * @param {number} [instant] on the service's clock, in ms
+ */
 export const phoneTime = (instant = now()) => new Date(instant - offset).toISOString().replace("Z", "+00:00");
 /** What the phone's clock showed, on the service's clock, in ms. @param {string} time */
 export const serviceTime = (time) => Date.parse(time) + offset;
@@ -24,8 +34,14 @@ export const serviceTime = (time) => Date.parse(time) + offset;
 /** @param {number} instant @param {Intl.DateTimeFormatOptions} options */
 const format = (instant, options) => new Intl.DateTimeFormat("en-GB", { timeZone: zone, ...options }).format(instant);
 /** @param {number | string | null | undefined} instant in the team's time zone: 03:14 */
-export const clockTime = (instant) => instant == null ? "–"
-  : format(typeof instant === "string" ? Date.parse(instant) : instant, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+export const clockTime = (instant) =>
+  instant == null
+    ? "–"
+    : format(typeof instant === "string" ? Date.parse(instant) : instant, {
+        hour: "2-digit",
+        minute: "2-digit",
+        hourCycle: "h23",
+      });
 
 /** 03:14 today, else with its day: "Tue 24 Nov, 03:14". @param {string | number} instant @param {number} at */
 export function dayTime(instant, at) {
@@ -35,12 +51,16 @@ export function dayTime(instant, at) {
   return format(moment, day) === format(at, day) ? clockTime(moment) : `${format(moment, day)}, ${clockTime(moment)}`;
 }
 
-/** The last instant at which clocks in the team's zone showed this, in ms. @param {string} hoursMinutes "03:14" @param {number} at */
+/**
+ * The last instant at which clocks in the team's zone showed this, in ms.
+ * @param {string} hoursMinutes "03:14"
+ * @param {number} at
+ */
 export function lastTime(hoursMinutes, at) {
   for (let instant = Math.floor(at / MINUTE) * MINUTE; instant > at - 25 * HOUR; instant -= MINUTE) {
     if (clockTime(instant) === hoursMinutes) return instant;
   }
-  return null;                                            // an hour that the change to summer time skipped
+  return null; // an hour that the change to summer time skipped
 }
 
 /** "3 h 10", "25 min" @param {number} ms */
@@ -57,8 +77,11 @@ export function age(ms) {
   return days === 1 ? "yesterday" : `${days} days ago`;
 }
 
-/** @typedef {{level: "run" | "warn" | "over", text: string, next: string[], left: number | null, fromEntry: string | null}} ClockText
- * `left` in ms, null where no arrival is known. */
+/**
+ * @typedef
+ * {{level: "run" | "warn" | "over", text: string, next: string[], left: number | null, fromEntry: string | null}}
+ * ClockText `left` in ms, null where no arrival is known.
+ */
 
 /** What the screen says of a detention that goes on; null where none does. @param {any} detention @param {number} at
  * @param {{station?: boolean, child?: boolean}} [where] @returns {ClockText | null} */
@@ -67,24 +90,51 @@ export function detentionClock(detention, at, where = {}) {
   const station = where.station ? [where.child ? LAW.stationChild.text : LAW.stationAdult.text] : [];
   if (!detention.expires_at) {
     const since = detention.began_at ? `Held ${duration(at - Date.parse(detention.began_at))}` : "Held";
-    return { level: "warn", text: `${since}, arrival not recorded`, next: [LAW.recordArrival.text, ...station], left: null, fromEntry: null };
+    return {
+      level: "warn",
+      text: `${since}, arrival not recorded`,
+      next: [LAW.recordArrival.text, ...station],
+      left: null,
+      fromEntry: null,
+    };
   }
-  const expiry = Date.parse(detention.expires_at), left = expiry - at, until = dayTime(expiry, at);
-  const fromEntry = detention.expires_if_entered_counts && detention.expires_if_entered_counts !== detention.expires_at
-    ? `If only entry counts: until ${dayTime(detention.expires_if_entered_counts, at)}` : null;
-  if (left < 0) return { level: "over", text: `${duration(left)} past ${until}`, next: [LAW.past.text, ...station], left, fromEntry };
+  const expiry = Date.parse(detention.expires_at),
+    left = expiry - at,
+    until = dayTime(expiry, at);
+  const fromEntry =
+    detention.expires_if_entered_counts && detention.expires_if_entered_counts !== detention.expires_at
+      ? `If only entry counts: until ${dayTime(detention.expires_if_entered_counts, at)}`
+      : null;
+  if (left < 0)
+    return {
+      level: "over",
+      text: `${duration(left)} past ${until}`,
+      next: [LAW.past.text, ...station],
+      left,
+      fromEntry,
+    };
   const text = `${duration(left)} left, to ${until}`;
   if (left >= 4 * HOUR) {
-    return { level: "run", text, next: [detention.entered_at ? LAW.assess.text : LAW.recordEntry.text, ...station], left, fromEntry };
+    return {
+      level: "run",
+      text,
+      next: [detention.entered_at ? LAW.assess.text : LAW.recordEntry.text, ...station],
+      left,
+      fromEntry,
+    };
   }
   const next = [detention.extended_minutes ? LAW.extended.text : LAW.extend.text];
   if (where.station && !detention.extended_minutes) next.push(LAW.extendAtStation.text);
   return { level: "warn", text, next: [...next, ...station], left, fromEntry };
 }
 
-/** The detention as this phone knows it: what the service told, and what waits here to be sent. An expiry that the service
- * worked out stands; without one it is 24 hours from the first arrival or decision to keep among the unsent entries.
- * @param {any} detention @param {any[]} unsent entries of this incident that the service has not received */
+/**
+ * The detention as this phone knows it: what the service told, and what waits here to be sent. An expiry that the
+ * service worked out stands; without one it is 24 hours from the first arrival or decision to keep among the unsent
+ * entries.
+ * @param {any} detention
+ * @param {any[]} unsent entries of this incident that the service has not received
+ */
 export function withUnsent(detention, unsent) {
   const running = detention && !detention.ended_at ? detention : null;
   const [ended] = timesOf(unsent, (entry) => entry.event === "ended");
@@ -95,10 +145,25 @@ export function withUnsent(detention, unsent) {
   const [began] = [...arrivals, ...kept, ...used, ...(running?.began_at ? [running.began_at] : [])].sort();
   if (!began) return detention;
   const [start] = [...arrivals, ...kept].sort();
-  return { power: "s136", extended_minutes: 0, ...running, began_at: began, ended_at: ended ?? null, arrived_at: arrivals[0] ?? null,
-    expires_at: start ? new Date(Date.parse(start) + DAY).toISOString() : null, expires_if_entered_counts: null };
+  return {
+    power: "s136",
+    extended_minutes: 0,
+    ...running,
+    began_at: began,
+    ended_at: ended ?? null,
+    arrived_at: arrivals[0] ?? null,
+    expires_at: start ? new Date(Date.parse(start) + DAY).toISOString() : null,
+    expires_if_entered_counts: null,
+  };
 }
 
-/** When such entries say it was, on the service's clock, earliest first. @param {any[]} entries @param {(entry: any) => boolean} such */
-const timesOf = (entries, such) => entries.filter(such)
-  .map((entry) => new Date(serviceTime(entry.at ?? entry.decided_at ?? entry.captured_at)).toISOString()).sort();
+/**
+ * When such entries say it was, on the service's clock, earliest first.
+ * @param {any[]} entries
+ * @param {(entry: any) => boolean} such
+ */
+const timesOf = (entries, such) =>
+  entries
+    .filter(such)
+    .map((entry) => new Date(serviceTime(entry.at ?? entry.decided_at ?? entry.captured_at)).toISOString())
+    .sort();

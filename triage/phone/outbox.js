@@ -10,9 +10,24 @@ const ORDER = ["refused", "waiting", "quarantined", "received"];
 export async function drawOutbox() {
   await load();
   const { status } = account();
-  const own = session.entries.toSorted((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || b.id.localeCompare(a.id));
-  return [title("Sent and unsent", "home"),
-    status.phase === "stopped" ? [h("p.problem", { role: "alert" }, `${status.why}. Nothing is lost.`), button("", "Enter a new code", () => go("enrol"))] : null,
+  const own = session.entries.toSorted(
+    (a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || b.id.localeCompare(a.id),
+  );
+  return [
+    title("Sent and unsent", "home"),
+    status.phase === "stopped"
+      ? [
+          h("p.problem", { role: "alert" }, `${status.why}. Nothing is lost.`),
+          button("", "Enter a new code", () => go("enrol")),
+        ]
+      : null,
     button(".primary.big", "Try now", tryNow),
-    own.length ? h("ul.list", null, own.map((entry) => h("li", null, entryRow(entry)))) : h("p.empty", null, "Nothing was recorded on this phone in the last 14 days.")];
+    own.length
+      ? h(
+          "ul.list",
+          null,
+          own.map((entry) => h("li", null, entryRow(entry))),
+        )
+      : h("p.empty", null, "Nothing was recorded on this phone in the last 14 days."),
+  ];
 }

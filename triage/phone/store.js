@@ -1,8 +1,8 @@
 // IndexedDB, with two rules that everything rests on:
-//   1. A write is one transaction, made only when everything it needs is ready. A transaction that waits for WebCrypto or
-//      for the network commits half done, so nothing but the database is awaited inside one.
-//   2. A connection that the system took away (iOS does, in the background) is dropped and opened once more. A write that
-//      fails all the same throws, and the screen says so: nothing is ever called saved that is not.
+//   1. A write is one transaction, made only when everything it needs is ready. A transaction that waits for WebCrypto
+//      or for the network commits half done, so nothing but the database is awaited inside one.
+//   2. A connection that the system took away (iOS does, in the background) is dropped and opened once more. A write
+//      that fails all the same throws, and the screen says so: nothing is ever called saved that is not.
 
 /** @typedef {(store: string) => IDBObjectStore} Stores */
 
@@ -12,7 +12,10 @@ export class Database {
   /** @type {Promise<IDBDatabase> | null} */
   #opening = null;
 
-  /** @param {string} name @param {Record<string, string | null>} stores each with its key path; null: keyed from outside */
+  /**
+   * @param {string} name
+   * @param {Record<string, string | null>} stores each with its key path; null: keyed from outside
+   */
   constructor(name, stores) {
     this.name = name;
     this.stores = stores;
@@ -21,7 +24,9 @@ export class Database {
   #connect() {
     this.#opening ??= new Promise((resolve, reject) => {
       const request = indexedDB.open(this.name, 1);
-      const forget = () => { this.#opening = null; };
+      const forget = () => {
+        this.#opening = null;
+      };
       request.onupgradeneeded = () => {
         for (const [store, keyPath] of Object.entries(this.stores)) {
           request.result.createObjectStore(store, keyPath ? { keyPath } : {});
@@ -30,11 +35,20 @@ export class Database {
       request.onsuccess = () => {
         const connection = request.result;
         connection.onclose = forget;
-        connection.onversionchange = () => { connection.close(); forget(); };
+        connection.onversionchange = () => {
+          connection.close();
+          forget();
+        };
         resolve(connection);
       };
-      request.onerror = () => { forget(); reject(request.error); };
-      request.onblocked = () => { forget(); reject(new Error("blocked by another window")); };
+      request.onerror = () => {
+        forget();
+        reject(request.error);
+      };
+      request.onblocked = () => {
+        forget();
+        reject(new Error("blocked by another window"));
+      };
     });
     return this.#opening;
   }
@@ -58,13 +72,19 @@ export class Database {
   }
 
   /** @param {(stores: Stores) => void} work everything of it, or nothing */
-  write(work) { return this.#transaction("readwrite", work); }
+  write(work) {
+    return this.#transaction("readwrite", work);
+  }
 
   /** @param {string} store @param {IDBValidKey} key @returns {Promise<any>} undefined where there is none */
-  async get(store, key) { return (await this.#transaction("readonly", (stores) => stores(store).get(key))).result; }
+  async get(store, key) {
+    return (await this.#transaction("readonly", (stores) => stores(store).get(key))).result;
+  }
 
   /** @param {string} store @returns {Promise<any[]>} */
-  async all(store) { return (await this.#transaction("readonly", (stores) => stores(store).getAll())).result; }
+  async all(store) {
+    return (await this.#transaction("readonly", (stores) => stores(store).getAll())).result;
+  }
 
   async destroy() {
     if (this.#opening) (await this.#opening).close();

@@ -15,14 +15,32 @@ const LONGEST = 20_000;
 export async function call(path, body, token, headers = {}) {
   try {
     return await fetch(path, {
-      method: body === undefined ? "GET" : "POST", cache: "no-store", redirect: "error", credentials: "omit", signal: AbortSignal.timeout(LONGEST),
-      headers: { ...token ? { authorization: `Bearer ${token}` } : {}, ...body === undefined ? {} : { "content-type": "application/json" }, ...headers },
-      ...body === undefined ? {} : { body: JSON.stringify(body) } });
-  } catch { throw { why: "No connection" }; }
+      method: body === undefined ? "GET" : "POST",
+      cache: "no-store",
+      redirect: "error",
+      credentials: "omit",
+      signal: AbortSignal.timeout(LONGEST),
+      headers: {
+        ...(token ? { authorization: `Bearer ${token}` } : {}),
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  } catch {
+    throw { why: "No connection" };
+  }
 }
 
-/** The JSON of an answer. A sign-in page of some Wi-Fi, or of a proxy, is no answer of the service. @param {Response} response @returns {Promise<any>} */
+/**
+ * The JSON of an answer. A sign-in page of some Wi-Fi, or of a proxy, is no answer of the service.
+ * @param {Response} response
+ * @returns {Promise<any>}
+ */
 export async function answerOf(response) {
-  try { return await response.json(); }
-  catch { throw { why: "No answer from the service" }; }
+  try {
+    return await response.json();
+  } catch {
+    throw { why: "No answer from the service" };
+  }
 }
