@@ -41,7 +41,7 @@ def served(monkeypatch: pytest.MonkeyPatch, name: str, addition: bytes) -> Itera
         for path, file in now.files.items()
     }
     with monkeypatch.context() as patch:
-        patch.setattr(serving, "release", lambda: serving.Release(version, files))
+        patch.setattr(serving, "release", lambda: serving.AppRelease(version, files))
         yield
 
 

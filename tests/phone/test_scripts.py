@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from triage.http import phone
 from triage.resources import folder
 
 HERE = Path(__file__).parent
@@ -65,3 +66,11 @@ def test_every_field_that_the_domain_asks_for_has_its_question() -> None:
     for kind, name in KINDS.items():
         asked = {question["field"].split(".")[0] for question in forms[kind]}
         assert set(SCHEMAS[name]["properties"]) - given - elsewhere - asked == set(), kind
+
+
+def test_every_script_is_served_sound(tmp_path: Path) -> None:
+    for name, file in phone.release().files.items():
+        if name.endswith(".js"):
+            script = tmp_path / name.replace(".js", ".js" if name in ("boot.js", "sw.js") else ".mjs")
+            script.write_bytes(file.body)
+            subprocess.run(["node", "--check", script], check=True)

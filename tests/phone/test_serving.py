@@ -101,6 +101,7 @@ def test_no_file_reaches_for_another_host_or_makes_markup_of_text() -> None:
     [
         (b"// why\nrun();\n", b"\nrun();\n"),
         (b"  /** @param {a} b\n   * more */\nrun();\n", b"\n\nrun();\n"),
+        (b"  /** @type {a} */ b,\n  c; /** @type {d} */\n", b"b,\nc; \n"),
         (b"run(/** @type {any} */ (it)); // why\n", b"run((it)); // why\n"),
         (b'const url = "https://x/**/y";\n', b'const url = "https://x/**/y";\n'),
     ],

@@ -39,11 +39,11 @@ PAGE: Final = "index.html"
 WORKER: Final = "sw.js"
 ENTRY_POINT: Final = "main.js"
 _COMMENT: Final = re.compile(
-    rb"^[ \t]*(?://[^\n]*|/\*\*.*?\*/)[ \t]*$|/\*\* @type [^\n]*?\*/ ?", re.DOTALL | re.MULTILINE
+    rb"^[ \t]*(?://[^\n]*|/\*\*(?:(?!\*/).)*\*/)[ \t]*$|/\*\* @type [^\n]*?\*/ ?|^[ \t]+", re.DOTALL | re.MULTILINE
 )
 
 
-class File(Struct, frozen=True):
+class AppFile(Struct, frozen=True):
     """One file as served. `etag` without its quotes; `gzipped` is None where compressing saves nothing."""
 
     media_type: str
@@ -52,14 +52,14 @@ class File(Struct, frozen=True):
     etag: str
 
 
-class Release(Struct, frozen=True):
+class AppRelease(Struct, frozen=True):
     """Every file by its name, and the name of all of them together."""
 
     version: str
-    files: dict[str, File]
+    files: dict[str, AppFile]
 
 
-def read_release() -> Release:
+def read_release() -> AppRelease:
     """The files of the package, with the version and the list of files put into the page and the service worker."""
     folder = files("triage") / "phone"
     found = {file.name: file.read_bytes() for file in folder.iterdir() if _suffix(file.name) in MEDIA_TYPES}
@@ -70,11 +70,11 @@ def read_release() -> Release:
     for name in (PAGE, WORKER):
         text = found[name].replace(b"%VERSION%", version.encode()).replace(b"%PRELOAD%", preload.encode())
         found[name] = text.replace(b'["%FILES%"]', msgspec.json.encode(cached))
-    return Release(version, {name: _file(name, body) for name, body in found.items()})
+    return AppRelease(version, {name: _file(name, body) for name, body in found.items()})
 
 
 def without_comments(script: bytes) -> bytes:
-    """A script without its types and the comments on lines of their own, a third of it; its lines stay in place."""
+    """A script without types, indents, and comments on lines of their own, a third of it; its lines stay in place."""
     return _COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), script)
 
 
@@ -90,12 +90,12 @@ def _suffix(name: str) -> str:
     return name[name.rfind(".") :]
 
 
-def _file(name: str, content: bytes) -> File:
+def _file(name: str, content: bytes) -> AppFile:
     body = without_comments(content) if name.endswith(".js") else content
     compressor = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
     gzipped = compressor.compress(body) + compressor.flush()
     smaller = gzipped if len(gzipped) < 0.9 * len(body) else None
-    return File(MEDIA_TYPES[_suffix(name)], body, smaller, sha256(body).hexdigest()[:32])
+    return AppFile(MEDIA_TYPES[_suffix(name)], body, smaller, sha256(body).hexdigest()[:32])
 
 
 release = cache(read_release)
