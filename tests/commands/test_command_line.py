@@ -186,8 +186,8 @@ def test_an_option_has_one_name_and_one_meaning_everywhere() -> None:
     [
         ("--help", {"asyncpg", "structlog", "rich", "litestar", "triage.store"}),
         ("codes --help", {"asyncpg", "structlog", "litestar"}),
-        ("staff --help", {"litestar", "httpx", "jinja2", "uvicorn", "apscheduler", "triage.http"}),
-        ("migrate --help", {"litestar", "httpx", "jinja2", "uvicorn", "apscheduler", "triage.http"}),
+        ("staff --help", {"litestar", "httpx", "uvicorn", "apscheduler", "triage.http"}),
+        ("migrate --help", {"litestar", "httpx", "uvicorn", "apscheduler", "triage.http"}),
     ],
 )
 def test_a_command_loads_no_more_than_it_needs(command: str, unneeded: set[str]) -> None:

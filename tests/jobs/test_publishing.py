@@ -689,7 +689,7 @@ async def test_later_entries_are_gathered_before_a_period_is_looked_at_again(tea
     assert (again.period, again.edition) == ("2026-11-21", 2)
 
 
-@pytest.mark.parametrize("family", ["summaries", "facts", "outbox"])
+@pytest.mark.parametrize("family", ["summaries", "facts"])
 async def test_every_statement_fits_the_schema_and_the_services_rights(team: TeamLog, family: str) -> None:
     async with team.database.team(TEAM) as connection:
         for statement in vars(load(family)).values():
