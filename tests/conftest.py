@@ -160,6 +160,15 @@ async def empty_db_url(server: str) -> AsyncIterator[str]:
         yield url
 
 
+@pytest_asyncio.fixture
+async def empty_urls(server: str) -> AsyncIterator[tuple[str, str]]:
+    """The owner's addresses of two empty databases, for programs that migrate them: main and key store."""
+    async with _database(server, "template0") as main_url, _database(server, "template0") as keys_url:
+        async with _connected(server) as admin:
+            await admin.execute(f"GRANT CREATE ON DATABASE {urlsplit(keys_url).path[1:]} TO {KEYS}")
+        yield main_url, keys_url
+
+
 @pytest_asyncio.fixture(scope="session")
 async def _shared_url(server: str, template: str) -> AsyncIterator[str]:
     async with _database(server, template) as url:

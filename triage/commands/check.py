@@ -11,7 +11,7 @@ from triage.commands.database import Databases, with_databases
 from triage.errors import OperatorError
 from triage.store.database import connect
 from triage.store.journal import exported_until
-from triage.store.logins import Login, read_login
+from triage.store.logins import DatabaseLogin, read_login
 from triage.store.recovery.history import check_joined
 
 MOST_SKEW_S: Final = 2.0
@@ -56,7 +56,7 @@ async def _findings(databases: Databases) -> AsyncIterator[tuple[bool, str]]:
         )
 
 
-def _login_findings(service: Login, owner: Login, keys: Login) -> list[tuple[bool, str]]:
+def _login_findings(service: DatabaseLogin, owner: DatabaseLogin, keys: DatabaseLogin) -> list[tuple[bool, str]]:
     found = []
     if service.superuser or service.owns_tables:
         found.append((True, f"the service's login {service.name} owns tables or is a superuser: it needs its own"))

@@ -7,7 +7,7 @@ from triage.store import hosts
 from triage.store.statements import statement
 
 
-class Login(NamedTuple):
+class DatabaseLogin(NamedTuple):
     """What a login may do in its database, and how that database is kept."""
 
     name: str
@@ -24,10 +24,10 @@ class Login(NamedTuple):
     encrypted: bool
 
 
-_READ: Final = statement("logins.read", Login)
+_READ: Final = statement("logins.read", DatabaseLogin)
 
 
-async def read_login(url: str) -> Login:
+async def read_login(url: str) -> DatabaseLogin:
     """What the login of this address may do. Raises what a server out of reach raises."""
     connection = await hosts.connect(url)
     try:
