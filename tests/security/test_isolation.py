@@ -126,6 +126,9 @@ BY_QUERY: dict[str, Any] = {
         "from": (now() - timedelta(days=1)).isoformat(),
         "to": (now() + timedelta(days=1)).isoformat(),
         "flag": "under_18_police_station",
+        "summary": f"daily/{PERIOD}/1",
+        "measure": "incidents",
+        "row": "all",
         "limit": "200",
         "after": known.places["/v1/incidents"],
     },
@@ -151,6 +154,9 @@ BY_QUERY: dict[str, Any] = {
     },
 }
 """A value for each parameter of a query that, in the other team, finds what is the other team's."""
+
+OF_A_SUMMARY = ("summary", "measure", "row")
+"""What finds incidents by a published figure, of which there is none here: `tests/summaries` follows them."""
 
 ELSEWHERE = {
     "GET /v1/exports/ledger",
@@ -207,10 +213,12 @@ async def test_no_filter_finds_another_teams(known: Known, crew: Crew, called: s
             assert answer.status_code in (200, 403, 404), (role, part, answer.text)
             assert not known.shows_in(answer, *every.values()), (role, part)
     for part, value in every.items():
+        if part in OF_A_SUMMARY or part == "after" or "summaries" in called:
+            continue
         own = await ask(
             known.crew.auditor if "audit" in called else known.crew.sergeant, called, values, **{part: value}
         )
-        assert part == "after" or known.shows_in(own, value) or "summaries" in called, part  # else nothing was attacked
+        assert known.shows_in(own, value), part  # else nothing was attacked
 
 
 async def test_an_entrys_id_may_be_used_by_two_teams(known: Known, crew: Crew) -> None:
