@@ -43,6 +43,8 @@ from triage.terms import Terms
 
 logger = structlog.get_logger(__name__)
 
+READERS = 2
+"""Connections to the replica, or to the database where there is none."""
 WRITERS = 4
 """Connections that append to logs: one for each team that is appended to at a moment, beside the pool."""
 
@@ -57,6 +59,7 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
         databases(settings, create=create, migrating=create) as addresses,
         connect(addresses.service, settings.pool_size, settings.command_timeout_s) as database,
         connect(addresses.service, WRITERS, settings.command_timeout_s, kind=GenericPlans) as writers,
+        connect(settings.read_url or addresses.service, READERS, settings.command_timeout_s) as reader,
         connect(addresses.keys, 4, settings.command_timeout_s, role=None) as keys_database,
         httpx.AsyncClient() as http,
     ):
@@ -84,6 +87,7 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
             owner_url=addresses.owner,
             root=root,
             database=database,
+            reader=reader,
             keys=keys,
             sign_in=SignIn(database, timedelta(days=settings.token_idle_days), journal, Verifier(providers)),
             log=writer,

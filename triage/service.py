@@ -28,6 +28,8 @@ class Service:
     owner_url: str
     root: Root
     database: Database
+    reader: Database
+    """A replica, where one is set: for what may be a little behind, and writes nothing."""
     keys: KeyStore
     sign_in: SignIn
     log: Log

@@ -117,7 +117,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     read_url: Annotated[
         DatabaseUrl | None,
         Meta(
-            description="A replica that answers what may be a little behind: summaries, exports, the audit.",
+            description="A replica for lists that may be a little behind: the audit, who read an incident, pulls.",
             extra={"default": "as `TRIAGE_DATABASE_URL`"},
         ),
     ] = _DERIVED

@@ -102,3 +102,21 @@ async def test_nothing_acknowledged_is_lost_and_the_service_goes_on(
 
 async def each(crew: Crew, body: Json) -> httpx.Response:
     return await crew.officer.put(body)
+
+
+async def test_a_standby_answers_the_auditor(
+    pair: tuple[EmbeddedPostgres, EmbeddedPostgres], process: RunningService, tmp_path: Path
+) -> None:
+    primary, standby = (DatabaseUrl(one.url("triage")) for one in pair)
+    crew = await process.enrol_crew()
+    incident = uuid4()
+    await crew.officer.tell("officer", incident)
+    await crew.sergeant.incident(incident)
+    settings = {"database_url": primary, "keys_database_url": primary, "read_url": standby}
+    async with running_service(primary, tmp_path, **settings) as reading:
+        async with reading.service.reader.no_team() as connection:
+            assert await connection.fetchval("SELECT pg_is_in_recovery()")
+        listed: list[str] = []
+        while str(crew.sergeant.staff_id) not in listed:  # the standby may be a moment behind
+            readers = await crew.auditor.on(reading).see(f"/v1/audit/incidents/{incident}/readers")
+            listed = [reader["actor"] for reader in readers["readers"]]

@@ -86,8 +86,8 @@ async def list_audit(
         await audit.record(connection, actor, "consultation", "audit", about)
     if form != JSON:
         headers = NO_STORE | {"content-disposition": f'attachment; filename="{FILE_NAMES[form]}"'}
-        return Stream(_file(database, actor, wanted, form), media_type=form, headers=headers)  # type: ignore[return-value]
-    records, following = await audit.page(database, actor, wanted, place, limit)
+        return Stream(_file(service.reader, actor, wanted, form), media_type=form, headers=headers)  # type: ignore[return-value]
+    records, following = await audit.page(service.reader, actor, wanted, place, limit)
     return ready(_encode(AuditList(records)), headers={} if following is None else next_page(request, following))
 
 
@@ -96,7 +96,7 @@ async def list_readers(request: SignedIn, service: TheService, id: Id) -> Respon
     """Who read an incident and had no part in it."""
     async with service.database.team(request.user.team_id) as connection:
         await audit.record(connection, request.user, "consultation", "audit/readers", [id])
-    return ready(_encode(ReaderList(await audit.readers(service.database, request.user, id))))
+    return ready(_encode(ReaderList(await audit.readers(service.reader, request.user, id))))
 
 
 async def _file(database: Database, actor: Actor, wanted: AuditFilter, form: str) -> AsyncIterator[bytes]:

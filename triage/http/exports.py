@@ -170,7 +170,7 @@ async def get_ledger(
     ] = None,
 ) -> Response[PullList]:
     """List pulls: the partner's own; for the auditor everybody's."""
-    pulls = await downloads.list_downloads(service.database, request.user, before, limit + 1)
+    pulls = await downloads.list_downloads(service.reader, request.user, before, limit + 1)
     page = pulls[:limit]
     link = link_to_next(request, before=page[-1].at.isoformat()) if len(pulls) > limit else {}
     return ready(_encode(PullList(page)), headers=link)
