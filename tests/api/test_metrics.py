@@ -41,8 +41,9 @@ async def test_a_request_is_counted_by_the_template_of_its_path(watched: Running
     await team.officer.get(f"/v1/incidents/{unknown}")
     await team.officer.get(f"/v1/nowhere/{unknown}")
     read = await scrape(watched)
-    [counted] = [name for name in read if name.startswith("triage_requests_total") and "/v1/incidents/{" in name]
-    assert 'method="GET"' in counted and 'status="404"' in counted
+    # the registry is of the process, which has run other tests too
+    counted = [name for name in read if name.startswith("triage_requests_total") and "/v1/incidents/{" in name]
+    assert any('method="GET"' in name and 'status="404"' in name for name in counted)
     assert any('route="none"' in name for name in read)
     assert not any(str(unknown) in name for name in read)
 

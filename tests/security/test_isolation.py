@@ -139,7 +139,7 @@ BY_QUERY: dict[str, Any] = {
         "limit": "200",
         "after": "WyIyMDI2LTExLTIxIiwiZGFpbHkiXQ",
     },
-    "GET /v1/summaries/{kind}/{period}": lambda known: {"edition": "1"},
+    "GET /v1/summaries/{kind}/{period}": lambda known: {"edition": "1", "format": "json"},
     "GET /v1/quarantine": lambda known: {"limit": "200", "after": known.places["/v1/quarantine"]},
     "GET /v1/devices": lambda known: {"limit": "200", "after": known.places["/v1/devices"]},
     "GET /v1/audit": lambda known: {
