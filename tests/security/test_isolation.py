@@ -6,7 +6,7 @@ answered as an id of nothing; a filter by what only the other team has finds wha
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +17,17 @@ from support.operations import OPERATIONS
 from support.phones import CAST, Crew, Json, Phone, RunningService, entry, now, refused
 from uuid_utils.compat import uuid7
 
-LOG_REF, NOTE, PERIOD = "BP-ISOLATED-1", "said to the other team only", "2026-11-20"
+from triage.jobs.publish import publish
+from triage.store.summaries import calendars
+from triage.summaries.schedule import slot
+from triage.times import due_at, operational_day, period_of
+
+LOG_REF, NOTE = "BP-ISOLATED-1", "said to the other team only"
+DAY = operational_day(now()) - timedelta(days=1)
+"""The last operational day that is over."""
+PERIOD = str(DAY)
+FIGURE = {"summary": f"daily/{PERIOD}/1", "measure": "incidents_by_area", "row": "luton_airport"}
+"""The parameters that lead from a figure to its incidents, which go together."""
 KIM: Json = {"nhs_number": "9990000018"}
 ROLES = [*CAST, "partner"]
 
@@ -45,7 +55,7 @@ async def known(service: RunningService) -> Known:
     crew = await service.enrol_crew()
     incident = uuid7()
     written = await crew.officer.tell(
-        "officer", incident, log_ref=LOG_REF, area="luton_airport", occurred_at=now(), note=NOTE, age=16
+        "officer", incident, log_ref=LOG_REF, area="luton_airport", occurred_at=due_at(DAY, time(22)), note=NOTE, age=16
     )
     place = {"power": "s136", "place_of_safety": "police_station"}
     await crew.officer.tell("detention", incident, **place)
@@ -55,17 +65,7 @@ async def known(service: RunningService) -> Known:
     assert (await crew.officer.put(written | {"area": "bedford"})).status_code == 409
     [item] = (await crew.sergeant.see("/v1/quarantine"))["items"]
     assert (await crew.officer.put(written | {"area": "luton_west"})).status_code == 409
-    await crew.fetch(
-        "INSERT INTO summary_run (team_id, kind, period, form, first_day, starts_at, ends_at, due_at, state, ran_at) "
-        "SELECT $1, 'daily', $2, 'internal', d, d, d + 1, d + 1, 'published', now() FROM (SELECT $2::text::date) x (d)",
-        PERIOD,
-    )
-    await crew.fetch(
-        "INSERT INTO summary_edition (team_id, kind, period, form, edition, published_at, as_at, as_at_seq, "
-        "chain_head, body) VALUES ($1, 'daily', $2, 'internal', 1, now(), now(), 0, $3, '{\"a\": 1}')",
-        PERIOD,
-        bytes(32),
-    )
+    await publish_day(service, crew)
     places = {}
     for phone, path in (
         (crew.sergeant, "/v1/incidents"),
@@ -88,6 +88,11 @@ async def known(service: RunningService) -> Known:
         places=places,
         marks=frozenset({*map(str, ids), LOG_REF, NOTE}),
     )
+
+
+async def publish_day(service: RunningService, crew: Crew) -> None:
+    team = await calendars.team(service.service.database, crew.team_id)
+    assert await publish(service.service.database, team, slot(period_of("daily", DAY), team.calendar), now())
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -123,7 +128,7 @@ BY_QUERY: dict[str, Any] = {
         "status": "open",
         "area": "luton_airport",
         "log_ref": LOG_REF,
-        "from": (now() - timedelta(days=1)).isoformat(),
+        "from": (now() - timedelta(days=3)).isoformat(),
         "to": (now() + timedelta(days=1)).isoformat(),
         "flag": "under_18_police_station",
         "summary": f"daily/{PERIOD}/1",
@@ -131,11 +136,12 @@ BY_QUERY: dict[str, Any] = {
         "row": "all",
         "limit": "200",
         "after": known.places["/v1/incidents"],
+        **FIGURE,
     },
     "GET /v1/summaries": lambda known: {
         "kind": "daily",
         "from": PERIOD,
-        "to": "2026-11-21",
+        "to": str(DAY + timedelta(days=1)),
         "limit": "200",
         "after": "WyIyMDI2LTExLTIxIiwiZGFpbHkiXQ",
     },
@@ -203,22 +209,52 @@ async def test_an_id_of_another_team_is_answered_as_an_id_of_nothing(known: Know
     assert known.item in [one["id"] for one in (await known.crew.sergeant.see("/v1/quarantine"))["items"]]
 
 
+def asked(part: str, value: str) -> dict[str, str]:
+    """A parameter with those that it goes together with."""
+    return FIGURE if part in FIGURE else {part: value}
+
+
 @pytest.mark.parametrize("called", BY_QUERY)
 async def test_no_filter_finds_another_teams(known: Known, crew: Crew, called: str) -> None:
     values = of_path(known).get(called, {})
     every = BY_QUERY[called](known)
     for role in ROLES:
         for part, value in every.items():
-            answer = await ask(getattr(crew, role), called, values, **{part: value})
+            answer = await ask(getattr(crew, role), called, values, **asked(part, value))
             assert answer.status_code in (200, 403, 404), (role, part, answer.text)
             assert not known.shows_in(answer, *every.values()), (role, part)
     for part, value in every.items():
         if part in OF_A_SUMMARY or part == "after" or "summaries" in called:
             continue
         own = await ask(
-            known.crew.auditor if "audit" in called else known.crew.sergeant, called, values, **{part: value}
+            known.crew.auditor if "audit" in called else known.crew.sergeant, called, values, **asked(part, value)
         )
         assert known.shows_in(own, value), part  # else nothing was attacked
+
+
+async def test_a_figure_leads_to_ones_own_incidents_only(known: Known, crew: Crew, service: RunningService) -> None:
+    async def follow(phone: Phone, **other: str) -> httpx.Response:
+        return await ask(phone, "GET /v1/incidents", {}, **FIGURE | other)
+
+    for phone in (crew.sergeant, crew.clinical_lead):
+        assert refused(await follow(phone)) == (404, "edition_not_found")  # it is the other team's
+    own = uuid7()
+    await crew.officer.tell("officer", own, area=FIGURE["row"], occurred_at=due_at(DAY, time(22)))
+    await publish_day(service, crew)
+    for phone in (crew.sergeant, crew.clinical_lead):
+        [incident] = (await follow(phone)).json()["incidents"]  # the edition of the same name that is one's own
+        assert incident["id"] == str(own)
+        for other in ({"row": "nowhere"}, {"measure": "completeness", "row": "police"}, {"measure": "nothing"}):
+            assert refused(await follow(phone, **other)) == (403, "line_not_traceable"), other
+    for role in set(ROLES) - {"sergeant", "clinical_lead"}:
+        assert refused(await follow(getattr(crew, role))) == (403, "forbidden"), role
+    assert known.incident in (await follow(known.crew.sergeant)).text  # else nothing was attacked
+
+
+@pytest.mark.parametrize("alone", [("measure",), ("row",), ("measure", "row"), ("summary",), ("summary", "row")])
+async def test_a_figure_is_named_whole(known: Known, alone: tuple[str, ...]) -> None:
+    answer = await ask(known.crew.sergeant, "GET /v1/incidents", {}, **{part: FIGURE[part] for part in alone})
+    assert refused(answer) == (400, "invalid_parameter")
 
 
 async def test_an_entrys_id_may_be_used_by_two_teams(known: Known, crew: Crew) -> None:

@@ -75,6 +75,8 @@ async def list_incidents(
 ) -> Response[IncidentList]:
     """List the team's incidents as the reader may see them, newest first."""
     place = None if after is None else IncidentPosition(*read_place(after, tuple[Time, UUID]))
+    if (edition is None) != (measure is None) or (row is not None and measure is None):
+        raise Refused(INVALID_PARAMETER, "summary and measure go together, and row with them.")
     if edition is not None:
         line = "/".join(filter(None, (measure, row)))
         return await _behind(request, service, edition, line, place, limit)
