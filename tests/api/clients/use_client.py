@@ -4,6 +4,7 @@ The package is made at run time from the document, so that its modules are looke
 """
 
 import json
+import re
 import sys
 from datetime import UTC, datetime
 from importlib import import_module
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:")
 KINDS = {
     "officer", "nurse", "paramedic", "intent", "outcome", "detention", "follow_up", "amendment", "withdrawal",
     "same_incident", "not_same_incident", "person_link", "person_unlink",
@@ -33,7 +35,7 @@ def plain(value: Any) -> Any:
         return {name: plain(inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [plain(inner) for inner in value]
-    if isinstance(value, str) and value[10:11] == "T":
+    if isinstance(value, str) and TIME.match(value):
         return datetime.fromisoformat(value)
     return value
 
