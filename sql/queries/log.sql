@@ -73,7 +73,8 @@ SELECT h.seq, h.link, clock_timestamp() AS now,
      FROM unnest(:aliases::uuid[]) x
      JOIN person_alias a ON a.team_id = :team_id AND a.alias = x
      JOIN person p ON p.team_id = :team_id AND p.person_id = a.person_id) AS aliases,
-    (SELECT array_agg(m.id) FROM member m JOIN erased_incident g ON g.team_id = :team_id AND g.incident_id = m.id) AS erased
+    (SELECT array_agg(m.id) FROM member m JOIN erased_incident g ON g.team_id = :team_id AND g.incident_id = m.id) AS erased,
+    (SELECT array_agg(row(l.since, l.until)) FROM lost_span l WHERE l.team_id = :team_id) AS lost
 FROM log_head h WHERE h.team_id = :team_id
 
 -- name: lock_head

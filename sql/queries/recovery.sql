@@ -76,14 +76,20 @@ UPDATE installation SET root_fingerprint = :root_fingerprint, journal_n = :n, jo
 INSERT INTO lost_span (team_id, since, until) VALUES (:team_id, :since, :until) ON CONFLICT DO NOTHING
 
 -- name: ends
--- why: where the chains of a database end, and when the last entry came
+-- why: where the chains of a database end, and when the last entry came; in an empty log the team's beginning
 SELECT 'entries' AS chain, coalesce(h.seq, 0) AS position,
-       (SELECT e.received_at FROM entry e WHERE e.team_id = :team_id AND e.seq = h.seq) AS since
+       coalesce((SELECT e.received_at FROM entry e WHERE e.team_id = :team_id AND e.seq = h.seq),
+                (SELECT t.created_at FROM team t WHERE t.team_id = :team_id)) AS since
 FROM (SELECT (SELECT seq FROM log_head WHERE team_id = :team_id) AS seq) h
 UNION ALL
 SELECT 'audit', coalesce((SELECT position FROM audit_head WHERE team_id = :team_id), 0), NULL
 UNION ALL
 SELECT 'pulls', coalesce((SELECT n FROM ledger_head WHERE team_id = :team_id), 0), NULL
+
+-- name: kept_until
+-- why: as above, of the last entry that is known to be true
+SELECT coalesce((SELECT received_at FROM entry WHERE team_id = :team_id AND seq = :position),
+                (SELECT created_at FROM team WHERE team_id = :team_id)) AS since
 
 -- name: links
 -- why: the links of anchored positions of a chain

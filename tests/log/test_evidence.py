@@ -144,6 +144,7 @@ def test_lateness_is_not_held_against_what_was_lost_in_a_restore() -> None:
     story.officer(60, **STREET)
     story.outcome("community_follow_up")
     assert story.s136(9 * DAY) == ("B", None)
+    assert "late" not in story.view(9 * DAY).flags
 
 
 def test_a_judgement_received_late_never_corroborates_and_refutes_all_the_same() -> None:

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from support.installation import Installation
 from support.logins import KEYS, as_login, unguarded
-from support.phones import refused, running_service
+from support.phones import DAY, entry, now, refused, running_service
 
 from triage.store.access.staff import as_owner
 from triage.store.journal import EpochBegan, Journal
@@ -143,6 +143,28 @@ async def test_a_cursor_of_before_a_restore_asks_the_phone_for_what_it_sent(
     held = (await phone.post("/v1/sync/held", {"ids": [lost["id"]]})).json()
     assert held["missing"] == [lost["id"]]
     assert (await phone.sync(lost))["counts"]["stored"] == 1
+
+
+async def test_lateness_is_not_held_against_what_was_lost_and_came_again(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """Acknowledged when it was captured; the restore lost it, and the phone offers it again."""
+    crew = installation.crew
+    await crew.officer.tell("officer", uuid4())
+    file = await backed_up(installation, tmp_path / "main.dump")
+    incident = uuid4()
+    lost = [entry("intent", incident, captured_at=now()), entry("outcome", incident, captured_at=now())]
+    late = entry("officer", incident, captured_at=now() - DAY)  # of before the backup: nobody knows that it was lost
+    assert (await crew.officer.sync(*lost))["counts"]["stored"] == 2
+    await installation.triage("restore", "--yes", str(file))
+    await crew.officer.sync(*lost, late)
+    new = await crew.officer.tell("officer", incident, captured_at=now())
+
+    rows = await crew.fetch("SELECT id, received_again FROM stored_entry WHERE team_id = $1")
+    again = {str(row["id"]) for row in rows if row["received_again"]}
+    assert again == {body["id"] for body in lost}
+    assert new["id"] not in again
+    await installation.triage("verify")
 
 
 # --- a history that forked without a restore ---

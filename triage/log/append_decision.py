@@ -126,6 +126,13 @@ class StoredRow(NamedTuple):
     erased: bool
 
 
+class LostSpan(NamedTuple):
+    """A time whose entries a restore or a failover lost: since the last one kept, until the history went on."""
+
+    since: datetime
+    until: datetime
+
+
 class IncidentBefore(NamedTuple):
     """What is stored of an incident and needed to change it."""
 
@@ -166,6 +173,7 @@ class Snapshot:
     texts: dict[UUID, bytes | None] = field(default_factory=dict)
     people: frozenset[UUID] = frozenset()
     """Whose incidents were all read."""
+    lost: Sequence[LostSpan] = ()
     terms: Terms = BEDFORDSHIRE
 
     def root(self, incident_id: UUID) -> UUID:
@@ -296,6 +304,8 @@ class _Deciding:
             skew_ms=item.skew_ms,
             released_by=item.released_by,
         )
+        if _is_received_again(held, read.lost):
+            held = structs.replace(held, received_again=True)
         if holds_judgement(held):
             ids = self.ids_of(home, incident)
             [held] = with_blindness([held], (row for row in read.served if row.incident_id in ids))
@@ -310,6 +320,12 @@ class _Deciding:
         root = self.read.root(home)
         known = {row.id for row in self.read.rows.values() if row.root == root}
         return {home, *known, *(held.entry.incident_id for held in incident)}
+
+
+def _is_received_again(stored: StoredEntry, lost: Sequence[LostSpan]) -> bool:
+    """Whether it was captured in a time whose entries were lost, and came after it: its first receipt is not known."""
+    at = effective.captured(stored)
+    return any(span.since <= at <= span.until < stored.received_at for span in lost)
 
 
 def _at_home(entry: E, home: UUID, aliases: Mapping[UUID, UUID]) -> E:

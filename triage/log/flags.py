@@ -53,7 +53,7 @@ def _of_clocks(stored: Iterable[StoredEntry]) -> Iterator[str]:
         shift = correction(entry)
         took = entry.received_at - entry.entry.captured_at
         skewed = skewed or shift is not None
-        late = late or (took if shift is None else took + shift) > LATE
+        late = late or (not entry.received_again and (took if shift is None else took + shift) > LATE)
     if skewed:
         yield "clock_skew"
     if late:

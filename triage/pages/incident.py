@@ -399,7 +399,7 @@ def _of_clock(view: IncidentView, now: datetime) -> Iterator[Moment]:
 def _of_entry(served: ServedEntry, intent_came_early: bool, with_tests: bool) -> Iterator[Moment]:
     stored, entry = served.stored, served.stored.entry
     lane, captured = stored.profession, entry.captured_at
-    late = "Arrived late. " if stored.received_at - captured > LATE else ""
+    late = "Arrived late. " if stored.received_at - captured > LATE and not stored.received_again else ""
     match entry:
         case Contact():
             yield from _of_contact(served, late, intent_came_early, with_tests)

@@ -137,7 +137,9 @@ def _quality(incident: Incident) -> _Fields:
         "owing": () if incident.outcomes else tuple(sorted(owing)),
         "on_scene": _on_scene(contacts),
         "entries": len(stored),
-        "late_entries": sum(entry.received_at - captured(entry) > LATE for entry in stored),
+        "late_entries": sum(
+            entry.received_at - captured(entry) > LATE and not entry.received_again for entry in stored
+        ),
     }
 
 

@@ -29,6 +29,7 @@ from triage.log.append_decision import (
     IncidentAfter,
     IncidentBefore,
     IncomingEntry,
+    LostSpan,
     Move,
     Snapshot,
     StoredRow,
@@ -71,6 +72,7 @@ class _Read(NamedTuple):
     people: list[UUID] | None
     aliases: list[asyncpg.Record] | None
     erased: list[UUID] | None
+    lost: list[asyncpg.Record] | None
 
 
 _READ = statement("log.read", _Read)
@@ -333,6 +335,7 @@ def _snapshot(read: _Read, terms: Terms) -> Snapshot:
         erased=frozenset(read.erased or ()),
         stale=frozenset(n - 1 for n in read.stale or ()),
         people=frozenset(read.people or ()),
+        lost=[LostSpan(*row) for row in read.lost or ()],
         terms=terms,
     )
 

@@ -63,7 +63,7 @@ class EntryInsert(Struct, frozen=True, gc=False):
     belongs_to: UUID
     alias: UUID | None
     test: bool
-    received_again: bool = False
+    received_again: bool
 
 
 class IncidentUpsert(Struct, frozen=True, gc=False):
@@ -157,6 +157,7 @@ def entry_rows(team_id: UUID, read: Snapshot, added: Sequence[Addition]) -> tupl
                 held.entry.incident_id,
                 getattr(item.entry, "person_id", None),
                 bool(item.entry.test),
+                held.received_again,
             )
         )
     return rows, link

@@ -61,6 +61,7 @@ class _Edition(Struct):
 
 
 _ENDS = statement("recovery.ends", _ChainEnd)
+_KEPT_UNTIL = statement("recovery.kept_until", datetime)
 _LINKS = statement("recovery.links", _Link)
 _ENTRY_LINKS = statement("recovery.entry_links", _Link)
 
@@ -182,8 +183,12 @@ async def last_true(connection: Connection, anchors: Anchors, team_id: UUID) -> 
         links = await _links(connection, team_id, end.chain, known)
         reached = [each for each in known if each.position <= end.position]
         true = [each.position for each in reached if links.get(each.position) == each.link]
-        whole = len(true) == len(reached)
-        rewound.append(end if whole else structs.replace(end, position=max(true, default=0)))
+        if len(true) < len(reached):
+            end = structs.replace(end, position=max(true, default=0))
+            if end.chain == "entries":
+                since = await _KEPT_UNTIL.one(connection, team_id=team_id, position=end.position)
+                end = structs.replace(end, since=since)
+        rewound.append(end)
     return rewound
 
 
