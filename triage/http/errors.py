@@ -84,7 +84,6 @@ def refuse_for_litestar(_: AnyRequest, error: HTTPException) -> Response[bytes]:
 def _fail(_: AnyRequest, error: Exception) -> Response[bytes]:
     """Whatever nobody foresaw; it tells nothing."""
     if isinstance(error, UNREACHABLE):
-        logger.error("database_unreachable", exc_info=error)
         return problem_response(Refused(NOT_READY, "The database does not answer.", retry_after=2))
     logger.error("unhandled", exc_info=error)
     return problem_response(Refused(INTERNAL))

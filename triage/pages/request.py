@@ -391,7 +391,6 @@ def refuse_for_litestar(request: AnyRequest, error: HTTPException) -> Page:
 def fail(request: AnyRequest, error: Exception) -> Page:
     """Whatever nobody foresaw; the page reveals nothing of it."""
     if isinstance(error, UNREACHABLE):
-        logger.error("database_unreachable", exc_info=error)
         return problem_page(request, NOT_READY.problem("The database does not answer."), 2)
     logger.error("unhandled", exc_info=error)
     return problem_page(request, INTERNAL.problem())
