@@ -316,5 +316,12 @@ def test_bulk_gives_so_many_incidents_in_order_of_receipt(n_incidents: int, year
         assert canonical(entry).body == copy.body
 
 
+def test_bulk_of_a_year_long_past_is_of_people_who_are_born() -> None:
+    copies = list(bulk(150, 1, starts=date(2008, 1, 1)))
+    entries = [decode.decode(copy.body, copy.id) for copy in copies]  # raises for an age below zero
+    assert Counter(entry.captured_at.year for entry in entries).most_common(1)[0][0] == 2008
+    assert len({entry.age for entry in entries if isinstance(entry, e.Contact) and entry.age}) > 10
+
+
 def test_bulk_is_the_same_for_the_same_seed() -> None:
     assert list(bulk(150, 1, seed=4)) == list(bulk(150, 1, seed=4)) != list(bulk(150, 1, seed=5))

@@ -16,6 +16,8 @@ from triage.demo import bulk
 SYNC = 500
 VOLUME = 1_400
 """Incidents a year: this team's. A denser log has more likely duplicates to suggest than any team could look at."""
+STARTS = date(2008, 1, 1)
+"""Long past, and late enough that a phone whose clock is seven years slow is still in the years that are taken."""
 MINIMAL = {"prefer": "return=minimal"}
 COMPRESSED = {"accept-encoding": "zstd, gzip"}
 ANYBODYS = ("outcome", "detention", "follow_up")
@@ -23,7 +25,7 @@ ANYBODYS = ("outcome", "detention", "follow_up")
 
 def entries(seed: int) -> Iterator[tuple[str, UUID, bytes]]:
     """Author, id and body of synthetic entries without end, no two alike."""
-    for copy in bulk(VOLUME * 90, 90, seed=seed, starts=date(2001, 1, 1)):
+    for copy in bulk(VOLUME * 90, 90, seed=seed, starts=STARTS):
         yield copy.author, copy.id, copy.body
 
 
@@ -54,7 +56,7 @@ def syncs(running: Running, seed: int, n: int) -> Iterator[bytes]:
     """Syncs of new entries: an officer's phone hands over what an officer may send."""
     rows = (
         copy
-        for copy in bulk(VOLUME * 90, 90, seed=seed, starts=date(2001, 1, 1))
+        for copy in bulk(VOLUME * 90, 90, seed=seed, starts=STARTS)
         if copy.kind in (*ANYBODYS, "officer", "intent")
     )
     return iter([sync(running, [(row.id, row.body) for row in islice(rows, SYNC)]) for _ in range(n)])

@@ -14,8 +14,10 @@ from triage.demo.phone import Sent, uuid7_number
 from triage.log.canonical import canonical
 
 WINDOW_DAYS = 30
+TOLD_ON = date(2024, 1, 1)
+"""When the told month starts: its callers have the ages of the present, whatever year it is copied into."""
 _WINDOW = timedelta(days=WINDOW_DAYS)
-_WINDOW_MS = _WINDOW // timedelta(milliseconds=1)
+_DAY_MS = timedelta(days=1) // timedelta(milliseconds=1)
 _SLOT = re.compile(
     rb"(?P<id>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
     rb'|BP-(?P<day>[0-9]{8})-(?P<number>[0-9]{4})|(?<=")(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})(?=[T"])'
@@ -92,7 +94,8 @@ class CopyIds:
 class CopyWindow(Struct, frozen=True, kw_only=True):
     """Copies of the `told` incidents; the last copy holds only some, going on where the window before left off."""
 
-    number: int
+    later: int
+    """Days after the told month."""
     first: int
     wanted: int
     told: int
@@ -104,7 +107,7 @@ class CopyWindow(Struct, frozen=True, kw_only=True):
         return self.ids[: whole + ((rank - self.first) % self.told < rest)]
 
 
-def bulk(n_incidents: int, years: float, seed: int = 1, starts: date = date(2024, 1, 1)) -> Iterator[EntryCopy]:
+def bulk(n_incidents: int, years: float, seed: int = 1, starts: date = TOLD_ON) -> Iterator[EntryCopy]:
     """Exactly `n_incidents` incidents spread evenly over so many years, about six entries each, in order of receipt.
 
     One told month is copied into windows of 30 days, as often as it takes. Copies differ in ids, dates and log
@@ -112,23 +115,24 @@ def bulk(n_incidents: int, years: float, seed: int = 1, starts: date = date(2024
     and nothing runs beyond its window but what a few days end.
     """
     rng = Random(f"{seed}/bulk")
-    told = list(incidents(CAST, starts, WINDOW_DAYS, seed=seed))
+    told = list(incidents(CAST, TOLD_ON, WINDOW_DAYS, seed=seed))
     rng.shuffle(told)
     originals: dict[UUID, int] = {}
-    ends = datetime.combine(starts, datetime.min.time(), UTC) + _WINDOW
+    ends = datetime.combine(TOLD_ON, datetime.min.time(), UTC) + _WINDOW
     templates = [_template(each, rank, ends, originals) for rank, of_one in enumerate(told) for each in of_one]
     templates.sort(key=lambda template: template.sent.sent_at - template.late * _WINDOW)
     n_windows = max(1, round(years * 365.25 / WINDOW_DAYS))
-    before = CopyWindow(number=-1, first=0, wanted=0, told=len(told), ids=[])
+    before = CopyWindow(later=0, first=0, wanted=0, told=len(told), ids=[])
     for number in range(n_windows + 1):
         first, last = (min(n_incidents, n_incidents * n // n_windows) for n in (number, number + 1))
         n_copies = -(-(last - first) // len(told))
-        ids = [CopyIds(rng, list(originals), number * _WINDOW_MS) for _ in range(n_copies)]
-        now = CopyWindow(number=number, first=first, wanted=last - first, told=len(told), ids=ids)
+        later = (starts - TOLD_ON).days + number * WINDOW_DAYS
+        ids = [CopyIds(rng, list(originals), later * _DAY_MS) for _ in range(n_copies)]
+        now = CopyWindow(later=later, first=first, wanted=last - first, told=len(told), ids=ids)
         for template in templates:
             window = before if template.late else now
             for n, copy in enumerate(window.copies(template.rank)):
-                yield _filled(template, copy, n, window.number)
+                yield _filled(template, copy, n, window.later)
         before = now
 
 
@@ -162,8 +166,7 @@ def _template(sent: Sent, rank: int, ends: datetime, originals: dict[UUID, int])
     )
 
 
-def _filled(template: EntryTemplate, ids: CopyIds, copy: int, window: int) -> EntryCopy:
-    later = window * WINDOW_DAYS
+def _filled(template: EntryTemplate, ids: CopyIds, copy: int, later: int) -> EntryCopy:
     fillings: list[bytes | int] = []
     for hole, value in template.holes:
         match hole:
