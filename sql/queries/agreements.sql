@@ -1,44 +1,52 @@
 -- name: partner
 -- why: what kind of body decides which columns it may get
-SELECT name, body, revoked_at IS NOT NULL AS revoked FROM partner WHERE team_id = $1 AND partner_id = $2
+SELECT name, body, revoked_at IS NOT NULL AS revoked FROM partner
+WHERE team_id = :team_id AND partner_id = :partner_id
 
 -- name: end_expired
 -- why: what expired makes room for what is signed next
-UPDATE agreement SET revoked_at = $3 WHERE team_id = $1 AND partner_id = $2 AND expires_at <= $3 AND revoked_at IS NULL
+UPDATE agreement SET revoked_at = :now
+WHERE team_id = :team_id AND partner_id = :partner_id AND expires_at <= :now AND revoked_at IS NULL
 
 -- name: sign
 -- why: an agreement is written once
-INSERT INTO agreement (team_id, agreement_id, partner_id, datasets, columns, areas, purpose, contact, signed_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO agreement (team_id, agreement_id, partner_id, datasets, columns, areas, purpose, contact, signed_at,
+                       expires_at)
+VALUES (:team_id, :agreement_id, :partner_id, :datasets, :columns, :areas, :purpose, :contact, :signed_at,
+        :expires_at)
 
 -- name: revoke_agreement
 -- why: its files are no longer served; what was pulled stays on the ledger
-UPDATE agreement SET revoked_at = $3 WHERE team_id = $1 AND agreement_id = $2 AND revoked_at IS NULL RETURNING agreement_id
+UPDATE agreement SET revoked_at = :now
+WHERE team_id = :team_id AND agreement_id = :agreement_id AND revoked_at IS NULL RETURNING agreement_id
 
 -- name: revoke_token
 -- why: one token of several, named by the first digits of its hash
-UPDATE token SET revoked_at = $4
-WHERE team_id = $1 AND partner_id = $2 AND encode(hash, 'hex') LIKE $3 || '%' AND revoked_at IS NULL RETURNING hash
+UPDATE token SET revoked_at = :now
+WHERE team_id = :team_id AND partner_id = :partner_id AND encode(hash, 'hex') LIKE :name || '%'
+  AND revoked_at IS NULL RETURNING hash
 
 -- name: revoke_partner
 -- why: the organisation is out: no token of it signs in any more
-UPDATE partner SET revoked_at = $3 WHERE team_id = $1 AND partner_id = $2 AND revoked_at IS NULL RETURNING partner_id
+UPDATE partner SET revoked_at = :now
+WHERE team_id = :team_id AND partner_id = :partner_id AND revoked_at IS NULL RETURNING partner_id
 
 -- name: partners
 -- why: who gets what of a team
-SELECT partner_id, name, body, revoked_at FROM partner WHERE team_id = $1 ORDER BY name, partner_id
+SELECT partner_id, name, body, revoked_at FROM partner WHERE team_id = :team_id ORDER BY name, partner_id
 
 -- name: agreements
 -- why: as above
 SELECT agreement_id, partner_id, datasets, columns, areas, purpose, contact, signed_at, expires_at, revoked_at
-FROM agreement WHERE team_id = $1 ORDER BY signed_at, agreement_id
+FROM agreement WHERE team_id = :team_id ORDER BY signed_at, agreement_id
 
 -- name: tokens
 -- why: as above; a token is named by the first digits of its hash
 SELECT left(encode(hash, 'hex'), 8) AS name, partner_id, created_at, used_at, revoked_at
-FROM token WHERE team_id = $1 AND partner_id IS NOT NULL ORDER BY created_at, hash
+FROM token WHERE team_id = :team_id AND partner_id IS NOT NULL ORDER BY created_at, hash
 
 -- name: coming
 -- why: what an address may serve a partner at all: agreements that were not revoked, expired ones told apart
-SELECT agreement_id, datasets, columns, areas, purpose, expires_at <= $3 AS expired
-FROM agreement WHERE team_id = $1 AND partner_id = $2 AND revoked_at IS NULL ORDER BY signed_at, agreement_id
+SELECT agreement_id, datasets, columns, areas, purpose, expires_at <= :now AS expired
+FROM agreement WHERE team_id = :team_id AND partner_id = :partner_id AND revoked_at IS NULL
+ORDER BY signed_at, agreement_id

@@ -21,40 +21,46 @@ _PARAMETER: Final = re.compile(r"(?<![:\w]):([a-z]\w*)")
 
 
 class Statement(Generic[R]):
-    """One statement. `row_type` is a class that takes the columns in order, or the type of the only column."""
+    """One statement. `row_type` is a class that takes the columns in order, or the type of the only column.
+
+    `timeout_s` is how long it may take where that is more than its connection allows every statement.
+    """
 
     declared: Final[dict[str, "Statement[Any]"]] = {}
     """Every statement that a module has declared, by family and name."""
 
-    def __init__(self, name: str, text: str, row_type: type[R] | None) -> None:
+    def __init__(self, name: str, text: str, row_type: type[R] | None, timeout_s: float | None = None) -> None:
         self.name = name
         self.parameters = tuple(dict.fromkeys(_PARAMETER.findall(text)))
         self.sql = _PARAMETER.sub(lambda match: f"${self.parameters.index(match[1]) + 1}", text)
         self.row_type = row_type
+        self.timeout_s = timeout_s
         self._make = _maker(row_type)
 
     async def fetch(self, connection: Connection, **values: Any) -> list[R]:
         """Every row."""
-        return [self._make(record) for record in await connection.fetch(self.sql, *self.arguments(values))]
+        records = await connection.fetch(self.sql, *self.arguments(values), timeout=self.timeout_s)
+        return [self._make(record) for record in records]
 
     async def first(self, connection: Connection, **values: Any) -> R | None:
         """The first row, or None; None also for an only column that is null."""
-        record = await connection.fetchrow(self.sql, *self.arguments(values))
+        record = await connection.fetchrow(self.sql, *self.arguments(values), timeout=self.timeout_s)
         return None if record is None else self._make(record)
 
     async def one(self, connection: Connection, **values: Any) -> R:
         """The row of a statement that always gives one."""
-        record = await connection.fetchrow(self.sql, *self.arguments(values))
+        record = await connection.fetchrow(self.sql, *self.arguments(values), timeout=self.timeout_s)
         assert record is not None, f"{self.name} gave no row"
         return self._make(record)
 
     async def execute(self, connection: Connection, **values: Any) -> str:
         """Run it for its effect; the answer is PostgreSQL's command tag."""
-        return await connection.execute(self.sql, *self.arguments(values))
+        return await connection.execute(self.sql, *self.arguments(values), timeout=self.timeout_s)
 
     async def execute_many(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         """Run it once for each set of values."""
-        await connection.executemany(self.sql, [self.arguments(values) for values in rows])
+        arguments = [self.arguments(values) for values in rows]
+        await connection.executemany(self.sql, arguments, timeout=self.timeout_s)
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """The values in the order of the parameters. Raises TypeError for one too many or too few."""
@@ -70,15 +76,15 @@ def _maker(row_type: type[R] | None) -> Callable[[Any], R]:
 
 
 @overload
-def statement(name: str) -> Statement[None]: ...
+def statement(name: str, *, timeout_s: float | None = None) -> Statement[None]: ...
 @overload
-def statement(name: str, row_type: type[R]) -> Statement[R]: ...
-def statement(name: str, row_type: type[Any] | None = None) -> Statement[Any]:
+def statement(name: str, row_type: type[R], *, timeout_s: float | None = None) -> Statement[R]: ...
+def statement(name: str, row_type: type[Any] | None = None, *, timeout_s: float | None = None) -> Statement[Any]:
     """The statement `family.name`. Raises KeyError where there is none, ValueError where it was declared before."""
     family, _, own = name.partition(".")
     if name in Statement.declared:
         raise ValueError(f"{name} is declared twice")
-    declared: Statement[Any] = Statement(name, texts(family)[own], row_type)
+    declared: Statement[Any] = Statement(name, texts(family)[own], row_type, timeout_s)
     Statement.declared[name] = declared
     return declared
 

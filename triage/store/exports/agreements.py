@@ -1,7 +1,6 @@
 """Partners' agreements and tokens, as the owner of the database signs and revokes them."""
 
 from datetime import datetime
-from typing import cast
 from uuid import UUID
 
 import asyncpg
@@ -16,9 +15,7 @@ from triage.exports.rendering import SignedAgreement
 from triage.exports.selection import Body, Selection, columns_for, faults
 from triage.store.access import devices
 from triage.store.exports import releases
-from triage.store.statements import load
-
-SQL = load("agreements")
+from triage.store.statements import statement
 
 TOKEN_NAME: int = 8
 """Hex digits of a token's hash by which it is listed and revoked."""
@@ -75,6 +72,23 @@ class ListedToken(Struct, frozen=True):
     revoked_at: datetime | None
 
 
+class _SignedPartner(Struct, frozen=True):
+    name: str
+    body: Body
+    revoked: bool
+
+
+_PARTNER = statement("agreements.partner", _SignedPartner)
+_END_EXPIRED = statement("agreements.end_expired")
+_SIGN = statement("agreements.sign")
+_REVOKE_AGREEMENT = statement("agreements.revoke_agreement", UUID)
+_REVOKE_TOKEN = statement("agreements.revoke_token", bytes)
+_REVOKE_PARTNER = statement("agreements.revoke_partner", UUID)
+_PARTNERS = statement("agreements.partners", ListedPartner)
+_AGREEMENTS = statement("agreements.agreements", ListedAgreement)
+_TOKENS = statement("agreements.tokens", ListedToken)
+
+
 async def sign(connection: asyncpg.Connection, team_id: UUID, new: NewAgreement, keys: Keys, now: datetime) -> int:
     """Sign an agreement and render every release that it covers, in the caller's transaction; how many those are.
 
@@ -93,20 +107,20 @@ async def sign(connection: asyncpg.Connection, team_id: UUID, new: NewAgreement,
         raise AgreementFault(f"in no release, or not for a body of the kind {body}: {', '.join(refused)}")
     if new.expires_at <= now:
         raise AgreementFault("the agreement would have expired already")
-    await connection.execute(SQL.end_expired, team_id, new.partner_id, now)
+    await _END_EXPIRED.execute(connection, team_id=team_id, partner_id=new.partner_id, now=now)
     try:
-        await connection.execute(
-            SQL.sign,
-            team_id,
-            new.agreement_id,
-            new.partner_id,
-            new.datasets,
-            selection.columns,
-            selection.areas,
-            new.purpose,
-            new.contact,
-            now,
-            new.expires_at,
+        await _SIGN.execute(
+            connection,
+            team_id=team_id,
+            agreement_id=new.agreement_id,
+            partner_id=new.partner_id,
+            datasets=new.datasets,
+            columns=selection.columns,
+            areas=selection.areas,
+            purpose=new.purpose,
+            contact=new.contact,
+            signed_at=now,
+            expires_at=new.expires_at,
         )
     except asyncpg.UniqueViolationError as error:
         raise AgreementFault("an agreement for the same dataset is in force: revoke it first") from error
@@ -119,10 +133,10 @@ async def sign(connection: asyncpg.Connection, team_id: UUID, new: NewAgreement,
 
 
 async def _body(connection: asyncpg.Connection, team_id: UUID, partner_id: UUID) -> Body:
-    row = await connection.fetchrow(SQL.partner, team_id, partner_id)
-    if row is None or row["revoked"]:
+    partner = await _PARTNER.first(connection, team_id=team_id, partner_id=partner_id)
+    if partner is None or partner.revoked:
         raise AgreementFault("there is no such partner in this team, or it was revoked")
-    return cast(Body, row["body"])
+    return partner.body
 
 
 async def add_token(connection: asyncpg.Connection, team_id: UUID, partner_id: UUID) -> str:
@@ -137,30 +151,30 @@ async def revoke_token(
     connection: asyncpg.Connection, team_id: UUID, partner_id: UUID, name: str, now: datetime
 ) -> list[bytes]:
     """Revoke the tokens of this name, at once on every process; the hashes of those that worked."""
-    rows = await connection.fetch(SQL.revoke_token, team_id, partner_id, name, now)
-    return [row["hash"] for row in rows]
+    return await _REVOKE_TOKEN.fetch(connection, team_id=team_id, partner_id=partner_id, name=name, now=now)
 
 
 async def revoke_agreement(connection: asyncpg.Connection, team_id: UUID, agreement_id: UUID, now: datetime) -> bool:
     """End an agreement; False where there is none in force."""
-    return await connection.fetchval(SQL.revoke_agreement, team_id, agreement_id, now) is not None
+    revoked = await _REVOKE_AGREEMENT.first(connection, team_id=team_id, agreement_id=agreement_id, now=now)
+    return revoked is not None
 
 
 async def revoke_partner(connection: asyncpg.Connection, team_id: UUID, partner_id: UUID, now: datetime) -> bool:
     """End all access of a partner; False where there is none."""
-    return await connection.fetchval(SQL.revoke_partner, team_id, partner_id, now) is not None
+    return await _REVOKE_PARTNER.first(connection, team_id=team_id, partner_id=partner_id, now=now) is not None
 
 
 async def partners(connection: asyncpg.Connection, team_id: UUID) -> list[ListedPartner]:
     """Every partner of a team."""
-    return [ListedPartner(*row) for row in await connection.fetch(SQL.partners, team_id)]
+    return await _PARTNERS.fetch(connection, team_id=team_id)
 
 
 async def agreements(connection: asyncpg.Connection, team_id: UUID) -> list[ListedAgreement]:
     """Every agreement of a team, in the order of signing."""
-    return [ListedAgreement(*row) for row in await connection.fetch(SQL.agreements, team_id)]
+    return await _AGREEMENTS.fetch(connection, team_id=team_id)
 
 
 async def tokens(connection: asyncpg.Connection, team_id: UUID) -> list[ListedToken]:
     """Every token of every partner, without the token."""
-    return [ListedToken(*row) for row in await connection.fetch(SQL.tokens, team_id)]
+    return await _TOKENS.fetch(connection, team_id=team_id)

@@ -2,25 +2,20 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-import asyncpg
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from triage import chain
 from triage.access.actors import Actor
+from triage.chain import GENESIS, Head
 from triage.exports import ledger
 from triage.exports.ledger import Download, LedgerLine
 from triage.problems import AGREEMENT_EXPIRED, NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.database import Connection, Database
-from triage.store.exports.agreements import SQL as AGREEMENTS
 from triage.store.exports.releases import CHUNK
-from triage.store.exports.releases import SQL as RELEASES
-from triage.store.statements import load
-
-SQL = load("exports")
+from triage.store.statements import statement
 
 PAGE: Final = 1_000
 
@@ -64,6 +59,70 @@ class StoredFile(Struct, frozen=True):
     rows: int | None
 
 
+class _RenderedRelease(Struct, frozen=True):
+    release_id: UUID
+    edition: int
+    manifest: bytes
+
+
+class _LedgerEnd(Struct, frozen=True):
+    """`at` is the instant of the next line."""
+
+    n: int
+    link: bytes
+    at: datetime
+
+
+class _LedgerRow(Struct, frozen=True):
+    n: int
+    at: datetime
+    partner_id: UUID
+    agreement_id: UUID
+    purpose: str
+    dataset: str
+    period: str
+    edition: int
+    file: str
+    columns: list[str]
+    areas: list[str]
+    part: str
+    rows: int
+    sha256: bytes
+    link: bytes
+
+    def line(self) -> LedgerLine:
+        pull = Download(
+            at=self.at,
+            partner_id=self.partner_id,
+            agreement_id=self.agreement_id,
+            purpose=self.purpose,
+            dataset=self.dataset,
+            period=self.period,
+            edition=self.edition,
+            file=self.file,
+            columns=tuple(self.columns),
+            areas=tuple(self.areas),
+            part=self.part,
+            rows=self.rows,
+            sha256=self.sha256.hex(),
+        )
+        return LedgerLine(self.n, pull, self.link)
+
+
+_LIST_RELEASES = statement("exports.list_releases", Offer)
+_MANIFEST = statement("exports.manifest", _RenderedRelease)
+_IN_FORCE = statement("agreements.coming", AgreementInForce)
+_FILE = statement("exports.file", StoredFile)
+CHUNK_OF_FILE = statement("releases.chunk", bytes)
+_OPEN_LEDGER = statement("exports.open_ledger")
+_LEDGER_HEAD = statement("exports.ledger_head", _LedgerEnd)
+_MOVE_LEDGER_HEAD = statement("exports.move_ledger_head")
+_ADD_PULL = statement("exports.add_pull")
+_PULLS = statement("exports.pulls", _LedgerRow)
+_WALK_LEDGER = statement("exports.walk_ledger", _LedgerRow)
+LEDGER_ENDS = statement("exports.ledger_ends", Head)
+
+
 async def offers(database: Database, actor: Actor, now: datetime) -> list[Offer]:
     """Every edition that the partner may pull, the latest first. Raises Refused (403) when all has expired."""
     async with database.team(actor.team_id) as connection:
@@ -71,7 +130,7 @@ async def offers(database: Database, actor: Actor, now: datetime) -> list[Offer]
         valid = [agreement.agreement_id for agreement in agreements if not agreement.expired]
         if agreements and not valid:
             raise Refused(AGREEMENT_EXPIRED)
-        return [Offer(*row) for row in await connection.fetch(SQL.list_releases, actor.team_id, valid)]
+        return await _LIST_RELEASES.fetch(connection, team_id=actor.team_id, agreements=valid)
 
 
 async def find(
@@ -88,40 +147,54 @@ async def find(
             raise Refused(NOT_FOUND)
         if agreements[-1].expired:
             raise Refused(AGREEMENT_EXPIRED)
-        row = await connection.fetchrow(
-            SQL.manifest, actor.team_id, agreements[-1].agreement_id, dataset, period, edition
+        release = await _MANIFEST.first(
+            connection,
+            team_id=actor.team_id,
+            agreement_id=agreements[-1].agreement_id,
+            dataset=dataset,
+            period=period,
+            edition=edition,
         )
-    if row is None:
+    if release is None:
         raise Refused(NOT_FOUND)
-    return OfferedRelease(agreements[-1], row["release_id"], row["edition"], row["manifest"])
+    return OfferedRelease(agreements[-1], release.release_id, release.edition, release.manifest)
 
 
 async def _agreements(connection: Connection, actor: Actor, now: datetime) -> list[AgreementInForce]:
     if actor.partner_id is None:
         raise Refused(NOT_FOUND)
-    rows = await connection.fetch(AGREEMENTS.coming, actor.team_id, actor.partner_id, now)
-    return [AgreementInForce(*row) for row in rows]
+    return await _IN_FORCE.fetch(connection, team_id=actor.team_id, partner_id=actor.partner_id, now=now)
 
 
 async def find_file(database: Database, actor: Actor, release: OfferedRelease, name: str) -> StoredFile:
     """A file of a release. Raises Refused (404)."""
     async with database.team(actor.team_id) as connection:
-        row = await connection.fetchrow(
-            SQL.file, actor.team_id, release.release_id, release.agreement.agreement_id, name
+        stored = await _FILE.first(
+            connection,
+            team_id=actor.team_id,
+            release_id=release.release_id,
+            agreement_id=release.agreement.agreement_id,
+            name=name,
         )
-    if row is None:
+    if stored is None:
         raise Refused(NOT_FOUND)
-    return StoredFile(name, row["media_type"], row["bytes"], row["sha256"].hex(), row["rows"])
+    return stored
 
 
 async def read_pieces(
     database: Database, team_id: UUID, release: OfferedRelease, name: str, first: int, last: int
 ) -> AsyncIterator[bytes]:
     """The bytes from `first` to `last`, both included; no connection is held while a client is slow."""
-    address = (team_id, release.release_id, release.agreement.agreement_id, name)
     for n in range(first // CHUNK, last // CHUNK + 1):
         async with database.team(team_id) as connection:
-            body: bytes = await connection.fetchval(RELEASES.chunk, *address, n)
+            body = await CHUNK_OF_FILE.one(
+                connection,
+                team_id=team_id,
+                release_id=release.release_id,
+                agreement_id=release.agreement.agreement_id,
+                name=name,
+                n=n,
+            )
         start = n * CHUNK
         yield body[max(first - start, 0) : last - start + 1]
 
@@ -134,11 +207,10 @@ async def record_download(
     agreement = release.agreement
     records = dataset == "records"
     async with database.team(actor.team_id) as connection, connection.transaction():
-        await connection.execute(SQL.open_ledger, actor.team_id)
-        head = await connection.fetchrow(SQL.ledger_head, actor.team_id)
-        assert head
+        await _OPEN_LEDGER.execute(connection, team_id=actor.team_id)
+        head = await _LEDGER_HEAD.one(connection, team_id=actor.team_id)
         pull = Download(
-            at=head["at"],
+            at=head.at,
             partner_id=actor.partner_id,
             agreement_id=agreement.agreement_id,
             purpose=agreement.purpose,
@@ -152,61 +224,23 @@ async def record_download(
             rows=stored.rows or 0,
             sha256=stored.sha256,
         )
-        n = head["n"] + 1
-        link = ledger.link(actor.team_id, head["link"], n, pull)
-        await connection.execute(SQL.add_pull, actor.team_id, n, *_columns(pull), link)
-        await connection.execute(SQL.move_ledger_head, actor.team_id, n, pull.at, link)
+        n = head.n + 1
+        link = ledger.link(actor.team_id, head.link, n, pull)
+        line = structs.asdict(pull) | {"sha256": bytes.fromhex(pull.sha256)}
+        await _ADD_PULL.execute(connection, team_id=actor.team_id, n=n, link=link, **line)
+        await _MOVE_LEDGER_HEAD.execute(connection, team_id=actor.team_id, n=n, at=pull.at, link=link)
         query = f"export {dataset} {period} {release.edition} {stored.name}"
         ids = [release.release_id, agreement.agreement_id]
         await audit.record(connection, actor, "disclosure", query, ids, recipient=str(actor.partner_id))
 
 
-def _columns(pull: Download) -> tuple[Any, ...]:
-    return (
-        pull.at,
-        pull.partner_id,
-        pull.agreement_id,
-        pull.purpose,
-        pull.dataset,
-        pull.period,
-        pull.edition,
-        pull.file,
-        pull.columns,
-        pull.areas,
-        pull.part,
-        pull.rows,
-        bytes.fromhex(pull.sha256),
-    )
-
-
 async def list_downloads(database: Database, actor: Actor, before: datetime | None, limit: int) -> list[Download]:
     """Pulls, newest first: a partner's own, or everybody's for the auditor."""
     async with database.team(actor.team_id) as connection:
-        rows = await connection.fetch(SQL.pulls, actor.team_id, actor.partner_id, before, limit)
-    return [_line(row).pull for row in rows]
-
-
-def _line(row: asyncpg.Record) -> LedgerLine:
-    n, at, partner, agreement, purpose, dataset, period, edition, name, columns, areas, part, rows, digest, link = row
-    return LedgerLine(
-        n,
-        Download(
-            at=at,
-            partner_id=partner,
-            agreement_id=agreement,
-            purpose=purpose,
-            dataset=dataset,
-            period=period,
-            edition=edition,
-            file=name,
-            columns=tuple(columns),
-            areas=tuple(areas),
-            part=part,
-            rows=rows,
-            sha256=digest.hex(),
-        ),
-        link,
-    )
+        rows = await _PULLS.fetch(
+            connection, team_id=actor.team_id, partner_id=actor.partner_id, before=before, most=limit
+        )
+    return [row.line().pull for row in rows]
 
 
 class LedgerVerdict(Struct, frozen=True):
@@ -219,16 +253,16 @@ class LedgerVerdict(Struct, frozen=True):
 
 async def verify_ledger(connection: Connection, team_id: UUID) -> LedgerVerdict:
     """Recompute every link of a team's ledger."""
-    head = await connection.fetchrow(SQL.ledger_ends, team_id)
+    head = await LEDGER_ENDS.first(connection, team_id=team_id)
     last: LedgerLine | None = None
-    while rows := await connection.fetch(SQL.walk_ledger, team_id, last.n if last else 0, PAGE):
-        lines = [_line(row) for row in rows]
+    while rows := await _WALK_LEDGER.fetch(connection, team_id=team_id, after=last.n if last else 0, most=PAGE):
+        lines = [row.line() for row in rows]
         if fault := ledger.fault(team_id, last, lines):
             return LedgerVerdict(team_id, last.n if last else 0, fault)
         last = lines[-1]
-    n, link = (last.n, last.link) if last else (0, chain.GENESIS)
-    ends = (head["n"], head["link"]) if head else (0, chain.GENESIS)
+    n, link = (last.n, last.link) if last else (0, GENESIS)
+    ends = head or Head(0, GENESIS)
     # a pull may have come since the head was read
-    if n < ends[0] or (n == ends[0] and link != ends[1]):
-        return LedgerVerdict(team_id, n, f"line {n + 1} is missing: the ledger ends at {ends[0]}")
+    if n < ends.position or (n == ends.position and link != ends.link):
+        return LedgerVerdict(team_id, n, f"line {n + 1} is missing: the ledger ends at {ends.position}")
     return LedgerVerdict(team_id, n, None)

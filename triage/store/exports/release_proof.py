@@ -9,10 +9,12 @@ from msgspec import Struct, structs
 
 from triage.exports import records, rendering
 from triage.exports.rendering import FrozenRecords, FrozenTables, Manifest
-from triage.exports.selection import Selection, extract
+from triage.exports.selection import Body, Selection, extract
 from triage.exports.statement import RecordsStatement, TablesStatement, people_per_group, recompute, recompute_cells
 from triage.store.exports import releases
-from triage.store.exports.releases import SQL, StoredRelease
+from triage.store.exports.downloads import CHUNK_OF_FILE
+from triage.store.exports.releases import StoredRelease
+from triage.store.statements import statement
 
 
 class ReleaseVerdict(Struct, frozen=True):
@@ -22,6 +24,25 @@ class ReleaseVerdict(Struct, frozen=True):
     files: int
     k_people: int | None
     fault: str | None
+
+
+class _Rendered(Struct, frozen=True):
+    release_id: UUID
+    agreement_id: UUID
+    manifest: bytes
+    partner_id: UUID
+    body: Body
+    columns: list[str]
+    areas: list[str]
+
+
+class _FileDigest(Struct, frozen=True):
+    name: str
+    sha256: bytes
+
+
+_RENDERINGS = statement("releases.renderings", _Rendered)
+_FILES = statement("releases.files", _FileDigest)
 
 
 async def verify_releases(
@@ -44,18 +65,16 @@ async def _verify(
     if _digest(stored) != digest:
         return ReleaseVerdict(name, 0, None, "what is frozen was altered")
     files, k_people = 0, None
-    for row in await connection.fetch(SQL.renderings, team_id, stored.release_id):
-        manifest = rendering.decode_manifest(row["manifest"])
-        selection = Selection(str(row["partner_id"]), row["body"], tuple(row["columns"]), tuple(row["areas"]))
+    for row in await _RENDERINGS.fetch(connection, team_id=team_id, release_id=stored.release_id):
+        manifest = rendering.decode_manifest(row.manifest)
+        selection = Selection(str(row.partner_id), row.body, tuple(row.columns), tuple(row.areas))
         k = _k_people(stored, selection)
         if k is not None:
             k_people = k if k_people is None else min(k, k_people)
-        fault = _misstated(stored, manifest, selection) or await _altered(
-            connection, (team_id, stored.release_id, row["agreement_id"]), manifest
-        )
+        fault = _misstated(stored, manifest, selection) or await _altered(connection, team_id, row, manifest)
         files += len(manifest.files)
         if fault:
-            return ReleaseVerdict(name, files, k_people, f"agreement {row['agreement_id']}: {fault}")
+            return ReleaseVerdict(name, files, k_people, f"agreement {row.agreement_id}: {fault}")
     return ReleaseVerdict(name, files, k_people, None)
 
 
@@ -97,16 +116,19 @@ def _misstated(stored: StoredRelease, manifest: Manifest, selection: Selection) 
             return "the statement is of another dataset"
 
 
-async def _altered(connection: asyncpg.Connection, address: tuple[UUID, UUID, UUID], manifest: Manifest) -> str | None:
-    stored = {row["name"]: row for row in await connection.fetch(SQL.files, *address)}
+async def _altered(
+    connection: asyncpg.Connection, team_id: UUID, rendered: _Rendered, manifest: Manifest
+) -> str | None:
+    address = {"team_id": team_id, "release_id": rendered.release_id, "agreement_id": rendered.agreement_id}
+    stored = {file.name: file.sha256 for file in await _FILES.fetch(connection, **address)}
     if set(stored) != {file.name for file in manifest.files}:
         return "its files are not those of the manifest"
     for file in manifest.files:
         size, digest, n = 0, sha256(), 0
-        while (body := await connection.fetchval(SQL.chunk, *address, file.name, n)) is not None:
+        while (body := await CHUNK_OF_FILE.first(connection, **address, name=file.name, n=n)) is not None:
             digest.update(body)
             size += len(body)
             n += 1
-        if (size, digest.hexdigest()) != (file.bytes, file.sha256) or stored[file.name]["sha256"] != digest.digest():
+        if (size, digest.hexdigest()) != (file.bytes, file.sha256) or stored[file.name] != digest.digest():
             return f"{file.name} was altered"
     return None

@@ -20,18 +20,16 @@ from triage.exports.members import KINDS, Person, ReleaseMember
 from triage.exports.projection import group_by_incident, release_member
 from triage.exports.records import Cadence, FrozenRow, Release
 from triage.exports.rendering import Frozen, FrozenRecords, FrozenTables, ReleaseHeader, Rendering, SignedAgreement
-from triage.exports.selection import Selection
+from triage.exports.selection import Body, Selection
 from triage.exports.tables import Edition
 from triage.log.blindness import ServedIntent, with_blindness
 from triage.log.entries import StoredEntry
 from triage.log.timeline import PersonEvent
 from triage.store.database import Connection, Database
 from triage.store.log.entries import EntryColumns, served_to_judges
-from triage.store.statements import load
+from triage.store.statements import statement
 from triage.summaries.schedule import Calendar, coverage
 from triage.times import Period
-
-SQL = load("releases")
 
 PATIENCE_S: Final = 900.0
 """A release of a million rows takes its time, and so does waiting for another process that cuts one."""
@@ -59,6 +57,8 @@ class ReleasingTeam(Struct, frozen=True):
 class LatestRelease(Struct, frozen=True):
     """The latest edition of a period of a dataset."""
 
+    dataset: Dataset
+    period: str
     edition: int
     policy: str
     cut_off: datetime
@@ -82,16 +82,124 @@ class StoredRelease(Struct, frozen=True):
     people: dict[UUID, Person | None]
 
 
+class _TeamRow(Struct, frozen=True):
+    team_id: UUID
+    zone: str
+    day_start_hour: int
+    starts_on: date
+
+
+class _DecidedCadence(Struct, frozen=True):
+    financial_year: int
+    cadence: Cadence
+
+
+class _RevisionCheck(Struct, frozen=True):
+    period: str
+    looked_at: datetime
+
+
+class _ReleaseCandidate(Struct, frozen=True):
+    id: UUID
+    changed: bool
+    related: bytes
+
+
+class _RegisteredPerson(Struct, frozen=True):
+    person_id: UUID
+    kinds: list[str]
+
+
+class _FrozenRowColumns(Struct, frozen=True):
+    number: int
+    grouped: int
+    incident_id: UUID
+    person_id: UUID | None
+    known_by: int | None
+    classes: str
+
+    def row(self) -> FrozenRow:
+        return FrozenRow(self.number, self.grouped, self.incident_id, tuple(self.classes.split(",")))
+
+    def person(self) -> Person | None:
+        return None if self.person_id is None or self.known_by is None else (self.person_id, self.known_by)
+
+
+class _ReleasedTables(Struct, frozen=True):
+    body: bytes
+    cut_off: datetime
+
+
+class _ReleaseColumns(Struct, frozen=True):
+    release_id: UUID
+    dataset: Dataset
+    period: str
+    edition: int
+    cut_off: datetime
+    released_at: datetime
+    sha256: bytes
+    body: bytes
+
+    def release(self) -> StoredRelease:
+        about = ReleaseHeader(self.dataset, self.period, self.edition, self.cut_off, self.released_at)
+        return StoredRelease(self.release_id, about, rendering.unpack(self.body), {})
+
+
+class _AgreementColumns(Struct, frozen=True):
+    agreement_id: UUID
+    partner_id: UUID
+    body: Body
+    columns: list[str]
+    areas: list[str]
+    purpose: str
+
+    def signed(self) -> SignedAgreement:
+        scope = Selection(str(self.partner_id), self.body, tuple(self.columns), tuple(self.areas))
+        return SignedAgreement(self.agreement_id, scope, self.purpose)
+
+
+_LOCK = statement("releases.alone", timeout_s=PATIENCE_S)
+_TEAMS = statement("releases.teams", _TeamRow)
+_POSITION = statement("releases.position", int, timeout_s=PATIENCE_S)
+_LOG_LINK = statement("releases.log_link", bytes)
+_CADENCES = statement("releases.cadences", _DecidedCadence)
+_VOLUME = statement("releases.volume", int)
+_DECIDE_CADENCE = statement("releases.decide_cadence")
+_RELEASED = statement("releases.released", LatestRelease)
+_LOOKED = statement("releases.looked", _RevisionCheck)
+_NOTE_LOOKED = statement("releases.note_looked")
+_CANDIDATES = statement("releases.candidates", _ReleaseCandidate, timeout_s=PATIENCE_S)
+_LINKS_UNTIL = statement("releases.links_until", EntryColumns, timeout_s=PATIENCE_S)
+_REGISTERED = statement("releases.registered", _RegisteredPerson, timeout_s=PATIENCE_S)
+_ENTRIES_UNTIL = statement("releases.entries_until", EntryColumns, timeout_s=PATIENCE_S)
+_AFTER = statement("releases.after", UUID)
+_DECIDED = statement("releases.decided", UUID, timeout_s=PATIENCE_S)
+_ADD_RELEASE = statement("releases.add_release")
+_ADD_ROWS = statement("releases.add_rows", timeout_s=PATIENCE_S)
+_ROWS = statement("releases.rows", _FrozenRowColumns, timeout_s=PATIENCE_S)
+_EDITIONS = statement("releases.editions", _ReleasedTables)
+_FIRST_EDITIONS = statement("releases.first_editions", bytes)
+_STANDING = statement("releases.standing", _ReleaseColumns)
+_EVERYTHING = statement("releases.everything", _ReleaseColumns)
+_AGREEMENTS_FOR = statement("releases.agreements_for", _AgreementColumns)
+_ADD_RENDERING = statement("releases.add_rendering")
+_ADD_FILE = statement("releases.add_file")
+_ADD_CHUNK = statement("releases.add_chunk", timeout_s=PATIENCE_S)
+_WITHDRAW = statement("releases.withdraw", UUID)
+_RECORD_RUN = statement("releases.record_run")
+_ADD_SUMMARY = statement("releases.add_summary")
+
+
 async def teams(database: Database) -> list[ReleasingTeam]:
     """Every team."""
     async with database.no_team() as connection:
-        rows = await connection.fetch(SQL.teams)
-    return [ReleasingTeam(r["team_id"], ZoneInfo(r["zone"]), r["day_start_hour"], r["starts_on"]) for r in rows]
+        rows = await _TEAMS.fetch(connection)
+    return [ReleasingTeam(row.team_id, ZoneInfo(row.zone), row.day_start_hour, row.starts_on) for row in rows]
 
 
 async def lock_releases(connection: Connection, team_id: UUID) -> None:
     """Wait until no other process cuts a release of this team, and keep others out until the transaction ends."""
-    await connection.execute(SQL.alone, team_id, timeout=PATIENCE_S)
+    await _LOCK.execute(connection, team_id=team_id)
 
 
 # --- what is done
@@ -99,34 +207,33 @@ async def lock_releases(connection: Connection, team_id: UUID) -> None:
 
 async def latest_editions(connection: Connection, team_id: UUID) -> dict[tuple[Dataset, str], LatestRelease]:
     """The latest edition of every period."""
-    rows = await connection.fetch(SQL.released, team_id)
-    return {(row["dataset"], row["period"]): LatestRelease(*list(row.values())[2:]) for row in rows}
+    latest = await _RELEASED.fetch(connection, team_id=team_id)
+    return {(release.dataset, release.period): release for release in latest}
 
 
 async def cadences(connection: Connection, team_id: UUID) -> dict[int, Cadence]:
     """How often record files are cut, by financial year, where that is decided."""
-    return {row["financial_year"]: row["cadence"] for row in await connection.fetch(SQL.cadences, team_id)}
+    return {row.financial_year: row.cadence for row in await _CADENCES.fetch(connection, team_id=team_id)}
 
 
 async def volume(connection: Connection, team_id: UUID, starts_at: datetime, ends_at: datetime) -> int:
     """How many incidents occurred in a stretch of time, as known now."""
-    incidents: int = await connection.fetchval(SQL.volume, team_id, starts_at, ends_at)
-    return incidents
+    return await _VOLUME.one(connection, team_id=team_id, starts_at=starts_at, ends_at=ends_at)
 
 
 async def decide_cadence(connection: Connection, team_id: UUID, year: int, cadence: Cadence, at: datetime) -> None:
     """Decide once for a financial year. Raises asyncpg.UniqueViolationError when it was decided."""
-    await connection.execute(SQL.decide_cadence, team_id, year, cadence, at)
+    await _DECIDE_CADENCE.execute(connection, team_id=team_id, financial_year=year, cadence=cadence, now=at)
 
 
 async def revision_checks(connection: Connection, team_id: UUID) -> dict[str, datetime]:
     """Until which cut-off published tables were looked at for a further edition, by period."""
-    return {row["period"]: row["looked_at"] for row in await connection.fetch(SQL.looked, team_id)}
+    return {check.period: check.looked_at for check in await _LOOKED.fetch(connection, team_id=team_id)}
 
 
 async def record_revision_check(connection: Connection, team_id: UUID, period: str, at: datetime) -> None:
-    """As `looked`."""
-    await connection.execute(SQL.note_looked, team_id, period, at)
+    """Record that a period's published tables were looked at, with what there was at a cut-off."""
+    await _NOTE_LOOKED.execute(connection, team_id=team_id, period=period, now=at)
 
 
 # --- the snapshot
@@ -134,8 +241,7 @@ async def record_revision_check(connection: Connection, team_id: UUID, period: s
 
 async def position(connection: Connection, team_id: UUID, cut_off: datetime) -> int:
     """The last position in the log that was received before the cut-off."""
-    seq: int = await connection.fetchval(SQL.position, team_id, cut_off, timeout=PATIENCE_S)
-    return seq
+    return await _POSITION.one(connection, team_id=team_id, cut_off=cut_off)
 
 
 async def snapshot(
@@ -153,12 +259,14 @@ async def snapshot(
     did not change since stands as it is now; what did is added up again from the entries up to there, joined by
     the links there were.
     """
-    rows = await connection.fetch(SQL.candidates, team_id, starts_at, ends_at, seq, undecided, timeout=PATIENCE_S)
+    candidates = await _CANDIDATES.fetch(
+        connection, team_id=team_id, starts_at=starts_at, ends_at=ends_at, seq=seq, undecided=undecided
+    )
     people = await _identities(connection, team_id, seq)
-    related = {row["id"]: _related(row["related"]) for row in rows}
-    changed = [row["id"] for row in rows if row["changed"]]
+    related = {candidate.id: _related(candidate.related) for candidate in candidates}
+    changed = [candidate.id for candidate in candidates if candidate.changed]
     counted: list[CountedMember] = []
-    for page in _pages([row["id"] for row in rows if not row["changed"]], PAGE):
+    for page in _pages([candidate.id for candidate in candidates if not candidate.changed], PAGE):
         counted += await _add_up(connection, team_id, page, seq, related, cut_off, people)
     if changed:
         await _forget_later(connection, team_id, changed, seq, related)
@@ -170,10 +278,10 @@ async def snapshot(
 
 async def _identities(connection: Connection, team_id: UUID, seq: int) -> Identities:
     """Who counts as one person, by every link up to a position."""
-    rows = await connection.fetch(SQL.registered, team_id, timeout=PATIENCE_S)
-    registered = {row["linked"]: (row["person_id"], sum(KINDS[kind] for kind in row["kinds"])) for row in rows}
-    links = await connection.fetch(SQL.links_until, team_id, seq, timeout=PATIENCE_S)
-    return await asyncio.to_thread(lambda: identities([EntryColumns(*row).entry() for row in links], registered))
+    rows = await _REGISTERED.fetch(connection, team_id=team_id)
+    registered = {row.person_id: (row.person_id, sum(KINDS[kind] for kind in row.kinds)) for row in rows}
+    links = await _LINKS_UNTIL.fetch(connection, team_id=team_id, seq=seq)
+    return await asyncio.to_thread(lambda: identities([row.entry() for row in links], registered))
 
 
 async def _add_up(
@@ -185,20 +293,20 @@ async def _add_up(
     cut_off: datetime,
     people: Identities,
 ) -> list[CountedMember]:
-    rows = await connection.fetch(SQL.entries_until, team_id, roots, seq, timeout=PATIENCE_S)
+    rows = await _ENTRIES_UNTIL.fetch(connection, team_id=team_id, roots=roots, seq=seq)
     served = await served_to_judges(connection, team_id, roots)
     return await asyncio.to_thread(_counted, rows, served, related, cut_off, people)
 
 
 def _counted(
-    rows: Iterable[asyncpg.Record],
+    rows: Iterable[EntryColumns],
     served: Sequence[ServedIntent],
     related: dict[UUID, tuple[PersonEvent, ...]],
     cut_off: datetime,
     people: Identities,
 ) -> list[CountedMember]:
     counted = []
-    for entries in group_by_incident(EntryColumns(*row).entry() for row in rows):
+    for entries in group_by_incident(row.entry() for row in rows):
         ids = _ids(entries)
         others = next((related[i] for i in ids if i in related), ())
         judged = with_blindness(entries, [row for row in served if row.incident_id in ids])
@@ -220,7 +328,7 @@ async def _forget_later(
     related: dict[UUID, tuple[PersonEvent, ...]],
 ) -> None:
     named = {event.entry for root in roots for event in related[root]}
-    later = {row["id"] for row in await connection.fetch(SQL.after, team_id, list(named), seq)}
+    later = set(await _AFTER.fetch(connection, team_id=team_id, ids=list(named), seq=seq))
     for root in roots:
         related[root] = tuple(event for event in related[root] if event.entry not in later)
 
@@ -230,8 +338,7 @@ async def _undecided(
 ) -> list[CountedMember]:
     """Without those of which any id is in a record file: what was released apart is not released again as one."""
     ids = [incident for member in counted for incident in member.incident_ids]
-    rows = await connection.fetch(SQL.decided, team_id, ids, policy, timeout=PATIENCE_S)
-    decided = {row["incident_id"] for row in rows}
+    decided = set(await _DECIDED.fetch(connection, team_id=team_id, incidents=ids, policy=policy))
     return [member for member in counted if decided.isdisjoint(member.incident_ids)]
 
 
@@ -249,26 +356,36 @@ async def add(
 ) -> None:
     """Freeze a release: its rows, with every incident it decided, or its cells and members."""
     about, body = stored.about, rendering.pack(stored.frozen)
-    await connection.execute(
-        SQL.add_release,
-        team_id,
-        stored.release_id,
-        about.dataset,
-        about.period,
-        about.edition,
-        policy,
-        first_day,
-        about.cut_off,
-        about.released_at,
-        seq,
-        rendering.digest(stored.frozen),
-        body,
+    await _ADD_RELEASE.execute(
+        connection,
+        team_id=team_id,
+        release_id=stored.release_id,
+        dataset=about.dataset,
+        period=about.period,
+        edition=about.edition,
+        policy=policy,
+        first_day=first_day,
+        cut_off=about.cut_off,
+        released_at=about.released_at,
+        as_at_seq=seq,
+        sha256=rendering.digest(stored.frozen),
+        body=body,
     )
     if isinstance(stored.frozen, FrozenRecords):
         rows = list(_decided(stored.frozen.release, stored.people, counted))
         for page in _pages(rows, ROWS):
-            await connection.execute(
-                SQL.add_rows, team_id, stored.release_id, policy, *zip(*page, strict=True), timeout=PATIENCE_S
+            incidents, people, known_by, numbers, groups, classes = zip(*page, strict=True)
+            await _ADD_ROWS.execute(
+                connection,
+                team_id=team_id,
+                release_id=stored.release_id,
+                policy=policy,
+                incidents=incidents,
+                people=people,
+                known_by=known_by,
+                numbers=numbers,
+                groups=groups,
+                classes=classes,
             )
 
 
@@ -297,37 +414,32 @@ async def load_rows(connection: Connection, team_id: UUID, stored: StoredRelease
     """A stored record release with its rows and people; tables as they are."""
     if isinstance(stored.frozen, FrozenTables):
         return stored
-    rows = await connection.fetch(SQL.rows, team_id, stored.release_id, timeout=PATIENCE_S)
-    frozen = tuple(FrozenRow(r["number"], r["grouped"], r["incident_id"], tuple(r["classes"].split(","))) for r in rows)
-    release = structs.replace(stored.frozen.release, rows=frozen)
+    rows = await _ROWS.fetch(connection, team_id=team_id, release_id=stored.release_id)
+    release = structs.replace(stored.frozen.release, rows=tuple(row.row() for row in rows))
     return structs.replace(
         stored,
         frozen=structs.replace(stored.frozen, release=release),
-        people={row["incident_id"]: row["person_id"] and (row["person_id"], row["known_by"]) for row in rows},
+        people={row.incident_id: row.person() for row in rows},
     )
 
 
 async def releases_in_force(connection: Connection, team_id: UUID, datasets: Iterable[Dataset]) -> list[StoredRelease]:
     """Every release of these datasets that was not withdrawn, without rows."""
-    return [_stored(row) for row in await connection.fetch(SQL.standing, team_id, list(datasets))]
+    rows = await _STANDING.fetch(connection, team_id=team_id, datasets=list(datasets))
+    return [row.release() for row in rows]
 
 
 async def all_releases(connection: Connection, team_id: UUID) -> list[tuple[StoredRelease, bytes]]:
     """Every release, the withdrawn ones too, without rows, each with the digest that was stored."""
-    return [(_stored(row), row["sha256"]) for row in await connection.fetch(SQL.everything, team_id)]
-
-
-def _stored(row: asyncpg.Record) -> StoredRelease:
-    about = ReleaseHeader(row["dataset"], row["period"], row["edition"], row["cut_off"], row["released_at"])
-    return StoredRelease(row["release_id"], about, rendering.unpack(row["body"]), {})
+    return [(row.release(), row.sha256) for row in await _EVERYTHING.fetch(connection, team_id=team_id)]
 
 
 async def editions(connection: Connection, team_id: UUID, period: str) -> list[tuple[Edition, datetime]]:
     """Every edition of a period's tables, oldest first, with its cut-off."""
     return [
-        (frozen.edition, row["cut_off"])
-        for row in await connection.fetch(SQL.editions, team_id, period)
-        if isinstance(frozen := rendering.unpack(row["body"]), FrozenTables)
+        (frozen.edition, row.cut_off)
+        for row in await _EDITIONS.fetch(connection, team_id=team_id, period=period)
+        if isinstance(frozen := rendering.unpack(row.body), FrozenTables)
     ]
 
 
@@ -335,8 +447,8 @@ async def first_editions(connection: Connection, team_id: UUID, periods: Iterabl
     """The first edition of each of these periods' tables that was released."""
     return [
         frozen.edition
-        for row in await connection.fetch(SQL.first_editions, team_id, list(periods))
-        if isinstance(frozen := rendering.unpack(row["body"]), FrozenTables)
+        for body in await _FIRST_EDITIONS.fetch(connection, team_id=team_id, periods=list(periods))
+        if isinstance(frozen := rendering.unpack(body), FrozenTables)
     ]
 
 
@@ -347,31 +459,31 @@ async def add_summary(
     team_id, kind = team.team_id, edition.kind
     calendar = Calendar(team.starts_on, team.zone, team.day_start_hour)
     covered = coverage(Period(kind, cut.period, cut.starts, cut.ends), calendar, about.cut_off)
-    await connection.execute(
-        SQL.record_run,
-        team_id,
-        kind,
-        about.period,
-        cut.starts,
-        cut.starts_at,
-        cut.ends_at,
-        cut.cut_off,
-        about.released_at,
-        seq,
+    await _RECORD_RUN.execute(
+        connection,
+        team_id=team_id,
+        kind=kind,
+        period=about.period,
+        first_day=cut.starts,
+        starts_at=cut.starts_at,
+        ends_at=cut.ends_at,
+        due_at=cut.cut_off,
+        ran_at=about.released_at,
+        checked_seq=seq,
     )
-    link = await connection.fetchval(SQL.log_link, team_id, seq)
+    link = await _LOG_LINK.one(connection, team_id=team_id, seq=seq)
     body = protected.encode(protected.protected(edition, covered, about.cut_off, about.released_at))
-    await connection.execute(
-        SQL.add_summary,
-        team_id,
-        kind,
-        about.period,
-        edition.edition,
-        about.released_at,
-        about.cut_off,
-        seq,
-        link,
-        body,
+    await _ADD_SUMMARY.execute(
+        connection,
+        team_id=team_id,
+        kind=kind,
+        period=about.period,
+        edition=edition.edition,
+        published_at=about.released_at,
+        as_at=about.cut_off,
+        as_at_seq=seq,
+        chain_head=link,
+        body=body,
     )
 
 
@@ -382,12 +494,8 @@ async def agreements_for(
     connection: Connection, team_id: UUID, dataset: Dataset, now: datetime
 ) -> list[SignedAgreement]:
     """The agreements in force that cover a dataset."""
-    return [_agreed(row) for row in await connection.fetch(SQL.agreements_for, team_id, dataset, now)]
-
-
-def _agreed(row: asyncpg.Record) -> SignedAgreement:
-    scope = Selection(str(row["partner_id"]), row["body"], tuple(row["columns"]), tuple(row["areas"]))
-    return SignedAgreement(row["agreement_id"], scope, row["purpose"])
+    rows = await _AGREEMENTS_FOR.fetch(connection, team_id=team_id, dataset=dataset, now=now)
+    return [row.signed() for row in rows]
 
 
 async def render(
@@ -401,11 +509,10 @@ async def render(
     """Render a release once for each of these agreements, and store the bytes."""
     for agreed in agreements:
         files = await asyncio.to_thread(rendered, stored, agreed, keys)
-        await connection.execute(
-            SQL.add_rendering, team_id, stored.release_id, agreed.agreement_id, files.manifest, now
-        )
+        address = {"team_id": team_id, "release_id": stored.release_id, "agreement_id": agreed.agreement_id}
+        await _ADD_RENDERING.execute(connection, **address, manifest=files.manifest, rendered_at=now)
         for file in files.files:
-            await _add_file(connection, (team_id, stored.release_id, agreed.agreement_id, file.name), file)
+            await _add_file(connection, address, file)
 
 
 def rendered(stored: StoredRelease, agreed: SignedAgreement, keys: Keys) -> Rendering:
@@ -417,13 +524,19 @@ def rendered(stored: StoredRelease, agreed: SignedAgreement, keys: Keys) -> Rend
             return rendering.tables(stored.frozen, stored.about, agreed)
 
 
-async def _add_file(connection: Connection, address: tuple[UUID, UUID, UUID, str], file: File) -> None:
-    digest = bytes.fromhex(file.sha256)
-    await connection.execute(SQL.add_file, *address, file.media_type, file.size, digest, file.rows)
-    await connection.executemany(
-        SQL.add_chunk,
-        [(*address, n, chunk) for n, chunk in enumerate(_even(file.chunks))],
-        timeout=PATIENCE_S,
+async def _add_file(connection: Connection, address: dict[str, UUID], file: File) -> None:
+    await _ADD_FILE.execute(
+        connection,
+        **address,
+        name=file.name,
+        media_type=file.media_type,
+        size=file.size,
+        sha256=bytes.fromhex(file.sha256),
+        rows=file.rows,
+    )
+    pieces = enumerate(_even(file.chunks))
+    await _ADD_CHUNK.execute_many(
+        connection, [{**address, "name": file.name, "n": n, "body": body} for n, body in pieces]
     )
 
 
@@ -456,5 +569,7 @@ async def withdraw(
     because: str,
 ) -> bool:
     """Withdraw a whole release, as the owner of the database; False where there is none that stands."""
-    done = await connection.fetchval(SQL.withdraw, team_id, dataset, period, edition, now, because)
-    return done is not None
+    withdrawn = await _WITHDRAW.first(
+        connection, team_id=team_id, dataset=dataset, period=period, edition=edition, now=now, because=because
+    )
+    return withdrawn is not None

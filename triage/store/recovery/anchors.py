@@ -16,7 +16,7 @@ from triage.chain import GENESIS
 from triage.errors import OperatorError
 from triage.store import audit
 from triage.store.database import Connection, Database
-from triage.store.exports.downloads import SQL as PULLS
+from triage.store.exports.downloads import LEDGER_ENDS
 from triage.store.journal import ChainAnchored, ChainName, ChainRewound, Journal, JournalLine, RowPublished
 from triage.store.statements import statement
 from triage.store.summaries import publications
@@ -121,10 +121,10 @@ class AnchorWriter:
         async with self._database.team(team_id) as connection:
             await self._check(connection, team_id)
             log = await connection.fetchrow(LOG.head, team_id)
-            pulls = await connection.fetchrow(PULLS.ledger_ends, team_id)
+            pulls = await LEDGER_ENDS.first(connection, team_id=team_id)
         heads: dict[ChainName, tuple[int, bytes] | None] = {
             "entries": (log["seq"], log["link"]) if log else None,
-            "pulls": (pulls["n"], pulls["link"]) if pulls else None,
+            "pulls": pulls,
             "audit": await audit.head(self._database, team_id),
         }
         moved = {
