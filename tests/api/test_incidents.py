@@ -6,9 +6,12 @@ from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 import httpx
+import msgspec
 import pytest
-from support.phones import DAY, HOUR, MINUTE, S136, Crew, Json, Phone, entry, now, refused
+from support.phones import DAY, HOUR, MINUTE, S136, Crew, Json, Phone, RunningService, entry, now, refused
 from uuid_utils.compat import uuid7
+
+from triage.store.log.incidents import NAMES_LAST
 
 
 async def pages(phone: Phone, **query: Any) -> list[list[str]]:
@@ -36,6 +39,23 @@ def following(answer: httpx.Response) -> dict[str, Any] | None:
 async def told(phone: Phone, at: datetime, **content: Any) -> str:
     """A new incident that occurred at an instant."""
     return str((await phone.tell("officer", uuid7(), occurred_at=at, **content))["incident_id"])
+
+
+async def test_a_new_name_is_shown_within_a_bound_of_time(service: RunningService, crew: Crew) -> None:
+    incident = uuid7()
+    await crew.officer.tell("officer", incident)
+    actor = await service.service.sign_in.authenticate(crew.sergeant.token)
+
+    async def name(at: datetime) -> str:
+        _, view = await service.service.incidents.find(actor, incident, at)
+        return str(msgspec.json.decode(view.body)["contributions"][0]["author"]["name"])
+
+    before = await name(now())
+    await crew.fetch(
+        "UPDATE staff SET name = 'Newly Named' WHERE team_id = $1 AND staff_id = $2", crew.officer.staff_id
+    )
+    assert await name(now()) == before != "Newly Named"
+    assert await name(now() + 2 * NAMES_LAST + MINUTE) == "Newly Named"
 
 
 # --- who reads at all ---

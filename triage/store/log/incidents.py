@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -34,6 +34,9 @@ VIEWS_REMEMBERED: Final = 1000
 """Views of about 2 kB each, for each team and kind of reader: every phone of a team asks for the same ones."""
 RECEIPTS_REMEMBERED: Final = 10_000
 """Who was served an intent by a receipt, for as long as this process knows that it is written down."""
+
+NAMES_LAST: Final = timedelta(minutes=5)
+"""How long the name of a member of staff is remembered, and a view that shows it: a new name shows after twice that."""
 
 _encode = msgspec.json.Encoder().encode
 _decode_view = msgspec.json.Decoder(IncidentView).decode
@@ -102,7 +105,7 @@ class ServedView(NamedTuple):
     flags: tuple[str, ...]
     status: str
     since: datetime
-    until: datetime | None
+    until: datetime
     shows_intent_of: tuple[UUID, ...]
 
 
@@ -172,6 +175,7 @@ class Incidents:
         self._keys = keys
         self._terms = terms
         self._names: dict[UUID, str] = {}
+        self._names_until: dict[UUID, datetime] = {}
         self._views: dict[tuple[Any, ...], OrderedDict[IncidentVersion, ServedView]] = {}
         self._receipts: set[tuple[UUID | None, UUID | None, tuple[UUID, ...]]] = set()
 
@@ -184,9 +188,9 @@ class Incidents:
         key = (whom.side, whom.level, _is_blind(incident, whom, now))
         if key not in incident.served:
             view = _view_after_append(incident, whom, now)
-            if view is not None and not self._names.keys() >= authors_of(view):
+            if view is not None and self._unknown(authors_of(view), now):
                 async with self._database.team(actor.team_id) as connection:
-                    await self._learn_names(connection, actor.team_id, authors_of(view))
+                    await self._learn_names(connection, actor.team_id, authors_of(view), now)
             incident.served[key] = _encode(view and with_names(view, self._names))
         if not key[2] and any(map(holds_intent, incident.entries)):
             await self._record_receipt(actor, incident.ids)
@@ -211,7 +215,7 @@ class Incidents:
         views = self._views_for(actor)
         for version in versions:
             view = views.get(version)
-            if view and view.since <= now and (view.until is None or now < view.until):
+            if view and view.since <= now < view.until:
                 served[version.root] = view
             else:
                 missing.append(version)
@@ -232,7 +236,7 @@ class Incidents:
         whom, made = audience_of(actor), {}
         terms = await self._terms.of(connection, actor.team_id)
         await self._learn_names(
-            connection, actor.team_id, {stored.author for each in material.values() for stored in each.entries}
+            connection, actor.team_id, {stored.author for each in material.values() for stored in each.entries}, now
         )
         for version in versions:
             incident = material[version.root]
@@ -247,7 +251,7 @@ class Incidents:
             )
             if view is None:
                 continue
-            until = min((turn for turn in incident.turns if turn > now), default=None)
+            until = min([now + NAMES_LAST, *(turn for turn in incident.turns if turn > now)])
             shown = () if version.blind or not incident.has_intent else incident.ids
             made[version.root] = ServedView(
                 _encode(with_names(view, self._names)), view.flags, view.status, now, until, shown
@@ -258,11 +262,18 @@ class Incidents:
                 _remember(self._views_for(actor), version, made[version.root])
         return made
 
-    async def _learn_names(self, connection: Connection, team_id: UUID, staff: AbstractSet[UUID]) -> None:
-        """Remember the names of those who wrote; who is renamed is shown so by processes that start afterwards."""
-        if missing := staff - self._names.keys():
-            rows = await _NAMES.fetch(connection, team_id=team_id, staff=list(missing))
+    def _unknown(self, staff: AbstractSet[UUID], now: datetime) -> list[UUID]:
+        """Whose names are not remembered, or no longer."""
+        return [each for each in staff if each not in self._names_until or self._names_until[each] <= now]
+
+    async def _learn_names(
+        self, connection: Connection, team_id: UUID, staff: AbstractSet[UUID], now: datetime
+    ) -> None:
+        """Remember the names of those who wrote."""
+        if missing := self._unknown(staff, now):
+            rows = await _NAMES.fetch(connection, team_id=team_id, staff=missing)
             self._names.update((row.staff_id, row.name) for row in rows)
+            self._names_until.update(dict.fromkeys(missing, now + NAMES_LAST))
 
     async def find(self, actor: Actor, incident_id: UUID, now: datetime) -> tuple[IncidentVersion, ServedView]:
         """One incident under any of its ids. Raises Refused (404) where the actor may not know of it."""
