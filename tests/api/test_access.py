@@ -429,6 +429,25 @@ async def test_a_phones_last_word_revokes_it_with_any_token_it_ever_had(service:
     assert listed[str(reading.device_id)]["wiped_at"] is not None
 
 
+@pytest.mark.parametrize("earlier", [True, False])
+async def test_a_phones_last_word_is_taken_with_an_earlier_token_and_a_revoked_one(
+    service: RunningService, crew: Crew, earlier: bool
+) -> None:
+    reading, _ = await enrol_phone(service, crew, crew.officer)
+    if earlier:
+        renewed = await reading.post(f"/v1/devices/{reading.device_id}/token")
+        headers = {"authorization": f"Bearer {renewed.json()['token']}"}
+        assert (await service.client.get("/v1/me", headers=headers)).status_code == 200
+        assert refused(await reading.get("/v1/me")) == (401, "token_invalid")
+    else:
+        assert (await crew.sergeant.delete(f"/v1/devices/{reading.device_id}")).status_code == 204
+    for _ in range(2):
+        assert (await reading.post(f"/v1/devices/{reading.device_id}/wiped")).status_code == 204
+    listed = {device["id"]: device for device in (await crew.sergeant.see("/v1/devices"))["devices"]}
+    device = listed[str(reading.device_id)]
+    assert device["wiped_at"] is not None and device["revoked_at"] is not None
+
+
 async def test_whoever_asks_learns_what_the_service_is(crew: Crew) -> None:
     me, synced = await crew.officer.see("/v1/me"), await crew.officer.sync()
     for name in ("service", "entry_schema", "codes_version"):

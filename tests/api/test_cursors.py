@@ -352,3 +352,17 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> int:
     """Pages of three, so that a few incidents fill several."""
     monkeypatch.setattr(pull, "PAGE", 3)
     return 3
+
+
+async def test_a_cursor_of_another_epoch_is_unknown_before_anything_is_taken(crew: Crew) -> None:
+    await crew.officer.tell("officer", uuid7())
+    before = await crew.officer.sync()
+    await crew.fetch("UPDATE installation SET epoch = gen_random_uuid() WHERE $1::uuid IS NOT NULL")
+    body = entry("officer", uuid7())
+    answer = await crew.officer.post_sync(body, cursor=before["cursor"])
+    assert refused(answer) == (410, "cursor_unknown")
+    assert answer.json()["resync"] is True
+    assert len(await crew.fetch("SELECT 1 FROM entry WHERE team_id = $1")) == 1
+    again = await crew.officer.sync(body, cursor=None)
+    assert (again["counts"]["stored"], again["epoch"] == before["epoch"]) == (1, False)
+    assert (await crew.officer.sync(cursor=again["cursor"]))["incidents"] == []

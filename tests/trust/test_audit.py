@@ -162,6 +162,19 @@ async def test_the_report_names_readers_without_a_part_in_the_incident(crew: Cre
     assert [(one["actor"], one["times"]) for one in report["readers"]] == [(str(crew.other_officer.staff_id), 2)]
 
 
+async def test_a_training_outcome_or_a_word_after_the_reading_is_no_part_in_it(crew: Crew) -> None:
+    incident = uuid4()
+    await crew.officer.tell("officer", incident)
+    await crew.other_officer.tell("outcome", incident, test=True)
+    await crew.sergeant.incident(incident)
+    await crew.sergeant.tell("outcome", incident)
+    for phone in (crew.officer, crew.other_officer, crew.sergeant):
+        await phone.incident(incident)
+    report = await crew.auditor.see(f"/v1/audit/incidents/{incident}/readers")
+    listed = {reader["actor"]: reader["times"] for reader in report["readers"]}
+    assert listed == {str(crew.other_officer.staff_id): 1, str(crew.sergeant.staff_id): 1}
+
+
 async def test_reading_the_audit_is_itself_recorded(crew: Crew) -> None:
     person = uuid4()
     await crew.auditor.see("/v1/audit", person=str(person))
