@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
-import pytest
 
 from triage.report import board, comparison, pdf
 from triage.report.blocks import (
@@ -20,6 +19,7 @@ from triage.report.blocks import (
     Paragraph,
     Report,
     Stack,
+    TableBlock,
     Tables,
     Terms,
     TextCell,
@@ -193,7 +193,6 @@ def test_a_month_that_the_log_does_not_cover_whole_is_hollow() -> None:
     assert chart.points[0].point.partial and not chart.points[1].point.partial
 
 
-@pytest.mark.skipif(not pdf.is_installed(), reason="needs the extra pdf")
 class TestPdf:
     """The tagged PDF of a report."""
 
@@ -208,6 +207,11 @@ class TestPdf:
     def test_a_picture_without_alternative_text_is_refused_by_the_standard(self) -> None:
         template = pdf.TEMPLATE.read_text()
         assert "alt: c.title" in template
+
+    def test_a_table_in_which_nothing_is_known_is_printed_with_its_head_alone(self) -> None:
+        empty = TableBlock(caption="How incidents ended", head=("Outcome", "n", "Share"), rows=())
+        report = msgspec.structs.replace(REPORT, blocks=(Tables(across=2, items=(empty, empty)),))
+        assert pdf.make(report)
 
     def test_a_comparison_is_a_report_too(self) -> None:
         value = ComparedValue(value=3, of=10, percent=30.0, low=None, high=None, text="3 of 10")
