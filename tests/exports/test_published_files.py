@@ -4,12 +4,12 @@ import csv
 import hashlib
 import io
 import json
-import re
 
 import msgspec
 import pyarrow.parquet
 import pytest
 from cuts import KEY, LARGE, MEDIUM, SMALL, placed, quarter_file
+from support.spreadsheet import taken_for_something_else
 
 from triage.exports import dictionary, files, parquet
 from triage.exports import tables as t
@@ -184,18 +184,7 @@ def test_every_table_and_class_of_a_table_file_has_a_title() -> None:
 # --- what a spreadsheet would make of it
 
 
-def taken_for_something_else(value: str) -> bool:
-    """Whether a spreadsheet reads a text as a number, a date or a time (en-GB; month and year, or day and month)."""
-    if re.fullmatch(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?%?|\d+:\d+", value):
-        return True
-    parts = re.fullmatch(r"(\d{1,2})[-/ ](\d{1,4})", value)
-    if not parts:
-        return False
-    first, second = int(parts[1]), int(parts[2])
-    return (1 <= first <= 31 and 1 <= second <= 12) or 1 <= first <= 12
-
-
-@pytest.mark.parametrize("value", ["2-4", "07-15", "04-08", "999", "1", "12e5", "11-15", "3/4"])
+@pytest.mark.parametrize("value", ["2-4", "07-15", "04-08", "999", "1", "12e5", "11-15", "3/4", "4 pm", "TRUE", "=1"])
 def test_what_a_spreadsheet_takes_for_something_else(value: str) -> None:
     assert taken_for_something_else(value)
 
