@@ -210,7 +210,9 @@ class TestPdf:
 
     def test_a_table_in_which_nothing_is_known_is_printed_with_its_head_alone(self) -> None:
         empty = TableBlock(caption="How incidents ended", head=("Outcome", "n", "Share"), rows=())
-        report = msgspec.structs.replace(REPORT, blocks=(Tables(across=2, items=(empty, empty)),))
+        report = msgspec.structs.replace(
+            REPORT, blocks=(Heading(text="Outcomes", anchor="outcomes"), Tables(across=2, items=(empty, empty)))
+        )
         assert pdf.make(report)
 
     def test_a_comparison_is_a_report_too(self) -> None:
