@@ -20,7 +20,11 @@ WITH matching AS (
     SELECT i.root, i.blind, i.seq, i.occurred_at FROM incident i
     WHERE i.team_id = :team_id AND is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now)
       AND i.root = i.id AND NOT i.test AND i.status <> 'withdrawn' AND (:lead OR NOT i.restricted)
-      AND i.occurred_at >= :since AND (NOT i.contact OR 'target_not_held' = ANY (i.flags))
+      AND i.occurred_at >= :since
+      AND (NOT i.contact
+           OR 'target_not_held' = ANY (i.flags)
+              AND CASE :audience WHEN 'police' THEN 'target_not_held:unseen_by_police'
+                                 ELSE 'target_not_held:unseen_by_health' END <> ALL (i.flags))
 )
 SELECT m.root, m.blind, m.seq, m.occurred_at, (SELECT count(*) FROM matching) AS total FROM matching m
 WHERE :after_at::timestamptz IS NULL OR (m.occurred_at, m.root) < (:after_at, :after_id)

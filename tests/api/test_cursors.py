@@ -14,7 +14,7 @@ import pytest
 from support.phones import DAY, HOUR, MINUTE, S136, Crew, Json, Phone, RunningService, entry, now, refused
 from uuid_utils.compat import uuid7
 
-from triage.store.log import pull
+from triage.store.log import pull, review_lists
 from triage.store.log.cursor import Cursor
 
 
@@ -366,3 +366,57 @@ async def test_a_cursor_of_another_epoch_is_unknown_before_anything_is_taken(cre
     again = await crew.officer.sync(body, cursor=None)
     assert (again["counts"]["stored"], again["epoch"] == before["epoch"]) == (1, False)
     assert (await crew.officer.sync(cursor=again["cursor"]))["incidents"] == []
+
+
+# --- what is moved by something hidden ---
+
+
+async def linked_pair(crew: Crew) -> tuple[UUID, UUID]:
+    """Two incidents of one person; nobody has judged in either."""
+    person = (await crew.officer.post("/v1/people", {"police_ref": "B/123"})).json()["person_id"]
+    pair = uuid7(), uuid7()
+    for incident in pair:
+        await crew.officer.tell("officer", incident)
+        await crew.officer.tell("person_link", incident, person_id=person)
+    return pair
+
+
+async def test_a_later_arrest_moves_no_incident_of_the_person_for_those_who_may_not_know_of_it(crew: Crew) -> None:
+    here, other = await linked_pair(crew)
+    phones = (crew.nurse, crew.paramedic, crew.clinical_lead)
+    for phone in (*phones, crew.sergeant):
+        await phone.follow()
+    await crew.officer.tell("follow_up", here, event="later_arrest")
+    for phone in phones:
+        assert (await phone.sync(cursor=phone.cursor))["incidents"] == []
+    assert str(other) in await crew.sergeant.follow()
+    await crew.officer.tell("follow_up", here, event="later_s136")  # what they may know of moves it
+    for phone in phones:
+        assert str(other) in await phone.follow()
+
+
+async def test_a_later_arrest_elsewhere_shows_in_no_grade_to_a_blind_lead(crew: Crew) -> None:
+    here, other = await linked_pair(crew)
+    await crew.officer.tell("officer", other, legal_status="arrested", legal_status_at=now() - 20 * MINUTE)
+    await crew.officer.tell("outcome", other, decided_at=now() - 10 * MINUTE)
+    before = await crew.clinical_lead.incident(other)
+    await crew.officer.tell("follow_up", here, event="later_arrest", at=now() - 5 * MINUTE)
+    assert (await crew.sergeant.incident(other))["diversion"]["custody"]["grade"] == "R"
+    assert await crew.clinical_lead.incident(other) == before
+
+
+@pytest.mark.parametrize("side", ["police", "health"])
+async def test_a_correction_of_what_is_not_held_is_unlinked_for_its_own_side_alone(crew: Crew, side: str) -> None:
+    incident = uuid7()
+    await crew.officer.tell("officer", incident)
+    await crew.nurse.tell("nurse", incident, assessment="phone", s136_justified="cannot_say")  # the lead is not blind
+    author, kind = (crew.officer, "officer") if side == "police" else (crew.nurse, "nurse")
+    await author.tell("amendment", incident, amends=uuid7(), entry={"kind": kind})
+    service = crew.officer.service
+    for phone, own in ((crew.sergeant, "police"), (crew.clinical_lead, "health")):
+        actor = await phone.actor()
+        listed = await review_lists.list_unlinked(service.database, service.incidents, actor, now())
+        assert [view.id for view in listed.views] == ([incident] if own == side else [])
+        assert listed.total == len(listed.views)
+        ends = await review_lists.count_loose_ends(service.database, actor, now())
+        assert ends.unlinked == listed.total

@@ -46,7 +46,7 @@ def groups() -> list[IncidentAfter]:
 
 def columns(group: IncidentAfter) -> rows.IncidentUpsert:
     read = Snapshot(seq=0, link=b"", now=datetime(2026, 11, 23, tzinfo=UTC))
-    [row] = [row for row in rows._both(UUID(int=1), group, read, None) if row.blind]
+    [row] = [row for row in rows._both(UUID(int=1), group, read, None, None) if row.blind]
     return row
 
 

@@ -36,7 +36,7 @@ from triage.log.entries import (
 )
 from triage.log.incident import Incident, fold
 from triage.log.notices import Notice
-from triage.log.redaction import BLIND, redact
+from triage.log.redaction import BLIND, redact, visible_events
 from triage.log.related import related_events
 from triage.log.timeline import PersonEvent
 from triage.people.encryption import DataKey
@@ -436,7 +436,8 @@ class IncidentAfter:
     @cached_property
     def blind(self) -> Incident | None:
         """What those add up to who may not know of an intent; None where nothing is visible to them."""
-        return fold(self.visible, terms=self.terms, ids=self.ids) if self.visible else None
+        told = visible_events(self.related, BLIND)
+        return fold(self.visible, told, self.terms, ids=self.ids) if self.visible else None
 
     @cached_property
     def blind_columns(self) -> Incident | None:
@@ -531,7 +532,7 @@ def _group(
 ) -> IncidentAfter:
     """`answered`: the ids that the incident answered to before. What left it takes the entry that parts them along."""
     before = read.rows.get((ids[0], False))
-    related = _events.decode(before.related) if before else ()
+    related = related_before(before) if before else ()
     entries = with_blindness(entries, (row for row in read.served if row.incident_id in ids))
     parted_or_joined = len(answered) != len(ids) or any(
         read.root(i) != ids[0] or _family_changed(read, i, family) for i in ids
@@ -548,6 +549,11 @@ def _group(
         duplicates=tuple(before.duplicates) if before else (),
         family=family,
     )
+
+
+def related_before(row: IncidentBefore) -> tuple[PersonEvent, ...]:
+    """What other incidents of the same person contributed before."""
+    return _events.decode(row.related)
 
 
 def _family_changed(read: Snapshot, incident_id: UUID, family: UUID | None) -> bool:

@@ -17,7 +17,7 @@ from msgspec import Struct, structs
 
 from triage import codes
 from triage.log.blindness import is_blind, lead_unblinded_at
-from triage.log.diversion import Grades
+from triage.log.diversion import POLICE_ONLY, Grades
 from triage.log.effective import (
     amendments_of,
     judges,
@@ -119,9 +119,10 @@ def audience_incident(
     visible = redact(entries, sight)
     if not visible:
         return None
-    if full and len(visible) == len(full.entries.stored) and all(map(operator.is_, visible, full.entries.stored)):
+    told = visible_events(person_events, sight)
+    if full and _is_all(visible, full) and len(told) == len(person_events):
         return AudienceIncident(full, audience, sight, full.diversion)
-    incident = fold(visible, person_events, terms, ids=ids)
+    incident = fold(visible, told, terms, ids=ids)
     if audience.level == "field":
         return AudienceIncident(incident, audience, sight, incident.diversion)
     if sight.blind:
@@ -129,6 +130,16 @@ def audience_incident(
         return AudienceIncident(incident, audience, sight, incident.diversion, unblinded_at)
     whole = full or fold(entries, person_events, terms, ids=ids)
     return AudienceIncident(incident, audience, sight, whole.diversion)
+
+
+def visible_events(events: Sequence[PersonEvent], sight: Sight) -> Sequence[PersonEvent]:
+    """What other incidents of the same person contribute, as far as this sight may know of it."""
+    return events if sight.side == "police" else [event for event in events if event.code not in POLICE_ONLY]
+
+
+def _is_all(visible: Sequence[StoredEntry], full: Incident) -> bool:
+    stored = full.entries.stored
+    return len(visible) == len(stored) and all(map(operator.is_, visible, stored))
 
 
 def view_for(

@@ -5,7 +5,7 @@ longer than PostgreSQL needs to read the JSON.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -21,18 +21,23 @@ from triage.log.append_decision import (
     OPEN_FOR,
     Addition,
     IncidentAfter,
+    IncidentBefore,
     Snapshot,
     abandoned_ids,
     named,
+    related_before,
 )
-from triage.log.effective import kind
+from triage.log.effective import kind, sort_entries
 from triage.log.incident import Incident, changes_at, repeat_changes_at
+from triage.log.redaction import BLIND, redact, visible_events
 from triage.log.timeline import first_disposal
+from triage.log.visibility import Sight
 from triage.people.encryption import encrypt
 from triage.store.log import duplicates
 
 _encode = msgspec.json.encode
 POSSIBLE_DUPLICATE: Final = "possible_duplicate"
+TARGET_NOT_HELD: Final = "target_not_held"
 GRADES_SETTLE_AFTER: Final = timedelta(hours=24)
 
 
@@ -176,7 +181,9 @@ def incident_rows(
         row = read.rows.get((group.root, False))
         regraded = row is not None and row.related != _related(group)
         if group.grown or group.moved or regraded:
-            own = _both(team_id, group, read, head if group.moved or regraded else None)
+            blind_moves = group.moved or (row is not None and regraded and _is_regraded_for_blind(row, group))
+            full_seq, blind_seq = (head if moves else None for moves in (group.moved or regraded, blind_moves))
+            own = _both(team_id, group, read, full_seq, blind_seq)
             rows += own
             if group.moved:
                 rows += [_absorbed(one, i) for i in group.ids if i != group.root for one in own]
@@ -233,14 +240,23 @@ def _if_other(family: UUID | None, incident_id: UUID) -> UUID | None:
     return None if family == incident_id else family
 
 
-def _both(team_id: UUID, group: IncidentAfter, read: Snapshot, seq: int | None) -> list[IncidentUpsert]:
-    """The rows of an incident, at `seq`; None: where each last changed, left alone if that was before this append."""
+def _is_regraded_for_blind(before: IncidentBefore, group: IncidentAfter) -> bool:
+    """Whether what other incidents contribute has changed for health as well."""
+    told = visible_events(related_before(before), BLIND)
+    return list(told) != list(visible_events(group.related, BLIND))
+
+
+def _both(
+    team_id: UUID, group: IncidentAfter, read: Snapshot, full_seq: int | None, blind_seq: int | None
+) -> list[IncidentUpsert]:
+    """The rows of an incident at these positions; None: where each last changed, left alone if that was before this
+    append."""
     suggested, apart = _duplicates_before(group, read), tuple(duplicates.declared_apart(group))
     shared = (suggested, apart, _related(group), repeat_changes_at(group.full))
     rows = []
-    for blind, incident, entries in (
-        (False, group.full, group.full.entries.stored),
-        (True, group.blind_columns, group.visible),
+    for blind, incident, entries, seq in (
+        (False, group.full, group.full.entries.stored, full_seq),
+        (True, group.blind_columns, group.visible, blind_seq),
     ):
         if incident and (seq or entries[-1].seq > read.seq):
             newest = entries[-1]
@@ -269,7 +285,8 @@ def _row(
     open_until = incident.happened_at + OPEN_FOR if incident.view.status in ("open", "awaiting_outcome") else None
     changed_until = changed_at + CHANGED_FOR
     seen = incident.view
-    flags = [*seen.flags, *incident.conflicts] + ([POSSIBLE_DUPLICATE] if suggested else [])
+    flags = [*seen.flags, *incident.conflicts, *_unseen(group, blind, seen.flags)]
+    flags += [POSSIBLE_DUPLICATE] if suggested else []
     return IncidentUpsert(
         team_id,
         group.root,
@@ -301,6 +318,14 @@ def _row(
         incident.people,
         _bytes(related),
     )
+
+
+def _unseen(group: IncidentAfter, blind: bool, flags: Sequence[str]) -> Iterator[str]:
+    """Marks of the sides that do not see what names something that is not held: it puts nothing on their lists."""
+    if TARGET_NOT_HELD in flags:
+        for sight in (Sight("police", False), Sight("health", blind)):
+            if not sort_entries(redact(group.entries, sight)).pending:
+                yield f"{TARGET_NOT_HELD}:unseen_by_{sight.side}"
 
 
 def _absorbed(row: IncidentUpsert, incident_id: UUID) -> IncidentUpsert:
