@@ -160,3 +160,14 @@ FROM entry WHERE team_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
 -- name: head
 -- why: where the log stands
 SELECT seq, link FROM log_head WHERE team_id = $1
+
+-- name: corrections
+-- why: verification recomputes to which incident each correction belongs, from the entries it names
+SELECT e.seq, e.id, e.incident_id, e.belongs_to, e.names, e.author, e.role, e.profession,
+       (CASE e.kind WHEN 'amendment' THEN convert_from(e.body, 'UTF8')::json ->> 'amends'
+                    WHEN 'withdrawal' THEN convert_from(e.body, 'UTF8')::json ->> 'withdraws' END)::uuid AS said
+FROM entry e
+WHERE e.team_id = :team_id AND e.seq <= :head
+  AND (e.names IS NOT NULL OR e.kind IN ('amendment', 'withdrawal')
+       OR EXISTS (SELECT FROM entry c WHERE c.team_id = :team_id AND c.seq <= :head AND c.names = e.id))
+ORDER BY e.seq

@@ -281,6 +281,29 @@ async def test_what_was_done_to_an_entry_shows(installation: Installation, tampe
     assert fault in await installation.triage("verify", fails=True)
 
 
+async def test_a_correction_that_lies_elsewhere_than_what_it_names_shows(installation: Installation) -> None:
+    crew = installation.crew
+    incident, other = uuid4(), uuid4()
+    await crew.officer.tell("officer", other)
+    target = entry("officer", incident)
+    amendment = await crew.officer.tell("amendment", other, amends=target["id"], entry={"kind": "officer"})
+    await crew.officer.tell("withdrawal", other, withdraws=amendment["id"])
+    await crew.officer.sync(target)  # both came before it, and follow it to its incident
+    await installation.triage("verify")
+    [written] = await crew.fetch("SELECT belongs_to, names FROM entry WHERE team_id = $1 AND kind = 'withdrawal'")
+    for changed, fault in (
+        ((other, written["names"]), "lies in another incident"),
+        ((incident, uuid4()), "names another entry"),
+        (tuple(written), None),
+    ):
+        async with as_owner(crew.owner_url, crew.team_id) as owner, unguarded(owner):
+            await owner.execute(
+                "UPDATE entry SET belongs_to = $2, names = $3 WHERE team_id = $1 AND kind = 'withdrawal'",
+                *(crew.team_id, *changed),
+            )
+        assert (fault or "whole") in await installation.triage("verify", fails=fault is not None)
+
+
 async def test_a_missing_key_shows(installation: Installation) -> None:
     await installation.crew.nurse.tell("nurse", uuid4(), note="seen at home")
     [row] = await installation.crew.fetch("SELECT key_ref FROM entry WHERE team_id = $1")

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from msgspec import Struct, structs
@@ -204,7 +204,18 @@ def _judgement(amendment: StoredEntry) -> str | None:
     return getattr(amendment.entry.entry, "s136_justified", None) if isinstance(amendment.entry, Amendment) else None
 
 
-def permitted(change: StoredEntry, target: StoredEntry) -> bool:
+class Signed(Protocol):
+    """An entry by whoever wrote it, and in which role."""
+
+    @property
+    def author(self) -> UUID: ...
+    @property
+    def profession(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+
+
+def permitted(change: Signed, target: Signed) -> bool:
     """Whether the author of a change may make it: she wrote the original, or leads its side."""
     return change.author == target.author or change.role == LEADS.get(target.profession)
 

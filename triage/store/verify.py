@@ -1,17 +1,35 @@
 """Recomputing a log from its first entry: what was altered, is missing or was moved shows at once, and where."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
 from msgspec import Struct
 
 from triage import chain
-from triage.store.statements import load
+from triage.log.effective import permitted
+from triage.store.statements import load, statement
 
 SQL = load("log")
 PAGE: Final = 2_000
+
+
+class _Correction(NamedTuple):
+    """An amendment, a withdrawal, or what one names. `incident_id` is as sent, `said` is what the content names."""
+
+    seq: int
+    id: UUID
+    incident_id: UUID
+    belongs_to: UUID
+    names: UUID | None
+    author: UUID
+    role: str
+    profession: str
+    said: UUID | None
+
+
+_CORRECTIONS = statement("log.corrections", _Correction)
 
 
 class ChainVerdict(Struct, frozen=True):
@@ -57,7 +75,31 @@ async def verify(
         return ChainVerdict(team_id, seq, link.hex(), f"entry {seq + 1} is missing: the log ends at {head['seq']}")
     if link != head["link"]:
         return ChainVerdict(team_id, seq, link.hex(), f"the head's link is not that of entry {seq}")
-    return ChainVerdict(team_id, seq, link.hex(), None)
+    corrections = await _CORRECTIONS.fetch(connection, team_id=team_id, head=seq)
+    return ChainVerdict(team_id, seq, link.hex(), _homes_fault(corrections))
+
+
+def _homes_fault(rows: Sequence[_Correction]) -> str | None:
+    """The first correction that does not name what its content says, or lies in another incident than what it names."""
+    by_id = {row.id: row for row in rows}
+    for row in rows:
+        if row.names != row.said:
+            return f"entry {row.seq} ({row.id}): it names another entry than it was written about"
+        if row.belongs_to != _home(row, by_id):
+            return f"entry {row.seq} ({row.id}): it lies in another incident than the entry it names"
+    return None
+
+
+def _home(row: _Correction, by_id: Mapping[UUID, _Correction]) -> UUID:
+    """As an append decides it: the incident of the content at the end of what the corrections name."""
+    passed = {row.id}
+    while row.names is not None and row.names not in passed:
+        target = by_id.get(row.names)
+        if target is None or not permitted(row, target):
+            break
+        passed.add(row.names)
+        row = target
+    return row.incident_id
 
 
 async def _texts_fault(rows: Sequence[Any], texts: TextsElsewhere) -> str | None:
