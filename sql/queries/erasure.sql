@@ -91,6 +91,18 @@ WHERE r.team_id = $1 AND NOT r.blind AND r.root = r.id AND (e.profession = 'poli
       CASE WHEN r.flags @> '{under_18}' THEN greatest($2, 25 * 12) ELSE $2 END)
   AND NOT is_held(r.team_id, r.id)
 
+-- name: due_asked
+-- why: what one side's leads asked about these incidents is as old as its notes
+SELECT t.id, t.incident_id, t.key_ref, r.id AS root
+FROM incident r
+JOIN incident i ON i.team_id = r.team_id AND i.root = r.id AND NOT i.blind
+JOIN task t ON t.team_id = i.team_id AND t.incident_id = i.id AND t.key_ref IS NOT NULL
+JOIN staff m ON m.team_id = t.team_id AND m.staff_id = t.made_by JOIN role o ON o.role = m.role
+WHERE r.team_id = $1 AND NOT r.blind AND r.root = r.id AND (o.side = 'police') = $4
+  AND r.occurred_at < $3::timestamptz - make_interval(months =>
+      CASE WHEN r.flags @> '{under_18}' THEN greatest($2, 25 * 12) ELSE $2 END)
+  AND NOT is_held(r.team_id, r.id)
+
 -- name: due_quarantine
 -- why: what nobody decided on in time
 SELECT id, key_ref FROM quarantine

@@ -42,6 +42,15 @@ JOIN staff a ON a.team_id = t.team_id AND a.staff_id = t.addressee JOIN role r O
 WHERE t.team_id = :team_id AND t.incident_id = ANY (:incident_ids::uuid[]) AND r.side = :side AND t.taken_back_at IS NULL
 ORDER BY t.made_at, t.id
 
+-- name: filed
+-- why: whom incidents concern is told all that was asked about them, by whichever side
+SELECT t.id, t.incident_id, t.kind, t.about, t.sealed, t.key_ref, t.made_at, t.due_at, t.made_by, m.name AS from_name,
+       t.addressee, a.name AS to_name, t.answered_by, t.answered_at
+FROM task t JOIN staff m ON m.team_id = t.team_id AND m.staff_id = t.made_by
+JOIN staff a ON a.team_id = t.team_id AND a.staff_id = t.addressee
+WHERE t.team_id = :team_id AND t.incident_id = ANY (:incident_ids::uuid[]) AND t.taken_back_at IS NULL
+ORDER BY t.made_at, t.id
+
 -- name: open_chases
 -- why: who was given what to chase, for the list of what is open
 SELECT t.id, i.root AS incident_id, t.kind, t.about, NULL::bytea AS sealed, NULL::uuid AS key_ref, t.made_at, t.due_at,

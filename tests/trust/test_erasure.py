@@ -40,6 +40,13 @@ def of(at: Installation) -> tuple[str, ...]:
     return ("--team", str(at.crew.team_id), "--by", "the officer in charge")
 
 
+async def put_question(at: Installation, incident: UUID, text: str) -> None:
+    """The clinical lead asks the nurse."""
+    crew, service = at.crew, at.process.service
+    new = NewTask(id=uuid4(), incident_id=incident, kind="ask", addressee=crew.nurse.staff_id, about="age", text=text)
+    await tasks.put_task(service.database, service.keys, await crew.clinical_lead.actor(), new)
+
+
 async def test_an_erased_person_is_gone_and_the_rest_stands(installation: Installation) -> None:
     crew = installation.crew
     person, incident, noted = await known(crew)
@@ -155,6 +162,7 @@ async def test_subject_access_gathers_everything_and_is_recorded(installation: I
     await crew.nurse.tell("amendment", incident, amends=noted["id"], entry=amended)
     await crew.sergeant.incident(incident)
     await crew.nurse.tell("nurse", uuid4(), note="of somebody else")
+    await put_question(installation, incident, "Which age?")
     out = tmp_path / "file"
     await installation.triage("subject-access", *of(installation), "--output", str(out), person)
     file = msgspec.json.decode((out / f"subject-{person}.json").read_bytes())
@@ -163,7 +171,8 @@ async def test_subject_access_gathers_everything_and_is_recorded(installation: I
     assert file["regimes"] == [{"incident_id": str(incident), "regime": "both"}]
     assert [one["kind"] for one in file["entries"]] == ["nurse", "person_link", "amendment"]
     assert ("consultation", str(crew.sergeant.staff_id)) in [(o["operation"], o["actor"]) for o in file["operations"]]
-    assert all(text in page for text in (NOTE, "corrected", "9990000018"))
+    assert all(text in page for text in (NOTE, "corrected", "9990000018", "Which age?"))
+    assert [(task["about"], task["text"]) for task in file["asked"]] == [("age", "Which age?")]
     assert "somebody else" not in page
     assert (out / f"subject-{person}.html").stat().st_mode & 0o077 == 0
     [row] = await crew.fetch("SELECT ids, recipient FROM audit WHERE team_id = $1 AND operation = 'disclosure'")
@@ -328,10 +337,7 @@ async def test_a_question_about_an_erased_incident_goes_with_its_notes(installat
     crew, service = installation.crew, installation.process.service
     incident, lead = uuid4(), await installation.crew.clinical_lead.actor()
     await crew.nurse.tell("nurse", incident, area="bedford", note="a note")
-    new = NewTask(
-        id=uuid4(), incident_id=incident, kind="ask", addressee=crew.nurse.staff_id, about="age", text="Which age?"
-    )
-    await tasks.put_task(service.database, service.keys, lead, new)
+    await put_question(installation, incident, "Which age?")
     [asked] = await tasks.list_tasks_of(service.database, service.keys, lead, [incident])
     assert asked.text == "Which age?"
     await installation.triage("erase", "--yes", *of(installation), "--incident", str(incident))

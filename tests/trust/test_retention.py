@@ -13,6 +13,8 @@ from support.phones import Crew, now, refused
 from triage.jobs.retention import run_retention
 from triage.store import audit
 from triage.store.access.staff import as_owner
+from triage.store.log import tasks
+from triage.store.log.tasks import NewTask
 from triage.store.people.retention import Retention
 from triage.store.recovery.anchors import Anchors, check_anchors
 
@@ -95,6 +97,30 @@ async def test_without_the_owners_login_nothing_is_run(installation: Installatio
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             kept = Retention(service.keys, service.journal, 30)
             await kept.run_once_a_day(connection, installation.crew.team_id, now(), True)  # type: ignore[arg-type]
+
+
+async def test_what_a_side_asked_about_an_incident_goes_with_its_notes(installation: Installation) -> None:
+    crew, service = installation.crew, installation.process.service
+    incident = uuid4()
+    await crew.officer.tell("officer", incident, occurred_at=now())
+    for lead, asked in ((crew.sergeant, crew.officer), (crew.clinical_lead, crew.nurse)):
+        new = NewTask(
+            id=uuid4(), incident_id=incident, kind="ask", addressee=asked.staff_id, about="area", text="Which bridge?"
+        )
+        await tasks.put_task(service.database, service.keys, await lead.actor(), new)
+    await age(crew, 73)
+    await switch_on(crew, "police")
+    assert await due(installation, "police") == 1
+    await daily(installation, applied=True)
+    texts = [
+        [
+            task.text
+            for task in await tasks.list_tasks_of(service.database, service.keys, await lead.actor(), [incident])
+        ]
+        for lead in (crew.sergeant, crew.clinical_lead)
+    ]
+    assert texts == [[None], ["Which bridge?"]]
+    assert await due(installation, "police") == 0
 
 
 async def test_one_sides_notes_go_and_the_others_and_all_numbers_stay(installation: Installation) -> None:

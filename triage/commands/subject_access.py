@@ -68,6 +68,20 @@ def page(file: SubjectFile) -> str:
             for read in file.operations
         ),
     )
+    asked = _table(
+        ("Asked (UTC)", "Incident", "About", "Text", "By", "Of"),
+        (
+            (
+                f"{each.made_at:%Y-%m-%d %H:%M:%S}",
+                each.incident_id,
+                each.about,
+                each.text or "",
+                each.made_by,
+                each.addressee,
+            )
+            for each in file.asked
+        ),
+    )
     laws = _table(("Incident", "Law"), ((tagged.incident_id, LAWS[tagged.regime]) for tagged in file.regimes))
     before = "".join(f"<li>{incident}</li>" for incident in file.linked_before)
     return (
@@ -79,6 +93,7 @@ def page(file: SubjectFile) -> str:
         f"{file.gathered_at:%d %B %Y %H:%M} UTC.</p><h2>Identifiers</h2>{identity}"
         f"<h2>Incidents, and the law they are processed under</h2>{laws}"
         f"<h2>Entries</h2>{entries or '<p>None.</p>'}"
+        f"<h2>What was asked about them</h2>{asked if file.asked else '<p>Nothing.</p>'}"
         f"<h2>Incidents linked before, and no longer</h2><ul>{before or '<li>None</li>'}</ul>"
         f"<h2>Who read it, and to whom it went</h2>{operations}</html>"
     )

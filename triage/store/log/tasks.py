@@ -93,6 +93,7 @@ _RECORD_ANSWERS = statement("tasks.record_answers")
 _HAS_OPEN = statement("tasks.has_open", bool)
 _OPEN_OF = statement("tasks.open_of", _Row)
 _OF_INCIDENT = statement("tasks.of_incident", _Row)
+_FILED = statement("tasks.filed", _Row)
 _OPEN_CHASES = statement("tasks.open_chases", _Row)
 _TAKE_BACK = statement("tasks.take_back", UUID)
 _COLLEAGUES = statement("tasks.colleagues", Colleague)
@@ -184,7 +185,15 @@ def _task(row: _Row, text: str | None) -> Task:
     return Task(**columns, text=text)
 
 
+async def list_filed(connection: Connection, keys: KeyStore, team_id: UUID, incident_ids: Sequence[UUID]) -> list[Task]:
+    """What anybody was asked about these incidents, for the person whom they concern; as the owner, oldest first."""
+    rows = await _FILED.fetch(connection, team_id=team_id, incident_ids=list(incident_ids))
+    texts = await _texts(keys, team_id, rows)
+    return [_task(row, texts.get(row.id)) for row in rows]
+
+
 async def _texts(keys: KeyStore, team_id: UUID, rows: Iterable[_Row]) -> dict[UUID, str]:
+    """The texts that can still be opened, by task."""
     sealed = [(row.id, row.sealed, row.key_ref) for row in rows if row.sealed and row.key_ref]
     found = await keys.fetch([ref for _, _, ref in sealed]) if sealed else {}
     return {id: decrypt(found[ref], text, _place(team_id, id)).decode() for id, text, ref in sealed if ref in found}

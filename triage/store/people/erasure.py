@@ -103,15 +103,17 @@ async def forget_texts(
     journal: Journal,
     team_id: UUID,
     texts: Sequence[asyncpg.Record],
+    asked: Sequence[asyncpg.Record],
     by: str,
 ) -> ErasureReceipt:
-    """Destroy these texts only (`id`, `incident_id`, `key_ref`), as the end of their retention asks for."""
+    """Destroy these texts of entries and of tasks only (`id`, `incident_id`, `key_ref`), as the end of their retention
+    asks for."""
     receipt = uuid7()
-    destroyed = await _destroy_texts(
-        connection, keys, journal, team_id, sorted({row["incident_id"] for row in texts}), texts, (), receipt, by
-    )
+    incidents = sorted({row["incident_id"] for row in (*texts, *asked)})
+    destroyed = await _destroy_texts(connection, keys, journal, team_id, incidents, texts, asked, receipt, by)
+    await connection.execute(SQL.empty_tasks, team_id, [row["key_ref"] for row in asked])
     await _sign(connection, team_id, receipt, by)
-    return ErasureReceipt(receipt, len(texts), destroyed)
+    return ErasureReceipt(receipt, len(texts) + len(asked), destroyed)
 
 
 async def _destroy_person(

@@ -102,9 +102,10 @@ class Retention:
         self, connection: asyncpg.Connection, team_id: UUID, now: datetime, months: int, police: bool, act: bool
     ) -> int:
         rows = await connection.fetch(SQL.due_texts, team_id, months, now, police)
-        if act and rows:
-            await erasure.forget_texts(connection, self._keys, self._journal, team_id, rows, BY)
-        return len({row["root"] for row in rows})
+        asked = await connection.fetch(SQL.due_asked, team_id, months, now, police)
+        if act and (rows or asked):
+            await erasure.forget_texts(connection, self._keys, self._journal, team_id, rows, asked, BY)
+        return len({row["root"] for row in (*rows, *asked)})
 
     async def _audit(self, connection: asyncpg.Connection, team_id: UUID, now: datetime, months: int, act: bool) -> int:
         count: int = await connection.fetchval(SQL.due_audit, team_id, months, now)

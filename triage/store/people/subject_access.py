@@ -14,6 +14,7 @@ from triage.people.identifiers import Identity
 from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.keys import KeyStore
+from triage.store.log.tasks import Task, list_filed
 from triage.store.people.people import KnownPerson, list_aliases, open_person, resolve
 from triage.store.people.regimes import IncidentRegime, regime_of
 from triage.store.statements import statement
@@ -32,6 +33,19 @@ class FiledEntry(Struct, frozen=True, kw_only=True):
     role: str
     content: Any
     erased_at: datetime | None
+
+
+class FiledTask(Struct, frozen=True, kw_only=True):
+    """What a lead asked somebody about an incident; of both only the ids, as of who wrote an entry."""
+
+    id: UUID
+    incident_id: UUID
+    about: str
+    text: str | None
+    made_at: datetime
+    made_by: UUID
+    addressee: UUID
+    answered_by: UUID | None
 
 
 class FiledOperation(Struct, frozen=True):
@@ -55,6 +69,7 @@ class SubjectFile(Struct, frozen=True, kw_only=True):
     regimes: list[IncidentRegime]
     linked_before: list[UUID]
     entries: list[FiledEntry]
+    asked: list[FiledTask]
     operations: list[FiledOperation]
 
 
@@ -106,8 +121,13 @@ async def gather(
         regimes=[IncidentRegime(i, await regime_of(connection, team_id, i)) for i in incidents],
         linked_before=sorted(ever - linked),
         entries=await _entries(connection, keys, team_id, incidents),
+        asked=[_filed(task) for task in await list_filed(connection, keys, team_id, incidents)],
         operations=operations,
     )
+
+
+def _filed(task: Task) -> FiledTask:
+    return FiledTask(**{name: getattr(task, name) for name in FiledTask.__struct_fields__})
 
 
 async def _identity(keys: KeyStore, team_id: UUID, person: KnownPerson) -> Identity | None:
