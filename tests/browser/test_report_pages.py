@@ -1,14 +1,18 @@
 """Reports on the pages: listed with their latest edition, read in every form, compared, and followed to incidents."""
 
 import io
+import re
 import zipfile
+from collections import Counter
 from datetime import date, time
 
 import pytest
 from browsing import signed_in, text
-from support.phones import DAY, Crew, RunningService, now
+from pypdf import PdfReader
+from support.phones import DAY, HOUR, Crew, RunningService, entry, now
 from uuid_utils.compat import uuid7
 
+from triage import codes
 from triage.jobs.publish import publish, restate
 from triage.report import pdf
 from triage.store.summaries import calendars, publications, report_files
@@ -77,6 +81,55 @@ async def test_a_month_is_a_board_report_and_its_pdf_is_frozen(service: RunningS
     assert [row["body"] for row in rows] == [first.content]
     await report_files.make_missing(database, team)
     assert len(await crew.fetch("SELECT 1 FROM report_file WHERE team_id = $1")) == 1
+
+
+def numbers(said: str) -> Counter[str]:
+    return Counter(re.findall(r"\d+(?:[.,]\d+)*", said))
+
+
+async def send_a_quarter(crew: Crew, starts: date) -> None:
+    """Two hundred incidents of every area, age and ethnicity, decided in every way, intended by every power."""
+    areas, ages = ([row.code for row in codes.list(name)] for name in ("area", "age_band"))
+    ethnicities, powers = ([row.code for row in codes.list(name)] for name in ("ethnicity", "intent_power"))
+    disposals = [row.code for row in codes.list("disposal") if row.code not in ("s135_kept", "not_attended")]
+    entries = []
+    for n in range(200):
+        incident, at = uuid7(), due_at(starts + DAY * (n % 90), time(n % 24))
+        common = {"captured_at": at}
+        tests = {"mental_disorder": True, "immediate_need": True, "necessary": n % 3 > 0}
+        intent = {"power": powers[n % len(powers)], "formed_at": at, "confidence": 1 + n % 3, "tests": tests}
+        entries.append(
+            entry(
+                "officer", incident, occurred_at=at, area=areas[n % len(areas)], age_band=ages[n % len(ages)],
+                sex="female" if n % 2 else "male", ethnicity=ethnicities[n % len(ethnicities)],
+                intent=intent, contact_mode="attended", presenting=["acute_distress"], **common,
+            )
+        )  # fmt: skip
+        disposal = {"disposal": disposals[n % len(disposals)], "decided_at": at + HOUR, "decided_by": "officer"}
+        entries.append(entry("outcome", incident, **disposal, **common))
+    answer = await crew.officer.sync(*entries)
+    assert answer["counts"]["stored"] == len(entries), answer["counts"]
+
+
+@pytest.mark.skipif(not pdf.is_installed(), reason="needs the extra pdf")
+async def test_a_quarter_is_four_to_eight_sheets_with_every_number_of_its_page(
+    service: RunningService, crew: Crew
+) -> None:
+    this = period_of("quarterly", operational_day(now()))
+    quarter = period_of("quarterly", this.starts - DAY)
+    await send_a_quarter(crew, quarter.starts)
+    for month in (quarter.starts, quarter.starts + 32 * DAY, quarter.ends - DAY):
+        await published(service, crew, "monthly", month)
+    name = await published(service, crew, "quarterly", quarter.starts)
+    async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
+        page = await sergeant.read(f"/review/summaries/quarterly/{name}")
+        file = await sergeant.open(f"/review/summaries/quarterly/{name}/file/pdf?edition=1")
+    sheets = PdfReader(io.BytesIO(file.content)).pages
+    assert 4 <= len(sheets) <= 8
+    report = re.sub(r"<svg.*?</svg>", " ", page.partition("<main")[2].partition("</main>")[0], flags=re.DOTALL)
+    shown = numbers(text(report))
+    assert len(shown) > 60
+    assert shown - numbers(" ".join(sheet.extract_text() for sheet in sheets)) == Counter()
 
 
 async def test_without_the_extra_a_pdf_is_refused_and_the_page_prints(
