@@ -28,6 +28,7 @@ from triage.migrate import migrate
 from triage.resources import folder
 from triage.store.access import teams
 from triage.store.database import connect
+from triage.store.statements import Statement
 from triage.store.summaries import calendars, facts, scopes
 from triage.summaries import editions
 from triage.summaries.derivation import facts_of
@@ -172,18 +173,19 @@ async def _in_database(connection: Any, team: calendars.CalendarTeam, where: Slo
             where.ends_at,
         )
     ]
-    around = (where.starts_at - scopes.AROUND, where.ends_at + scopes.AROUND)
-    statements: list[tuple[str, tuple[Any, ...]]] = [
-        (facts.SQL.members, (where.starts_at, where.ends_at, version)),
-        (facts.SQL.recent, (now - scopes.RECENT, now, longer, version)),
-        (facts.SQL.of_people, (people, *around, version)),
+    around = {"starts_at": where.starts_at - scopes.AROUND, "ends_at": where.ends_at + scopes.AROUND}
+    statements: list[tuple[Statement[Any], dict[str, Any]]] = [
+        (facts.MEMBERS, {"starts_at": where.starts_at, "ends_at": where.ends_at}),
+        (facts.RECENT, {"starts_at": now - scopes.RECENT, "ends_at": now, "duplicates_only": longer}),
+        (facts.OF_PEOPLE, {"people": people, **around}),
     ]
     if since and since < where.starts_at:
-        kept = (since, where.starts_at, version, 1)
-        statements += [(facts.SQL.profiles, (*kept, now)), (facts.SQL.moved, kept)]
+        kept = {"starts_at": since, "ends_at": where.starts_at, "position": 1}
+        statements += [(facts.PROFILES, kept | {"as_at": now}), (facts.MOVED, kept)]
     total = 0.0
-    for statement, args in statements:
-        plan = await connection.fetch(f"EXPLAIN (ANALYZE, TIMING OFF) {statement}", TEAM, *args)
+    for statement, values in statements:
+        arguments = statement.arguments(values | {"team_id": TEAM, "version": version})
+        plan = await connection.fetch(f"EXPLAIN (ANALYZE, TIMING OFF) {statement.sql}", *arguments)
         lines = [row[0] for row in plan]
         total += sum(float(line.split()[2]) for line in lines if line.startswith(("Planning Time", "Execution Time")))
     return total / 1000

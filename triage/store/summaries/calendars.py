@@ -1,18 +1,15 @@
 """Teams with their calendars: when a day starts, and when summaries are due."""
 
-from datetime import time
+from datetime import date, time
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import asyncpg
 from msgspec import Struct
 
 from triage.store.database import Connection, Database
-from triage.store.statements import load
+from triage.store.statements import statement
 from triage.summaries.schedule import DEFAULTS, Calendar, DueTime
 from triage.times import PeriodKind
-
-SQL = load("summaries")
 
 
 class CalendarTeam(Struct, frozen=True):
@@ -23,35 +20,51 @@ class CalendarTeam(Struct, frozen=True):
     calendar: Calendar
 
 
+class _TeamCalendar(Struct, frozen=True):
+    team_id: UUID
+    zone: str
+    day_start_hour: int
+    starts_on: date
+
+
+class _OwnDueTime(Struct, frozen=True):
+    kind: PeriodKind
+    due_at: time
+    after_days: int
+
+
+_TEAMS = statement("summaries.teams", _TeamCalendar)
+_TEAM_NAME = statement("summaries.team_name", str)
+_SCHEDULE = statement("summaries.schedule", _OwnDueTime)
+_SET_SCHEDULE = statement("summaries.set_schedule")
+
+
 async def teams(database: Database) -> list[CalendarTeam]:
     """Every team."""
     async with database.no_team() as connection:
-        rows = await connection.fetch(SQL.teams)
+        rows = await _TEAMS.fetch(connection)
     return [await _team(database, row) for row in rows]
 
 
 async def team(database: Database, team_id: UUID) -> CalendarTeam:
     """One team. Raises LookupError where there is none."""
     async with database.no_team() as connection:
-        rows = await connection.fetch(SQL.teams)
+        rows = await _TEAMS.fetch(connection)
     for row in rows:
-        if row["team_id"] == team_id:
+        if row.team_id == team_id:
             return await _team(database, row)
     raise LookupError("there is no such team")
 
 
-async def _team(database: Database, row: asyncpg.Record) -> CalendarTeam:
-    team_id = row["team_id"]
-    async with database.team(team_id) as connection:
-        name: str = await connection.fetchval(SQL.team_name, team_id)
-        own = {
-            due["kind"]: DueTime(due["due_at"], due["after_days"])
-            for due in await connection.fetch(SQL.schedule, team_id)
-        }
-    calendar = Calendar(row["starts_on"], ZoneInfo(row["zone"]), row["day_start_hour"], {**DEFAULTS, **own})
-    return CalendarTeam(team_id, name, calendar)
+async def _team(database: Database, row: _TeamCalendar) -> CalendarTeam:
+    async with database.team(row.team_id) as connection:
+        name = await _TEAM_NAME.one(connection, team_id=row.team_id)
+        due_times = await _SCHEDULE.fetch(connection, team_id=row.team_id)
+    own = {due.kind: DueTime(due.due_at, due.after_days) for due in due_times}
+    calendar = Calendar(row.starts_on, ZoneInfo(row.zone), row.day_start_hour, {**DEFAULTS, **own})
+    return CalendarTeam(row.team_id, name, calendar)
 
 
 async def set_schedule(connection: Connection, team_id: UUID, kind: PeriodKind, at: time, after_days: int) -> None:
     """Give a team a due time of its own."""
-    await connection.execute(SQL.set_schedule, team_id, kind, at, after_days)
+    await _SET_SCHEDULE.execute(connection, team_id=team_id, kind=kind, due_at=at, after_days=after_days)

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -9,15 +10,13 @@ from msgspec import Struct
 
 from triage import codes
 from triage.store.database import Connection
-from triage.store.statements import load
+from triage.store.statements import statement
 from triage.store.summaries.calendars import CalendarTeam
 from triage.store.summaries.scopes import LogPosition
 from triage.summaries import editions
 from triage.summaries.editions import Form, Summary
 from triage.summaries.schedule import Slot, due_slots
 from triage.times import PeriodKind, period_of
-
-SQL = load("summaries")
 
 
 class PeriodRun(Struct, frozen=True):
@@ -65,25 +64,87 @@ class PublishedPosition(Struct, frozen=True):
     published_at: datetime
 
 
+class _PublishedPeriod(NamedTuple):
+    kind: PeriodKind
+    period: str
+
+
+class _EditionRow(Struct, frozen=True):
+    """`row` is the row as JSON, `name` its table."""
+
+    name: str
+    row: str
+
+
+class _FailedRun(Struct, frozen=True):
+    starts_at: datetime
+    ends_at: datetime
+    due_at: datetime
+
+
+class _LatestEdition(Struct, frozen=True):
+    kind: PeriodKind
+    form: Form
+    period: str
+    first_day: date
+    starts_at: datetime
+    ends_at: datetime
+    state: str
+    edition: int | None
+    published_at: datetime | None
+    late: bool | None
+
+    def listed(self) -> ListedSummary:
+        failed = self.state == "failed"
+        return ListedSummary(
+            kind=self.kind,
+            form=self.form,
+            period=self.period,
+            first_day=self.first_day,
+            starts_at=self.starts_at,
+            ends_at=self.ends_at,
+            edition=self.edition or 0,
+            published_at=self.published_at,
+            late=bool(self.late) or failed,
+            problem="run_failed" if failed else None,
+        )
+
+
+_RUNS = statement("summaries.runs", PeriodRun)
+_TRY_CLAIM = statement("summaries.try_claim", bool)
+_PUBLISHED = statement("summaries.published", bool)
+_PUBLISHED_PERIODS = statement("summaries.published_periods", _PublishedPeriod)
+_END_OF_PREVIOUS = statement("summaries.end_of_previous", datetime)
+_RECORD_RUN = statement("summaries.record_run")
+_ADD_EDITION = statement("summaries.add_edition")
+_ROWS_OF = statement("summaries.rows_of", _EditionRow)
+_RECORD_FAILURE = statement("summaries.record_failure")
+_CHECKED = statement("summaries.checked")
+_EDITION = statement("summaries.edition", bytes)
+_EDITIONS = statement("summaries.editions", bytes)
+_FAILED_RUN = statement("summaries.failed_run", _FailedRun)
+_LIST_RUNS = statement("summaries.list_runs", _LatestEdition)
+_CHAIN_HEADS = statement("summaries.chain_heads", PublishedPosition)
+
+
 async def runs(connection: Connection, team_id: UUID) -> dict[tuple[PeriodKind, str], PeriodRun]:
     """What was done about each period of the internal form."""
-    rows = await connection.fetch(SQL.runs, team_id)
-    return {(row["kind"], row["period"]): PeriodRun(*row.values()) for row in rows}
+    return {(run.kind, run.period): run for run in await _RUNS.fetch(connection, team_id=team_id)}
 
 
 async def try_claim(connection: Connection, team_id: UUID, kind: PeriodKind, period: str) -> bool:
     """Whether this transaction may work on the period; no other can until it ends."""
-    return bool(await connection.fetchval(SQL.try_claim, f"summary {team_id} {kind} {period} internal"))
+    return await _TRY_CLAIM.one(connection, period=f"summary {team_id} {kind} {period} internal")
 
 
 async def is_published(connection: Connection, team_id: UUID, kind: PeriodKind, period: str, form: Form) -> bool:
     """Whether the period has an edition."""
-    return bool(await connection.fetchval(SQL.published, team_id, kind, period, form))
+    return await _PUBLISHED.one(connection, team_id=team_id, kind=kind, period=period, form=form)
 
 
 async def oldest_unpublished(connection: Connection, team: CalendarTeam, now: datetime) -> datetime | None:
     """When the oldest period was due that has no edition yet; None where everything is published."""
-    done = {(row["kind"], row["period"]) for row in await connection.fetch(SQL.published_periods, team.team_id)}
+    done = set(await _PUBLISHED_PERIODS.fetch(connection, team_id=team.team_id))
     due = await asyncio.to_thread(due_slots, team.calendar, now)  # years of days: not on the event loop
     return next((slot.due_at for slot in due if (slot.period.kind, slot.period.name) not in done), None)
 
@@ -91,7 +152,7 @@ async def oldest_unpublished(connection: Connection, team: CalendarTeam, now: da
 async def adjoining_slot(connection: Connection, team_id: UUID, slot: Slot) -> Slot:
     """The slot with its start where the period before it ended, should the team's calendar have changed in between."""
     before = period_of(slot.period.kind, slot.period.starts - timedelta(days=1))
-    ended: datetime | None = await connection.fetchval(SQL.end_of_previous, team_id, before.kind, before.name)
+    ended = await _END_OF_PREVIOUS.first(connection, team_id=team_id, kind=before.kind, period=before.name)
     if ended is None or ended >= slot.ends_at:
         return slot
     return msgspec.structs.replace(slot, starts_at=ended)
@@ -100,57 +161,74 @@ async def adjoining_slot(connection: Connection, team_id: UUID, slot: Slot) -> S
 async def add_edition(connection: Connection, team_id: UUID, slot: Slot, summary: Summary, at: LogPosition) -> None:
     """Store an edition, and that its period is published. Raises asyncpg.UniqueViolationError where it exists."""
     assert summary.published_at and summary.as_at
-    key = (team_id, summary.kind, summary.period)
-    await connection.execute(
-        SQL.record_run,
-        *key,
-        slot.period.starts,
-        slot.starts_at,
-        slot.ends_at,
-        slot.due_at,
-        summary.published_at,
-        at.seq,
-        editions.rules_in_force(),
+    await _RECORD_RUN.execute(
+        connection,
+        team_id=team_id,
+        kind=summary.kind,
+        period=summary.period,
+        first_day=slot.period.starts,
+        starts_at=slot.starts_at,
+        ends_at=slot.ends_at,
+        due_at=slot.due_at,
+        ran_at=summary.published_at,
+        checked_seq=at.seq,
+        checked_rules=editions.rules_in_force(),
     )
-    await connection.execute(
-        SQL.add_edition,
-        *key,
-        summary.form,
-        summary.edition,
-        summary.published_at,
-        summary.as_at,
-        at.seq,
-        at.link,
-        editions.encode(summary),
+    await _ADD_EDITION.execute(
+        connection,
+        team_id=team_id,
+        kind=summary.kind,
+        period=summary.period,
+        form=summary.form,
+        edition=summary.edition,
+        published_at=summary.published_at,
+        as_at=summary.as_at,
+        as_at_seq=at.seq,
+        chain_head=at.link,
+        body=editions.encode(summary),
     )
 
 
 async def rows_of(connection: Connection, team_id: UUID, summary: Summary) -> list[tuple[str, str]]:
     """The rows of an edition as JSON, each with its table, for the journal; the run comes first."""
-    rows = await connection.fetch(SQL.rows_of, team_id, summary.kind, summary.period, summary.form, summary.edition)
-    return [(row["name"], row["row"]) for row in rows]
+    rows = await _ROWS_OF.fetch(
+        connection,
+        team_id=team_id,
+        kind=summary.kind,
+        period=summary.period,
+        form=summary.form,
+        edition=summary.edition,
+    )
+    return [(row.name, row.row) for row in rows]
 
 
 async def record_failure(connection: Connection, team_id: UUID, slot: Slot, now: datetime) -> None:
     """Make a failed run visible."""
     period = slot.period
-    await connection.execute(
-        SQL.record_failure,
-        team_id,
-        period.kind,
-        period.name,
-        period.starts,
-        slot.starts_at,
-        slot.ends_at,
-        slot.due_at,
-        now,
+    await _RECORD_FAILURE.execute(
+        connection,
+        team_id=team_id,
+        kind=period.kind,
+        period=period.name,
+        first_day=period.starts,
+        starts_at=slot.starts_at,
+        ends_at=slot.ends_at,
+        due_at=slot.due_at,
+        ran_at=now,
     )
 
 
 async def set_checked(connection: Connection, team_id: UUID, run: PeriodRun, seq: int, now: datetime) -> None:
     """Note that entries up to this position change nothing of the period."""
-    await connection.execute(
-        SQL.checked, team_id, run.kind, run.period, "internal", seq, editions.rules_in_force(), now
+    await _CHECKED.execute(
+        connection,
+        team_id=team_id,
+        kind=run.kind,
+        period=run.period,
+        form="internal",
+        seq=seq,
+        rules=editions.rules_in_force(),
+        now=now,
     )
 
 
@@ -163,33 +241,32 @@ async def find_edition(
     form: Form = "internal",
 ) -> bytes | None:
     """The bytes of an edition, the latest where none is named; None where there is none."""
-    body: bytes | None = await connection.fetchval(SQL.edition, team_id, kind, period, form, edition)
-    return body
+    return await _EDITION.first(connection, team_id=team_id, kind=kind, period=period, form=form, edition=edition)
 
 
 async def all_editions(
     connection: Connection, team_id: UUID, kind: PeriodKind, period: str, form: Form = "internal"
 ) -> list[bytes]:
     """Every edition of a period, oldest first."""
-    return [row["body"] for row in await connection.fetch(SQL.editions, team_id, kind, period, form)]
+    return await _EDITIONS.fetch(connection, team_id=team_id, kind=kind, period=period, form=form)
 
 
 async def find_failed(
     connection: Connection, team_id: UUID, kind: PeriodKind, period: str, form: Form = "internal"
 ) -> Summary | None:
     """A period whose run failed, without data; None where no run failed."""
-    row = await connection.fetchrow(SQL.run, team_id, kind, period, form)
-    if row is None or row["state"] != "failed":
+    run = await _FAILED_RUN.first(connection, team_id=team_id, kind=kind, period=period, form=form)
+    if run is None:
         return None
     return Summary(
         kind=kind,
         form=form,
         period=period,
-        starts_at=row["starts_at"],
-        ends_at=row["ends_at"],
+        starts_at=run.starts_at,
+        ends_at=run.ends_at,
         covered_from=None,
         covered_to=None,
-        due_at=row["due_at"],
+        due_at=run.due_at,
         edition=0,
         published_at=None,
         late=True,
@@ -217,24 +294,20 @@ async def list_latest(
     Periods whose run failed are there too, with edition 0 and the problem.
     """
     day, after_kind = after or (None, None)
-    rows = await connection.fetch(SQL.list_runs, team_id, form, kind, from_, to, day, after_kind, limit)
-    return [
-        ListedSummary(
-            kind=row["kind"],
-            form=row["form"],
-            period=row["period"],
-            first_day=row["first_day"],
-            starts_at=row["starts_at"],
-            ends_at=row["ends_at"],
-            edition=row["edition"] or 0,
-            published_at=row["published_at"],
-            late=bool(row["late"]) or row["state"] == "failed",
-            problem="run_failed" if row["state"] == "failed" else None,
-        )
-        for row in rows
-    ]
+    latest = await _LIST_RUNS.fetch(
+        connection,
+        team_id=team_id,
+        form=form,
+        kind=kind,
+        since=from_,
+        until=to,
+        after_day=day,
+        after_kind=after_kind,
+        most=limit,
+    )
+    return [row.listed() for row in latest]
 
 
 async def published_positions(connection: Connection, team_id: UUID) -> list[PublishedPosition]:
     """Every published position, for verification against the log."""
-    return [PublishedPosition(*row.values()) for row in await connection.fetch(SQL.chain_heads, team_id)]
+    return await _CHAIN_HEADS.fetch(connection, team_id=team_id)

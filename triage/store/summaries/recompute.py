@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-import asyncpg
 from msgspec import structs
 
 from triage import codes
@@ -17,8 +16,8 @@ from triage.errors import OperatorError
 from triage.log.diversion import RULE
 from triage.store.database import Connection
 from triage.store.log.entries import EntryColumns, served_to_judges
+from triage.store.statements import statement
 from triage.store.summaries.calendars import CalendarTeam
-from triage.store.summaries.publications import SQL
 from triage.store.summaries.scopes import AROUND, assemble, code_lists, force_totals, pooled_since, slot_of
 from triage.summaries import editions
 from triage.summaries.derivation import facts_of
@@ -29,6 +28,8 @@ from triage.summaries.registry import MEASURES_VERSION, ForceTotal, Scope
 from triage.summaries.schedule import Slot
 
 PAGE: Final = 5000
+
+_LOG_UNTIL = statement("summaries.log_until", EntryColumns)
 
 
 class OtherRules(OperatorError):
@@ -50,10 +51,9 @@ async def recompute(connection: Connection, team: CalendarTeam, summary: Summary
     rows = await _log(connection, team.team_id, summary.as_at_seq)
     slot = slot_of(summary)
     totals = await force_totals(connection, team.team_id, slot.period, summary.as_at)
-    columns = [EntryColumns(*row) for row in rows]
-    served = await served_to_judges(connection, team.team_id, list({each.incident_id for each in columns}))
+    served = await served_to_judges(connection, team.team_id, list({row.incident_id for row in rows}))
     with codes.reading(lists):
-        facts = facts_of((each.entry() for each in columns), served=served)
+        facts = facts_of((row.entry() for row in rows), served=served)
         scope = structs.replace(_scope(team, slot, summary.as_at, facts, totals), silent=summary.silent)
         return tuple(measure for measure in editions.compute_measures(scope) if measure.kind == "flow")
 
@@ -68,9 +68,11 @@ async def _lists_of(connection: Connection, summary: Summary) -> bytes:
     return kept
 
 
-async def _log(connection: Connection, team_id: UUID, until: int) -> list[asyncpg.Record]:
-    read: list[asyncpg.Record] = []
-    while rows := await connection.fetch(SQL.log_until, team_id, read[-1]["seq"] if read else 0, until, PAGE):
+async def _log(connection: Connection, team_id: UUID, until: int) -> list[EntryColumns]:
+    read: list[EntryColumns] = []
+    while rows := await _LOG_UNTIL.fetch(
+        connection, team_id=team_id, after=read[-1].seq if read else 0, until=until, most=PAGE
+    ):
         read += rows
     return read
 

@@ -17,11 +17,10 @@ from msgspec import Struct
 from triage import codes
 from triage.log.diversion import RULE
 from triage.store.database import Connection, Database
-from triage.store.log.entries import RootedColumns, rooted_entries
-from triage.store.statements import load
+from triage.store.log.entries import rooted_entries
+from triage.store.statements import statement
 from triage.store.summaries.calendars import CalendarTeam
-from triage.store.summaries.facts import SQL as FACTS
-from triage.store.summaries.facts import FactReader, related_of
+from triage.store.summaries.facts import ENTRIES, FactReader, related_of
 from triage.summaries import comparison
 from triage.summaries.causes import ChangedIncidents, as_before
 from triage.summaries.comparison import Comparison, Span
@@ -30,8 +29,6 @@ from triage.summaries.facts import IncidentFact, Profile, RecentIncident, profil
 from triage.summaries.registry import POOLED_MONTHS, REGISTRY, ForceTotal, Scope, UntraceableLine
 from triage.summaries.schedule import Slot, coverage, slot
 from triage.times import Period, parse_period
-
-SQL = load("summaries")
 
 RECENT: Final = timedelta(days=28)
 """How far back open outcomes and other things to do are looked for."""
@@ -46,10 +43,25 @@ class LogPosition(Struct, frozen=True):
     link: bytes
 
 
+class _MovedIncident(Struct, frozen=True):
+    id: UUID
+    related: bytes
+
+
+_HEAD = statement("summaries.head", LogPosition)
+_RESTATED = statement("summaries.restated", int)
+_HEARD = statement("summaries.heard", bool)
+_MOVED_SINCE = statement("summaries.moved_since", _MovedIncident)
+_ENTER_FORCE_TOTAL = statement("summaries.enter_force_total", int)
+_LOOK_AGAIN = statement("summaries.look_again")
+_FORCE_TOTALS = statement("summaries.force_totals", ForceTotal)
+_CODE_LISTS = statement("summaries.code_lists", bytes)
+_KEEP_CODE_LISTS = statement("summaries.keep_code_lists")
+
+
 async def head(connection: Connection, team_id: UUID) -> LogPosition:
     """Where the log stands."""
-    row = await connection.fetchrow(SQL.head, team_id)
-    return LogPosition(row["seq"], bytes(row["link"])) if row else LogPosition(0, bytes(32))
+    return await _HEAD.first(connection, team_id=team_id) or LogPosition(0, bytes(32))
 
 
 @dataclass(slots=True)
@@ -83,10 +95,12 @@ async def load_scope(
     recent = await facts.recent(as_at - RECENT, as_at, duplicates_only=longer)
     people = {person for fact in of_period for person in fact.people}
     theirs = await facts.of_people(people, starts_at - AROUND, ends_at + AROUND) if people else []
-    restated = await connection.fetchval(SQL.restated, team.team_id, starts_at, ends_at)
+    restated = await _RESTATED.one(connection, team_id=team.team_id, starts_at=starts_at, ends_at=ends_at)
     totals = await force_totals(connection, team.team_id, slot.period, known_at or as_at)
     scope = assemble(team, slot, as_at, of_period, earlier, recent, theirs, restated, totals, since)
-    if not scope.members and not await connection.fetchval(SQL.heard, team.team_id, starts_at, ends_at):
+    if not scope.members and not await _HEARD.one(
+        connection, team_id=team.team_id, starts_at=starts_at, ends_at=ends_at
+    ):
         scope = msgspec.structs.replace(scope, silent=True)
     return LoadedScope(scope, facts.fresh)
 
@@ -149,13 +163,13 @@ def slot_of(summary: Summary) -> Slot:
 async def changed_incidents(connection: Connection, team_id: UUID, since: int, scope: Scope) -> ChangedIncidents:
     """The incidents of a period, or of its people, that entries after a position bear on, and those they came from."""
     ids = {fact.id for fact in scope.members} | {fact.id for facts in scope.of_person.values() for fact in facts}
-    rows = await connection.fetch(SQL.moved_since, team_id, since, list(ids))
-    roots = [row["id"] for row in rows]
-    columns = [RootedColumns(*row) for row in await connection.fetch(FACTS.entries, team_id, roots)]
-    stored = await rooted_entries(connection, team_id, columns)
+    moved = await _MOVED_SINCE.fetch(connection, team_id=team_id, seq=since, members=list(ids))
+    rows = await ENTRIES.fetch(connection, team_id=team_id, roots=[incident.id for incident in moved])
+    stored = await rooted_entries(connection, team_id, rows)
     inside = {entry.entry.incident_id for entry in stored}
     related = {
-        row["id"]: [event for event in related_of(row["related"]) if event.incident not in inside] for row in rows
+        incident.id: [event for event in related_of(incident.related) if event.incident not in inside]
+        for incident in moved
     }
     return ChangedIncidents(since, stored, related)
 
@@ -187,30 +201,29 @@ async def enter_force_total(
 ) -> ForceTotal:
     """Note how often the whole force used s136 in a quarter or year; its summary is looked at again."""
     async with connection.transaction():
-        key = (team_id, period.kind, period.name)
-        version = await connection.fetchval(SQL.enter_force_total, *key, s136, source, now)
-        await connection.execute(SQL.look_again, *key)
+        version = await _ENTER_FORCE_TOTAL.one(
+            connection, team_id=team_id, kind=period.kind, period=period.name, s136=s136, source=source, now=now
+        )
+        await _LOOK_AGAIN.execute(connection, team_id=team_id, kind=period.kind, period=period.name)
     return ForceTotal(version, s136, source)
 
 
 async def force_totals(connection: Connection, team_id: UUID, period: Period, until: datetime) -> list[ForceTotal]:
     """What was entered for a period by an instant, the newest version last."""
-    rows = await connection.fetch(SQL.force_totals, team_id, period.kind, period.name, until)
-    return [ForceTotal(*row.values()) for row in rows]
+    return await _FORCE_TOTALS.fetch(connection, team_id=team_id, kind=period.kind, period=period.name, until=until)
 
 
 async def keep_code_lists(database: Database) -> None:
     """Keep the code lists in force, so that what is computed under them can be computed again when they are others."""
     digest = codes.digest()
     async with database.no_team() as connection:
-        if not await connection.fetchval(SQL.code_lists, digest):
-            await connection.execute(SQL.keep_code_lists, digest, codes.version, codes.document())
+        if not await _CODE_LISTS.first(connection, digest=digest):
+            await _KEEP_CODE_LISTS.execute(connection, digest=digest, version=codes.version, body=codes.document())
 
 
 async def code_lists(connection: Connection, digest: bytes) -> bytes | None:
     """Code lists that were kept."""
-    body: bytes | None = await connection.fetchval(SQL.code_lists, digest)
-    return body
+    return await _CODE_LISTS.first(connection, digest=digest)
 
 
 async def incidents_between(connection: Connection, team: CalendarTeam, starts: date, ends: date) -> list[IncidentFact]:
