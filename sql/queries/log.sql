@@ -155,11 +155,11 @@ JOIN LATERAL (
 -- why: verification recomputes every link in order
 SELECT seq, id, incident_id, kind, author, profession, role, device, received_at, skew_ms, blind, released_by, body, sealed,
        sealed_digest, salt, link, notices, key_ref
-FROM entry WHERE team_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
+FROM entry WHERE team_id = :team_id AND seq > :after ORDER BY seq LIMIT :most
 
 -- name: head
 -- why: where the log stands
-SELECT seq, link FROM log_head WHERE team_id = $1
+SELECT seq AS position, link FROM log_head WHERE team_id = :team_id
 
 -- name: corrections
 -- why: verification recomputes to which incident each correction belongs, from the entries it names

@@ -10,7 +10,7 @@ from triage.commands.options import YES, confirm
 from triage.commands.output import progress
 from triage.people.encryption import Root, add_wrapping_key, drop_wrapping_keys
 from triage.store.database import Connection
-from triage.store.keys import SQL, KeyStore
+from triage.store.keys import NOT_UNDER, REWRAP, WRAPPED_UNDER, KeyStore
 from triage.store.people.erasure import destroyed_by
 
 AT_ONCE = 1000
@@ -42,11 +42,11 @@ async def rewrap_all(connection: Connection, root: Root) -> int:
     total = sum(n for kek, n in (await _wrapped_under(connection)).items() if kek != root.newest)
     done, after = 0, UUID(int=0)
     with progress("data keys") as update:
-        while rows := await connection.fetch(SQL.not_under, newest, after, AT_ONCE):
-            refs, old = [row["ref"] for row in rows], [row["wrapped"] for row in rows]
-            new = [root.rewrap(wrapped, ref) for wrapped, ref in zip(old, refs, strict=True)]
-            await connection.execute(SQL.rewrap, refs, old, new)
-            done, after = done + len(rows), refs[-1]
+        while wrapped := await NOT_UNDER.fetch(connection, kek=newest, after=after, most=AT_ONCE):
+            refs, old = [key.ref for key in wrapped], [key.wrapped for key in wrapped]
+            new = [root.rewrap(before, ref) for before, ref in zip(old, refs, strict=True)]
+            await REWRAP.execute(connection, refs=refs, old=old, new=new)
+            done, after = done + len(wrapped), refs[-1]
             update(done, total)
     return done
 
@@ -83,4 +83,4 @@ async def forget(databases: Databases, yes: bool) -> None:
 
 async def _wrapped_under(connection: Connection) -> dict[int, int]:
     """How many data keys are wrapped under which key-encryption key."""
-    return {int.from_bytes(row["kek"], "big"): row["n"] for row in await connection.fetch(SQL.wrapped_under)}
+    return {int.from_bytes(under.kek, "big"): under.n for under in await WRAPPED_UNDER.fetch(connection)}

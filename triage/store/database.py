@@ -18,13 +18,16 @@ from triage.errors import OperatorError
 from triage.store import hosts
 from triage.store.hosts import Connection as Connection
 from triage.store.hosts import PatientConnection
-from triage.store.statements import load
+from triage.store.statements import statement
 
-SQL = load("database")
 SERVICE_ROLE = "triage_service"
 NO_TEAM = ""
 FIRST_PLANS_FOR = 16
 """How often a connection is taken before it plans its statements anew; then at every doubling."""
+
+_BARRIER = statement("database.barrier")
+_PROCESS = statement("database.process", int)
+_TRY_WRITE = statement("database.try_write", bool)
 
 logger = structlog.get_logger(__name__)
 
@@ -142,7 +145,7 @@ class Database:
         A full disk, a server that only reads and a standby that is gone show here, where reading shows nothing.
         """
         async with self.no_team() as connection:
-            return bool(await connection.fetchval(SQL.try_write))
+            return await _TRY_WRITE.one(connection)
 
     async def barrier(self) -> None:
         """Return when all that could be read here before is on each machine that synchronous replication promises.
@@ -151,7 +154,7 @@ class Database:
         was ended from outside. Whatever says "stored", "duplicate" or "held" without a commit of its own passes here.
         """
         async with self.any_team() as connection:
-            await connection.execute(SQL.barrier)
+            await _BARRIER.execute(connection)
 
 
 def _stay_cancelled(error: Exception) -> None:
@@ -209,5 +212,5 @@ _NO_POOLER: Final = (
 async def _refuse_pooler(pool: asyncpg.Pool) -> None:
     """A pooler shows by the process behind a connection: it is not the one that answered when the connection began."""
     async with pool.acquire() as connection:
-        if await connection.fetchval(SQL.process) != connection.get_server_pid():
+        if await _PROCESS.one(connection) != connection.get_server_pid():
             raise ConnectionFault(f"a connection pooler stands before the database; {_NO_POOLER}")

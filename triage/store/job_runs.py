@@ -7,9 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from triage.store.database import Connection, Database
-from triage.store.statements import load
-
-SQL = load("jobs")
+from triage.store.statements import statement
 
 EVERY_TIME: Final = 0.0
 
@@ -21,6 +19,11 @@ class JobRun(Struct, frozen=True):
     every_s: float | None
     succeeded_at: datetime | None
     failures: int
+
+
+_RECORD_SUCCESS = statement("jobs.record_success")
+_RECORD_FAILURE = statement("jobs.record_failure")
+_LIST_RUNS = statement("jobs.list_runs", JobRun)
 
 
 class JobRuns:
@@ -43,15 +46,15 @@ class JobRuns:
         """Count one more failure of the job."""
         self._recorded.pop(job, None)
         async with self._database.no_team() as connection:
-            await connection.execute(SQL.record_failure, job, every_s)
+            await _RECORD_FAILURE.execute(connection, job=job, every_s=every_s)
 
 
 async def record_success(connection: Connection, job: str, every_s: float | None = None) -> None:
     """Record that a job, or a command as which the service is watched, succeeded now by the database's clock."""
-    await connection.execute(SQL.record_success, job, every_s)
+    await _RECORD_SUCCESS.execute(connection, job=job, every_s=every_s)
 
 
 async def list_runs(database: Database) -> list[JobRun]:
     """Every job that ever ran, by name."""
     async with database.no_team() as connection:
-        return [JobRun(*row.values()) for row in await connection.fetch(SQL.list_runs)]
+        return await _LIST_RUNS.fetch(connection)

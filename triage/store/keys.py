@@ -6,17 +6,41 @@ Keys are made ahead in lots, because the log must not wait for a second database
 import asyncio
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from triage.errors import OperatorError
 from triage.people.encryption import DataKey, KeyUnknown, Purpose, Root, load_root, new_data_key
 from triage.store.database import Database
-from triage.store.statements import load
+from triage.store.statements import statement
 
-SQL = load("keys")
 LOT = 256
 """Keys made at once. Those unused when the process ends stay behind as rows that open nothing."""
+
+
+class WrappedKey(Struct, frozen=True):
+    """A data key as stored: wrapped under a key-encryption key."""
+
+    ref: UUID
+    wrapped: bytes
+
+
+class KeysUnder(Struct, frozen=True):
+    """How many data keys are wrapped under one key-encryption key, by its number as four bytes."""
+
+    kek: bytes
+    n: int
+
+
+_CLAIM = statement("keys.claim", bytes)
+_ADD = statement("keys.add")
+_FETCH = statement("keys.fetch", WrappedKey)
+_EXISTING = statement("keys.existing", UUID)
+_DESTROY = statement("keys.destroy", UUID)
+NOT_UNDER = statement("keys.not_under", WrappedKey)
+REWRAP = statement("keys.rewrap")
+WRAPPED_UNDER = statement("keys.wrapped_under", KeysUnder)
 
 
 class WrongRoot(OperatorError):
@@ -37,7 +61,7 @@ class KeyStore:
         """Raises WrongRoot when this process holds another root secret than the one that filled the store."""
         fingerprint = self._root.derive(Purpose.FINGERPRINT)
         async with self._database.no_team() as connection:
-            stored = await connection.fetchval(SQL.claim, fingerprint)
+            stored = await _CLAIM.one(connection, fingerprint=fingerprint)
         if stored != fingerprint:
             raise WrongRoot("the key store was filled under another root secret: check TRIAGE_ROOT_KEY_FILE")
 
@@ -54,33 +78,35 @@ class KeyStore:
         await self._read_root()  # a rotation may have begun
         lot = [new_data_key() for _ in range(LOT)]
         async with self._database.no_team() as connection:
-            await connection.execute(SQL.add, [k.ref for k in lot], [self._root.wrap(k.key, k.ref) for k in lot])
+            await _ADD.execute(
+                connection, refs=[k.ref for k in lot], wrapped=[self._root.wrap(k.key, k.ref) for k in lot]
+            )
         self._ready += lot
 
     async def fetch(self, refs: Iterable[UUID]) -> dict[UUID, bytes]:
         """The keys that still exist. What was sealed under the others is gone for ever."""
         async with self._database.no_team() as connection:
-            rows = await connection.fetch(SQL.fetch, list(refs))
+            stored = await _FETCH.fetch(connection, refs=list(refs))
         try:
-            return self._unwrap(rows)
+            return self._unwrap(stored)
         except KeyUnknown:  # wrapped anew by a rotation since this process read the root secret
             await self._read_root()
-            return self._unwrap(rows)
+            return self._unwrap(stored)
 
     async def _read_root(self) -> None:
         if self._root_file:
             self._root = await asyncio.to_thread(load_root, self._root_file)
 
-    def _unwrap(self, rows: Iterable[Any]) -> dict[UUID, bytes]:
-        return {row["ref"]: self._root.unwrap(row["wrapped"], row["ref"]) for row in rows}
+    def _unwrap(self, stored: Iterable[WrappedKey]) -> dict[UUID, bytes]:
+        return {key.ref: self._root.unwrap(key.wrapped, key.ref) for key in stored}
 
     async def existing(self, refs: Iterable[UUID]) -> set[UUID]:
         """Which of the keys there are."""
         async with self._database.no_team() as connection:
-            return {row["ref"] for row in await connection.fetch(SQL.existing, list(refs))}
+            return set(await _EXISTING.fetch(connection, refs=list(refs)))
 
     async def destroy(self, refs: Iterable[UUID]) -> int:
         """Destroy keys: what was sealed under them is gone for ever. How many there were."""
         async with self._database.no_team() as connection:
-            rows = await connection.fetch(SQL.destroy, list(refs))
-        return len(rows)
+            destroyed = await _DESTROY.fetch(connection, refs=list(refs))
+        return len(destroyed)

@@ -1,7 +1,8 @@
 """Recomputing a log from its first entry: what was altered, is missing or was moved shows at once, and where."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from datetime import datetime
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -9,9 +10,8 @@ from msgspec import Struct
 
 from triage import chain
 from triage.log.effective import permitted
-from triage.store.statements import load, statement
+from triage.store.statements import statement
 
-SQL = load("log")
 PAGE: Final = 2_000
 
 
@@ -48,6 +48,32 @@ class TextsElsewhere(Struct, frozen=True):
     existing: Callable[[list[UUID]], Awaitable[set[UUID]]]
 
 
+class _ChainedEntry(Struct, frozen=True):
+    seq: int
+    id: UUID
+    incident_id: UUID
+    kind: str
+    author: UUID
+    profession: str
+    role: str
+    device: UUID | None
+    received_at: datetime
+    skew_ms: int | None
+    blind: bool
+    released_by: UUID | None
+    body: bytes
+    sealed: bytes | None
+    sealed_digest: bytes | None
+    salt: bytes
+    link: bytes
+    notices: str
+    key_ref: UUID | None
+
+
+_WALK = statement("log.walk", _ChainedEntry)
+LOG_HEAD = statement("log.head", chain.Head)
+
+
 async def verify(
     connection: asyncpg.Connection, team_id: UUID, texts: TextsElsewhere, progress: Callable[[int, int], None]
 ) -> ChainVerdict:
@@ -55,25 +81,24 @@ async def verify(
 
     A text that was destroyed without an erasure, and one whose key is missing, is a fault too.
     """
-    head = await connection.fetchrow(SQL.head, team_id)
-    assert head, "a team has a log"
+    head = await LOG_HEAD.one(connection, team_id=team_id)
     link, seq = chain.GENESIS, 0
-    while rows := await connection.fetch(SQL.walk, team_id, seq, PAGE):
+    while rows := await _WALK.fetch(connection, team_id=team_id, after=seq, most=PAGE):
         for row in rows:
-            if row["seq"] > head["seq"]:
+            if row.seq > head.position:
                 break
             fault = _fault(team_id, row, link, seq)
             if fault is not None:
                 return ChainVerdict(team_id, seq, link.hex(), fault)
-            link, seq = row["link"], row["seq"]
+            link, seq = row.link, row.seq
         if fault := await _texts_fault(rows, texts):
             return ChainVerdict(team_id, seq, link.hex(), fault)
-        progress(seq, head["seq"])
-        if seq >= head["seq"] or rows[-1]["seq"] > head["seq"]:
+        progress(seq, head.position)
+        if seq >= head.position or rows[-1].seq > head.position:
             break
-    if seq != head["seq"]:
-        return ChainVerdict(team_id, seq, link.hex(), f"entry {seq + 1} is missing: the log ends at {head['seq']}")
-    if link != head["link"]:
+    if seq != head.position:
+        return ChainVerdict(team_id, seq, link.hex(), f"entry {seq + 1} is missing: the log ends at {head.position}")
+    if link != head.link:
         return ChainVerdict(team_id, seq, link.hex(), f"the head's link is not that of entry {seq}")
     corrections = await _CORRECTIONS.fetch(connection, team_id=team_id, head=seq)
     return ChainVerdict(team_id, seq, link.hex(), _homes_fault(corrections))
@@ -102,38 +127,38 @@ def _home(row: _Correction, by_id: Mapping[UUID, _Correction]) -> UUID:
     return row.incident_id
 
 
-async def _texts_fault(rows: Sequence[Any], texts: TextsElsewhere) -> str | None:
-    sealed = [row for row in rows if row["sealed_digest"] is not None and row["id"] not in texts.erased]
+async def _texts_fault(rows: Sequence[_ChainedEntry], texts: TextsElsewhere) -> str | None:
+    sealed = [row for row in rows if row.sealed_digest is not None and row.id not in texts.erased]
     for row in sealed:
-        if row["sealed"] is None:
-            return f"entry {row['seq']} ({row['id']}): its text was destroyed, and no erasure is in the journal"
-    existing = await texts.existing([row["key_ref"] for row in sealed])
+        if row.sealed is None:
+            return f"entry {row.seq} ({row.id}): its text was destroyed, and no erasure is in the journal"
+    existing = await texts.existing([row.key_ref for row in sealed if row.key_ref])
     for row in sealed:
-        if row["key_ref"] not in existing:
-            return f"entry {row['seq']} ({row['id']}): the key store lacks its key, and no erasure is in the journal"
+        if row.key_ref not in existing:
+            return f"entry {row.seq} ({row.id}): the key store lacks its key, and no erasure is in the journal"
     return None
 
 
-def _fault(team_id: UUID, row: Any, link: bytes, seq: int) -> str | None:
-    digest = row["sealed_digest"]
-    if row["sealed"] is not None and chain.digest(row["sealed"]) != digest:
-        return f"entry {row['seq']} ({row['id']}): its sealed text was altered"
+def _fault(team_id: UUID, row: _ChainedEntry, link: bytes, seq: int) -> str | None:
+    digest = row.sealed_digest
+    if row.sealed is not None and chain.digest(row.sealed) != digest:
+        return f"entry {row.seq} ({row.id}): its sealed text was altered"
     envelope = chain.Envelope(
         team=team_id,
-        seq=row["seq"],
-        id=row["id"],
-        incident_id=row["incident_id"],
-        kind=row["kind"],
-        author=row["author"],
-        profession=row["profession"],
-        role=row["role"],
-        device=row["device"],
-        received_at=row["received_at"],
-        skew_ms=row["skew_ms"],
-        blind=row["blind"],
-        released_by=row["released_by"],
-        notices=row["notices"],
+        seq=row.seq,
+        id=row.id,
+        incident_id=row.incident_id,
+        kind=row.kind,
+        author=row.author,
+        profession=row.profession,
+        role=row.role,
+        device=row.device,
+        received_at=row.received_at,
+        skew_ms=row.skew_ms,
+        blind=row.blind,
+        released_by=row.released_by,
+        notices=row.notices,
     )
-    payload = chain.entry_payload(envelope, row["salt"], row["body"], digest)
-    chained = chain.ChainedRow(row["seq"], payload, row["link"], f"entry {row['seq']} ({row['id']})")
+    payload = chain.entry_payload(envelope, row.salt, row.body, digest)
+    chained = chain.ChainedRow(row.seq, payload, row.link, f"entry {row.seq} ({row.id})")
     return chain.follow(chain.Head(seq, link), [chained], "entry")[1]

@@ -21,9 +21,7 @@ from triage.store.database import Connection
 from triage.store.journal import HoldLifted, HoldPlaced, Journal, JournalLine, NotesErased, PersonErased, RegimeChanged
 from triage.store.keys import KeyStore
 from triage.store.people import regimes
-from triage.store.statements import load
-
-SQL = load("erasure")
+from triage.store.statements import statement
 
 
 class UnderLegalHold(OperatorError):
@@ -45,6 +43,52 @@ class Erasable(Struct, frozen=True):
     texts: int
 
 
+class SealedText(Struct, frozen=True):
+    """A sealed text of an entry, or in quarantine or a task, and the key it is sealed under."""
+
+    id: UUID
+    key_ref: UUID
+
+
+class DueText(Struct, frozen=True):
+    """A sealed text past its period; `root` is the id under which its incident answers."""
+
+    id: UUID
+    incident_id: UUID
+    key_ref: UUID
+    root: UUID
+
+
+class _KnownPerson(Struct, frozen=True):
+    person_id: UUID
+    key_ref: UUID | None
+
+
+class _InQuarantine(Struct, frozen=True):
+    id: UUID
+    key_ref: UUID
+    sealed: bytes
+
+
+_PERSON = statement("erasure.person", _KnownPerson)
+_FORGET_IDENTIFIERS = statement("erasure.forget_identifiers")
+_EMPTY_PERSON = statement("erasure.empty_person")
+_INCIDENTS_OF = statement("erasure.incidents_of", UUID)
+_HELD = statement("erasure.held", UUID)
+_TEXTS = statement("erasure.texts", SealedText)
+_EMPTY_ENTRIES = statement("erasure.empty_entries")
+_END_SCOPE = statement("erasure.end_scope")
+_QUARANTINED = statement("erasure.quarantined", _InQuarantine)
+_ENTRY_IDS = statement("erasure.entry_ids", UUID)
+_MARK_ERASED = statement("erasure.mark_erased")
+DISCARD = statement("erasure.discard")
+_ADD_RECEIPT = statement("erasure.add_receipt")
+_HOLD = statement("erasure.hold")
+_LIFT = statement("erasure.lift")
+_ASKED = statement("erasure.asked", SealedText)
+_EMPTY_TASKS = statement("erasure.empty_tasks")
+
+
 async def find_erasable(
     connection: asyncpg.Connection, keys: KeyStore, team_id: UUID, *, person_id: UUID | None, incident_id: UUID | None
 ) -> Erasable:
@@ -52,14 +96,14 @@ async def find_erasable(
     if incident_id is not None:
         incidents = await regimes.linked_ids(connection, team_id, incident_id)
     else:
-        row = await connection.fetchrow(SQL.person, team_id, person_id)
-        if row is None:
+        person = await _PERSON.first(connection, team_id=team_id, id=person_id)
+        if person is None:
             raise Refused(NOT_FOUND)
-        incidents = [each["id"] for each in await connection.fetch(SQL.incidents_of, team_id, row["person_id"])]
+        incidents = await _INCIDENTS_OF.fetch(connection, team_id=team_id, person_id=person.person_id)
     await _check_holds(connection, team_id, incidents)
-    texts = await connection.fetch(SQL.texts, team_id, incidents)
+    texts = await _TEXTS.fetch(connection, team_id=team_id, incidents=incidents)
     waiting = await _in_quarantine(connection, keys, team_id, incidents)
-    asked = await connection.fetch(SQL.asked, team_id, incidents)
+    asked = await _ASKED.fetch(connection, team_id=team_id, incidents=incidents)
     return Erasable(len(incidents), len(texts) + len(waiting) + len(asked))
 
 
@@ -70,14 +114,13 @@ async def erase_person(
 
     `connection` is the owner's, set to the team, in a transaction. Raises Refused (404), or Held.
     """
-    row = await connection.fetchrow(SQL.person, team_id, person_id)
-    if row is None:
+    person = await _PERSON.first(connection, team_id=team_id, id=person_id)
+    if person is None:
         raise Refused(NOT_FOUND)
-    person_id = row["person_id"]
-    incidents = [each["id"] for each in await connection.fetch(SQL.incidents_of, team_id, person_id)]
+    incidents = await _INCIDENTS_OF.fetch(connection, team_id=team_id, person_id=person.person_id)
     await _check_holds(connection, team_id, incidents)
     receipt = uuid7()
-    destroyed = await _destroy_person(connection, keys, journal, team_id, person_id, row["key_ref"], receipt, by)
+    destroyed = await _destroy_person(connection, keys, journal, team_id, person.person_id, person.key_ref, receipt, by)
     texts, more = await _erase_texts(connection, keys, journal, team_id, incidents, receipt, by)
     await _sign(connection, team_id, receipt, by)
     return ErasureReceipt(receipt, texts, destroyed + more)
@@ -87,12 +130,11 @@ async def forget_person(
     connection: asyncpg.Connection, keys: KeyStore, journal: Journal, team_id: UUID, person_id: UUID, by: str
 ) -> ErasureReceipt:
     """Destroy a person's identifiers only, as the end of their retention asks for; notes have a period of their own."""
-    row = await connection.fetchrow(SQL.person, team_id, person_id)
-    if row is None:
+    person = await _PERSON.first(connection, team_id=team_id, id=person_id)
+    if person is None:
         raise Refused(NOT_FOUND)
-    person_id = row["person_id"]
     receipt = uuid7()
-    destroyed = await _destroy_person(connection, keys, journal, team_id, person_id, row["key_ref"], receipt, by)
+    destroyed = await _destroy_person(connection, keys, journal, team_id, person.person_id, person.key_ref, receipt, by)
     await _sign(connection, team_id, receipt, by)
     return ErasureReceipt(receipt, 0, destroyed)
 
@@ -102,16 +144,15 @@ async def forget_texts(
     keys: KeyStore,
     journal: Journal,
     team_id: UUID,
-    texts: Sequence[asyncpg.Record],
-    asked: Sequence[asyncpg.Record],
+    texts: Sequence[DueText],
+    asked: Sequence[DueText],
     by: str,
 ) -> ErasureReceipt:
-    """Destroy these texts of entries and of tasks only (`id`, `incident_id`, `key_ref`), as the end of their retention
-    asks for."""
+    """Destroy these texts of entries and of tasks only, as the end of their retention asks for."""
     receipt = uuid7()
-    incidents = sorted({row["incident_id"] for row in (*texts, *asked)})
+    incidents = sorted({text.incident_id for text in (*texts, *asked)})
     destroyed = await _destroy_texts(connection, keys, journal, team_id, incidents, texts, asked, receipt, by)
-    await connection.execute(SQL.empty_tasks, team_id, [row["key_ref"] for row in asked])
+    await _EMPTY_TASKS.execute(connection, team_id=team_id, keys=[text.key_ref for text in asked])
     await _sign(connection, team_id, receipt, by)
     return ErasureReceipt(receipt, len(texts) + len(asked), destroyed)
 
@@ -129,8 +170,8 @@ async def _destroy_person(
     at = datetime.now(UTC)
     await journal.add(PersonErased(at=at, team_id=team_id, receipt=receipt, person_id=person_id, by=by, key=key))
     destroyed = await keys.destroy([key]) if key else 0
-    await connection.execute(SQL.forget_identifiers, team_id, person_id)
-    await connection.execute(SQL.empty_person, team_id, person_id)
+    await _FORGET_IDENTIFIERS.execute(connection, team_id=team_id, person_id=person_id)
+    await _EMPTY_PERSON.execute(connection, team_id=team_id, person_id=person_id)
     return destroyed
 
 
@@ -142,13 +183,13 @@ async def erase_incident(
     await _check_holds(connection, team_id, incidents)
     receipt = uuid7()
     texts, destroyed = await _erase_texts(connection, keys, journal, team_id, incidents, receipt, by, whole=True)
-    await connection.execute(SQL.mark_erased, team_id, incidents)
+    await _MARK_ERASED.execute(connection, team_id=team_id, incidents=incidents)
     await _sign(connection, team_id, receipt, by)
     return ErasureReceipt(receipt, texts, destroyed)
 
 
 async def _check_holds(connection: asyncpg.Connection, team_id: UUID, incidents: Sequence[UUID]) -> None:
-    held = [str(row["id"]) for row in await connection.fetch(SQL.held, team_id, incidents)]
+    held = [str(incident) for incident in await _HELD.fetch(connection, team_id=team_id, incidents=incidents)]
     if held:
         raise UnderLegalHold(f"under legal hold: {', '.join(held)}")
 
@@ -165,15 +206,15 @@ async def _erase_texts(
     whole: bool = False,
 ) -> tuple[int, int]:
     """Destroy the texts of incidents, also those in quarantine and in tasks; how many texts and keys there were."""
-    texts = await connection.fetch(SQL.texts, team_id, incidents)
+    texts = await _TEXTS.fetch(connection, team_id=team_id, incidents=incidents)
     waiting = await _in_quarantine(connection, keys, team_id, incidents)
-    asked = await connection.fetch(SQL.asked, team_id, incidents)
-    beside = (*waiting, *asked)
+    asked = await _ASKED.fetch(connection, team_id=team_id, incidents=incidents)
+    beside: list[SealedText | _InQuarantine] = [*waiting, *asked]
     destroyed = await _destroy_texts(
         connection, keys, journal, team_id, incidents, texts, beside, receipt, by, whole=whole
     )
-    await connection.execute(SQL.empty_tasks, team_id, [row["key_ref"] for row in asked])
-    await connection.execute(SQL.end_scope, team_id, incidents)
+    await _EMPTY_TASKS.execute(connection, team_id=team_id, keys=[text.key_ref for text in asked])
+    await _END_SCOPE.execute(connection, team_id=team_id, incidents=incidents)
     return len(texts) + len(beside), destroyed
 
 
@@ -183,15 +224,15 @@ async def _destroy_texts(
     journal: Journal,
     team_id: UUID,
     incidents: Sequence[UUID],
-    texts: Sequence[asyncpg.Record],
-    waiting: Sequence[asyncpg.Record],
+    texts: Sequence[SealedText | DueText],
+    waiting: Sequence[SealedText | DueText | _InQuarantine],
     receipt: UUID,
     by: str,
     *,
     whole: bool = False,
 ) -> int:
-    refs = [row["key_ref"] for row in (*texts, *waiting)]
-    ids = [row["id"] for row in texts]
+    refs = [text.key_ref for text in (*texts, *waiting)]
+    ids = [text.id for text in texts]
     await journal.add(
         NotesErased(
             at=datetime.now(UTC),
@@ -205,23 +246,23 @@ async def _destroy_texts(
         )
     )
     destroyed = await keys.destroy(refs)
-    await connection.execute(SQL.empty_entries, team_id, ids)
-    await connection.execute(SQL.discard, team_id, [row["id"] for row in waiting])
+    await _EMPTY_ENTRIES.execute(connection, team_id=team_id, ids=ids)
+    await DISCARD.execute(connection, team_id=team_id, ids=[text.id for text in waiting])
     return destroyed
 
 
 async def _in_quarantine(
     connection: asyncpg.Connection, keys: KeyStore, team_id: UUID, incidents: Sequence[UUID]
-) -> list[asyncpg.Record]:
+) -> list[_InQuarantine]:
     """What waits and speaks of these incidents or of an entry of theirs, whether it can be read as JSON or not."""
-    entries = [row["id"] for row in await connection.fetch(SQL.entry_ids, team_id, incidents)]
+    entries = await _ENTRY_IDS.fetch(connection, team_id=team_id, incidents=incidents)
     named = [i.hex.encode() for i in (*incidents, *entries)]
-    rows = await connection.fetch(SQL.quarantined, team_id)
-    opened = await keys.fetch([row["key_ref"] for row in rows])
+    rows = await _QUARANTINED.fetch(connection, team_id=team_id)
+    opened = await keys.fetch([row.key_ref for row in rows])
     found = []
     for row in rows:
         try:
-            sent = decrypt(opened[row["key_ref"]], row["sealed"], row["id"].bytes)
+            sent = decrypt(opened[row.key_ref], row.sealed, row.id.bytes)
         except (KeyError, Undecryptable):
             continue  # nothing of it can be read any more
         plain = sent.lower().replace(b"-", b"")
@@ -231,7 +272,7 @@ async def _in_quarantine(
 
 
 async def _sign(connection: asyncpg.Connection, team_id: UUID, receipt: UUID, by: str) -> None:
-    await connection.execute(SQL.add_receipt, team_id, receipt, by)
+    await _ADD_RECEIPT.execute(connection, team_id=team_id, id=receipt, by=by)
     await audit.record_by_owner(connection, team_id, "erasure", "erase", [receipt], detail=by)
 
 
@@ -265,22 +306,35 @@ async def replay(
         case PersonErased():
             if keys:
                 await keys.destroy(destroyed_by(line))
-            await connection.execute(SQL.forget_identifiers, line.team_id, line.person_id)
-            await connection.execute(SQL.empty_person, line.team_id, line.person_id)
-            await connection.execute(SQL.add_receipt, line.team_id, line.receipt, line.by)
+            await _FORGET_IDENTIFIERS.execute(connection, team_id=line.team_id, person_id=line.person_id)
+            await _EMPTY_PERSON.execute(connection, team_id=line.team_id, person_id=line.person_id)
+            await _ADD_RECEIPT.execute(connection, team_id=line.team_id, id=line.receipt, by=line.by)
         case NotesErased():
             if keys:
                 await keys.destroy(destroyed_by(line))
-            await connection.execute(SQL.empty_entries, line.team_id, line.entries)
-            await connection.execute(SQL.empty_tasks, line.team_id, line.keys)
-            await connection.execute(SQL.end_scope, line.team_id, line.incident_ids)
+            await _EMPTY_ENTRIES.execute(connection, team_id=line.team_id, ids=line.entries)
+            await _EMPTY_TASKS.execute(connection, team_id=line.team_id, keys=line.keys)
+            await _END_SCOPE.execute(connection, team_id=line.team_id, incidents=line.incident_ids)
             if line.whole:
-                await connection.execute(SQL.mark_erased, line.team_id, line.incident_ids)
-            await connection.execute(SQL.add_receipt, line.team_id, line.receipt, line.by)
+                await _MARK_ERASED.execute(connection, team_id=line.team_id, incidents=line.incident_ids)
+            await _ADD_RECEIPT.execute(connection, team_id=line.team_id, id=line.receipt, by=line.by)
         case HoldPlaced():
-            await connection.execute(SQL.hold, line.team_id, line.incident_id, line.reason, line.by, line.at)
+            await _HOLD.execute(
+                connection,
+                team_id=line.team_id,
+                incident_id=line.incident_id,
+                reason=line.reason,
+                by=line.by,
+                at=line.at,
+            )
         case HoldLifted():
-            await connection.execute(SQL.lift, line.team_id, line.incident_id, line.by, line.at)
+            await _LIFT.execute(
+                connection,
+                team_id=line.team_id,
+                incident_id=line.incident_id,
+                by=line.by,
+                at=line.at,
+            )
         case RegimeChanged():
             await regimes.apply_change(connection, line)
         case _:

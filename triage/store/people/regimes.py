@@ -15,9 +15,7 @@ from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.database import Connection
 from triage.store.journal import Journal, RegimeChanged
-from triage.store.statements import load
-
-SQL = load("regimes")
+from triage.store.statements import statement
 
 Regime = Literal["general", "law_enforcement", "both"]
 UNSAID: Final[Regime] = "both"
@@ -28,6 +26,11 @@ class IncidentRegime(Struct, frozen=True):
 
     incident_id: UUID
     regime: Regime
+
+
+_GROUP_OF = statement("regimes.group_of", UUID)
+_LATEST = statement("regimes.latest", IncidentRegime)
+_ADD = statement("regimes.add")
 
 
 async def regime_of(connection: asyncpg.Connection, team_id: UUID, incident_id: UUID) -> Regime:
@@ -64,17 +67,25 @@ async def change(
 
 async def apply_change(connection: Connection, line: RegimeChanged) -> None:
     """Make a line of the journal true in the database, again if need be."""
-    await connection.execute(SQL.add, line.team_id, line.incident_ids, line.regime, line.reason, line.by, line.at)
+    await _ADD.execute(
+        connection,
+        team_id=line.team_id,
+        incidents=line.incident_ids,
+        regime=line.regime,
+        reason=line.reason,
+        by=line.by,
+        at=line.at,
+    )
 
 
 async def _of(connection: asyncpg.Connection, team_id: UUID, ids: Sequence[UUID]) -> Regime:
-    said: set[Regime] = {row["regime"] for row in await connection.fetch(SQL.latest, team_id, ids)}
+    said = {latest.regime for latest in await _LATEST.fetch(connection, team_id=team_id, incidents=ids)}
     return said.pop() if len(said) == 1 else UNSAID
 
 
 async def linked_ids(connection: asyncpg.Connection, team_id: UUID, incident_id: UUID) -> list[UUID]:
     """Every id that the incident answers to. Raises Refused (404)."""
-    ids = [row["id"] for row in await connection.fetch(SQL.group_of, team_id, incident_id)]
+    ids = await _GROUP_OF.fetch(connection, team_id=team_id, incident_id=incident_id)
     if not ids:
         raise Refused(NOT_FOUND)
     return ids

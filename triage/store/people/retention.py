@@ -4,7 +4,7 @@ Of an incident the notes of a side go, never coded fields; of a person the ident
 """
 
 from datetime import UTC, date, datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import asyncpg
@@ -15,7 +15,8 @@ from triage.store import audit
 from triage.store.journal import ChainAnchored, Journal
 from triage.store.keys import KeyStore
 from triage.store.people import erasure
-from triage.store.people.erasure import SQL
+from triage.store.people.erasure import DISCARD, DueText, SealedText
+from triage.store.statements import statement
 
 BY: Final = "retention table"
 
@@ -39,6 +40,33 @@ class RetentionRun(Struct, frozen=True):
     found: list[RetentionDue]
 
 
+class _RetentionRule(Struct, frozen=True):
+    part: str
+    months: int
+    afterwards: str
+    applied: bool
+    review_on: date
+
+
+class _RecordedRun(Struct, frozen=True):
+    day: date
+    applied: bool
+    found: str
+
+
+_RETENTION = statement("erasure.retention", _RetentionRule)
+_DUE_PEOPLE = statement("erasure.due_people", UUID)
+_DUE_TEXTS = statement("erasure.due_texts", DueText)
+_DUE_ASKED = statement("erasure.due_asked", DueText)
+_DUE_QUARANTINE = statement("erasure.due_quarantine", SealedText)
+_DUE_AUDIT = statement("erasure.due_audit", int)
+_AUDIT_MONTHS = statement("erasure.audit_months", str)
+_BEGIN_AUDIT = statement("erasure.begin_audit")
+_CLAIM_RUN = statement("erasure.claim_run", bool)
+_ADD_RUN = statement("erasure.add_run")
+_RUNS = statement("erasure.runs", _RecordedRun)
+
+
 class Retention:
     """The retention of one installation."""
 
@@ -50,11 +78,10 @@ class Retention:
     async def run(self, connection: asyncpg.Connection, team_id: UUID, now: datetime, dry: bool) -> list[RetentionDue]:
         """What is due, and unless `dry`, do what is switched on. The owner's connection, in a transaction."""
         found = []
-        for rule in await connection.fetch(SQL.retention):
-            act = rule["applied"] and rule["afterwards"] == "destroy" and not dry
+        for rule in await _RETENTION.fetch(connection):
+            act = rule.applied and rule.afterwards == "destroy" and not dry
             count = await self._settle(connection, team_id, now, rule, act)
-            kept = {name: rule[name] for name in ("part", "months", "afterwards", "applied", "review_on")}
-            found.append(RetentionDue(**kept, count=count))
+            found.append(RetentionDue(**msgspec.structs.asdict(rule), count=count))
         return found
 
     async def run_once_a_day(
@@ -62,16 +89,20 @@ class Retention:
     ) -> list[RetentionDue] | None:
         """As `run`, and record it; None where it was done that day, or another process is doing it."""
         day = now.astimezone(UTC).date()
-        if not await connection.fetchval(SQL.claim_run, team_id, day):
+        if not await _CLAIM_RUN.one(connection, team_id=team_id, day=day):
             return None
         found = await self.run(connection, team_id, now, dry)
-        await connection.execute(SQL.add_run, team_id, day, not dry, msgspec.json.encode(found).decode())
+        await _ADD_RUN.execute(
+            connection, team_id=team_id, day=day, applied=not dry, found=msgspec.json.encode(found).decode()
+        )
         return found
 
-    async def _settle(self, connection: asyncpg.Connection, team_id: UUID, now: datetime, rule: Any, act: bool) -> int:
+    async def _settle(
+        self, connection: asyncpg.Connection, team_id: UUID, now: datetime, rule: _RetentionRule, act: bool
+    ) -> int:
         """How much of a part is due; destroyed where `act`."""
-        months: int = rule["months"]
-        match rule["part"]:
+        months = rule.months
+        match rule.part:
             case "quarantine":
                 return await self._quarantine(connection, team_id, now, act)
             case "person":
@@ -82,38 +113,39 @@ class Retention:
                 return await self._notes(connection, team_id, now, months, side == "police", act)
 
     async def _quarantine(self, connection: asyncpg.Connection, team_id: UUID, now: datetime, act: bool) -> int:
-        rows = await connection.fetch(SQL.due_quarantine, team_id, self._quarantine_days, now)
+        rows = await _DUE_QUARANTINE.fetch(connection, team_id=team_id, days=self._quarantine_days, now=now)
         if act and rows:
-            ids = [row["id"] for row in rows]
-            await connection.execute(SQL.discard, team_id, ids)
-            await self._keys.destroy(row["key_ref"] for row in rows)
+            ids = [row.id for row in rows]
+            await DISCARD.execute(connection, team_id=team_id, ids=ids)
+            await self._keys.destroy(row.key_ref for row in rows)
             await audit.record_by_owner(connection, team_id, "erasure", "quarantine/expired", ids)
         return len(rows)
 
     async def _people(
         self, connection: asyncpg.Connection, team_id: UUID, now: datetime, months: int, act: bool
     ) -> int:
-        rows = await connection.fetch(SQL.due_people, team_id, months, now)
-        for row in rows if act else ():
-            await erasure.forget_person(connection, self._keys, self._journal, team_id, row["person_id"], BY)
-        return len(rows)
+        people = await _DUE_PEOPLE.fetch(connection, team_id=team_id, months=months, now=now)
+        for person in people if act else ():
+            await erasure.forget_person(connection, self._keys, self._journal, team_id, person, BY)
+        return len(people)
 
     async def _notes(
         self, connection: asyncpg.Connection, team_id: UUID, now: datetime, months: int, police: bool, act: bool
     ) -> int:
-        rows = await connection.fetch(SQL.due_texts, team_id, months, now, police)
-        asked = await connection.fetch(SQL.due_asked, team_id, months, now, police)
-        if act and (rows or asked):
-            await erasure.forget_texts(connection, self._keys, self._journal, team_id, rows, asked, BY)
-        return len({row["root"] for row in (*rows, *asked)})
+        due = {"team_id": team_id, "months": months, "now": now, "police": police}
+        texts = await _DUE_TEXTS.fetch(connection, **due)
+        asked = await _DUE_ASKED.fetch(connection, **due)
+        if act and (texts or asked):
+            await erasure.forget_texts(connection, self._keys, self._journal, team_id, texts, asked, BY)
+        return len({text.root for text in (*texts, *asked)})
 
     async def _audit(self, connection: asyncpg.Connection, team_id: UUID, now: datetime, months: int, act: bool) -> int:
-        count: int = await connection.fetchval(SQL.due_audit, team_id, months, now)
+        count = await _DUE_AUDIT.one(connection, team_id=team_id, months=months, now=now)
         last = now.year * 12 + now.month - 1 - months  # the month in which the period begins; it and later ones stay
-        for row in await connection.fetch(SQL.audit_months) if act else ():
-            _, year, month = row["name"].split("_")
+        for name in await _AUDIT_MONTHS.fetch(connection) if act else ():
+            _, year, month = name.split("_")
             if int(year) * 12 + int(month) - 1 < last:
-                await self._drop_month(connection, row["name"], now)
+                await self._drop_month(connection, name, now)
         return count
 
     async def _drop_month(self, connection: asyncpg.Connection, name: str, now: datetime) -> None:
@@ -133,7 +165,7 @@ class Retention:
         )
         await connection.execute("SET LOCAL lock_timeout = '5s'")  # nobody's audit waits long for this
         for row in ends:
-            await connection.execute(SQL.begin_audit, *row)
+            await _BEGIN_AUDIT.execute(connection, team_id=row["team_id"], position=row["position"], link=row["link"])
         await connection.execute(f"ALTER TABLE audit DETACH PARTITION {name}")
         await connection.execute(f"DROP TABLE {name}")
 
@@ -141,6 +173,6 @@ class Retention:
 async def runs(connection: asyncpg.Connection, team_id: UUID) -> list[RetentionRun]:
     """What the daily job found in the last days, newest first."""
     return [
-        RetentionRun(row["day"], row["applied"], msgspec.json.decode(row["found"], type=list[RetentionDue]))
-        for row in await connection.fetch(SQL.runs, team_id)
+        RetentionRun(run.day, run.applied, msgspec.json.decode(run.found, type=list[RetentionDue]))
+        for run in await _RUNS.fetch(connection, team_id=team_id)
     ]

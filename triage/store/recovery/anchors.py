@@ -20,8 +20,7 @@ from triage.store.exports.downloads import LEDGER_ENDS
 from triage.store.journal import ChainAnchored, ChainName, ChainRewound, Journal, JournalLine, RowPublished
 from triage.store.statements import statement
 from triage.store.summaries import publications
-from triage.store.verify import SQL as LOG
-from triage.store.verify import ChainVerdict
+from triage.store.verify import LOG_HEAD, ChainVerdict
 
 KINDS: Final = ("head", "rewound", "published summary_edition")
 """The lines of the journal that say where a chain stood."""
@@ -120,10 +119,10 @@ class AnchorWriter:
         """
         async with self._database.team(team_id) as connection:
             await self._check(connection, team_id)
-            log = await connection.fetchrow(LOG.head, team_id)
+            log = await LOG_HEAD.first(connection, team_id=team_id)
             pulls = await LEDGER_ENDS.first(connection, team_id=team_id)
         heads: dict[ChainName, tuple[int, bytes] | None] = {
-            "entries": (log["seq"], log["link"]) if log else None,
+            "entries": log,
             "pulls": pulls,
             "audit": await audit.head(self._database, team_id),
         }
