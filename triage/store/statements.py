@@ -8,7 +8,6 @@ returns, and every call with the parameters of its statement.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from types import SimpleNamespace
 from typing import Any, Final, Generic, TypeVar, cast, overload
 
 from triage.resources import folder
@@ -97,8 +96,3 @@ def texts(family: str) -> dict[str, str]:
     if len(set(names)) != len(names):
         raise ValueError(f"{family}.sql names a statement twice")
     return {name: sql.strip() for name, sql in zip(names, pieces[2::3], strict=True)}
-
-
-def load(family: str) -> SimpleNamespace:
-    """The statements of a file whose parameters are still given by position."""
-    return SimpleNamespace(**texts(family))
