@@ -57,7 +57,12 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
     """
     async with (
         databases(settings, create=create, migrating=create) as addresses,
-        connect(addresses.service, settings.pool_size, settings.command_timeout_s) as database,
+        connect(
+            addresses.service,
+            settings.pool_size,
+            settings.command_timeout_s,
+            police_station_allowed_until=settings.police_station_allowed_until,
+        ) as database,
         connect(addresses.service, WRITERS, settings.command_timeout_s, kind=GenericPlans) as writers,
         connect(settings.read_url or addresses.service, READERS, settings.command_timeout_s) as reader,
         connect(addresses.keys, 4, settings.command_timeout_s, role=None) as keys_database,
@@ -70,7 +75,7 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
         async with database.no_team() as connection:
             await check_joined(connection, journal)
         await check_history(database, journal, await list_teams(database))
-        terms = TeamTerms(settings.police_station_allowed_until)
+        terms = TeamTerms(database.police_station_allowed_until)
         writer = Log(
             writers,
             keys,

@@ -19,7 +19,6 @@ from triage.settings import Settings
 from triage.store import hosts
 from triage.store.journal import Journal
 from triage.store.recovery.history import join
-from triage.terms import BEDFORDSHIRE
 
 logger = structlog.get_logger(__name__)
 
@@ -61,11 +60,11 @@ def require_owner(url: str | None) -> str:
 async def databases(settings: Settings, *, create: bool = False, migrating: bool = False) -> AsyncIterator[Addresses]:
     """The databases of the settings; the embedded server runs for the time of the block.
 
-    With them the owner's terms come into force, on which depends what entries add up to. Only with `create` is a
+    With them the owner's code lists come into force, on which depends what entries add up to. Only with `create` is a
     missing database made, only with `migrating` is one brought up to this program. Raises DatabasesError,
     EmbeddedPostgresError, MigrationError, or what a server out of reach raises.
     """
-    _put_owners_terms_in_force(settings)
+    _put_code_lists_in_force(settings)
     if settings.database_url is not None:
         assert settings.keys_database_url
         addresses = Addresses(settings.database_url, settings.keys_database_url, settings.owner_database_url)
@@ -98,8 +97,7 @@ async def _running(embedded: EmbeddedPostgres) -> AsyncIterator[None]:
             await asyncio.to_thread(embedded.stop)
 
 
-def _put_owners_terms_in_force(settings: Settings) -> None:
-    BEDFORDSHIRE.police_station_allowed_until = settings.police_station_allowed_until
+def _put_code_lists_in_force(settings: Settings) -> None:
     if settings.code_lists is not None:
         try:
             codes.load(settings.code_lists)

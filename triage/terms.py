@@ -8,7 +8,7 @@ from msgspec import Struct
 from triage.times import DAY_START_HOUR, LONDON, operational_day
 
 
-class Terms(Struct):
+class Terms(Struct, frozen=True):
     """A team's zone, the local hour at which its operational day starts, and the dates of law.
 
     A police station is no place of safety for anybody after `police_station_allowed_until` (its last day): the Mental

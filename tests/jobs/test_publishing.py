@@ -26,6 +26,7 @@ from triage.summaries import editions
 from triage.summaries.editions import Difference, Summary
 from triage.summaries.facts import Profile, profile_at
 from triage.summaries.registry import UntraceableLine
+from triage.terms import BEDFORDSHIRE
 from triage.times import PeriodKind, parse_period
 
 TEN = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
@@ -596,7 +597,7 @@ async def pools(team: TeamLog, as_at: datetime) -> tuple[Counter[Profile], Count
     starts, ends = as_at - timedelta(days=30), as_at + timedelta(days=1)
     async with team.database.team(TEAM) as connection:
         counted = await FactReader(connection, TEAM).profiles(starts, ends, as_at)
-        made = await FactReader(connection, TEAM, "none is kept under this").between(starts, ends)
+        made = await FactReader(connection, TEAM, version="none is kept under this").between(starts, ends)
     return counted, Counter(profile_at(fact, as_at) for fact in made if fact.counts)
 
 
@@ -609,37 +610,40 @@ async def test_what_the_database_counts_is_what_the_entries_add_up_to_however_fa
         await team.send(month[: len(month) // 2])
         counted, made = await pools(team, now)  # nothing is kept yet
         assert counted == made and counted.total() > 50
-        await facts.bring_up_to_date(team.database, TEAM)
+        await facts.bring_up_to_date(team.database, TEAM, BEDFORDSHIRE)
         assert await pools(team, now) == (made, made)
         await team.send(month[len(month) // 2 :])  # more of the same incidents, and others
         counted, made = await pools(team, now)
         assert counted == made and counted.total() > 100 and {profile.grade for profile in made} >= {"P", "A", "B"}
-        await facts.bring_up_to_date(team.database, TEAM)
+        await facts.bring_up_to_date(team.database, TEAM, BEDFORDSHIRE)
         assert await pools(team, now) == (made, made)
         async with team.database.team(TEAM) as connection:
-            assert await facts.position(connection, TEAM) == (await scopes.head(connection, TEAM)).seq
+            assert (
+                await facts.position(connection, TEAM, editions.rules_in_force())
+                == (await scopes.head(connection, TEAM)).seq
+            )
 
 
 async def test_an_incident_that_moves_or_is_absorbed_is_counted_where_it_is_now(team: TeamLog) -> None:
     first = await team.tell("officer_1", "officer", 1, TEN, occurred_at=TEN, area="luton_west", sex="female")
     await team.tell("nurse_1", "nurse", 2, TEN, occurred_at=TEN, area="luton_west", sex="female")
-    await facts.bring_up_to_date(team.database, TEAM)
+    await facts.bring_up_to_date(team.database, TEAM, BEDFORDSHIRE)
     assert [each.total() for each in await pools(team, SUNDAY)] == [2, 2]
     await team.tell("sergeant", "same_incident", 2, SUNDAY, other_incident_id=incident_id(1), reason="same")
     assert [each.total() for each in await pools(team, SUNDAY)] == [1, 1]
-    await facts.bring_up_to_date(team.database, TEAM)
+    await facts.bring_up_to_date(team.database, TEAM, BEDFORDSHIRE)
     assert [each.total() for each in await pools(team, SUNDAY)] == [1, 1]
     wrong = {"kind": "officer", "area": "luton_west", "occurred_at": TEN - timedelta(days=300)}
     await team.tell("officer_1", "amendment", 1, SUNDAY, amends=first, reason="wrong_time", entry=wrong)
     await team.tell("sergeant", "not_same_incident", 2, SUNDAY, other_incident_id=incident_id(1), reason="apart")
     assert [each.total() for each in await pools(team, SUNDAY)] == [1, 1]  # the nurse's; the officer's was long ago
-    await facts.bring_up_to_date(team.database, TEAM)
+    await facts.bring_up_to_date(team.database, TEAM, BEDFORDSHIRE)
     assert [each.total() for each in await pools(team, SUNDAY)] == [1, 1]
 
 
 async def test_facts_kept_under_other_rules_are_not_counted(team: TeamLog) -> None:
     await considered(team)
-    await facts.bring_up_to_date(team.database, TEAM)
+    await facts.bring_up_to_date(team.database, TEAM, BEDFORDSHIRE)
     async with team.database.team(TEAM) as connection:
         await connection.execute("UPDATE incident_fact SET version = 'of another program', profile = '[null]'")
     counted, made = await pools(team, SUNDAY)

@@ -1,39 +1,46 @@
 """The day on which police stations cease to be places of safety is a date that the owner sets."""
 
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from support.logins import KEYS, SERVICE, as_login
-from support.phones import entry, notice_codes, running_service
+from support.phones import Json, entry, notice_codes, running_service
 
 from triage import codes
-from triage.databases import CodeListsError, databases
-from triage.settings import Settings, load
+from triage.databases import CodeListsError
 from triage.store.access.staff import as_owner
-from triage.terms import BEDFORDSHIRE
+from triage.store.summaries import calendars, facts, scopes
+from triage.terms import Terms
+from triage.times import due_at, operational_day
 
-YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
+YESTERDAY = operational_day(datetime.now(UTC)) - timedelta(days=1)
+DAY_BEFORE = YESTERDAY - timedelta(days=1)
+AUTHORISED: Json = {
+    "place_of_safety": "police_station",
+    "authorised_rank": "inspector",
+    "station_tests": {"imminent_risk": True, "no_other_place": True, "healthcare_available": True},
+}
 
 
-@pytest.fixture(autouse=True)
-def as_shipped() -> Iterator[None]:
-    yield
-    BEDFORDSHIRE.police_station_allowed_until = None
-
-
-async def test_the_setting_is_in_force_wherever_the_database_is_used(db_url: str, tmp_path: Path) -> None:
-    assert load({"TRIAGE_POLICE_STATION_ALLOWED_UNTIL": "2027-03-31"}).police_station_allowed_until == date(2027, 3, 31)
-    chosen = Settings(
-        database_url=as_login(db_url, SERVICE),
-        keys_database_url=as_login(db_url, KEYS),
-        data_dir=tmp_path,
-        police_station_allowed_until=date(2027, 3, 31),
-    )
-    async with databases(chosen):
-        assert BEDFORDSHIRE.police_station_allowed_until == date(2027, 3, 31)
+@pytest.mark.parametrize(("until", "lawful"), [(None, True), (DAY_BEFORE, False)])
+async def test_summaries_go_by_the_date_of_the_service_that_makes_them(
+    db_url: str, tmp_path: Path, until: date | None, lawful: bool
+) -> None:
+    async with running_service(db_url, tmp_path, police_station_allowed_until=until) as service:
+        crew, database = await service.enrol_crew(), service.service.database
+        at = due_at(YESTERDAY, time(22))
+        await crew.officer.store(entry("detention", uuid4(), event="entered", at=at, captured_at=at, **AUTHORISED))
+        team = await calendars.team(database, crew.team_id)
+        other = Terms(police_station_allowed_until=DAY_BEFORE if lawful else None)
+        await facts.bring_up_to_date(database, team.team_id, team.terms)
+        async with database.team(crew.team_id) as connection:
+            [fact] = await scopes.incidents_between(connection, team, YESTERDAY, YESTERDAY + timedelta(days=1))
+            [under_other] = await facts.FactReader(connection, team.team_id, other).between(
+                at - timedelta(days=1), at + timedelta(days=1)
+            )
+    assert ("station_not_authorised" not in fact.flags) is lawful
+    assert ("station_not_authorised" in under_other.flags) is lawful  # what is kept under one date serves no other
 
 
 @pytest.mark.parametrize(("until", "lawful"), [(None, True), (YESTERDAY, False)])
@@ -42,15 +49,7 @@ async def test_after_its_last_day_a_station_is_no_place_for_anybody(
 ) -> None:
     async with running_service(db_url, tmp_path, police_station_allowed_until=until) as service:
         crew = await service.enrol_crew()
-        receipt = await crew.officer.store(
-            entry(
-                "detention",
-                uuid4(),
-                place_of_safety="police_station",
-                authorised_rank="inspector",
-                station_tests={"imminent_risk": True, "no_other_place": True, "healthcare_available": True},
-            )
-        )
+        receipt = await crew.officer.store(entry("detention", uuid4(), **AUTHORISED))
     assert (("station_not_authorised", "place_of_safety") not in notice_codes(receipt)) is lawful
     assert ("station_not_authorised" not in receipt["incident"]["flags"]) is lawful
 

@@ -53,7 +53,8 @@ class Databases:
     @asynccontextmanager
     async def service(self) -> AsyncIterator[Database]:
         """The database, by the service's own login."""
-        async with connect(self.addresses.service, 4, PATIENCE_S) as database:
+        last_day = self.settings.police_station_allowed_until
+        async with connect(self.addresses.service, 4, PATIENCE_S, police_station_allowed_until=last_day) as database:
             yield database
 
     @asynccontextmanager

@@ -19,7 +19,7 @@ async def raise_alerts(database: Database, now: datetime, *, public_url: str = "
         async with database.team(team.team_id) as connection:
             for incident in await outbox.children_at_stations(connection, team.team_id, now):
                 raised += await _raise(connection, team, incident, "under_18_police_station", "", now, public_url)
-            for fact in await FactReader(connection, team.team_id).running():
+            for fact in await FactReader(connection, team.team_id, team.terms).running():
                 kind = clock_alert(fact.expires_at, now, ALERTED_FOR) if fact.running else None
                 if kind and fact.expires_at:
                     mark = fact.expires_at.isoformat()

@@ -134,7 +134,7 @@ async def publish(
                     measures=await asyncio.to_thread(editions.compute_measures, loaded.scope),
                 )
                 await _store(connection, team, slot, summary, head, manner)
-            await _keep(connection, team.team_id, loaded.fresh)
+            await _keep(connection, team, loaded.fresh)
     except _LOST:
         return None
     except Exception as error:
@@ -163,10 +163,12 @@ async def restate(
                     return None
                 summary, head, fresh = await _next(connection, team, slot, before, editions.decode(bodies[0]), now)
                 if summary is None:
-                    await publications.set_checked(connection, team.team_id, run, head.seq, now)
+                    await publications.set_checked(
+                        connection, team.team_id, run, head.seq, editions.rules_in_force(team.terms), now
+                    )
                 else:
                     await _store(connection, team, slot, summary, head, manner)
-            await _keep(connection, team.team_id, fresh)
+            await _keep(connection, team, fresh)
     except _LOST:
         return None
     except Exception as error:
@@ -182,7 +184,7 @@ async def restate(
 async def _publish_team(
     database: Database, team: CalendarTeam, now: datetime, manner: PublishOptions
 ) -> list[PublishedEdition]:
-    await facts.bring_up_to_date(database, team.team_id)
+    await facts.bring_up_to_date(database, team.team_id, team.terms)
     async with database.team(team.team_id) as connection:
         runs = await publications.runs(connection, team.team_id)
         head = await scopes.head(connection, team.team_id)
@@ -208,7 +210,7 @@ def may_restate(team: CalendarTeam, run: PeriodRun, head: int, now: datetime, ga
     """
     if run.edition is None or run.published_at is None or not is_restated(run.kind, run.ends_at, now):
         return False
-    if run.checked_seq >= head and run.checked_rules == editions.rules_in_force():
+    if run.checked_seq >= head and run.checked_rules == editions.rules_in_force(team.terms):
         return False
     if now - run.ran_at < gather:
         return False
@@ -237,7 +239,7 @@ async def _next(
         return None, head, then.fresh
     loaded = await scopes.load_scope(connection, team, slot, now)
     computed = editions.keep_snapshots(await asyncio.to_thread(editions.compute_measures, loaded.scope), first.measures)
-    moved = await scopes.changed_incidents(connection, team.team_id, before.as_at_seq, then.scope)
+    moved = await scopes.changed_incidents(connection, team, before.as_at_seq, then.scope)
     before_flows = [each for each in before.measures if each.kind == "flow"]
     why = await asyncio.to_thread(kinds_by_line, before_flows, at_old_instant, then.scope, moved, _elsewhere(before))
     summary = Summary(
@@ -279,7 +281,7 @@ async def _store(
     connection: Connection, team: CalendarTeam, slot: Slot, summary: Summary, head: LogPosition, manner: PublishOptions
 ) -> None:
     assert summary.published_at
-    await publications.add_edition(connection, team.team_id, slot, summary, head)
+    await publications.add_edition(connection, team.team_id, slot, summary, head, editions.rules_in_force(team.terms))
     data = SummaryData(
         team=team.name,
         kind=summary.kind,
@@ -306,10 +308,10 @@ async def _remember(journal: Journal, team_id: UUID, at: datetime, rows: Sequenc
     await journal.add(*(Line(at=at, team_id=team_id, table=table, row=Raw(row.encode())) for table, row in rows))
 
 
-async def _keep(connection: Connection, team_id: UUID, fresh: Sequence[IncidentFact]) -> None:
+async def _keep(connection: Connection, team: CalendarTeam, fresh: Sequence[IncidentFact]) -> None:
     """What was published stays so, whatever becomes of these: facts that are not kept are made again."""
     try:
-        await facts.store_facts(connection, team_id, fresh)
+        await facts.store_facts(connection, team.team_id, fresh, editions.rules_in_force(team.terms))
     except (*UNREACHABLE, asyncpg.PostgresError) as error:
         logger.warning("facts_not_kept", exc_info=error)
 

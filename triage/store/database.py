@@ -8,6 +8,7 @@ stand between: it would hand one client's session to another.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import date
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -85,9 +86,11 @@ class Database:
     That the server is out of reach, and that it is back, is one line of the log each, whoever notices first.
     """
 
-    def __init__(self, pool: asyncpg.Pool, patience_s: float) -> None:
+    def __init__(self, pool: asyncpg.Pool, patience_s: float, police_station_allowed_until: date | None = None) -> None:
         self._pool = pool
         self._patience_s = patience_s
+        self.police_station_allowed_until = police_station_allowed_until
+        """The owner's date of law, by which the entries of every team here are added up."""
         self.reachable = True
         """Whether the last use found the server."""
 
@@ -171,6 +174,7 @@ async def connect(
     command_timeout_s: float,
     role: str | None = SERVICE_ROLE,
     kind: type[TeamConnection] = TeamConnection,
+    police_station_allowed_until: date | None = None,
 ) -> AsyncIterator[Database]:
     """Open the pool for the time of the block.
 
@@ -198,7 +202,7 @@ async def connect(
             server_settings=settings | ({"role": role} if role else {}),
         ) as pool:
             await _refuse_pooler(pool)
-            yield Database(pool, command_timeout_s)
+            yield Database(pool, command_timeout_s, police_station_allowed_until)
     except asyncpg.ProtocolViolationError as error:
         raise ConnectionFault(f"no PostgreSQL server, or a pooler before it: {error}; {_NO_POOLER}") from error
 

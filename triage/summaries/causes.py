@@ -18,6 +18,7 @@ from triage.summaries.editions import LinePart, Values, Why, value_in, values_of
 from triage.summaries.facts import IncidentFact, Profile, RecentIncident, profile_at
 from triage.summaries.figures import Measure
 from triage.summaries.registry import Scope, definitions
+from triage.terms import Terms
 
 MOST = 500_000
 """Incidents times kinds that are computed again; beyond it the kinds are named for the edition as a whole."""
@@ -32,6 +33,7 @@ class ChangedIncidents(Struct, frozen=True):
     since: int
     stored: Sequence[StoredEntry]
     related: Mapping[UUID, Sequence[PersonEvent]]
+    terms: Terms
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -46,7 +48,7 @@ class ChangedIncidents(Struct, frozen=True):
             incident: [event for event in events if event.entry not in left_out]
             for incident, events in self.related.items()
         }
-        return facts_of(kept, related)
+        return facts_of(kept, related, terms=self.terms)
 
 
 def kinds_by_line(

@@ -21,6 +21,7 @@ from triage.log.related import related_events
 from triage.log.timeline import DatedOutcome
 from triage.log.view import DetentionView, IncidentView
 from triage.summaries.facts import ASKED, DatedEvent, FollowUpEvent, GradeResult, IncidentFact, OnScene, Stay
+from triage.terms import BEDFORDSHIRE, Terms
 
 ARRESTS = ("arrest_custody", "arrest_street_bail", "dearrested")
 """Disposals that follow an arrest."""
@@ -147,6 +148,7 @@ def facts_of(
     stored: Iterable[StoredEntry],
     related: Mapping[UUID, Iterable[timeline.PersonEvent]] = {},
     served: Collection[ServedIntent] | None = None,
+    terms: Terms = BEDFORDSHIRE,
 ) -> list[IncidentFact]:
     """Every incident that these entries add up to, graded with what the other incidents of its people contribute.
 
@@ -161,10 +163,10 @@ def facts_of(
         groups[root.get(entry.entry.incident_id, entry.entry.incident_id)].append(entry)
     if served is not None:
         groups = {i: _with_blindness(group, served) for i, group in groups.items()}
-    incidents = {i: fold(group, ids=links.incident_ids(group)) for i, group in groups.items()}
+    incidents = {i: fold(group, terms=terms, ids=links.incident_ids(group)) for i, group in groups.items()}
     told = related_events(incidents.values())
     return [
-        fact_of(fold(groups[i], others, ids=incident.incident_ids) if others else incident, others)
+        fact_of(fold(groups[i], others, terms, ids=incident.incident_ids) if others else incident, others)
         for i, incident in incidents.items()
         for others in [_others(incident, told[incident.id], related)]
     ]

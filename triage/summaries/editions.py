@@ -14,6 +14,7 @@ from triage.summaries.facts import FACTS_VERSION
 from triage.summaries.figures import FigureRow, Measure
 from triage.summaries.registry import MEASURES_VERSION, SILENT, Scope, definitions
 from triage.summaries.schedule import Coverage
+from triage.terms import BEDFORDSHIRE, Terms
 from triage.times import PeriodKind
 
 Form = Literal["internal", "protected"]
@@ -92,10 +93,15 @@ def decode(body: bytes) -> Summary:
     return _decode(body)
 
 
-def rules_in_force() -> str:
-    """What numbers depend on beside the entries. When it moves on, facts are made anew and editions looked at again."""
+def rules_in_force(terms: Terms = BEDFORDSHIRE) -> str:
+    """What the numbers of a team with these terms depend on beside the entries.
+
+    When it moves on, facts are made anew and editions looked at again.
+    """
     lists = f"{codes.version} {codes.digest()[:4].hex()}"
-    return f"{RULE} facts {FACTS_VERSION} measures {MEASURES_VERSION} codes {lists}"
+    last_day = terms.police_station_allowed_until
+    law = f" stations until {last_day}" if last_day else ""
+    return f"{RULE} facts {FACTS_VERSION} measures {MEASURES_VERSION} codes {lists}{law}"
 
 
 def compute_measures(scope: Scope) -> tuple[Measure, ...]:

@@ -9,15 +9,17 @@ from msgspec import Struct
 from triage.store.database import Connection, Database
 from triage.store.statements import statement
 from triage.summaries.schedule import DEFAULTS, Calendar, DueTime
+from triage.terms import Terms
 from triage.times import PeriodKind
 
 
 class CalendarTeam(Struct, frozen=True):
-    """A team with its calendar."""
+    """A team with its calendar, and the terms by which its entries are added up."""
 
     team_id: UUID
     name: str
     calendar: Calendar
+    terms: Terms
 
 
 class _TeamCalendar(Struct, frozen=True):
@@ -62,7 +64,8 @@ async def _team(database: Database, row: _TeamCalendar) -> CalendarTeam:
         due_times = await _SCHEDULE.fetch(connection, team_id=row.team_id)
     own = {due.kind: DueTime(due.due_at, due.after_days) for due in due_times}
     calendar = Calendar(row.starts_on, ZoneInfo(row.zone), row.day_start_hour, {**DEFAULTS, **own})
-    return CalendarTeam(row.team_id, name, calendar)
+    terms = Terms(calendar.zone, calendar.day_start_hour, database.police_station_allowed_until)
+    return CalendarTeam(row.team_id, name, calendar, terms)
 
 
 async def set_schedule(connection: Connection, team_id: UUID, kind: PeriodKind, at: time, after_days: int) -> None:

@@ -36,6 +36,7 @@ from triage.summaries.facts import (
     profile_of,
     read_profile,
 )
+from triage.terms import BEDFORDSHIRE, Terms
 
 CHUNK: Final = 50
 """Incidents added up at once: requests served by the same process pass between."""
@@ -96,9 +97,14 @@ class FactReader:
 
     connection: Connection
     team_id: UUID
-    version: str = field(default_factory=rules_in_force)
+    terms: Terms = BEDFORDSHIRE
+    version: str = ""
+    """The rules under which facts are kept; those in force where it is empty."""
     fresh: list[IncidentFact] = field(default_factory=list)
     _known: dict[UUID, IncidentFact] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.version = self.version or rules_in_force(self.terms)
 
     async def between(self, starts_at: datetime, ends_at: datetime) -> list[IncidentFact]:
         """Incidents that occurred in [starts_at, ends_at)."""
@@ -122,7 +128,7 @@ class FactReader:
 
         The database counts what is kept up to date; what moved since is read one by one.
         """
-        until = await position(self.connection, self.team_id)
+        until = await position(self.connection, self.team_id, self.version)
         counts: Counter[Profile] = Counter()
         for kept in await PROFILES.fetch(
             self.connection,
@@ -149,7 +155,7 @@ class FactReader:
         return [RecentIncident(self._known[row.id], row.duplicate) for row in rows if row.id in self._known]
 
     async def _make(self, rows: Sequence[_FactRow]) -> None:
-        made = await _made(self.connection, self.team_id, rows)
+        made = await _made(self.connection, self.team_id, rows, self.terms)
         self._known |= {fact.id: fact for fact in made}
         self.fresh += made
 
@@ -158,7 +164,9 @@ def _decoded(rows: Iterable[_FactRow]) -> dict[UUID, IncidentFact]:
     return {row.id: decode(row.body) for row in rows if row.body is not None}
 
 
-async def _made(connection: Connection, team_id: UUID, rows: Sequence[_FactRow | _MovedFact]) -> list[IncidentFact]:
+async def _made(
+    connection: Connection, team_id: UUID, rows: Sequence[_FactRow | _MovedFact], terms: Terms
+) -> list[IncidentFact]:
     """The facts of incidents, from their entries."""
     by_id = {row.id: row for row in rows}
     entries = defaultdict(list)
@@ -171,14 +179,13 @@ async def _made(connection: Connection, team_id: UUID, rows: Sequence[_FactRow |
         row = by_id[root]
         assert row.related is not None, "only a fact that is kept comes without"
         others = related_of(row.related)
-        incident = fold(held, others, ids=links.incident_ids(held))
+        incident = fold(held, others, terms, ids=links.incident_ids(held))
         made.append(msgspec.structs.replace(fact_of(incident, others), seq=row.seq))
     return made
 
 
-async def store_facts(connection: Connection, team_id: UUID, facts: Sequence[IncidentFact]) -> None:
-    """Keep facts for the next time; under the same rules an older one never replaces a newer."""
-    version = rules_in_force()
+async def store_facts(connection: Connection, team_id: UUID, facts: Sequence[IncidentFact], version: str) -> None:
+    """Keep facts made under these rules for the next time; an older one never replaces a newer."""
     for start in range(0, len(facts), CHUNK):
         chunk = sorted(facts[start : start + CHUNK], key=lambda fact: fact.id)  # in one order: no deadlock
         await _KEEP.execute(
@@ -194,12 +201,12 @@ async def store_facts(connection: Connection, team_id: UUID, facts: Sequence[Inc
         )
 
 
-async def position(connection: Connection, team_id: UUID) -> int:
-    """Up to where in the log the facts of every incident are kept."""
-    return await _POSITION.first(connection, team_id=team_id, version=rules_in_force()) or 0
+async def position(connection: Connection, team_id: UUID, version: str) -> int:
+    """Up to where in the log the facts of every incident are kept under these rules."""
+    return await _POSITION.first(connection, team_id=team_id, version=version) or 0
 
 
-async def bring_up_to_date(database: Database, team_id: UUID) -> None:
+async def bring_up_to_date(database: Database, team_id: UUID, terms: Terms) -> None:
     """Keep the facts of what moved since the last time, the oldest first, or of as much of it as one call does.
 
     Any number of processes may call it: one of them works.
@@ -207,24 +214,25 @@ async def bring_up_to_date(database: Database, team_id: UUID) -> None:
     for _ in range(CHUNKS):
         try:
             async with database.team(team_id) as connection, connection.transaction(isolation="repeatable_read"):
-                if not await _next_chunk(connection, team_id):
+                if not await _next_chunk(connection, team_id, terms):
                     return
         except _LOST:
             return
 
 
-async def _next_chunk(connection: Connection, team_id: UUID) -> bool:
+async def _next_chunk(connection: Connection, team_id: UUID, terms: Terms) -> bool:
     """Whether there may be more."""
-    version = rules_in_force()
+    version = rules_in_force(terms)
     head = await _HEAD.first(connection, team_id=team_id) or 0
-    if await position(connection, team_id) >= head:
+    if await position(connection, team_id, version) >= head:
         return False
     await _OPEN_POSITION.execute(connection, team_id=team_id, version=version)
     since = await _TAKE_POSITION.first(connection, team_id=team_id, version=version)
     if since is None:
         return False
     rows = await _MOVED_SINCE.fetch(connection, team_id=team_id, after=since, most=CHUNK, version=version)
-    await store_facts(connection, team_id, await _made(connection, team_id, [row for row in rows if row.stale]))
+    made = await _made(connection, team_id, [row for row in rows if row.stale], terms)
+    await store_facts(connection, team_id, made, version)
     await _FORGET.execute(connection, team_id=team_id, ids=[row.id for row in rows if row.absorbed])
     more = len(rows) >= CHUNK
     await _SET_POSITION.execute(connection, team_id=team_id, version=version, seq=rows[-1].seq if more else head)

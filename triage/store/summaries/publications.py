@@ -158,8 +158,13 @@ async def adjoining_slot(connection: Connection, team_id: UUID, slot: Slot) -> S
     return msgspec.structs.replace(slot, starts_at=ended)
 
 
-async def add_edition(connection: Connection, team_id: UUID, slot: Slot, summary: Summary, at: LogPosition) -> None:
-    """Store an edition, and that its period is published. Raises asyncpg.UniqueViolationError where it exists."""
+async def add_edition(
+    connection: Connection, team_id: UUID, slot: Slot, summary: Summary, at: LogPosition, rules: str
+) -> None:
+    """Store an edition made under these rules, and that its period is published.
+
+    Raises asyncpg.UniqueViolationError where it exists.
+    """
     assert summary.published_at and summary.as_at
     await _RECORD_RUN.execute(
         connection,
@@ -172,7 +177,7 @@ async def add_edition(connection: Connection, team_id: UUID, slot: Slot, summary
         due_at=slot.due_at,
         ran_at=summary.published_at,
         checked_seq=at.seq,
-        checked_rules=editions.rules_in_force(),
+        checked_rules=rules,
     )
     await _ADD_EDITION.execute(
         connection,
@@ -218,8 +223,10 @@ async def record_failure(connection: Connection, team_id: UUID, slot: Slot, now:
     )
 
 
-async def set_checked(connection: Connection, team_id: UUID, run: PeriodRun, seq: int, now: datetime) -> None:
-    """Note that entries up to this position change nothing of the period."""
+async def set_checked(
+    connection: Connection, team_id: UUID, run: PeriodRun, seq: int, rules: str, now: datetime
+) -> None:
+    """Note that entries up to this position change nothing of the period under these rules."""
     await _CHECKED.execute(
         connection,
         team_id=team_id,
@@ -227,7 +234,7 @@ async def set_checked(connection: Connection, team_id: UUID, run: PeriodRun, seq
         period=run.period,
         form="internal",
         seq=seq,
-        rules=editions.rules_in_force(),
+        rules=rules,
         now=now,
     )
 

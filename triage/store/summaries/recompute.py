@@ -53,7 +53,7 @@ async def recompute(connection: Connection, team: CalendarTeam, summary: Summary
     totals = await force_totals(connection, team.team_id, slot.period, summary.as_at)
     served = await served_to_judges(connection, team.team_id, list({row.incident_id for row in rows}))
     with codes.reading(lists):
-        facts = facts_of((row.entry() for row in rows), served=served)
+        facts = facts_of((row.entry() for row in rows), served=served, terms=team.terms)
         scope = structs.replace(_scope(team, slot, summary.as_at, facts, totals), silent=summary.silent)
         return tuple(measure for measure in editions.compute_measures(scope) if measure.kind == "flow")
 

@@ -86,7 +86,7 @@ async def load_scope(
     `known_at` is until when totals of the force count that were entered; by default `as_at`. `pooled`: the equality
     tables of a quarter or year count the months before it as well.
     """
-    facts = FactReader(connection, team.team_id)
+    facts = FactReader(connection, team.team_id, team.terms)
     starts_at, ends_at = slot.starts_at, slot.ends_at
     of_period = await facts.between(starts_at, ends_at)
     since = pooled_since(slot, team.calendar.zone) if pooled else slot.starts_at
@@ -160,18 +160,18 @@ def slot_of(summary: Summary) -> Slot:
     return Slot(period, summary.starts_at, summary.ends_at, summary.due_at)
 
 
-async def changed_incidents(connection: Connection, team_id: UUID, since: int, scope: Scope) -> ChangedIncidents:
+async def changed_incidents(connection: Connection, team: CalendarTeam, since: int, scope: Scope) -> ChangedIncidents:
     """The incidents of a period, or of its people, that entries after a position bear on, and those they came from."""
     ids = {fact.id for fact in scope.members} | {fact.id for facts in scope.of_person.values() for fact in facts}
-    moved = await _MOVED_SINCE.fetch(connection, team_id=team_id, seq=since, members=list(ids))
-    rows = await ENTRIES.fetch(connection, team_id=team_id, roots=[incident.id for incident in moved])
-    stored = await rooted_entries(connection, team_id, rows)
+    moved = await _MOVED_SINCE.fetch(connection, team_id=team.team_id, seq=since, members=list(ids))
+    rows = await ENTRIES.fetch(connection, team_id=team.team_id, roots=[incident.id for incident in moved])
+    stored = await rooted_entries(connection, team.team_id, rows)
     inside = {entry.entry.incident_id for entry in stored}
     related = {
         incident.id: [event for event in related_of(incident.related) if event.incident not in inside]
         for incident in moved
     }
-    return ChangedIncidents(since, stored, related)
+    return ChangedIncidents(since, stored, related, team.terms)
 
 
 async def incidents_behind(
@@ -187,7 +187,7 @@ async def incidents_behind(
     if definition is None or summary.kind not in definition.periods:
         raise UntraceableLine(measure)
     now = (await load_scope(connection, team, slot_of(summary), summary.as_at)).scope
-    scope = as_before(now, await changed_incidents(connection, team.team_id, summary.as_at_seq, now))
+    scope = as_before(now, await changed_incidents(connection, team, summary.as_at_seq, now))
     name = f"{measure}/{line}" if line else measure
     printed = value_in(values_of(summary.measures, snapshots=True), (name, "value"))
     recomputed = value_in(values_of([definition.measure(scope)], snapshots=True), (name, "value"))
@@ -229,7 +229,7 @@ async def code_lists(connection: Connection, digest: bytes) -> bytes | None:
 async def incidents_between(connection: Connection, team: CalendarTeam, starts: date, ends: date) -> list[IncidentFact]:
     """The incidents that count of the operational days from `starts` to before `ends`."""
     where = slot(Period("daily", "", starts, ends), team.calendar)
-    facts = await FactReader(connection, team.team_id).between(where.starts_at, where.ends_at)
+    facts = await FactReader(connection, team.team_id, team.terms).between(where.starts_at, where.ends_at)
     return [fact for fact in facts if fact.counts]
 
 

@@ -66,7 +66,7 @@ async def traceable_lines(
     if summary.as_at is None or summary.as_at_seq is None:
         return frozenset()
     loaded = (await load_scope(connection, team, slot_of(summary), summary.as_at)).scope
-    scope = as_before(loaded, await changed_incidents(connection, team.team_id, summary.as_at_seq, loaded))
+    scope = as_before(loaded, await changed_incidents(connection, team, summary.as_at_seq, loaded))
     behind = _behind(summary, scope, names)
     versions = await find_versions(connection, actor, {i for ids in behind.values() for i in ids}, now)
     samples = {name: _samples(ids, versions) for name, ids in behind.items()}
