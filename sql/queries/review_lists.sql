@@ -1,5 +1,6 @@
 -- name: action
--- why: what may need somebody to act: recent incidents with something raised, and whatever detention has no end yet
+-- why: what may need somebody to act: recent incidents with something raised, and whatever detention has no end yet,
+-- which come first on whatever page
 WITH due AS (
     SELECT id FROM incident
     WHERE team_id = :team_id AND NOT blind AND root = id AND flags && '{clock_running,clock_unknown}'
@@ -9,10 +10,10 @@ WITH due AS (
       AND (status IN ('open', 'awaiting_outcome') OR duplicates <> '{}'
            OR EXISTS (SELECT FROM unnest(flags) f WHERE f = ANY (:raised::text[]) OR f LIKE 'conflict:%'))
 )
-SELECT i.root, i.blind, i.seq FROM due JOIN incident i ON i.team_id = :team_id AND i.id = due.id
+SELECT i.root, i.blind, i.seq, i.occurred_at, count(*) OVER () AS total FROM due JOIN incident i ON i.team_id = :team_id AND i.id = due.id
 WHERE is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now) AND i.root = i.id AND NOT i.test
   AND (:lead OR NOT i.restricted)
-ORDER BY i.occurred_at DESC, i.id DESC LIMIT :most
+ORDER BY i.flags && '{clock_running,clock_unknown}' DESC, i.occurred_at DESC, i.id DESC LIMIT :most OFFSET :start
 
 -- name: unlinked
 -- why: what may belong to another incident: no contact is in force, or an entry names one that has not arrived

@@ -6,6 +6,8 @@ from scenes import detained_for, intent_and_judgement, reported_twice
 from support.phones import DAY, HOUR, S136, Crew, RunningService, entry, now
 from uuid_utils.compat import uuid7
 
+from triage.store.log import review_lists
+
 
 @pytest.mark.parametrize(
     ("path", "status"),
@@ -57,6 +59,25 @@ async def test_clocks_show_the_time_left_when_the_page_was_made(service: Running
         said = text(await sergeant.read("/review"))
     assert "Next clock: 21 h 59 min left, until " in said or "Next clock: 22 h 00 min left, until " in said
     assert "End or extend" in said
+
+
+async def test_what_needs_action_is_paged_and_counted_with_detentions_first(
+    service: RunningService, crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(review_lists, "ACTIONS_AT_ONCE", 2)
+    await detained_for(crew, 30)
+    at = now() - 26 * HOUR
+    recent = [uuid7() for _ in range(2)]
+    for incident in recent:
+        await crew.officer.tell("officer", incident, occurred_at=at, captured_at=at, area="bedford")
+    async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
+        first = await sergeant.read("/review")
+        rest = await sergeant.read("/review?start=2")
+    assert "3 incidents may need action" in text(first) and 'href="/review?start=2"' in first
+    assert (
+        "Detained now: 1" in first and "detained" not in rest.lower().partition("<main")[2] and "Next page" not in rest
+    )
+    assert all((f'/{i}"' in first) != (f'/{i}"' in rest) for i in recent)
 
 
 async def test_an_expiry_that_passed_is_said_first(service: RunningService, crew: Crew) -> None:

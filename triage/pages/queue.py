@@ -77,7 +77,7 @@ async def show_queue(request: PageRequest, service: TheService) -> Page:
     actor, now = request.user, datetime.now(UTC)
     zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
     pairs = (await review_lists.list_likely_duplicates(service.database, service.incidents, actor, now)).pairs
-    views = await review_lists.list_needing_action(service.database, service.incidents, actor, now)
+    views, _ = await review_lists.list_needing_action(service.database, service.incidents, actor, now)
     differing = [view for view in views if any(flag.startswith("conflict:") for flag in view.flags)]
     items = (await service.quarantine.list_waiting(actor, _side(actor))).items
     if items:

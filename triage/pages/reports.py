@@ -168,7 +168,7 @@ async def _show(
             links = await _links(service, connection, actor, team, summary, sheets.lines_of(week))
             return page(request, "week.html", locks=True, week=week, links=links, **common)
     now = datetime.now(UTC)
-    views = await review_lists.list_needing_action(service.database, service.incidents, actor, now)
+    views, _ = await review_lists.list_needing_action(service.database, service.incidents, actor, now)
     day = sheets.day(summary, views, team.calendar.zone, now)
     async with service.database.team(actor.team_id) as connection, connection.transaction(isolation="repeatable_read"):
         links = await _links(service, connection, actor, team, summary, sheets.lines_of(day))

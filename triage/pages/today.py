@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from litestar import get
+from litestar.params import QueryParameter
 from markupsafe import Markup
 from msgspec import Struct
 
@@ -69,11 +70,13 @@ class Today(Struct, frozen=True, kw_only=True):
 
 
 @get("")
-async def show_today(request: PageRequest, service: TheService) -> Page:
+async def show_today(
+    request: PageRequest, service: TheService, start: Annotated[int, QueryParameter(ge=0, le=1_000_000)] = 0
+) -> Page:
     """What needs action now, as the reader may see it, with clocks read at this moment."""
     actor, now, database = request.user, datetime.now(UTC), service.database
     zone = (await calendars.team(database, actor.team_id)).calendar.zone
-    views = await review_lists.list_needing_action(database, service.incidents, actor, now)
+    views, total = await review_lists.list_needing_action(database, service.incidents, actor, now, start)
     pairs = (await review_lists.list_likely_duplicates(database, service.incidents, actor, now)).pairs
     chases = await tasks.open_chases(database, actor)
     loose = await review_lists.count_loose_ends(database, actor, now)
@@ -81,7 +84,18 @@ async def show_today(request: PageRequest, service: TheService) -> Page:
     shown = {row.id for rows in (today.clocks, today.recent, today.older) for row in rows}
     if shown:
         await service.incidents.record_reading(actor, "review/today", sorted(shown))
-    return page(request, "today.html", locks=True, today=today, made=words.when(now, now, zone), first=FIRST_ROWS)
+    following = start + review_lists.ACTIONS_AT_ONCE
+    return page(
+        request,
+        "today.html",
+        locks=True,
+        today=today,
+        made=words.when(now, now, zone),
+        first=FIRST_ROWS,
+        total=total,
+        start=start,
+        following=following if following < total else None,
+    )
 
 
 def housekeeping(loose: review_lists.LooseEnds) -> list[Housekeeping]:

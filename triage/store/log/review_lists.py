@@ -18,7 +18,7 @@ from triage.store.statements import Statement, statement
 RECENT: Final = timedelta(days=28)
 """How far back things to do are looked for, as in the daily summary; a detention without an end is never too old."""
 CHASED_FOR: Final = timedelta(days=365)
-MOST: Final = 500
+ACTIONS_AT_ONCE: Final = 500
 PAGE: Final = 50
 RAISED: Final = ("under_18_police_station", "station_not_authorised", "power_location_conflict")
 
@@ -31,6 +31,13 @@ class ReviewPage(NamedTuple):
     views: list[IncidentView]
     total: int
     following: IncidentPosition | None
+
+
+class ActionPage(NamedTuple):
+    """What needs action from a place in the list on, and how many incidents there are in all."""
+
+    views: list[IncidentView]
+    total: int
 
 
 class LikelyPair(NamedTuple):
@@ -79,7 +86,7 @@ class _ListedPair(NamedTuple):
     total: int
 
 
-_ACTION = statement("review_lists.action", IncidentVersion)
+_ACTION = statement("review_lists.action", _ListedIncident)
 _UNLINKED = statement("review_lists.unlinked", _ListedIncident)
 _WITHOUT_PERSON = statement("review_lists.without_person", _ListedIncident)
 _AWAITING = statement("review_lists.awaiting", _ListedIncident)
@@ -89,15 +96,15 @@ _BODY = statement("review_lists.body", bytes)
 
 
 async def list_needing_action(
-    database: Database, incidents: Incidents, actor: Actor, now: datetime
-) -> list[IncidentView]:
-    """Incidents that may need somebody to act, as the actor sees them, newest first."""
+    database: Database, incidents: Incidents, actor: Actor, now: datetime, start: int = 0
+) -> ActionPage:
+    """Incidents that may need somebody to act, as the actor sees them: those in detention first, then newest first."""
+    values = as_reader(actor, now) | {"since": now - RECENT, "raised": RAISED, "most": ACTIONS_AT_ONCE, "start": start}
     async with database.team(actor.team_id) as connection:
-        versions = await _ACTION.fetch(
-            connection, since=now - RECENT, raised=RAISED, most=MOST, **as_reader(actor, now)
-        )
+        rows = await _ACTION.fetch(connection, **values)
+        versions = [IncidentVersion(row.root, row.blind, row.seq) for row in rows]
         views = await incidents.serve(connection, actor, versions, now)
-    return [_decode(views[version.root].body) for version in versions if version.root in views]
+    return ActionPage([_decode(views[row.root].body) for row in rows if row.root in views], _total(rows))
 
 
 async def count_loose_ends(database: Database, actor: Actor, now: datetime) -> LooseEnds:
