@@ -159,7 +159,7 @@ def sort_entries(entries: Iterable[StoredEntry]) -> SortedEntries:
         by_kind.setdefault(type(entry.entry), []).append(entry)
     if Amendment in by_kind or Withdrawal in by_kind:
         return _sort_changed(stored, by_kind, training)
-    unchanged = {each: _unchanged(by_kind.get(each, ())) for each in AMENDABLE}
+    unchanged = {each: _unchanged(by_kind[each]) if each in by_kind else [] for each in AMENDABLE}
     return _sorted(stored, by_kind, unchanged, ([], []), False, training)
 
 

@@ -95,12 +95,15 @@ _ANSWERS = {
     "paramedics": ("physical_need", "initial_plan", "news2", "conveyed", "capacity_to_decide_care"),
 }
 """The members of a view that hold the latest answer to the field of the same name, by whose contacts are asked."""
+_NO_ANSWERS = {name: None for names in _ANSWERS.values() for name in names}
 
 
 def _latest_answers(entries: SortedEntries) -> dict[str, Any]:
-    return {
-        name: latest_known(getattr(entries, contacts), name) for contacts, names in _ANSWERS.items() for name in names
-    }
+    answers: dict[str, Any] = _NO_ANSWERS.copy()
+    for kind, names in _ANSWERS.items():
+        if contacts := getattr(entries, kind):
+            answers |= {name: latest_known(contacts, name) for name in names}
+    return answers
 
 
 def _on_scene(contacts: Iterable[EffectiveEntry[Contact]]) -> tuple[datetime | None, datetime | None]:

@@ -42,10 +42,14 @@ _FOLLOW_UPS = codes.list("follow_up_event")
 _CONTENTS = {str(kind.__struct_config__.tag): kind for kind in AMENDABLE}
 
 
-def sight_of(entries: Sequence[StoredEntry], audience: Audience, now: datetime) -> Sight:
-    """What this audience may see of an incident with these entries, at an instant."""
+def sight_of(
+    entries: Sequence[StoredEntry], audience: Audience, now: datetime, full: Incident | None = None
+) -> Sight:
+    """What this audience may see of an incident with these entries, at an instant. `full` as in `audience_incident`."""
     if audience.side == "police":
         return Sight("police", False)
+    if full:
+        return Sight("health", is_blind(audience, full.judged_by, full.lead_unblinded_at, now))
     real = without_training(list(entries))
     unblinded_at = lead_unblinded_at(sort_entries(real)) if audience.level == "lead" else None
     return Sight("health", is_blind(audience, judges(real), unblinded_at, now))
@@ -110,9 +114,9 @@ def audience_incident(
     `person_events` and `ids` as in `fold`. `full` is the incident folded of all entries and `person_events`, where it
     is at hand.
     """
-    if not may_reach(entries, audience):
+    if not may_reach(entries, audience, full):
         return None
-    sight = sight_of(entries, audience, now)
+    sight = sight_of(entries, audience, now, full)
     if audience.full:
         whole = full or fold(entries, person_events, terms, ids=ids)
         return AudienceIncident(whole, audience, sight, whole.diversion)
@@ -126,7 +130,7 @@ def audience_incident(
     if audience.level == "field":
         return AudienceIncident(incident, audience, sight, incident.diversion)
     if sight.blind:
-        unblinded_at = lead_unblinded_at(sort_entries(entries))
+        unblinded_at = full.lead_unblinded_at if full else lead_unblinded_at(sort_entries(entries))
         return AudienceIncident(incident, audience, sight, incident.diversion, unblinded_at)
     whole = full or fold(entries, person_events, terms, ids=ids)
     return AudienceIncident(incident, audience, sight, whole.diversion)
@@ -158,9 +162,11 @@ def view_for(
     return None if seen is None else seen.at(now, extra_flags)
 
 
-def may_reach(entries: Sequence[StoredEntry], audience: Audience) -> bool:
+def may_reach(entries: Sequence[StoredEntry], audience: Audience, full: Incident | None = None) -> bool:
     """Whether the incident is open to this audience at all: after a death only sergeant and clinical lead reach it."""
-    return audience.full or audience.level == "lead" or not is_restricted(entries)
+    if audience.full or audience.level == "lead":
+        return True
+    return not (full.restricted if full else is_restricted(entries))
 
 
 class _Redaction:
@@ -325,13 +331,18 @@ def _instead(name: str, field: str, value: Any, content: Any, sight: Sight) -> A
 def _seen_parts(content: Any, sight: Sight, hidden: dict[str, Any]) -> dict[str, Any]:
     """The parts without those of their fields that are not seen, where that changes them."""
     changed = {}
-    for name in PARTS.keys() & set(content.__struct_fields__):
+    for name in _parts_of(type(content)):
         part = getattr(content, name)
         if part is not None and name not in hidden:
             gone = [field for field in _hidden_of_part(name, sight) if getattr(part, field) is not None]
             if gone:
                 changed[name] = structs.replace(part, **dict.fromkeys(gone))
     return changed
+
+
+@cache
+def _parts_of(content: type[Struct]) -> tuple[str, ...]:
+    return tuple(name for name in PARTS if name in content.__struct_fields__)
 
 
 @cache

@@ -45,17 +45,17 @@ def is_known(field: str, value: object) -> bool:
     if not value:
         return value is False or value == 0
     if isinstance(value, str):
-        for codelist in _lists_of(field):
-            if value in codelist.missing:
+        for missing in _missing_values(field):
+            if value in missing:
                 return False
     return True
 
 
 @cache
-def _lists_of(field: str) -> tuple[codes.CodeList, ...]:
-    """The code lists that a field of this name draws on, in whatever kind of entry."""
+def _missing_values(field: str) -> tuple[set[str], ...]:
+    """The missing values of the code lists that a field of this name draws on, in whatever kind of entry."""
     paths = ((name, path) for kind in AMENDABLE for name, each in coded_fields(kind).items() for path in each)
-    return tuple(codes.list(name) for name in sorted({name for name, path in paths if path == (field,)}))
+    return tuple(codes.list(name).missing for name in sorted({name for name, path in paths if path == (field,)}))
 
 
 def latest_known(entries: Sequence[EffectiveEntry[Any]], field: str) -> Any:
@@ -63,6 +63,8 @@ def latest_known(entries: Sequence[EffectiveEntry[Any]], field: str) -> Any:
     fallback = None
     for entry in reversed(entries):
         value = getattr(entry.entry, field)
+        if value is None:
+            continue
         if is_known(field, value):
             return value
         if fallback is None and value not in ("", []):

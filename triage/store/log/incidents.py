@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 from triage.access.actors import Actor
 from triage.log.append_decision import IncidentAfter
 from triage.log.blindness import holds_intent, is_blind, with_blindness
-from triage.log.entries import StoredEntry
+from triage.log.entries import Intent, Officer, StoredEntry
 from triage.log.incident import view_at
 from triage.log.redaction import BLIND, view_for, visible_entries
 from triage.log.timeline import PersonEvent
@@ -192,7 +192,7 @@ class Incidents:
                 async with self._database.team(actor.team_id) as connection:
                     await self._learn_names(connection, actor.team_id, authors_of(view), now)
             incident.served[key] = _encode(view and with_names(view, self._names))
-        if not key[2] and any(map(holds_intent, incident.entries)):
+        if not key[2] and any(map(holds_intent, incident.entries)) and not _sent_intent(actor, incident):
             await self._record_receipt(actor, incident.ids)
         return Raw(incident.served[key])
 
@@ -356,6 +356,18 @@ class Incidents:
 
 def _is_blind(incident: IncidentAfter, whom: Audience, now: datetime) -> bool:
     return is_blind(whom, incident.full.judged_by, incident.full.lead_unblinded_at, now)
+
+
+def _sent_intent(actor: Actor, incident: IncidentAfter) -> bool:
+    """Whether this device sent an intent of the incident, and its append has recorded that it knows of it."""
+    sender = actor.staff_id, actor.device_id
+    return actor.device_id is not None and any(
+        (stored.author, stored.device) == sender
+        and isinstance(stored.entry, Officer | Intent)
+        and stored.entry.intent is not None
+        and incident.ids == (stored.entry.incident_id,)
+        for stored in incident.entries
+    )
 
 
 def _view_after_append(incident: IncidentAfter, whom: Audience, now: datetime) -> IncidentView | None:
