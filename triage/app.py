@@ -47,6 +47,8 @@ READERS = 2
 """Connections to the replica, or to the database where there is none."""
 WRITERS = 4
 """Connections that append to logs: one for each team that is appended to at a moment, beside the pool."""
+PULLERS = 4
+"""Connections by which phones pull what changed since their cursor."""
 
 
 @asynccontextmanager
@@ -65,6 +67,7 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
         ) as database,
         connect(addresses.service, WRITERS, settings.command_timeout_s, kind=GenericPlans) as writers,
         connect(settings.read_url or addresses.service, READERS, settings.command_timeout_s) as reader,
+        connect(addresses.service, PULLERS, settings.command_timeout_s, kind=GenericPlans) as pullers,
         connect(addresses.keys, 4, settings.command_timeout_s, role=None) as keys_database,
         httpx.AsyncClient() as http,
     ):
@@ -93,6 +96,7 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
             root=root,
             database=database,
             reader=reader,
+            pullers=pullers,
             keys=keys,
             sign_in=SignIn(database, timedelta(days=settings.token_idle_days), journal, Verifier(providers)),
             log=writer,

@@ -30,6 +30,8 @@ class Service:
     database: Database
     reader: Database
     """A replica, where one is set: for what may be a little behind, and writes nothing."""
+    pullers: Database
+    """For what changed since a cursor, planned once."""
     keys: KeyStore
     sign_in: SignIn
     log: Log

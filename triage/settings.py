@@ -163,7 +163,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = None
 
     pool_size: Annotated[
-        int, Meta(ge=2, description="Database connections of one process, beside four that append.")
+        int,
+        Meta(
+            ge=2,
+            description="Database connections of one process, beside four that append and four by which phones pull.",
+        ),
     ] = 10
     command_timeout_s: Annotated[float, Meta(gt=0, description="Seconds until a statement is given up.")] = 5.0
     require_synchronous: Annotated[

@@ -18,7 +18,9 @@ WITH scope AS MATERIALIZED (
 )
 SELECT h.seq AS head_seq, h.link AS head_link, n.epoch, p.*,
     (SELECT e.link FROM entry e WHERE e.team_id = :team_id AND e.seq = :position) AS link,
-    (SELECT e.link FROM entry e WHERE e.team_id = :team_id AND e.seq = p.seqs[cardinality(p.seqs)]) AS last_link
+    (SELECT e.link FROM entry e WHERE e.team_id = :team_id AND e.seq = p.seqs[cardinality(p.seqs)]) AS last_link,
+    EXISTS (SELECT FROM task t WHERE t.team_id = :team_id AND t.addressee = :account AND t.answered_at IS NULL
+            AND t.taken_back_at IS NULL) AS asked
 FROM log_head h, installation n,
     (SELECT array_agg(id ORDER BY seq, id) AS ids, array_agg(blind ORDER BY seq, id) AS blinds,
             array_agg(seq ORDER BY seq, id) AS seqs, array_agg(held ORDER BY seq, id) AS holds FROM page) p
@@ -38,7 +40,9 @@ WITH page AS (
 )
 SELECT h.seq AS head_seq, h.link AS head_link, n.epoch, p.*,
     (SELECT e.link FROM entry e WHERE e.team_id = :team_id AND e.seq = :position) AS link,
-    (SELECT e.link FROM entry e WHERE e.team_id = :team_id AND e.seq = p.seqs[cardinality(p.seqs)]) AS last_link
+    (SELECT e.link FROM entry e WHERE e.team_id = :team_id AND e.seq = p.seqs[cardinality(p.seqs)]) AS last_link,
+    EXISTS (SELECT FROM task t WHERE t.team_id = :team_id AND t.addressee = :account AND t.answered_at IS NULL
+            AND t.taken_back_at IS NULL) AS asked
 FROM log_head h, installation n,
     (SELECT array_agg(id ORDER BY seq, id) AS ids, array_agg(blind ORDER BY seq, id) AS blinds,
             array_agg(seq ORDER BY seq, id) AS seqs, array_agg(held ORDER BY seq, id) AS holds FROM page) p
@@ -46,22 +50,27 @@ WHERE h.team_id = :team_id
 
 -- name: turned
 -- why: what changed by time alone between two instants: a grade leaving P, an expiry, an overdue outcome, an intent that may be
--- seen, the end of scope
-WITH page AS (
-    SELECT i.id, i.blind, i.seq, i.scope_until > :now AND (:lead OR NOT i.restricted) AS held
-    FROM incident i
-    WHERE i.team_id = :team_id AND is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now)
+-- seen, the end of scope; two ranges closed at both ends, which a plan made without their values takes from the indexes
+WITH turned AS MATERIALIZED (
+    SELECT id, blind, seq, status, judged_by, lead_unblinded_at, restricted, scope_until FROM incident
+    WHERE team_id = :team_id AND turns_last > :since AND turns_last < 'infinity'
+      AND EXISTS (SELECT FROM unnest(CASE WHEN :lead THEN lead_turns ELSE turns END) t WHERE t > :since AND t <= :now)
+    UNION
+    SELECT id, blind, seq, status, judged_by, lead_unblinded_at, restricted, scope_until FROM incident
+    WHERE team_id = :team_id AND scope_until > :since AND scope_until <= :now
+), page AS (
+    SELECT i.id, i.blind, i.seq, i.scope_until > :now AND (:lead OR NOT i.restricted) AS held FROM turned i
+    WHERE is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now)
       AND i.status <> 'absorbed' AND i.id > :place
-      AND (i.turns_last > :since AND EXISTS (
-               SELECT FROM unnest(CASE WHEN :lead THEN i.lead_turns ELSE i.turns END) t WHERE t > :since AND t <= :now)
-           OR i.scope_until > :since AND i.scope_until <= :now)
     ORDER BY i.id LIMIT :most
 ), noted AS (
     INSERT INTO audit (team_id, operation, actor, role, device, query, ids)
     SELECT :team_id, 'consultation', :account, :role, :device, 'sync', array_agg(id) FROM page WHERE held HAVING count(*) > 0
 )
 SELECT array_agg(id ORDER BY id) AS ids, array_agg(blind ORDER BY id) AS blinds, array_agg(seq ORDER BY id) AS seqs,
-    array_agg(held ORDER BY id) AS holds
+    array_agg(held ORDER BY id) AS holds,
+    EXISTS (SELECT FROM task t WHERE t.team_id = :team_id AND t.addressee = :account AND t.answered_at IS NULL
+            AND t.taken_back_at IS NULL) AS asked
 FROM page
 
 -- name: find

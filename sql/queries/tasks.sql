@@ -15,10 +15,6 @@ WHERE t.team_id = :team_id AND t.answered_at IS NULL AND t.taken_back_at IS NULL
   AND e.author = t.addressee AND e.received_at >= t.made_at AND e.erased_at IS NULL
   AND convert_from(e.body, 'UTF8')::jsonb ->> 'answers' = t.id::text
 
--- name: has_open
--- why: most phones have nothing to answer, and are spared the look for answers
-SELECT EXISTS (SELECT FROM task WHERE team_id = :team_id AND addressee = :addressee AND answered_at IS NULL AND taken_back_at IS NULL)
-
 -- name: open_of
 -- why: what an account has to answer; a nurse is asked of an incident only once she has judged it, and of one that is
 -- restricted after a death nobody in the field is

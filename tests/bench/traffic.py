@@ -16,8 +16,8 @@ from triage.demo import bulk
 SYNC = 500
 VOLUME = 1_400
 """Incidents a year: this team's. A denser log has more likely duplicates to suggest than any team could look at."""
-STARTS = date(2008, 1, 1)
-"""Long past, and late enough that a phone whose clock is seven years slow is still in the years that are taken."""
+STARTS = date(2016, 1, 1)
+"""Early enough for years of entries; the youngest of the demo's people are born, and a phone is seven years behind."""
 MINIMAL = {"prefer": "return=minimal"}
 COMPRESSED = {"accept-encoding": "zstd, gzip"}
 ANYBODYS = ("outcome", "detention", "follow_up")

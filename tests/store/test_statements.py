@@ -353,3 +353,21 @@ async def test_what_was_planned_while_the_tables_were_empty_is_planned_again_as_
         looked_at = [await rows_looked_at() for _ in range(FIRST_PLANS_FOR)]
         assert looked_at[0] > 1_000  # the trap is there
         assert looked_at[-1] < 50
+
+
+PULLS = [(name, values) for name, values in HOT if name in ("incidents.changed", "incidents.turned")]
+
+
+@pytest.mark.parametrize(("name", "values"), PULLS, ids=[name for name, _ in PULLS])
+async def test_a_pull_that_was_planned_without_its_values_looks_at_no_more_rows(
+    large: asyncpg.Connection, name: str, values: dict[str, Any]
+) -> None:
+    transaction = large.transaction()
+    await transaction.start()
+    try:
+        await large.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        before = await large.fetchval(ROWS_LOOKED_AT)
+        assert await DECLARED[name].first(large, **values) is not None
+        assert await large.fetchval(ROWS_LOOKED_AT) - before < 500
+    finally:
+        await transaction.rollback()

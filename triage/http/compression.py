@@ -25,7 +25,9 @@ _LEVEL: Final = 4
 
 def accepted_coding(scope: Scope) -> Coding | None:
     """The coding that the client takes and prefers; zstd where it takes both alike."""
-    accepts = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding").decode("latin-1")
+    accepts = b",".join([value for name, value in scope["headers"] if name == b"accept-encoding"]).decode("latin-1")
+    if not accepts:
+        return None
     qualities: dict[str, float] = {}
     for part in accepts.lower().split(","):
         name, _, weight = part.replace(" ", "").partition(";q=")

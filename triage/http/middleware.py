@@ -136,7 +136,7 @@ def _asked_by(scope: Scope) -> Scope:
 
 
 def _if_none_match(scope: Scope) -> bytes:
-    return b",".join(value for name, value in scope["headers"] if name == b"if-none-match")
+    return b",".join([value for name, value in scope["headers"] if name == b"if-none-match"])
 
 
 async def _send(response: Response[bytes], send: Send) -> None:

@@ -107,14 +107,16 @@ async def _sync(request: SignedIn, service: Service, sent: SyncRequest, minimal:
         answer = _answer(results, now, await _epoch(service))
         answer = structs.replace(answer, cursor=sent.cursor or None)
     else:
-        pulled = await pull.pull(service.database, service.incidents, actor, since, now)
+        afresh = since is None or since.stage == "scope"
+        database = service.database if afresh else service.pullers
+        pulled = await pull.pull(database, service.incidents, actor, since, now)
         answer = structs.replace(
             _answer(results, now, pulled.cursor.epoch.hex()),
             incidents=[Raw(body) for body in pulled.incidents],
             gone=pulled.gone,
             cursor=cursor.encode(pulled.cursor),
             more=pulled.more,
-            asks=await tasks.list_asks(service.database, service.keys, actor),
+            asks=await tasks.list_asks(service.database, service.keys, actor) if pulled.asked else [],
         )
     if minimal:
         answer = structs.replace(answer, results=_worth_telling(results))

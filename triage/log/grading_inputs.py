@@ -86,7 +86,7 @@ def contemporaneity_limit(entries: SortedEntries) -> datetime | None:
     """The earliest consultation, advice or decision ever stored, whatever was amended or withdrawn since."""
     times = []
     for entry in entries.ever():
-        for version in entry.history():
+        for version in entry.versions or (entry,):
             if (time := _limiting(version.entry)) is not None:
                 times.append(version.corrected(time))
     return min(times, default=None)

@@ -42,9 +42,7 @@ _FOLLOW_UPS = codes.list("follow_up_event")
 _CONTENTS = {str(kind.__struct_config__.tag): kind for kind in AMENDABLE}
 
 
-def sight_of(
-    entries: Sequence[StoredEntry], audience: Audience, now: datetime, full: Incident | None = None
-) -> Sight:
+def sight_of(entries: Sequence[StoredEntry], audience: Audience, now: datetime, full: Incident | None = None) -> Sight:
     """What this audience may see of an incident with these entries, at an instant. `full` as in `audience_incident`."""
     if audience.side == "police":
         return Sight("police", False)
@@ -331,7 +329,8 @@ def _instead(name: str, field: str, value: Any, content: Any, sight: Sight) -> A
 def _seen_parts(content: Any, sight: Sight, hidden: dict[str, Any]) -> dict[str, Any]:
     """The parts without those of their fields that are not seen, where that changes them."""
     changed = {}
-    for name in _parts_of(type(content)):
+    content_type: type[Struct] = type(content)
+    for name in _parts_of(content_type):
         part = getattr(content, name)
         if part is not None and name not in hidden:
             gone = [field for field in _hidden_of_part(name, sight) if getattr(part, field) is not None]

@@ -21,12 +21,14 @@ LINK_BYTES: Final = 8
 
 
 class PullPage(Struct, frozen=True):
-    """Incidents as served (JSON), ids to let go, and where to go on; `more`: at once."""
+    """Incidents as served (JSON), ids to let go, and where to go on; `more`: at once. `asked`: the account may have
+    something to answer, for which most phones need not look."""
 
     incidents: list[bytes]
     gone: list[UUID]
     cursor: Cursor
     more: bool
+    asked: bool
 
 
 class _Position(NamedTuple):
@@ -41,6 +43,7 @@ class _Changes(NamedTuple):
     blinds: list[bool] | None
     seqs: list[int] | None
     holds: list[bool] | None
+    asked: bool
 
 
 class _LogChanges(NamedTuple):
@@ -55,6 +58,15 @@ class _LogChanges(NamedTuple):
     holds: list[bool] | None
     link: bytes | None
     last_link: bytes | None
+    asked: bool
+
+
+class _Step(NamedTuple):
+    """What one statement gives of a page, and where to go on."""
+
+    changed: list["_Changed"]
+    cursor: Cursor
+    asked: bool
 
 
 class _Changed(NamedTuple):
@@ -91,20 +103,23 @@ async def pull(
 ) -> PullPage:
     """One page of what changed. The reading is logged in the statement that decides what is read.
 
+    But for a phone that starts afresh the connections may plan each statement once (`GenericPlans`): not knowing the
+    instant, PostgreSQL would take most of a log for the scope.
     Raises Refused (410) for a cursor of another log, as `check_cursor` does before anything is taken.
     """
     async with database.team(actor.team_id) as connection:
         cursor = _start(cursor, now)
         changed: list[_Changed] = []
+        asked = False
         if cursor.stage != "time":
-            changed, cursor = await _follow(connection, actor, cursor, now)
+            changed, cursor, asked = await _follow(connection, actor, cursor, now)
         if cursor.stage == "time":
-            turned, cursor = await _turned(connection, actor, cursor, now)
+            turned, cursor, asked = await _turned(connection, actor, cursor, now)
             changed += turned
         held = {row.id: IncidentVersion(row.id, row.blind, row.seq) for row in changed if row.held}
         views = await incidents.serve(connection, actor, held.values(), now)
     gone = list(dict.fromkeys(row.id for row in changed if row.id not in held))
-    return PullPage([view.body for view in views.values()], gone, cursor, cursor.stage != "rest")
+    return PullPage([view.body for view in views.values()], gone, cursor, cursor.stage != "rest", asked)
 
 
 def _start(cursor: Cursor | None, now: datetime) -> Cursor:
@@ -121,7 +136,7 @@ def _rows(page: _Changes | _LogChanges) -> list[_Changed]:
     return [_Changed(*row) for row in columns]
 
 
-async def _follow(connection: Connection, actor: Actor, cursor: Cursor, now: datetime) -> tuple[list[_Changed], Cursor]:
+async def _follow(connection: Connection, actor: Actor, cursor: Cursor, now: datetime) -> _Step:
     """What changed in the log beyond the cursor, or for a phone that starts afresh all it may hold."""
     statement = _IN_SCOPE if cursor.stage == "scope" else _CHANGED
     page = await statement.one(connection, position=cursor.position, place=cursor.place, **_as_phone(actor, now))
@@ -132,20 +147,21 @@ async def _follow(connection: Connection, actor: Actor, cursor: Cursor, now: dat
     if len(changed) == PAGE:
         assert page.last_link
         last, link = changed[-1], page.last_link[:LINK_BYTES]
-        return changed, Cursor(cursor.stage, last.seq, link, epoch, cursor.since, cursor.until, last.id)
+        on = Cursor(cursor.stage, last.seq, link, epoch, cursor.since, cursor.until, last.id)
+        return _Step(changed, on, page.asked)
     link = page.head_link[:LINK_BYTES]
     if cursor.stage == "scope":
-        return changed, Cursor("rest", page.head_seq, link, epoch, cursor.since, cursor.since)
-    return changed, Cursor("time", page.head_seq, link, epoch, cursor.since, now)
+        return _Step(changed, Cursor("rest", page.head_seq, link, epoch, cursor.since, cursor.since), page.asked)
+    return _Step(changed, Cursor("time", page.head_seq, link, epoch, cursor.since, now), page.asked)
 
 
-async def _turned(connection: Connection, actor: Actor, cursor: Cursor, now: datetime) -> tuple[list[_Changed], Cursor]:
+async def _turned(connection: Connection, actor: Actor, cursor: Cursor, now: datetime) -> _Step:
     """What time alone changed, between the instants of the cursor."""
     page = await _TURNED.one(connection, since=cursor.since, place=cursor.place, **_as_phone(actor, cursor.until))
     changed, at = _rows(page), (cursor.position, cursor.link, cursor.epoch)
     if len(changed) == PAGE:
-        return changed, Cursor("time", *at, cursor.since, cursor.until, changed[-1].id)
-    return changed, Cursor("rest", *at, cursor.until, cursor.until)
+        return _Step(changed, Cursor("time", *at, cursor.since, cursor.until, changed[-1].id), page.asked)
+    return _Step(changed, Cursor("rest", *at, cursor.until, cursor.until), page.asked)
 
 
 def _as_phone(actor: Actor, now: datetime) -> dict[str, Any]:

@@ -90,7 +90,6 @@ class _Row(NamedTuple):
 
 _ADD = statement("tasks.add")
 _RECORD_ANSWERS = statement("tasks.record_answers")
-_HAS_OPEN = statement("tasks.has_open", bool)
 _OPEN_OF = statement("tasks.open_of", _Row)
 _OF_INCIDENT = statement("tasks.of_incident", _Row)
 _FILED = statement("tasks.filed", _Row)
@@ -138,14 +137,11 @@ async def take_back(database: Database, actor: Actor, task_id: UUID) -> None:
 
 async def list_asks(database: Database, keys: KeyStore, actor: Actor) -> list[Ask]:
     """The open questions and chases put to an account, the nearest due first. The reading is logged."""
-    async with database.team(actor.team_id) as connection:
-        if not await _HAS_OPEN.one(connection, team_id=actor.team_id, addressee=actor.account):
-            return []
-        async with connection.transaction():
-            await _RECORD_ANSWERS.execute(connection, team_id=actor.team_id, addressee=actor.account, incident_id=None)
-            rows = await _OPEN_OF.fetch(connection, team_id=actor.team_id, addressee=actor.account)
-            if rows:
-                await audit.record(connection, actor, "consultation", "asks", [row.incident_id for row in rows])
+    async with database.team(actor.team_id) as connection, connection.transaction():
+        await _RECORD_ANSWERS.execute(connection, team_id=actor.team_id, addressee=actor.account, incident_id=None)
+        rows = await _OPEN_OF.fetch(connection, team_id=actor.team_id, addressee=actor.account)
+        if rows:
+            await audit.record(connection, actor, "consultation", "asks", [row.incident_id for row in rows])
     texts = await _texts(keys, actor.team_id, rows)
     return [
         Ask(
