@@ -166,7 +166,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         int,
         Meta(
             ge=2,
-            description="Database connections of one process, beside four that append and four by which phones pull.",
+            description="Database connections of one process, beside four that append and four for pulls.",
         ),
     ] = 10
     command_timeout_s: Annotated[float, Meta(gt=0, description="Seconds until a statement is given up.")] = 5.0
