@@ -102,7 +102,7 @@ class CodeList:
     code to the one it is read as today.
     """
 
-    __slots__ = ("accepted", "codes", "ending", "missing", "name", "replaced")
+    __slots__ = ("_having", "accepted", "codes", "ending", "missing", "name", "replaced")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -111,6 +111,7 @@ class CodeList:
         self.missing: set[str] = set()
         self.ending: dict[str, Code] = {}
         self.replaced: dict[str, str] = {}
+        self._having: dict[str, frozenset[str]] = {}
 
     def __contains__(self, code: object) -> bool:
         return code in self.codes
@@ -124,14 +125,16 @@ class CodeList:
 
     def having(self, attribute: str) -> frozenset[str]:
         """The codes with this attribute, retired ones too."""
-        return frozenset(row.code for row in self.codes.values() if getattr(row, attribute))
+        if attribute not in self._having:
+            self._having[attribute] = frozenset(row.code for row in self.codes.values() if getattr(row, attribute))
+        return self._having[attribute]
 
     def __iter__(self) -> Iterator[Code]:
         return iter(self.codes.values())
 
     def fill(self, codes: Mapping[str, Code]) -> None:
         """Put these codes in force; the containers stay the same objects."""
-        for container in (self.codes, self.accepted, self.missing, self.ending, self.replaced):
+        for container in (self.codes, self.accepted, self.missing, self.ending, self.replaced, self._having):
             container.clear()
         self.codes.update(codes)
         self.accepted.update(codes, (None,))

@@ -132,7 +132,9 @@ def uses_of(effective: EffectiveEntry[Any], outcomes: Iterable[DatedOutcome]) ->
             power, at = detention_power(effective, outcomes), effective.corrected(effective.entry.at)
         case "officer" | "nurse" | "paramedic":
             row = _STATUSES.get(effective.entry.legal_status)
-            power, at = row.power if row else None, status_held_from(effective)
+            if row is None or row.power is None:
+                return
+            power, at = row.power, status_held_from(effective)
         case _:
             return
     if power:
@@ -165,7 +167,10 @@ def events_of(effective: EffectiveEntry[Any]) -> Iterator[tuple[str, datetime]]:
         case "follow_up":
             row, at = _FOLLOW_UPS.get(entry.event), effective.corrected(entry.at)
         case "officer" | "nurse" | "paramedic":
-            row, at = _STATUSES.get(entry.legal_status), status_held_from(effective)
+            row = _STATUSES.get(entry.legal_status)
+            if row is None or row.event is None:
+                return
+            at = status_held_from(effective)
         case _:
             return
     if row and row.event:

@@ -125,10 +125,14 @@ class Database:
     @asynccontextmanager
     async def _acquire(self, team: str | None) -> AsyncIterator[Connection]:
         try:
-            async with self._pool.acquire(timeout=self._patience_s) as connection:
+            async with asyncio.timeout(self._patience_s):  # the pool's own would make a task of each wait
+                connection = await self._pool.acquire()
+            try:
                 if team is not None:
                     await cast(TeamConnection, connection).serve(team)
                 yield connection
+            finally:
+                await self._pool.release(connection)
         except UNREACHABLE as error:
             _stay_cancelled(error)
             self._note(type(error).__name__)
