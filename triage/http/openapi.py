@@ -243,6 +243,8 @@ def _complete_responses(responses: Json, handler: HTTPRouteHandler) -> None:
         if "206" in responses:
             responses["206"]["content"] = dict.fromkeys(forms, binary)
     for status, response in responses.items():
+        if status == "204" or status.startswith("3"):  # nothing is sent but the headers
+            response.pop("content", None)
         headers = response.setdefault("headers", {})
         for name in [*headers, *_HEADERS_OF.get(status, ())]:
             headers[name] = _ref("headers", name)
