@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 from browsing import PageAddress, browser, code_for, forms, pages_behind_sign_in, signed_in, text
-from support.phones import Crew, RunningService
+from support.phones import Crew, RunningService, running_service
 
 from triage.pages import sessions
 from triage.people.encryption import Purpose
@@ -116,8 +116,12 @@ async def test_a_code_from_ones_own_phone_signs_in_and_enrols_no_second_phone(
     assert (enrolling.status_code, enrolling.json()["code"]) == (410, "code_used")
 
 
-async def test_codes_cannot_be_guessed_at_length(another: RunningService) -> None:
-    async with browser(another) as guessing:
+async def test_codes_cannot_be_guessed_at_length(service: RunningService) -> None:
+    data_dir, address = service.service.settings.data_dir, "203.0.113.77"  # from where no other test signs in
+    async with (
+        running_service(service.url, data_dir, address, enrol_attempts_per_hour=3) as strict,
+        browser(strict) as guessing,
+    ):
         tried = [(await guessing.sign_in("2222-3333-4444")).status_code for _ in range(4)]
     assert tried == [422, 422, 422, 429]
 

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import structlog
 from structlog.testing import capture_logs
 from support.logins import SERVICE, as_login
-from support.phones import RunningService
+from support.phones import RunningService, running_service
 
 from triage.jobs import schedule
 from triage.jobs.schedule import Job, owner_jobs, scheduled, service_jobs
@@ -65,6 +67,12 @@ async def test_a_job_that_hangs_holds_up_no_other_and_ends_with_the_block(databa
     assert (hanging.at_once, going_on.at_once) == (0, 0)
 
 
+@pytest.fixture(autouse=True)
+def _fresh_logger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was used before has its processors for good, and nothing of it is captured."""
+    monkeypatch.setattr(schedule, "logger", structlog.get_logger())
+
+
 async def test_a_job_that_fails_is_logged_counted_and_called_again(database: Database) -> None:
     failing = Calls(fails=2)
     with capture_logs() as logs:
@@ -106,7 +114,13 @@ async def test_the_jobs_go_on_when_the_database_cannot_record_them(
     assert {line["event"] for line in logs} == {"job_run_not_recorded"}
 
 
-async def test_every_job_of_the_list_succeeds(service: RunningService) -> None:
+async def test_every_job_of_the_list_succeeds(db_url: str, tmp_path: Path) -> None:
+    # on a database of its own: where the chains stand is written down, which tests of the shared one alter
+    async with running_service(db_url, tmp_path) as service:
+        await _every_job_succeeds(service)
+
+
+async def _every_job_succeeds(service: RunningService) -> None:
     jobs = (*service_jobs(service.service), *owner_jobs(service.service, service.url))
     assert len({job.name for job in jobs}) == len(jobs)
     with capture_logs() as logs:
