@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from support.installation import Installation
 from support.phones import DAY, HOUR, MINUTE, S136, Crew, Json, Phone, RunningService, entry, now, refused
 from uuid_utils.compat import uuid7
 
@@ -354,7 +355,8 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> int:
     return 3
 
 
-async def test_a_cursor_of_another_epoch_is_unknown_before_anything_is_taken(crew: Crew) -> None:
+async def test_a_cursor_of_another_epoch_is_unknown_before_anything_is_taken(installation: Installation) -> None:
+    crew = installation.crew
     await crew.officer.tell("officer", uuid7())
     before = await crew.officer.sync()
     await crew.fetch("UPDATE installation SET epoch = gen_random_uuid() WHERE $1::uuid IS NOT NULL")
