@@ -26,7 +26,7 @@ import pytest
 import pytest_asyncio
 from support.attacked_team import AttackedTeam, add_attacked_team
 from support.export_team import ExportTeam, SeededLog, add_export_team, half_a_year, write_root
-from support.installation import Installation
+from support.installation import InstalledService
 from support.logins import KEYS, OWNER, SERVICE, as_login
 from support.phones import Crew, RunningService, running_service
 
@@ -217,11 +217,11 @@ async def crew(service: RunningService) -> Crew:
 
 
 @pytest_asyncio.fixture
-async def installation(server: str, template: str, tmp_path: Path) -> AsyncIterator[Installation]:
+async def installation(server: str, template: str, tmp_path: Path) -> AsyncIterator[InstalledService]:
     """A service of its own, for what changes more than a team; its keys lie in another database."""
     async with _database(server, template) as url, _database(server, template) as keys_url:
         async with running_service(url, tmp_path, keys_database_url=as_login(keys_url, KEYS)) as process:
-            yield Installation(process, await process.enrol_crew(), as_login(keys_url, KEYS), tmp_path)
+            yield InstalledService(process, await process.enrol_crew(), as_login(keys_url, KEYS), tmp_path)
 
 
 @pytest_asyncio.fixture

@@ -12,7 +12,7 @@ import pytest
 from msgspec import UNSET
 
 from triage import codes, times
-from triage.demo import CAST, Callers, Sent, bulk, generate
+from triage.demo import CAST, Callers, DemoEntry, bulk, generate
 from triage.log import decode
 from triage.log import entries as e
 from triage.log.canonical import canonical, with_current_codes
@@ -31,24 +31,24 @@ E = TypeVar("E", bound=e.Entry)
 
 
 @cache
-def a_month(seed: int = 1) -> tuple[Sent, ...]:
+def a_month(seed: int = 1) -> tuple[DemoEntry, ...]:
     return tuple(generate(CAST, STARTS, ENDS, seed=seed))
 
 
 @cache
-def half_a_year() -> tuple[Sent, ...]:
+def half_a_year() -> tuple[DemoEntry, ...]:
     return tuple(generate(CAST, HALF_A_YEAR_AGO, ENDS))
 
 
-def sent_of(kind: type[e.Entry], log: tuple[Sent, ...]) -> list[Sent]:
+def sent_of(kind: type[e.Entry], log: tuple[DemoEntry, ...]) -> list[DemoEntry]:
     return [sent for sent in log if isinstance(sent.entry, kind)]
 
 
-def of(kind: type[E], log: tuple[Sent, ...]) -> list[E]:
+def of(kind: type[E], log: tuple[DemoEntry, ...]) -> list[E]:
     return [sent.entry for sent in log if isinstance(sent.entry, kind)]
 
 
-def captured(sent: Sent) -> datetime:
+def captured(sent: DemoEntry) -> datetime:
     """When it was captured, by the service's clock."""
     return sent.entry.captured_at - timedelta(milliseconds=sent.skew_ms)
 
@@ -62,7 +62,7 @@ def test_a_later_end_only_adds_to_what_began_long_before_the_end() -> None:
     longer = tuple(generate(CAST, STARTS, ENDS + timedelta(days=2)))
     settled = ENDS - timedelta(hours=36)
 
-    def before(log: tuple[Sent, ...]) -> list[Sent]:
+    def before(log: tuple[DemoEntry, ...]) -> list[DemoEntry]:
         return [sent for sent in log if sent.sent_at < settled]
 
     assert before(longer) == before(a_month())
@@ -159,7 +159,7 @@ def test_something_is_still_running_at_the_end() -> None:
     assert lately - {outcome.incident_id for outcome in of(e.Outcome, log)}
 
 
-def held(log: tuple[Sent, ...]) -> list[e.StoredEntry]:
+def held(log: tuple[DemoEntry, ...]) -> list[e.StoredEntry]:
     """The log as the service holds it. Nobody was shown an intent, so every judgement counts as blind."""
     keys = list(MEMBERS)
     return [
@@ -270,7 +270,7 @@ def test_most_people_call_once_and_enough_are_known_for_a_partner_to_see_somethi
     assert sum(count == 1 for count in links.values()) > 0.7 * len(links)
 
 
-def by_week(log: tuple[Sent, ...]) -> list[int]:
+def by_week(log: tuple[DemoEntry, ...]) -> list[int]:
     """How often s136 was used in each whole week."""
     used = [outcome for outcome in of(e.Outcome, log) if (outcome.disposal or "").startswith("s136")]
     weeks = Counter((outcome.captured_at.date() - HALF_A_YEAR_AGO).days // 7 for outcome in used)
@@ -288,7 +288,7 @@ def test_after_a_change_of_model_s136_is_used_less() -> None:
     changes_on = date(2026, 8, 20)
     changed = tuple(generate(CAST, HALF_A_YEAR_AGO, ENDS, changes_on=changes_on))
 
-    def uses(log: tuple[Sent, ...]) -> tuple[int, int]:
+    def uses(log: tuple[DemoEntry, ...]) -> tuple[int, int]:
         at = [o.captured_at.date() for o in of(e.Outcome, log) if (o.disposal or "").startswith("s136")]
         return sum(day < changes_on for day in at), sum(day >= changes_on for day in at)
 

@@ -15,7 +15,7 @@ from triage.access.oidc import Provider, Verifier, load_issuers
 from triage.databases import databases
 from triage.http import metrics, phone
 from triage.http.application import build
-from triage.http.middleware import Envelope
+from triage.http.middleware import OuterMiddleware
 from triage.log.append_decision import IncomingEntry
 from triage.log.entries import StoredEntry
 from triage.log.notices import Notice, notices
@@ -142,4 +142,4 @@ def application(service: Service) -> ASGIApp:
     """The whole service as one ASGI application, for as long as it is open."""
     app = build(service.settings, pages=(pages.router, phone.router), refuse_page=refuse_for_litestar)
     app.state.service = service
-    return Envelope(app, metrics.observe, https=service.settings.public_url.startswith("https:"))
+    return OuterMiddleware(app, metrics.observe, https=service.settings.public_url.startswith("https:"))

@@ -12,10 +12,10 @@ import structlog
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-Level = Literal["debug", "info", "warning", "error"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 
 
-def configure(level: Level, stream: TextIO = sys.stderr) -> None:
+def configure(level: LogLevel, stream: TextIO = sys.stderr) -> None:
     """Set up structlog and the standard library's logging for this process.
 
     What was bound with `structlog.contextvars` (such as a request's id) is added to every line. Libraries are heard

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from support.loopback_issuer import AUDIENCE, LoopbackIssuer
 
-from triage.access.oidc import Issuer, Login, OidcRefused, Provider, Reason, Subject
+from triage.access.oidc import Issuer, OidcClient, OidcRefused, Provider, RefusalReason, Subject
 from triage.access.oidc_login import PENDING_FOR, Callback, Pending, begin, finish
 
 NOW = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
@@ -33,13 +33,13 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def provider_of(issuer: LoopbackIssuer, http: httpx.AsyncClient, login: Login | None) -> Provider:
+def provider_of(issuer: LoopbackIssuer, http: httpx.AsyncClient, login: OidcClient | None) -> Provider:
     return Provider(Issuer(url=issuer.url, audience=AUDIENCE, algorithms=("ES256",), login=login), http)
 
 
 @pytest.fixture
 def provider(issuer: LoopbackIssuer, http: httpx.AsyncClient) -> Provider:
-    return provider_of(issuer, http, Login(client_id="pages"))
+    return provider_of(issuer, http, OidcClient(client_id="pages"))
 
 
 async def signed_in(provider: Provider, issuer: LoopbackIssuer) -> tuple[Pending, Callback]:
@@ -47,7 +47,7 @@ async def signed_in(provider: Provider, issuer: LoopbackIssuer) -> tuple[Pending
     return pending, Callback(**issuer.authorize(address))
 
 
-async def refusal(provider: Provider, pending: Pending, callback: Callback, now: datetime = NOW) -> Reason:
+async def refusal(provider: Provider, pending: Pending, callback: Callback, now: datetime = NOW) -> RefusalReason:
     with pytest.raises(OidcRefused) as refused:
         await finish(provider, pending, callback, now)
     return refused.value.reason
@@ -59,9 +59,9 @@ async def refusal(provider: Provider, pending: Pending, callback: Callback, now:
 async def test_an_answer_to_another_sign_in_is_refused(provider: Provider, issuer: LoopbackIssuer) -> None:
     mine, _ = await signed_in(provider, issuer)
     _, theirs = await signed_in(provider, issuer)
-    assert await refusal(provider, mine, theirs) == Reason.STATE
-    assert await refusal(provider, mine, Callback()) == Reason.STATE
-    assert await refusal(provider, mine, Callback(state="ä", code=theirs.code)) == Reason.STATE
+    assert await refusal(provider, mine, theirs) == RefusalReason.STATE
+    assert await refusal(provider, mine, Callback()) == RefusalReason.STATE
+    assert await refusal(provider, mine, Callback(state="ä", code=theirs.code)) == RefusalReason.STATE
     assert "/token" not in issuer.asked
 
 
@@ -69,29 +69,29 @@ async def test_a_code_slipped_into_another_sign_in_is_worth_nothing(provider: Pr
     mine, _ = await signed_in(provider, issuer)
     _, theirs = await signed_in(provider, issuer)
     slipped = Callback(state=mine.state, code=theirs.code)
-    assert await refusal(provider, mine, slipped) == Reason.DENIED, "PKCE: their verifier is not ours"
+    assert await refusal(provider, mine, slipped) == RefusalReason.DENIED, "PKCE: their verifier is not ours"
 
 
 async def test_an_id_token_of_another_sign_in_is_refused(provider: Provider, issuer: LoopbackIssuer) -> None:
     pending, callback = await signed_in(provider, issuer)
     issuer.id_token_claims = {"nonce": "of another"}
-    assert await refusal(provider, pending, callback) == Reason.NONCE
+    assert await refusal(provider, pending, callback) == RefusalReason.NONCE
     issuer.id_token_claims = {"nonce": None}
-    assert await refusal(provider, *await signed_in(provider, issuer)) == Reason.NONCE
+    assert await refusal(provider, *await signed_in(provider, issuer)) == RefusalReason.NONCE
 
 
 async def test_an_answer_from_another_issuer_is_refused(provider: Provider, issuer: LoopbackIssuer) -> None:
     pending, callback = await signed_in(provider, issuer)
     mixed_up = msgspec.structs.replace(callback, iss="https://elsewhere.example")
-    assert await refusal(provider, pending, mixed_up) == Reason.ISSUER
+    assert await refusal(provider, pending, mixed_up) == RefusalReason.ISSUER
     elsewhere = msgspec.structs.replace(pending, issuer="https://elsewhere.example")
-    assert await refusal(provider, elsewhere, callback) == Reason.STATE
+    assert await refusal(provider, elsewhere, callback) == RefusalReason.STATE
 
 
 async def test_an_issuer_that_promised_its_name_has_to_give_it(provider: Provider, issuer: LoopbackIssuer) -> None:
     issuer.metadata["authorization_response_iss_parameter_supported"] = True
     pending, callback = await signed_in(provider, issuer)
-    assert await refusal(provider, pending, callback) == Reason.ISSUER
+    assert await refusal(provider, pending, callback) == RefusalReason.ISSUER
     named = msgspec.structs.replace(callback, iss=issuer.url)
     assert await finish(provider, pending, named, NOW) == Subject(issuer.url, "officer-1")
 
@@ -99,21 +99,24 @@ async def test_an_issuer_that_promised_its_name_has_to_give_it(provider: Provide
 async def test_a_sign_in_ends_within_ten_minutes(provider: Provider, issuer: LoopbackIssuer) -> None:
     pending, callback = await signed_in(provider, issuer)
     late = NOW + PENDING_FOR + timedelta(seconds=1)
-    assert await refusal(provider, pending, callback, late) == Reason.EXPIRED
-    assert await refusal(provider, pending, callback, NOW - timedelta(seconds=1)) == Reason.EXPIRED
+    assert await refusal(provider, pending, callback, late) == RefusalReason.EXPIRED
+    assert await refusal(provider, pending, callback, NOW - timedelta(seconds=1)) == RefusalReason.EXPIRED
     assert await finish(provider, pending, callback, NOW + PENDING_FOR)
 
 
 async def test_a_code_works_once(provider: Provider, issuer: LoopbackIssuer) -> None:
     pending, callback = await signed_in(provider, issuer)
     await finish(provider, pending, callback, NOW)
-    assert await refusal(provider, pending, callback) == Reason.DENIED
+    assert await refusal(provider, pending, callback) == RefusalReason.DENIED
 
 
 async def test_whoever_says_no_is_not_signed_in(provider: Provider, issuer: LoopbackIssuer) -> None:
     pending, callback = await signed_in(provider, issuer)
-    assert await refusal(provider, pending, msgspec.structs.replace(callback, error="access_denied")) == Reason.DENIED
-    assert await refusal(provider, pending, msgspec.structs.replace(callback, code="")) == Reason.DENIED
+    assert (
+        await refusal(provider, pending, msgspec.structs.replace(callback, error="access_denied"))
+        == RefusalReason.DENIED
+    )
+    assert await refusal(provider, pending, msgspec.structs.replace(callback, code="")) == RefusalReason.DENIED
 
 
 # --- the ID token has to be one, and ours
@@ -122,17 +125,17 @@ async def test_whoever_says_no_is_not_signed_in(provider: Provider, issuer: Loop
 @pytest.mark.parametrize(
     ("claims", "reason"),
     [
-        ({"aud": AUDIENCE}, Reason.AUDIENCE),
-        ({"aud": ["pages", "other"]}, Reason.AUDIENCE),
-        ({"aud": ["pages", "other"], "azp": "other"}, Reason.AUDIENCE),
-        ({"azp": "other"}, Reason.AUDIENCE),
-        ({"iss": "https://elsewhere.example"}, Reason.CLAIMS),
-        ({"sub": None}, Reason.CLAIMS),
-        ({"exp": 1_000_000_000}, Reason.EXPIRED),
+        ({"aud": AUDIENCE}, RefusalReason.AUDIENCE),
+        ({"aud": ["pages", "other"]}, RefusalReason.AUDIENCE),
+        ({"aud": ["pages", "other"], "azp": "other"}, RefusalReason.AUDIENCE),
+        ({"azp": "other"}, RefusalReason.AUDIENCE),
+        ({"iss": "https://elsewhere.example"}, RefusalReason.CLAIMS),
+        ({"sub": None}, RefusalReason.CLAIMS),
+        ({"exp": 1_000_000_000}, RefusalReason.EXPIRED),
     ],
 )
 async def test_an_id_token_that_is_not_ours_is_refused(
-    provider: Provider, issuer: LoopbackIssuer, claims: dict[str, Any], reason: Reason
+    provider: Provider, issuer: LoopbackIssuer, claims: dict[str, Any], reason: RefusalReason
 ) -> None:
     issuer.id_token_claims = claims
     assert await refusal(provider, *await signed_in(provider, issuer)) == reason
@@ -140,7 +143,7 @@ async def test_an_id_token_that_is_not_ours_is_refused(
 
 async def test_an_access_token_is_no_id_token(provider: Provider, issuer: LoopbackIssuer) -> None:
     issuer.id_token_type = "at+jwt"
-    assert await refusal(provider, *await signed_in(provider, issuer)) == Reason.TYPE
+    assert await refusal(provider, *await signed_in(provider, issuer)) == RefusalReason.TYPE
 
 
 async def test_an_id_token_for_two_is_accepted_when_it_was_issued_to_us(
@@ -156,9 +159,9 @@ async def test_an_id_token_for_two_is_accepted_when_it_was_issued_to_us(
 async def test_an_issuer_that_fails_is_tried_again_later(provider: Provider, issuer: LoopbackIssuer) -> None:
     pending, callback = await signed_in(provider, issuer)
     issuer.status = 503
-    assert await refusal(provider, pending, callback) == Reason.UNREACHABLE
+    assert await refusal(provider, pending, callback) == RefusalReason.UNREACHABLE
     issuer.stop()
-    assert await refusal(provider, pending, callback) == Reason.UNREACHABLE
+    assert await refusal(provider, pending, callback) == RefusalReason.UNREACHABLE
     issuer.start_again()
 
 
@@ -167,7 +170,7 @@ async def test_no_sign_in_begins_where_none_can_end(issuer: LoopbackIssuer, http
         await begin(provider_of(issuer, http, None), BACK, NOW)
     del issuer.metadata["authorization_endpoint"]
     with pytest.raises(OidcRefused, match="unreachable"):
-        await begin(provider_of(issuer, http, Login(client_id="pages")), BACK, NOW)
+        await begin(provider_of(issuer, http, OidcClient(client_id="pages")), BACK, NOW)
 
 
 # --- success
@@ -198,7 +201,7 @@ async def test_the_browser_is_sent_away_with_everything_that_ties_it_to_us(
 @pytest.mark.parametrize("secret", [None, "hush+%41: ä&="])
 async def test_a_person_signs_in(issuer: LoopbackIssuer, http: httpx.AsyncClient, secret: str | None) -> None:
     issuer.secret = secret
-    provider = provider_of(issuer, http, Login(client_id="pages", client_secret=secret))
+    provider = provider_of(issuer, http, OidcClient(client_id="pages", client_secret=secret))
     assert await finish(provider, *await signed_in(provider, issuer), NOW) == Subject(issuer.url, "officer-1")
 
 

@@ -34,7 +34,7 @@ QUERIES: list[dict[str, Any]] = [*({"flag": flag} for flag in FLAGS), {"status":
 
 
 @dataclass
-class Step:
+class StoryStep:
     """Somebody sends an entry. `hidden` adds content that health may not know of; True hides the whole entry."""
 
     who: str
@@ -54,7 +54,7 @@ class Telling:
         phone: Phone = getattr(self.crew, name)
         return phone
 
-    async def send(self, step: Step, body: Json) -> None:
+    async def send(self, step: StoryStep, body: Json) -> None:
         """Send it; the author's own answer counts where he is blind."""
         answer = await self.phone(step.who).put(body)
         assert answer.status_code == 201, answer.text
@@ -119,7 +119,7 @@ HIDDEN_OTHERWISE: Json = {
 }
 
 
-def story(random: Random, ids: Sequence[UUID], at: datetime) -> list[Step]:
+def story(random: Random, ids: Sequence[UUID], at: datetime) -> list[StoryStep]:
     """Two incidents that are later one, and a third, told by everybody; hidden entries where chance puts them."""
     first, second, third = ids
     where: Json = {"area": "bedford", "log_ref": "BP-1", "sex": "male"}
@@ -131,25 +131,27 @@ def story(random: Random, ids: Sequence[UUID], at: datetime) -> list[Step]:
     intent = entry("intent", first, captured_at=at)
     early = entry("intent", third, captured_at=at, intent=S136)
     shown = [
-        Step("officer", contact, HIDDEN),
-        Step("paramedic", entry("paramedic", first, captured_at=at, occurred_at=at, physical_need="none", **where)),
-        Step("nurse", entry("nurse", first, captured_at=at, occurred_at=at, advice="s136_not_recommended")),
-        Step("officer", outcome),
-        Step("officer", entry("detention", first, captured_at=at, at=at + 3 * HOUR)),
-        Step("other_officer", other, HIDDEN_OTHERWISE),
-        Step("other_nurse", entry("nurse", third, captured_at=at, occurred_at=at - DAY)),
-        Step("sergeant", entry("same_incident", second, other_incident_id=first, captured_at=at)),
-        Step("clinical_lead", entry("outcome", second, disposal="signposted", **decided)),
-        Step("officer", _amending(contact, at, {**where, "sex": "female"}), HIDDEN_OTHERWISE),
-        Step("officer", entry("withdrawal", first, withdraws=outcome["id"], captured_at=at)),
+        StoryStep("officer", contact, HIDDEN),
+        StoryStep(
+            "paramedic", entry("paramedic", first, captured_at=at, occurred_at=at, physical_need="none", **where)
+        ),
+        StoryStep("nurse", entry("nurse", first, captured_at=at, occurred_at=at, advice="s136_not_recommended")),
+        StoryStep("officer", outcome),
+        StoryStep("officer", entry("detention", first, captured_at=at, at=at + 3 * HOUR)),
+        StoryStep("other_officer", other, HIDDEN_OTHERWISE),
+        StoryStep("other_nurse", entry("nurse", third, captured_at=at, occurred_at=at - DAY)),
+        StoryStep("sergeant", entry("same_incident", second, other_incident_id=first, captured_at=at)),
+        StoryStep("clinical_lead", entry("outcome", second, disposal="signposted", **decided)),
+        StoryStep("officer", _amending(contact, at, {**where, "sex": "female"}), HIDDEN_OTHERWISE),
+        StoryStep("officer", entry("withdrawal", first, withdraws=outcome["id"], captured_at=at)),
     ]
     secret = [
-        Step("officer", intent, True),
-        Step("officer", early, True),
-        Step("other_officer", entry("intent", second, captured_at=at, intent={"power": "unsure"}), True),
-        Step("officer", _amending(intent, at, {}, intent={"power": "none_needed"}), True),
-        Step("officer", entry("withdrawal", third, withdraws=early["id"], captured_at=at), True),
-        Step("officer", entry("withdrawal", first, withdraws=uuid7(), captured_at=at)),
+        StoryStep("officer", intent, True),
+        StoryStep("officer", early, True),
+        StoryStep("other_officer", entry("intent", second, captured_at=at, intent={"power": "unsure"}), True),
+        StoryStep("officer", _amending(intent, at, {}, intent={"power": "none_needed"}), True),
+        StoryStep("officer", entry("withdrawal", third, withdraws=early["id"], captured_at=at), True),
+        StoryStep("officer", entry("withdrawal", first, withdraws=uuid7(), captured_at=at)),
     ]
     steps = shown[:]
     place = 0
@@ -165,7 +167,7 @@ def _amending(body: Json, at: datetime, content: Json, **more: Any) -> Json:
     return entry("amendment", UUID(body["incident_id"]), captured_at=at, amends=body["id"], entry=replacement)
 
 
-def with_hidden(step: Step) -> Json:
+def with_hidden(step: StoryStep) -> Json:
     """The entry with what is hidden in it."""
     if not isinstance(step.hidden, dict):
         return step.body
@@ -176,10 +178,10 @@ def with_hidden(step: Step) -> Json:
     return body
 
 
-def otherwise(step: Step) -> Json:
+def otherwise(step: StoryStep) -> Json:
     """The entry with something else hidden in it."""
     other = HIDDEN_OTHERWISE if step.hidden is HIDDEN else HIDDEN
-    return with_hidden(Step(step.who, step.body, other if isinstance(step.hidden, dict) else step.hidden))
+    return with_hidden(StoryStep(step.who, step.body, other if isinstance(step.hidden, dict) else step.hidden))
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from support.installation import Installation
+from support.installation import InstalledService
 from support.phones import DAY, HOUR, MINUTE, S136, Crew, Json, Phone, RunningService, entry, now, refused
 from uuid_utils.compat import uuid7
 
@@ -279,7 +279,7 @@ KINDS = (
 )
 
 
-class Writer:
+class RandomWriter:
     """Somebody who sends whatever a seed says about a few incidents."""
 
     def __init__(
@@ -333,7 +333,7 @@ async def test_whoever_follows_cursors_holds_what_a_fresh_phone_gets(
 ) -> None:
     incidents, people = [uuid7() for _ in range(8)], [uuid7() for _ in range(2)]
     processes = [service, another]
-    writers = [Writer(crew, processes, seed * 10 + n, incidents, people) for n in range(3)]
+    writers = [RandomWriter(crew, processes, seed * 10 + n, incidents, people) for n in range(3)]
     following = [phone.on(processes[n % 2]) for n, phone in enumerate(crew.field_and_leads)]
     writing = asyncio.gather(*(writer.write(30) for writer in writers))
     while not writing.done():
@@ -355,7 +355,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> int:
     return 3
 
 
-async def test_a_cursor_of_another_epoch_is_unknown_before_anything_is_taken(installation: Installation) -> None:
+async def test_a_cursor_of_another_epoch_is_unknown_before_anything_is_taken(installation: InstalledService) -> None:
     crew = installation.crew
     await crew.officer.tell("officer", uuid7())
     before = await crew.officer.sync()

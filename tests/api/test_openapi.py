@@ -223,7 +223,7 @@ def test_there_is_an_example_of_every_problem() -> None:
 # --- the page
 
 
-class Reader(HTMLParser):
+class PageReader(HTMLParser):
     """Notes what a browser would act on."""
 
     def __init__(self) -> None:
@@ -240,32 +240,32 @@ class Reader(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def read() -> Reader:
-    reader = Reader()
+def read() -> PageReader:
+    reader = PageReader()
     reader.feed(reference.page(DOCUMENT).decode())
     return reader
 
 
-def test_the_page_runs_and_loads_nothing_from_elsewhere(read: Reader) -> None:
+def test_the_page_runs_and_loads_nothing_from_elsewhere(read: PageReader) -> None:
     assert not {"script", "style", "img", "iframe", "form"} & set(read.tags)
     assert not [name for name, _ in read.attributes if name.startswith("on") or name in ("style", "src")]
     assert {link for link in read.all("href") if not link.startswith("#")} == {"/docs/style.css", "/openapi.json"}
     assert "url(" not in reference.style().decode() and "@import" not in reference.style().decode()
 
 
-def test_every_link_of_the_page_leads_somewhere(read: Reader) -> None:
+def test_every_link_of_the_page_leads_somewhere(read: PageReader) -> None:
     ids = read.all("id")
     assert len(ids) == len(set(ids))
     assert {link[1:] for link in read.all("href") if link.startswith("#")} <= set(ids)
 
 
-def test_the_page_has_every_operation_problem_and_type(read: Reader) -> None:
+def test_the_page_has_every_operation_problem_and_type(read: PageReader) -> None:
     operations = {each["operationId"] for methods in DOCUMENT["paths"].values() for each in methods.values()}
     wanted = operations | {f"problem-{code}" for code in CATALOGUE} | {f"schema-{name}" for name in SCHEMAS}
     assert wanted <= set(read.all("id"))
 
 
-def test_the_page_can_be_read_without_seeing_it(read: Reader) -> None:
+def test_the_page_can_be_read_without_seeing_it(read: PageReader) -> None:
     assert read.all("lang") == ["en"]
     assert read.tags.count("h1") == read.tags.count("main") == read.tags.count("title") == 1
     assert read.tags.count("caption") == read.tags.count("table")

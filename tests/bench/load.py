@@ -9,7 +9,7 @@ from typing import cast
 from msgspec import Struct
 
 
-class Load(Struct, frozen=True):
+class LoadResult(Struct, frozen=True):
     """What a run of requests came to; latencies in milliseconds."""
 
     requests: int
@@ -67,7 +67,7 @@ class _Connection(asyncio.Protocol):
             self.done.set_exception(exc or ConnectionResetError())
 
 
-async def run(host: str, port: int, requests: Iterator[bytes], connections: int, seconds: float) -> Load:
+async def run(host: str, port: int, requests: Iterator[bytes], connections: int, seconds: float) -> LoadResult:
     """Send the requests over so many connections until they run out or the time is up."""
     loop = asyncio.get_running_loop()
     started = time.perf_counter()
@@ -79,7 +79,7 @@ async def run(host: str, port: int, requests: Iterator[bytes], connections: int,
     elapsed = time.perf_counter() - started
     latencies = sorted(latency for one in made for latency in one.latencies)
     statuses: Counter[int] = sum((one.statuses for one in made), Counter())
-    return Load(
+    return LoadResult(
         len(latencies),
         elapsed,
         dict(statuses),

@@ -45,7 +45,7 @@ ON CONFLICT (team_id, id) DO UPDATE SET revision = peer.incident.revision + 1
 """
 
 
-class Figures(Struct, frozen=True):
+class PeerFigures(Struct, frozen=True):
     """What a peer reached: records (an entry with its incident) a second, and CPU in microseconds a record."""
 
     per_second: float
@@ -82,7 +82,7 @@ async def postmaster(conn: asyncpg.Connection) -> int:
     return int(fields[1])
 
 
-async def single(url: str, seconds: int = 10, clients: int = 32) -> Figures:
+async def single(url: str, seconds: int = 10, clients: int = 32) -> PeerFigures:
     """One entry a transaction over so many connections, with prepared statements: the ordinary way, and its floor.
 
     Raises RuntimeError when commits are not durable on this server, or pgbench fails.
@@ -93,12 +93,12 @@ async def single(url: str, seconds: int = 10, clients: int = 32) -> Figures:
         printed = await asyncio.to_thread(_run_pgbench, url, seconds, clients)
         server_after, client_after = cpu_seconds(server), _children_seconds()
     transactions, tps = _read(printed)
-    return Figures(
+    return PeerFigures(
         tps, (server_after - server_before) * 1e6 / transactions, (client_after - client_before) * 1e6 / transactions
     )
 
 
-async def batched(url: str, seconds: float = 5, rows: int = 500) -> Figures:
+async def batched(url: str, seconds: float = 5, rows: int = 500) -> PeerFigures:
     """Statements of so many entries each, one after another over one connection. Raises as `single` does."""
     body, salt, digest = [b"x" * BODY_BYTES] * rows, [bytes(16)] * rows, [bytes(32)] * rows
     ids = count(1)
@@ -115,7 +115,7 @@ async def batched(url: str, seconds: float = 5, rows: int = 500) -> Figures:
             elapsed, client = elapsed + time.perf_counter() - started, client + time.process_time() - used
             records += rows
         server_after = cpu_seconds(server)
-    return Figures(records / elapsed, (server_after - server_before) * 1e6 / records, client * 1e6 / records)
+    return PeerFigures(records / elapsed, (server_after - server_before) * 1e6 / records, client * 1e6 / records)
 
 
 @asynccontextmanager

@@ -49,7 +49,7 @@ WORK = ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
 
 
 @dataclass(frozen=True)
-class Figure:
+class BenchFigure:
     """One line of the table. A limit is the most that passes."""
 
     name: str
@@ -111,11 +111,11 @@ async def _answers(client: httpx.AsyncClient) -> bool:
         return False
 
 
-def sizes() -> list[Figure]:
+def sizes() -> list[BenchFigure]:
     """What a first visit transfers."""
     files = serving.release().files.values()
     sent = sum(len(file.gzipped or file.body) for file in files)
-    return [Figure(f"all {len(files)} files, compressed", round(sent / 1024, 1), 55, "KB")]
+    return [BenchFigure(f"all {len(files)} files, compressed", round(sent / 1024, 1), 55, "KB")]
 
 
 async def throttled(phone: Handset, rate: int) -> Any:
@@ -124,7 +124,7 @@ async def throttled(phone: Handset, rate: int) -> Any:
     return session
 
 
-async def starts(phone: Handset) -> list[Figure]:
+async def starts(phone: Handset) -> list[BenchFigure]:
     """Without a connection: reload to a keypad that can be used, and the last digit to the home screen."""
     figures = []
     await phone.run("navigator.serviceWorker.ready.then(() => true)")
@@ -137,7 +137,7 @@ async def starts(phone: Handset) -> list[Figure]:
             await phone.page.locator(".keypad").wait_for()
             await phone.until("performance.getEntriesByName('interactive').length > 0")
             times.append(await phone.run(MARK.format("interactive")))
-        figures.append(Figure(f"reload offline to keypad, {rate}×", round(statistics.median(times)), limit, "ms"))
+        figures.append(BenchFigure(f"reload offline to keypad, {rate}×", round(statistics.median(times)), limit, "ms"))
     await throttled(phone, 4)
     times = []
     for _ in range(3):
@@ -149,13 +149,13 @@ async def starts(phone: Handset) -> list[Figure]:
         await phone.at_home()
         await phone.until("performance.getEntriesByName('home').length > 0")
         times.append(await phone.run(MARK.format("home")) - before)
-    figures.append(Figure("last digit to home, 4×", round(statistics.median(times)), 1_200, "ms"))
+    figures.append(BenchFigure("last digit to home, 4×", round(statistics.median(times)), 1_200, "ms"))
     await throttled(phone, 1)
     await phone.context.set_offline(False)
     return figures
 
 
-async def first_visits(chromium: Browser, address: str, team: Any) -> list[Figure]:
+async def first_visits(chromium: Browser, address: str, team: Any) -> list[BenchFigure]:
     """Nothing cached, 1.6 Mb/s and 150 ms away."""
     figures = []
     for rate, limit in ((4, 2_000), (6, 3_000)):
@@ -170,11 +170,11 @@ async def first_visits(chromium: Browser, address: str, team: Any) -> list[Figur
                 await phone.page.get_by_label("Code").wait_for()
                 await phone.until("performance.getEntriesByName('interactive').length > 0")
                 times.append(await phone.run(MARK.format("interactive")))
-        figures.append(Figure(f"first visit on slow 4G, {rate}×", round(statistics.median(times)), limit, "ms"))
+        figures.append(BenchFigure(f"first visit on slow 4G, {rate}×", round(statistics.median(times)), limit, "ms"))
     return figures
 
 
-async def taps_answered(phone: Handset) -> list[Figure]:
+async def taps_answered(phone: Handset) -> list[BenchFigure]:
     """Processor time of the page from a tap to what is to be painted, six times: script, style and layout.
 
     Painting itself is left out: here it is done by the processor, on a phone it is not.
@@ -200,19 +200,19 @@ async def taps_answered(phone: Handset) -> list[Figure]:
     await phone.page.go_back()
     await phone.at_home()
     return [
-        Figure("work of a tap, median, 6×", round(statistics.median(taps)), 50, "ms"),
-        Figure("work of a tap, worst, 6×", round(max(taps)), 300, "ms"),
+        BenchFigure("work of a tap, median, 6×", round(statistics.median(taps)), 50, "ms"),
+        BenchFigure("work of a tap, worst, 6×", round(max(taps)), 300, "ms"),
     ]
 
 
-def counted(name: str, thumb: Thumb, taps: int, seconds: float | None = None) -> list[Figure]:
-    lines = [Figure(f"{name}: taps", thumb.taps, taps, "")]
+def counted(name: str, thumb: Thumb, taps: int, seconds: float | None = None) -> list[BenchFigure]:
+    lines = [BenchFigure(f"{name}: taps", thumb.taps, taps, "")]
     if seconds is not None:
-        lines.append(Figure(f"{name}: everything twice as slow", round(2 * thumb.seconds, 1), seconds, "s"))
+        lines.append(BenchFigure(f"{name}: everything twice as slow", round(2 * thumb.seconds, 1), seconds, "s"))
     return lines
 
 
-async def officer_records(phone: Handset) -> tuple[list[Figure], str]:
+async def officer_records(phone: Handset) -> tuple[list[BenchFigure], str]:
     thumb = Thumb(phone)
     await thumb.press("New incident")
     await thumb.press("Section 136: Would have", 0.8)
@@ -229,7 +229,7 @@ async def officer_records(phone: Handset) -> tuple[list[Figure], str]:
     return figures, incident
 
 
-async def outcome(phone: Handset) -> list[Figure]:
+async def outcome(phone: Handset) -> list[BenchFigure]:
     thumb = Thumb(phone)
     await thumb.press("Outcome")
     await phone.heading("Outcome")
@@ -241,7 +241,7 @@ async def outcome(phone: Handset) -> list[Figure]:
 
 async def joining(
     phone: Handset, who: str, incident: str, answers: dict[str, str | list[str]], taps: int
-) -> list[Figure]:
+) -> list[BenchFigure]:
     await phone.enrol(who)
     await phone.page.locator(f'[data-id="{incident}"]').tap()
     thumb = Thumb(phone)
@@ -253,7 +253,7 @@ async def joining(
     return counted(f"{who} joining", thumb, taps)
 
 
-def show(figures: list[Figure]) -> None:
+def show(figures: list[BenchFigure]) -> None:
     print("| | measured | limit |\n|---|---|---|")
     for figure in figures:
         mark = "" if figure.passes else " **over**"

@@ -15,7 +15,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
-from load import Load, run
+from load import LoadResult, run
 from msgspec import Struct
 from pgbench import cpu_seconds, postmaster
 
@@ -148,7 +148,9 @@ async def until_listening(port: int, process: subprocess.Popen[bytes], seconds: 
     raise RuntimeError("the service does not listen")
 
 
-async def measure(running: Running, requests: Iterator[bytes], clients: int, seconds: float) -> tuple[Load, float]:
+async def measure(
+    running: Running, requests: Iterator[bytes], clients: int, seconds: float
+) -> tuple[LoadResult, float]:
     """The load, and processor seconds of service and PostgreSQL together. Raises RuntimeError when requests failed."""
     connection = await asyncpg.connect(running.url)
     server = await postmaster(connection)
@@ -160,7 +162,7 @@ async def measure(running: Running, requests: Iterator[bytes], clients: int, sec
     return load, used
 
 
-def require(load: Load) -> None:
+def require(load: LoadResult) -> None:
     """A figure counts only when nearly all that was asked succeeded. Raises RuntimeError otherwise."""
     good = sum(n for status, n in load.statuses.items() if status in (200, 201))
     if good < 0.99 * load.requests or not load.requests:

@@ -5,7 +5,7 @@ from statistics import mean
 import asyncpg
 from lines import Line
 from load import run
-from pgbench import Figures, batched, single
+from pgbench import PeerFigures, batched, single
 from serving import Running, measure, scratch, serving
 from traffic import MINIMAL, SYNC, puts, puts_of, syncs
 
@@ -28,11 +28,13 @@ async def bench(seconds: float) -> list[Line]:
             return lines
 
 
-async def _floors(running: Running, seconds: float, clients: int) -> Figures:
+async def _floors(running: Running, seconds: float, clients: int) -> PeerFigures:
     return await single(running.url, max(2, int(seconds / 2)), clients)
 
 
-def _against(what: str, load_us: float, p50: float, p99: float, floors: list[Figures], goals: tuple[str, str]) -> Line:
+def _against(
+    what: str, load_us: float, p50: float, p99: float, floors: list[PeerFigures], goals: tuple[str, str]
+) -> Line:
     floor_us = mean(floor.server_us + floor.client_us for floor in floors)
     return Line(
         what,

@@ -32,7 +32,7 @@ PX_OF_A4 = 1_600
 FIRST_SCREEN = 800
 
 
-class Demo(NamedTuple):
+class ServingDemo(NamedTuple):
     """A demo that serves, and what it wrote down of itself."""
 
     address: str
@@ -65,7 +65,7 @@ def data_dir() -> Iterator[Path]:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def demo(data_dir: Path) -> AsyncIterator[Demo]:
+async def demo(data_dir: Path) -> AsyncIterator[ServingDemo]:
     """The demo with one month, served by the command itself."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -78,7 +78,7 @@ async def demo(data_dir: Path) -> AsyncIterator[Demo]:
     try:
         await answering(process, address, log)
         said = msgspec.json.decode((data_dir / "demo" / "demo.json").read_bytes())
-        yield Demo(address, said["tokens"], said["ids"]["staff"])
+        yield ServingDemo(address, said["tokens"], said["ids"]["staff"])
     finally:
         if process.returncode is None:
             process.terminate()
@@ -98,7 +98,7 @@ async def answering(process: asyncio.subprocess.Process, address: str, log: Path
 
 
 @asynccontextmanager
-async def signed_in(chromium: Browser, demo: Demo, role: str = "sergeant", **how: Any) -> AsyncIterator[Page]:
+async def signed_in(chromium: Browser, demo: ServingDemo, role: str = "sergeant", **how: Any) -> AsyncIterator[Page]:
     """A page on which a lead of the demo is signed in."""
     async with opened(chromium, demo.address, **how) as page:
         await page.goto("/review/sign-in")
@@ -126,7 +126,9 @@ async def addresses(page: Page) -> dict[str, str]:
     return found | {"compare": "/review/compare", "not-found": "/review/nothing"}
 
 
-async def test_today_fits_two_screens_of_a_phone_and_what_presses_comes_first(chromium: Browser, demo: Demo) -> None:
+async def test_today_fits_two_screens_of_a_phone_and_what_presses_comes_first(
+    chromium: Browser, demo: ServingDemo
+) -> None:
     async with signed_in(chromium, demo, **at(360)) as page:
         height = await page.evaluate("document.documentElement.scrollHeight")
         tops = await page.locator("a.do").evaluate_all("links => links.map(a => a.getBoundingClientRect().bottom)")
@@ -137,7 +139,7 @@ async def test_today_fits_two_screens_of_a_phone_and_what_presses_comes_first(ch
     assert not re.search(r"(: 0\b|>0<| 0 )", re.sub(r"<svg.*?</svg>", "", content, flags=re.S))
 
 
-async def test_the_first_action_is_ten_stops_of_the_tab_key_away(chromium: Browser, demo: Demo) -> None:
+async def test_the_first_action_is_ten_stops_of_the_tab_key_away(chromium: Browser, demo: ServingDemo) -> None:
     async with signed_in(chromium, demo, **at(360)) as page:
         await page.reload()
         for _ in range(10):
@@ -148,7 +150,7 @@ async def test_the_first_action_is_ten_stops_of_the_tab_key_away(chromium: Brows
 
 
 async def test_every_form_is_one_press_from_today_or_the_incident_and_sent_with_the_second(
-    chromium: Browser, demo: Demo
+    chromium: Browser, demo: ServingDemo
 ) -> None:
     async with signed_in(chromium, demo, **at(360)) as page:
         await page.locator("a.do").first.click()
@@ -162,7 +164,7 @@ async def test_every_form_is_one_press_from_today_or_the_incident_and_sent_with_
 
 
 @pytest.mark.parametrize("width", [320, *WIDTHS])
-async def test_no_text_is_too_small_and_no_page_too_wide(chromium: Browser, demo: Demo, width: int) -> None:
+async def test_no_text_is_too_small_and_no_page_too_wide(chromium: Browser, demo: ServingDemo, width: int) -> None:
     async with signed_in(chromium, demo, **at(width)) as page:
         for name, address in (await addresses(page)).items():
             if name != "not-found":
@@ -178,7 +180,7 @@ async def test_no_text_is_too_small_and_no_page_too_wide(chromium: Browser, demo
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("role", LEADS)
 async def test_every_page_is_accessible_in_light_and_dark(
-    chromium: Browser, demo: Demo, axe: str, role: str, scheme: Any
+    chromium: Browser, demo: ServingDemo, axe: str, role: str, scheme: Any
 ) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     async with signed_in(chromium, demo, role, **at(360), color_scheme=scheme) as page:
@@ -194,14 +196,16 @@ async def test_every_page_is_accessible_in_light_and_dark(
 
 
 @pytest.mark.parametrize(("kind", "pages"), [("daily", (1,)), ("weekly", (1,)), ("monthly", range(3, 9))])
-async def test_a_day_and_a_week_print_on_one_sheet(chromium: Browser, demo: Demo, kind: str, pages: Any) -> None:
+async def test_a_day_and_a_week_print_on_one_sheet(chromium: Browser, demo: ServingDemo, kind: str, pages: Any) -> None:
     async with signed_in(chromium, demo, **at(1280)) as page:
         await page.goto((await addresses(page))[kind])
         printed = await page.pdf(format="A4", prefer_css_page_size=True)
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) in pages
 
 
-async def test_everything_works_without_script_and_is_undone_where_it_was_made(chromium: Browser, demo: Demo) -> None:
+async def test_everything_works_without_script_and_is_undone_where_it_was_made(
+    chromium: Browser, demo: ServingDemo
+) -> None:
     async with signed_in(chromium, demo, **at(360), java_script_enabled=False) as page:
         await page.get_by_text("Housekeeping").click()
         await page.locator("details[open] a").first.click()
@@ -222,7 +226,7 @@ async def test_everything_works_without_script_and_is_undone_where_it_was_made(c
 
 @pytest.mark.parametrize("role", LEADS)
 async def test_every_figure_that_leads_to_its_incidents_is_their_number(
-    chromium: Browser, demo: Demo, role: str
+    chromium: Browser, demo: ServingDemo, role: str
 ) -> None:
     async with signed_in(chromium, demo, role, **at(1280)) as page:
         found = await addresses(page)

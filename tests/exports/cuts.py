@@ -6,8 +6,8 @@ from uuid import UUID
 
 from support.population import Arrival, between, population
 
-from triage.exports.members import Person, ReleaseMember
-from triage.exports.records import Release, cadence, config_for, freeze, months_between
+from triage.exports.members import RegisteredPerson, ReleaseMember
+from triage.exports.records import RecordsRelease, cadence, config_for, freeze, months_between
 from triage.exports.tables import ClassifiedMember, classify
 from triage.exports.tree import CONFIG, Config
 from triage.times import Period, PeriodKind, parse_period, period_bounds
@@ -50,28 +50,30 @@ def months(period: Period) -> tuple[str, ...]:
     return months_between(period.starts, period.ends)
 
 
-def record_file(members: list[ReleaseMember], kind: PeriodKind = "quarterly", config: Config = CONFIG) -> Release:
+def record_file(
+    members: list[ReleaseMember], kind: PeriodKind = "quarterly", config: Config = CONFIG
+) -> RecordsRelease:
     """A main release of members of the first quarter, or of the year, of the synthetic populations."""
     name = "2025-Q1" if kind == "quarterly" else "2025"
     return freeze(f"records/{name}/1", members, months(parse_period(kind, name)), KEY, config)
 
 
-def year_file(incidents: int, linked: float = 0.88, config: Config = CONFIG) -> Release:
+def year_file(incidents: int, linked: float = 0.88, config: Config = CONFIG) -> RecordsRelease:
     """A whole year as one release, whatever its volume."""
     return record_file(known("yearly", "2025", incidents, linked), "yearly", config_for("yearly", config))
 
 
 @cache
-def quarter_file(incidents: int, linked: float = 0.88) -> Release:
+def quarter_file(incidents: int, linked: float = 0.88) -> RecordsRelease:
     """The first quarter as a release by the method as it is."""
     return record_file(known("quarterly", "2025-Q1", incidents, linked))
 
 
 @cache
-def by_volume(incidents: int, linked: float) -> Release:
+def by_volume(incidents: int, linked: float) -> RecordsRelease:
     """A release of the cadence that the population's volume calls for."""
     return year_file(incidents, linked) if cadence(incidents // 4) == "yearly" else quarter_file(incidents, linked)
 
 
-def people(members: list[ReleaseMember]) -> dict[UUID, Person | None]:
+def people(members: list[ReleaseMember]) -> dict[UUID, RegisteredPerson | None]:
     return {member.incident_id: member.person for member in members}

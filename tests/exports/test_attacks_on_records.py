@@ -16,7 +16,7 @@ from cuts import KEY, LARGE, MEDIUM, SMALL, arrivals, known, late, months, peopl
 from support.population import ABSENT_AREA, ABSENT_SEX, HEAVY, YEAR_STARTS
 
 from triage.exports import members as m
-from triage.exports.records import COLUMNS, FrozenRow, Release, config_for_late, freeze
+from triage.exports.records import COLUMNS, FrozenRow, RecordsRelease, config_for_late, freeze
 from triage.exports.selection import ROW_REF, Body, Selection, extract, key_for, reference
 from triage.exports.tree import CONFIG, DISPOSAL_FOR_POLICE, ORDER, VIEWS, Config, ages_in
 from triage.times import parse_period
@@ -34,7 +34,7 @@ def quarter(incidents: int) -> list[m.ReleaseMember]:
     return known("quarterly", "2025-Q1", incidents)
 
 
-def cut(config: Config) -> Release:
+def cut(config: Config) -> RecordsRelease:
     """The large force's quarter, by the method as it is or with a rule switched off."""
     return quarter_file(LARGE) if config == CONFIG else record_file(quarter(LARGE), config=config)
 
@@ -97,7 +97,7 @@ def cut_again(members: list[m.ReleaseMember], areas: Sequence[str]) -> set[UUID]
     return {row.incident_id for row in record_file([x for x in members if x.area in areas]).rows}
 
 
-def selection(release: Release, areas: Sequence[str]) -> set[UUID]:
+def selection(release: RecordsRelease, areas: Sequence[str]) -> set[UUID]:
     """What this service does: it selects published rows of one frozen release."""
     found = extract(release, Selection("p", "other", COLUMNS, tuple(areas)), KEY)
     return {release.rows[number].incident_id for number in found.numbers}
@@ -305,7 +305,7 @@ def test_who_knows_the_outcome_does_not_learn_how_the_call_came_in(shuffle: bool
 # --- what the shape of the file tells
 
 
-def reacted(release: Release, members: list[m.ReleaseMember], config: Config) -> tuple[int, int]:
+def reacted(release: RecordsRelease, members: list[m.ReleaseMember], config: Config) -> tuple[int, int]:
     """Nodes below age where an attribute is hidden though some class has ten people, and those where outcomes did it.
 
     The intruder knows everybody's classes, so he knows where size cannot be the reason.

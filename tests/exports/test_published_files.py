@@ -14,21 +14,21 @@ from support.spreadsheet import taken_for_something_else
 from triage.exports import dictionary, files, parquet
 from triage.exports import tables as t
 from triage.exports.catalogue import CLASSES, TOTAL, ladders
-from triage.exports.files import File, published, records_csv, records_ndjson, tables_csv
+from triage.exports.files import RenderedFile, published, records_csv, records_ndjson, tables_csv
 from triage.exports.members import AGE_FIRST
 from triage.exports.records import COLUMNS
 from triage.exports.rendering import VALUES, classes_for
 from triage.exports.selection import ROW_REF, Extract, Selection, extract, reference
 
 
-def content(file: File) -> bytes:
+def content(file: RenderedFile) -> bytes:
     return b"".join(file.chunks)
 
 
 ABOUT = {"release": "records/2025-Q1/1", "policy": "records-1"}
 
 
-def in_parquet(rows: Extract) -> File:
+def in_parquet(rows: Extract) -> RenderedFile:
     return parquet.records_parquet(rows, ABOUT)
 
 

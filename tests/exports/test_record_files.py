@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.population import HEAVY, population
 
 from triage.exports import members as m
-from triage.exports.records import COLUMNS, Release, cadence, config_for, config_for_late, freeze, months_between
+from triage.exports.records import COLUMNS, RecordsRelease, cadence, config_for, config_for_late, freeze, months_between
 from triage.exports.tree import CONFIG, DISPOSAL_FOR_POLICE, ORDER, POWER_FOR_HEALTH, ages_in
 from triage.times import parse_period
 
@@ -22,7 +22,7 @@ POPULATIONS = [(SMALL, 0.2), (SMALL, 0.5), (SMALL, 0.88), (MEDIUM, 0.88), (LARGE
 SENSITIVE = [COLUMNS.index("power"), COLUMNS.index("disposal")]
 
 
-def late_file(members: list[m.ReleaseMember], decided: frozenset[UUID] = frozenset()) -> Release:
+def late_file(members: list[m.ReleaseMember], decided: frozenset[UUID] = frozenset()) -> RecordsRelease:
     return freeze("records/2025-Q2-late/1", members, (), KEY, config_for_late(), decided)
 
 
@@ -95,7 +95,7 @@ def test_equal_labels_are_one_group(incidents: int, linked: float) -> None:
     assert len({(row.values[:6], row.group) for row in release.rows}) == len(release.groups)
 
 
-def assert_disjoint_and_complete(release: Release) -> None:
+def assert_disjoint_and_complete(release: RecordsRelease) -> None:
     labels = {row.values[:6] for row in release.rows}
     every = product(m.AREA.classes, m.AGE.classes, m.SEX.classes, m.ETHNIC_GROUP.classes, m.SHIFTS, release.months)
     for point in every:

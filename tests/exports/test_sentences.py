@@ -17,7 +17,7 @@ from triage.exports import members as m
 from triage.exports import statement as s
 from triage.exports import tables as t
 from triage.exports.catalogue import TOTAL, CatalogueTable, ladders
-from triage.exports.records import COLUMNS, Release, config_for_late, freeze
+from triage.exports.records import COLUMNS, RecordsRelease, config_for_late, freeze
 from triage.exports.tables import RULES, Rules
 from triage.exports.tree import CONFIG, Config
 from triage.times import parse_period
@@ -37,7 +37,7 @@ def weaker(**off: object) -> Rules:
 # --- record files
 
 
-def quarter(config: Config = CONFIG) -> Release:
+def quarter(config: Config = CONFIG) -> RecordsRelease:
     """The large force's quarter, by the method as it is or with a rule switched off; each cut once."""
     name = repr(config)
     if name not in _QUARTERS:
@@ -45,10 +45,10 @@ def quarter(config: Config = CONFIG) -> Release:
     return _QUARTERS[name]
 
 
-_QUARTERS: dict[str, Release] = {}
+_QUARTERS: dict[str, RecordsRelease] = {}
 
 
-def groups(release: Release) -> list[list[tuple[str, ...]]]:
+def groups(release: RecordsRelease) -> list[list[tuple[str, ...]]]:
     found = defaultdict(list)
     for row in release.rows:
         found[row.values[:6]].append(row.values)
@@ -70,7 +70,7 @@ def different_outcomes(config: Config = CONFIG) -> bool:
 def gaps_without_a_reason(config: Config = CONFIG) -> bool:
     """Whether a detail is hidden that neither the number of people nor their outcomes would have hidden."""
 
-    def hidden(release: Release) -> set[tuple[UUID, int]]:
+    def hidden(release: RecordsRelease) -> set[tuple[UUID, int]]:
         return {(row.incident_id, at) for row in release.rows for at in range(2, 6) if row.values[at] == m.NOT_SHOWN}
 
     return bool(hidden(quarter(config)) - hidden(quarter(without(decoy_rate=0.0))))

@@ -16,14 +16,14 @@ from cuts import KEY, LARGE, MEDIUM, SMALL, by_volume, known, people, placed, qu
 from triage.exports import statement as s
 from triage.exports import tables as t
 from triage.exports.catalogue import ladders
-from triage.exports.files import File, records_csv, tables_csv
-from triage.exports.members import Person
-from triage.exports.records import COLUMNS, Release
+from triage.exports.files import RenderedFile, records_csv, tables_csv
+from triage.exports.members import RegisteredPerson
+from triage.exports.records import COLUMNS, RecordsRelease
 from triage.exports.selection import ROW_REF, Body, Extract, Selection, extract
 from triage.exports.tree import CONFIG
 
 
-def terms(file: File) -> s.ReleaseTerms:
+def terms(file: RenderedFile) -> s.ReleaseTerms:
     cut_off = datetime(2025, 7, 29, tzinfo=UTC)
     return s.ReleaseTerms("agreement 1", "Scrutiny of the use of Section 136", cut_off, file.name, file.sha256)
 
@@ -33,17 +33,17 @@ SIZES = ((SMALL, 0.2), (SMALL, 0.5), (SMALL, 0.88), (MEDIUM, 0.88))
 
 
 @cache
-def people_of(incidents: int, linked: float) -> dict[UUID, Person | None]:
+def people_of(incidents: int, linked: float) -> dict[UUID, RegisteredPerson | None]:
     return people(known("yearly", "2025", incidents, linked) + known("quarterly", "2025-Q1", incidents, linked))
 
 
-def read(file: File) -> tuple[list[str], list[list[str]]]:
+def read(file: RenderedFile) -> tuple[list[str], list[list[str]]]:
     """A file as a partner reads it."""
     header, *rows = csv.reader(io.StringIO(b"".join(file.chunks).decode()))
     return header, rows
 
 
-def stated(release: Release, found: Extract, size: tuple[int, float]) -> tuple[s.RecordsStatement, File]:
+def stated(release: RecordsRelease, found: Extract, size: tuple[int, float]) -> tuple[s.RecordsStatement, RenderedFile]:
     file = records_csv(found)
     return s.records_statement(release, found, people_of(*size), terms(file)), file
 
@@ -72,7 +72,7 @@ def test_a_statement_of_weaker_rules_is_none(rule: tuple[str], weaker: float) ->
     document = json.loads(msgspec.json.encode(found))
     document["rules"][rule[0]] = weaker
     with pytest.raises(msgspec.ValidationError, match=rule[0]):
-        msgspec.convert(document, s.Statement)
+        msgspec.convert(document, s.ReleaseStatement)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_statement_of_weaker_rules_is_none(rule: tuple[str], weaker: float) ->
 def test_a_statement_of_weaker_table_rules_is_none(weaker: dict[str, float]) -> None:
     found = tables_of_april(msgspec.structs.replace(t.RULES, **weaker))
     with pytest.raises(msgspec.ValidationError, match="rules"):
-        msgspec.json.decode(msgspec.json.encode(found), type=s.Statement)
+        msgspec.json.decode(msgspec.json.encode(found), type=s.ReleaseStatement)
 
 
 @pytest.mark.parametrize("body", ["police", "health", "other"])
@@ -195,12 +195,12 @@ def test_table_figures_follow_from_the_file() -> None:
 
 @pytest.mark.parametrize("kind", ["records", "tables"])
 def test_a_statement_reads_back_by_its_schema_and_speaks_plainly(kind: str) -> None:
-    found: s.Statement
+    found: s.ReleaseStatement
     if kind == "records":
         release = by_volume(SMALL, 0.5)
         found, _ = stated(release, extract(release, Selection("p", "other"), KEY), (SMALL, 0.5))
     else:
         found = tables_of_april()
-    assert msgspec.json.decode(msgspec.json.encode(found), type=s.Statement) == found
+    assert msgspec.json.decode(msgspec.json.encode(found), type=s.ReleaseStatement) == found
     assert json.loads(msgspec.json.encode(found))["dataset"] == kind
     assert any("ten" in sentence for sentence in found.read_me)

@@ -13,7 +13,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from triage.access.oidc import Issuer, Login, OidcRefused, Provider, Reason, Subject, Verifier
+from triage.access.oidc import Issuer, OidcClient, OidcRefused, Provider, RefusalReason, Subject, Verifier
 from triage.access.oidc_login import Callback, begin, finish
 
 pytestmark = [
@@ -45,7 +45,7 @@ def issuer(installed: Path, request: pytest.FixtureRequest) -> Iterator[Issuer]:
     with subprocess.Popen(command, cwd=installed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         assert process.stdout
         assert any(line == b"ready\n" for line in process.stdout), "the provider did not start"
-        login = Login(client_id="pages", client_secret="pages-secret: +&=")
+        login = OidcClient(client_id="pages", client_secret="pages-secret: +&=")
         yield Issuer(url=f"http://127.0.0.1:{port}", audience=AUDIENCE, login=login)
         process.terminate()
 
@@ -76,7 +76,7 @@ async def test_a_person_signs_in(issuer: Issuer, http: httpx.AsyncClient) -> Non
     assert await finish(provider, pending, callback, NOW) == Subject(issuer.url, "sergeant-1")
     with pytest.raises(OidcRefused) as again:
         await finish(provider, pending, callback, NOW)
-    assert again.value.reason == Reason.DENIED
+    assert again.value.reason == RefusalReason.DENIED
 
 
 async def sign_in_as(account: str, address: str) -> Callback:

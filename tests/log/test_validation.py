@@ -446,7 +446,7 @@ def test_an_item_is_the_body_with_its_id(kind: str) -> None:
     assert decode.decode_item(Raw(body)) == decode.decode_item(body) == decode.decode(body, OWN)
 
 
-class Envelope(Struct, forbid_unknown_fields=True):
+class SyncBody(Struct, forbid_unknown_fields=True):
     cursor: str | None
     sent_at: entries.Time
     entries: list[Raw]
@@ -454,12 +454,12 @@ class Envelope(Struct, forbid_unknown_fields=True):
 
 def test_any_body_is_held_to_the_same_rules() -> None:
     body = {"cursor": None, "sent_at": "2026-10-03T02:20:00Z", "entries": [{"any": "thing"}, 3]}
-    taken = decode.decode_as(Envelope, json.dumps(body).encode())
+    taken = decode.decode_as(SyncBody, json.dumps(body).encode())
     assert taken.sent_at == datetime.fromisoformat("2026-10-03T02:20:00Z")
     assert [bytes(item) for item in taken.entries] == [b'{"any": "thing"}', b"3"]
     wrong = {"cursor": "a\x00b", "sent_at": "2026-10-03T02:20:00", "entries": {}, "colour": 1}
     with pytest.raises(InvalidBody) as caught:
-        decode.decode_as(Envelope, json.dumps(wrong).encode())
+        decode.decode_as(SyncBody, json.dumps(wrong).encode())
     assert caught.value.status == 400
     assert {(error.field, error.code) for error in caught.value.errors} == {
         ("cursor", "control_character"),
@@ -468,7 +468,7 @@ def test_any_body_is_held_to_the_same_rules() -> None:
         ("colour", "unknown_field"),
     }
     with pytest.raises(InvalidBody) as missing:
-        decode.decode_as(Envelope, b'{"cursor": null, "entries": [], "entries": []}')
+        decode.decode_as(SyncBody, b'{"cursor": null, "entries": [], "entries": []}')
     assert {(error.field, error.code) for error in missing.value.errors} == {
         ("sent_at", "missing"),
         ("entries", "repeated_field"),
@@ -486,7 +486,7 @@ def test_what_is_wrong_inside_one_item_costs_that_item_alone(bad: bytes) -> None
     good = json.dumps(plausible("outcome", id=str(OWN))).encode()
     for items in ([bad, good], [good, bad], [bad], [good, bad, good]):
         body = b'{"cursor": null, "entries" : [ %s ], %s}' % (b" , ".join(items), SENT_AT)
-        taken = decode.decode_as(Envelope, body)
+        taken = decode.decode_as(SyncBody, body)
         assert [bytes(item) for item in taken.entries] == items
     assert decode.decode_item(good)
     with pytest.raises(InvalidBody) as caught:
@@ -496,7 +496,7 @@ def test_what_is_wrong_inside_one_item_costs_that_item_alone(bad: bytes) -> None
 
 def test_half_a_surrogate_pair_outside_the_items_is_named() -> None:
     with pytest.raises(InvalidBody) as caught:
-        decode.decode_as(Envelope, rb'{"cursor": "\ud83d", "entries": [], %s}' % SENT_AT)
+        decode.decode_as(SyncBody, rb'{"cursor": "\ud83d", "entries": [], %s}' % SENT_AT)
     assert [(error.field, error.code) for error in caught.value.errors] == [("cursor", "not_unicode")]
 
 
@@ -545,7 +545,7 @@ def test_a_fault_beyond_those_listed_counts_too() -> None:
 
 def test_no_other_body_is_newer() -> None:
     with pytest.raises(InvalidBody) as caught:
-        decode.decode_as(Envelope, b'{"cursor": null, "entries": [], "colour": 1, %s}' % SENT_AT)
+        decode.decode_as(SyncBody, b'{"cursor": null, "entries": [], "colour": 1, %s}' % SENT_AT)
     assert (caught.value.newer, caught.value.problem.code) == (False, "malformed")
 
 

@@ -12,6 +12,7 @@ from triage.report.blocks import (
     AnyBlock,
     Callout,
     Charts,
+    Definitions,
     Heading,
     IntervalCell,
     KeyNumbers,
@@ -21,7 +22,6 @@ from triage.report.blocks import (
     Stack,
     TableBlock,
     Tables,
-    Terms,
     TextCell,
     Tiles,
 )
@@ -129,7 +129,7 @@ def text_of(block: AnyBlock) -> Iterator[str]:
                 yield from (tile.label, str(tile.total))
         case Stack():
             yield from (f"{item.label}: {item.value}" for item in block.items)
-        case Terms():
+        case Definitions():
             yield from (part for item in block.items for part in item)
         case Lines():
             yield from block.items

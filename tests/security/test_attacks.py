@@ -32,9 +32,9 @@ from support.population import HEAVY
 
 from triage.exports import members as m
 from triage.exports import records, selection
-from triage.exports.files import File, records_csv
+from triage.exports.files import RenderedFile, records_csv
 from triage.exports.members import ReleaseMember
-from triage.exports.records import Release
+from triage.exports.records import RecordsRelease
 from triage.exports.selection import Extract, Selection
 from triage.exports.tree import CONFIG, DISPOSAL_FOR_POLICE, VIEWS
 from triage.http import negotiation
@@ -119,7 +119,7 @@ def known_after(later: timedelta) -> Callable[..., Awaitable[int]]:
 def answers_questions(town: AttackedTeam, patch: pytest.MonkeyPatch) -> None:
     """A service that filters incidents and protects each answer by itself, with every rule of a group in force."""
     asked: dict[str, str] = {}
-    answers: dict[str, File] = {}
+    answers: dict[str, RenderedFile] = {}
     find_file, stored_pieces = downloads.find_file, downloads.read_pieces
 
     def take(scope: Any, _: object) -> None:
@@ -245,10 +245,10 @@ async def test_two_selections_of_areas_differ_by_ten_people_or_by_nobody(besiege
     assert min(sizes) >= 10 if rule else min(sizes) < 10
 
 
-def by_incident(town: AttackedTeam) -> Callable[[Release, Selection, bytes], Extract]:
+def by_incident(town: AttackedTeam) -> Callable[[RecordsRelease, Selection, bytes], Extract]:
     honest = selection.extract
 
-    def extract(release: Release, wanted: Selection, key: bytes) -> Extract:
+    def extract(release: RecordsRelease, wanted: Selection, key: bytes) -> Extract:
         whole = honest(release, Selection(wanted.partner, wanted.body, wanted.columns), key)
         area_of = [known_of(town.people[release.rows[n].incident_id])["area"] for n in whole.numbers]
         kept = [at for at, area in enumerate(area_of) if area in wanted.areas]
@@ -289,7 +289,7 @@ def refer_to_people(town: AttackedTeam, patch: pytest.MonkeyPatch) -> None:
     person_of: dict[int, UUID | None] = {}
     reference, honest = selection.reference, selection.extract
 
-    def extract(release: Release, wanted: Selection, key: bytes) -> Extract:
+    def extract(release: RecordsRelease, wanted: Selection, key: bytes) -> Extract:
         person_of.update({row.number: town.people[row.incident_id].person_id for row in release.rows})
         return honest(release, wanted, key)
 
@@ -444,7 +444,7 @@ def in_order_of_events(patch: pytest.MonkeyPatch) -> None:
     async def by_time(*asked: Any) -> list[Any]:
         return sorted(await unsorted(*asked), key=lambda one: one.member.occurred_at)
 
-    def as_frozen(release: Release, wanted: Selection, key: bytes) -> Extract:
+    def as_frozen(release: RecordsRelease, wanted: Selection, key: bytes) -> Extract:
         found = honest(release, wanted, key)
         pairs = sorted(zip(found.numbers, found.rows, strict=True))
         return Extract(found.columns, tuple(row for _, row in pairs), tuple(n for n, _ in pairs))

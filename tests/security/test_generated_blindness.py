@@ -61,7 +61,7 @@ def intents_in(answer: Any) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class Actor:
+class ServedPhone:
     """A phone with everything that knows what is served to it: its account and its installation."""
 
     phone: Phone
@@ -73,12 +73,12 @@ class Actor:
 
 
 @dataclass
-class Stage:
+class BlindStage:
     """A team whose nurse shares a phone with an officer, three incidents, and what was judged."""
 
     crew: Crew
     random: Random
-    actors: dict[str, Actor]
+    actors: dict[str, ServedPhone]
     oracle: Oracle = field(default_factory=Oracle)
     incidents: tuple[UUID, ...] = field(default_factory=lambda: tuple(uuid7() for _ in range(3)))
     judged: dict[str, set[str]] = field(default_factory=dict)
@@ -103,7 +103,7 @@ class Stage:
     def an_incident(self) -> UUID:
         return self.random.choice(self.incidents)
 
-    async def tell(self, actor: Actor, kind: str, incident: UUID, **content: Any) -> Json:
+    async def tell(self, actor: ServedPhone, kind: str, incident: UUID, **content: Any) -> Json:
         body = entry(kind, incident, captured_at=now() - MINUTE, **content)
         minimal = {"Prefer": "return=minimal"} if self.random.random() < 0.5 else {}
         answer = await actor.phone.put(body, **minimal)
@@ -113,16 +113,16 @@ class Stage:
         self.oracle.read(actor.holders, answer)
         return body
 
-    async def judge(self, actor: Actor) -> None:
+    async def judge(self, actor: ServedPhone) -> None:
         before = self.oracle.known_to(actor.holders)
         body = await self.tell(actor, "nurse", self.an_incident(), **JUDGEMENT)
         self.judged[body["id"]] = before
 
-    async def state(self, actor: Actor, kind: str) -> None:
+    async def state(self, actor: ServedPhone, kind: str) -> None:
         one, other = self.random.sample(self.incidents, 2)
         await self.tell(actor, kind, one, other_incident_id=str(other))
 
-    async def read(self, actor: Actor) -> None:
+    async def read(self, actor: ServedPhone) -> None:
         incident = self.an_incident()
         match self.random.choice(("view", "entries", "list", "sync")):
             case "view":
@@ -147,25 +147,25 @@ class Stage:
         return said
 
 
-async def actors_of(service: RunningService, crew: Crew) -> dict[str, Actor]:
+async def actors_of(service: RunningService, crew: Crew) -> dict[str, ServedPhone]:
     shared = uuid7()
     async with as_owner(crew.owner_url, crew.team_id) as owner:
         officer = await service.add_phone(owner, crew.team_id, crew.other_officer.staff_id, shared)
         nurse = await service.add_phone(owner, crew.team_id, crew.nurse.staff_id, shared)
     return {
-        "officer": Actor(crew.officer, crew.officer.device_id),
-        "officer_on_shared_phone": Actor(officer, shared),
-        "nurse_on_shared_phone": Actor(nurse, shared),
-        "nurse": Actor(crew.nurse, crew.nurse.device_id),
-        "other_nurse": Actor(crew.other_nurse, crew.other_nurse.device_id),
-        "paramedic": Actor(crew.paramedic, crew.paramedic.device_id),
+        "officer": ServedPhone(crew.officer, crew.officer.device_id),
+        "officer_on_shared_phone": ServedPhone(officer, shared),
+        "nurse_on_shared_phone": ServedPhone(nurse, shared),
+        "nurse": ServedPhone(crew.nurse, crew.nurse.device_id),
+        "other_nurse": ServedPhone(crew.other_nurse, crew.other_nurse.device_id),
+        "paramedic": ServedPhone(crew.paramedic, crew.paramedic.device_id),
     }
 
 
 async def verdicts(service: RunningService, seed: int) -> list[tuple[bool, bool]]:
     """Of every judgement of a story whether the service calls it blind, and whether the oracle saw an intent served."""
     crew = await service.enrol_crew()
-    stage = Stage(crew, Random(seed), await actors_of(service, crew))
+    stage = BlindStage(crew, Random(seed), await actors_of(service, crew))
     for incident in stage.incidents:
         await stage.tell(stage.actors["officer"], "officer", incident, occurred_at=now() - MINUTE, area="luton_west")
     for _ in range(STEPS):

@@ -34,7 +34,7 @@ STATEMENTS = [f"{family}.{name}" for family in FAMILIES for name in texts(family
 DECLARED = Statement.declared
 SOURCES = Path(triage.__file__).parent
 TREES = {path: ast.parse(path.read_text("utf-8")) for path in SOURCES.rglob("*.py")}
-METHODS = {"fetch", "first", "one", "execute"}
+METHODS = {"fetch", "fetch_first", "fetch_one", "execute"}
 
 
 # --- known to the schema, and typed ---
@@ -156,7 +156,7 @@ def test_every_call_names_the_parameters_of_its_statement() -> None:
 
 async def test_a_call_with_another_parameter_is_refused(conn: asyncpg.Connection) -> None:
     with pytest.raises(TypeError, match=r"teams\.find takes team_id"):
-        await DECLARED["teams.find"].first(conn, team=UUID(int=1))
+        await DECLARED["teams.find"].fetch_first(conn, team=UUID(int=1))
 
 
 # --- declared once, and used ---
@@ -342,7 +342,7 @@ async def test_what_was_planned_while_the_tables_were_empty_is_planned_again_as_
         async def rows_looked_at() -> int:
             async with database.team(TEAM) as connection, connection.transaction():
                 before = await connection.fetchval(ROWS_LOOKED_AT)
-                await DECLARED["log.read"].first(connection, **READ)
+                await DECLARED["log.read"].fetch_first(connection, **READ)
                 looked_at: int = await connection.fetchval(ROWS_LOOKED_AT) - before
                 return looked_at
 
@@ -367,7 +367,7 @@ async def test_a_pull_that_was_planned_without_its_values_looks_at_no_more_rows(
     try:
         await large.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         before = await large.fetchval(ROWS_LOOKED_AT)
-        assert await DECLARED[name].first(large, **values) is not None
+        assert await DECLARED[name].fetch_first(large, **values) is not None
         assert await large.fetchval(ROWS_LOOKED_AT) - before < 500
     finally:
         await transaction.rollback()

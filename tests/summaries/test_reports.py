@@ -17,7 +17,7 @@ from support.population import population
 from support.story import Story
 from support.team_log import TEAM, TeamLog, open_team_log
 
-from triage.demo import Sent
+from triage.demo import DemoEntry
 from triage.exports.catalogue import ladders
 from triage.exports.protected import Protected, protected
 from triage.exports.published_answers import NotPublishable, published_answer
@@ -39,12 +39,12 @@ NOW = datetime(2026, 1, 10, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-class Writer:
+class EntryWriter:
     """Writes entries of many incidents, to be sent at once."""
 
     def __init__(self) -> None:
         self.random = Random(136)
-        self.sent: list[Sent] = []
+        self.sent: list[DemoEntry] = []
 
     def id(self) -> UUID:
         return UUID(int=self.random.getrandbits(128), version=4)
@@ -52,7 +52,7 @@ class Writer:
     def write(self, who: str, kind: str, incident: UUID, at: datetime, /, **content: Any) -> None:
         common = {"kind": kind, "id": self.id(), "incident_id": incident, "captured_at": at, "codes_version": 1}
         entry: AnyEntry = msgspec.convert(msgspec.to_builtins(common | content), AnyEntry)
-        self.sent.append(Sent(who, 0, at, 0, entry))
+        self.sent.append(DemoEntry(who, 0, at, 0, entry))
 
     def detention(self, at: datetime, person: UUID, result: str, **contact: Any) -> None:
         """A use of s136 on a person, and how it ended."""
@@ -65,7 +65,7 @@ class Writer:
         self.write("nurse_1", "person_link", incident, at, person_id=person, reason="identified")
 
 
-def ipswich(writer: Writer, starts: date, *, uses: int, admitted: int, again: int, offered: int) -> None:
+def ipswich(writer: EntryWriter, starts: date, *, uses: int, admitted: int, again: int, offered: int) -> None:
     """The counts of one year of the evaluation, as detentions of as many people as there were.
 
     `again` of the people not admitted are detained once more within four weeks; those second detentions are among the
@@ -100,7 +100,7 @@ def line(report: Comparison, measure: str, row: str | None = None) -> ComparedLi
 async def test_the_printed_rates_of_the_ipswich_car_are_found_again(team: TeamLog) -> None:
     # Jenkins and others, BJPsych Bulletin 2017: s136 169 before and 104 after; admitted 23.7 % and 37.5 %; another
     # s136 within four weeks 20.9 % and 12.3 %; follow-up offered to those not admitted 72.9 % and 86.2 %
-    writer = Writer()
+    writer = EntryWriter()
     ipswich(writer, BEFORE.starts, uses=169, admitted=40, again=27, offered=94)
     ipswich(writer, AFTER.starts, uses=104, admitted=39, again=8, offered=56)
     await team.send(sorted(writer.sent, key=lambda one: one.sent_at))
@@ -157,7 +157,7 @@ def breakdowns(content: bytes) -> Iterator[tuple[tuple[str, str], dict[str, int]
 
 
 async def test_the_annual_return_adds_up_with_what_is_not_known(team: TeamLog) -> None:
-    writer = Writer()
+    writer = EntryWriter()
     last_evening = datetime(2025, 3, 31, 22, 0, tzinfo=UTC)
     writer.detention(last_evening, writer.id(), "lapsed", age=16, sex="female", ethnicity="W1")
     writer.detention(last_evening - DAY, writer.id(), "lapsed", age=40, sex="unknown", ethnicity="N4")
@@ -300,7 +300,7 @@ def test_the_place_of_a_section_136_is_a_table_of_its_own() -> None:
 
 
 async def test_a_triage_car_is_counted_as_the_owner_says(team: TeamLog) -> None:
-    writer = Writer()
+    writer = EntryWriter()
     at = datetime(2025, 2, 1, 22, 0, tzinfo=UTC)
     decided = {"disposal": "s136_removed", "decided_at": at, "decided_by": "officer", "transport": "triage_car"}
     writer.write("officer_1", "outcome", writer.id(), at, **decided)

@@ -12,7 +12,7 @@ from triage.__main__ import main
 
 
 @dataclass(slots=True)
-class Installation:
+class InstalledService:
     """A running service with a team, and the command line beside it."""
 
     process: RunningService

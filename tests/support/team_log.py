@@ -12,7 +12,7 @@ import msgspec
 
 from support.logins import KEYS, SERVICE, as_login
 from triage.access.actors import Actor
-from triage.demo import CAST, Sent, StaffMember
+from triage.demo import CAST, DemoEntry, StaffMember
 from triage.log.append_decision import IncomingEntry, Receipt
 from triage.log.canonical import canonical
 from triage.log.entries import AnyEntry
@@ -43,7 +43,7 @@ class TeamLog:
     async def team(self) -> CalendarTeam:
         return await calendars.team(self.database, TEAM)
 
-    async def send(self, sent: Iterable[Sent]) -> None:
+    async def send(self, sent: Iterable[DemoEntry]) -> None:
         """Append synthetic entries in their order, received when they were sent."""
         items = [_item(each.entry, MEMBERS[each.author], each.sent_at, each.skew_ms) for each in sent]
         for start in range(0, len(items), 100):

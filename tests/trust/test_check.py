@@ -2,13 +2,13 @@
 
 import asyncpg
 import pytest
-from support.installation import Installation
+from support.installation import InstalledService
 from support.logins import SERVICE, as_login
 
 pytestmark = pytest.mark.database
 
 
-async def test_the_test_installation_shares_one_cluster_which_is_wrong(installation: Installation) -> None:
+async def test_the_test_installation_shares_one_cluster_which_is_wrong(installation: InstalledService) -> None:
     said = await installation.triage("check", fails=True)
     assert "the key store lies in the main database's cluster" in said
     assert "synchronous_standby_names is empty" in said
@@ -16,7 +16,7 @@ async def test_the_test_installation_shares_one_cluster_which_is_wrong(installat
 
 
 async def test_a_login_that_owns_the_tables_is_named(
-    installation: Installation, monkeypatch: pytest.MonkeyPatch
+    installation: InstalledService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owner = installation.process.url
     said = await installation.triage("check", fails=True, TRIAGE_DATABASE_URL=owner)
@@ -25,7 +25,7 @@ async def test_a_login_that_owns_the_tables_is_named(
     assert "does not own the tables: set TRIAGE_OWNER_DATABASE_URL" in said
 
 
-async def test_a_key_store_that_was_restored_is_noticed_by_the_exported_journal(installation: Installation) -> None:
+async def test_a_key_store_that_was_restored_is_noticed_by_the_exported_journal(installation: InstalledService) -> None:
     await installation.triage("backup", str(installation.data_dir / "main.dump"))
     connection = await asyncpg.connect(installation.keys_url)
     try:

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import msgspec
 import pytest
-from support.installation import Installation
+from support.installation import InstalledService
 from support.phones import Crew, Json, entry, now, refused
 
 from triage.store.log import tasks
@@ -29,25 +29,25 @@ async def known(crew: Crew) -> tuple[str, UUID, Json]:
     return person, incident, noted
 
 
-async def keys_left(at: Installation) -> set[Any]:
+async def keys_left(at: InstalledService) -> set[Any]:
     connection = await asyncpg.connect(at.keys_url)
     rows = await connection.fetch("SELECT ref FROM keystore.data_key")
     await connection.close()
     return {row["ref"] for row in rows}
 
 
-def of(at: Installation) -> tuple[str, ...]:
+def of(at: InstalledService) -> tuple[str, ...]:
     return ("--team", str(at.crew.team_id), "--by", "the officer in charge")
 
 
-async def put_question(at: Installation, incident: UUID, text: str) -> None:
+async def put_question(at: InstalledService, incident: UUID, text: str) -> None:
     """The clinical lead asks the nurse."""
     crew, service = at.crew, at.process.service
     new = NewTask(id=uuid4(), incident_id=incident, kind="ask", addressee=crew.nurse.staff_id, about="age", text=text)
     await tasks.put_task(service.database, service.keys, await crew.clinical_lead.actor(), new)
 
 
-async def test_an_erased_person_is_gone_and_the_rest_stands(installation: Installation) -> None:
+async def test_an_erased_person_is_gone_and_the_rest_stands(installation: InstalledService) -> None:
     crew = installation.crew
     person, incident, noted = await known(crew)
     before = await crew.nurse.incident(incident)
@@ -66,7 +66,7 @@ async def test_an_erased_person_is_gone_and_the_rest_stands(installation: Instal
     assert "not as written" not in await installation.triage("verify")
 
 
-async def test_the_receipt_says_who_and_when_and_not_what(installation: Installation) -> None:
+async def test_the_receipt_says_who_and_when_and_not_what(installation: InstalledService) -> None:
     crew = installation.crew
     person, _, _ = await known(crew)
     await installation.triage("erase", "--yes", *of(installation), "--person", person)
@@ -77,7 +77,7 @@ async def test_the_receipt_says_who_and_when_and_not_what(installation: Installa
     assert tuple(row) == ([receipt["id"]], "erase")
 
 
-async def test_an_incidents_notes_are_erased_and_the_person_stays(installation: Installation) -> None:
+async def test_an_incidents_notes_are_erased_and_the_person_stays(installation: InstalledService) -> None:
     crew = installation.crew
     _, incident, noted = await known(crew)
     await installation.triage("erase", "--yes", *of(installation), "--incident", str(incident))
@@ -88,7 +88,7 @@ async def test_an_incidents_notes_are_erased_and_the_person_stays(installation: 
 
 
 async def test_an_erased_incident_takes_nothing_new_and_an_amendment_brings_no_text_back(
-    installation: Installation,
+    installation: InstalledService,
 ) -> None:
     crew = installation.crew
     _, incident, noted = await known(crew)
@@ -108,7 +108,7 @@ async def test_an_erased_incident_takes_nothing_new_and_an_amendment_brings_no_t
     assert (await crew.clinical_lead.get("/v1/quarantine")).json() == {"items": [], "count": 0}
 
 
-async def test_what_waits_in_quarantine_is_erased_with_its_incident(installation: Installation) -> None:
+async def test_what_waits_in_quarantine_is_erased_with_its_incident(installation: InstalledService) -> None:
     crew = installation.crew
     _, incident, noted = await known(crew)
     assert (await crew.nurse.put(noted | {"note": "another note"})).status_code == 409
@@ -117,7 +117,7 @@ async def test_what_waits_in_quarantine_is_erased_with_its_incident(installation
     assert (await crew.clinical_lead.see("/v1/quarantine"))["items"] == []
 
 
-async def test_a_phone_lets_an_erased_incident_go(installation: Installation) -> None:
+async def test_a_phone_lets_an_erased_incident_go(installation: InstalledService) -> None:
     crew = installation.crew
     _, incident, _ = await known(crew)
     await crew.officer.follow()
@@ -129,7 +129,7 @@ async def test_a_phone_lets_an_erased_incident_go(installation: Installation) ->
 
 
 @pytest.mark.parametrize("lifted", [False, True])
-async def test_nothing_under_legal_hold_is_erased(installation: Installation, lifted: bool) -> None:
+async def test_nothing_under_legal_hold_is_erased(installation: InstalledService, lifted: bool) -> None:
     crew = installation.crew
     person, incident, noted = await known(crew)
     await installation.triage("hold", *of(installation), "--reason", "inquest", str(incident))
@@ -140,7 +140,7 @@ async def test_nothing_under_legal_hold_is_erased(installation: Installation, li
     assert ((await crew.nurse.put(noted)).status_code == 200) is not lifted
 
 
-async def test_a_death_is_a_legal_hold(installation: Installation) -> None:
+async def test_a_death_is_a_legal_hold(installation: InstalledService) -> None:
     crew = installation.crew
     person, incident, _ = await known(crew)
     await crew.nurse.tell("follow_up", incident, event="died")
@@ -150,12 +150,14 @@ async def test_a_death_is_a_legal_hold(installation: Installation) -> None:
     assert refused(await crew.nurse.get(f"/v1/incidents/{incident}")) == (404, "not_found")
 
 
-async def test_nobody_is_erased_under_an_id_of_nobody(installation: Installation) -> None:
+async def test_nobody_is_erased_under_an_id_of_nobody(installation: InstalledService) -> None:
     printed = await installation.triage("erase", "--yes", *of(installation), "--person", str(uuid4()), fails=True)
     assert "no such record" in printed
 
 
-async def test_subject_access_gathers_everything_and_is_recorded(installation: Installation, tmp_path: Path) -> None:
+async def test_subject_access_gathers_everything_and_is_recorded(
+    installation: InstalledService, tmp_path: Path
+) -> None:
     crew = installation.crew
     person, incident, noted = await known(crew)
     amended = {"kind": "nurse", "occurred_at": noted["occurred_at"], "note": "corrected"}
@@ -180,7 +182,7 @@ async def test_subject_access_gathers_everything_and_is_recorded(installation: I
     assert tuple(row) == ([known_as["person_id"], incident], "the officer in charge")
 
 
-async def test_retention_shows_first_and_acts_when_told_and_switched_on(installation: Installation) -> None:
+async def test_retention_shows_first_and_acts_when_told_and_switched_on(installation: InstalledService) -> None:
     crew = installation.crew
     await known(crew)
     await crew.fetch("UPDATE person SET created_at = now() - interval '30 months' WHERE team_id = $1")
@@ -205,7 +207,7 @@ async def test_retention_shows_first_and_acts_when_told_and_switched_on(installa
 
 
 async def test_a_restored_backup_revives_nothing_that_was_ended_since(
-    installation: Installation, tmp_path: Path
+    installation: InstalledService, tmp_path: Path
 ) -> None:
     crew, file = installation.crew, str(tmp_path / "main.dump")
     person, incident, noted = await known(crew)
@@ -240,7 +242,7 @@ async def test_a_restored_backup_revives_nothing_that_was_ended_since(
     assert "not as written" not in await installation.triage("verify")
 
 
-async def test_a_backup_holds_no_key(installation: Installation, tmp_path: Path) -> None:
+async def test_a_backup_holds_no_key(installation: InstalledService, tmp_path: Path) -> None:
     await known(installation.crew)
     [row] = await installation.crew.fetch("SELECT key_ref FROM person WHERE team_id = $1")
     for keys, held in ((False, False), (True, True)):
@@ -250,7 +252,7 @@ async def test_a_backup_holds_no_key(installation: Installation, tmp_path: Path)
     assert row["key_ref"] in await keys_left(installation)
 
 
-async def test_a_restored_key_store_forgets_again(installation: Installation) -> None:
+async def test_a_restored_key_store_forgets_again(installation: InstalledService) -> None:
     person, _, _ = await known(installation.crew)
     before = await keys_left(installation)
     connection = await asyncpg.connect(installation.keys_url)
@@ -265,7 +267,7 @@ async def test_a_restored_key_store_forgets_again(installation: Installation) ->
     assert not gone & await keys_left(installation)
 
 
-async def test_a_damaged_backup_replaces_nothing(installation: Installation, tmp_path: Path) -> None:
+async def test_a_damaged_backup_replaces_nothing(installation: InstalledService, tmp_path: Path) -> None:
     file = tmp_path / "damaged.dump"
     await installation.triage("backup", str(file))
     file.write_bytes(file.read_bytes()[:-2000])
@@ -276,7 +278,7 @@ async def test_a_damaged_backup_replaces_nothing(installation: Installation, tmp
 # --- key rotation ---
 
 
-async def test_a_rotation_changes_no_content_and_no_process_notices(installation: Installation) -> None:
+async def test_a_rotation_changes_no_content_and_no_process_notices(installation: InstalledService) -> None:
     crew = installation.crew
     _, incident, _ = await known(crew)
     assert "under key 2" in await installation.triage("keys", "rotate")
@@ -286,7 +288,7 @@ async def test_a_rotation_changes_no_content_and_no_process_notices(installation
     assert "after it" in str(await crew.nurse.entries(incident))
 
 
-async def test_a_rotation_cut_short_goes_on(installation: Installation) -> None:
+async def test_a_rotation_cut_short_goes_on(installation: InstalledService) -> None:
     _, incident, _ = await known(installation.crew)
     await installation.triage("keys", "rotate")
     connection = await asyncpg.connect(installation.keys_url)
@@ -303,7 +305,7 @@ async def test_a_rotation_cut_short_goes_on(installation: Installation) -> None:
 
 
 async def test_what_was_published_or_decided_since_the_backup_is_put_back_as_it_was(
-    installation: Installation, tmp_path: Path
+    installation: InstalledService, tmp_path: Path
 ) -> None:
     crew, file, service = installation.crew, str(tmp_path / "main.dump"), installation.process.service
     _, incident, _ = await known(crew)
@@ -333,7 +335,7 @@ async def test_what_was_published_or_decided_since_the_backup_is_put_back_as_it_
     assert [await crew.fetch(f"SELECT * FROM {table} WHERE team_id = $1") for table in tables] == kept
 
 
-async def test_a_question_about_an_erased_incident_goes_with_its_notes(installation: Installation) -> None:
+async def test_a_question_about_an_erased_incident_goes_with_its_notes(installation: InstalledService) -> None:
     crew, service = installation.crew, installation.process.service
     incident, lead = uuid4(), await installation.crew.clinical_lead.actor()
     await crew.nurse.tell("nurse", incident, area="bedford", note="a note")
@@ -346,7 +348,7 @@ async def test_a_question_about_an_erased_incident_goes_with_its_notes(installat
     assert await crew.fetch("SELECT 1 FROM task WHERE team_id = $1 AND sealed IS NOT NULL") == []
 
 
-async def test_nothing_is_destroyed_unasked_or_in_a_dry_run(installation: Installation) -> None:
+async def test_nothing_is_destroyed_unasked_or_in_a_dry_run(installation: InstalledService) -> None:
     crew = installation.crew
     person, incident, _ = await known(crew)
     for what in (("--person", person), ("--incident", str(incident))):

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from support.installation import Installation
+from support.installation import InstalledService
 from support.phones import HOUR, Crew, entry, now
 
 from triage.jobs.publish import publish_due
@@ -22,14 +22,14 @@ NOBODY = "at what how who role"
 """A list without a row."""
 
 
-async def recipients(at: Installation, incident: UUID, fails: bool = False) -> str:
+async def recipients(at: InstalledService, incident: UUID, fails: bool = False) -> str:
     printed = await at.triage(
         "recipients", "--team", str(at.crew.team_id), "--by", "the sergeant", str(incident), fails=fails
     )
     return " ".join(printed.split())
 
 
-async def published(at: Installation) -> None:
+async def published(at: InstalledService) -> None:
     """Everything that is due, for a team that started the day before, and delivered."""
     crew = at.crew
     await crew.fetch("UPDATE team SET starts_on = $2 WHERE team_id = $1", DAY)
@@ -54,7 +54,7 @@ UNDOINGS: dict[str, Undo] = {
 
 
 @pytest.mark.parametrize("undo", UNDOINGS)
-async def test_whoever_got_numbers_with_a_wrong_person_is_listed(installation: Installation, undo: str) -> None:
+async def test_whoever_got_numbers_with_a_wrong_person_is_listed(installation: InstalledService, undo: str) -> None:
     crew = installation.crew
     person = (await crew.nurse.post("/v1/people", {"nhs_number": "9990000018"})).json()["person_id"]
     other, incident = await met(crew), await met(crew)
@@ -73,7 +73,9 @@ async def test_whoever_got_numbers_with_a_wrong_person_is_listed(installation: I
     assert tuple(row) == ("consultation", "the sergeant")
 
 
-async def test_whoever_got_numbers_of_two_incidents_as_one_is_listed_under_either(installation: Installation) -> None:
+async def test_whoever_got_numbers_of_two_incidents_as_one_is_listed_under_either(
+    installation: InstalledService,
+) -> None:
     crew = installation.crew
     one, two = await met(crew), await met(crew)
     await crew.officer.tell("same_incident", one, other_incident_id=str(two))
@@ -83,7 +85,7 @@ async def test_whoever_got_numbers_of_two_incidents_as_one_is_listed_under_eithe
         assert "committee@example.org" in await recipients(installation, incident)
 
 
-async def test_an_edition_from_before_the_link_or_after_it_names_nobody(installation: Installation) -> None:
+async def test_an_edition_from_before_the_link_or_after_it_names_nobody(installation: InstalledService) -> None:
     crew = installation.crew
     incident = await met(crew)
     await published(installation)
@@ -94,5 +96,5 @@ async def test_an_edition_from_before_the_link_or_after_it_names_nobody(installa
     assert await recipients(installation, incident) == NOBODY
 
 
-async def test_an_incident_of_nobody_is_refused(installation: Installation, tmp_path: Path) -> None:
+async def test_an_incident_of_nobody_is_refused(installation: InstalledService, tmp_path: Path) -> None:
     assert "no such record" in await recipients(installation, uuid4(), fails=True)

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from support.installation import Installation
+from support.installation import InstalledService
 from support.logins import KEYS, as_login, unguarded
 from support.phones import DAY, entry, now, refused, running_service
 
@@ -20,12 +20,12 @@ from triage.store.recovery.history import WrongInstallation
 pytestmark = pytest.mark.database
 
 
-async def backed_up(installation: Installation, file: Path, *options: str) -> Path:
+async def backed_up(installation: InstalledService, file: Path, *options: str) -> Path:
     await installation.triage("backup", *options, str(file))
     return file
 
 
-async def as_keys(installation: Installation, sql: str, *args: object) -> None:
+async def as_keys(installation: InstalledService, sql: str, *args: object) -> None:
     connection = await asyncpg.connect(installation.keys_url)
     try:
         await connection.execute(sql, *args)
@@ -33,7 +33,7 @@ async def as_keys(installation: Installation, sql: str, *args: object) -> None:
         await connection.close()
 
 
-async def databases_of(installation: Installation) -> list[str]:
+async def databases_of(installation: InstalledService) -> list[str]:
     return [
         row["datname"]
         for row in await installation.crew.fetch("SELECT datname FROM pg_database WHERE $1::uuid IS NOT NULL")
@@ -58,7 +58,7 @@ def truncated(good: bytes) -> bytes:
 @pytest.mark.parametrize("spoil", [empty, text, truncated])
 @pytest.mark.parametrize("rehearse", [[], ["--rehearse"]])
 async def test_a_file_that_is_no_whole_backup_is_refused(
-    installation: Installation, tmp_path: Path, spoil: object, rehearse: list[str]
+    installation: InstalledService, tmp_path: Path, spoil: object, rehearse: list[str]
 ) -> None:
     good = await backed_up(installation, tmp_path / "good.dump")
     assert callable(spoil)
@@ -70,7 +70,7 @@ async def test_a_file_that_is_no_whole_backup_is_refused(
     assert await databases_of(installation) == before
 
 
-async def test_the_key_stores_backup_is_refused(installation: Installation, tmp_path: Path) -> None:
+async def test_the_key_stores_backup_is_refused(installation: InstalledService, tmp_path: Path) -> None:
     keys = await backed_up(installation, tmp_path / "keys.dump", "--keys")
     said = await installation.triage("restore", "--yes", str(keys), fails=True)
     assert "no backup of the main database" in said
@@ -85,7 +85,7 @@ async def test_the_key_stores_backup_is_refused(installation: Installation, tmp_
     ],
 )
 async def test_another_installations_backup_is_refused(
-    installation: Installation, tmp_path: Path, change: str, said: str
+    installation: InstalledService, tmp_path: Path, change: str, said: str
 ) -> None:
     await backed_up(installation, tmp_path / "ours.dump")
     await installation.crew.fetch(change)
@@ -95,7 +95,9 @@ async def test_another_installations_backup_is_refused(
     assert said in await installation.triage("restore", "--yes", str(other), fails=True)
 
 
-async def test_a_journal_that_lacks_what_the_backup_knew_is_refused(installation: Installation, tmp_path: Path) -> None:
+async def test_a_journal_that_lacks_what_the_backup_knew_is_refused(
+    installation: InstalledService, tmp_path: Path
+) -> None:
     await installation.crew.officer.tell("officer", uuid4())
     file = await backed_up(installation, tmp_path / "main.dump")
     exported = installation.data_dir / "journal"
@@ -111,7 +113,7 @@ async def test_a_journal_that_lacks_what_the_backup_knew_is_refused(installation
 # --- what was ended since ---
 
 
-async def test_what_was_ended_or_renewed_since_stays_so(installation: Installation, tmp_path: Path) -> None:
+async def test_what_was_ended_or_renewed_since_stays_so(installation: InstalledService, tmp_path: Path) -> None:
     crew = installation.crew
     file = await backed_up(installation, tmp_path / "main.dump")
     renewed = (await crew.nurse.post(f"/v1/devices/{crew.nurse.device_id}/token")).json()["token"]
@@ -131,7 +133,7 @@ async def test_what_was_ended_or_renewed_since_stays_so(installation: Installati
 
 
 async def test_a_cursor_of_before_a_restore_asks_the_phone_for_what_it_sent(
-    installation: Installation, tmp_path: Path
+    installation: InstalledService, tmp_path: Path
 ) -> None:
     phone = installation.crew.officer
     await phone.tell("officer", uuid4())
@@ -146,7 +148,7 @@ async def test_a_cursor_of_before_a_restore_asks_the_phone_for_what_it_sent(
 
 
 async def test_lateness_is_not_held_against_what_was_lost_and_came_again(
-    installation: Installation, tmp_path: Path
+    installation: InstalledService, tmp_path: Path
 ) -> None:
     """Acknowledged when it was captured; the restore lost it, and the phone offers it again."""
     crew = installation.crew
@@ -170,7 +172,7 @@ async def test_lateness_is_not_held_against_what_was_lost_and_came_again(
 # --- a history that forked without a restore ---
 
 
-async def forked(installation: Installation) -> None:
+async def forked(installation: InstalledService) -> None:
     """The last entry is gone as after a failover to a standby that had not got it; the journal knows of it."""
     crew, service = installation.crew, installation.process.service
     await crew.officer.tell("officer", uuid4())
@@ -188,7 +190,7 @@ async def forked(installation: Installation) -> None:
     assert kept["id"]
 
 
-async def test_a_forked_history_is_not_served_until_it_is_adopted(installation: Installation) -> None:
+async def test_a_forked_history_is_not_served_until_it_is_adopted(installation: InstalledService) -> None:
     await forked(installation)
     crew, settings = installation.crew, installation.process.service.settings
     with pytest.raises(HistoryForked, match="triage adopt"):
@@ -208,7 +210,7 @@ async def test_a_forked_history_is_not_served_until_it_is_adopted(installation: 
     assert len(lost) == 1 and lost[0]["since"] < lost[0]["until"]
 
 
-async def test_a_process_that_goes_on_over_a_fork_says_so(installation: Installation) -> None:
+async def test_a_process_that_goes_on_over_a_fork_says_so(installation: InstalledService) -> None:
     crew, service = installation.crew, installation.process.service
     writer = AnchorWriter(service.database, service.journal)
     await crew.officer.tell("officer", uuid4())
@@ -222,7 +224,7 @@ async def test_a_process_that_goes_on_over_a_fork_says_so(installation: Installa
 
 
 async def test_a_backup_is_restored_whatever_the_clock_of_what_was_published_says(
-    installation: Installation, tmp_path: Path
+    installation: InstalledService, tmp_path: Path
 ) -> None:
     """Published as at a day to come, then gone back: the order of the journal decides, not the times in it."""
     await installation.crew.officer.tell("officer", uuid4())
@@ -237,7 +239,7 @@ async def test_a_backup_is_restored_whatever_the_clock_of_what_was_published_say
 # --- two halves that do not belong together ---
 
 
-async def test_the_key_store_of_another_installation_is_refused(installation: Installation) -> None:
+async def test_the_key_store_of_another_installation_is_refused(installation: InstalledService) -> None:
     await as_keys(installation, "UPDATE keystore.installation SET id = gen_random_uuid()")
     with pytest.raises(WrongInstallation, match="another installation"):
         async with running_service(
@@ -246,13 +248,13 @@ async def test_the_key_store_of_another_installation_is_refused(installation: In
             pass
 
 
-async def test_the_journal_is_only_ever_added_to(installation: Installation) -> None:
+async def test_the_journal_is_only_ever_added_to(installation: InstalledService) -> None:
     for sql in ("UPDATE keystore.journal SET kind = 'x'", "DELETE FROM keystore.journal", "TRUNCATE keystore.journal"):
         with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="only ever added"):
             await as_keys(installation, sql)
 
 
-async def test_a_line_of_a_newer_version_stops_no_reader(installation: Installation) -> None:
+async def test_a_line_of_a_newer_version_stops_no_reader(installation: InstalledService) -> None:
     team = installation.crew.team_id
     line = '{"what": "invented_later", "at": "2026-11-26T12:00:00Z"}'
     await as_keys(
@@ -273,7 +275,7 @@ async def test_a_line_of_a_newer_version_stops_no_reader(installation: Installat
         ("UPDATE entry SET notices = '[{}]' WHERE team_id = $1", "was altered"),
     ],
 )
-async def test_what_was_done_to_an_entry_shows(installation: Installation, tamper: str, fault: str) -> None:
+async def test_what_was_done_to_an_entry_shows(installation: InstalledService, tamper: str, fault: str) -> None:
     crew = installation.crew
     await crew.nurse.tell("nurse", uuid4(), note="seen at home")
     async with as_owner(crew.owner_url, crew.team_id) as owner, unguarded(owner):
@@ -281,7 +283,7 @@ async def test_what_was_done_to_an_entry_shows(installation: Installation, tampe
     assert fault in await installation.triage("verify", fails=True)
 
 
-async def test_a_correction_that_lies_elsewhere_than_what_it_names_shows(installation: Installation) -> None:
+async def test_a_correction_that_lies_elsewhere_than_what_it_names_shows(installation: InstalledService) -> None:
     crew = installation.crew
     incident, other = uuid4(), uuid4()
     await crew.officer.tell("officer", other)
@@ -304,7 +306,7 @@ async def test_a_correction_that_lies_elsewhere_than_what_it_names_shows(install
         assert (fault or "whole") in await installation.triage("verify", fails=fault is not None)
 
 
-async def test_a_missing_key_shows(installation: Installation) -> None:
+async def test_a_missing_key_shows(installation: InstalledService) -> None:
     await installation.crew.nurse.tell("nurse", uuid4(), note="seen at home")
     [row] = await installation.crew.fetch("SELECT key_ref FROM entry WHERE team_id = $1")
     await as_keys(installation, "DELETE FROM keystore.data_key WHERE ref = $1", row["key_ref"])

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from support.installation import Installation
+from support.installation import InstalledService
 from support.phones import Crew, now, refused
 
 from triage.jobs.retention import run_retention
@@ -21,7 +21,7 @@ from triage.store.recovery.anchors import Anchors, check_anchors
 NOTE = "said in confidence"
 
 
-async def daily(at: Installation, *, applied: bool, when: datetime | None = None) -> None:
+async def daily(at: InstalledService, *, applied: bool, when: datetime | None = None) -> None:
     service = at.process.service
     kept = Retention(service.keys, service.journal, 30)
     await run_retention(service.database, at.crew.owner_url, kept, applied, when or now())
@@ -46,7 +46,7 @@ async def age(crew: Crew, months: int) -> None:
         await crew.fetch(f"{sql} - make_interval(months => $2) WHERE team_id = $1", months)
 
 
-async def due(at: Installation, part: str) -> int:
+async def due(at: InstalledService, part: str) -> int:
     service = at.process.service
     async with as_owner(at.crew.owner_url, at.crew.team_id) as owner:
         found = await Retention(service.keys, service.journal, 30).run(owner, at.crew.team_id, now(), dry=True)
@@ -62,7 +62,7 @@ async def noted(crew: Crew, **content: Any) -> UUID:
     return incident
 
 
-async def test_the_job_shows_what_it_would_do_and_does_it_once_switched_on(installation: Installation) -> None:
+async def test_the_job_shows_what_it_would_do_and_does_it_once_switched_on(installation: InstalledService) -> None:
     crew = installation.crew
     await crew.nurse.post("/v1/people", {"nhs_number": "9990000018"})
     await age(crew, 30)
@@ -82,7 +82,7 @@ async def test_the_job_shows_what_it_would_do_and_does_it_once_switched_on(insta
     assert (await erased(), await runs(crew)) == (True, [False, True])
 
 
-async def test_what_nobody_switched_on_is_left_alone(installation: Installation) -> None:
+async def test_what_nobody_switched_on_is_left_alone(installation: InstalledService) -> None:
     crew = installation.crew
     await crew.nurse.post("/v1/people", {"nhs_number": "9990000018"})
     await age(crew, 30)
@@ -91,7 +91,7 @@ async def test_what_nobody_switched_on_is_left_alone(installation: Installation)
     assert row["erased_at"] is None
 
 
-async def test_without_the_owners_login_nothing_is_run(installation: Installation) -> None:
+async def test_without_the_owners_login_nothing_is_run(installation: InstalledService) -> None:
     service = installation.process.service
     async with service.database.team(installation.crew.team_id) as connection:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -99,7 +99,7 @@ async def test_without_the_owners_login_nothing_is_run(installation: Installatio
             await kept.run_once_a_day(connection, installation.crew.team_id, now(), True)  # type: ignore[arg-type]
 
 
-async def test_what_a_side_asked_about_an_incident_goes_with_its_notes(installation: Installation) -> None:
+async def test_what_a_side_asked_about_an_incident_goes_with_its_notes(installation: InstalledService) -> None:
     crew, service = installation.crew, installation.process.service
     incident = uuid4()
     await crew.officer.tell("officer", incident, occurred_at=now())
@@ -123,7 +123,7 @@ async def test_what_a_side_asked_about_an_incident_goes_with_its_notes(installat
     assert await due(installation, "police") == 0
 
 
-async def test_one_sides_notes_go_and_the_others_and_all_numbers_stay(installation: Installation) -> None:
+async def test_one_sides_notes_go_and_the_others_and_all_numbers_stay(installation: InstalledService) -> None:
     crew = installation.crew
     incident = await noted(crew)
     before = await crew.sergeant.incident(incident)
@@ -138,7 +138,7 @@ async def test_one_sides_notes_go_and_the_others_and_all_numbers_stay(installati
     assert "not as written" not in await installation.triage("verify")
 
 
-async def test_what_is_held_is_not_due(installation: Installation) -> None:
+async def test_what_is_held_is_not_due(installation: InstalledService) -> None:
     crew = installation.crew
     held, died, joined = await noted(crew), await noted(crew), await noted(crew)
     other = await noted(crew)
@@ -152,7 +152,7 @@ async def test_what_is_held_is_not_due(installation: Installation) -> None:
     assert await due(installation, "police") == 0
 
 
-async def test_a_hold_outlives_the_restoring_of_an_older_backup(installation: Installation, tmp_path: Path) -> None:
+async def test_a_hold_outlives_the_restoring_of_an_older_backup(installation: InstalledService, tmp_path: Path) -> None:
     crew, file = installation.crew, str(tmp_path / "main.dump")
     held, lifted, again = await noted(crew), await noted(crew), await noted(crew)
     at = ("--team", str(crew.team_id), "--by", "the coroner")
@@ -173,7 +173,7 @@ async def test_a_hold_outlives_the_restoring_of_an_older_backup(installation: In
         assert ("legal hold" in printed) is fails
 
 
-async def test_of_somebody_under_18_nothing_goes_before_the_25th_birthday(installation: Installation) -> None:
+async def test_of_somebody_under_18_nothing_goes_before_the_25th_birthday(installation: InstalledService) -> None:
     crew = installation.crew
     incident = await noted(crew, age=16)
     person = (await crew.nurse.post("/v1/people", {"nhs_number": "9990000018"})).json()["person_id"]
@@ -184,7 +184,7 @@ async def test_of_somebody_under_18_nothing_goes_before_the_25th_birthday(instal
     assert [await due(installation, part) for part in ("police", "health", "person")] == [1, 1, 1]
 
 
-async def test_whole_months_of_the_audit_go_and_the_rest_is_verified_from_there(installation: Installation) -> None:
+async def test_whole_months_of_the_audit_go_and_the_rest_is_verified_from_there(installation: InstalledService) -> None:
     crew, service = installation.crew, installation.process.service
     for month in ("2020-01", "2020-02"):
         await crew.fetch("SELECT add_audit_month($2) WHERE $1::uuid IS NOT NULL", datetime.fromisoformat(f"{month}-01"))
@@ -205,7 +205,7 @@ async def test_whole_months_of_the_audit_go_and_the_rest_is_verified_from_there(
         assert (await check_anchors(owner, Anchors([]), "audit", verdict)).fault is not None  # the journal has to know
 
 
-async def test_a_run_is_on_record_as_it_was(installation: Installation) -> None:
+async def test_a_run_is_on_record_as_it_was(installation: InstalledService) -> None:
     await daily(installation, applied=False)
     with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="only ever added"):
         await installation.crew.fetch("UPDATE retention_run SET applied = true WHERE team_id = $1")
@@ -214,7 +214,7 @@ async def test_a_run_is_on_record_as_it_was(installation: Installation) -> None:
 # --- regimes ---
 
 
-async def test_an_incident_is_under_both_regimes_until_somebody_says_otherwise(installation: Installation) -> None:
+async def test_an_incident_is_under_both_regimes_until_somebody_says_otherwise(installation: InstalledService) -> None:
     crew = installation.crew
     one, two = await noted(crew), await noted(crew)
     at = ("regime", "--team", str(crew.team_id), "--by", "the data protection officer")
@@ -232,7 +232,7 @@ async def test_an_incident_is_under_both_regimes_until_somebody_says_otherwise(i
         await crew.fetch("DELETE FROM incident_regime WHERE team_id = $1")
 
 
-async def test_a_regime_of_nothing_or_without_a_reason_is_refused(installation: Installation) -> None:
+async def test_a_regime_of_nothing_or_without_a_reason_is_refused(installation: InstalledService) -> None:
     at = ("regime", "--team", str(installation.crew.team_id), "--by", "somebody")
     assert "no such record" in await installation.triage(*at, str(uuid4()), fails=True)
     assert "go together" in await installation.triage(*at, "--set", "general", str(uuid4()), fails=True)

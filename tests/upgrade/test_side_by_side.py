@@ -69,7 +69,7 @@ class Program:
 
 
 @dataclass(slots=True)
-class Load:
+class SteadyLoad:
     """Phones that send without a pause, in turn to each address; what they were answered."""
 
     token: str
@@ -170,7 +170,7 @@ async def test_old_and_new_side_by_side(
         addresses = [await old_stack.enter_async_context(old.serving()) for _ in range(2)]
         enrolled = await client.post(f"{addresses[0]}/v1/devices", json={"code": code, "name": "phone"})
         assert enrolled.status_code == 201, enrolled.text
-        load = Load(enrolled.json()["token"], list(addresses))
+        load = SteadyLoad(enrolled.json()["token"], list(addresses))
         running = asyncio.create_task(load.run())
         await asyncio.to_thread(new.run, "migrate")
         async with new.serving() as newer:

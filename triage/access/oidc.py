@@ -48,7 +48,7 @@ ACCESS_TOKEN_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})
 logger = structlog.get_logger()
 
 
-class Login(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class OidcClient(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How the review pages sign people in with an issuer."""
 
     client_id: str
@@ -56,7 +56,7 @@ class Login(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """None for a public client, which PKCE alone protects."""
 
     def __repr__(self) -> str:
-        return f"Login(client_id={self.client_id!r})"
+        return f"OidcClient(client_id={self.client_id!r})"
 
 
 class Issuer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -72,7 +72,7 @@ class Issuer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     typed: bool = True
     """False for a provider that does not mark its access tokens as `at+jwt`. Its `audience` must then be an
     address of this service, never the client id of a sign-in, or ID tokens would pass."""
-    login: Login | None = None
+    login: OidcClient | None = None
 
     def __post_init__(self) -> None:
         if not _confidential(self.url) or urlsplit(self.url).query or urlsplit(self.url).fragment:
@@ -81,7 +81,7 @@ class Issuer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise ValueError("the audience of access tokens must differ from the client id of the sign-in")
 
 
-class Reason(StrEnum):
+class RefusalReason(StrEnum):
     """Why a token, or a sign-in, was refused: a closed list, for the audit and for counting; clients see less."""
 
     TOO_LONG = "too_long"
@@ -105,7 +105,7 @@ class Reason(StrEnum):
 class OidcRefused(Exception):
     """A token or a sign-in was refused; says why, and nothing of what was sent."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: RefusalReason) -> None:
         super().__init__(reason.value)
         self.reason = reason
 
@@ -155,17 +155,17 @@ class Provider:
         if kid not in self._keys or self._older_than(REFRESH_AFTER_S):
             await self._refresh(wait=kid not in self._keys)
         if self._older_than(MAX_STALE_S):
-            raise OidcRefused(Reason.UNREACHABLE)
+            raise OidcRefused(RefusalReason.UNREACHABLE)
         if kid in self._keys:
             return self._keys[kid]
-        raise OidcRefused(Reason.KEY if self._fetched >= came else Reason.UNREACHABLE)
+        raise OidcRefused(RefusalReason.KEY if self._fetched >= came else RefusalReason.UNREACHABLE)
 
     async def metadata(self) -> Metadata:
         """The issuer's addresses. Raises OidcRefused (unreachable)."""
         if self._metadata is None or self._older_than(REFRESH_AFTER_S):
             await self._refresh(wait=self._metadata is None)
         if self._metadata is None:
-            raise OidcRefused(Reason.UNREACHABLE)
+            raise OidcRefused(RefusalReason.UNREACHABLE)
         return self._metadata
 
     async def decode(self, token: str, audience: str, types: frozenset[str]) -> dict[str, Any]:
@@ -175,7 +175,7 @@ class Provider:
         """
         header, _ = _peek(token)
         if str(header.get("typ", "")).lower() not in types:
-            raise OidcRefused(Reason.TYPE)
+            raise OidcRefused(RefusalReason.TYPE)
         key = await self.key(str(header.get("kid", "")))
         try:
             claims = jwt.decode(
@@ -190,7 +190,7 @@ class Provider:
         except jwt.PyJWTError as fault:
             raise OidcRefused(_reason(fault)) from None
         if not claims["sub"].isprintable() or not 0 < len(claims["sub"]) <= LONGEST_SUBJECT:
-            raise OidcRefused(Reason.CLAIMS)
+            raise OidcRefused(RefusalReason.CLAIMS)
         return claims
 
     def _older_than(self, seconds: float) -> bool:
@@ -241,7 +241,7 @@ class Verifier:
         _, claims = _peek(token)
         provider = self._providers.get(str(claims.get("iss")))
         if provider is None:
-            raise OidcRefused(Reason.ISSUER)
+            raise OidcRefused(RefusalReason.ISSUER)
         issuer = provider.issuer
         types = ACCESS_TOKEN_TYPES if issuer.typed else ACCESS_TOKEN_TYPES | {"", "jwt"}
         claims = await provider.decode(token, issuer.audience, types)
@@ -267,31 +267,31 @@ async def fetch(http: httpx.AsyncClient, method: str, url: str, **request: Any) 
 def _peek(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Header and claims as the token gives them, nothing proved."""
     if len(token) > TOKEN_LIMIT:
-        raise OidcRefused(Reason.TOO_LONG)
+        raise OidcRefused(RefusalReason.TOO_LONG)
     try:
         decoded = jwt.decode_complete(token, options={"verify_signature": False})
         decoded["header"]["alg"]
     except (jwt.PyJWTError, UnicodeEncodeError, KeyError):
-        raise OidcRefused(Reason.MALFORMED) from None
+        raise OidcRefused(RefusalReason.MALFORMED) from None
     return decoded["header"], decoded["payload"]
 
 
-def _reason(fault: jwt.PyJWTError) -> Reason:
+def _reason(fault: jwt.PyJWTError) -> RefusalReason:
     match fault:
         case jwt.InvalidSignatureError():
-            return Reason.SIGNATURE
+            return RefusalReason.SIGNATURE
         case jwt.InvalidAlgorithmError():
-            return Reason.ALGORITHM
+            return RefusalReason.ALGORITHM
         case jwt.InvalidKeyError():
-            return Reason.KEY
+            return RefusalReason.KEY
         case jwt.InvalidAudienceError():
-            return Reason.AUDIENCE
+            return RefusalReason.AUDIENCE
         case jwt.ExpiredSignatureError():
-            return Reason.EXPIRED
+            return RefusalReason.EXPIRED
         case jwt.ImmatureSignatureError():
-            return Reason.NOT_YET_VALID
+            return RefusalReason.NOT_YET_VALID
         case _:
-            return Reason.CLAIMS
+            return RefusalReason.CLAIMS
 
 
 class IssuersFault(OperatorError):

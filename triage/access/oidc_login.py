@@ -16,7 +16,7 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from triage.access.oidc import FETCH_FAULTS, Login, Metadata, OidcRefused, Provider, Reason, Subject, fetch
+from triage.access.oidc import FETCH_FAULTS, Metadata, OidcClient, OidcRefused, Provider, RefusalReason, Subject, fetch
 
 PENDING_FOR: Final = timedelta(minutes=10)
 """A sign-in is finished within this, or begun again."""
@@ -58,7 +58,7 @@ async def begin(provider: Provider, redirect_uri: str, now: datetime) -> tuple[s
     """The address to send the browser to, and what to keep until it is back. Raises OidcRefused (unreachable)."""
     endpoint = (await provider.metadata()).authorization_endpoint
     if endpoint is None:
-        raise OidcRefused(Reason.UNREACHABLE)
+        raise OidcRefused(RefusalReason.UNREACHABLE)
     pending = Pending(
         issuer=provider.issuer.url,
         redirect_uri=redirect_uri,
@@ -83,22 +83,22 @@ async def begin(provider: Provider, redirect_uri: str, now: datetime) -> tuple[s
 async def finish(provider: Provider, pending: Pending, callback: Callback, now: datetime) -> Subject:
     """Who signed in. Raises OidcRefused."""
     if pending.issuer != provider.issuer.url or not _same(callback.state, pending.state):
-        raise OidcRefused(Reason.STATE)
+        raise OidcRefused(RefusalReason.STATE)
     if not timedelta(0) <= now - pending.begun_at <= PENDING_FOR:
-        raise OidcRefused(Reason.EXPIRED)
+        raise OidcRefused(RefusalReason.EXPIRED)
     metadata = await provider.metadata()
     if callback.iss != metadata.issuer and (callback.iss or metadata.authorization_response_iss_parameter_supported):
-        raise OidcRefused(Reason.ISSUER)  # another issuer's answer (RFC 9207 section 2.4)
+        raise OidcRefused(RefusalReason.ISSUER)  # another issuer's answer (RFC 9207 section 2.4)
     if callback.error is not None or not callback.code:
-        raise OidcRefused(Reason.DENIED)
+        raise OidcRefused(RefusalReason.DENIED)
     id_token = await _exchange(provider, metadata, pending, callback.code)
     client = _login(provider).client_id
     claims = await provider.decode(id_token, client, _ID_TOKEN_TYPES)
     if not _same(str(claims.get("nonce", "")), pending.nonce):
-        raise OidcRefused(Reason.NONCE)
+        raise OidcRefused(RefusalReason.NONCE)
     authorized = claims.get("azp", client if claims["aud"] in (client, [client]) else None)
     if authorized != client:
-        raise OidcRefused(Reason.AUDIENCE)  # OpenID Connect Core 1.0 section 3.1.3.7, steps 3 to 5
+        raise OidcRefused(RefusalReason.AUDIENCE)  # OpenID Connect Core 1.0 section 3.1.3.7, steps 3 to 5
     return Subject(provider.issuer.url, claims["sub"])
 
 
@@ -120,14 +120,16 @@ async def _exchange(provider: Provider, metadata: Metadata, pending: Pending, co
         answer = await fetch(provider.http, "POST", metadata.token_endpoint or "", data=form, auth=auth)
         return msgspec.json.decode(answer, type=_Tokens).id_token
     except httpx.HTTPStatusError as fault:
-        raise OidcRefused(Reason.DENIED if fault.response.is_client_error else Reason.UNREACHABLE) from None
+        raise OidcRefused(
+            RefusalReason.DENIED if fault.response.is_client_error else RefusalReason.UNREACHABLE
+        ) from None
     except FETCH_FAULTS:
-        raise OidcRefused(Reason.UNREACHABLE) from None
+        raise OidcRefused(RefusalReason.UNREACHABLE) from None
 
 
-def _login(provider: Provider) -> Login:
+def _login(provider: Provider) -> OidcClient:
     if provider.issuer.login is None:
-        raise OidcRefused(Reason.ISSUER)
+        raise OidcRefused(RefusalReason.ISSUER)
     return provider.issuer.login
 
 

@@ -10,7 +10,7 @@ import asyncpg
 from msgspec import Struct
 
 from triage.access.actors import Actor, Level, Side, new_token, token_hash
-from triage.demo import CAST, Callers, Person, Sent, StaffMember, generate
+from triage.demo import CAST, Callers, DemoEntry, Person, StaffMember, generate
 from triage.errors import OperatorError
 from triage.exports import keys as disclosure
 from triage.jobs.release import release_due
@@ -165,7 +165,7 @@ async def _tokens(connection: asyncpg.Connection, tokens: dict[str, str]) -> dic
     return tokens
 
 
-async def _send(service: Service, sent: list[Sent]) -> None:
+async def _send(service: Service, sent: list[DemoEntry]) -> None:
     """Put the months into the log as if they had come in one by one; received is when the generator says."""
     members = {member.key: member for member in CAST.members}
     for chunk in _chunks(sent):
@@ -175,7 +175,7 @@ async def _send(service: Service, sent: list[Sent]) -> None:
                 raise RuntimeError(f"the demo's data was refused: {appended.result.code}")
 
 
-async def _register_people(service: Service, sent: list[Sent]) -> None:
+async def _register_people(service: Service, sent: list[DemoEntry]) -> None:
     """The people whom entries link to, told of by whoever is on the side of their number."""
     linked = {each.entry.person_id for each in sent if isinstance(each.entry, PersonLink)}
     by_key = {member.key: member for member in CAST.members}
@@ -190,7 +190,7 @@ async def _register_people(service: Service, sent: list[Sent]) -> None:
     await asyncio.gather(*map(register, Callers(SEED).find(linked)))
 
 
-def _chunks(sent: list[Sent]) -> Iterator[list[Sent]]:
+def _chunks(sent: list[DemoEntry]) -> Iterator[list[DemoEntry]]:
     rest = iter(sent)
     while chunk := list(islice(rest, AT_ONCE)):
         yield chunk
@@ -212,7 +212,7 @@ def _actor(member: StaffMember, device: int) -> Actor:
     )
 
 
-def _item(sent: Sent, member: StaffMember) -> IncomingEntry:
+def _item(sent: DemoEntry, member: StaffMember) -> IncomingEntry:
     actor = _actor(member, sent.device)
     entry: AnyEntry = sent.entry
     assert entry.id

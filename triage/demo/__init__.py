@@ -7,6 +7,6 @@ clock or writes anywhere. `generate` tells a team's entries in order of receipt,
 from triage.demo.bulk import EntryCopy, bulk
 from triage.demo.cast import CAST, Callers, Cast, Person, StaffMember
 from triage.demo.months import generate
-from triage.demo.phone import Sent
+from triage.demo.phone import DemoEntry
 
-__all__ = ["CAST", "Cast", "EntryCopy", "StaffMember", "Callers", "Person", "Sent", "bulk", "generate"]
+__all__ = ["CAST", "Cast", "EntryCopy", "StaffMember", "Callers", "Person", "DemoEntry", "bulk", "generate"]

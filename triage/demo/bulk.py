@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from triage.demo.cast import CAST
 from triage.demo.months import incidents
-from triage.demo.phone import Sent, uuid7_number
+from triage.demo.phone import DemoEntry, uuid7_number
 from triage.log.canonical import canonical
 
 WINDOW_DAYS = 30
@@ -56,7 +56,7 @@ _DAYS = DateTexts("%Y%m%d")
 class EntryTemplate(Struct, frozen=True):
     """An entry with holes: `text` is a %-format, `holes` says what each hole is filled with."""
 
-    sent: Sent
+    sent: DemoEntry
     rank: int
     """The place of its incident among those told."""
     late: bool
@@ -136,7 +136,7 @@ def bulk(n_incidents: int, years: float, seed: int = 1, starts: date = TOLD_ON) 
         before = now
 
 
-def _template(sent: Sent, rank: int, ends: datetime, originals: dict[UUID, int]) -> EntryTemplate:
+def _template(sent: DemoEntry, rank: int, ends: datetime, originals: dict[UUID, int]) -> EntryTemplate:
     holes: list[tuple[str, int]] = []
 
     def dig(slot: re.Match[bytes]) -> bytes:

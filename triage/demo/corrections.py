@@ -5,7 +5,7 @@ from typing import Any, get_args
 from uuid import UUID
 
 from triage.demo.cast import ETHNICITIES, Callers, Person, StaffMember
-from triage.demo.phone import Recorder, Sent
+from triage.demo.phone import DemoEntry, Recorder
 from triage.log.entries import (
     Amendment,
     Entry,
@@ -138,16 +138,22 @@ def _is_protected_meanwhile(recorder: Recorder) -> None:
     _moves_on(recorder, "police_protection_s46", "child_care_pathway")
 
 
-def _all(recorder: Recorder, *kinds: type[Entry]) -> list[Sent]:
+def _all(recorder: Recorder, *kinds: type[Entry]) -> list[DemoEntry]:
     return [sent for sent in recorder.sent if isinstance(sent.entry, kinds)]
 
 
-def _first(recorder: Recorder, *kinds: type[Entry]) -> Sent:
+def _first(recorder: Recorder, *kinds: type[Entry]) -> DemoEntry:
     return _all(recorder, *kinds)[0]
 
 
 def _amend(
-    recorder: Recorder, sent: Sent, minute: float, author: StaffMember | None = None, *, device: int = 0, **changes: Any
+    recorder: Recorder,
+    sent: DemoEntry,
+    minute: float,
+    author: StaffMember | None = None,
+    *,
+    device: int = 0,
+    **changes: Any,
 ) -> None:
     """Replace the whole content of what was sent, by its author where no other is named."""
     kind = _REPLACEMENTS[sent.entry.__struct_config__.tag]
@@ -156,7 +162,7 @@ def _amend(
     recorder.write(author, Amendment, minute, device=device, amends=target, reason="wrong_code", entry=kind(**content))
 
 
-def _withdraw(recorder: Recorder, sent: Sent, minute: float, reason: str) -> Sent:
+def _withdraw(recorder: Recorder, sent: DemoEntry, minute: float, reason: str) -> DemoEntry:
     recorder.write(recorder.crew.member(sent.author), Withdrawal, minute, withdraws=sent.entry.id, reason=reason)
     return recorder.sent[-1]
 

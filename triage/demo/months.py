@@ -11,7 +11,7 @@ from triage.demo.cast import Callers, Cast
 from triage.demo.corrections import correct
 from triage.demo.entries import write_entries
 from triage.demo.incident import Scenario, draw
-from triage.demo.phone import OnDuty, Recorder, Sent
+from triage.demo.phone import DemoEntry, OnDuty, Recorder
 from triage.demo.set_pieces import AT_THE_END, SET_PIECES, ScenarioPart, SetPiece, draw_part
 
 SET_PIECE_DAYS = 28
@@ -28,7 +28,7 @@ def generate(
     per_day: float = 4,
     seed: int = 1,
     changes_on: date | None = None,
-) -> Iterator[Sent]:
+) -> Iterator[DemoEntry]:
     """What the team's phones sent from the operational day `starts` on, received by `ends_at`, in order of receipt.
 
     `per_day` is the mean number of incidents a day; the set pieces are part of it, and come on top where it is lower
@@ -48,7 +48,7 @@ def generate(
 
 def incidents(
     team: Cast, starts: date, days: int, per_day: float = 4, seed: int = 1, changes_on: date | None = None
-) -> Iterator[list[Sent]]:
+) -> Iterator[list[DemoEntry]]:
     """The same days without an end: every incident that begins in them, each with its entries to the last."""
     known = Callers(seed)
     for n in range(days):
@@ -67,7 +67,7 @@ def _pieces_of(n: int, seed: int) -> list[SetPiece]:
     return [piece for at, piece in enumerate(drawn) if at * SET_PIECE_DAYS // len(drawn) == day]
 
 
-def receipt_order(sent: Sent) -> tuple[datetime, UUID]:
+def receipt_order(sent: DemoEntry) -> tuple[datetime, UUID]:
     """What entries are put in order of receipt by."""
     assert sent.entry.id
     return sent.sent_at, sent.entry.id

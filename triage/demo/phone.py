@@ -14,7 +14,7 @@ from triage.log.entries import AnyEntry, Entry
 E = TypeVar("E", bound=AnyEntry)
 
 
-class Sent(Struct, frozen=True, gc=False):
+class DemoEntry(Struct, frozen=True, gc=False):
     """An entry as it came in.
 
     `author` is a key of the cast, `device` counts his phones from 0, `sent_at` is the service's clock on receipt, and
@@ -58,7 +58,7 @@ class Recorder:
 
     def __init__(self, rng: Random, scenario: Scenario, crew: OnDuty, begins: datetime) -> None:
         self.rng, self.scenario, self.crew, self.begins = rng, scenario, crew, begins
-        self.sent: list[Sent] = []
+        self.sent: list[DemoEntry] = []
         self.incident = uuid7(rng, begins)
         # two phones without signal make an id each for the same incident
         self.nurses_incident = uuid7(rng, begins) if scenario.happens in ("split", "split_unnoticed") else self.incident
@@ -110,7 +110,7 @@ class Recorder:
             entry = _moved(entry, ahead)
             skew_ms += ahead // timedelta(milliseconds=1)
         sent_at = covered + timedelta(milliseconds=int(1_000 * (1 + rng.expovariate(1 / 20))))
-        self.sent.append(Sent(author.key, device, sent_at, skew_ms, entry))
+        self.sent.append(DemoEntry(author.key, device, sent_at, skew_ms, entry))
         return entry
 
 

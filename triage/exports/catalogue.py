@@ -13,7 +13,7 @@ import msgspec
 from triage.exports import members as m
 from triage.times import PeriodKind
 
-Counts = Literal["incidents", "people", "median_minutes"]
+Quantity = Literal["incidents", "people", "median_minutes"]
 """What a number in a table is: incidents, known people, or the median of minutes at the scene."""
 
 
@@ -24,7 +24,7 @@ class CatalogueTable(msgspec.Struct, frozen=True):
     title: str
     rows: tuple[str, ...] = ()
     column: str | None = None
-    counts: Counts = "incidents"
+    counts: Quantity = "incidents"
 
 
 ATTENDANCE: Final = ("once", "2 to 4", "5 or more")

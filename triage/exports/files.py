@@ -12,14 +12,14 @@ from typing import Final
 
 import msgspec
 
-from triage.exports.catalogue import Counts
+from triage.exports.catalogue import Quantity
 from triage.exports.selection import Extract
 from triage.exports.tables import Edition
 
 LINES: Final = 1_000
 """How many lines make a chunk."""
 TABLES_COLUMNS: Final = ("period", "edition", "table", "unit", "row", "row_2", "column", "count")
-UNITS: Final[Mapping[Counts, str]] = {"incidents": "incidents", "people": "people", "median_minutes": "minutes"}
+UNITS: Final[Mapping[Quantity, str]] = {"incidents": "incidents", "people": "people", "median_minutes": "minutes"}
 HIDDEN: Final = "c"
 SUMS: Final = "SHA256SUMS"
 _CRLF: Final = "\r\n"  # RFC 4180
@@ -28,7 +28,7 @@ _CRLF: Final = "\r\n"  # RFC 4180
 _PLAIN: Final = re.compile(r"[A-Za-z0-9*][A-Za-z0-9*_|+ -]*")
 
 
-class File(msgspec.Struct, frozen=True):
+class RenderedFile(msgspec.Struct, frozen=True):
     """One rendered file. `chunks` in order are its bytes, `size` of them; `rows` without a header, if it has any."""
 
     name: str
@@ -58,18 +58,18 @@ class PublishedTable(msgspec.Struct, frozen=True):
 
     code: str
     title: str
-    counts: Counts
+    counts: Quantity
     row_variables: tuple[str, ...]
     column_variable: str | None
     rows: tuple[PublishedRow, ...]
 
 
-def records_csv(extract: Extract) -> File:
+def records_csv(extract: Extract) -> RenderedFile:
     """`records.csv`. Raises ValueError for a value that is not plain."""
     return _csv("records.csv", extract.columns, extract.rows)
 
 
-def records_ndjson(extract: Extract) -> File:
+def records_ndjson(extract: Extract) -> RenderedFile:
     """`records.ndjson`: one object a line. Raises ValueError for a value that is not plain."""
     _check(extract.columns, extract.rows)
     # what is plain needs no escape, and filling a form in takes a sixth of the time of encoding
@@ -79,7 +79,7 @@ def records_ndjson(extract: Extract) -> File:
     )
 
 
-def tables_csv(edition: Edition) -> File:
+def tables_csv(edition: Edition) -> RenderedFile:
     """`tables.csv`: one cell a line, as `published_lines` says."""
     lines = published_lines(edition.period, edition.edition, published(edition))
     return _csv("tables.csv", TABLES_COLUMNS, list(lines))
@@ -103,12 +103,12 @@ def published_lines(period: str, edition: int, tables: Iterable["PublishedTable"
                 )
 
 
-def metadata(name: str, body: bytes) -> File:
+def metadata(name: str, body: bytes) -> RenderedFile:
     """A file that describes others, and has no rows of its own."""
     return rendered(name, "application/csvm+json", None, [body])
 
 
-def sums(others: Iterable[File]) -> File:
+def sums(others: Iterable[RenderedFile]) -> RenderedFile:
     """`SHA256SUMS` of the other files, as `sha256sum --check` reads it."""
     lines = "".join(f"{file.sha256}  {file.name}\n" for file in others)
     return rendered(SUMS, "text/plain; charset=utf-8", None, [lines.encode()])
@@ -122,13 +122,13 @@ def published(edition: Edition) -> tuple[PublishedTable, ...]:
     )
 
 
-def rendered(name: str, media_type: str, rows: int | None, chunks: Iterable[bytes]) -> File:
+def rendered(name: str, media_type: str, rows: int | None, chunks: Iterable[bytes]) -> RenderedFile:
     """A file from its bytes, with their digest."""
     kept, digest = [], hashlib.sha256()
     for chunk in chunks:
         digest.update(chunk)
         kept.append(chunk)
-    return File(name, media_type, rows, sum(map(len, kept)), digest.hexdigest(), tuple(kept))
+    return RenderedFile(name, media_type, rows, sum(map(len, kept)), digest.hexdigest(), tuple(kept))
 
 
 def _published_rows(edition: Edition, table: str) -> tuple[PublishedRow, ...]:
@@ -140,7 +140,7 @@ def _published_rows(edition: Edition, table: str) -> tuple[PublishedRow, ...]:
     return tuple(PublishedRow(row, tuple(cells)) for row, cells in rows.items())
 
 
-def _csv(name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> File:
+def _csv(name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> RenderedFile:
     _check(columns, rows)
     lines = map(",".join, chain((columns,), rows))
     return rendered(name, "text/csv; charset=utf-8", len(rows), _chunks(lines, _CRLF))

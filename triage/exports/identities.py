@@ -7,11 +7,11 @@ one of ten; so a link counts whatever became of it.
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from triage.exports.members import Kinds, Person
+from triage.exports.members import Kinds, RegisteredPerson
 from triage.log import links
 from triage.log.entries import PersonLink, StoredEntry
 
-Identities = Mapping[UUID, Person]
+Identities = Mapping[UUID, RegisteredPerson]
 """For every registered id that a link names, the person it counts as. An id that is not there is nobody's."""
 
 

@@ -34,11 +34,11 @@ Kinds = int
 """Kinds of identifier by which somebody is known, as bits of `KINDS`."""
 KINDS: Mapping[str, Kinds] = MappingProxyType({"nhs_number": 1, "police_ref": 2, "name_and_birth": 4})
 BITS: tuple[Kinds, ...] = tuple(KINDS.values())
-Person = tuple[UUID, Kinds]
+RegisteredPerson = tuple[UUID, Kinds]
 """A registered person, and by what kinds of identifier the service knows this person."""
 
 
-def count_people(people: Iterable[Person | None]) -> int:
+def count_people(people: Iterable[RegisteredPerson | None]) -> int:
     """How many different human beings these are at least; None is somebody never identified, and counts as nobody.
 
     One human being may be registered under each kind of identifier, by services that hold no other, and nobody can
@@ -48,13 +48,13 @@ def count_people(people: Iterable[Person | None]) -> int:
     return max(sum(1 for _, kinds in known if kinds & bit) for bit in BITS)
 
 
-def largest_share(rows_of: Mapping[Person, int]) -> int:
+def largest_share(rows_of: Mapping[RegisteredPerson, int]) -> int:
     """The most rows that one human being may have: for each kind of identifier those of the person with most."""
     most = {max((n, person) for person, n in rows_of.items() if person[1] & bit) for bit in kinds_in_use(rows_of)}
     return sum(n for n, _ in most)
 
 
-def kinds_in_use(people: Iterable[Person | None]) -> tuple[Kinds, ...]:
+def kinds_in_use(people: Iterable[RegisteredPerson | None]) -> tuple[Kinds, ...]:
     """The kinds of identifier by which any of these people is known."""
     either = 0
     for person in people:
@@ -91,7 +91,7 @@ class ReleaseMember(msgspec.Struct, frozen=True, gc=False):
     known_by: Kinds = BITS[0]
 
     @property
-    def person(self) -> Person | None:
+    def person(self) -> RegisteredPerson | None:
         return None if self.person_id is None else (self.person_id, self.known_by)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from triage.exports.files import HIDDEN, File, published, published_lines, rendered
+from triage.exports.files import HIDDEN, RenderedFile, published, published_lines, rendered
 from triage.exports.selection import Extract
 from triage.exports.tables import Edition
 
@@ -18,7 +18,7 @@ except ModuleNotFoundError:  # the extra is optional: releases then have no Parq
 MEDIA_TYPE: Final = "application/vnd.apache.parquet"
 
 
-def records_parquet(extract: Extract, about: Mapping[str, str]) -> File:
+def records_parquet(extract: Extract, about: Mapping[str, str]) -> RenderedFile:
     """The rows of `records.csv`: every column a string, since a label may name several classes. Raises RuntimeError.
 
     The same pyarrow gives the same bytes for the same rows; another version may not, which is why files are stored.
@@ -29,7 +29,7 @@ def records_parquet(extract: Extract, about: Mapping[str, str]) -> File:
     return _written("records.parquet", dict(zip(extract.columns, arrays, strict=True)), len(extract.rows), about)
 
 
-def tables_parquet(edition: Edition, about: Mapping[str, str]) -> File:
+def tables_parquet(edition: Edition, about: Mapping[str, str]) -> RenderedFile:
     """The lines of `tables.csv`: edition and count are numbers, and a count that is not shown is null."""
     _require()
     lines = list(published_lines(edition.period, edition.edition, published(edition)))
@@ -53,7 +53,7 @@ def _require() -> None:
         raise RuntimeError("Parquet files need the extra: pip install triage[parquet]")
 
 
-def _written(name: str, columns: Mapping[str, Any], rows: int, about: Mapping[str, str]) -> File:
+def _written(name: str, columns: Mapping[str, Any], rows: int, about: Mapping[str, str]) -> RenderedFile:
     table = pyarrow.table(list(columns.values()), names=list(columns)).replace_schema_metadata(dict(about))
     out = pyarrow.BufferOutputStream()
     pyarrow.parquet.write_table(table, out, compression="zstd")

@@ -64,7 +64,7 @@ class RecordGroup(msgspec.Struct, frozen=True):
     people: int
 
 
-class Release(msgspec.Struct, frozen=True):
+class RecordsRelease(msgspec.Struct, frozen=True):
     """What is frozen. Empty where the members could not pass even as one group: they all go on waiting.
 
     `capped` are incidents withheld for good by the limit of rows per person; they are decided like released ones.
@@ -116,7 +116,7 @@ def freeze(
     decided: Container[UUID] = frozenset(),
     zone: ZoneInfo = LONDON,
     day_start: int = DAY_START_HOUR,
-) -> Release:
+) -> RecordsRelease:
     """Protect the members that no release has decided yet. `name` is dataset, period and edition; all but the edition
     seeds the choices.
 
@@ -131,10 +131,10 @@ def freeze(
         raise ValueError(f"a member of {name} lies outside its months")
     leaves = list(Tree(config, secret, months).leaves(finest))
     if not leaves:
-        return Release(name, config.policy, config.order, months, (), (), (), digest(()))
+        return RecordsRelease(name, config.policy, config.order, months, (), (), (), digest(()))
     groups = tuple(_group(number, leaf, kept) for number, leaf in enumerate(leaves))
     rows = _rows(leaves, kept, config)
-    return Release(name, config.policy, config.order, months, rows, groups, capped, digest(rows))
+    return RecordsRelease(name, config.policy, config.order, months, rows, groups, capped, digest(rows))
 
 
 class _ProjectedRow(msgspec.Struct, frozen=True, gc=False):
@@ -145,7 +145,7 @@ class _ProjectedRow(msgspec.Struct, frozen=True, gc=False):
     """
 
     incident_id: UUID
-    person: m.Person | None
+    person: m.RegisteredPerson | None
     classes: tuple[str, ...]
     what: tuple[str, ...]
     how: tuple[str, ...]
@@ -204,7 +204,7 @@ def _cap(rows: list[_ProjectedRow], config: Config) -> tuple[list[_ProjectedRow]
     """
     times = Counter(row.person for row in rows if row.person)
     most = max(1, config.rows_per_person // max(1, len(m.kinds_in_use(times))))
-    often: dict[m.Person, list[_ProjectedRow]] = {person: [] for person, n in times.items() if n > most}
+    often: dict[m.RegisteredPerson, list[_ProjectedRow]] = {person: [] for person, n in times.items() if n > most}
     for row in rows if often else ():
         if row.person in often:
             often[row.person].append(row)

@@ -13,8 +13,8 @@ from triage.exports import dictionary, files, parquet
 from triage.exports import members as m
 from triage.exports.calendar import Dataset
 from triage.exports.catalogue import CLASSES
-from triage.exports.files import TABLES_COLUMNS, File
-from triage.exports.records import Release
+from triage.exports.files import TABLES_COLUMNS, RenderedFile
+from triage.exports.records import RecordsRelease
 from triage.exports.selection import Selection, coarser, extract
 from triage.exports.statement import (
     RecordsStatement,
@@ -30,7 +30,7 @@ from triage.exports.tree import Config
 class FrozenRecords(Struct, frozen=True, tag="records"):
     """A record release with the parameters it was cut under. As stored it has no rows: they lie beside it."""
 
-    release: Release
+    release: RecordsRelease
     config: Config
 
 
@@ -87,14 +87,14 @@ class Rendering(Struct, frozen=True):
     """What is stored for one agreement."""
 
     manifest: bytes
-    files: tuple[File, ...]
+    files: tuple[RenderedFile, ...]
 
 
 def records(
     frozen: FrozenRecords,
     about: ReleaseHeader,
     agreed: SignedAgreement,
-    people: Mapping[UUID, m.Person | None],
+    people: Mapping[UUID, m.RegisteredPerson | None],
     key: bytes,
 ) -> Rendering:
     """A record release for one agreement. `people` tells the person of every released incident."""
@@ -155,7 +155,7 @@ def classes_for(selection: Selection, months: tuple[str, ...]) -> dict[str, tupl
     return classes
 
 
-def _terms(about: ReleaseHeader, agreed: SignedAgreement, file: File) -> ReleaseTerms:
+def _terms(about: ReleaseHeader, agreed: SignedAgreement, file: RenderedFile) -> ReleaseTerms:
     earlier = f"{about.dataset}/{about.period}/{about.edition - 1}" if about.edition > 1 else None
     return ReleaseTerms(str(agreed.agreement_id), agreed.purpose, about.cut_off, file.name, file.sha256, earlier)
 
@@ -167,7 +167,7 @@ _frozen = msgspec.msgpack.Decoder(FrozenRecords | FrozenTables).decode
 
 
 def _rendering(
-    about: ReleaseHeader, described: Sequence[File], statement: RecordsStatement | TablesStatement
+    about: ReleaseHeader, described: Sequence[RenderedFile], statement: RecordsStatement | TablesStatement
 ) -> Rendering:
     everything = [*described, files.sums(described)]
     manifest = Manifest(

@@ -12,7 +12,7 @@ from typing import Final, Literal
 import msgspec
 
 from triage.exports import members as m
-from triage.exports.records import COLUMNS, Release
+from triage.exports.records import COLUMNS, RecordsRelease
 from triage.exports.tree import DISPOSAL_FOR_POLICE, POWER_FOR_HEALTH, SensitiveView
 
 Body = Literal["police", "health", "other"]
@@ -69,7 +69,7 @@ def columns_for(body: Body) -> tuple[str, ...]:
     return tuple(c for c in (ROW_REF, *COLUMNS) if c not in _WITHOUT[body])
 
 
-def extract(release: Release, selection: Selection, key: bytes) -> Extract:
+def extract(release: RecordsRelease, selection: Selection, key: bytes) -> Extract:
     """The file of one agreement, in an order of its own. Raises ValueError for a selection with faults.
 
     Equal rows are ordered by their reference, which is keyed by partner and release: neither the order nor anything
@@ -110,7 +110,7 @@ def reference(key: bytes, number: int) -> str:
     return "r" + hmac.digest(key, number.to_bytes(8, "big"), "sha256")[:12].hex()
 
 
-def _selected_areas(release: Release, selection: Selection) -> set[str]:
+def _selected_areas(release: RecordsRelease, selection: Selection) -> set[str]:
     """The published area labels all of whose areas are selected; `*` names them all."""
     chosen = set(selection.areas)
     labels = {row.values[0] for row in release.rows}

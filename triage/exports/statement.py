@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from triage.exports import members as m
-from triage.exports.records import GROUP_COLUMNS, SHUFFLED, Release
+from triage.exports.records import GROUP_COLUMNS, SHUFFLED, RecordsRelease
 from triage.exports.selection import Extract
 from triage.exports.tables import RULES, Edition, Rules
 from triage.exports.tree import CONFIG, Config, ages_in
@@ -182,7 +182,7 @@ class TablesStatement(_Statement, frozen=True, forbid_unknown_fields=True, kw_on
     utility: TablesUtility
 
 
-Statement = RecordsStatement | TablesStatement
+ReleaseStatement = RecordsStatement | TablesStatement
 
 
 def schema() -> bytes:
@@ -191,15 +191,15 @@ def schema() -> bytes:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Disclosure statement",
         "description": "Shipped with every release of protected records or tables.",
-        **msgspec.json.schema(Statement),
+        **msgspec.json.schema(ReleaseStatement),
     }
     return msgspec.json.format(msgspec.json.encode(described), indent=2) + b"\n"
 
 
 def records_statement(
-    release: Release,
+    release: RecordsRelease,
     extract: Extract,
-    people: Mapping[UUID, m.Person | None],
+    people: Mapping[UUID, m.RegisteredPerson | None],
     terms: ReleaseTerms,
     config: Config = CONFIG,
 ) -> RecordsStatement:
@@ -287,10 +287,10 @@ class ShownGroup(msgspec.Struct, frozen=True):
 
 
 def people_per_group(
-    release: Release, extract: Extract, people: Mapping[UUID, m.Person | None]
+    release: RecordsRelease, extract: Extract, people: Mapping[UUID, m.RegisteredPerson | None]
 ) -> tuple[ShownGroup, ...]:
     """Every group of a file with its people, from the stored members."""
-    behind: dict[tuple[str, ...], list[m.Person | None]] = {}
+    behind: dict[tuple[str, ...], list[m.RegisteredPerson | None]] = {}
     for label, number in zip(_labels(extract.columns, extract.rows), extract.numbers, strict=True):
         behind.setdefault(label, []).append(people[release.rows[number].incident_id])
     return tuple(ShownGroup(len(group), m.count_people(group)) for group in behind.values())
@@ -369,7 +369,7 @@ def _withheld(shown: dict[str, Counter[str]], rows: int) -> RecordsWithheld:
     )
 
 
-def _lost(release: Release, shown: dict[str, Counter[str]]) -> dict[str, float]:
+def _lost(release: RecordsRelease, shown: dict[str, Counter[str]]) -> dict[str, float]:
     """For every group column: how many classes a label leaves open, of all but one; the mean over rows."""
     lost = {}
     for column, counts in shown.items():

@@ -79,7 +79,7 @@ class ClassifiedMember(msgspec.Struct, frozen=True, gc=False):
     known_by: m.Kinds = m.BITS[0]
 
     @property
-    def person(self) -> m.Person | None:
+    def person(self) -> m.RegisteredPerson | None:
         return None if self.person_id is None else (self.person_id, self.known_by)
 
 
@@ -224,9 +224,9 @@ class _Tally:
 
     n: int = 0
     x: int = 0
-    known: set[m.Person] = field(default_factory=set)
+    known: set[m.RegisteredPerson] = field(default_factory=set)
     unknown: bool = False
-    often: Counter[m.Person] = field(default_factory=Counter)
+    often: Counter[m.RegisteredPerson] = field(default_factory=Counter)
     minutes: list[int] = field(default_factory=list)
 
     def merge(self, other: "_Tally") -> None:
@@ -250,7 +250,7 @@ _NOTHING: Final = _Tally()
 class _Attender(msgspec.Struct, frozen=True):
     """A known person as the unit of a table of people; the key stands for all their incidents."""
 
-    person: m.Person
+    person: m.RegisteredPerson
     record_key: int
     attendance: str
     minutes: None = None
@@ -258,8 +258,8 @@ class _Attender(msgspec.Struct, frozen=True):
 
 def _attenders(members: Iterable[ClassifiedMember]) -> list[_Attender]:
     """The people known by the kind of identifier by which most are known: of other kinds they might be the same."""
-    times: Counter[m.Person] = Counter()
-    keys: dict[m.Person, int] = {}
+    times: Counter[m.RegisteredPerson] = Counter()
+    keys: dict[m.RegisteredPerson, int] = {}
     for member in members:
         if member.person is not None:
             times[member.person] += 1
@@ -409,25 +409,25 @@ def _changes(
         yield gone, None
 
 
-def _who(was: ClassifiedMember | None, now: ClassifiedMember | None) -> m.Person | None:
+def _who(was: ClassifiedMember | None, now: ClassifiedMember | None) -> m.RegisteredPerson | None:
     """The person behind a change."""
     return (now and now.person) or (was and was.person) or None
 
 
-def _count_changed(people: set[m.Person | None]) -> int:
+def _count_changed(people: set[m.RegisteredPerson | None]) -> int:
     """How many people changed. All changes of unidentified people count as one person's."""
     return m.count_people(people) + (None in people)
 
 
-def _people_changed(old: Iterable[ClassifiedMember], new: Iterable[ClassifiedMember]) -> set[m.Person | None]:
+def _people_changed(old: Iterable[ClassifiedMember], new: Iterable[ClassifiedMember]) -> set[m.RegisteredPerson | None]:
     return {_who(was, now) for was, now in _changes(old, new)}
 
 
 def _people_moved(
     previous: Edition, snapshots: Mapping[int, Sequence[ClassifiedMember]], members: Sequence[ClassifiedMember]
-) -> dict[tuple[int, str, tuple[str, ...], str], set[m.Person | None]]:
+) -> dict[tuple[int, str, tuple[str, ...], str], set[m.RegisteredPerson | None]]:
     """For every edition still counted and every cell: who came into or left the cell since."""
-    moved: dict[tuple[int, str, tuple[str, ...], str], set[m.Person | None]] = {}
+    moved: dict[tuple[int, str, tuple[str, ...], str], set[m.RegisteredPerson | None]] = {}
     for edition in {cell.edition for cell in previous.cells}:
         for was, now in _changes(snapshots[edition], members):
             for table in previous.tables:

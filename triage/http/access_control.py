@@ -17,7 +17,7 @@ from triage.store import audit
 from triage.store.access import attempts
 from triage.store.access.sign_in import SignInRefused
 
-Connection = ASGIConnection[Any, Any, Any, Any]
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
 SignInRule = Literal["fresh", "remembered", "even_revoked", "nobody", "by_itself"]
 """How a handler signs in (`sign_in=` in its decorator): `fresh` where it says nothing, `remembered` where the log's
 writer checks again, `nobody` where it is open, `by_itself` where it has credentials of another kind."""
@@ -82,7 +82,7 @@ class Needs:
 
     verbs: tuple[str, ...]
 
-    async def __call__(self, connection: Connection, _: BaseRouteHandler) -> None:
+    async def __call__(self, connection: AnyConnection, _: BaseRouteHandler) -> None:
         if connection.user.verbs.isdisjoint(self.verbs):
             raise Refused(FORBIDDEN)
 

@@ -10,7 +10,7 @@ from litestar.dto import AbstractDTO
 from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
 
-from triage.http.access_control import Connection
+from triage.http.access_control import AnyConnection
 from triage.http.parameters import AnyRequest
 from triage.log.decode import decode_as
 from triage.problems import INVALID_PARAMETER, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, Refused
@@ -58,7 +58,7 @@ async def read_json(request: AnyRequest) -> bytes:
     return plain_json(request, body)
 
 
-def plain_json(connection: Connection, body: bytes) -> bytes:
+def plain_json(connection: AnyConnection, body: bytes) -> bytes:
     """The JSON that was sent, decompressed. Raises Refused: 415, 413, 400."""
     if connection.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
         raise Refused(UNSUPPORTED_MEDIA_TYPE)

@@ -17,7 +17,7 @@ from triage.http.access_control import needs
 from triage.http.negotiation import CSV, NDJSON, acceptable, is_held, ready
 from triage.http.openapi import ACCEPT_RANGES, ETAG, LINK, UNCHANGED
 from triage.http.paging import link_to_next
-from triage.http.parameters import Edition, IfNoneMatch, Limit, Moment, SignedIn, TheService
+from triage.http.parameters import EditionNumber, IfNoneMatch, Limit, Moment, SignedIn, TheService
 from triage.problems import AGREEMENT_EXPIRED, NOT_FOUND, RANGE_NOT_SATISFIABLE, UNKNOWN_PARAMETER, Refused
 from triage.store.exports import downloads
 from triage.store.exports.downloads import Offer, StoredFile
@@ -68,7 +68,7 @@ async def list_exports(request: SignedIn, service: TheService) -> Response[Offer
     response_description="Files, columns and statement.",
 )
 async def get_manifest(
-    request: SignedIn, service: TheService, dataset: DatasetName, period: PeriodName, edition: Edition = None
+    request: SignedIn, service: TheService, dataset: DatasetName, period: PeriodName, edition: EditionNumber = None
 ) -> Response[Manifest]:
     """Read the manifest of a release: its files, their columns, and the disclosure statement, as frozen."""
     _check_names(dataset, period)
@@ -91,7 +91,7 @@ async def get_file(
     dataset: DatasetName,
     period: PeriodName,
     name: Annotated[str, PathParameter(description="A name in the manifest.")],
-    edition: Edition = None,
+    edition: EditionNumber = None,
     range_: Annotated[str, HeaderParameter(name="Range", description="One range of bytes.")] = "",
     if_range: Annotated[
         str | None, HeaderParameter(name="If-Range", description="The entity tag that the range is of.")

@@ -40,7 +40,7 @@ Observe = Callable[[str, str, int, float], None]
 """method, template of the path, status, seconds"""
 
 
-class Envelope:
+class OuterMiddleware:
     """The outermost application. `https`: people reach it by https, whatever a proxy in front may speak to it.
 
     It is no middleware of Litestar's, which would not see an address or a method that does not exist.

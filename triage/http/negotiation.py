@@ -14,7 +14,7 @@ from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Response
 from litestar.types import Scope
 
-from triage.http.access_control import Connection
+from triage.http.access_control import AnyConnection
 from triage.http.errors import NO_STORE
 from triage.http.parameters import AnyRequest
 from triage.log.body_errors import CONTROL
@@ -115,7 +115,7 @@ def ready(
 
 
 def tagged(
-    connection: Connection, body: bytes, media_type: str = JSON, headers: dict[str, str] | None = None
+    connection: AnyConnection, body: bytes, media_type: str = JSON, headers: dict[str, str] | None = None
 ) -> Response[Any]:
     """An answer with a strong entity tag; 304 to whoever holds these very bytes (RFC 9110, 13.1.2)."""
     etag = strong_etag(body)
@@ -143,7 +143,7 @@ def strong_etag(body: bytes) -> str:
     return f'"{blake2b(body, digest_size=16).hexdigest()}"'
 
 
-def is_held(connection: Connection, etag: str) -> bool:
+def is_held(connection: AnyConnection, etag: str) -> bool:
     """Whether `If-None-Match` names this entity tag: compared weakly (RFC 9110, 13.1.2)."""
     sent = ",".join(connection.headers.getall("if-none-match", [])).strip()
     return sent == "*" or etag in (tag.strip().removeprefix("W/") for tag in sent.split(","))

@@ -24,7 +24,9 @@ TheService = NamedDependency[Service]
 Id = Annotated[UUID, PathParameter(description="The id.")]
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Rows on a page; 50 if not given.")]
 After = Annotated[str | None, QueryParameter(description="Where the page begins, from the `Link` of the page before.")]
-Edition = Annotated[int | None, QueryParameter(ge=1, le=100_000, description="An edition; the latest if not given.")]
+EditionNumber = Annotated[
+    int | None, QueryParameter(ge=1, le=100_000, description="An edition; the latest if not given.")
+]
 IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match", description="Entity tags already held.")]
 
 

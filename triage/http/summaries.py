@@ -18,7 +18,7 @@ from triage.http.access_control import needs
 from triage.http.negotiation import CSV, HTML, JSON, acceptable, ready, tagged
 from triage.http.openapi import ETAG, LINK, UNCHANGED
 from triage.http.paging import next_page, read_place
-from triage.http.parameters import After, Edition, IfNoneMatch, Limit, Moment, SignedIn, TheService
+from triage.http.parameters import After, EditionNumber, IfNoneMatch, Limit, Moment, SignedIn, TheService
 from triage.problems import (
     EDITION_NOT_FOUND,
     FORBIDDEN,
@@ -111,7 +111,7 @@ async def get_summary(
     period: Annotated[
         str, PathParameter(description="Such as `2026-11-22`, `2026-W47`, `2026-10`, `2026-Q3` or `2026`.")
     ],
-    edition: Edition = None,
+    edition: EditionNumber = None,
     file_format: Annotated[
         Literal["json", "html", "csv", "xlsx", "pdf"] | None,
         QueryParameter(name="format", description="As `Accept`, for a link in a browser."),
@@ -153,11 +153,11 @@ def form_of(actor: Actor) -> Form:
     return "protected"
 
 
-class _Edition(Struct):
+class _WithEdition(Struct):
     edition: int
 
 
-_decode_edition = msgspec.json.Decoder(_Edition).decode
+_decode_edition = msgspec.json.Decoder(_WithEdition).decode
 
 
 async def _rendered(service: Service, team: CalendarTeam, summary: Summary | Protected, media_type: str) -> bytes:

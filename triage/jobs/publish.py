@@ -58,7 +58,7 @@ class PublishedEdition(Struct, frozen=True):
 GATHER: Final = timedelta(hours=1)
 """How long later entries are gathered before the scheduled job looks at published periods again."""
 
-Progress = Callable[[int, int], None]
+PublishProgress = Callable[[int, int], None]
 """Told how many of how many periods are done."""
 
 
@@ -75,7 +75,7 @@ class PublishOptions:
     public_url: str = ""
     journal: Journal | None = None
     gather: timedelta = timedelta(0)
-    progress: Progress = _ignore
+    progress: PublishProgress = _ignore
 
 
 DEFAULT_OPTIONS: Final = PublishOptions()

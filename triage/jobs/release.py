@@ -56,13 +56,13 @@ class Unreleased(OperatorError):
         self.released = released
 
 
-Progress = Callable[[str, int, int], None]
+ReleaseProgress = Callable[[str, int, int], None]
 """Told what is worked on, and how many of how many are done."""
-Done = dict[tuple[Dataset, str], LatestRelease]
+LatestReleases = dict[tuple[Dataset, str], LatestRelease]
 
 
 async def release_due(
-    database: Database, keys: Keys, now: datetime, progress: Progress | None = None
+    database: Database, keys: Keys, now: datetime, progress: ReleaseProgress | None = None
 ) -> list[ReleasedEdition]:
     """Freeze everything that is due at `now`, oldest cut-off first; then look again at published tables.
 
@@ -83,7 +83,7 @@ async def release_due(
 
 
 async def release_team(
-    database: Database, keys: Keys, team: ReleasingTeam, now: datetime, progress: Progress | None = None
+    database: Database, keys: Keys, team: ReleasingTeam, now: datetime, progress: ReleaseProgress | None = None
 ) -> list[ReleasedEdition]:
     """As `release_due`, for one team."""
     return await _Releasing(database, keys, team, now, progress or _ignore).all()
@@ -100,7 +100,9 @@ async def is_anything_due(database: Database, keys: Keys, now: datetime) -> bool
 class _Releasing:
     """One run for one team."""
 
-    def __init__(self, database: Database, keys: Keys, team: ReleasingTeam, now: datetime, progress: Progress) -> None:
+    def __init__(
+        self, database: Database, keys: Keys, team: ReleasingTeam, now: datetime, progress: ReleaseProgress
+    ) -> None:
         self._database = database
         self._keys = keys
         self._team = team
@@ -202,7 +204,7 @@ class _Releasing:
                     every = records.cadence(round(count / days * QUARTER_DAYS))
                     await releases.decide_cadence(connection, team.team_id, year, every, self._now)
 
-    def _to_look_at(self, each: Cut, done: Done, looked: dict[str, datetime]) -> bool:
+    def _to_look_at(self, each: Cut, done: LatestReleases, looked: dict[str, datetime]) -> bool:
         """Whether a monthly cut-off has passed since published tables were cut or last looked at."""
         latest = done.get(("tables", each.period))
         if latest is None or latest.withdrawn or each.every == "yearly" or self._now > each.ends_at + REVISED_FOR:
@@ -269,7 +271,7 @@ class _Releasing:
         return periods
 
     async def _records_of(
-        self, connection: Connection, due: Cut, number: int, done: Done, seq: int
+        self, connection: Connection, due: Cut, number: int, done: LatestReleases, seq: int
     ) -> list[ReleasedEdition]:
         """The main file of a period, and the late file of what waits from before it, where that can be shown."""
         counted = await self._snapshot(connection, due.starts_at, due.ends_at, seq, due.cut_off, CONFIG.policy)
@@ -374,7 +376,7 @@ class _Releasing:
         return tables.revise(editions[-1], snapshots, members, key, RULES)
 
 
-_EMPTY: Final = records.Release("", CONFIG.policy, (), (), (), (), (), "")
+_EMPTY: Final = records.RecordsRelease("", CONFIG.policy, (), (), (), (), (), "")
 _POLICY: Final[dict[Dataset, str]] = {"records": CONFIG.policy, "tables": RULES.policy}
 
 
@@ -392,13 +394,13 @@ def _within(due: Cut, every: Cadence) -> list[str]:
     return periods
 
 
-def _is_due(due: Cut, done: Done) -> bool:
+def _is_due(due: Cut, done: LatestReleases) -> bool:
     """Whether it was never released; or was withdrawn, and the policy is another one now."""
     latest = done.get((due.dataset, due.period))
     return latest is None or (latest.withdrawn and latest.policy != _POLICY[due.dataset])
 
 
-def _next_edition(done: Done, dataset: Dataset, period: str) -> int:
+def _next_edition(done: LatestReleases, dataset: Dataset, period: str) -> int:
     latest = done.get((dataset, period))
     return latest.edition + 1 if latest else 1
 

@@ -12,8 +12,8 @@ from triage.log.effective import EffectiveEntry
 from triage.log.evidence import evidence_withdrawn, late_inputs, received_late
 from triage.log.grading_inputs import (
     JUDGED_BY,
+    GradeReason,
     GradingInputs,
-    Reason,
     contemporaneous,
     judged_blind,
     judgements_against,
@@ -61,7 +61,7 @@ class GradedCase(Struct, frozen=True, gc=False):
         """The first disposal."""
         return _DISPOSALS.get(self.inputs.first.disposal) if self.inputs.first else None
 
-    def grounds(self) -> Iterable[Reason]:
+    def grounds(self) -> Iterable[GradeReason]:
         """What every grade rests on: the intent or the arrest, and the first disposal."""
         if self.intent:
             yield "intent", self.intent.entry

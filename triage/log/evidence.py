@@ -14,7 +14,7 @@ from uuid import UUID
 from triage import codes
 from triage.log.effective import EffectiveEntry, SortedEntries, captured, kind
 from triage.log.entries import IntentPart, StoredEntry
-from triage.log.grading_inputs import WINDOW, GradingInputs, Reason, heard_no, place_that_counts, tests_failed
+from triage.log.grading_inputs import WINDOW, GradeReason, GradingInputs, heard_no, place_that_counts, tests_failed
 from triage.log.intents import FREE_TO_CORRECT, RecordedIntent, is_free
 from triage.log.resolve import Place, place_of_contacts, s136_available
 from triage.log.timeline import PersonEvent, dated_outcome, events_of, first_disposal, status_held_from, uses_of
@@ -37,7 +37,7 @@ def received_late(stored: StoredEntry) -> bool:
     return not stored.received_again and stored.received_at - captured(stored) > RECEIVED_LATE
 
 
-def late_inputs(intent: RecordedIntent | None, inputs: GradingInputs, *, place: bool) -> list[Reason]:
+def late_inputs(intent: RecordedIntent | None, inputs: GradingInputs, *, place: bool) -> list[GradeReason]:
     """Inputs of the grade that were first given or changed by amendment after the limit, or received late.
 
     `place`: whether the place that counts is an input.
@@ -61,9 +61,9 @@ def late_inputs(intent: RecordedIntent | None, inputs: GradingInputs, *, place: 
     return [*(("late_input", entry) for entry in dict.fromkeys(late)), *(("received_late", entry) for entry in slow)]
 
 
-def evidence_withdrawn(intent: RecordedIntent | None, inputs: GradingInputs) -> list[Reason]:
+def evidence_withdrawn(intent: RecordedIntent | None, inputs: GradingInputs) -> list[GradeReason]:
     """What spoke against the grade and was amended, withdrawn or parted away: each entry, and what took it away."""
-    lost: dict[Reason, None] = {}
+    lost: dict[GradeReason, None] = {}
     if inputs.entries.changed:
         still = {entry.id: set(_speaks(intent, inputs, entry)) for entry in inputs.entries.in_force()}
         for entry, change in _superseded(inputs.entries):

@@ -24,7 +24,7 @@ _STATUSES = codes.list("legal_status")
 _ASSESSMENTS = codes.list("assessment")
 _EVIDENCE = codes.list("evidence")
 
-Reason = tuple[str, UUID]
+GradeReason = tuple[str, UUID]
 """A reason, and the entry it rests on."""
 
 
@@ -58,7 +58,7 @@ class GradingInputs(Struct, frozen=True, kw_only=True, gc=False):
         held = (event for event in self.events if event.code == "held" and event.until)
         return next((event for event in held if event.at <= self.came_at < (event.until or event.at)), None)
 
-    def after(self) -> list[Reason]:
+    def after(self) -> list[GradeReason]:
         """What befell the person in the 24 hours after the first disposal.
 
         Where another outcome, decided within 30 minutes of it, says that s136 was used, that is what the two disagree
@@ -76,7 +76,7 @@ class GradingInputs(Struct, frozen=True, kw_only=True, gc=False):
         said = [outcome for outcome in self.outcomes if outcome.power == "s136"]
         return frozenset(outcome.entry for outcome in said if outcome.at and at < outcome.at <= at + DECIDED_TOGETHER)
 
-    def _told_otherwise(self, at: datetime, disputed: frozenset[UUID]) -> list[Reason]:
+    def _told_otherwise(self, at: datetime, disputed: frozenset[UUID]) -> list[GradeReason]:
         uses = power_uses(self.entries, self.outcomes)
         told = sorted((use, power) for power, use in uses if use.entry not in disputed)
         return [(power, use.entry) for use, power in told if power == "s136" and at < use.at <= at + WINDOW][:1]
@@ -144,7 +144,7 @@ def recorded_at_the_time(intent: RecordedIntent) -> bool:
     return row is not None and row.recorded and intent.captured_promptly
 
 
-def legal_refutations(intent: RecordedIntent, inputs: GradingInputs) -> Iterator[Reason]:
+def legal_refutations(intent: RecordedIntent, inputs: GradingInputs) -> Iterator[GradeReason]:
     """Why s136 was not available in law: the place, or another section."""
     if s136_available(*place_that_counts(intent, inputs)) is False:
         yield "law", intent.entry
@@ -163,7 +163,7 @@ def tests_failed(part: IntentPart) -> bool:
     return tests is not None and False in (tests.mental_disorder, tests.immediate_need, tests.necessary)
 
 
-def judgements_against(entries: SortedEntries) -> Iterator[Reason]:
+def judgements_against(entries: SortedEntries) -> Iterator[GradeReason]:
     """The nurses who assessed and answered that s136 was not justified, told of the intent or not."""
     for nurse in entries.nurses:
         if heard_no(nurse.entry):

@@ -12,10 +12,10 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
+from triage.access.actors import Side
 from triage.log.entries import Tests
-from triage.log.visibility import Side as Side
 
-Level = Literal["field", "lead"]
+AudienceLevel = Literal["field", "lead"]
 Status = Literal["open", "awaiting_outcome", "closed", "withdrawn"]
 Grade = Literal["A", "B", "C", "X", "R", "U", "P"]
 
@@ -27,7 +27,7 @@ class Audience(Struct, frozen=True):
     """
 
     side: Side
-    level: Level
+    level: AudienceLevel
     account: UUID | None = None
     profession: str = "nurse"
     full: bool = False

@@ -5,11 +5,10 @@ before they are added up (`triage.log.redaction`), so that no sum tells what is 
 """
 
 from enum import Enum, auto
-from typing import Literal
 
 from msgspec import Struct
 
-Side = Literal["police", "health"]
+from triage.access.actors import Side
 
 
 class Who(Enum):

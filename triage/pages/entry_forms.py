@@ -16,7 +16,7 @@ from triage.log.entries import AMENDABLE, Entry, PersonLink, StoredEntry
 from triage.log.view import IncidentView
 from triage.pages import words
 from triage.pages.fields import YES_NO, Field, Options, of_list, when
-from triage.pages.incident import Incident, author, content_of, may_change
+from triage.pages.incident import LoadedIncident, author, content_of, may_change
 from triage.problems import NOT_FOUND, NOT_YOURS, Refused
 
 AHEAD_TOLERATED: Final = timedelta(minutes=2)
@@ -59,7 +59,7 @@ class EntryForm(Struct, frozen=True, kw_only=True):
     warning: bool = False
 
 
-def form_for(what: str, incident: Incident, actor: Actor, asked: Mapping[str, str]) -> EntryForm:
+def form_for(what: str, incident: LoadedIncident, actor: Actor, asked: Mapping[str, str]) -> EntryForm:
     """The form at an address. `asked`: `other`, `entry`, of the query or the form. Raises Refused (404)."""
     build = FORMS.get(what)
     if build is None:
@@ -74,7 +74,7 @@ def _power(view: IncidentView) -> dict[str, Any]:
     return {"power": view.detention.power} if view.detention else {}
 
 
-def _odd_times(incident: Incident, *names: str) -> Callable[[dict[str, Any]], dict[str, str]]:
+def _odd_times(incident: LoadedIncident, *names: str) -> Callable[[dict[str, Any]], dict[str, str]]:
     began = incident.view.detention.began_at if incident.view.detention else incident.view.occurred_at
     what = "the detention began" if incident.view.detention else "the incident"
 
@@ -91,7 +91,7 @@ def _odd_times(incident: Incident, *names: str) -> Callable[[dict[str, Any]], di
     return odd
 
 
-def _end(incident: Incident, actor: Actor, _: Asked) -> EntryForm:
+def _end(incident: LoadedIncident, actor: Actor, _: Asked) -> EntryForm:
     return EntryForm(
         title="Record the end of a detention",
         button="Record the end",
@@ -105,7 +105,7 @@ def _end(incident: Incident, actor: Actor, _: Asked) -> EntryForm:
     )
 
 
-def _extend(incident: Incident, _: Actor, __: Asked) -> EntryForm:
+def _extend(incident: LoadedIncident, _: Actor, __: Asked) -> EntryForm:
     day = incident.now.astimezone(incident.zone).date()
     stay = incident.view.detention.places[-1] if incident.view.detention and incident.view.detention.places else None
     station = (
@@ -135,7 +135,7 @@ def _extend(incident: Incident, _: Actor, __: Asked) -> EntryForm:
     )
 
 
-def _arrival(incident: Incident, _: Actor, __: Asked) -> EntryForm:
+def _arrival(incident: LoadedIncident, _: Actor, __: Asked) -> EntryForm:
     day = incident.now.astimezone(incident.zone).date()
     return EntryForm(
         title="Record the arrival",
@@ -148,7 +148,7 @@ def _arrival(incident: Incident, _: Actor, __: Asked) -> EntryForm:
     )
 
 
-def _outcome(incident: Incident, actor: Actor, _: Asked) -> EntryForm:
+def _outcome(incident: LoadedIncident, actor: Actor, _: Asked) -> EntryForm:
     day = incident.view.occurred_at.astimezone(incident.zone).date()
     may_use = actor.side == "police"
 
@@ -196,7 +196,7 @@ APART_REASONS: Final[Options] = (
 )
 
 
-def _link(incident: Incident, _: Actor, asked: Asked) -> EntryForm:
+def _link(incident: LoadedIncident, _: Actor, asked: Asked) -> EntryForm:
     other = asked.get("other", "")
     reference = Field(
         name="log_ref",
@@ -222,7 +222,7 @@ def _link(incident: Incident, _: Actor, asked: Asked) -> EntryForm:
     )
 
 
-def _apart(incident: Incident, _: Actor, asked: Asked) -> EntryForm:
+def _apart(incident: LoadedIncident, _: Actor, asked: Asked) -> EntryForm:
     other = asked.get("other", "")
     linked = tuple((str(each), f"The incident that began as {str(each)[-6:]}") for each in incident.view.linked_ids)
     if not other and not linked:
@@ -245,7 +245,7 @@ def _apart(incident: Incident, _: Actor, asked: Asked) -> EntryForm:
     )
 
 
-def _follow_up(incident: Incident, actor: Actor, _: Asked) -> EntryForm:
+def _follow_up(incident: LoadedIncident, actor: Actor, _: Asked) -> EntryForm:
     day = incident.now.astimezone(incident.zone).date()
     sources = tuple((each, words.code("sources", each)) for each in ("trust_record", "police_s136_list", "ed"))
     return EntryForm(
@@ -282,7 +282,7 @@ WITHDRAW_REASONS: Final[Options] = (
 )
 
 
-def _withdraw(incident: Incident, actor: Actor, asked: Asked) -> EntryForm:
+def _withdraw(incident: LoadedIncident, actor: Actor, asked: Asked) -> EntryForm:
     stored = _entry(incident, actor, asked)
     return EntryForm(
         title="Withdraw an entry",
@@ -297,7 +297,7 @@ def _withdraw(incident: Incident, actor: Actor, asked: Asked) -> EntryForm:
     )
 
 
-def _person_unlink(incident: Incident, actor: Actor, asked: Asked) -> EntryForm:
+def _person_unlink(incident: LoadedIncident, actor: Actor, asked: Asked) -> EntryForm:
     stored = _entry(incident, actor, asked)
     if not isinstance(stored.entry, PersonLink):
         raise Refused(NOT_FOUND)
@@ -322,7 +322,7 @@ def _kind(stored: StoredEntry) -> str:
     return words.KINDS.get(str(stored.entry.__struct_config__.tag), "Entry")
 
 
-def _entry(incident: Incident, actor: Actor, asked: Asked) -> StoredEntry:
+def _entry(incident: LoadedIncident, actor: Actor, asked: Asked) -> StoredEntry:
     """The entry that the form is about. Raises Refused: 404, or 403 for who may not change it."""
     found = next((each for each in incident.stored if str(each.id) == asked.get("entry")), None)
     if found is None:
@@ -344,7 +344,7 @@ _KEPT: Final = ("note", "s136_justified", "told_intent", "assessment")
 """A note left out is kept; a judgement is its author's own."""
 
 
-def _amend(incident: Incident, actor: Actor, asked: Asked) -> EntryForm:
+def _amend(incident: LoadedIncident, actor: Actor, asked: Asked) -> EntryForm:
     stored = _entry(incident, actor, asked)
     if not isinstance(stored.entry, AMENDABLE):
         raise Refused(NOT_FOUND)
@@ -384,7 +384,7 @@ def _amend(incident: Incident, actor: Actor, asked: Asked) -> EntryForm:
 _NOT_CONTENT: Final = frozenset((*Entry.__struct_fields__, "kind", "note"))
 
 
-def _content_in_force(incident: Incident, entry_id: UUID) -> dict[str, Any] | None:
+def _content_in_force(incident: LoadedIncident, entry_id: UUID) -> dict[str, Any] | None:
     """The content that the latest amendment in force gave the entry, as the reader may see it."""
     amended = [each for each in incident.entries if getattr(each.stored.entry, "amends", None) == entry_id]
     return content_of(amended[-1])["entry"] if amended else None
@@ -437,7 +437,7 @@ def _filled(value: Any) -> Any:
     return value
 
 
-FORMS: Final[Mapping[str, Callable[[Incident, Actor, Asked], EntryForm]]] = {
+FORMS: Final[Mapping[str, Callable[[LoadedIncident, Actor, Asked], EntryForm]]] = {
     "end": _end,
     "extend": _extend,
     "arrival": _arrival,

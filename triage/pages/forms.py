@@ -23,7 +23,7 @@ from triage.log.decode import decode
 from triage.pages import fields, incident, words
 from triage.pages.entry_forms import EntryForm, form_for
 from triage.pages.fields import Field, when
-from triage.pages.incident import ID, Incident, author
+from triage.pages.incident import ID, LoadedIncident, author
 from triage.pages.incident_words import clock, heading, reference
 from triage.pages.request import (
     Done,
@@ -110,7 +110,9 @@ async def send_form(request: PageRequest, service: TheService, id: ID, what: Wha
             return await _store(request, service, what, form, found, sent, body)
 
 
-async def _form(service: Service, actor: Actor, what: str, found: Incident, asked: Mapping[str, str]) -> EntryForm:
+async def _form(
+    service: Service, actor: Actor, what: str, found: LoadedIncident, asked: Mapping[str, str]
+) -> EntryForm:
     if what not in OTHER_FORMS:
         return form_for(what, found, actor, asked)
     if what == "person":
@@ -129,12 +131,12 @@ async def _form(service: Service, actor: Actor, what: str, found: Incident, aske
     return _ask_form(authors, asked.get("about", ""), actor)
 
 
-def _today(found: Incident) -> Any:
+def _today(found: LoadedIncident) -> Any:
     return found.now.astimezone(found.zone).date()
 
 
 def _show(
-    request: PageRequest, what: str, form: EntryForm, found: Incident, state: FormState, status: int = 200
+    request: PageRequest, what: str, form: EntryForm, found: LoadedIncident, state: FormState, status: int = 200
 ) -> Page:
     view = found.view
     typed = dict(state.typed)
@@ -178,12 +180,12 @@ def _first_input(field: Field) -> str:
             return field.name
 
 
-def _seen(found: Incident) -> int:
+def _seen(found: LoadedIncident) -> int:
     """The place in the log up to which the reader has seen the incident."""
     return max(each.seq for each in found.stored)
 
 
-def _changed_since(found: Incident, sent: Mapping[str, str]) -> list[str]:
+def _changed_since(found: LoadedIncident, sent: Mapping[str, str]) -> list[str]:
     """The entries that came after the form was opened, in words."""
     text = sent.get("seen", "")
     seen = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
@@ -195,7 +197,7 @@ def _changed_since(found: Incident, sent: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _back(found: Incident, sent: Mapping[str, str]) -> str:
+def _back(found: LoadedIncident, sent: Mapping[str, str]) -> str:
     """Where one came from."""
     return {"today": "/review", "queue": "/review/queue"}.get(
         sent.get("back", ""), f"/review/incidents/{found.view.id}"
@@ -210,7 +212,7 @@ async def _store(
     service: Service,
     what: str,
     form: EntryForm,
-    found: Incident,
+    found: LoadedIncident,
     sent: Mapping[str, str],
     body: Mapping[str, Any],
 ) -> Page:
@@ -243,7 +245,7 @@ async def _store(
             return redirect(request, "/review/sign-in")
 
 
-def _undo(found: Incident, entry_id: UUID) -> str:
+def _undo(found: LoadedIncident, entry_id: UUID) -> str:
     return f"/review/incidents/{found.view.id}/withdraw?entry={entry_id}"
 
 
@@ -256,7 +258,7 @@ async def _link_by_reference(
     request: PageRequest,
     service: Service,
     form: EntryForm,
-    found: Incident,
+    found: LoadedIncident,
     sent: Mapping[str, str],
     values: Mapping[str, Any],
 ) -> Page:
@@ -353,7 +355,7 @@ async def _put_task(
     service: Service,
     what: str,
     form: EntryForm,
-    found: Incident,
+    found: LoadedIncident,
     sent: Mapping[str, str],
     values: Mapping[str, Any],
 ) -> Page:
@@ -429,7 +431,7 @@ async def _link_person(
     request: PageRequest,
     service: Service,
     form: EntryForm,
-    found: Incident,
+    found: LoadedIncident,
     sent: Mapping[str, str],
     values: dict[str, Any],
 ) -> Page:

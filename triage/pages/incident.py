@@ -53,7 +53,7 @@ ID = Annotated[UUID, PathParameter(description="The incident, under any of its i
 _decode = msgspec.json.Decoder(IncidentView).decode
 
 
-class Moment(Struct, frozen=True, kw_only=True):
+class TimelineEvent(Struct, frozen=True, kw_only=True):
     """Something that happened, at its own time; `lane` is the profession, or `clock`, `now`."""
 
     at: datetime
@@ -69,7 +69,7 @@ class TimelineRow(Struct, frozen=True):
 
     day: str
     time: str
-    moments: tuple[Moment, ...]
+    moments: tuple[TimelineEvent, ...]
 
 
 class FactLine(Struct, frozen=True):
@@ -121,7 +121,7 @@ class HistoryLine(Struct, frozen=True, kw_only=True):
     actions: tuple[Action, ...]
 
 
-class Incident(Struct, frozen=True, kw_only=True):
+class LoadedIncident(Struct, frozen=True, kw_only=True):
     """An incident with everything of it that the reader may see, loaded once for a page or form."""
 
     view: IncidentView
@@ -143,7 +143,7 @@ def view_of(served: ServedView) -> IncidentView:
     return _decode(served.body)
 
 
-async def load(service: Service, actor: Actor, incident_id: UUID) -> Incident:
+async def load(service: Service, actor: Actor, incident_id: UUID) -> LoadedIncident:
     """An incident as the actor may see it. Raises Refused (404)."""
     now = datetime.now(UTC)
     zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
@@ -154,7 +154,7 @@ async def load(service: Service, actor: Actor, incident_id: UUID) -> Incident:
     names = await staff.names_of_colleagues(service.database, actor, authors)
     ids = [view.id, *view.linked_ids]
     asked = await tasks.list_tasks_of(service.database, service.keys, actor, ids)
-    return Incident(view=view, entries=entries, names=names, tasks=asked, zone=zone, now=now, side=actor.side)
+    return LoadedIncident(view=view, entries=entries, names=names, tasks=asked, zone=zone, now=now, side=actor.side)
 
 
 @get("/incidents/{id:uuid}")
@@ -340,10 +340,10 @@ def _shown(view: IncidentView, name: str) -> str:
 # --- the timeline ---
 
 
-def rows(incident: Incident) -> list[TimelineRow]:
+def rows(incident: LoadedIncident) -> list[TimelineRow]:
     """What happened, in the order of the facts' own times; the same minute of different professions is one row."""
     moments = sorted(_moments(incident), key=lambda moment: moment.at)
-    found: list[list[Moment]] = []
+    found: list[list[TimelineEvent]] = []
     for moment in moments:
         before = found[-1] if found else []
         if (
@@ -357,11 +357,11 @@ def rows(incident: Incident) -> list[TimelineRow]:
     return list(_dated(found, incident.zone))
 
 
-def _minute(moment: Moment, incident: Incident) -> str:
+def _minute(moment: TimelineEvent, incident: LoadedIncident) -> str:
     return moment.at.astimezone(incident.zone).strftime("%F %H:%M")
 
 
-def _dated(found: Iterable[list[Moment]], zone: ZoneInfo) -> Iterator[TimelineRow]:
+def _dated(found: Iterable[list[TimelineEvent]], zone: ZoneInfo) -> Iterator[TimelineRow]:
     before = ""
     for moments in found:
         local = moments[0].at.astimezone(zone)
@@ -370,7 +370,7 @@ def _dated(found: Iterable[list[Moment]], zone: ZoneInfo) -> Iterator[TimelineRo
         before = day
 
 
-def _moments(incident: Incident) -> Iterator[Moment]:
+def _moments(incident: LoadedIncident) -> Iterator[TimelineEvent]:
     view, now = incident.view, incident.now
     changed = {
         getattr(stored.entry, name)
@@ -387,16 +387,16 @@ def _moments(incident: Incident) -> Iterator[Moment]:
     yield from _of_clock(view, now)
 
 
-def _of_clock(view: IncidentView, now: datetime) -> Iterator[Moment]:
+def _of_clock(view: IncidentView, now: datetime) -> Iterator[TimelineEvent]:
     detention = view.detention
     if detention and detention.expires_at and (not detention.ended_at or detention.expires_at < detention.ended_at):
         said = "Extended time over" if detention.extended_minutes else "24 hours over"
-        yield Moment(at=detention.expires_at, lane="clock", said=said, key=True)
+        yield TimelineEvent(at=detention.expires_at, lane="clock", said=said, key=True)
     if view.status in ("open", "awaiting_outcome"):
-        yield Moment(at=now, lane="now", said="Now")
+        yield TimelineEvent(at=now, lane="now", said="Now")
 
 
-def _of_entry(served: ServedEntry, intent_came_early: bool, with_tests: bool) -> Iterator[Moment]:
+def _of_entry(served: ServedEntry, intent_came_early: bool, with_tests: bool) -> Iterator[TimelineEvent]:
     stored, entry = served.stored, served.stored.entry
     lane, captured = stored.profession, entry.captured_at
     late = "Arrived late. " if stored.received_at - captured > LATE and not stored.received_again else ""
@@ -409,22 +409,24 @@ def _of_entry(served: ServedEntry, intent_came_early: bool, with_tests: bool) ->
             transport = entry.transport if entry.transport not in (None, "none", "unknown") else None
             by = f"by {words.code('transport', transport).lower()}. " if transport else ""
             said = f"Decided: {words.code('disposal', entry.disposal)}"
-            yield Moment(at=entry.decided_at or captured, lane=lane, said=said, detail=(by + late).strip(), key=True)
+            yield TimelineEvent(
+                at=entry.decided_at or captured, lane=lane, said=said, detail=(by + late).strip(), key=True
+            )
         case Detention():
             yield _of_detention(entry, lane, late)
         case FollowUp():
-            yield Moment(
+            yield TimelineEvent(
                 at=entry.at, lane=lane, said=f"Follow-up: {words.code('event', entry.event)}", detail=late.strip()
             )
         case Amendment() | Withdrawal():
             said = "Corrected an entry" if isinstance(entry, Amendment) else "Withdrew an entry"
-            yield Moment(at=captured, lane=lane, said=said, detail=words.sentence(entry.reason))
+            yield TimelineEvent(at=captured, lane=lane, said=said, detail=words.sentence(entry.reason))
         case SameIncident() | NotSameIncident() | PersonLink() | PersonUnlink():
             kind = str(entry.__struct_config__.tag)
-            yield Moment(at=captured, lane=lane, said=words.KINDS[kind], detail=words.sentence(entry.reason))
+            yield TimelineEvent(at=captured, lane=lane, said=words.KINDS[kind], detail=words.sentence(entry.reason))
 
 
-def _of_intent(intent: IntentPart, captured: datetime, lane: str, late: str, with_tests: bool) -> Moment:
+def _of_intent(intent: IntentPart, captured: datetime, lane: str, late: str, with_tests: bool) -> TimelineEvent:
     """`with_tests`: the reader may know of the three legal tests."""
     detail = late
     if intent.power == "s136":
@@ -434,17 +436,17 @@ def _of_intent(intent: IntentPart, captured: datetime, lane: str, late: str, wit
         sure = {3: "would have", 2: "probably", 1: "possibly"}.get(intent.confidence or 0, "how sure is not recorded")
         detail = f"{sure}; {met}. {late}" if with_tests else f"{sure}. {late}"
     said = f"In mind: {words.code('power', intent.power)}"
-    return Moment(at=intent.formed_at or captured, lane=lane, said=said, detail=detail.strip(), key=True)
+    return TimelineEvent(at=intent.formed_at or captured, lane=lane, said=said, detail=detail.strip(), key=True)
 
 
-def _of_contact(served: ServedEntry, late: str, intent_came_early: bool, with_tests: bool) -> Iterator[Moment]:
+def _of_contact(served: ServedEntry, late: str, intent_came_early: bool, with_tests: bool) -> Iterator[TimelineEvent]:
     stored, entry = served.stored, served.stored.entry
     assert isinstance(entry, Contact)
     lane, captured = stored.profession, entry.captured_at
     mode = entry.contact_mode or "attended"
     said = "On scene" if mode == "attended" else words.code("contact_mode", mode)
     detail = "; ".join(_bits(served))
-    yield Moment(
+    yield TimelineEvent(
         at=entry.arrived_at or entry.occurred_at or captured,
         lane=lane,
         said=said,
@@ -455,13 +457,13 @@ def _of_contact(served: ServedEntry, late: str, intent_came_early: bool, with_te
             yield _of_intent(entry.intent, captured, lane, "", with_tests)
         if entry.consulted and entry.consulted.at:
             role = words.code("role", entry.consulted.role).lower() if entry.consulted.role else "professional"
-            yield Moment(at=entry.consulted.at, lane=lane, said=f"Consulted a {role}", key=True)
+            yield TimelineEvent(at=entry.consulted.at, lane=lane, said=f"Consulted a {role}", key=True)
         if entry.not_consulted_reason:
             why = words.code("not_consulted_reason", entry.not_consulted_reason)
-            yield Moment(at=captured, lane=lane, said="Nobody consulted", detail=why, key=True)
+            yield TimelineEvent(at=captured, lane=lane, said="Nobody consulted", detail=why, key=True)
     if isinstance(entry, Nurse) and entry.advice:
         said = f"Advice: {words.code('advice', entry.advice)}"
-        yield Moment(at=entry.advice_given_at or captured, lane=lane, said=said, key=True)
+        yield TimelineEvent(at=entry.advice_given_at or captured, lane=lane, said=said, key=True)
 
 
 def _bits(served: ServedEntry) -> Iterator[str]:
@@ -480,7 +482,7 @@ def _bits(served: ServedEntry) -> Iterator[str]:
         yield f"note: {note}"
 
 
-def _of_detention(entry: Detention, lane: str, late: str) -> Moment:
+def _of_detention(entry: Detention, lane: str, late: str) -> TimelineEvent:
     parts = [words.code("place_of_safety", entry.place_of_safety)] if entry.place_of_safety else []
     if entry.minutes:
         ground = words.code("ground", entry.ground).lower() if entry.ground else ""
@@ -489,7 +491,7 @@ def _of_detention(entry: Detention, lane: str, late: str) -> Moment:
         parts.append(words.code("result", entry.result))
     key = entry.event in ("arrived_site", "ended", "extended", "absconded")
     detail = f"{', '.join(parts)}. {late}".strip(". ")
-    return Moment(at=entry.at, lane=lane, said=words.code("event", entry.event), detail=detail, key=key)
+    return TimelineEvent(at=entry.at, lane=lane, said=words.code("event", entry.event), detail=detail, key=key)
 
 
 # --- the full history ---
@@ -517,7 +519,7 @@ def content_of(served: ServedEntry) -> dict[str, Any]:
     return shown_content(served.stored, texts_of(served))
 
 
-def _history_line(served: ServedEntry, incident: Incident, actor: Actor) -> HistoryLine:
+def _history_line(served: ServedEntry, incident: LoadedIncident, actor: Actor) -> HistoryLine:
     stored, zone, now = served.stored, incident.zone, incident.now
     kind = str(stored.entry.__struct_config__.tag)
     own = stored.author == actor.staff_id
@@ -543,7 +545,7 @@ def author(stored: StoredEntry, names: Mapping[UUID, str]) -> str:
     return f"{name} ({profession.lower()})" if name else words.ROLES.get(stored.role) or profession
 
 
-def _changes(entry_id: UUID, incident: Incident) -> Iterator[str]:
+def _changes(entry_id: UUID, incident: LoadedIncident) -> Iterator[str]:
     for each in incident.stored:
         if getattr(each.entry, "amends", None) == entry_id:
             yield f"Amended by entry {each.seq}"
@@ -551,7 +553,7 @@ def _changes(entry_id: UUID, incident: Incident) -> Iterator[str]:
             yield f"Withdrawn by entry {each.seq}"
 
 
-def _entry_actions(stored: StoredEntry, incident: Incident, actor: Actor) -> Iterator[Action]:
+def _entry_actions(stored: StoredEntry, incident: LoadedIncident, actor: Actor) -> Iterator[Action]:
     """Its author, or the lead of its author's profession, may withdraw or amend; a link is undone by its opposite."""
     if not may_change(stored, actor):
         return

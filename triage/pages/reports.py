@@ -53,8 +53,8 @@ KIND_NAMES: Final[Mapping[PeriodKind, str]] = {
 
 Kind = Annotated[str, PathParameter(description="The kind of period.")]
 PeriodName = Annotated[str, PathParameter(description="The name of the period.")]
-Edition = Annotated[int | None, QueryParameter(ge=1, le=100_000)]
-Span = Annotated[str, QueryParameter(max_length=20)]
+EditionNumber = Annotated[int | None, QueryParameter(ge=1, le=100_000)]
+SpanName = Annotated[str, QueryParameter(max_length=20)]
 
 
 class ListedReport(Struct, frozen=True, kw_only=True):
@@ -136,7 +136,7 @@ async def show_latest_day(request: PageRequest, service: TheService) -> Page:
 
 @get("/summaries/{kind:str}/{period:str}", answers_within_s=LONG_ANSWER_S)
 async def show_summary(
-    request: PageRequest, service: TheService, kind: Kind, period: PeriodName, edition: Edition = None
+    request: PageRequest, service: TheService, kind: Kind, period: PeriodName, edition: EditionNumber = None
 ) -> Page:
     """An edition, the latest where none is named."""
     return await _show(request, service, _reader(request), kind, period, edition)
@@ -224,7 +224,7 @@ async def list_behind(
     kind: Kind,
     period: PeriodName,
     line: Annotated[str, QueryParameter(max_length=200)] = "",
-    edition: Edition = None,
+    edition: EditionNumber = None,
 ) -> Page:
     """The incidents behind a figure, counted by the measure itself as when the edition was made."""
     actor, now = _reader(request), datetime.now(UTC)
@@ -293,7 +293,7 @@ async def get_file(
     kind: Kind,
     period: PeriodName,
     form: Annotated[str, PathParameter(description="csv, xlsx or pdf.")],
-    edition: Edition = None,
+    edition: EditionNumber = None,
 ) -> Page:
     """An edition as a file: CSV for programs, XLSX for people, PDF for the board."""
     actor = _reader(request)
@@ -324,8 +324,8 @@ def _attached(request: PageRequest, body: bytes, media_type: str, name: str) -> 
 async def compare(
     request: PageRequest,
     service: TheService,
-    first: Span = "",
-    second: Span = "",
+    first: SpanName = "",
+    second: SpanName = "",
     form: Annotated[str, QueryParameter(name="format", max_length=4)] = "html",
 ) -> Page:
     """The quarterly measures of two spans of whole months side by side, once both are given."""

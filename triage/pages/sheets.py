@@ -12,7 +12,7 @@ from triage.log.view import IncidentView
 from triage.pages import today
 from triage.pages.today import TodayRow
 from triage.report import charts, spc
-from triage.report.board import Figures, line_of, short_label
+from triage.report.board import EditionFigures, line_of, short_label
 from triage.report.spc import SeriesPoint
 from triage.summaries.editions import Summary
 from triage.summaries.figures import FigureRow
@@ -96,7 +96,7 @@ class Week(Struct, frozen=True, kw_only=True):
 
 def day(summary: Summary, views: Sequence[IncidentView], zone: ZoneInfo, now: datetime) -> Day:
     """`views`: what may need action now; of them those in detention are handed over, with their clocks as of now."""
-    figures = Figures(summary)
+    figures = EditionFigures(summary)
     starts, ends = summary.starts_at.astimezone(zone), summary.ends_at.astimezone(zone)
     completeness = tuple(
         CountLine(
@@ -136,7 +136,7 @@ def _number(value: int | float | None) -> str:
     return "no data" if value is None else f"{value:g}"
 
 
-def _to_do(figures: Figures) -> list[CountLine]:
+def _to_do(figures: EditionFigures) -> list[CountLine]:
     return [
         CountLine(
             label=row.label,
@@ -148,7 +148,7 @@ def _to_do(figures: Figures) -> list[CountLine]:
     ]
 
 
-def _counted(figures: Figures, code: str, list_name: str = "") -> list[CountLine]:
+def _counted(figures: EditionFigures, code: str, list_name: str = "") -> list[CountLine]:
     rows = sorted((row for row in figures.rows(code) if row.value), key=lambda row: -(row.value or 0))
     most = float(rows[0].value or 1) if rows else 1
     return [
@@ -162,7 +162,7 @@ def _counted(figures: Figures, code: str, list_name: str = "") -> list[CountLine
     ]
 
 
-def _not_yet(figures: Figures) -> list[CountLine]:
+def _not_yet(figures: EditionFigures) -> list[CountLine]:
     measure = figures.measure("outcomes")
     missing = measure.missing if measure else 0
     return (
@@ -172,7 +172,7 @@ def _not_yet(figures: Figures) -> list[CountLine]:
     )
 
 
-def _powers(figures: Figures) -> list[CountLine]:
+def _powers(figures: EditionFigures) -> list[CountLine]:
     return [
         CountLine(label=f"{row.label} used", number=_number(row.value), line=line_of("powers_used", row.code))
         for row in figures.rows("powers_used")
@@ -180,7 +180,7 @@ def _powers(figures: Figures) -> list[CountLine]:
     ]
 
 
-def _grades(figures: Figures, code: str) -> list[CountLine]:
+def _grades(figures: EditionFigures, code: str) -> list[CountLine]:
     return [
         CountLine(label=row.label[:1].upper() + row.label[1:], number=_number(row.value), line=line_of(code, row.code))
         for row in figures.rows(code)
@@ -188,7 +188,7 @@ def _grades(figures: Figures, code: str) -> list[CountLine]:
     ]
 
 
-def _handover(figures: Figures) -> list[HandoverLine]:
+def _handover(figures: EditionFigures) -> list[HandoverLine]:
     places: dict[str, dict[str, FigureRow]] = {}
     for row in figures.rows("handover_minutes"):
         places.setdefault(row.label, {})[row.column or ""] = row
@@ -202,7 +202,7 @@ def _handover(figures: Figures) -> list[HandoverLine]:
     return found
 
 
-def _late(figures: Figures) -> list[CountLine]:
+def _late(figures: EditionFigures) -> list[CountLine]:
     late = figures.measure("late_data")
     if late is None or not isinstance(late.value, int):
         return []
@@ -214,7 +214,7 @@ def _late(figures: Figures) -> list[CountLine]:
 
 def week(summary: Summary, weeks: Sequence[Summary], zone: ZoneInfo) -> Week:
     """`weeks`: up to 26 that end with it, for two run charts."""
-    figures = Figures(summary)
+    figures = EditionFigures(summary)
     starts, ends = summary.starts_at.astimezone(zone), summary.ends_at.astimezone(zone)
     volume = figures.measure("volume_by_hour_and_area")
     bands, heat = _heat(figures)
@@ -236,7 +236,7 @@ def week(summary: Summary, weeks: Sequence[Summary], zone: ZoneInfo) -> Week:
 def _run(weeks: Sequence[Summary], name: str, title: str, what: str, code: str, row: str) -> RunFigure:
     points = []
     for each in weeks:
-        figures = Figures(each)
+        figures = EditionFigures(each)
         found = figures.row(code, row) if row else None
         value = (found.value if found else None) if row else figures.value(code)
         points.append(SeriesPoint(f"w{each.period[-2:]} {each.period[:4]}", None if value is None else float(value)))
@@ -245,7 +245,7 @@ def _run(weeks: Sequence[Summary], name: str, title: str, what: str, code: str, 
     return RunFigure(title, said, chart.has_signal, charts.run_chart(name, title, chart, said, height=150))
 
 
-def _heat(figures: Figures) -> tuple[tuple[str, ...], tuple[HeatRow, ...]]:
+def _heat(figures: EditionFigures) -> tuple[tuple[str, ...], tuple[HeatRow, ...]]:
     rows = figures.rows("volume_by_hour_and_area")
     areas = dict.fromkeys(row.column or "" for row in rows)
     most = max([int(row.value or 0) for row in rows], default=1)
@@ -258,7 +258,7 @@ def _heat(figures: Figures) -> tuple[tuple[str, ...], tuple[HeatRow, ...]]:
     return tuple(band.replace(" to ", "–") for band in BANDS), tuple(found)
 
 
-def _talk(figures: Figures) -> list[CountLine]:
+def _talk(figures: EditionFigures) -> list[CountLine]:
     found = []
     chase = figures.measure("chase_list")
     if chase and chase.known:

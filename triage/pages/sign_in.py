@@ -10,7 +10,7 @@ from litestar.params import PathParameter, QueryParameter
 
 from triage.access import oidc_login
 from triage.access.actors import Actor
-from triage.access.oidc import OidcRefused, Reason
+from triage.access.oidc import OidcRefused, RefusalReason
 from triage.access.oidc_login import Callback
 from triage.pages import sessions
 from triage.pages.request import (
@@ -159,7 +159,7 @@ async def finish_at_issuer(request: AnyRequest, service: TheService) -> Page:
     provider = next((each for each in login_providers(request) if each.issuer.url == issuer), None)
     try:
         if leaving is None or provider is None:
-            raise OidcRefused(Reason.STATE)
+            raise OidcRefused(RefusalReason.STATE)
         subject = await oidc_login.finish(provider, leaving.pending, callback, now)
         actor = await page_sign_in.sign_in_subject(service.database, subject)
     except (OidcRefused, Refused) as refused:

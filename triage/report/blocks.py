@@ -126,7 +126,7 @@ class Tiles(Block, frozen=True, kw_only=True):
     items: tuple[Tile, ...]
 
 
-class Share(Struct, frozen=True):
+class StackPart(Struct, frozen=True):
     """A part of a whole, with the class of its fill."""
 
     label: str
@@ -137,7 +137,7 @@ class Share(Struct, frozen=True):
 class Stack(Block, frozen=True, kw_only=True):
     """One bar in parts, its legend with the figures below."""
 
-    items: tuple[Share, ...]
+    items: tuple[StackPart, ...]
 
     @property
     def parts(self) -> list[tuple[str, int, str]]:
@@ -145,7 +145,7 @@ class Stack(Block, frozen=True, kw_only=True):
         return [(each.label, each.value, each.fill) for each in self.items]
 
 
-class Terms(Block, frozen=True, kw_only=True):
+class Definitions(Block, frozen=True, kw_only=True):
     """Definitions."""
 
     items: tuple[tuple[str, str], ...]
@@ -158,7 +158,7 @@ class Lines(Block, frozen=True, kw_only=True):
     summary: str = ""
 
 
-AnyBlock = Heading | Paragraph | Callout | KeyNumbers | Charts | Tables | Tiles | Stack | Terms | Lines
+AnyBlock = Heading | Paragraph | Callout | KeyNumbers | Charts | Tables | Tiles | Stack | Definitions | Lines
 
 
 class Report(Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from triage.report.blocks import (
     Cell,
     ChartItem,
     Charts,
+    Definitions,
     Heading,
     IntervalCell,
     KeyNumber,
@@ -24,11 +25,10 @@ from triage.report.blocks import (
     Lines,
     Paragraph,
     Report,
-    Share,
     Stack,
+    StackPart,
     TableBlock,
     Tables,
-    Terms,
     TextCell,
     Tile,
     Tiles,
@@ -74,7 +74,7 @@ APART_AT: Final = 3.09
 in every other report."""
 
 
-class Figures(Struct, frozen=True):
+class EditionFigures(Struct, frozen=True):
     """The figures of an edition, by measure and row."""
 
     summary: Summary
@@ -139,7 +139,7 @@ Labels = Callable[[str], str]
 def report(summary: Summary, months: Sequence[Summary], weeks: Sequence[Summary], zone: ZoneInfo) -> Report:
     """The report of an edition. `months`: the latest editions of up to 24 months that end with the period, oldest
     first; `weeks`: those of the weeks inside it."""
-    figures = Figures(summary)
+    figures = EditionFigures(summary)
     runs = _runs(months)
     parts: list[Iterable[AnyBlock]] = [
         _first_page(figures, runs, months),
@@ -182,7 +182,7 @@ def _about(summary: Summary, zone: ZoneInfo) -> str:
 # --- the first page ---
 
 
-def _first_page(figures: Figures, runs: Sequence[ChartItem], months: Sequence[Summary]) -> Iterator[AnyBlock]:
+def _first_page(figures: EditionFigures, runs: Sequence[ChartItem], months: Sequence[Summary]) -> Iterator[AnyBlock]:
     coverage = _coverage(figures.summary, months)
     if coverage:
         yield Callout(strong="Not all of the period is covered.", text=coverage)
@@ -197,7 +197,7 @@ def _noun(kind: str) -> str:
     return {"monthly": "month", "quarterly": "quarter", "yearly": "year"}[kind]
 
 
-def _five(figures: Figures, runs: Sequence[ChartItem]) -> Iterator[KeyNumber]:
+def _five(figures: EditionFigures, runs: Sequence[ChartItem]) -> Iterator[KeyNumber]:
     incidents, used = figures.value("incidents"), figures.row("powers_used", "s136")
     yield KeyNumber(
         number="–" if incidents is None else f"{incidents:,}",
@@ -237,7 +237,7 @@ def _five(figures: Figures, runs: Sequence[ChartItem]) -> Iterator[KeyNumber]:
     )
 
 
-def _considered_number(figures: Figures) -> KeyNumber:
+def _considered_number(figures: EditionFigures) -> KeyNumber:
     code = "considered_attended" if figures.measure("considered_attended") else "considered_by_grade"
     a, b = (figures.count(code, letter) for letter in "AB")
     checked = [figures.count("window_checked", "checked", letter) for letter in "AB"]
@@ -270,7 +270,7 @@ def _coverage(summary: Summary, months: Sequence[Summary]) -> str:
     said = []
     if is_partial(summary) and summary.covered_from and summary.covered_to:
         said.append(f"The log covers {summary.covered_from:%-d %B %Y} to {summary.covered_to:%-d %B %Y} of it.")
-    gaps = [each.period for each in months if Figures(each).value("incidents") is None]
+    gaps = [each.period for each in months if EditionFigures(each).value("incidents") is None]
     if gaps:
         said.append(f"No data for {', '.join(gaps)}: a gap in the charts, not a zero.")
     return " ".join(said)
@@ -285,7 +285,7 @@ class _Run(Struct, frozen=True, kw_only=True):
     name: str
     title: str
     what: str
-    figure: Callable[[Figures], Measure | FigureRow | None]
+    figure: Callable[[EditionFigures], Measure | FigureRow | None]
     share: bool = False
 
 
@@ -339,7 +339,7 @@ RUNS: Final = (
 )
 
 
-def _completeness(figures: Figures) -> Measure | None:
+def _completeness(figures: EditionFigures) -> Measure | None:
     measure = figures.measure("completeness_by_field")
     if measure is None or not measure.known + measure.missing:
         return None
@@ -371,7 +371,7 @@ def _runs(months: Sequence[Summary]) -> list[ChartItem]:
 
 def _point(run: _Run, month: Summary) -> SeriesPoint:
     label = datetime.strptime(month.period, "%Y-%m").strftime("%b %y")  # noqa: DTZ007 - a name, no instant
-    figure = run.figure(Figures(month))
+    figure = run.figure(EditionFigures(month))
     partial = is_partial(month)
     if figure is None or figure.value in (None, UNSET):
         return SeriesPoint(label, None, None, partial)
@@ -421,7 +421,7 @@ FOLLOWED: Final = (
 )
 
 
-def _used(figures: Figures) -> Iterator[AnyBlock]:
+def _used(figures: EditionFigures) -> Iterator[AnyBlock]:
     yield Heading(text=f"When Section 136 was used: {figures.count('powers_used', 's136')}", anchor="s136")
     tables = [
         counted(figures, "s136_by_place", "First place of safety", "Place"),
@@ -432,7 +432,7 @@ def _used(figures: Figures) -> Iterator[AnyBlock]:
     yield Tables(across=1, items=(_followed(figures),))
 
 
-def _followed(figures: Figures) -> TableBlock:
+def _followed(figures: EditionFigures) -> TableBlock:
     rows: list[tuple[Cell, ...]] = []
     for code, name in FOLLOWED:
         measure = figures.measure(code)
@@ -446,7 +446,7 @@ def _followed(figures: Figures) -> TableBlock:
     return TableBlock(caption="What followed", head=("What", "Number", "Share"), rows=tuple(rows), right=(1,))
 
 
-def counted(figures: Figures, code: str, caption: str, noun: str, few: int = 0) -> TableBlock | None:
+def counted(figures: EditionFigures, code: str, caption: str, noun: str, few: int = 0) -> TableBlock | None:
     """A measure that counts answers, the most frequent first; those below `few` stand together at the foot."""
     measure = figures.measure(code)
     rows = sorted((row for row in figures.rows(code) if row.value), key=lambda row: -(row.value or 0))
@@ -478,7 +478,7 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _considered(figures: Figures) -> Iterator[AnyBlock]:
+def _considered(figures: EditionFigures) -> Iterator[AnyBlock]:
     code = "considered_attended" if figures.measure("considered_attended") else "considered_by_grade"
     measure = figures.measure(code)
     if measure is None:
@@ -497,7 +497,7 @@ def _considered(figures: Figures) -> Iterator[AnyBlock]:
         yield Tables(across=1, items=(custody,))
 
 
-def _outcomes_of_intent(figures: Figures, code: str) -> TableBlock:
+def _outcomes_of_intent(figures: EditionFigures, code: str) -> TableBlock:
     rows = [row for row in figures.rows(code) if row.value]
     most = max([float(row.value or 0) for row in rows], default=1)
     return TableBlock(
@@ -516,7 +516,7 @@ def _outcomes_of_intent(figures: Figures, code: str) -> TableBlock:
     )
 
 
-def _checks(figures: Figures) -> str:
+def _checks(figures: EditionFigures) -> str:
     said = []
     if figures.measure("window_checked"):
         parts = [
@@ -537,7 +537,7 @@ def _checks(figures: Figures) -> str:
 EQUALITY: Final = (("equality_ethnicity", "Ethnic group"), ("equality_sex", "Sex"), ("equality_age", "Age"))
 
 
-def _fair(figures: Figures) -> Iterator[AnyBlock]:
+def _fair(figures: EditionFigures) -> Iterator[AnyBlock]:
     tables = tuple(table for code, title in EQUALITY if (table := _equality(figures, code, title)))
     if tables:
         yield Heading(text="Is it fair? Section 136 by group, 12 months", anchor="fair", page=True)
@@ -546,7 +546,7 @@ def _fair(figures: Figures) -> Iterator[AnyBlock]:
         yield Paragraph(text=FAIRNESS, small=True)
 
 
-def _equality(figures: Figures, code: str, title: str) -> TableBlock | None:
+def _equality(figures: EditionFigures, code: str, title: str) -> TableBlock | None:
     measure = figures.measure(code)
     groups: dict[str, dict[str, FigureRow]] = {}
     for row in figures.rows(code):
@@ -599,7 +599,7 @@ def is_apart(x: int, n: int, others: int, of: int) -> bool:
 # --- where, how it ended, how good the record is ---
 
 
-def _where(figures: Figures, weeks: Sequence[Summary]) -> Iterator[AnyBlock]:
+def _where(figures: EditionFigures, weeks: Sequence[Summary]) -> Iterator[AnyBlock]:
     authority = figures.measure("incidents_by_local_authority")
     areas = figures.rows("incidents_by_area")
     if authority is None and not areas:
@@ -625,7 +625,7 @@ def _tiles(rows: Sequence[FigureRow], weeks: Sequence[Summary]) -> Iterator[Tile
             label=short_label("area", row.code, row.label),
             total=total,
             shade=2 if total > most * 2 / 3 else 1 if total > most / 3 else 0,
-            weeks=tuple(Figures(week).count("incidents_by_area", row.code) for week in weeks),
+            weeks=tuple(EditionFigures(week).count("incidents_by_area", row.code) for week in weeks),
             line=line_of("incidents_by_area", row.code),
         )
 
@@ -636,7 +636,7 @@ def short_label(list_name: str, code: str, label: str) -> str:
     return getattr(listed[code], "short", None) or label if code in listed else label
 
 
-def _rates(figures: Figures) -> TableBlock | None:
+def _rates(figures: EditionFigures) -> TableBlock | None:
     rows = [row for row in figures.rows("s136_per_100_000") if row.value is not None]
     if not rows:
         return None
@@ -663,7 +663,7 @@ ENDED: Final = (
 OTHERWISE: Final = ("Community, home, no need", "c")
 
 
-def _ended(figures: Figures) -> Iterator[AnyBlock]:
+def _ended(figures: EditionFigures) -> Iterator[AnyBlock]:
     rows = figures.rows("outcomes")
     if not rows:
         return
@@ -672,7 +672,7 @@ def _ended(figures: Figures) -> Iterator[AnyBlock]:
     for row in rows:
         totals[group_of.get(row.code, OTHERWISE)] += int(row.value or 0)
     yield Heading(text="How incidents ended", anchor="ended")
-    yield Stack(items=tuple(Share(label, value, fill) for (label, fill), value in totals.items() if value))
+    yield Stack(items=tuple(StackPart(label, value, fill) for (label, fill), value in totals.items() if value))
     tables = [counted(figures, "outcomes", "Each outcome", "Outcome", FEW), _other(figures)]
     yield Tables(across=2, items=tuple(table for table in tables if table))
 
@@ -686,7 +686,7 @@ OTHER: Final = (
 )
 
 
-def _other(figures: Figures) -> TableBlock | None:
+def _other(figures: EditionFigures) -> TableBlock | None:
     rows: list[tuple[Cell, ...]] = []
     for code, name, label in OTHER:
         measure = figures.measure(code)
@@ -705,7 +705,7 @@ def _other(figures: Figures) -> TableBlock | None:
     return TableBlock(caption="Other", head=("What", "Number", "Share"), rows=tuple(rows), right=(1,)) if rows else None
 
 
-def _record(figures: Figures) -> Iterator[AnyBlock]:
+def _record(figures: EditionFigures) -> Iterator[AnyBlock]:
     fields = counted(figures, "completeness_by_field", "Fields answered", "Field")
     checks = tuple(
         (
@@ -721,9 +721,9 @@ def _record(figures: Figures) -> Iterator[AnyBlock]:
         yield Tables(across=2, items=tables)
 
 
-def _definitions(figures: Figures) -> Iterator[AnyBlock]:
+def _definitions(figures: EditionFigures) -> Iterator[AnyBlock]:
     yield Heading(text="How it is counted", anchor="how")
-    yield Terms(items=TERMS)
+    yield Definitions(items=TERMS)
     caveats = [f"{each.label}: {each.caveat}" for each in figures.summary.measures if each.caveat]
     if caveats:
         yield Lines(items=tuple(caveats), summary="What each figure cannot say")

@@ -115,7 +115,7 @@ class AuditHead(NamedTuple):
     from_link: bytes
 
 
-class _Waiting(NamedTuple):
+class _Backlog(NamedTuple):
     n: int
     seconds: float
 
@@ -131,7 +131,7 @@ _CHAIN = statement("audit.chain")
 _MOVE_HEAD = statement("audit.move_head")
 _HEAD = statement("audit.head", AuditHead)
 _WALK = statement("audit.walk", _ChainedAuditRow)
-_WAITING = statement("audit.waiting", _Waiting)
+_WAITING = statement("audit.waiting", _Backlog)
 _ADD_MONTH = statement("audit.add_month", bool)
 
 
@@ -273,7 +273,7 @@ async def extend_chain(database: Database) -> int:
 
 async def _chain_team(connection: Connection, team_id: UUID) -> int:
     await _OPEN_HEAD.execute(connection, team_id=team_id)
-    head = await _TAKE_HEAD.first(connection, team_id=team_id)
+    head = await _TAKE_HEAD.fetch_first(connection, team_id=team_id)
     if head is None:
         return 0
     rows = await _UNCHAINED.fetch(connection, team_id=team_id, most=SEALED_AT_ONCE)
@@ -296,13 +296,13 @@ async def _chain_team(connection: Connection, team_id: UUID) -> int:
 
 async def find_head(connection: Connection, team_id: UUID) -> AuditHead | None:
     """Where the chain of a team's audit stands, and where what is kept of it begins; as the owner."""
-    return await _HEAD.first(connection, team_id=team_id)
+    return await _HEAD.fetch_first(connection, team_id=team_id)
 
 
 async def head(database: Database, team_id: UUID) -> tuple[int, bytes] | None:
     """Position and link of the last sealed row; None where there is none."""
     async with _acting(database, SEALER_ROLE, team_id) as connection:
-        head = await _HEAD.first(connection, team_id=team_id)
+        head = await _HEAD.fetch_first(connection, team_id=team_id)
     return (head.position, head.link) if head else None
 
 
@@ -311,7 +311,7 @@ async def prepare_months(database: Database, ahead: int = 2) -> None:
     async with database.no_team() as connection, connection.transaction():
         await _become(connection, SEALER_ROLE)
         for month in range(ahead + 1):
-            await _ADD_MONTH.one(connection, ahead=month)
+            await _ADD_MONTH.fetch_one(connection, ahead=month)
 
 
 def _chained(team_id: UUID, row: _ChainedAuditRow) -> chain.ChainedRow:
@@ -340,7 +340,7 @@ def payload_of(team_id: UUID, position: int, row: _AuditRow) -> bytes:
 
 async def verify(connection: asyncpg.Connection, team_id: UUID, progress: Callable[[int, int], None]) -> ChainVerdict:
     """Recompute the chain of a team's audit, as the owner. A tail unsealed for over a minute is a fault."""
-    head = await _HEAD.first(connection, team_id=team_id)
+    head = await _HEAD.fetch_first(connection, team_id=team_id)
     position, link = (head.from_position, head.from_link) if head else (0, chain.GENESIS)
     start = position
     while rows := await _WALK.fetch(connection, team_id=team_id, position=position, most=SEALED_AT_ONCE):
@@ -353,7 +353,7 @@ async def verify(connection: asyncpg.Connection, team_id: UUID, progress: Callab
         progress(position - start, (head.position if head else position) - start)
     if head and position < head.position:
         return ChainVerdict(team_id, position - start, link.hex(), f"audit row {position + 1} is missing")
-    waiting = await _WAITING.one(connection, team_id=team_id)
+    waiting = await _WAITING.fetch_one(connection, team_id=team_id)
     fault = None
     if waiting.seconds > UNSEALED_FOR_AT_MOST_S:
         fault = f"{waiting.n} audit rows wait to be sealed, the oldest for {waiting.seconds:.0f} s"

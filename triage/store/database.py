@@ -152,7 +152,7 @@ class Database:
         A full disk, a server that only reads and a standby that is gone show here, where reading shows nothing.
         """
         async with self.no_team() as connection:
-            return await _TRY_WRITE.one(connection)
+            return await _TRY_WRITE.fetch_one(connection)
 
     async def barrier(self) -> None:
         """Return when all that could be read here before is on each machine that synchronous replication promises.
@@ -220,5 +220,5 @@ _NO_POOLER: Final = (
 async def _refuse_pooler(pool: asyncpg.Pool) -> None:
     """A pooler shows by the process behind a connection: it is not the one that answered when the connection began."""
     async with pool.acquire() as connection:
-        if await _PROCESS.one(connection) != connection.get_server_pid():
+        if await _PROCESS.fetch_one(connection) != connection.get_server_pid():
             raise ConnectionFault(f"a connection pooler stands before the database; {_NO_POOLER}")

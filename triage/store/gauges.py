@@ -63,11 +63,11 @@ async def read(database: Database, now: datetime) -> Gauges:
     overdue = [0.0]
     for team in await calendars.teams(database):
         async with database.team(team.team_id) as connection:
-            of_teams.append(await _OF_TEAM.one(connection, team_id=team.team_id))
+            of_teams.append(await _OF_TEAM.fetch_one(connection, team_id=team.team_id))
             due = await publications.oldest_unpublished(connection, team, now)
             overdue.append((now - due).total_seconds() if due else 0.0)
     async with database.no_team() as connection:
-        replication = await _REPLICATION.one(connection)
+        replication = await _REPLICATION.fetch_one(connection)
     return Gauges(
         log_head=sum(team.log_head or 0 for team in of_teams),
         quarantine=sum(team.quarantine for team in of_teams),

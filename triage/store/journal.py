@@ -298,7 +298,7 @@ class Journal:
     async def add(self, *lines: JournalLine) -> None:
         """Append, and return when it is committed."""
         async with self._connect() as connection, connection.transaction():
-            await _LOCK.one(connection)
+            await _LOCK.fetch_one(connection)
             await _ADD.execute(
                 connection,
                 team_ids=[line.team_id for line in lines],
@@ -334,17 +334,17 @@ class Journal:
     async def mark(self, until: int | None = None) -> JournalMark | None:
         """The last line, or the last up to a number; None where there is none."""
         async with self._connect() as connection:
-            return await _MARK.first(connection, until=2**62 if until is None else until)
+            return await _MARK.fetch_first(connection, until=2**62 if until is None else until)
 
     async def claim(self, installation: UUID) -> UUID:
         """Whose key store this is; it becomes this installation's where it was nobody's."""
         async with self._connect() as connection:
-            return await _CLAIM.one(connection, id=installation)
+            return await _CLAIM.fetch_one(connection, id=installation)
 
     async def installation(self) -> UUID | None:
         """Whose key store this is; None where it is nobody's yet."""
         async with self._connect() as connection:
-            return await _INSTALLATION.first(connection)
+            return await _INSTALLATION.fetch_first(connection)
 
     async def last_of_chains(self) -> list[ChainAnchored | ChainRewound]:
         """What was last said of each chain of each team."""
@@ -355,14 +355,14 @@ class Journal:
     async def last_epoch(self) -> UUID | None:
         """The name of the history; None before the first."""
         async with self._connect() as connection:
-            stored = await _LAST_EPOCH.first(connection)
+            stored = await _LAST_EPOCH.fetch_first(connection)
         line = _read(stored) if stored else None
         return line.epoch if isinstance(line, EpochBegan) else None
 
     async def root_fingerprint(self) -> bytes | None:
         """Which root secret the keys are wrapped under; None before the first."""
         async with self._connect() as connection:
-            return await _FINGERPRINT.first(connection)
+            return await _FINGERPRINT.fetch_first(connection)
 
     async def export(self, file: Path) -> int:
         """Bring the exported file up to the journal; how many lines came to it.
@@ -390,12 +390,12 @@ class Journal:
         """Put the lines of an exported file back that the journal lacks, after the key store itself was restored."""
         before = await self.mark()
         async with self._connect() as connection, connection.transaction():
-            await _LOCK.one(connection)
+            await _LOCK.fetch_one(connection)
             for exported in _exported_lines(file):
                 if before is None or exported.n > before.n:
                     name = bytes.fromhex(exported.name) if exported.name else None
                     await _PUT_BACK.execute(connection, **exported._asdict() | {"name": name})
-            await _COUNT_ON.one(connection)
+            await _COUNT_ON.fetch_one(connection)
         after = await self.mark()
         return (after.n if after else 0) - (before.n if before else 0)
 

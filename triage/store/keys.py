@@ -61,7 +61,7 @@ class KeyStore:
         """Raises WrongRoot when this process holds another root secret than the one that filled the store."""
         fingerprint = self._root.derive(Purpose.FINGERPRINT)
         async with self._database.no_team() as connection:
-            stored = await _CLAIM.one(connection, fingerprint=fingerprint)
+            stored = await _CLAIM.fetch_one(connection, fingerprint=fingerprint)
         if stored != fingerprint:
             raise WrongRoot("the key store was filled under another root secret: check TRIAGE_ROOT_KEY_FILE")
 

@@ -31,6 +31,6 @@ async def read_login(url: str) -> DatabaseLogin:
     """What the login of this address may do. Raises what a server out of reach raises."""
     connection = await hosts.connect(url)
     try:
-        return await _READ.one(connection)
+        return await _READ.fetch_one(connection)
     finally:
         await connection.close()

@@ -136,7 +136,10 @@ async def add_destination(
 
 async def disable_destination(connection: Connection, team_id: UUID, destination_id: UUID, now: datetime) -> bool:
     """Send nothing more there; what waits becomes a dead letter. Whether there was anything to stop."""
-    return bool(await _DISABLE_DESTINATION.first(connection, team_id=team_id, destination_id=destination_id, now=now))
+    disabled = await _DISABLE_DESTINATION.fetch_first(
+        connection, team_id=team_id, destination_id=destination_id, now=now
+    )
+    return bool(disabled)
 
 
 async def list_destinations(connection: Connection, team_id: UUID) -> list[Destination]:
@@ -165,7 +168,7 @@ async def raise_alert(
     connection: Connection, team_id: UUID, incident_id: UUID, kind: AlertKind, mark: str, now: datetime
 ) -> bool:
     """Whether this is the first time; then the message is to be written in the same transaction."""
-    raised = await _RAISE_ALERT.first(
+    raised = await _RAISE_ALERT.fetch_first(
         connection, team_id=team_id, incident_id=incident_id, kind=kind, mark=mark, now=now
     )
     return bool(raised)
@@ -189,7 +192,7 @@ async def claim(
     A process that dies leaves the message due at `until`: it may be delivered twice, never lost. Receivers know a
     repeated message by its id.
     """
-    return await _CLAIM.first(
+    return await _CLAIM.fetch_first(
         connection, team_id=team_id, destination_id=destination_id, topic=topic, now=now, until=until
     )
 
@@ -203,7 +206,7 @@ async def record_outcome(connection: Connection, team_id: UUID, message: Message
     dead = not delivered and (message.disabled or before >= len(BACK_OFF))
     pause = BACK_OFF[min(before, len(BACK_OFF) - 1)]
     async with connection.transaction():
-        number = await _SETTLE.one(
+        number = await _SETTLE.fetch_one(
             connection,
             team_id=team_id,
             id=message.id,

@@ -41,12 +41,12 @@ class Statement(Generic[R]):
         records = await connection.fetch(self.sql, *self.arguments(values), timeout=self.timeout_s)
         return [self._make(record) for record in records]
 
-    async def first(self, connection: Connection, **values: Any) -> R | None:
+    async def fetch_first(self, connection: Connection, **values: Any) -> R | None:
         """The first row, or None; None also for an only column that is null."""
         record = await connection.fetchrow(self.sql, *self.arguments(values), timeout=self.timeout_s)
         return None if record is None else self._make(record)
 
-    async def one(self, connection: Connection, **values: Any) -> R:
+    async def fetch_one(self, connection: Connection, **values: Any) -> R:
         """The row of a statement that always gives one."""
         record = await connection.fetchrow(self.sql, *self.arguments(values), timeout=self.timeout_s)
         assert record is not None, f"{self.name} gave no row"

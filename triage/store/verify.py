@@ -81,7 +81,7 @@ async def verify(
 
     A text that was destroyed without an erasure, and one whose key is missing, is a fault too.
     """
-    head = await LOG_HEAD.one(connection, team_id=team_id)
+    head = await LOG_HEAD.fetch_one(connection, team_id=team_id)
     link, seq = chain.GENESIS, 0
     while rows := await _WALK.fetch(connection, team_id=team_id, after=seq, most=PAGE):
         for row in rows:

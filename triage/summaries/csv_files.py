@@ -31,7 +31,7 @@ HEADINGS = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What a spreadsheet takes for a formula, or for the end of the cell before one (OWASP, CSV injection)."""
 
-Cell = str | int | float | None
+CsvValue = str | int | float | None
 
 
 def of_summary(summary: Summary) -> bytes:
@@ -53,7 +53,7 @@ def of_comparison(report: Comparison) -> bytes:
         "difference_high",
         "caveat",
     )
-    rows: list[Sequence[Cell]] = [
+    rows: list[Sequence[CsvValue]] = [
         ("comparison", "Spans", "", "", report.first.name, None, None, None, None, report.second.name),
         ("comparison", "Covered", "", "", _covered(report.first), None, None, None, None, _covered(report.second)),
         ("comparison", "Position in the log", "", "", report.as_at_seq),
@@ -96,7 +96,7 @@ def caveats(sentences: Iterable[str], columns: int) -> bytes:
     return text.getvalue().encode()
 
 
-def write(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
+def write(headings: Sequence[str], rows: Iterable[Sequence[CsvValue]]) -> bytes:
     """CSV with a heading line; texts that a spreadsheet would run are quoted with an apostrophe."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
@@ -107,15 +107,15 @@ def write(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     return text.getvalue().encode()
 
 
-def safe(cell: Cell) -> str | int | float:
+def safe(cell: CsvValue) -> str | int | float:
     """A cell that no spreadsheet takes for a formula. Numbers stay numbers."""
     if cell is None:
         return ""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
-def _about(summary: Summary) -> Iterator[Sequence[Cell]]:
-    about: dict[str, Cell] = {
+def _about(summary: Summary) -> Iterator[Sequence[CsvValue]]:
+    about: dict[str, CsvValue] = {
         "kind": summary.kind,
         "form": summary.form,
         "period": summary.period,
@@ -138,7 +138,7 @@ def _about(summary: Summary) -> Iterator[Sequence[Cell]]:
         yield "summary", "", "", "note", "", "", None, None, None, None, None, None, None, note
 
 
-def _figures(measures: Iterable[Measure]) -> Iterator[Sequence[Cell]]:
+def _figures(measures: Iterable[Measure]) -> Iterator[Sequence[CsvValue]]:
     for measure in measures:
         head = (measure.code, measure.label, measure.kind)
         rows = measure.rows if isinstance(measure.rows, tuple) else ()
@@ -151,7 +151,7 @@ def _figures(measures: Iterable[Measure]) -> Iterator[Sequence[Cell]]:
             yield *head, *line, measure.known, row.missing, row.text or measure.text, measure.caveat
 
 
-def _changes(summary: Summary) -> Iterator[Sequence[Cell]]:
+def _changes(summary: Summary) -> Iterator[Sequence[CsvValue]]:
     for change in summary.changes:
         because = "time" if change.why == "time" else "entries: " + ", ".join(change.kinds)
         text = f"was {change.old}, because of {because}"

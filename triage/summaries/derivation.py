@@ -20,7 +20,7 @@ from triage.log.intents import RecordedIntent
 from triage.log.related import related_events
 from triage.log.timeline import DatedOutcome
 from triage.log.view import DetentionView, IncidentView
-from triage.summaries.facts import ASKED, DatedEvent, FollowUpEvent, GradeResult, IncidentFact, OnScene, Stay
+from triage.summaries.facts import ASKED, DatedEvent, DatedFollowUp, GradeResult, IncidentFact, OnScene, Stay
 from triage.terms import BEDFORDSHIRE, Terms
 
 ARRESTS = ("arrest_custody", "arrest_street_bail", "dearrested")
@@ -47,11 +47,11 @@ def fact_of(incident: Incident, others: Iterable[timeline.PersonEvent] = ()) -> 
     )
 
 
-_Fields = dict[str, Any]
+_FactFields = dict[str, Any]
 """Some fields of a fact."""
 
 
-def _as_seen(view: IncidentView) -> _Fields:
+def _as_seen(view: IncidentView) -> _FactFields:
     same = ("status", "area", "car", "contact_mode", "referral_source", "location_type", "age_band", "under_18", "sex")
     return {
         **{name: getattr(view, name) for name in same},
@@ -62,7 +62,7 @@ def _as_seen(view: IncidentView) -> _Fields:
     }
 
 
-def _decisions(incident: Incident) -> _Fields:
+def _decisions(incident: Incident) -> _FactFields:
     outcomes, officers = incident.outcomes, [contact.entry for contact in incident.entries.officers]
     first, latest = timeline.first_disposal(outcomes), timeline.latest_outcome(outcomes)
     uses = [outcome.effective.entry for outcome in outcomes if outcome.power]
@@ -81,7 +81,7 @@ def _decisions(incident: Incident) -> _Fields:
     }
 
 
-def _detention(incident: Incident) -> _Fields:
+def _detention(incident: Incident) -> _FactFields:
     latest, episodes, steps = incident.view.detention, incident.view.detentions, incident.entries.detentions
     died = any(event.code == "died" for event in incident.events)
     return {
@@ -98,7 +98,7 @@ def _detention(incident: Incident) -> _Fields:
     }
 
 
-def _grades(incident: Incident) -> _Fields:
+def _grades(incident: Incident) -> _FactFields:
     intent = intents.earliest(incident.intents, ("s136",))
     return {
         "s136": _graded(incident.diversion.s136),
@@ -112,7 +112,7 @@ def _grades(incident: Incident) -> _Fields:
     }
 
 
-def _afterwards(incident: Incident, others: Iterable[timeline.PersonEvent]) -> _Fields:
+def _afterwards(incident: Incident, others: Iterable[timeline.PersonEvent]) -> _FactFields:
     referrals = _referrals(incident.entries.contacts)
     elsewhere = [event for event in others if not event.gone and event.code != "held"]
     return {
@@ -120,7 +120,7 @@ def _afterwards(incident: Incident, others: Iterable[timeline.PersonEvent]) -> _
         "referrals_asked": bool(referrals),
         "follow_up_due": any(nurse.entry.follow_up_due for nurse in incident.entries.nurses),
         "follow_ups": tuple(
-            FollowUpEvent(later.entry.event, later.corrected(later.entry.at), later.entry.referral)
+            DatedFollowUp(later.entry.event, later.corrected(later.entry.at), later.entry.referral)
             for later in incident.entries.follow_ups
         ),
         "events": tuple(DatedEvent(event.code, event.at) for event in incident.events),
@@ -128,7 +128,7 @@ def _afterwards(incident: Incident, others: Iterable[timeline.PersonEvent]) -> _
     }
 
 
-def _quality(incident: Incident) -> _Fields:
+def _quality(incident: Incident) -> _FactFields:
     contacts, stored = incident.entries.contacts, incident.entries.stored
     owing = {contact.stored.profession for contact in contacts}
     return {

@@ -61,7 +61,7 @@ class DatedEvent(FactPart, frozen=True):
     at: datetime
 
 
-class FollowUpEvent(FactPart, frozen=True):
+class DatedFollowUp(FactPart, frozen=True):
     """A follow-up event."""
 
     event: str
@@ -138,7 +138,7 @@ class IncidentFact(FactPart, frozen=True):
     referrals_asked: bool
     """Whether a contact says which referrals were made, if only that there were none."""
     follow_up_due: bool
-    follow_ups: tuple[FollowUpEvent, ...]
+    follow_ups: tuple[DatedFollowUp, ...]
     events: tuple[DatedEvent, ...]
     others: tuple[DatedEvent, ...]
     """What befell the person, by this incident's entries and by those of the person's other incidents."""

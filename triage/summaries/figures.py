@@ -171,10 +171,12 @@ def printed(x: int, known: int, missing: int) -> str:
 
 # --- figures from what is counted: incidents, which can be traced, or a number of something else ---
 
-Counted = int | Collection[IncidentFact]
+CountedFacts = int | Collection[IncidentFact]
 
 
-def row(code: str, label: str, counted: Counted, known: int, missing: int = 0, column: str | None = None) -> FigureRow:
+def row(
+    code: str, label: str, counted: CountedFacts, known: int, missing: int = 0, column: str | None = None
+) -> FigureRow:
     """A line that counts some of the known."""
     x, incidents = _counted(counted)
     percent, low, high = share(x, known, missing)
@@ -193,13 +195,15 @@ def row(code: str, label: str, counted: Counted, known: int, missing: int = 0, c
     )
 
 
-def count_row(code: str, label: str, counted: Counted, column: str | None = None, of: int | None = None) -> FigureRow:
+def count_row(
+    code: str, label: str, counted: CountedFacts, column: str | None = None, of: int | None = None
+) -> FigureRow:
     """A line that is a plain number."""
     x, incidents = _counted(counted)
     return ComputedRow(code=code, label=label, column=column, value=x, of=of, text=str(x), incidents=incidents)
 
 
-def rate_row(code: str, label: str, counted: Counted, population: int, basis: str) -> FigureRow:
+def rate_row(code: str, label: str, counted: CountedFacts, population: int, basis: str) -> FigureRow:
     """A line with a rate for 100,000 people and its interval; `basis` says what was counted, and of whom."""
     events, incidents = _counted(counted)
     low, high = (round(PER_PEOPLE * end / population, 1) for end in byar(events))
@@ -217,7 +221,7 @@ def rate_row(code: str, label: str, counted: Counted, population: int, basis: st
     )
 
 
-def proportion(counted: Counted, known: int, missing: int) -> Figure:
+def proportion(counted: CountedFacts, known: int, missing: int) -> Figure:
     """A figure that counts some of the known."""
     x, incidents = _counted(counted)
     percent, low, high = share(x, known, missing)
@@ -239,7 +243,7 @@ def count(facts: Collection[IncidentFact]) -> Figure:
     return Figure(value=x, known=x, missing=0, text=str(x), incidents=incidents)
 
 
-def _counted(counted: Counted) -> tuple[int, tuple[UUID, ...]]:
+def _counted(counted: CountedFacts) -> tuple[int, tuple[UUID, ...]]:
     return (counted, ()) if isinstance(counted, int) else (len(counted), tuple(fact.id for fact in counted))
 
 
@@ -277,7 +281,7 @@ def shares(
     )
 
 
-def _incidents_or_number(items: Sequence[object]) -> Counted:
+def _incidents_or_number(items: Sequence[object]) -> CountedFacts:
     facts = [item for item in items if isinstance(item, IncidentFact)]
     return facts if len(facts) == len(items) else len(items)
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from triage import codes
-from triage.summaries.csv_files import Cell, write
+from triage.summaries.csv_files import CsvValue, write
 from triage.summaries.facts import IncidentFact
 from triage.summaries.monthly import first_place
 from triage.times import Period, parse_period
@@ -52,7 +52,7 @@ def annual_return(year: str, facts: Sequence[IncidentFact], triage_car: str = "o
 
     A person held under both powers in one incident counts under each.
     """
-    rows: list[Sequence[Cell]] = []
+    rows: list[Sequence[CsvValue]] = []
     for power, name in POWERS.items():
         detained = [fact for fact in facts if (fact.s136_at if power == "s136" else fact.s135_at)]
         rows.append((year, name, "total", "total", "All detentions", len(detained)))

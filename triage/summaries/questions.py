@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from triage import codes
-from triage.summaries.csv_files import Cell, write
+from triage.summaries.csv_files import CsvValue, write
 from triage.summaries.facts import IncidentFact
 from triage.summaries.figures import quantile
 from triage.summaries.home_office import place_of_safety
@@ -89,7 +89,7 @@ def answer(question: Question, facts: Iterable[IncidentFact], zone: ZoneInfo) ->
         if COUNTED[question.of](fact):
             groups[tuple(VARIABLES[name](fact, zone) or UNKNOWN for name in question.by)].append(fact)
     headings = (*question.by, question.of, *(_HOURS if question.hours else ()))
-    rows: list[Sequence[Cell]] = []
+    rows: list[Sequence[CsvValue]] = []
     for values, members in sorted(groups.items()):
         rows.append((*values, len(members), *(_hours(members) if question.hours else ())))
     return write((NOT_FOR_PUBLICATION,), [headings, *rows])
@@ -98,7 +98,7 @@ def answer(question: Question, facts: Iterable[IncidentFact], zone: ZoneInfo) ->
 _HOURS: Final = ("hours_known", "hours_median", "hours_longest")
 
 
-def _hours(facts: Iterable[IncidentFact]) -> tuple[Cell, ...]:
+def _hours(facts: Iterable[IncidentFact]) -> tuple[CsvValue, ...]:
     minutes = [taken for fact in facts if (taken := fact.minutes_detained) is not None]
     hours = [taken / 60 for taken in minutes]
     return len(hours), quantile(hours, 0.5), round(max(hours), 1) if hours else None

@@ -25,7 +25,7 @@ async def count_attempt(database: Database, what: str, who: bytes, most: int, wi
     """
     bucket = sha256(what.encode() + b"\0" + who).digest()
     async with database.no_team() as connection:
-        attempts = await _COUNT.one(connection, bucket=bucket, span=window)
+        attempts = await _COUNT.fetch_one(connection, bucket=bucket, span=window)
     if attempts.n > most:
         raise Refused(RATE_LIMITED, retry_after=attempts.seconds_left)
 

@@ -172,7 +172,7 @@ async def rename_device(database: Database, actor: Actor, device_id: UUID, name:
 
 
 async def _require_manageable(connection: Connection, actor: Actor, device_id: UUID) -> None:
-    owner = await _FIND.first(connection, team_id=actor.team_id, device_id=device_id)
+    owner = await _FIND.fetch_first(connection, team_id=actor.team_id, device_id=device_id)
     if owner is None:
         raise Refused(NOT_FOUND)
     if owner.staff_id != actor.staff_id:
@@ -190,7 +190,9 @@ async def revoke_device(
     """
     async with database.team(actor.team_id) as connection, connection.transaction():
         await _require_manageable(connection, actor, device_id)
-        revoked = await _REVOKE.first(connection, team_id=actor.team_id, device_id=device_id, revoked_by=actor.account)
+        revoked = await _REVOKE.fetch_first(
+            connection, team_id=actor.team_id, device_id=device_id, revoked_by=actor.account
+        )
         if revoked:
             await audit.record(connection, actor, "alteration", "device/revoke", [device_id])
             await journal.add(device_revoked(actor.team_id, device_id))
@@ -200,10 +202,10 @@ async def revoke_device(
 async def record_wipe(database: Database, team_id: UUID, device_id: UUID, journal: Journal) -> None:
     """A phone says that it has wiped itself: it is revoked, if it was not, and the list shows it. Repeated: nothing."""
     async with database.team(team_id) as connection, connection.transaction():
-        owner = await _FIND.first(connection, team_id=team_id, device_id=device_id)
+        owner = await _FIND.fetch_first(connection, team_id=team_id, device_id=device_id)
         if owner is None:
             raise Refused(NOT_FOUND)
-        if await _REVOKE.first(connection, team_id=team_id, device_id=device_id, revoked_by=owner.staff_id):
+        if await _REVOKE.fetch_first(connection, team_id=team_id, device_id=device_id, revoked_by=owner.staff_id):
             await journal.add(device_revoked(team_id, device_id))
         if await _RECORD_WIPE.execute(connection, team_id=team_id, device_id=device_id) == "UPDATE 1":
             await audit.record_by_device(connection, team_id, owner.staff_id, device_id, "device/wiped")

@@ -69,7 +69,7 @@ async def issue_code(database: Database, actor: Actor, staff_id: UUID) -> Enrolm
     for an account with a verb the actor lacks.
     """
     async with database.team(actor.team_id) as connection, connection.transaction():
-        account = await _ACCOUNT.first(connection, team_id=actor.team_id, staff_id=staff_id)
+        account = await _ACCOUNT.fetch_first(connection, team_id=actor.team_id, staff_id=staff_id)
         if account is None or account.disabled:
             raise Refused(NOT_FOUND)
         if staff_id != actor.staff_id:
@@ -84,7 +84,7 @@ async def issue_code(database: Database, actor: Actor, staff_id: UUID) -> Enrolm
 async def issue_code_as_owner(database: Database, team_id: UUID, staff_id: UUID) -> Enrolment:
     """A one-time code from the command line, for any account. Raises Refused (404) for nobody of this team."""
     async with database.team(team_id) as connection:
-        if await _ACCOUNT.first(connection, team_id=team_id, staff_id=staff_id) is None:
+        if await _ACCOUNT.fetch_first(connection, team_id=team_id, staff_id=staff_id) is None:
             raise Refused(NOT_FOUND)
         code = new_code()
         return await store_code(connection, code, code_digest(code), team_id, staff_id, None)
@@ -105,7 +105,7 @@ async def store_code(
     connection: Connection, code: str, digest: bytes, team_id: UUID, staff_id: UUID, issued_by: UUID | None
 ) -> Enrolment:
     """Let the code be used once, for a while; `digest` says for what."""
-    expires_at = await _ADD_CODE.one(
+    expires_at = await _ADD_CODE.fetch_one(
         connection,
         code_hash=digest,
         team_id=team_id,
@@ -119,12 +119,12 @@ async def store_code(
 async def find_code(database: Database, digest: bytes) -> IssuedCode | None:
     """A code that was issued, used or not."""
     async with database.no_team() as connection:
-        return await _FIND_CODE.first(connection, code_hash=digest)
+        return await _FIND_CODE.fetch_first(connection, code_hash=digest)
 
 
 async def use_code(connection: Connection, digest: bytes) -> bool:
     """Use a code up; False where it was used or has expired."""
-    return await _USE_CODE.first(connection, code_hash=digest) is not None
+    return await _USE_CODE.fetch_first(connection, code_hash=digest) is not None
 
 
 async def enrol(database: Database, code: str, name: str, installation: UUID | None = None) -> Enrolled:
@@ -143,7 +143,7 @@ async def enrol(database: Database, code: str, name: str, installation: UUID | N
     async with database.team(team_id) as connection, connection.transaction():
         if not await use_code(connection, digest):
             raise Refused(CODE_EXPIRED if issued.expires_at <= datetime.now(UTC) else CODE_USED)
-        account = await _ACCOUNT.one(connection, team_id=team_id, staff_id=staff_id)
+        account = await _ACCOUNT.fetch_one(connection, team_id=team_id, staff_id=staff_id)
         if account.disabled:
             raise Refused(CODE_EXPIRED)
         await devices.add_device(connection, team_id, device_id, staff_id, name, installation)

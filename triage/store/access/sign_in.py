@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from triage.access.actors import Actor, Level, Side, token_hash
-from triage.access.oidc import OidcRefused, Reason, Subject, Verifier
+from triage.access.oidc import OidcRefused, RefusalReason, Subject, Verifier
 from triage.problems import (
     ACCOUNT_DISABLED,
     DEVICE_REVOKED,
@@ -152,9 +152,11 @@ class SignIn:
         try:
             return await self._verifier.verify(token)
         except OidcRefused as refused:
-            if refused.reason is Reason.UNREACHABLE:
+            if refused.reason is RefusalReason.UNREACHABLE:
                 raise Refused(NOT_READY, "The issuer of the token cannot be reached.", retry_after=30) from refused
-            raise SignInRefused(TOKEN_EXPIRED if refused.reason is Reason.EXPIRED else TOKEN_INVALID) from refused
+            raise SignInRefused(
+                TOKEN_EXPIRED if refused.reason is RefusalReason.EXPIRED else TOKEN_INVALID
+            ) from refused
 
     async def _find(self, digest: bytes, subject: Subject | None) -> tuple[Actor, bool]:
         """The actor, and whether the device is revoked."""
@@ -177,7 +179,7 @@ class SignIn:
 
     async def _find_token(self, digest: bytes) -> _Token | None:
         async with self._database.any_team() as connection:
-            return await _AUTHENTICATE.first(connection, token_hash=digest)
+            return await _AUTHENTICATE.fetch_first(connection, token_hash=digest)
 
     async def _touch(self, team_id: UUID, digest: bytes, *, first: bool) -> None:
         if digest in self._touching:
@@ -200,7 +202,7 @@ def _digest(token: str, subject: Subject | None) -> bytes:
 async def find_subject(database: Database, subject: Subject) -> Actor:
     """The account of an issuer's subject. Raises SignInRefused: unknown or disabled."""
     async with database.no_team() as connection:
-        account = await _AUTHENTICATE_SUBJECT.first(connection, issuer=subject.issuer, subject=subject.subject)
+        account = await _AUTHENTICATE_SUBJECT.fetch_first(connection, issuer=subject.issuer, subject=subject.subject)
     if account is None:
         raise SignInRefused(TOKEN_INVALID)
     if account.disabled:
@@ -211,5 +213,5 @@ async def find_subject(database: Database, subject: Subject) -> Actor:
 async def find_account(database: Database, team_id: UUID, staff_id: UUID) -> Actor | None:
     """The account as it stands now; None once it is disabled."""
     async with database.team(team_id) as connection:
-        account = await _ACCOUNT.first(connection, team_id=team_id, staff_id=staff_id)
+        account = await _ACCOUNT.fetch_first(connection, team_id=team_id, staff_id=staff_id)
     return account.actor() if account else None

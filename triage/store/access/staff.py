@@ -75,7 +75,7 @@ async def as_owner(url: str, team_id: UUID) -> AsyncIterator[asyncpg.Connection]
 
 async def find_staff(connection: Connection, team_id: UUID, staff_id: UUID) -> Staff:
     """An account of the team. Raises Refused (404) for nobody of it."""
-    member = await _FIND.first(connection, team_id=team_id, staff_id=staff_id)
+    member = await _FIND.fetch_first(connection, team_id=team_id, staff_id=staff_id)
     if member is None:
         raise Refused(NOT_FOUND)
     return member

@@ -33,7 +33,7 @@ class TeamTerms:
     async def of(self, connection: Connection, team_id: UUID) -> Terms:
         """The terms of a team, on a connection that is set to it."""
         if team_id not in self._terms:
-            team = await _FIND.one(connection, team_id=team_id)
+            team = await _FIND.fetch_one(connection, team_id=team_id)
             self._terms[team_id] = Terms(ZoneInfo(team.zone), team.day_start_hour, self._allowed_until)
         return self._terms[team_id]
 
@@ -59,13 +59,13 @@ async def team_ids(connection: Connection) -> list[UUID]:
 async def find_team(database: Database, team_id: UUID) -> Team:
     """The team. It exists: an actor names it."""
     async with database.team(team_id) as connection:
-        return await _FIND.one(connection, team_id=team_id)
+        return await _FIND.fetch_one(connection, team_id=team_id)
 
 
 async def find_epoch(database: Database) -> UUID:
     """The history that the database holds; another after a restore, a recovery to a point in time or a failover."""
     async with database.no_team() as connection:
-        return await _EPOCH.one(connection)
+        return await _EPOCH.fetch_one(connection)
 
 
 async def add_team(
@@ -85,4 +85,4 @@ async def add_team(
 
 async def team_made(connection: Connection, team_id: UUID) -> datetime | None:
     """When the team was made; None for no such team."""
-    return await _MADE_AT.first(connection, team_id=team_id)
+    return await _MADE_AT.fetch_first(connection, team_id=team_id)

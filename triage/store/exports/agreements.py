@@ -133,7 +133,7 @@ async def sign(connection: asyncpg.Connection, team_id: UUID, new: NewAgreement,
 
 
 async def _body(connection: asyncpg.Connection, team_id: UUID, partner_id: UUID) -> Body:
-    partner = await _PARTNER.first(connection, team_id=team_id, partner_id=partner_id)
+    partner = await _PARTNER.fetch_first(connection, team_id=team_id, partner_id=partner_id)
     if partner is None or partner.revoked:
         raise AgreementFault("there is no such partner in this team, or it was revoked")
     return partner.body
@@ -156,13 +156,13 @@ async def revoke_token(
 
 async def revoke_agreement(connection: asyncpg.Connection, team_id: UUID, agreement_id: UUID, now: datetime) -> bool:
     """End an agreement; False where there is none in force."""
-    revoked = await _REVOKE_AGREEMENT.first(connection, team_id=team_id, agreement_id=agreement_id, now=now)
+    revoked = await _REVOKE_AGREEMENT.fetch_first(connection, team_id=team_id, agreement_id=agreement_id, now=now)
     return revoked is not None
 
 
 async def revoke_partner(connection: asyncpg.Connection, team_id: UUID, partner_id: UUID, now: datetime) -> bool:
     """End all access of a partner; False where there is none."""
-    return await _REVOKE_PARTNER.first(connection, team_id=team_id, partner_id=partner_id, now=now) is not None
+    return await _REVOKE_PARTNER.fetch_first(connection, team_id=team_id, partner_id=partner_id, now=now) is not None
 
 
 async def partners(connection: asyncpg.Connection, team_id: UUID) -> list[ListedPartner]:

@@ -147,7 +147,7 @@ async def find(
             raise Refused(NOT_FOUND)
         if agreements[-1].expired:
             raise Refused(AGREEMENT_EXPIRED)
-        release = await _MANIFEST.first(
+        release = await _MANIFEST.fetch_first(
             connection,
             team_id=actor.team_id,
             agreement_id=agreements[-1].agreement_id,
@@ -169,7 +169,7 @@ async def _agreements(connection: Connection, actor: Actor, now: datetime) -> li
 async def find_file(database: Database, actor: Actor, release: OfferedRelease, name: str) -> StoredFile:
     """A file of a release. Raises Refused (404)."""
     async with database.team(actor.team_id) as connection:
-        stored = await _FILE.first(
+        stored = await _FILE.fetch_first(
             connection,
             team_id=actor.team_id,
             release_id=release.release_id,
@@ -187,7 +187,7 @@ async def read_pieces(
     """The bytes from `first` to `last`, both included; no connection is held while a client is slow."""
     for n in range(first // CHUNK, last // CHUNK + 1):
         async with database.team(team_id) as connection:
-            body = await CHUNK_OF_FILE.one(
+            body = await CHUNK_OF_FILE.fetch_one(
                 connection,
                 team_id=team_id,
                 release_id=release.release_id,
@@ -208,7 +208,7 @@ async def record_download(
     records = dataset == "records"
     async with database.team(actor.team_id) as connection, connection.transaction():
         await _OPEN_LEDGER.execute(connection, team_id=actor.team_id)
-        head = await _LEDGER_HEAD.one(connection, team_id=actor.team_id)
+        head = await _LEDGER_HEAD.fetch_one(connection, team_id=actor.team_id)
         pull = Download(
             at=head.at,
             partner_id=actor.partner_id,
@@ -253,7 +253,7 @@ class LedgerVerdict(Struct, frozen=True):
 
 async def verify_ledger(connection: Connection, team_id: UUID) -> LedgerVerdict:
     """Recompute every link of a team's ledger."""
-    head = await LEDGER_ENDS.first(connection, team_id=team_id)
+    head = await LEDGER_ENDS.fetch_first(connection, team_id=team_id)
     last: LedgerLine | None = None
     while rows := await _WALK_LEDGER.fetch(connection, team_id=team_id, after=last.n if last else 0, most=PAGE):
         lines = [row.line() for row in rows]

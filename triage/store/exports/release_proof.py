@@ -125,7 +125,7 @@ async def _altered(
         return "its files are not those of the manifest"
     for file in manifest.files:
         size, digest, n = 0, sha256(), 0
-        while (body := await CHUNK_OF_FILE.first(connection, **address, name=file.name, n=n)) is not None:
+        while (body := await CHUNK_OF_FILE.fetch_first(connection, **address, name=file.name, n=n)) is not None:
             digest.update(body)
             size += len(body)
             n += 1

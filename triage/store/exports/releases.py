@@ -13,12 +13,12 @@ from msgspec import Struct, structs
 
 from triage.exports import protected, rendering
 from triage.exports.calendar import Cut, Dataset
-from triage.exports.files import File
+from triage.exports.files import RenderedFile
 from triage.exports.identities import Identities, identities
 from triage.exports.keys import Keys
-from triage.exports.members import KINDS, Person, ReleaseMember
+from triage.exports.members import KINDS, RegisteredPerson, ReleaseMember
 from triage.exports.projection import group_by_incident, release_member
-from triage.exports.records import Cadence, FrozenRow, Release
+from triage.exports.records import Cadence, FrozenRow, RecordsRelease
 from triage.exports.rendering import Frozen, FrozenRecords, FrozenTables, ReleaseHeader, Rendering, SignedAgreement
 from triage.exports.selection import Body, Selection
 from triage.exports.tables import Edition
@@ -79,7 +79,7 @@ class StoredRelease(Struct, frozen=True):
     release_id: UUID
     about: ReleaseHeader
     frozen: Frozen
-    people: dict[UUID, Person | None]
+    people: dict[UUID, RegisteredPerson | None]
 
 
 class _TeamRow(Struct, frozen=True):
@@ -121,7 +121,7 @@ class _FrozenRowColumns(Struct, frozen=True):
     def row(self) -> FrozenRow:
         return FrozenRow(self.number, self.grouped, self.incident_id, tuple(self.classes.split(",")))
 
-    def person(self) -> Person | None:
+    def person(self) -> RegisteredPerson | None:
         return None if self.person_id is None or self.known_by is None else (self.person_id, self.known_by)
 
 
@@ -218,7 +218,7 @@ async def cadences(connection: Connection, team_id: UUID) -> dict[int, Cadence]:
 
 async def volume(connection: Connection, team_id: UUID, starts_at: datetime, ends_at: datetime) -> int:
     """How many incidents occurred in a stretch of time, as known now."""
-    return await _VOLUME.one(connection, team_id=team_id, starts_at=starts_at, ends_at=ends_at)
+    return await _VOLUME.fetch_one(connection, team_id=team_id, starts_at=starts_at, ends_at=ends_at)
 
 
 async def decide_cadence(connection: Connection, team_id: UUID, year: int, cadence: Cadence, at: datetime) -> None:
@@ -241,7 +241,7 @@ async def record_revision_check(connection: Connection, team_id: UUID, period: s
 
 async def position(connection: Connection, team_id: UUID, cut_off: datetime) -> int:
     """The last position in the log that was received before the cut-off."""
-    return await _POSITION.one(connection, team_id=team_id, cut_off=cut_off)
+    return await _POSITION.fetch_one(connection, team_id=team_id, cut_off=cut_off)
 
 
 async def snapshot(
@@ -394,7 +394,7 @@ _NOBODY: Final = (None, None)
 
 
 def _decided(
-    release: Release, people: dict[UUID, Person | None], counted: Iterable[CountedMember]
+    release: RecordsRelease, people: dict[UUID, RegisteredPerson | None], counted: Iterable[CountedMember]
 ) -> Iterator[_Decided]:
     """Released rows; then what the limit of a person withheld, and the other ids of joined incidents."""
     for row in release.rows:
@@ -471,7 +471,7 @@ async def add_summary(
         ran_at=about.released_at,
         checked_seq=seq,
     )
-    link = await _LOG_LINK.one(connection, team_id=team_id, seq=seq)
+    link = await _LOG_LINK.fetch_one(connection, team_id=team_id, seq=seq)
     body = protected.encode(protected.protected(edition, covered, about.cut_off, about.released_at))
     await _ADD_SUMMARY.execute(
         connection,
@@ -524,7 +524,7 @@ def rendered(stored: StoredRelease, agreed: SignedAgreement, keys: Keys) -> Rend
             return rendering.tables(stored.frozen, stored.about, agreed)
 
 
-async def _add_file(connection: Connection, address: dict[str, UUID], file: File) -> None:
+async def _add_file(connection: Connection, address: dict[str, UUID], file: RenderedFile) -> None:
     await _ADD_FILE.execute(
         connection,
         **address,
@@ -569,7 +569,7 @@ async def withdraw(
     because: str,
 ) -> bool:
     """Withdraw a whole release, as the owner of the database; False where there is none that stands."""
-    withdrawn = await _WITHDRAW.first(
+    withdrawn = await _WITHDRAW.fetch_first(
         connection, team_id=team_id, dataset=dataset, period=period, edition=edition, now=now, because=because
     )
     return withdrawn is not None

@@ -242,7 +242,7 @@ class Log:
         # what was held before, in quarantine, keeps the account and device it came from, which may be gone by now
         actors = [None if item.released_by or item.received_at else item.actor for item in items]
         links = (item.entry for item in items if isinstance(item.entry, PersonLink | PersonUnlink))
-        record = await _READ.one(
+        record = await _READ.fetch_one(
             connection,
             team_id=team_id,
             ids=[item.id for item in items],
@@ -301,9 +301,9 @@ class Log:
             "sent_at": [stored.received_at for stored in sent],
         }
         if not suggestions:
-            return await _APPEND.one(connection, **swap) > 0
+            return await _APPEND.fetch_one(connection, **swap) > 0
         async with connection.transaction():
-            if not await _APPEND.one(connection, **swap):
+            if not await _APPEND.fetch_one(connection, **swap):
                 return False
             await _PAIR.execute_many(
                 connection, [{"team_id": team_id, "seq": seq, **change._asdict()} for change in suggestions]

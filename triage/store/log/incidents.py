@@ -429,7 +429,7 @@ async def _material(
 
 
 async def _find(connection: Connection, actor: Actor, incident_id: UUID, now: datetime) -> IncidentVersion:
-    version = await _FIND.first(connection, id=incident_id, **as_reader(actor, now))
+    version = await _FIND.fetch_first(connection, id=incident_id, **as_reader(actor, now))
     if version is None:
         raise Refused(NOT_FOUND)
     return version

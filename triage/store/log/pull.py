@@ -88,7 +88,7 @@ _HELD = statement("incidents.held", UUID)
 async def check_cursor(database: Database, actor: Actor, cursor: Cursor) -> None:
     """Raises Refused (410) for a cursor of another log or history: a backup was restored, and others wrote since."""
     async with database.team(actor.team_id) as connection:
-        position = await _POSITION.one(connection, team_id=actor.team_id, seq=cursor.position)
+        position = await _POSITION.fetch_one(connection, team_id=actor.team_id, seq=cursor.position)
     _check(cursor, position.epoch, position.link)
 
 
@@ -139,7 +139,7 @@ def _rows(page: _Changes | _LogChanges) -> list[_Changed]:
 async def _follow(connection: Connection, actor: Actor, cursor: Cursor, now: datetime) -> _Step:
     """What changed in the log beyond the cursor, or for a phone that starts afresh all it may hold."""
     statement = _IN_SCOPE if cursor.stage == "scope" else _CHANGED
-    page = await statement.one(connection, position=cursor.position, place=cursor.place, **_as_phone(actor, now))
+    page = await statement.fetch_one(connection, position=cursor.position, place=cursor.place, **_as_phone(actor, now))
     epoch = page.epoch.bytes[:EPOCH_BYTES]
     if cursor.epoch:
         _check(cursor, page.epoch, page.link)
@@ -157,7 +157,7 @@ async def _follow(connection: Connection, actor: Actor, cursor: Cursor, now: dat
 
 async def _turned(connection: Connection, actor: Actor, cursor: Cursor, now: datetime) -> _Step:
     """What time alone changed, between the instants of the cursor."""
-    page = await _TURNED.one(connection, since=cursor.since, place=cursor.place, **_as_phone(actor, cursor.until))
+    page = await _TURNED.fetch_one(connection, since=cursor.since, place=cursor.place, **_as_phone(actor, cursor.until))
     changed, at = _rows(page), (cursor.position, cursor.link, cursor.epoch)
     if len(changed) == PAGE:
         return _Step(changed, Cursor("time", *at, cursor.since, cursor.until, changed[-1].id), page.asked)

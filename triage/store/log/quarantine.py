@@ -189,7 +189,7 @@ class Quarantine:
                 after_id=after and after.id,
                 most=most + 1,
             )
-            count = await _COUNT.one(connection, team_id=actor.team_id, side=side)
+            count = await _COUNT.fetch_one(connection, team_id=actor.team_id, side=side)
         page = rows[:most]
         keys = await self._keys.fetch(row.key_ref for row in page)
         items = [
@@ -217,7 +217,7 @@ class Quarantine:
     async def find(self, actor: Actor, item_id: UUID) -> QuarantinedEntry:
         """An item to decide on. Raises Refused: 404 outside the team or the actor's side, 409 once decided."""
         async with self._database.team(actor.team_id) as connection:
-            item = await _FIND.first(connection, team_id=actor.team_id, id=item_id)
+            item = await _FIND.fetch_first(connection, team_id=actor.team_id, id=item_id)
         if item is None or f"quarantine.{item.side}" not in actor.verbs:
             raise Refused(NOT_FOUND)
         return await self._open(actor.team_id, item)
@@ -225,7 +225,7 @@ class Quarantine:
     async def find_newer(self, team_id: UUID, item_id: UUID) -> QuarantinedEntry:
         """An item for the service itself to take. Raises Refused: 409 once decided."""
         async with self._database.team(team_id) as connection:
-            item = await _FIND.first(connection, team_id=team_id, id=item_id)
+            item = await _FIND.fetch_first(connection, team_id=team_id, id=item_id)
         if item is None:
             raise Refused(NOT_FOUND)
         return await self._open(team_id, item)
@@ -274,7 +274,7 @@ class Quarantine:
 
 
 async def _settle(connection: Connection, team_id: UUID, item_id: UUID, how: str, by: UUID | None) -> UUID | None:
-    return await _SETTLE.first(connection, team_id=team_id, id=item_id, how=how, by=by)
+    return await _SETTLE.fetch_first(connection, team_id=team_id, id=item_id, how=how, by=by)
 
 
 async def expire(database: Database, team_id: UUID, days: int) -> int:

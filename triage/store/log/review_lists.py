@@ -112,7 +112,7 @@ async def count_loose_ends(database: Database, actor: Actor, now: datetime) -> L
     async with database.team(actor.team_id) as connection:
         unlinked = await _rows(connection, _UNLINKED, actor, None, now, now - RECENT, 1)
         without_person = await _rows(connection, _WITHOUT_PERSON, actor, None, now, now - RECENT, 1)
-        quarantined = await _COUNT_QUARANTINED.one(connection, team_id=actor.team_id, side=actor.side)
+        quarantined = await _COUNT_QUARANTINED.fetch_one(connection, team_id=actor.team_id, side=actor.side)
     return LooseEnds(_total(unlinked), _total(without_person), quarantined)
 
 
@@ -211,7 +211,7 @@ async def hidden_content(
     shown = next((each for each in reversed(visible) if getattr(each.entry, "amends", None) == entry_id), None)
     shown = shown or next(each for each in visible if each.id == entry_id)
     async with database.team(actor.team_id) as connection:
-        body = await _BODY.one(connection, team_id=actor.team_id, id=shown.id)
+        body = await _BODY.fetch_one(connection, team_id=actor.team_id, id=shown.id)
     stored = msgspec.json.decode(body)
     content = stored.get("entry", stored)
     seen = msgspec.to_builtins(getattr(shown.entry, "entry", shown.entry)).keys() | Entry.__struct_fields__ | {"kind"}

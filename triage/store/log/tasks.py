@@ -130,7 +130,7 @@ async def put_task(database: Database, keys: KeyStore, actor: Actor, new: NewTas
 async def take_back(database: Database, actor: Actor, task_id: UUID) -> None:
     """Take back one's own task. Raises Refused (404) where it is another's, answered, or taken back already."""
     async with database.team(actor.team_id) as connection, connection.transaction():
-        if await _TAKE_BACK.first(connection, team_id=actor.team_id, id=task_id, made_by=actor.account) is None:
+        if await _TAKE_BACK.fetch_first(connection, team_id=actor.team_id, id=task_id, made_by=actor.account) is None:
             raise Refused(NOT_FOUND)
         await audit.record(connection, actor, "erasure", "task", [task_id])
 

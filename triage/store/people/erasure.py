@@ -96,7 +96,7 @@ async def find_erasable(
     if incident_id is not None:
         incidents = await regimes.linked_ids(connection, team_id, incident_id)
     else:
-        person = await _PERSON.first(connection, team_id=team_id, id=person_id)
+        person = await _PERSON.fetch_first(connection, team_id=team_id, id=person_id)
         if person is None:
             raise Refused(NOT_FOUND)
         incidents = await _INCIDENTS_OF.fetch(connection, team_id=team_id, person_id=person.person_id)
@@ -114,7 +114,7 @@ async def erase_person(
 
     `connection` is the owner's, set to the team, in a transaction. Raises Refused (404), or Held.
     """
-    person = await _PERSON.first(connection, team_id=team_id, id=person_id)
+    person = await _PERSON.fetch_first(connection, team_id=team_id, id=person_id)
     if person is None:
         raise Refused(NOT_FOUND)
     incidents = await _INCIDENTS_OF.fetch(connection, team_id=team_id, person_id=person.person_id)
@@ -130,7 +130,7 @@ async def forget_person(
     connection: asyncpg.Connection, keys: KeyStore, journal: Journal, team_id: UUID, person_id: UUID, by: str
 ) -> ErasureReceipt:
     """Destroy a person's identifiers only, as the end of their retention asks for; notes have a period of their own."""
-    person = await _PERSON.first(connection, team_id=team_id, id=person_id)
+    person = await _PERSON.fetch_first(connection, team_id=team_id, id=person_id)
     if person is None:
         raise Refused(NOT_FOUND)
     receipt = uuid7()

@@ -137,7 +137,7 @@ class People:
         match, ids = None, [incident_id]
         async with self._database.team(actor.team_id) as connection, connection.transaction():
             if actor.level == "lead" and actor.side:
-                is_open = await _IS_OPEN.first(connection, team_id=actor.team_id, incident_id=incident_id)
+                is_open = await _IS_OPEN.fetch_first(connection, team_id=actor.team_id, incident_id=incident_id)
                 if is_open is None:
                     raise Refused(NOT_FOUND)
                 wanted = identifiers.get(NUMBERS[actor.side]) if is_open else None
@@ -153,12 +153,12 @@ class People:
         return match
 
     async def _find_by(self, connection: Connection, team_id: UUID, identifier: Identifier) -> UUID | None:
-        return await _MATCH.first(connection, team_id=team_id, digest=self._index.digest(team_id, identifier))
+        return await _MATCH.fetch_first(connection, team_id=team_id, digest=self._index.digest(team_id, identifier))
 
 
 async def resolve(connection: Connection, team_id: UUID, person_id: UUID) -> KnownPerson | None:
     """Whom an alias, or the person's own id, means."""
-    return await _RESOLVE.first(connection, team_id=team_id, person_id=person_id)
+    return await _RESOLVE.fetch_first(connection, team_id=team_id, person_id=person_id)
 
 
 async def list_aliases(connection: Connection, team_id: UUID, person_id: UUID) -> list[UUID]:

@@ -89,7 +89,7 @@ class Retention:
     ) -> list[RetentionDue] | None:
         """As `run`, and record it; None where it was done that day, or another process is doing it."""
         day = now.astimezone(UTC).date()
-        if not await _CLAIM_RUN.one(connection, team_id=team_id, day=day):
+        if not await _CLAIM_RUN.fetch_one(connection, team_id=team_id, day=day):
             return None
         found = await self.run(connection, team_id, now, dry)
         await _ADD_RUN.execute(
@@ -140,7 +140,7 @@ class Retention:
         return len({text.root for text in (*texts, *asked)})
 
     async def _audit(self, connection: asyncpg.Connection, team_id: UUID, now: datetime, months: int, act: bool) -> int:
-        count = await _DUE_AUDIT.one(connection, team_id=team_id, months=months, now=now)
+        count = await _DUE_AUDIT.fetch_one(connection, team_id=team_id, months=months, now=now)
         last = now.year * 12 + now.month - 1 - months  # the month in which the period begins; it and later ones stay
         for name in await _AUDIT_MONTHS.fetch(connection) if act else ():
             _, year, month = name.split("_")

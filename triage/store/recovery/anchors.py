@@ -50,7 +50,7 @@ class _Link(NamedTuple):
     link: bytes
 
 
-class _Edition(Struct):
+class _PublishedEdition(Struct):
     team_id: UUID
     kind: str
     period: str
@@ -80,7 +80,7 @@ class Anchors:
                 case ChainRewound():
                     self._rewind(line)
                 case RowPublished(table="summary_edition"):
-                    edition = msgspec.json.decode(line.row, type=_Edition)
+                    edition = msgspec.json.decode(line.row, type=_PublishedEdition)
                     name = (edition.kind, edition.period, edition.form, edition.edition)
                     self._published.setdefault(line.team_id, {})[name] = edition.as_at_seq
                 case _:
@@ -119,8 +119,8 @@ class AnchorWriter:
         """
         async with self._database.team(team_id) as connection:
             await self._check(connection, team_id)
-            log = await LOG_HEAD.first(connection, team_id=team_id)
-            pulls = await LEDGER_ENDS.first(connection, team_id=team_id)
+            log = await LOG_HEAD.fetch_first(connection, team_id=team_id)
+            pulls = await LEDGER_ENDS.fetch_first(connection, team_id=team_id)
         heads: dict[ChainName, tuple[int, bytes] | None] = {
             "entries": log,
             "pulls": pulls,
@@ -185,7 +185,7 @@ async def last_true(connection: Connection, anchors: Anchors, team_id: UUID) -> 
         if len(true) < len(reached):
             end = structs.replace(end, position=max(true, default=0))
             if end.chain == "entries":
-                since = await _KEPT_UNTIL.one(connection, team_id=team_id, position=end.position)
+                since = await _KEPT_UNTIL.fetch_one(connection, team_id=team_id, position=end.position)
                 end = structs.replace(end, since=since)
         rewound.append(end)
     return rewound

@@ -35,7 +35,7 @@ _MARK_BACKUP = statement("recovery.mark_backup", UUID)
 
 async def read_installation(connection: Connection) -> Installation:
     """What the database says of itself."""
-    return await _INSTALLATION.one(connection)
+    return await _INSTALLATION.fetch_one(connection)
 
 
 async def join(connection: Connection, journal: Journal) -> None:
@@ -46,7 +46,7 @@ async def join(connection: Connection, journal: Journal) -> None:
     """
     here = (await read_installation(connection)).id
     there = await journal.claim(here)
-    if here != there and await _TAKE_NAME.first(connection, id=there) is None:
+    if here != there and await _TAKE_NAME.fetch_first(connection, id=there) is None:
         raise WrongInstallation("the key store is that of another installation: check TRIAGE_KEYS_DATABASE_URL")
     if await journal.last_epoch() is None:
         epoch = (await read_installation(connection)).epoch
@@ -67,7 +67,7 @@ async def mark_backup(connection: Connection, journal: Journal) -> None:
     """Write into the database how far the journal is, before it is backed up; as the owner."""
     mark, fingerprint = await journal.mark(), await journal.root_fingerprint()
     n, digest = mark or (None, None)
-    await _MARK_BACKUP.one(connection, root_fingerprint=fingerprint, n=n, digest=digest)
+    await _MARK_BACKUP.fetch_one(connection, root_fingerprint=fingerprint, n=n, digest=digest)
 
 
 async def check_backup(backup: Installation, journal: Journal) -> None:
@@ -90,5 +90,5 @@ async def begin_epoch(connection: Connection, journal: Journal, ends: list[Chain
         if end.chain == "entries" and end.since is not None:
             await connection.execute("SELECT set_config('triage.team', $1, true)", str(end.team_id))
             await REMEMBER_LOSS.execute(connection, team_id=end.team_id, since=end.since, until=end.at)
-    epoch = await _BEGIN_EPOCH.one(connection, epoch=uuid4())
+    epoch = await _BEGIN_EPOCH.fetch_one(connection, epoch=uuid4())
     await journal.add(*ends, EpochBegan(at=datetime.now(UTC), team_id=NO_TEAM, epoch=epoch))

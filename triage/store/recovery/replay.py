@@ -109,5 +109,5 @@ async def _keep(connection: Connection, line: RowPublished) -> None:
     if line.table not in PUBLISHED:
         raise JournalFault(f"the journal names a table that is not published: {line.table}")
     row = bytes(line.row).decode()
-    insert = await _KEEP_PUBLISHED.one(connection, table_name=line.table, row=row)
+    insert = await _KEEP_PUBLISHED.fetch_one(connection, table_name=line.table, row=row)
     await connection.execute(insert, row)

@@ -60,7 +60,7 @@ async def team(database: Database, team_id: UUID) -> CalendarTeam:
 
 async def _team(database: Database, row: _TeamCalendar) -> CalendarTeam:
     async with database.team(row.team_id) as connection:
-        name = await _TEAM_NAME.one(connection, team_id=row.team_id)
+        name = await _TEAM_NAME.fetch_one(connection, team_id=row.team_id)
         due_times = await _SCHEDULE.fetch(connection, team_id=row.team_id)
     own = {due.kind: DueTime(due.due_at, due.after_days) for due in due_times}
     calendar = Calendar(row.starts_on, ZoneInfo(row.zone), row.day_start_hour, {**DEFAULTS, **own})

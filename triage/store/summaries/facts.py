@@ -203,7 +203,7 @@ async def store_facts(connection: Connection, team_id: UUID, facts: Sequence[Inc
 
 async def position(connection: Connection, team_id: UUID, version: str) -> int:
     """Up to where in the log the facts of every incident are kept under these rules."""
-    return await _POSITION.first(connection, team_id=team_id, version=version) or 0
+    return await _POSITION.fetch_first(connection, team_id=team_id, version=version) or 0
 
 
 async def bring_up_to_date(database: Database, team_id: UUID, terms: Terms) -> None:
@@ -223,11 +223,11 @@ async def bring_up_to_date(database: Database, team_id: UUID, terms: Terms) -> N
 async def _next_chunk(connection: Connection, team_id: UUID, terms: Terms) -> bool:
     """Whether there may be more."""
     version = rules_in_force(terms)
-    head = await _HEAD.first(connection, team_id=team_id) or 0
+    head = await _HEAD.fetch_first(connection, team_id=team_id) or 0
     if await position(connection, team_id, version) >= head:
         return False
     await _OPEN_POSITION.execute(connection, team_id=team_id, version=version)
-    since = await _TAKE_POSITION.first(connection, team_id=team_id, version=version)
+    since = await _TAKE_POSITION.fetch_first(connection, team_id=team_id, version=version)
     if since is None:
         return False
     rows = await _MOVED_SINCE.fetch(connection, team_id=team_id, after=since, most=CHUNK, version=version)

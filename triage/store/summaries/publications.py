@@ -134,12 +134,12 @@ async def runs(connection: Connection, team_id: UUID) -> dict[tuple[PeriodKind, 
 
 async def try_claim(connection: Connection, team_id: UUID, kind: PeriodKind, period: str) -> bool:
     """Whether this transaction may work on the period; no other can until it ends."""
-    return await _TRY_CLAIM.one(connection, period=f"summary {team_id} {kind} {period} internal")
+    return await _TRY_CLAIM.fetch_one(connection, period=f"summary {team_id} {kind} {period} internal")
 
 
 async def is_published(connection: Connection, team_id: UUID, kind: PeriodKind, period: str, form: Form) -> bool:
     """Whether the period has an edition."""
-    return await _PUBLISHED.one(connection, team_id=team_id, kind=kind, period=period, form=form)
+    return await _PUBLISHED.fetch_one(connection, team_id=team_id, kind=kind, period=period, form=form)
 
 
 async def oldest_unpublished(connection: Connection, team: CalendarTeam, now: datetime) -> datetime | None:
@@ -152,7 +152,7 @@ async def oldest_unpublished(connection: Connection, team: CalendarTeam, now: da
 async def adjoining_slot(connection: Connection, team_id: UUID, slot: Slot) -> Slot:
     """The slot with its start where the period before it ended, should the team's calendar have changed in between."""
     before = period_of(slot.period.kind, slot.period.starts - timedelta(days=1))
-    ended = await _END_OF_PREVIOUS.first(connection, team_id=team_id, kind=before.kind, period=before.name)
+    ended = await _END_OF_PREVIOUS.fetch_first(connection, team_id=team_id, kind=before.kind, period=before.name)
     if ended is None or ended >= slot.ends_at:
         return slot
     return msgspec.structs.replace(slot, starts_at=ended)
@@ -248,7 +248,7 @@ async def find_edition(
     form: Form = "internal",
 ) -> bytes | None:
     """The bytes of an edition, the latest where none is named; None where there is none."""
-    return await _EDITION.first(connection, team_id=team_id, kind=kind, period=period, form=form, edition=edition)
+    return await _EDITION.fetch_first(connection, team_id=team_id, kind=kind, period=period, form=form, edition=edition)
 
 
 async def all_editions(
@@ -262,7 +262,7 @@ async def find_failed(
     connection: Connection, team_id: UUID, kind: PeriodKind, period: str, form: Form = "internal"
 ) -> Summary | None:
     """A period whose run failed, without data; None where no run failed."""
-    run = await _FAILED_RUN.first(connection, team_id=team_id, kind=kind, period=period, form=form)
+    run = await _FAILED_RUN.fetch_first(connection, team_id=team_id, kind=kind, period=period, form=form)
     if run is None:
         return None
     return Summary(

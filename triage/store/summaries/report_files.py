@@ -46,7 +46,7 @@ class _EditionWithoutFile(NamedTuple):
     body: bytes
 
 
-class _LatestEdition(NamedTuple):
+class _LatestBody(NamedTuple):
     period: str
     body: bytes | None
 
@@ -54,7 +54,7 @@ class _LatestEdition(NamedTuple):
 _FIND = statement("report_files.find", ReportFile)
 _ADD = statement("report_files.add")
 _WITHOUT_FILE = statement("report_files.without_file", _EditionWithoutFile)
-_LATEST_UNTIL = statement("report_files.latest_until", _LatestEdition)
+_LATEST_UNTIL = statement("report_files.latest_until", _LatestBody)
 
 
 async def load_report(connection: Connection, team: CalendarTeam, summary: Summary) -> Report:
@@ -89,7 +89,7 @@ async def find_or_make(database: Database, team: CalendarTeam, summary: Summary 
         "edition": summary.edition,
     }
     async with database.team(team.team_id) as connection:
-        if found := await _FIND.first(connection, **key):
+        if found := await _FIND.fetch_first(connection, **key):
             return found
         if not pdf.is_installed():
             raise Refused(NOT_INSTALLED)
@@ -101,7 +101,7 @@ async def find_or_make(database: Database, team: CalendarTeam, summary: Summary 
     body = await asyncio.to_thread(pdf.make, report)
     async with database.team(team.team_id) as connection:
         await _ADD.execute(connection, **key, sha256=sha256(body).digest(), body=body)
-        return await _FIND.one(connection, **key)
+        return await _FIND.fetch_one(connection, **key)
 
 
 async def make_missing(database: Database, team: CalendarTeam) -> None:

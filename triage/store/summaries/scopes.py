@@ -61,7 +61,7 @@ _KEEP_CODE_LISTS = statement("summaries.keep_code_lists")
 
 async def head(connection: Connection, team_id: UUID) -> LogPosition:
     """Where the log stands."""
-    return await _HEAD.first(connection, team_id=team_id) or LogPosition(0, bytes(32))
+    return await _HEAD.fetch_first(connection, team_id=team_id) or LogPosition(0, bytes(32))
 
 
 @dataclass(slots=True)
@@ -95,10 +95,10 @@ async def load_scope(
     recent = await facts.recent(as_at - RECENT, as_at, duplicates_only=longer)
     people = {person for fact in of_period for person in fact.people}
     theirs = await facts.of_people(people, starts_at - AROUND, ends_at + AROUND) if people else []
-    restated = await _RESTATED.one(connection, team_id=team.team_id, starts_at=starts_at, ends_at=ends_at)
+    restated = await _RESTATED.fetch_one(connection, team_id=team.team_id, starts_at=starts_at, ends_at=ends_at)
     totals = await force_totals(connection, team.team_id, slot.period, known_at or as_at)
     scope = assemble(team, slot, as_at, of_period, earlier, recent, theirs, restated, totals, since)
-    if not scope.members and not await _HEARD.one(
+    if not scope.members and not await _HEARD.fetch_one(
         connection, team_id=team.team_id, starts_at=starts_at, ends_at=ends_at
     ):
         scope = msgspec.structs.replace(scope, silent=True)
@@ -201,7 +201,7 @@ async def enter_force_total(
 ) -> ForceTotal:
     """Note how often the whole force used s136 in a quarter or year; its summary is looked at again."""
     async with connection.transaction():
-        version = await _ENTER_FORCE_TOTAL.one(
+        version = await _ENTER_FORCE_TOTAL.fetch_one(
             connection, team_id=team_id, kind=period.kind, period=period.name, s136=s136, source=source, now=now
         )
         await _LOOK_AGAIN.execute(connection, team_id=team_id, kind=period.kind, period=period.name)
@@ -217,13 +217,13 @@ async def keep_code_lists(database: Database) -> None:
     """Keep the code lists in force, so that what is computed under them can be computed again when they are others."""
     digest = codes.digest()
     async with database.no_team() as connection:
-        if not await _CODE_LISTS.first(connection, digest=digest):
+        if not await _CODE_LISTS.fetch_first(connection, digest=digest):
             await _KEEP_CODE_LISTS.execute(connection, digest=digest, version=codes.version, body=codes.document())
 
 
 async def code_lists(connection: Connection, digest: bytes) -> bytes | None:
     """Code lists that were kept."""
-    return await _CODE_LISTS.first(connection, digest=digest)
+    return await _CODE_LISTS.fetch_first(connection, digest=digest)
 
 
 async def incidents_between(connection: Connection, team: CalendarTeam, starts: date, ends: date) -> list[IncidentFact]:
