@@ -63,14 +63,14 @@ WITH readable AS (
     WHERE i.team_id = :team_id AND is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now)
       AND i.root = i.id AND NOT i.test AND (:lead OR NOT i.restricted) AND i.duplicates <> '{}'
 ), matching AS (
-    SELECT i.id AS one, o.id AS other, i.occurred_at FROM readable i
+    SELECT i.id AS first_id, o.id AS second_id, i.occurred_at FROM readable i
     CROSS JOIN LATERAL unnest(i.duplicates) d
     JOIN readable o ON o.id = d
     WHERE i.id < o.id AND i.occurred_at >= :since
 )
-SELECT m.one, m.other, m.occurred_at, (SELECT count(*) FROM matching) AS total FROM matching m
-WHERE :after_at::timestamptz IS NULL OR (m.occurred_at, m.one, m.other) < (:after_at, :after_one, :after_other)
-ORDER BY m.occurred_at DESC, m.one DESC, m.other DESC LIMIT :most
+SELECT m.first_id, m.second_id, m.occurred_at, (SELECT count(*) FROM matching) AS total FROM matching m
+WHERE :after_at::timestamptz IS NULL OR (m.occurred_at, m.first_id, m.second_id) < (:after_at, :after_first, :after_second)
+ORDER BY m.occurred_at DESC, m.first_id DESC, m.second_id DESC LIMIT :most
 
 -- name: count_quarantined
 -- why: how much waits for the lead of a side

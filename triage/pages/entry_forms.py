@@ -79,14 +79,14 @@ def _odd_times(incident: LoadedIncident, *names: str) -> Callable[[dict[str, Any
     what = "the detention began" if incident.view.detention else "the incident"
 
     def odd(values: dict[str, Any]) -> dict[str, str]:
-        found = {}
+        oddities = {}
         for name in names:
             at = values.get(name)
             if isinstance(at, datetime) and at > incident.now + AHEAD_TOLERATED:
-                found[name] = "This time is in the future. Correct it, or send it again if it is right."
+                oddities[name] = "This time is in the future. Correct it, or send it again if it is right."
             elif isinstance(at, datetime) and at < began.replace(second=0, microsecond=0):
-                found[name] = f"This is before {what}. Correct it, or send it again if it is right."
-        return found
+                oddities[name] = f"This is before {what}. Correct it, or send it again if it is right."
+        return oddities
 
     return odd
 
@@ -153,13 +153,13 @@ def _outcome(incident: LoadedIncident, actor: Actor, _: Asked) -> EntryForm:
     may_use = actor.side == "police"
 
     def odd(values: dict[str, Any]) -> dict[str, str]:
-        found = _odd_times(incident, "decided_at")(values)
+        oddities = _odd_times(incident, "decided_at")(values)
         if values.get("disposal") in S136_DISPOSALS and values.get("decided_by") not in (None, "officer"):
-            found["decided_by"] = (
+            oddities["decided_by"] = (
                 "Only a constable holds the power of Section 136. Correct it, or send it again: it is then recorded "
                 "and flagged."
             )
-        return found
+        return oddities
 
     return EntryForm(
         title="Record the outcome",
@@ -224,7 +224,9 @@ def _link(incident: LoadedIncident, _: Actor, asked: Asked) -> EntryForm:
 
 def _apart(incident: LoadedIncident, _: Actor, asked: Asked) -> EntryForm:
     other = asked.get("other", "")
-    linked = tuple((str(each), f"The incident that began as {str(each)[-6:]}") for each in incident.view.linked_ids)
+    linked = tuple(
+        (str(linked_id), f"The incident that began as {str(linked_id)[-6:]}") for linked_id in incident.view.linked_ids
+    )
     if not other and not linked:
         raise Refused(NOT_FOUND)
     which = Field(name="other", kind="radios", question="Which one?", options=linked)
@@ -247,7 +249,7 @@ def _apart(incident: LoadedIncident, _: Actor, asked: Asked) -> EntryForm:
 
 def _follow_up(incident: LoadedIncident, actor: Actor, _: Asked) -> EntryForm:
     day = incident.now.astimezone(incident.zone).date()
-    sources = tuple((each, words.code("sources", each)) for each in ("trust_record", "police_s136_list", "ed"))
+    sources = tuple((source, words.code("sources", source)) for source in ("trust_record", "police_s136_list", "ed"))
     return EntryForm(
         title="Record a follow-up",
         button="Record the follow-up",
@@ -324,12 +326,12 @@ def _kind(stored: StoredEntry) -> str:
 
 def _entry(incident: LoadedIncident, actor: Actor, asked: Asked) -> StoredEntry:
     """The entry that the form is about. Raises Refused: 404, or 403 for who may not change it."""
-    found = next((each for each in incident.stored if str(each.id) == asked.get("entry")), None)
-    if found is None:
+    entry = next((stored for stored in incident.stored if str(stored.id) == asked.get("entry")), None)
+    if entry is None:
         raise Refused(NOT_FOUND)
-    if not may_change(found, actor):
+    if not may_change(entry, actor):
         raise Refused(NOT_YOURS)
-    return found
+    return entry
 
 
 # --- amending: the whole content again, one question a field ---
@@ -348,10 +350,10 @@ def _amend(incident: LoadedIncident, actor: Actor, asked: Asked) -> EntryForm:
     stored = _entry(incident, actor, asked)
     if not isinstance(stored.entry, AMENDABLE):
         raise Refused(NOT_FOUND)
-    served = next(each for each in incident.entries if each.stored.id == stored.id)
+    served = next(entry for entry in incident.entries if entry.stored.id == stored.id)
     content = _content_in_force(incident, stored.id) or content_of(served)
     on = stored.entry.captured_at.astimezone(incident.zone).date()
-    questions = tuple(field for each in _own_fields(stored.entry) if (field := _question(each, on)))
+    questions = tuple(field for name in _own_fields(stored.entry) if (field := _question(name, on)))
     asked_for = {field.name for field in questions}
     kept = {name: value for name, value in content.items() if name not in asked_for and name not in _NOT_CONTENT}
 
@@ -386,7 +388,7 @@ _NOT_CONTENT: Final = frozenset((*Entry.__struct_fields__, "kind", "note"))
 
 def _content_in_force(incident: LoadedIncident, entry_id: UUID) -> dict[str, Any] | None:
     """The content that the latest amendment in force gave the entry, as the reader may see it."""
-    amended = [each for each in incident.entries if getattr(each.stored.entry, "amends", None) == entry_id]
+    amended = [entry for entry in incident.entries if getattr(entry.stored.entry, "amends", None) == entry_id]
     return content_of(amended[-1])["entry"] if amended else None
 
 
@@ -427,7 +429,7 @@ def _plain(kind: inspect.Type) -> tuple[inspect.Type, str]:
             codes_of = codes_of or str((kind.extra or {}).get("codes", ""))
             kind = kind.type
         else:
-            kind = next(each for each in kind.types if not isinstance(each, inspect.NoneType))
+            kind = next(member for member in kind.types if not isinstance(member, inspect.NoneType))
     return kind, codes_of
 
 

@@ -39,16 +39,16 @@ def of_list(
     hint: str = "",
 ) -> Field:
     """A question whose answers are the codes of a list that are valid on a day."""
-    options = tuple((each.code, each.label) for each in valid_codes(list_name, on) if only(each.code))
+    options = tuple((code.code, code.label) for code in valid_codes(list_name, on) if only(code.code))
     kind: FieldKind = "radios" if len(options) <= RADIOS_AT_MOST else "choice"
     return Field(name=name, kind=kind, question=question, options=options, required=required, hint=hint)
 
 
 def valid_codes(list_name: str, on: date) -> Iterator[codes.Code]:
     """The codes of a list that are in force on a day."""
-    for each in codes.list(list_name):
-        if each.valid_from <= on and (each.valid_to is None or on <= each.valid_to) and each.replaced_by is None:
-            yield each
+    for code in codes.list(list_name):
+        if code.valid_from <= on and (code.valid_to is None or on <= code.valid_to) and code.replaced_by is None:
+            yield code
 
 
 def when(name: str = "at", question: str = "When?", *, required: bool = True, hint: str = "") -> Field:
@@ -66,16 +66,16 @@ class Answers(Struct):
 
 def names_of(fields: Iterable[Field]) -> list[str]:
     """The names under which a browser sends the fields."""
-    found = []
+    names = []
     for field in fields:
         match field.kind:
             case "when":
-                found += [f"{field.name}_day", f"{field.name}_time"]
+                names += [f"{field.name}_day", f"{field.name}_time"]
             case "duration":
-                found += [f"{field.name}_hours", f"{field.name}_minutes"]
+                names += [f"{field.name}_hours", f"{field.name}_minutes"]
             case _:
-                found.append(field.name)
-    return found
+                names.append(field.name)
+    return names
 
 
 def read(fields: Sequence[Field], sent: Mapping[str, str], zone: ZoneInfo) -> Answers:
@@ -139,14 +139,14 @@ def _instant(day: str, clock: str, zone: ZoneInfo) -> datetime | None:
         return None
     try:
         local = datetime.combine(date.fromisoformat(day), time.fromisoformat(clock), zone)
-        found = local.astimezone(UTC)
+        instant = local.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ValueError("The day and the time cannot be read. Write 2026-11-25 and 14:05.") from error
-    if not 2000 <= found.year <= 2100:
+    if not 2000 <= instant.year <= 2100:
         raise ValueError("The year lies outside 2000 to 2100.")
-    if found.astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):
+    if instant.astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):
         raise ValueError("The clocks went forward at that time: it did not exist.")
-    return found
+    return instant
 
 
 def _minutes(hours: str, minutes: str) -> int | None:
@@ -173,21 +173,21 @@ def _day(text: str) -> date:
 
 def typed(fields: Sequence[Field], values: Mapping[str, Any], zone: ZoneInfo, today: date) -> dict[str, str]:
     """The fields as a browser would send these values, for filling in a form; days are filled in as today."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for field in fields:
         value = values.get(field.name)
         match field.kind:
             case "when":
                 local = value.astimezone(zone) if isinstance(value, datetime) else None
-                found[f"{field.name}_day"] = (local.date() if local else today).isoformat()
-                found[f"{field.name}_time"] = local.strftime("%H:%M") if local else ""
+                texts[f"{field.name}_day"] = (local.date() if local else today).isoformat()
+                texts[f"{field.name}_time"] = local.strftime("%H:%M") if local else ""
             case "duration":
                 hours, minutes = divmod(value, 60) if isinstance(value, int) else ("", "")
-                found |= {f"{field.name}_hours": str(hours), f"{field.name}_minutes": str(minutes)}
+                texts |= {f"{field.name}_hours": str(hours), f"{field.name}_minutes": str(minutes)}
             case "boxes":
-                found[field.name] = ",".join(value or ())
+                texts[field.name] = ",".join(value or ())
             case _:
-                found[field.name] = (
+                texts[field.name] = (
                     "" if value is None else str(value).lower() if value in (True, False) else str(value)
                 )
-    return found
+    return texts

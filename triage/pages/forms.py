@@ -5,6 +5,7 @@ log up to which it showed the incident: a form that has gone stale says what cha
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -12,7 +13,6 @@ from uuid import UUID
 import msgspec
 from litestar import get, post
 from litestar.params import PathParameter, QueryParameter
-from msgspec import Struct
 from uuid_utils.compat import uuid7
 
 from triage import codes
@@ -20,11 +20,12 @@ from triage.access.actors import Actor
 from triage.log.append_decision import IncomingEntry, Receipt
 from triage.log.canonical import canonical
 from triage.log.decode import decode
-from triage.pages import fields, incident, words
+from triage.pages import fields, words
 from triage.pages.entry_forms import EntryForm, form_for
-from triage.pages.fields import Field, when
-from triage.pages.incident import ID, LoadedIncident, author
+from triage.pages.fields import Field
+from triage.pages.incident import ID, LoadedIncident, author, load, view_of
 from triage.pages.incident_words import clock, heading, reference
+from triage.pages.other_forms import ask_form, assign_form, person_form
 from triage.pages.request import (
     Done,
     Page,
@@ -37,28 +38,82 @@ from triage.pages.request import (
     uuid_field,
 )
 from triage.people.identifiers import Identity
-from triage.people.notes import likely_identifiers
 from triage.problems import ENTRY_CONFLICT, Problem, Refused
 from triage.service import Service
 from triage.store.access import attempts
 from triage.store.log import review_lists, tasks
 from triage.store.log.incidents import IncidentFilter
-from triage.store.log.tasks import LONGEST_TEXT, NewTask
+from triage.store.log.tasks import NewTask
 
 HOUR: Final = timedelta(hours=1)
 MOST_WITH_REFERENCE: Final = 20
-HIDDEN: Final = ("id", "seen", "sure", "back", "other", "entry")
+NOT_OF_THE_PERSON: Final = ("id", "seen", "sure", "back", "other", "entry", "reason")
+"""The fields of a person's form that may be shown again."""
 What = Annotated[str, PathParameter(description="What is to be recorded.")]
 _Query = Annotated[str, QueryParameter(max_length=64)]
 
 
-class FormState(Struct, kw_only=True):
-    """A form as it is shown: what was typed, what is wrong with it, and what changed since it was opened."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenForm:
+    """A form about an incident, as one request opens or sends it."""
 
-    typed: Mapping[str, str]
-    faults: Mapping[str, str] = {}
-    sure: str = ""
-    changed: Sequence[str] = ()
+    request: PageRequest
+    service: Service
+    what: str
+    form: EntryForm
+    incident: LoadedIncident
+
+    @property
+    def actor(self) -> Actor:
+        """Whose name goes with what is recorded."""
+        return self.request.user
+
+    def show(
+        self,
+        typed: Mapping[str, str],
+        status: int = 200,
+        *,
+        faults: Mapping[str, str] = {},
+        sure: str = "",
+        changed: Sequence[str] = (),
+    ) -> Page:
+        """The form with what was typed, what is wrong with it, and what changed since it was opened."""
+        incident, view, form = self.incident, self.incident.view, self.form
+        hidden = {
+            "id": typed.get("id") or str(uuid7()),
+            "seen": str(max(entry.seq for entry in incident.stored)),
+            "back": typed.get("back", ""),
+            "sure": ",".join(filter(None, (typed.get("sure", ""), sure))),
+        }
+        return page(
+            self.request,
+            "form.html",
+            status,
+            id=view.id,
+            what=self.what,
+            form=form,
+            hidden=dict(form.hidden) | hidden,
+            typed=typed,
+            faults=faults,
+            where={field.name: _first_input(field) for field in form.fields if field.name in faults},
+            questions={field.name: field.question for field in form.fields},
+            changed=changed,
+            title=heading(view),
+            when=words.when(view.occurred_at, incident.now, incident.zone),
+            ref=reference(view),
+            clock=clock(view, incident.now, incident.zone, height=18),
+        )
+
+    def leave(self, sent: Mapping[str, str], undo: str, notices: tuple[str, ...] = ()) -> Page:
+        """Back to where the form was opened from, saying what it has done."""
+        origins = {"today": "/review", "queue": "/review/queue"}
+        back = origins.get(sent.get("back", ""), f"/review/incidents/{self.incident.view.id}")
+        return redirect(self.request, back, Done(self.form.done, undo, notices))
+
+    def leave_recorded(self, sent: Mapping[str, str], notices: tuple[str, ...] = ()) -> Page:
+        """Back, with the entry in the log and a way to withdraw it."""
+        undo = f"/review/incidents/{self.incident.view.id}/withdraw?entry={uuid_field(sent, 'id')}"
+        return self.leave(sent, undo, notices)
 
 
 @get("/incidents/{id:uuid}/{what:str}")
@@ -73,98 +128,71 @@ async def show_form(
     back: _Query = "",
 ) -> Page:
     """A form, with today filled in."""
-    found = await incident.load(service, request.user, id)
-    asked = {"other": other, "entry": entry, "about": about}
-    form = await _form(service, request.user, what, found, asked)
-    typed = fields.typed(form.fields, form.filled, found.zone, _today(found)) | {"back": back}
-    return _show(request, what, form, found, FormState(typed=typed))
+    opened = await _open(request, service, id, what, {"other": other, "entry": entry, "about": about})
+    form, incident = opened.form, opened.incident
+    today: Any = incident.now.astimezone(incident.zone).date()
+    return opened.show(fields.typed(form.fields, form.filled, incident.zone, today) | {"back": back})
 
 
 @post("/incidents/{id:uuid}/{what:str}", status_code=303)
 async def send_form(request: PageRequest, service: TheService, id: ID, what: What) -> Page:
     """Store what the form says, or show it again with everything typed and what is wrong."""
-    actor, found = request.user, await incident.load(service, request.user, id)
     sent = await read_form(request)
-    form = await _form(service, actor, what, found, sent)
+    opened = await _open(request, service, id, what, sent)
+    form, incident = opened.form, opened.incident
     if "look" in sent:
-        return _show(request, what, form, found, FormState(typed=sent))
+        return opened.show(sent)
     entry_id = uuid_field(sent, "id")
-    if any(each.id == entry_id for each in found.stored):
-        return redirect(request, _back(found, sent), Done(form.done, _undo(found, entry_id)))
-    if changed := _changed_since(found, sent):
-        return _show(request, what, form, found, FormState(typed=sent, changed=changed), 409)
-    answers = fields.read(form.fields, sent, found.zone)
+    if any(entry.id == entry_id for entry in incident.stored):
+        return opened.leave_recorded(sent)
+    if changed := _changed_since(incident, sent):
+        return opened.show(sent, 409, changed=changed)
+    answers = fields.read(form.fields, sent, incident.zone)
     odd = {name: said for name, said in form.odd(answers.values).items() if name not in sent.get("sure", "").split(",")}
     if answers.faults or odd:
-        state = FormState(typed=sent, faults=answers.faults | odd, sure=",".join(odd))
-        return _show(request, what, form, found, state, 422)
+        return opened.show(sent, 422, faults=answers.faults | odd, sure=",".join(odd))
     match what:
         case "ask" | "assign":
-            return await _put_task(request, service, what, form, found, sent, answers.values)
+            return await _put_task(opened, sent, answers.values)
         case "person":
-            return await _link_person(request, service, form, found, sent, answers.values)
+            return await _link_person(opened, sent, answers.values)
         case "link" if not sent.get("other"):
-            return await _link_by_reference(request, service, form, found, sent, answers.values)
+            return await _link_by_reference(opened, sent, answers.values)
         case _:
-            body = form.body(answers.values)
-            return await _store(request, service, what, form, found, sent, body)
+            return await _store(opened, sent, form.body(answers.values))
+
+
+async def _open(
+    request: PageRequest, service: Service, incident_id: UUID, what: str, asked: Mapping[str, str]
+) -> OpenForm:
+    incident = await load(service, request.user, incident_id)
+    form = await _form(service, request.user, what, incident, asked)
+    return OpenForm(request=request, service=service, what=what, form=form, incident=incident)
 
 
 async def _form(
-    service: Service, actor: Actor, what: str, found: LoadedIncident, asked: Mapping[str, str]
+    service: Service, actor: Actor, what: str, incident: LoadedIncident, asked: Mapping[str, str]
 ) -> EntryForm:
-    if what not in OTHER_FORMS:
-        return form_for(what, found, actor, asked)
+    if what not in ("ask", "assign", "person"):
+        return form_for(what, incident, actor, asked)
     if what == "person":
         actor.require("people.match")
-        return _person_form(actor)
+        return person_form(actor)
     async with service.database.team(actor.team_id) as connection:
         colleagues = await tasks.list_colleagues(connection, actor)
     if what == "assign":
-        return _assign_form([(str(each.staff_id), each.name) for each in colleagues])
-    wrote = {each.author for each in found.stored}
+        return assign_form([(str(colleague.staff_id), colleague.name) for colleague in colleagues])
+    wrote = {entry.author for entry in incident.stored}
     authors = [
-        (str(each.staff_id), f"{each.name} ({words.PROFESSIONS.get(each.profession or '', each.role).lower()})")
-        for each in colleagues
-        if each.staff_id in wrote
+        (str(colleague.staff_id), f"{colleague.name} ({_profession(colleague).lower()})")
+        for colleague in colleagues
+        if colleague.staff_id in wrote
     ]
-    return _ask_form(authors, asked.get("about", ""), actor)
+    return ask_form(authors, asked.get("about", ""), actor)
 
 
-def _today(found: LoadedIncident) -> Any:
-    return found.now.astimezone(found.zone).date()
-
-
-def _show(
-    request: PageRequest, what: str, form: EntryForm, found: LoadedIncident, state: FormState, status: int = 200
-) -> Page:
-    view = found.view
-    typed = dict(state.typed)
-    hidden = dict(form.hidden) | {
-        "id": typed.get("id") or str(uuid7()),
-        "seen": str(_seen(found)),
-        "back": typed.get("back", ""),
-        "sure": ",".join(filter(None, (typed.get("sure", ""), state.sure))),
-    }
-    questions = {field.name: field.question for field in form.fields}
-    return page(
-        request,
-        "form.html",
-        status,
-        id=view.id,
-        what=what,
-        form=form,
-        hidden=hidden,
-        typed=typed,
-        faults=state.faults,
-        where={name: _first_input(field) for name in state.faults for field in form.fields if field.name == name},
-        questions=questions,
-        changed=state.changed,
-        title=heading(view),
-        when=words.when(view.occurred_at, found.now, found.zone),
-        ref=reference(view),
-        clock=clock(view, found.now, found.zone, height=18),
-    )
+def _profession(colleague: tasks.Colleague) -> str:
+    return words.PROFESSIONS.get(colleague.profession or "", colleague.role)
 
 
 def _first_input(field: Field) -> str:
@@ -180,73 +208,52 @@ def _first_input(field: Field) -> str:
             return field.name
 
 
-def _seen(found: LoadedIncident) -> int:
-    """The place in the log up to which the reader has seen the incident."""
-    return max(each.seq for each in found.stored)
-
-
-def _changed_since(found: LoadedIncident, sent: Mapping[str, str]) -> list[str]:
+def _changed_since(incident: LoadedIncident, sent: Mapping[str, str]) -> list[str]:
     """The entries that came after the form was opened, in words."""
     text = sent.get("seen", "")
     seen = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
     return [
-        f"{words.KINDS.get(str(each.entry.__struct_config__.tag), 'An entry')}, by {author(each, found.names)}, "
-        f"received {words.when(each.received_at, found.now, found.zone)}"
-        for each in found.stored
-        if each.seq > seen
+        f"{words.KINDS.get(str(entry.entry.__struct_config__.tag), 'An entry')}, by {author(entry, incident.names)}, "
+        f"received {words.when(entry.received_at, incident.now, incident.zone)}"
+        for entry in incident.stored
+        if entry.seq > seen
     ]
-
-
-def _back(found: LoadedIncident, sent: Mapping[str, str]) -> str:
-    """Where one came from."""
-    return {"today": "/review", "queue": "/review/queue"}.get(
-        sent.get("back", ""), f"/review/incidents/{found.view.id}"
-    )
 
 
 # --- entries ---
 
 
-async def _store(
-    request: PageRequest,
-    service: Service,
-    what: str,
-    form: EntryForm,
-    found: LoadedIncident,
-    sent: Mapping[str, str],
-    body: Mapping[str, Any],
-) -> Page:
+async def _store(opened: OpenForm, sent: Mapping[str, str], body: Mapping[str, Any]) -> Page:
     """Append the entry. What the log refuses is shown at its field, or as a page."""
-    actor = request.user
+    service, actor, incident = opened.service, opened.actor, opened.incident
     actor.require("entries.write")
     entry_id, now = uuid_field(sent, "id"), datetime.now(UTC)
-    whole = dict(body) | {"incident_id": str(found.view.id), "captured_at": now, "codes_version": codes.version}
+    whole = dict(body) | {"incident_id": str(incident.view.id), "captured_at": now, "codes_version": codes.version}
     if "amends" in whole:
-        hidden = await review_lists.hidden_content(service.database, actor, found.stored, UUID(str(whole["amends"])))
+        amended = UUID(str(whole["amends"]))
+        hidden = await review_lists.hidden_content(service.database, actor, incident.stored, amended)
         whole["entry"] = hidden | whole["entry"]
     if "other_incident_id" in whole:
         await service.incidents.find(actor, UUID(str(whole["other_incident_id"])), now)
     try:
         entry = decode(msgspec.json.encode(whole), entry_id)
     except Refused as refused:
-        faults = {each.field.removeprefix("entry."): each.message for each in refused.problem.errors}
-        return _show(request, what, form, found, FormState(typed=sent, faults=faults), 422)
+        return opened.show(sent, 422, faults=_faults(refused))
     item = IncomingEntry(id=entry_id, entry=entry, content=canonical(entry), actor=actor, skew_ms=None)
     [appended] = await service.log.append(actor.team_id, [item])
     match appended.result:
         case Receipt() as receipt:
-            notices = tuple(notice.message for notice in receipt.notices)
-            return redirect(request, _back(found, sent), Done(form.done, _undo(found, entry_id), notices))
+            return opened.leave_recorded(sent, tuple(notice.message for notice in receipt.notices))
         case Problem() as problem if _is_again(problem):
-            return redirect(request, _back(found, sent), Done(form.done, _undo(found, entry_id)))
+            return opened.leave_recorded(sent)
         case Problem() as problem:
-            return problem_page(request, problem)
+            return problem_page(opened.request, problem)
         case _:
-            return redirect(request, "/review/sign-in")
+            return redirect(opened.request, "/review/sign-in")
 
 
-def _undo(found: LoadedIncident, entry_id: UUID) -> str:
-    return f"/review/incidents/{found.view.id}/withdraw?entry={entry_id}"
+def _faults(refused: Refused) -> dict[str, str]:
+    return {error.field.removeprefix("entry."): error.message for error in refused.problem.errors}
 
 
 def _is_again(problem: Problem) -> bool:
@@ -254,122 +261,41 @@ def _is_again(problem: Problem) -> bool:
     return problem.code == ENTRY_CONFLICT.code and [error.field for error in problem.errors] == ["captured_at"]
 
 
-async def _link_by_reference(
-    request: PageRequest,
-    service: Service,
-    form: EntryForm,
-    found: LoadedIncident,
-    sent: Mapping[str, str],
-    values: Mapping[str, Any],
-) -> Page:
+async def _link_by_reference(opened: OpenForm, sent: Mapping[str, str], values: Mapping[str, Any]) -> Page:
     """The other incident by its log reference, which several may share."""
+    incident = opened.incident
     wanted = IncidentFilter(log_ref=values["log_ref"], limit=MOST_WITH_REFERENCE)
-    served, _ = await service.incidents.page(request.user, wanted, found.now)
-    views = [incident.view_of(each) for each in served]
-    others = [view for view in views if view.id != found.view.id]
-    if len(others) == 1:
-        body = form.body({**values, "other": str(others[0].id)})
-        return await _store(request, service, "link", form, found, sent, body)
-    if not others:
-        faults = {"log_ref": "No other incident has this reference."}
-        return _show(request, "link", form, found, FormState(typed=sent, faults=faults), 422)
+    served, _ = await opened.service.incidents.page(opened.actor, wanted, incident.now)
+    views = [view for view in map(view_of, served) if view.id != incident.view.id]
+    if not views:
+        return opened.show(sent, 422, faults={"log_ref": "No other incident has this reference."})
+    if len(views) == 1:
+        return await _store(opened, sent, opened.form.body({**values, "other": str(views[0].id)}))
     return page(
-        request,
+        opened.request,
         "choose.html",
-        id=found.view.id,
-        title=heading(found.view),
-        others=[(view.id, heading(view), words.when(view.occurred_at, found.now, found.zone)) for view in others],
+        id=incident.view.id,
+        title=heading(incident.view),
+        others=[(view.id, heading(view), words.when(view.occurred_at, incident.now, incident.zone)) for view in views],
     )
 
 
 # --- tasks ---
 
-OF_POLICE: Final = (("intent", "The intent"),)
-ABOUT: Final = (
-    ("location_type", "The place"),
-    ("disposal", "The outcome"),
-    ("at", "A time"),
-    ("age", "The age"),
-    ("intent", "The intent"),
-    ("conflict", "Where records disagree"),
-    ("other", "Something else"),
-)
 
-
-def _ask_form(authors: Sequence[tuple[str, str]], about: str, actor: Actor) -> EntryForm:
-    """About a field that the addressee may see: health staff are asked of no intent."""
-    options = ABOUT if actor.side == "police" else tuple(each for each in ABOUT if each not in OF_POLICE)
-    known = about in dict(options)
-    note = Field(
-        name="text",
-        kind="note",
-        question="Question",
-        required=False,
-        longest=LONGEST_TEXT,
-        hint="No names. It goes to the author’s phone with the next sync; the answer is an entry or an amendment.",
-    )
-    return EntryForm(
-        title="Ask the author",
-        button="Ask",
-        done="Asked. It reaches the author’s phone with its next sync.",
-        before="" if authors else "Nobody of your own profession wrote of this incident.",
-        fields=(
-            Field(
-                name="to",
-                kind="radios",
-                question="Whom?",
-                options=tuple(authors),
-                hint="Your own staff who wrote of it.",
-            ),
-            Field(name="about", kind="radios", question="About what?", options=options),
-            note,
-        ),
-        body=dict,
-        odd=_odd_text,
-        filled={"about": about if known else "conflict" if about else ""}
-        | ({"to": authors[0][0]} if len(authors) == 1 else {}),
-    )
-
-
-def _assign_form(colleagues: Sequence[tuple[str, str]]) -> EntryForm:
-    return EntryForm(
-        title="Give somebody the chase",
-        button="Give it",
-        done="Given. It reaches the phone with its next sync.",
-        fields=(
-            Field(name="to", kind="choice", question="To whom?", options=tuple(colleagues)),
-            when("due_at", "By when?"),
-        ),
-        body=dict,
-    )
-
-
-def _odd_text(values: Mapping[str, Any]) -> dict[str, str]:
-    if likely_identifiers(values.get("text", "")):
-        return {"text": "This looks like a name, a number or an address. Take it out, or send it again if it is none."}
-    return {}
-
-
-async def _put_task(
-    request: PageRequest,
-    service: Service,
-    what: str,
-    form: EntryForm,
-    found: LoadedIncident,
-    sent: Mapping[str, str],
-    values: Mapping[str, Any],
-) -> Page:
-    new = NewTask(
+async def _put_task(opened: OpenForm, sent: Mapping[str, str], values: Mapping[str, Any]) -> Page:
+    incident_id = opened.incident.view.id
+    task = NewTask(
         id=uuid_field(sent, "id"),
-        incident_id=found.view.id,
-        kind="ask" if what == "ask" else "chase",
+        incident_id=incident_id,
+        kind="ask" if opened.what == "ask" else "chase",
         addressee=UUID(values["to"]),
         about=values.get("about", "disposal"),
         text=values.get("text", ""),
         due_at=values.get("due_at"),
     )
-    await tasks.put_task(service.database, service.keys, request.user, new)
-    return redirect(request, _back(found, sent), Done(form.done, f"/review/incidents/{found.view.id}#tasks"))
+    await tasks.put_task(opened.service.database, opened.service.keys, opened.actor, task)
+    return opened.leave(sent, f"/review/incidents/{incident_id}#tasks")
 
 
 @post("/incidents/{id:uuid}/task/{task_id:uuid}/take-back", status_code=303)
@@ -388,67 +314,17 @@ async def take_back(
 # --- people ---
 
 
-def _person_form(actor: Actor) -> EntryForm:
-    number = (
-        Field(name="nhs_number", kind="text", question="NHS number", required=False, hint="Ten digits.")
-        if actor.side == "health"
-        else Field(name="police_ref", kind="text", question="Police reference", required=False)
-    )
-    return EntryForm(
-        title="Link a person",
-        button="Link",
-        done="The person is linked.",
-        before="What is typed here is sealed, and never shown again. It says that this incident concerns the same "
-        "person as others; nobody is told whether the person is known.",
-        fields=(
-            number,
-            Field(name="family_name", kind="text", question="Family name", required=False),
-            Field(name="given_name", kind="text", question="Given name", required=False),
-            Field(
-                name="born",
-                kind="date",
-                question="Date of birth",
-                required=False,
-                hint="Names and birth date count only together.",
-            ),
-            Field(name="reason", kind="radios", question="How is it known?", options=PERSON_REASONS),
-        ),
-        body=dict,
-        odd=lambda values: (
-            {} if len(values) > 1 else {"family_name": "Enter a number, or both names and the date of birth."}
-        ),
-    )
-
-
-PERSON_REASONS: Final = (
-    ("confirmed_identity", "Identity confirmed"),
-    ("record_checked", "Found in a record"),
-    ("other", "Something else"),
-)
-
-
-async def _link_person(
-    request: PageRequest,
-    service: Service,
-    form: EntryForm,
-    found: LoadedIncident,
-    sent: Mapping[str, str],
-    values: dict[str, Any],
-) -> Page:
+async def _link_person(opened: OpenForm, sent: Mapping[str, str], values: dict[str, Any]) -> Page:
     """Every try counts towards the hour's limit of the account. Nothing that was typed is shown again."""
-    actor, reason = request.user, values.pop("reason")
+    service, actor, reason = opened.service, opened.actor, values.pop("reason")
     most = service.settings.match_per_hour
     await attempts.count_attempt(service.database, "people", actor.account.bytes, most, HOUR)
     try:
-        person_id = await service.people.register(actor, Identity(**values), found.now.date())
+        person_id = await service.people.register(actor, Identity(**values), opened.incident.now.date())
     except Refused as refused:
-        faults = {each.field: each.message for each in refused.problem.errors}
-        kept = {name: value for name, value in sent.items() if name in (*HIDDEN, "reason")}
-        return _show(request, "person", form, found, FormState(typed=kept, faults=faults), 422)
-    body = {"kind": "person_link", "person_id": str(person_id), "reason": reason}
-    return await _store(request, service, "person", form, found, sent, body)
+        kept = {name: value for name, value in sent.items() if name in NOT_OF_THE_PERSON}
+        return opened.show(kept, 422, faults=_faults(refused))
+    return await _store(opened, sent, {"kind": "person_link", "person_id": str(person_id), "reason": reason})
 
 
-OTHER_FORMS: Final = ("ask", "assign", "person")
-"""The forms that become something else than one entry from their answers."""
 HANDLERS: Final = (show_form, send_form, take_back)

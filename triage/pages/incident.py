@@ -150,7 +150,7 @@ async def load(service: Service, actor: Actor, incident_id: UUID) -> LoadedIncid
     _, served = await service.incidents.find(actor, incident_id, now)
     view = view_of(served)
     entries = await service.incidents.entries(actor, incident_id)
-    authors = sorted({each.stored.author for each in entries})
+    authors = sorted({entry.stored.author for entry in entries})
     names = await staff.names_of_colleagues(service.database, actor, authors)
     ids = [view.id, *view.linked_ids]
     asked = await tasks.list_tasks_of(service.database, service.keys, actor, ids)
@@ -264,7 +264,7 @@ def grades(view: IncidentView) -> Iterator[GradeWords]:
     ):
         if graded.reason in ("none", "used"):
             continue
-        reasons = tuple(words.because(each.code for each in graded.because))
+        reasons = tuple(words.because(reason.code for reason in graded.because))
         said = (
             f"{name} considered and not used, grade {graded.grade}: {words.GRADES[graded.grade]}"
             if graded.grade
@@ -279,26 +279,26 @@ def grades(view: IncidentView) -> Iterator[GradeWords]:
 def conflicts(view: IncidentView, entries: Sequence[StoredEntry], zone: ZoneInfo, now: datetime) -> list[FieldConflict]:
     """What each entry in force says of the fields on which this incident's records disagree."""
     contents = list(_in_force(entries))
-    found = []
+    fields = []
     for flag in view.flags:
         if flag.startswith("conflict:"):
             name = flag.removeprefix("conflict:")
             shown = _shown(view, name)
             sides = tuple(_sides(name, contents, shown, zone, now))
-            found.append(FieldConflict(name, name.replace("_", " "), sides))
-    return found
+            fields.append(FieldConflict(name, name.replace("_", " "), sides))
+    return fields
 
 
 def _in_force(entries: Sequence[StoredEntry]) -> Iterator[tuple[StoredEntry, AnyEntry]]:
     """The entries in force, each with its content as last amended."""
     out = effective.out_of_force(entries)
     latest: dict[UUID, Any] = {}
-    for each in sorted(entries, key=lambda stored: stored.seq):
-        if isinstance(each.entry, Amendment) and each.id not in out:
-            latest[each.entry.amends] = each.entry.entry
-    for each in entries:
-        if each.id not in out and not isinstance(each.entry, Amendment):
-            yield each, latest.get(each.id, each.entry)
+    for entry in sorted(entries, key=lambda stored: stored.seq):
+        if isinstance(entry.entry, Amendment) and entry.id not in out:
+            latest[entry.entry.amends] = entry.entry.entry
+    for entry in entries:
+        if entry.id not in out and not isinstance(entry.entry, Amendment):
+            yield entry, latest.get(entry.id, entry.entry)
 
 
 _TOGETHER: Final = {"age": ("age", "age_band"), "age_band": ("age", "age_band")}
@@ -343,27 +343,27 @@ def _shown(view: IncidentView, name: str) -> str:
 def rows(incident: LoadedIncident) -> list[TimelineRow]:
     """What happened, in the order of the facts' own times; the same minute of different professions is one row."""
     moments = sorted(_moments(incident), key=lambda moment: moment.at)
-    found: list[list[TimelineEvent]] = []
+    minutes: list[list[TimelineEvent]] = []
     for moment in moments:
-        before = found[-1] if found else []
+        before = minutes[-1] if minutes else []
         if (
             before
             and _minute(before[-1], incident) == _minute(moment, incident)
-            and all(moment.lane != each.lane for each in before)
+            and all(moment.lane != earlier.lane for earlier in before)
         ):
             before.append(moment)
         else:
-            found.append([moment])
-    return list(_dated(found, incident.zone))
+            minutes.append([moment])
+    return list(_dated(minutes, incident.zone))
 
 
 def _minute(moment: TimelineEvent, incident: LoadedIncident) -> str:
     return moment.at.astimezone(incident.zone).strftime("%F %H:%M")
 
 
-def _dated(found: Iterable[list[TimelineEvent]], zone: ZoneInfo) -> Iterator[TimelineRow]:
+def _dated(minutes: Iterable[list[TimelineEvent]], zone: ZoneInfo) -> Iterator[TimelineRow]:
     before = ""
-    for moments in found:
+    for moments in minutes:
         local = moments[0].at.astimezone(zone)
         day = local.strftime("%A %-d %B")
         yield TimelineRow("" if day == before else day, local.strftime("%H:%M"), tuple(moments))
@@ -378,7 +378,7 @@ def _moments(incident: LoadedIncident) -> Iterator[TimelineEvent]:
         for name in ("amends", "withdraws")
         if hasattr(stored.entry, name)
     }
-    early = next((each.stored.entry for each in incident.entries if isinstance(each.stored.entry, Intent)), None)
+    early = next((entry.stored.entry for entry in incident.entries if isinstance(entry.stored.entry, Intent)), None)
     for served in incident.entries:
         stored = served.stored
         shift = effective.correction(stored) or timedelta(0)
@@ -546,11 +546,11 @@ def author(stored: StoredEntry, names: Mapping[UUID, str]) -> str:
 
 
 def _changes(entry_id: UUID, incident: LoadedIncident) -> Iterator[str]:
-    for each in incident.stored:
-        if getattr(each.entry, "amends", None) == entry_id:
-            yield f"Amended by entry {each.seq}"
-        if getattr(each.entry, "withdraws", None) == entry_id:
-            yield f"Withdrawn by entry {each.seq}"
+    for stored in incident.stored:
+        if getattr(stored.entry, "amends", None) == entry_id:
+            yield f"Amended by entry {stored.seq}"
+        if getattr(stored.entry, "withdraws", None) == entry_id:
+            yield f"Withdrawn by entry {stored.seq}"
 
 
 def _entry_actions(stored: StoredEntry, incident: LoadedIncident, actor: Actor) -> Iterator[Action]:

@@ -36,7 +36,7 @@ NEEDS: Final[Mapping[str, tuple[str, Callable[[IncidentView], bool]]]] = {
     "end": ("End of a detention", lambda view: running(view) is not None),
     "correction": (
         "Correction: records disagree",
-        lambda view: any(each.startswith("conflict:") for each in view.flags),
+        lambda view: any(flag.startswith("conflict:") for flag in view.flags),
     ),
     "place": ("Correction: power against place", lambda view: "power_location_conflict" in view.flags),
     "duplicate": ("Decision on a duplicate", lambda view: "possible_duplicate" in view.flags),
@@ -204,12 +204,12 @@ def listed(view: IncidentView, now: datetime, zone: ZoneInfo) -> ListedIncident:
 
 def _options(on: date) -> dict[str, list[tuple[str, str]]]:
     return {
-        "area": [(each.code, words.short("area", each.code)) for each in valid_codes("area", on)],
+        "area": [(code.code, words.short("area", code.code)) for code in valid_codes("area", on)],
         "power": list(POWERS.items()),
         "grade": [(letter, f"{letter}: {said}") for letter, said in words.GRADES.items()],
         "need": [*((code, label) for code, (label, _) in NEEDS.items()), *LISTS.items()],
-        "outcome": [(each.code, each.label) for each in codes.list("disposal")],
-        "place": [(each.code, each.label) for each in codes.list("location_type")],
+        "outcome": [(code.code, code.label) for code in codes.list("disposal")],
+        "place": [(code.code, code.label) for code in codes.list("location_type")],
     }
 
 

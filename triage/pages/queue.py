@@ -42,8 +42,8 @@ class PairLine(Struct, frozen=True):
 class PairCard(Struct, frozen=True, kw_only=True):
     """Two incidents that may be one, side by side."""
 
-    one: UUID
-    other: UUID
+    first_id: UUID
+    second_id: UUID
     title: str
     lines: tuple[PairLine, ...]
 
@@ -100,9 +100,9 @@ def _side(actor: Actor) -> Side:
 
 
 def _pair_card(pair: LikelyPair, now: datetime, zone: ZoneInfo) -> PairCard:
-    one, other = (list(_likeness(view, now, zone)) for view in (pair.one, pair.other))
-    lines = tuple(PairLine(term, a, b, a == b) for (term, a), (_, b) in zip(one, other, strict=True))
-    return PairCard(one=pair.one.id, other=pair.other.id, title=heading(pair.one), lines=lines)
+    first, second = (list(_likeness(view, now, zone)) for view in pair)
+    lines = tuple(PairLine(term, a, b, a == b) for (term, a), (_, b) in zip(first, second, strict=True))
+    return PairCard(first_id=pair.first.id, second_id=pair.second.id, title=heading(pair.first), lines=lines)
 
 
 def _likeness(view: IncidentView, now: datetime, zone: ZoneInfo) -> Iterable[tuple[str, str]]:
@@ -112,16 +112,16 @@ def _likeness(view: IncidentView, now: datetime, zone: ZoneInfo) -> Iterable[tup
     yield "Place", words.code("location_type", view.location_type) if view.location_type else words.UNSAID
     yield "Person", person(view)
     yield "Outcome", words.code("disposal", view.outcome.disposal) if view.outcome else words.UNSAID
-    wrote = sorted({words.PROFESSIONS[each.profession] for each in view.contributions})
+    wrote = sorted({words.PROFESSIONS[contribution.profession] for contribution in view.contributions})
     yield "Written by", ", ".join(wrote) or "Nobody yet"
 
 
 async def _conflict_card(
     service: Service, actor: Actor, view: IncidentView, now: datetime, zone: ZoneInfo
 ) -> ConflictCard:
-    stored = [each.stored for each in await service.incidents.entries(actor, view.id)]
-    found = tuple(conflicts(view, stored, zone, now))
-    return ConflictCard(view.id, heading(view), words.when(view.occurred_at, now, zone), found)
+    stored = [entry.stored for entry in await service.incidents.entries(actor, view.id)]
+    fields = tuple(conflicts(view, stored, zone, now))
+    return ConflictCard(view.id, heading(view), words.when(view.occurred_at, now, zone), fields)
 
 
 async def _quarantine_card(
@@ -130,7 +130,7 @@ async def _quarantine_card(
     sent = msgspec.json.decode(item.entry)
     content = sent if isinstance(sent, dict) else {"sent": str(sent)}
     stored = await _stored(service, actor, content) if item.problem.code == ENTRY_CONFLICT.code else {}
-    said, kept = (dict(words.lines(each, zone)) for each in (content, stored))
+    said, kept = (dict(words.lines(fields, zone)) for fields in (content, stored))
     kind = content.get("kind")
     return QuarantineCard(
         id=item.id,
@@ -152,8 +152,8 @@ async def _stored(service: Service, actor: Actor, sent: dict[str, Any]) -> dict[
         shown = await service.incidents.entries(actor, incident_id)
     except (ValueError, Refused):
         return {}
-    found = next((each for each in shown if each.stored.id == entry_id), None)
-    return msgspec.to_builtins(found.stored.entry) if found else {}
+    entry = next((entry for entry in shown if entry.stored.id == entry_id), None)
+    return msgspec.to_builtins(entry.stored.entry) if entry else {}
 
 
 @post("/quarantine/{id:uuid}/release", status_code=303)

@@ -80,7 +80,7 @@ async def list_reports(request: PageRequest, service: TheService) -> Page:
         request,
         "reports.html",
         locks=True,
-        kinds=[(KIND_NAMES[kind], [_listed(each) for each in rows]) for kind, rows in listed.items() if rows],
+        kinds=[(KIND_NAMES[kind], [_listed(row) for row in rows]) for kind, rows in listed.items() if rows],
         pdf=pdf.is_installed(),
     )
 
@@ -213,8 +213,8 @@ async def _links(
 ) -> dict[str, str]:
     """The address of the incidents behind each line that leads this reader there."""
     now, here = datetime.now(UTC), _address(summary.kind, summary.period)
-    found = await tracing.traceable_lines(connection, service.incidents, actor, team, summary, names, now)
-    return {name: f"{here}/incidents?edition={summary.edition}&line={quote(name, safe='')}" for name in found}
+    lines = await tracing.traceable_lines(connection, service.incidents, actor, team, summary, names, now)
+    return {name: f"{here}/incidents?edition={summary.edition}&line={quote(name, safe='')}" for name in lines}
 
 
 @get("/summaries/{kind:str}/{period:str}/incidents", answers_within_s=LONG_ANSWER_S)
@@ -252,7 +252,7 @@ async def list_behind(
 def _label_of(summary: Summary, line: str) -> str:
     """What a line is called."""
     code, _, rest = line.partition("/")
-    measure = next((each for each in summary.measures if each.code == code), None)
+    measure = next((measure for measure in summary.measures if measure.code == code), None)
     if measure is None:
         return line
     rows = measure.rows if isinstance(measure.rows, tuple) else ()
@@ -361,8 +361,8 @@ async def compare(
         case _:
             query = urlencode(asked)
             files = [
-                (each.upper(), f"/review/compare?{query}&format={each}")
-                for each in ("csv", "xlsx", *(["pdf"] if pdf.is_installed() else []))
+                (form.upper(), f"/review/compare?{query}&format={form}")
+                for form in ("csv", "xlsx", *(["pdf"] if pdf.is_installed() else []))
             ]
             return page(request, "compare.html", **asked, fault="", files=files, **_drawn(report))
 

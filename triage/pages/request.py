@@ -335,7 +335,7 @@ def sign_in_page(
     code: str = "",
 ) -> Page:
     """The form for a one-time code, and the issuers to sign in with. `why`: a sentence on how one came here."""
-    issuers = [(f"{n}{query_to(onward)}", each.issuer.url) for n, each in enumerate(login_providers(request))]
+    issuers = [(f"{n}{query_to(onward)}", provider.issuer.url) for n, provider in enumerate(login_providers(request))]
     content: dict[str, Any] = {
         "issuers": issuers,
         "fault": fault,
@@ -349,7 +349,7 @@ def sign_in_page(
 
 def login_providers(request: AnyRequest) -> list[Provider]:
     """The issuers through which somebody may sign in with a browser."""
-    return [each for each in service_of(request).providers if each.issuer.login is not None]
+    return [provider for provider in service_of(request).providers if provider.issuer.login is not None]
 
 
 def new_form_secret(request: AnyRequest) -> str:

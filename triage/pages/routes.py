@@ -19,7 +19,7 @@ async def get_file(request: Request[Any, Any, Any], held: IfNoneMatch = "") -> P
     """What every page loads; it changes with the version of the service only."""
     name = request.url.path.rsplit("/", 1)[1]
     tag = frame.tag(name)
-    if held.strip() == "*" or tag in (each.strip().removeprefix("W/") for each in held.split(",")):
+    if held.strip() == "*" or tag in (held_tag.strip().removeprefix("W/") for held_tag in held.split(",")):
         return Response(b"", status_code=304, headers={"etag": tag})
     answer = respond(request, frame.file(name), media_type=_TYPES[name], etag=tag)
     answer.headers["cache-control"] = "no-cache"

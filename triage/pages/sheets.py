@@ -192,14 +192,14 @@ def _handover(figures: EditionFigures) -> list[HandoverLine]:
     places: dict[str, dict[str, FigureRow]] = {}
     for row in figures.rows("handover_minutes"):
         places.setdefault(row.label, {})[row.column or ""] = row
-    found = []
+    lines = []
     for label, columns in places.items():
         half, over = columns.get("median"), columns.get("over_target")
         if half is None or not half.of:
             continue
         median = "–" if half.value is None else f"{half.value:.0f} min"
-        found.append(HandoverLine(label, str(half.of), median, _number(over.value if over else None)))
-    return found
+        lines.append(HandoverLine(label, str(half.of), median, _number(over.value if over else None)))
+    return lines
 
 
 def _late(figures: EditionFigures) -> list[CountLine]:
@@ -235,11 +235,13 @@ def week(summary: Summary, weeks: Sequence[Summary], zone: ZoneInfo) -> Week:
 
 def _run(weeks: Sequence[Summary], name: str, title: str, what: str, code: str, row: str) -> RunFigure:
     points = []
-    for each in weeks:
-        figures = EditionFigures(each)
-        found = figures.row(code, row) if row else None
-        value = (found.value if found else None) if row else figures.value(code)
-        points.append(SeriesPoint(f"w{each.period[-2:]} {each.period[:4]}", None if value is None else float(value)))
+    for edition in weeks:
+        figures = EditionFigures(edition)
+        figure = figures.row(code, row) if row else None
+        value = (figure.value if figure else None) if row else figures.value(code)
+        points.append(
+            SeriesPoint(f"w{edition.period[-2:]} {edition.period[:4]}", None if value is None else float(value))
+        )
     chart = spc.xmr(points)
     said = spc.reading(chart, what)
     return RunFigure(title, said, chart.has_signal, charts.run_chart(name, title, chart, said, height=150))
@@ -249,35 +251,35 @@ def _heat(figures: EditionFigures) -> tuple[tuple[str, ...], tuple[HeatRow, ...]
     rows = figures.rows("volume_by_hour_and_area")
     areas = dict.fromkeys(row.column or "" for row in rows)
     most = max([int(row.value or 0) for row in rows], default=1)
-    found = []
+    heat_rows = []
     for area in areas:
         cells = [figures.count("volume_by_hour_and_area", band, area or None) for band in BANDS]
         if any(cells):
             shaded = tuple((n, f"h{min(SHADES, -(-SHADES * n // most))}" if n else "") for n in cells)
-            found.append(HeatRow(short_label("area", area, area), shaded))
-    return tuple(band.replace(" to ", "–") for band in BANDS), tuple(found)
+            heat_rows.append(HeatRow(short_label("area", area, area), shaded))
+    return tuple(band.replace(" to ", "–") for band in BANDS), tuple(heat_rows)
 
 
 def _talk(figures: EditionFigures) -> list[CountLine]:
-    found = []
+    lines = []
     chase = figures.measure("chase_list")
     if chase and chase.known:
-        found.append(
+        lines.append(
             CountLine(label="Outcomes to chase", number=str(chase.known), address="/review/incidents?need=outcome")
         )
     for times in (2, 5):
         row = figures.row("seen_often", f"seen_{times}")
         if row and row.value:
-            found.append(CountLine(label=f"People seen {times} or more times in 28 days", number=_number(row.value)))
+            lines.append(CountLine(label=f"People seen {times} or more times in 28 days", number=_number(row.value)))
     consulted = figures.measure("consultation_rate")
     if consulted and consulted.known:
-        found.append(CountLine(label="Consulted before Section 136", number=f"{consulted.value} of {consulted.known}"))
+        lines.append(CountLine(label="Consulted before Section 136", number=f"{consulted.value} of {consulted.known}"))
     agree = figures.row("second_judge", "agreement")
     if agree and agree.of:
-        found.append(CountLine(label="Officer and nurse agree", number=f"{agree.value} of {agree.of}"))
-    found += _grades(figures, "considered_by_grade")
-    found += [
+        lines.append(CountLine(label="Officer and nurse agree", number=f"{agree.value} of {agree.of}"))
+    lines += _grades(figures, "considered_by_grade")
+    lines += [
         CountLine(label=f"{row.label}: fields answered", number="–" if row.percent is None else f"{row.percent:.0f} %")
         for row in figures.rows("completeness")
     ]
-    return found
+    return lines

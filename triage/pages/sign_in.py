@@ -156,7 +156,7 @@ async def finish_at_issuer(request: AnyRequest, service: TheService) -> Page:
     leaving = read_cookie(request, LEAVING, Leaving)
     keep(request, LEAVING, None, "lax")
     issuer = leaving.pending.issuer if leaving else ""
-    provider = next((each for each in login_providers(request) if each.issuer.url == issuer), None)
+    provider = next((provider for provider in login_providers(request) if provider.issuer.url == issuer), None)
     try:
         if leaving is None or provider is None:
             raise OidcRefused(RefusalReason.STATE)

@@ -55,11 +55,15 @@ async def show_team(request: PageRequest, service: TheService) -> Page:
     devices, _ = await store_devices.list_devices(service.database, actor, most=1000)
     async with service.database.team(actor.team_id) as connection:
         colleagues = await tasks.list_colleagues(connection, actor)
-    return page(request, "team.html", locks=True, people=[_card(each, devices, now, zone) for each in colleagues])
+    return page(
+        request, "team.html", locks=True, people=[_card(colleague, devices, now, zone) for colleague in colleagues]
+    )
 
 
 def _card(colleague: Colleague, devices: list[Device], now: datetime, zone: ZoneInfo) -> PersonCard:
-    lines = [(_line(each, now, zone), each.revoked_at) for each in devices if each.staff_id == colleague.staff_id]
+    lines = [
+        (_line(device, now, zone), device.revoked_at) for device in devices if device.staff_id == colleague.staff_id
+    ]
     return PersonCard(
         id=colleague.staff_id,
         name=colleague.name,
@@ -96,7 +100,7 @@ async def enrol(request: PageRequest, service: TheService, id: STAFF) -> Page:
     issued = await enrolment.issue_code(service.database, actor, id)
     async with service.database.team(actor.team_id) as connection:
         colleagues = await tasks.list_colleagues(connection, actor)
-    name = next((each.name for each in colleagues if each.staff_id == id), "your colleague")
+    name = next((colleague.name for colleague in colleagues if colleague.staff_id == id), "your colleague")
     address = f"{service.settings.public_url.rstrip('/')}/app#code={issued.code}"
     return page(
         request,

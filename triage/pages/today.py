@@ -101,13 +101,13 @@ async def show_today(
 def housekeeping(loose: review_lists.LooseEnds) -> list[Housekeeping]:
     """The loose ends there are; a number that is zero is not printed at all."""
     return [
-        each
-        for each in (
+        loose_end
+        for loose_end in (
             Housekeeping("without a contact", loose.unlinked, "/review/incidents?need=unlinked", "Link or keep apart"),
             Housekeeping("in quarantine", loose.quarantined, "/review/queue#quarantine", "Release or discard"),
             Housekeeping("no person linked", loose.without_person, "/review/incidents?need=person", "Link where known"),
         )
-        if each.number
+        if loose_end.number
     ]
 
 
@@ -120,9 +120,9 @@ def arrange(
     zone: ZoneInfo,
 ) -> Today:
     """One row an incident with its gravest problem, a likely pair as one row; ties by time left, then age."""
-    doubled = {pair.one.id for pair in pairs}
-    found = (_row(view, view.id in doubled, chases.get(view.id), now, zone) for view in views)
-    rows = sorted((row for row in found if row), key=lambda row: row.order)
+    doubled = {pair.first.id for pair in pairs}
+    candidates = (_row(view, view.id in doubled, chases.get(view.id), now, zone) for view in views)
+    rows = sorted((row for row in candidates if row), key=lambda row: row.order)
     clocks = [row for row in rows if row.order[0] < 4]
     headline, tone = _headline(clocks, len(rows))
     return Today(

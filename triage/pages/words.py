@@ -191,8 +191,8 @@ def when(instant: datetime | None, now: datetime, zone: ZoneInfo) -> str:
 
 def because(codes_: Iterable[str]) -> list[str]:
     """The reasons of a grade as clauses, each once, those that hold for every grade only where there is no other."""
-    found = list(dict.fromkeys(codes_))
-    telling = [code for code in found if code not in FOR_EVERY_GRADE] or found[:1]
+    reasons = list(dict.fromkeys(codes_))
+    telling = [code for code in reasons if code not in FOR_EVERY_GRADE] or reasons[:1]
     return list(dict.fromkeys(BECAUSE.get(code, code.replace("_", " ")) for code in telling))
 
 
@@ -251,7 +251,7 @@ def _said(field: str, value: Any, zone: ZoneInfo, depth: int) -> str:
         case str():
             return value if field in _AS_TYPED else code(field, value)
         case list():
-            return "; ".join(_said(field, one, zone, depth + 1) for one in value) or "None"
+            return "; ".join(_said(field, part, zone, depth + 1) for part in value) or "None"
         case dict():
             return "; ".join(f"{term}: {said}" for term, said in lines(value, zone, depth=depth + 1))
         case _:

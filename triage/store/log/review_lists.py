@@ -43,16 +43,16 @@ class ActionPage(NamedTuple):
 class LikelyPair(NamedTuple):
     """Two incidents that may be one."""
 
-    one: IncidentView
-    other: IncidentView
+    first: IncidentView
+    second: IncidentView
 
 
 class PairPosition(NamedTuple):
     """Where a page of pairs ends."""
 
     occurred_at: datetime
-    one: UUID
-    other: UUID
+    first_id: UUID
+    second_id: UUID
 
 
 class PairPage(NamedTuple):
@@ -80,8 +80,8 @@ class _ListedIncident(NamedTuple):
 
 
 class _ListedPair(NamedTuple):
-    one: UUID
-    other: UUID
+    first_id: UUID
+    second_id: UUID
     occurred_at: datetime
     total: int
 
@@ -188,19 +188,25 @@ async def list_likely_duplicates(
             since=now - RECENT,
             most=PAGE + 1,
             after_at=after and after.occurred_at,
-            after_one=after and after.one,
-            after_other=after and after.other,
+            after_first=after and after.first_id,
+            after_second=after and after.second_id,
             **as_reader(actor, now),
         )
         page = rows[:PAGE]
-        versions = await find_versions(connection, actor, {i for row in page for i in (row.one, row.other)}, now)
+        versions = await find_versions(
+            connection, actor, {i for row in page for i in (row.first_id, row.second_id)}, now
+        )
         served = await incidents.serve(connection, actor, versions.values(), now)
         views = {i: _decode(view.body) for i, view in served.items()}
-        pairs = [LikelyPair(views[row.one], views[row.other]) for row in page if {row.one, row.other} <= views.keys()]
+        pairs = [
+            LikelyPair(views[row.first_id], views[row.second_id])
+            for row in page
+            if {row.first_id, row.second_id} <= views.keys()
+        ]
         if pairs:
             shown = sorted({view.id for pair in pairs for view in pair})
             await audit.record(connection, actor, "consultation", "review/queue", shown)
-    following = PairPosition(page[-1].occurred_at, page[-1].one, page[-1].other) if len(rows) > PAGE else None
+    following = PairPosition(page[-1].occurred_at, page[-1].first_id, page[-1].second_id) if len(rows) > PAGE else None
     return PairPage(pairs, _total(rows), following)
 
 
