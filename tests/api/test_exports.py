@@ -23,6 +23,7 @@ from support.phones import running_service
 
 from triage.exports.selection import columns_for
 from triage.exports.statement import recompute, recompute_cells
+from triage.resources import folder
 from triage.store.access.staff import as_owner
 from triage.store.exports import agreements, downloads
 from triage.store.exports.agreements import AgreementFault
@@ -30,6 +31,7 @@ from triage.store.exports.downloads import verify_ledger
 
 RECORDS, TABLES = "records/2025-Q1", "tables/2025-Q1"
 FILE = f"/{RECORDS}/files/records.csv"
+DOCUMENT: dict[str, Any] = json.loads((folder("openapi") / "triage.json").read_text())
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -210,6 +212,8 @@ async def test_a_csv_file_says_where_it_is_described_and_the_checksums_are_right
         assert sums == {one: file["sha256"] for one, file in files.items() if one != "SHA256SUMS"}
         assert {one for one, file in files.items() if file["rows"] is None} == {"metadata.json", "SHA256SUMS"}
         assert {f"{table}.parquet", f"{table}.csv"} <= files.keys()
+        documented = DOCUMENT["paths"]["/v1/exports/{dataset}/{period}/files/{name}"]["get"]["responses"]["200"]
+        assert {file["media_type"].split(";")[0] for file in files.values()} <= documented["content"].keys()
 
 
 async def test_every_file_is_what_the_manifest_says(partner: Partner) -> None:

@@ -22,6 +22,13 @@ TABLES_COLUMNS: Final = ("period", "edition", "table", "unit", "row", "row_2", "
 UNITS: Final[Mapping[Quantity, str]] = {"incidents": "incidents", "people": "people", "median_minutes": "minutes"}
 HIDDEN: Final = "c"
 SUMS: Final = "SHA256SUMS"
+CSV: Final = "text/csv"
+NDJSON: Final = "application/x-ndjson"
+PARQUET: Final = "application/vnd.apache.parquet"
+CSV_METADATA: Final = "application/csvm+json"
+TEXT: Final = "text/plain"
+MEDIA_TYPES: Final = (CSV, NDJSON, PARQUET, CSV_METADATA, TEXT)
+"""Every kind of file that a release may have, without the charset."""
 _CRLF: Final = "\r\n"  # RFC 4180
 
 # No comma, quote or line break; and none of = + - @, tab or carriage return in front, which spreadsheets evaluate
@@ -74,9 +81,7 @@ def records_ndjson(extract: Extract) -> RenderedFile:
     _check(extract.columns, extract.rows)
     # what is plain needs no escape, and filling a form in takes a sixth of the time of encoding
     line = "{" + ",".join(f'"{column}":"%s"' for column in extract.columns) + "}"
-    return rendered(
-        "records.ndjson", "application/x-ndjson", len(extract.rows), _chunks(map(line.__mod__, extract.rows), "\n")
-    )
+    return rendered("records.ndjson", NDJSON, len(extract.rows), _chunks(map(line.__mod__, extract.rows), "\n"))
 
 
 def tables_csv(edition: Edition) -> RenderedFile:
@@ -105,13 +110,13 @@ def published_lines(period: str, edition: int, tables: Iterable["PublishedTable"
 
 def metadata(name: str, body: bytes) -> RenderedFile:
     """A file that describes others, and has no rows of its own."""
-    return rendered(name, "application/csvm+json", None, [body])
+    return rendered(name, CSV_METADATA, None, [body])
 
 
 def sums(others: Iterable[RenderedFile]) -> RenderedFile:
     """`SHA256SUMS` of the other files, as `sha256sum --check` reads it."""
     lines = "".join(f"{file.sha256}  {file.name}\n" for file in others)
-    return rendered(SUMS, "text/plain; charset=utf-8", None, [lines.encode()])
+    return rendered(SUMS, f"{TEXT}; charset=utf-8", None, [lines.encode()])
 
 
 def published(edition: Edition) -> tuple[PublishedTable, ...]:
@@ -143,7 +148,7 @@ def _published_rows(edition: Edition, table: str) -> tuple[PublishedRow, ...]:
 def _csv(name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> RenderedFile:
     _check(columns, rows)
     lines = map(",".join, chain((columns,), rows))
-    return rendered(name, "text/csv; charset=utf-8", len(rows), _chunks(lines, _CRLF))
+    return rendered(name, f"{CSV}; charset=utf-8", len(rows), _chunks(lines, _CRLF))
 
 
 def _check(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

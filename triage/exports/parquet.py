@@ -1,9 +1,9 @@
 """Parquet files, where the `parquet` extra is installed: typed columns, and key-value metadata that names them."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-from triage.exports.files import HIDDEN, RenderedFile, published, published_lines, rendered
+from triage.exports.files import HIDDEN, PARQUET, RenderedFile, published, published_lines, rendered
 from triage.exports.selection import Extract
 from triage.exports.tables import Edition
 
@@ -14,8 +14,6 @@ try:
     AVAILABLE = True
 except ModuleNotFoundError:  # the extra is optional: releases then have no Parquet file
     AVAILABLE = False
-
-MEDIA_TYPE: Final = "application/vnd.apache.parquet"
 
 
 def records_parquet(extract: Extract, about: Mapping[str, str]) -> RenderedFile:
@@ -57,4 +55,4 @@ def _written(name: str, columns: Mapping[str, Any], rows: int, about: Mapping[st
     table = pyarrow.table(list(columns.values()), names=list(columns)).replace_schema_metadata(dict(about))
     out = pyarrow.BufferOutputStream()
     pyarrow.parquet.write_table(table, out, compression="zstd")
-    return rendered(name, MEDIA_TYPE, rows, [out.getvalue().to_pybytes()])
+    return rendered(name, PARQUET, rows, [out.getvalue().to_pybytes()])

@@ -11,10 +11,11 @@ from litestar.params import HeaderParameter, PathParameter, QueryParameter
 from litestar.response import Stream
 from msgspec import Struct
 
+from triage.exports.files import CSV, MEDIA_TYPES
 from triage.exports.ledger import WHOLE, Download
 from triage.exports.rendering import Manifest
 from triage.http.access_control import needs
-from triage.http.negotiation import CSV, NDJSON, acceptable, is_held, ready
+from triage.http.negotiation import acceptable, is_held, ready
 from triage.http.openapi import ACCEPT_RANGES, ETAG, LINK, UNCHANGED
 from triage.http.paging import link_to_next
 from triage.http.parameters import EditionNumber, IfNoneMatch, Limit, Moment, SignedIn, TheService
@@ -26,8 +27,6 @@ DESCRIBED: Final = '<metadata.json>; rel="describedby"'
 """Where a CSV file is described (CSV on the Web)."""
 ASK_AGAIN: Final = {"cache-control": "private, no-cache"}
 """The bytes never change, but whether the partner may still have them does."""
-PARQUET: Final = "application/vnd.apache.parquet"
-FILES: Final = (CSV, NDJSON, PARQUET)
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,40}")
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
@@ -78,7 +77,7 @@ async def get_manifest(
 
 @get(
     "/{dataset:str}/{period:str}/files/{name:str}",
-    forms=FILES,
+    forms=MEDIA_TYPES,
     guards=[needs("exports.read")],
     response_headers=[ETAG, ACCEPT_RANGES],
     response_description="The file.",
