@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -448,8 +449,11 @@ async def test_the_protected_summary_has_the_numbers_of_the_release(released: Ex
     rest = list(csv.reader(io.StringIO(served["text/csv"].text[len(frozen) :])))
     assert {row[0] for row in rest} == {"caveat"} and len({len(row) for row in rest}) == 1
     assert [row[1] for row in rest] == served["application/json"].json()["statement"]["read_me"]
-    cells = re.findall(r"<td>([^<]*)</td>", served["text/html"].text)
+    cells = re.findall(r'<td class="num">([^<]*)</td>', served["text/html"].text)
     assert cells == ["c" if n is None else str(n) for n in numbers.values()]
+    page = served["text/html"].text
+    assert "/review/incidents" not in page and "?edition" not in page  # no way to an incident, nor to another form
+    assert 'class="spark"' not in page and summary["statement"]["read_me"][0][:40] in unescape(page)
     assert not {"as_at_seq", "chain_head", "as_at", "rules"} & set(summary)
 
 

@@ -4,18 +4,24 @@ import io
 import re
 import zipfile
 from collections import Counter
+from contextlib import suppress
 from datetime import date, time
+from html import unescape
 
 import pytest
 from browsing import signed_in, text
 from pypdf import PdfReader
-from support.phones import DAY, HOUR, Crew, RunningService, entry, now
+from support.phones import DAY, HOUR, S136, Crew, RunningService, entry, now
 from uuid_utils.compat import uuid7
 
 from triage import codes
 from triage.jobs.publish import publish, restate
+from triage.problems import Refused
 from triage.report import pdf
-from triage.store.summaries import calendars, publications, report_files
+from triage.store.access import sign_in
+from triage.store.summaries import calendars, publications, report_files, tracing
+from triage.summaries import editions
+from triage.summaries.editions import values_of
 from triage.summaries.schedule import slot
 from triage.times import PeriodKind, due_at, operational_day, period_of
 
@@ -47,7 +53,7 @@ async def test_reports_are_listed_by_kind_with_their_latest_edition(service: Run
         newest = text(await sergeant.read("/review/day"))
         assert "The day: 2 incidents" in newest and "changed since edition 1" in newest
         first = text(await sergeant.read(f"/review/summaries/daily/{yesterday}?edition=1"))
-        assert "The day: 1 incident" in first and "Read edition 2" in first
+        assert "The day: 1 incident" in first and "Read the latest" in first
         assert (await sergeant.open(f"/review/summaries/daily/{yesterday}?edition=3")).status_code == 404
 
 
@@ -130,6 +136,60 @@ async def test_a_quarter_is_four_to_eight_sheets_with_every_number_of_its_page(
     shown = numbers(text(report))
     assert len(shown) > 60
     assert shown - numbers(" ".join(sheet.extract_text() for sheet in sheets)) == Counter()
+
+
+@pytest.mark.parametrize("kind", ["monthly", "quarterly"])
+async def test_a_line_is_a_link_exactly_where_it_leads_to_as_many_incidents_as_it_says(
+    service: RunningService, crew: Crew, kind: PeriodKind
+) -> None:
+    """Every line of every measure, for both leads."""
+    this = period_of("quarterly", operational_day(now()))
+    quarter = period_of("quarterly", this.starts - DAY)
+    await send_a_quarter(crew, quarter.starts)
+    name = await published(service, crew, kind, quarter.ends - DAY)
+    database, incidents = service.service.database, service.service.incidents
+    team = await calendars.team(database, crew.team_id)
+    for lead in (crew.sergeant, crew.clinical_lead):
+        actor = await sign_in.find_account(database, crew.team_id, lead.staff_id)
+        assert actor
+        async with database.team(crew.team_id) as connection, connection.transaction(isolation="repeatable_read"):
+            body = await publications.find_edition(connection, crew.team_id, kind, name)
+            assert body
+            summary = editions.decode(body)
+            printed = values_of(summary.measures, snapshots=True)
+            figures = {line: value for (line, part), value in printed.items() if part == "value"}
+            linked = await tracing.traceable_lines(connection, actor, team, summary, figures.keys(), now())
+            followed = {}
+            for line in figures:
+                with suppress(Refused):
+                    followed[line] = len(
+                        await tracing.follow_line(connection, incidents, actor, team, summary, line, now())
+                    )
+        assert linked == {line for line, count in followed.items() if count} and len(linked) > 30
+        counted = {line for line in linked if not line.startswith("s136_per_100_000/")}  # a rate, of as many uses
+        assert {line: figures[line] for line in counted} == {line: followed[line] for line in counted}
+        measures = {line.partition("/")[0] for line in linked}
+        assert "outcomes" in measures and not {"conversion", "admitted"} & measures
+
+
+async def test_a_lead_who_is_still_blind_is_led_to_no_incident_by_its_intent(
+    service: RunningService, crew: Crew
+) -> None:
+    yesterday = operational_day(now()) - DAY
+    at = due_at(yesterday, time(22))
+    intent = S136 | {"formed_at": at}
+    await crew.officer.tell("officer", uuid7(), occurred_at=at, captured_at=at, area="bedford", intent=intent)
+    name = await published(service, crew, "daily", yesterday)
+    address, line = f"/review/summaries/daily/{name}", "line=considered_by_grade%2F"
+    async with (
+        signed_in(service, crew.sergeant, crew.team_id) as sergeant,
+        signed_in(service, crew.clinical_lead, crew.team_id) as lead,
+    ):
+        seen, hidden = await sergeant.read(address), await lead.read(address)
+        assert line in seen and line not in hidden and "line=incidents_by_area%2Fbedford" in hidden
+        [link] = re.findall(rf'href="([^"]+{line}[^"]+)"', seen)
+        assert "1 incident" in text(await sergeant.read(unescape(link)))
+        assert (await lead.open(unescape(link))).status_code == 403
 
 
 async def test_without_the_extra_a_pdf_is_refused_and_the_page_prints(

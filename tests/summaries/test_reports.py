@@ -23,8 +23,10 @@ from triage.exports.protected import Protected, protected
 from triage.exports.published_answers import NotPublishable, published_answer
 from triage.exports.tables import classify, freeze
 from triage.log.entries import AnyEntry
+from triage.report import comparison as comparison_report
+from triage.report import html
 from triage.store.summaries import scopes
-from triage.summaries import csv_files, pages
+from triage.summaries import csv_files
 from triage.summaries.comparison import ComparedLine, Comparison, parse_span
 from triage.summaries.derivation import fact_of
 from triage.summaries.facts import IncidentFact, Stay
@@ -122,7 +124,7 @@ async def test_the_printed_rates_of_the_ipswich_car_are_found_again(team: TeamLo
 
 async def test_a_comparison_is_a_page_and_csv_with_the_caveats_in_them(team: TeamLog) -> None:
     report = await compared(team)
-    page = pages.of_comparison(report).decode()
+    page = html.render(comparison_report.report(report, LONDON), standalone=True).decode()
     rows = list(csv.DictReader(io.StringIO(csv_files.of_comparison(report).decode())))
     assert report.caveats and {row["caveat"] for row in rows} >= set(report.caveats)
     for caveat in report.caveats:

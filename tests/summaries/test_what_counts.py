@@ -9,9 +9,9 @@ from support.story import AS_CLINICAL_LEAD, AS_SERGEANT, Story, minute
 from test_measures import counted, measured, rows
 
 from triage.codes import Population
-from triage.log.incident import fold, view_at
-from triage.log.redaction import sight_of, visible_entries
+from triage.log.redaction import sight_of
 from triage.log.view import IncidentView
+from triage.log.visibility import Sight
 from triage.summaries.derivation import fact_of
 from triage.summaries.facts import DatedEvent, GradeResult, IncidentFact, Stay
 from triage.summaries.figures import Measure
@@ -319,14 +319,13 @@ def admitted() -> Story:
 def test_a_reader_follows_a_line_only_where_every_member_shows_what_it_classifies_by(
     code: str, sergeant: bool, clinical_lead: bool
 ) -> None:
-    views = [
-        view_at(
-            fold(visible_entries(admitted().stored, audience, minute(400))),
-            minute(400),
-            audience,
-            sight_of(admitted().stored, audience, minute(400)),
-        )
-        for audience in (AS_SERGEANT, AS_CLINICAL_LEAD)
-    ]
-    assert [may_follow(REGISTRY[code], [view]) for view in views] == [sergeant, clinical_lead]
-    assert may_follow(REGISTRY[code], views) is (sergeant and clinical_lead)
+    sights = [sight_of(admitted().stored, audience, minute(400)) for audience in (AS_SERGEANT, AS_CLINICAL_LEAD)]
+    assert [may_follow(REGISTRY[code], [sight]) for sight in sights] == [sergeant, clinical_lead]
+    assert may_follow(REGISTRY[code], sights) is (sergeant and clinical_lead)
+
+
+def test_a_lead_who_is_blind_for_one_member_follows_no_line_of_intents() -> None:
+    blind, judged = Sight("health", True), Sight("health", False)
+    assert may_follow(REGISTRY["considered_by_grade"], [judged])
+    assert not may_follow(REGISTRY["considered_by_grade"], [judged, blind])
+    assert may_follow(REGISTRY["outcomes"], [judged, blind])

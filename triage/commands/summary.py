@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import click
 import msgspec
@@ -16,10 +17,12 @@ from triage.commands.output import show_table
 from triage.errors import OperatorError
 from triage.exports import protected
 from triage.exports.published_answers import NotPublishable, published_answer
-from triage.store.summaries import calendars, publications, scopes
+from triage.report import comparison as comparison_report
+from triage.report import html
+from triage.store.summaries import calendars, publications, report_files, scopes
 from triage.store.summaries import recompute as recomputation
 from triage.store.summaries.calendars import CalendarTeam
-from triage.summaries import csv_files, editions, pages
+from triage.summaries import csv_files, editions
 from triage.summaries.comparison import Span, SpanFault, parse_span
 from triage.summaries.editions import Summary
 from triage.summaries.home_office import annual_return, parse_year
@@ -95,7 +98,9 @@ async def show(
         case "csv":
             _write(csv_files.of_summary(shown), output)
         case "html":
-            _write(pages.of_summary(shown, team.calendar.zone), output)
+            async with databases.team(team_id) as (connection, team):
+                document = await report_files.load_document(connection, team, shown)
+            _write(html.render(document, standalone=True), output)
         case _:
             _write(_in_text(shown, team).encode(), output)
 
@@ -164,7 +169,11 @@ async def compare(
                 report = await scopes.compare(connection, team, first, second, now)
             except SpanFault as error:
                 raise click.ClickException(str(error)) from error
-    _write(pages.of_comparison(report) if form == "html" else csv_files.of_comparison(report), output)
+    if form == "html":
+        document = comparison_report.report(report, team.calendar.zone)
+        _write(html.render(document, standalone=True), output)
+        return
+    _write(csv_files.of_comparison(report), output)
 
 
 @summary.command("home-office")
@@ -339,7 +348,7 @@ def _write(content: bytes, output: Path | None) -> None:
 
 
 def _in_text(shown: Summary, team: CalendarTeam) -> str:
-    lines = [f"{shown.kind} summary {shown.period}", *(f"{a}: {b}" for a, b in pages.facts(shown, team.calendar.zone))]
+    lines = [f"{shown.kind} summary {shown.period}", *(f"{a}: {b}" for a, b in _facts(shown, team.calendar.zone))]
     lines += shown.notes
     for measure in shown.measures:
         lines += ["", f"{measure.label} [{measure.kind}]: {measure.known} known, {measure.missing} not recorded"]
@@ -350,3 +359,29 @@ def _in_text(shown: Summary, team: CalendarTeam) -> str:
             column = f" ({row.column})" if row.column else ""
             lines.append(f"  {row.label}{column}: {row.text or ('no data' if row.value is None else row.value)}")
     return "\n".join(lines) + "\n"
+
+
+def _facts(shown: Summary, zone: ZoneInfo) -> list[tuple[str, str]]:
+    """What an edition says of itself."""
+    return [
+        ("Edition", str(shown.edition) if shown.edition else "none"),
+        ("Form", shown.form),
+        ("Period", f"{_local(shown.starts_at, zone)} to {_local(shown.ends_at, zone)}"),
+        ("Covered by the log", _covered(shown)),
+        ("Published", _local(shown.published_at, zone)),
+        ("As at", _local(shown.as_at, zone)),
+        ("Position in the log", str(shown.as_at_seq) if shown.as_at_seq is not None else "none"),
+        ("Chain head", shown.chain_head or "none"),
+        ("Rules", f"{shown.rules}, measures {shown.measures_version}, code lists {shown.codes_version}"),
+        ("Previous edition", str(shown.previous) if shown.previous else "none"),
+    ]
+
+
+def _covered(shown: Summary) -> str:
+    if shown.covered_from is None or shown.covered_to is None:
+        return "nothing"
+    return f"{shown.covered_from:%-d %B %Y} to {shown.covered_to:%-d %B %Y}"
+
+
+def _local(instant: datetime | None, zone: ZoneInfo) -> str:
+    return instant.astimezone(zone).strftime("%-d %B %Y %H:%M %Z") if instant else "not yet"

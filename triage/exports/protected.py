@@ -5,10 +5,8 @@ It has the very numbers of the `tables` release of the period, and nothing of th
 
 from datetime import date, datetime
 from typing import Final, Literal
-from zoneinfo import ZoneInfo
 
 import msgspec
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from msgspec import Struct
 
 from triage.exports import files
@@ -76,37 +74,3 @@ def csv(summary: Protected) -> bytes:
     """`tables.csv`, byte for byte, from the stored summary."""
     lines = [files.TABLES_COLUMNS, *files.published_lines(summary.period, summary.edition, summary.tables)]
     return "".join(",".join(line) + "\r\n" for line in lines).encode()
-
-
-# the frame is that of the internal form: a reader of both finds his way
-_templates = Environment(
-    loader=ChoiceLoader([PackageLoader("triage.exports"), PackageLoader("triage.summaries")]),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
-
-def page(summary: Protected, zone: ZoneInfo) -> bytes:
-    """A protected edition as a page, with the numbers of `csv`."""
-    facts = [
-        ("Edition", str(summary.edition)),
-        ("Form", summary.form),
-        ("Covered by the log", _days(summary)),
-        ("Cut off", _local(summary.cut_off, zone)),
-        ("Published", _local(summary.published_at, zone)),
-        ("Policy", summary.statement.policy),
-    ]
-    template = _templates.get_template("protected.html")
-    return template.render(summary=summary, facts=facts, stylesheet=None).encode()
-
-
-def _days(summary: Protected) -> str:
-    if summary.covered_from is None or summary.covered_to is None:
-        return "nothing"
-    return f"{summary.covered_from:%-d %B %Y} to {summary.covered_to:%-d %B %Y}"
-
-
-def _local(instant: datetime, zone: ZoneInfo) -> str:
-    return instant.astimezone(zone).strftime("%-d %B %Y %H:%M %Z")

@@ -29,13 +29,13 @@ from triage.problems import (
     PERIOD_NOT_FOUND,
     Refused,
 )
-from triage.report import xlsx
+from triage.report import html, protected_tables, xlsx
 from triage.service import Service
 from triage.store import audit
 from triage.store.summaries import calendars, publications, report_files
 from triage.store.summaries.calendars import CalendarTeam
 from triage.store.summaries.publications import ListedSummary
-from triage.summaries import csv_files, editions, pages
+from triage.summaries import csv_files, editions
 from triage.summaries.editions import Form, Summary
 from triage.times import PeriodKind, due_at, parse_period
 
@@ -141,7 +141,7 @@ async def get_summary(
         team = await calendars.team(service.database, actor.team_id)
         body = await _rendered(service, team, report_files.decode(body, form), media_type)
     if media_type == HTML:
-        headers["content-security-policy"] = pages.CONTENT_SECURITY_POLICY
+        headers["content-security-policy"] = html.CONTENT_SECURITY_POLICY
     return tagged(request, body, media_type, headers)
 
 
@@ -162,31 +162,27 @@ _decode_edition = msgspec.json.Decoder(_WithEdition).decode
 
 async def _rendered(service: Service, team: CalendarTeam, summary: Summary | Protected, media_type: str) -> bytes:
     """An edition as a page or a file. Raises Refused (406) for a day or week, or without the extra, as PDF."""
-    zone = team.calendar.zone
     if media_type == PDF:
         if summary.kind not in PROTECTED_KINDS or not summary.edition:
             raise Refused(NOT_ACCEPTABLE, "A day or week has no PDF: print its page.")
         return (await report_files.find_or_make(service.database, team, summary)).body
-    if isinstance(summary, Summary):
-        return _internal(summary, media_type, zone)
-    return _partners(summary, media_type, zone)
-
-
-def _internal(summary: Summary, media_type: str, zone: ZoneInfo) -> bytes:
+    if isinstance(summary, Protected):
+        return _partners(summary, media_type, team.calendar.zone)
     match media_type:
         case "text/html":
-            return pages.of_summary(summary, zone)
+            async with service.database.team(team.team_id) as connection:
+                return html.render(await report_files.load_document(connection, team, summary))
         case "text/csv":
             return csv_files.of_summary(summary)
         case _:
-            return xlsx.of_summary(summary, zone)
+            return xlsx.of_summary(summary, team.calendar.zone)
 
 
 def _partners(summary: Protected, media_type: str, zone: ZoneInfo) -> bytes:
     """The CSV is the one that is frozen, with the caveats after it."""
     match media_type:
         case "text/html":
-            return protected.page(summary, zone)
+            return html.render(protected_tables.report(summary, zone))
         case "text/csv":
             return protected.csv(summary) + csv_files.caveats(summary.statement.read_me, len(TABLES_COLUMNS))
         case _:

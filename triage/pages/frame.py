@@ -1,15 +1,13 @@
-"""The templates of the review pages: plain HTML without script, everything from this service."""
+"""The frame of the review pages around the templates of reports: navigation, who is signed in, what was done."""
 
 from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, PackageLoader
 
-CONTENT_SECURITY_POLICY: Final = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
-)
+from triage.report import html
+
 NAVIGATION: Final = (
     ("/review", "Today", ()),
     ("/review/incidents", "Incidents", ("/review/incidents/",)),
@@ -18,17 +16,14 @@ NAVIGATION: Final = (
 )
 """Address, name, and where the pages lie that belong to it."""
 
-_loader = PackageLoader("triage.pages")
-_templates = Environment(
-    loader=_loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-)
-_templates.globals["navigation"] = NAVIGATION
-_templates.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
+_loader = ChoiceLoader([PackageLoader("triage.pages"), PackageLoader("triage.report")])
+_templates = html.environment.overlay(loader=_loader)
 
 
 def render(template: str, **content: Any) -> bytes:
     """A page."""
-    return _templates.get_template(template).render(content).encode()
+    frame = {"frame": "frame.html", "style": "", "navigation": NAVIGATION}
+    return _templates.get_template(template).render(frame | content).encode()
 
 
 def file(name: str) -> bytes:

@@ -1,6 +1,6 @@
 """Published summaries: the list by kind, the sheet of a day and a week, board reports, comparisons, and their files."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, get_args
 from urllib.parse import quote, urlencode
@@ -10,18 +10,16 @@ from litestar.params import PathParameter, QueryParameter
 from msgspec import Struct
 
 from triage.access.actors import Actor
-from triage.pages import sheets
+from triage.pages import today
 from triage.pages.incidents import listed
 from triage.pages.request import Page, PageRequest, TheService, page, respond
-from triage.problems import (
-    EDITION_NOT_FOUND,
-    NOT_FOUND,
-    PERIOD_NOT_FOUND,
-    Refused,
-)
-from triage.report import board, charts, pdf, xlsx
+from triage.pages.today import TodayRow
+from triage.problems import EDITION_NOT_FOUND, NOT_FOUND, PERIOD_NOT_FOUND, Refused
+from triage.report import board, html, pdf, sheets, xlsx
 from triage.report import comparison as comparison_report
-from triage.report.blocks import AnyBlock, Report
+from triage.report.blocks import Report
+from triage.report.html import Document
+from triage.report.sheets import Day
 from triage.service import Service
 from triage.store import audit
 from triage.store.database import Connection
@@ -37,7 +35,6 @@ from triage.times import PeriodKind, parse_period
 KINDS: Final = get_args(PeriodKind)
 LISTED: Final = 12
 LISTED_OF: Final[Mapping[str, int]] = {"daily": 7, "weekly": 6}
-RUN_OF_WEEKS: Final = 26
 # A year is long to compute, and so is a PDF that was not made at publication.
 LONG_ANSWER_S: Final = 60.0
 PDF: Final = "application/pdf"
@@ -50,6 +47,17 @@ KIND_NAMES: Final[Mapping[PeriodKind, str]] = {
     "quarterly": "Quarters",
     "yearly": "Years",
 }
+
+LEFT_TO_DO: Final[Mapping[str, str]] = {
+    "action_needed/open_detentions": "/review/incidents?need=end",
+    "action_needed/conflicting_records": "/review/incidents?need=correction",
+    "action_needed/power_location_conflict": "/review/incidents?need=place",
+    "action_needed/likely_duplicates": "/review/incidents?need=duplicate",
+    "action_needed/unlinked": "/review/incidents?need=person",
+    sheets.NOT_YET: "/review/incidents?need=outcome",
+    "chase_list": "/review/incidents?need=outcome",
+}
+"""Where what a sheet counts as to be done is found today."""
 
 Kind = Annotated[str, PathParameter(description="The kind of period.")]
 PeriodName = Annotated[str, PathParameter(description="The name of the period.")]
@@ -148,33 +156,32 @@ async def _show(
     team = await calendars.team(service.database, actor.team_id)
     async with service.database.team(actor.team_id) as connection, connection.transaction(isolation="repeatable_read"):
         summary, latest = await _load(connection, actor, kind, period, edition)
-        common: dict[str, Any] = {
-            "summary": summary,
-            "files": _files(summary),
-            "newer": latest if summary.edition and latest > summary.edition else 0,
-            "address": _address(summary.kind, summary.period),
-            "before": _before(summary.kind, summary.period),
-        }
-        if not summary.edition:
-            return page(request, "no_data.html", locks=True, title=_name(summary.kind, summary.period), **common)
-        if kind in REPORTED:
-            report = await report_files.load_report(connection, team, summary)
-            links = await _links(service, connection, actor, team, summary, board.lines_of(report))
-            return page(request, "report.html", locks=True, **_drawn(report), links=links, **common)
-        if kind == "weekly":
-            since = summary.ends_at - timedelta(weeks=RUN_OF_WEEKS, hours=2)
-            weeks = await report_files.load_summaries(connection, team, "weekly", since, summary.ends_at, RUN_OF_WEEKS)
-            week = sheets.week(summary, weeks, team.calendar.zone)
-            links = await _links(service, connection, actor, team, summary, sheets.lines_of(week))
-            return page(request, "week.html", locks=True, week=week, links=links, **common)
+        document = await report_files.load_document(connection, team, summary)
+        links = await _links(service, connection, actor, team, summary, lines_of(document))
+    content = html.content_of(
+        document,
+        links=links,
+        files=_files(summary),
+        newer=_address(summary.kind, summary.period) if summary.edition and latest > summary.edition else "",
+        earlier=_before(summary.kind, summary.period),
+        running=await _running(service, actor, team) if isinstance(document, Day) else None,
+    )
+    return page(request, html.template_of(document), locks=True, **content)
+
+
+async def _running(service: Service, actor: Actor, team: CalendarTeam) -> Sequence[TodayRow]:
+    """The detentions to hand over, with their clocks as of now. The reading is logged."""
     now = datetime.now(UTC)
     views, _ = await review_lists.list_needing_action(service.database, service.incidents, actor, now)
-    day = sheets.day(summary, views, team.calendar.zone, now)
-    async with service.database.team(actor.team_id) as connection, connection.transaction(isolation="repeatable_read"):
-        links = await _links(service, connection, actor, team, summary, sheets.lines_of(day))
-    if day.running:
-        await service.incidents.record_reading(actor, "review/day", sorted(row.id for row in day.running))
-    return page(request, "day.html", locks=True, day=day, links=links, **common)
+    rows = today.arrange(views, (), {}, (), now, team.calendar.zone).clocks
+    if rows:
+        await service.incidents.record_reading(actor, "review/day", sorted(row.id for row in rows))
+    return rows
+
+
+def lines_of(document: Document) -> frozenset[str]:
+    """The lines of measures that the figures of a document are."""
+    return board.lines_of(document) if isinstance(document, Report) else sheets.lines_of(document)
 
 
 async def _load(connection: Connection, actor: Actor, kind: str, name: str, edition: int | None) -> tuple[Summary, int]:
@@ -211,10 +218,13 @@ async def _links(
     summary: Summary,
     names: Collection[str],
 ) -> dict[str, str]:
-    """The address of the incidents behind each line that leads this reader there."""
+    """The address of the incidents behind each line that leads this reader there; for what is to be done of a day or
+    week, else the list of what is left to do."""
     now, here = datetime.now(UTC), _address(summary.kind, summary.period)
-    lines = await tracing.traceable_lines(connection, service.incidents, actor, team, summary, names, now)
-    return {name: f"{here}/incidents?edition={summary.edition}&line={quote(name, safe='')}" for name in lines}
+    traced = await tracing.traceable_lines(connection, actor, team, summary, names, now)
+    return {name: address for name, address in LEFT_TO_DO.items() if name in names} | {
+        name: f"{here}/incidents?edition={summary.edition}&line={quote(name, safe='')}" for name in traced
+    }
 
 
 @get("/summaries/{kind:str}/{period:str}/incidents", answers_within_s=LONG_ANSWER_S)
@@ -274,16 +284,6 @@ def _files(summary: Summary) -> list[tuple[str, str]]:
     here = _address(summary.kind, summary.period)
     formats = ["csv", "xlsx"] + (["pdf"] if pdf.is_installed() and summary.kind in REPORTED else [])
     return [(form.upper(), f"{here}/file/{form}?edition={summary.edition}") for form in formats if summary.edition]
-
-
-def _drawn(report: Report) -> dict[str, Any]:
-    """What the template needs of a report: its parts by kind, and how to draw."""
-    return {"report": report, "blocks": [(kind_of(block), block) for block in report.blocks], "charts": charts}
-
-
-def kind_of(block: AnyBlock) -> str:
-    """The kind of a part of a report."""
-    return str(block.__struct_config__.tag)
 
 
 @get("/summaries/{kind:str}/{period:str}/file/{form:str}", answers_within_s=LONG_ANSWER_S)
@@ -364,7 +364,7 @@ async def compare(
                 (form.upper(), f"/review/compare?{query}&format={form}")
                 for form in ("csv", "xlsx", *(["pdf"] if pdf.is_installed() else []))
             ]
-            return page(request, "compare.html", **asked, fault="", files=files, **_drawn(report))
+            return page(request, "compare.html", **asked, fault="", files=files, report=report)
 
 
 HANDLERS: Final = (list_reports, show_latest_day, show_summary, list_behind, get_file, compare)

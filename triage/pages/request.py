@@ -41,6 +41,7 @@ from triage.problems import (
     Problem,
     Refused,
 )
+from triage.report import html
 from triage.service import Service
 from triage.store.access import page_sign_in, sign_in
 from triage.store.database import UNREACHABLE
@@ -262,7 +263,7 @@ def respond(request: AnyRequest, body: bytes, status: int = 200, media_type: str
     given: dict[str, Cookie] = request.scope["state"].get(_COOKIES, {})
     always = {
         "cache-control": "no-store",
-        "content-security-policy": frame.CONTENT_SECURITY_POLICY,
+        "content-security-policy": html.CONTENT_SECURITY_POLICY,
         "cross-origin-opener-policy": "same-origin",
         "permissions-policy": "camera=(), geolocation=(), microphone=()",
     }

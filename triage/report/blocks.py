@@ -162,10 +162,19 @@ AnyBlock = Heading | Paragraph | Callout | KeyNumbers | Charts | Tables | Tiles 
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """A report: its title, what period it is of, where it comes from, and its parts in order."""
+    """A report: its title, what period it is of, where it comes from, and its parts in order.
+
+    `footer` stands at the foot of every sheet; `protected`: it may be shown to anybody.
+    """
 
     title: str
     period: str
     about: str
     footer: str
     blocks: tuple[AnyBlock, ...]
+    protected: bool = False
+
+    @property
+    def anchors(self) -> frozenset[str]:
+        """The names of its headings in links."""
+        return frozenset(block.anchor for block in self.blocks if isinstance(block, Heading))

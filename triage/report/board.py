@@ -35,7 +35,7 @@ from triage.report.blocks import (
 )
 from triage.report.charts import ceiling
 from triage.report.spc import SeriesPoint
-from triage.summaries.editions import Summary
+from triage.summaries.editions import Difference, Summary
 from triage.summaries.figures import FigureRow, Measure
 
 FOOTER: Final = "Street Triage Log. Contains small numbers: for the team and its scrutiny only."
@@ -732,9 +732,7 @@ def _definitions(figures: EditionFigures) -> Iterator[AnyBlock]:
 def _edition(summary: Summary) -> Iterator[AnyBlock]:
     yield Heading(text="About this edition", anchor="changes")
     if summary.previous:
-        lines = tuple(f"{each.label}: {_value(each.old)} became {_value(each.new)}" for each in summary.changes)
-        count = f"{len(lines)} {'figure' if len(lines) == 1 else 'figures'} changed since edition {summary.previous}"
-        yield Lines(items=lines, summary=count)
+        yield Lines(items=changes_said(summary), summary=changes_summary(summary))
     else:
         yield Paragraph(
             text="The first edition: nothing to compare with. A later change would be a new, numbered edition with its "
@@ -749,5 +747,34 @@ def _edition(summary: Summary) -> Iterator[AnyBlock]:
     )
 
 
+def changes_summary(summary: Summary) -> str:
+    """How many figures an edition changed; empty for a first one."""
+    count = len(summary.changes)
+    figures = "figure" if count == 1 else "figures"
+    return f"{count} {figures} changed since edition {summary.previous}" if summary.previous else ""
+
+
+def changes_said(summary: Summary) -> tuple[str, ...]:
+    """What an edition changed against the one before it, a sentence a figure."""
+    return tuple(_change_said(change) for change in summary.changes)
+
+
+def _change_said(change: Difference) -> str:
+    part = "" if change.part == "value" else f" ({change.part})"
+    why = ", as time passed" if change.why == "time" else ""
+    return f"{change.label}{part}: {_value(change.old)} became {_value(change.new)}{why}"
+
+
 def _value(value: int | float | None) -> str:
     return "no data" if value is None else f"{value:g}"
+
+
+def no_data(summary: Summary, zone: ZoneInfo) -> Report:
+    """What is printed of a period whose run failed."""
+    return Report(
+        title=f"{summary.kind.capitalize()} summary",
+        period=summary.period,
+        about="Nothing is published.",
+        footer=FOOTER,
+        blocks=tuple(Paragraph(text=note) for note in summary.notes),
+    )

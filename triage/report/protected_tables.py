@@ -24,6 +24,7 @@ def report(summary: Protected, zone: ZoneInfo) -> Report:
             f"by {summary.cut_off.astimezone(zone):%-d %B %Y, %H:%M}."
         ),
         footer=FOOTER,
+        protected=True,
         blocks=tuple(_blocks(summary)),
     )
 

@@ -1,28 +1,22 @@
-"""From a figure to its incidents: which lines a reader may follow."""
+"""From a figure to its incidents: which lines a lead may follow."""
 
 from collections.abc import Iterable
 
-from msgspec import UNSET
-
-from triage.log.view import IncidentView
+from triage.log.visibility import FIELDS, VIEW, Sight, Who
 from triage.summaries.registry import Definition
 
 
-def may_follow(definition: Definition, views: Iterable[IncidentView]) -> bool:
-    """Whether a reader may be led from a line to its incidents, of which these are the views served to that reader.
+def may_follow(definition: Definition, sights: Iterable[Sight]) -> bool:
+    """Whether a lead may be led from a line to its incidents, of which these are the lead's sights.
 
-    Every field by which the line classifies has to be there on every one of them: which incidents a line counts would
-    else tell what the reader may not see. A field that blindness hides is not there.
+    Every field by which the line classifies has to be open to each of them: which incidents a line counts would else
+    tell what the lead may not see. What the incidents hold decides nothing, so a line that is a link leads somewhere.
     """
-    return all(_is_served(view, field) for view in views for field in definition.fields)
+    return all(_is_open(field, sight) for sight in sights for field in definition.fields)
 
 
-def _is_served(view: object, field: str) -> bool:
-    """Whether `a`, or `a.b` for a member of a part that there is, is served; a part that is null hides nothing."""
-    if field == "repeat_contact":  # absent too where nobody is linked; who sees grades sees it
-        field = "diversion"
-    for name in field.split("."):
-        if view is None:
-            return True
-        view = getattr(view, name, UNSET)
-    return view is not UNSET
+def _is_open(field: str, sight: Sight) -> bool:
+    """Whether a member of a view, or the `kind.field` of an entry that one of its parts holds, is shown to a lead."""
+    kind, _, part = field.partition(".")
+    who = FIELDS[kind][part] if part else VIEW[kind]
+    return who is Who.LEADS or sight.sees(who, sight.side)

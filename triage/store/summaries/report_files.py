@@ -1,7 +1,7 @@
 """Board reports of editions: what they are made from, and the PDF that is frozen beside each edition."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -11,8 +11,9 @@ from msgspec import Struct
 from triage.exports import protected
 from triage.exports.protected import Protected
 from triage.problems import NOT_INSTALLED, Refused
-from triage.report import board, pdf, protected_tables
+from triage.report import board, pdf, protected_tables, sheets
 from triage.report.blocks import Report
+from triage.report.html import Document
 from triage.store.database import Connection, Database
 from triage.store.statements import statement
 from triage.store.summaries.calendars import CalendarTeam
@@ -26,6 +27,7 @@ logger = structlog.get_logger(__name__)
 MONTHS: Final = 24
 """As many months as limits are drawn from."""
 WEEKS: Final = 54
+RUN_OF_WEEKS: Final = 26
 AT_ONCE: Final = 100
 REPORTED: Final = ("monthly", "quarterly", "yearly")
 """The kinds that have a board report; a day and a week have a sheet of their own."""
@@ -55,6 +57,20 @@ _FIND = statement("report_files.find", ReportFile)
 _ADD = statement("report_files.add")
 _WITHOUT_FILE = statement("report_files.without_file", _EditionWithoutFile)
 _LATEST_UNTIL = statement("report_files.latest_until", _LatestBody)
+
+
+async def load_document(connection: Connection, team: CalendarTeam, summary: Summary) -> Document:
+    """What an internal edition is printed as: a sheet of its day or week, or a board report."""
+    zone = team.calendar.zone
+    if not summary.edition:
+        return board.no_data(summary, zone)
+    if summary.kind == "daily":
+        return sheets.day(summary, zone)
+    if summary.kind == "weekly":
+        since = summary.ends_at - timedelta(weeks=RUN_OF_WEEKS, hours=2)
+        weeks = await load_summaries(connection, team, "weekly", since, summary.ends_at, RUN_OF_WEEKS)
+        return sheets.week(summary, weeks, zone)
+    return await load_report(connection, team, summary)
 
 
 async def load_report(connection: Connection, team: CalendarTeam, summary: Summary) -> Report:

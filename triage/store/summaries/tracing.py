@@ -9,6 +9,7 @@ import msgspec
 
 from triage.access.actors import Actor
 from triage.log.view import IncidentView
+from triage.log.visibility import Sight
 from triage.problems import LINE_NOT_TRACEABLE, Refused
 from triage.store.database import Connection
 from triage.store.log.incidents import Incidents, IncidentVersion, find_versions
@@ -42,51 +43,40 @@ async def follow_line(
     except UntraceableLine as untraceable:
         raise Refused(LINE_NOT_TRACEABLE) from untraceable
     versions = await find_versions(connection, actor, ids, now)
+    if not _leads(actor, measure, ids, versions):
+        raise Refused(LINE_NOT_TRACEABLE)
     served = await incidents.serve(connection, actor, versions.values(), now)
     views = [_decode(each.body) for each in served.values()]
-    if len(views) != len(set(ids)) or not may_follow(REGISTRY[measure], views):
-        raise Refused(LINE_NOT_TRACEABLE)
     return sorted(views, key=lambda view: (view.occurred_at, view.id), reverse=True)
 
 
 async def traceable_lines(
     connection: Connection,
-    incidents: Incidents,
     actor: Actor,
     team: CalendarTeam,
     summary: Summary,
     names: Collection[str],
     now: datetime,
 ) -> frozenset[str]:
-    """Which of these lines lead this reader to their incidents. To be called in one snapshot.
-
-    Which fields a reader sees of the incidents of a line depends on one thing only: whether the reader is still blind
-    for them. So one view of either kind stands for all.
-    """
+    """Which of these lines `follow_line` would follow for this reader, to one incident at least. To be called in one
+    snapshot."""
     if summary.as_at is None or summary.as_at_seq is None:
         return frozenset()
     loaded = (await load_scope(connection, team, slot_of(summary), summary.as_at)).scope
     scope = as_before(loaded, await changed_incidents(connection, team, summary.as_at_seq, loaded))
     behind = _behind(summary, scope, names)
     versions = await find_versions(connection, actor, {i for ids in behind.values() for i in ids}, now)
-    samples = {name: _samples(ids, versions) for name, ids in behind.items()}
-    wanted = {version.root: version for each in samples.values() for version in each}
-    served = await incidents.serve(connection, actor, wanted.values(), now)
-    views = {root: _decode(each.body) for root, each in served.items()}
-    return frozenset(name for name, each in samples.items() if _leads(name, each, views))
+    return frozenset(
+        name for name, ids in behind.items() if ids and _leads(actor, name.partition("/")[0], ids, versions)
+    )
 
 
-def _samples(ids: Collection[UUID], versions: Mapping[UUID, IncidentVersion]) -> list[IncidentVersion]:
-    """One incident of a line of each kind, blind or not; none where one of them is not there for the reader."""
-    if any(i not in versions for i in ids):
-        return []
-    return list({versions[i].blind: versions[i] for i in ids}.values())
-
-
-def _leads(name: str, samples: Collection[IncidentVersion], views: Mapping[UUID, IncidentView]) -> bool:
-    """Whether a line leads the reader to its incidents; one without any leads nowhere."""
-    shown = [views[version.root] for version in samples if version.root in views]
-    return bool(shown) and len(shown) == len(samples) and may_follow(REGISTRY[name.partition("/")[0]], shown)
+def _leads(actor: Actor, measure: str, ids: Collection[UUID], versions: Mapping[UUID, IncidentVersion]) -> bool:
+    """Whether the reader sees every one of these incidents, and on each what the measure classifies by."""
+    if actor.side is None or any(i not in versions for i in ids):
+        return False
+    sights = {Sight(actor.side, versions[i].blind) for i in ids}
+    return may_follow(REGISTRY[measure], sights)
 
 
 def _behind(summary: Summary, scope: Scope, names: Collection[str]) -> dict[str, tuple[UUID, ...]]:

@@ -1,18 +1,14 @@
 """The sheets of a day and of a week: one page of A4 each, from published editions."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 from msgspec import Struct
 
-from triage.log.view import IncidentView
-from triage.pages import today
-from triage.pages.today import TodayRow
 from triage.report import charts, spc
-from triage.report.board import EditionFigures, line_of, short_label
+from triage.report.board import EditionFigures, changes_said, changes_summary, line_of, short_label
 from triage.report.spc import SeriesPoint
 from triage.summaries.editions import Summary
 from triage.summaries.figures import FigureRow
@@ -20,24 +16,17 @@ from triage.summaries.figures import FigureRow
 SHADES: Final = 4
 BANDS: Final = tuple(f"{hour:02} to {hour + 4:02}" for hour in range(0, 24, 4))
 """The bands of the hours, as the measure calls them."""
-TO_DO: Final[Mapping[str, str]] = {
-    "open_detentions": "need=end",
-    "conflicting_records": "need=correction",
-    "power_location_conflict": "need=place",
-    "likely_duplicates": "need=duplicate",
-    "unlinked": "need=person",
-}
-"""What of the day's list of things to do the list of incidents can find today."""
+NOT_YET: Final = "outcomes/not_yet"
+"""Stands for a line: the incidents of the period that have no outcome."""
 
 
 class CountLine(Struct, frozen=True, kw_only=True):
-    """A figure with its bar; `line` names it, `address` leads to what it is about now."""
+    """A figure with its bar; `line` names the line of a measure that it is."""
 
     label: str
     number: str
     bar: Markup = Markup()
     line: str = ""
-    address: str = ""
 
 
 class HandoverLine(Struct, frozen=True):
@@ -53,16 +42,16 @@ class Day(Struct, frozen=True, kw_only=True):
     """The handover sheet of a day."""
 
     title: str
-    span: str
-    as_at: str
+    about: str
     incidents: str
-    running: tuple[TodayRow, ...]
     to_do: tuple[CountLine, ...]
     outcomes: tuple[CountLine, ...]
     s136: tuple[CountLine, ...]
     handover: tuple[HandoverLine, ...]
     areas: tuple[CountLine, ...]
     quality: tuple[CountLine, ...]
+    changed: str
+    changes: tuple[str, ...]
 
 
 class RunFigure(Struct, frozen=True):
@@ -85,6 +74,7 @@ class Week(Struct, frozen=True, kw_only=True):
     """The sheet of a week, for the team and the nurse lead."""
 
     title: str
+    about: str
     incidents: str
     runs: tuple[RunFigure, ...]
     bands: tuple[str, ...]
@@ -92,10 +82,12 @@ class Week(Struct, frozen=True, kw_only=True):
     missing: str
     outcomes: tuple[CountLine, ...]
     talk: tuple[CountLine, ...]
+    changed: str
+    changes: tuple[str, ...]
 
 
-def day(summary: Summary, views: Sequence[IncidentView], zone: ZoneInfo, now: datetime) -> Day:
-    """`views`: what may need action now; of them those in detention are handed over, with their clocks as of now."""
+def day(summary: Summary, zone: ZoneInfo) -> Day:
+    """The sheet of a published day."""
     figures = EditionFigures(summary)
     starts, ends = summary.starts_at.astimezone(zone), summary.ends_at.astimezone(zone)
     completeness = tuple(
@@ -107,18 +99,20 @@ def day(summary: Summary, views: Sequence[IncidentView], zone: ZoneInfo, now: da
         )
         for row in figures.rows("completeness")
     )
+    as_at = summary.as_at.astimezone(zone).strftime("%-d %b %Y, %H:%M") if summary.as_at else "–"
+    edition = f"{starts:%H:%M} to {ends:%a %H:%M}. Edition {summary.edition}, as at {as_at}."
     return Day(
         title=starts.strftime("%A %-d %B %Y"),
-        span=f"{starts:%H:%M} to {ends:%a %H:%M}",
-        as_at=summary.as_at.astimezone(zone).strftime("%-d %b %Y, %H:%M") if summary.as_at else "–",
+        about=" ".join((edition, *summary.notes)),
         incidents=_number(figures.value("incidents")),
-        running=tuple(today.arrange(views, (), {}, (), now, zone).clocks),
         to_do=tuple(_to_do(figures)),
         outcomes=(*_counted(figures, "outcomes"), *_not_yet(figures)),
         s136=(*_powers(figures), *_grades(figures, "considered_by_grade")),
         handover=tuple(_handover(figures)),
         areas=tuple(_counted(figures, "incidents_by_area", "area")),
         quality=(*completeness, *_late(figures)),
+        changed=changes_summary(summary),
+        changes=changes_said(summary),
     )
 
 
@@ -127,7 +121,7 @@ def lines_of(sheet: Day | Week) -> frozenset[str]:
     parts = (
         (sheet.outcomes, sheet.talk)
         if isinstance(sheet, Week)
-        else (sheet.outcomes, sheet.s136, sheet.areas, sheet.quality)
+        else (sheet.to_do, sheet.outcomes, sheet.s136, sheet.areas, sheet.quality)
     )
     return frozenset(line.line for part in parts for line in part if line.line)
 
@@ -138,11 +132,7 @@ def _number(value: int | float | None) -> str:
 
 def _to_do(figures: EditionFigures) -> list[CountLine]:
     return [
-        CountLine(
-            label=row.label,
-            number=_number(row.value),
-            address=f"/review/incidents?{TO_DO[row.code]}" if row.code in TO_DO else "/review",
-        )
+        CountLine(label=row.label, number=_number(row.value), line=line_of("action_needed", row.code))
         for row in figures.rows("action_needed")
         if row.value
     ]
@@ -165,11 +155,7 @@ def _counted(figures: EditionFigures, code: str, list_name: str = "") -> list[Co
 def _not_yet(figures: EditionFigures) -> list[CountLine]:
     measure = figures.measure("outcomes")
     missing = measure.missing if measure else 0
-    return (
-        [CountLine(label="No outcome yet", number=str(missing), address="/review/incidents?need=outcome")]
-        if missing
-        else []
-    )
+    return [CountLine(label="No outcome yet", number=str(missing), line=NOT_YET)] if missing else []
 
 
 def _powers(figures: EditionFigures) -> list[CountLine]:
@@ -220,6 +206,7 @@ def week(summary: Summary, weeks: Sequence[Summary], zone: ZoneInfo) -> Week:
     bands, heat = _heat(figures)
     return Week(
         title=f"Week {summary.period[-2:]}: {starts:%a %-d %b} to {ends:%a %-d %b %Y}, {ends:%H:%M}",
+        about=" ".join((f"Edition {summary.edition}.", *summary.notes)),
         incidents=_number(figures.value("incidents")),
         runs=(
             _run(weeks, "week-incidents", "Incidents, by week", "the number of incidents", "incidents", ""),
@@ -230,6 +217,8 @@ def week(summary: Summary, weeks: Sequence[Summary], zone: ZoneInfo) -> Week:
         missing=f"{volume.missing} without an area" if volume and volume.missing else "",
         outcomes=tuple(_counted(figures, "outcomes")),
         talk=tuple(_talk(figures)),
+        changed=changes_summary(summary),
+        changes=changes_said(summary),
     )
 
 
@@ -264,9 +253,7 @@ def _talk(figures: EditionFigures) -> list[CountLine]:
     lines = []
     chase = figures.measure("chase_list")
     if chase and chase.known:
-        lines.append(
-            CountLine(label="Outcomes to chase", number=str(chase.known), address="/review/incidents?need=outcome")
-        )
+        lines.append(CountLine(label="Outcomes to chase", number=str(chase.known), line="chase_list"))
     for times in (2, 5):
         row = figures.row("seen_often", f"seen_{times}")
         if row and row.value:
