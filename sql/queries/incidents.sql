@@ -8,60 +8,91 @@ WITH scope AS MATERIALIZED (
     SELECT id, root, blind, seq, status, judged_by, lead_unblinded_at, restricted FROM incident
     WHERE team_id = :team_id AND scope_until > :now
 ), page AS (
-    SELECT i.id, i.blind, i.seq, true AS held FROM scope i
+    SELECT i.id, i.blind, i.seq, coalesce(p.seq, i.seq) AS position, true AS held
+    FROM scope i
+    LEFT JOIN audience_position p ON p.team_id = :team_id AND p.incident_id = i.id AND p.row_seq = i.seq AND NOT i.blind
+        AND p.side = CASE :audience WHEN 'police' THEN 'police' ELSE 'health' END AND p.lead = :lead
     WHERE is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now) AND i.status <> 'absorbed'
-      AND (i.seq, i.id) > (:position, :place) AND (:lead OR NOT i.restricted)
-    ORDER BY i.seq, i.id LIMIT :most
+      AND (coalesce(p.seq, i.seq), i.id) > (:position, :place) AND (:lead OR NOT i.restricted)
+      AND coalesce(p.scope_until > :now, true)
+    ORDER BY position, i.id LIMIT :most
 ), noted AS (
     INSERT INTO audit (team_id, operation, actor, role, device, query, ids)
     SELECT :team_id, 'consultation', :account, :role, :device, 'sync', array_agg(id) FROM page HAVING count(*) > 0
 )
 SELECT h.seq AS head_seq, h.link AS head_link, n.epoch, p.*,
     (SELECT e.link FROM entry e WHERE e.team_id = :team_id AND e.seq = :position) AS link,
-    (SELECT e.link FROM entry e WHERE e.team_id = :team_id AND e.seq = p.seqs[cardinality(p.seqs)]) AS last_link,
+    (SELECT e.link FROM entry e WHERE e.team_id = :team_id AND e.seq = p.last_position) AS last_link,
     EXISTS (SELECT FROM task t WHERE t.team_id = :team_id AND t.addressee = :account AND t.answered_at IS NULL
             AND t.taken_back_at IS NULL) AS asked
 FROM log_head h, installation n,
-    (SELECT array_agg(id ORDER BY seq, id) AS ids, array_agg(blind ORDER BY seq, id) AS blinds,
-            array_agg(seq ORDER BY seq, id) AS seqs, array_agg(held ORDER BY seq, id) AS holds FROM page) p
+    (SELECT array_agg(id ORDER BY position, id) AS ids, array_agg(blind ORDER BY position, id) AS blinds,
+            array_agg(seq ORDER BY position, id) AS seqs, array_agg(held ORDER BY position, id) AS holds,
+            max(position) AS last_position FROM page) p
 WHERE h.team_id = :team_id
 
 -- name: changed
--- why: what changed beyond a position, in the order of change; what is no longer to be held comes along as such
-WITH page AS (
-    SELECT i.id, i.blind, i.seq, i.root = i.id AND i.scope_until > :now AND (:lead OR NOT i.restricted) AS held
-    FROM incident i
-    WHERE i.team_id = :team_id AND is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now)
-      AND (i.seq, i.id) > (:position, :place)
-    ORDER BY i.seq, i.id LIMIT :most
+-- why: what changed for this audience beyond a position, in the order of change, so what stands elsewhere for it than its
+-- row says comes from an index of its own; what is no longer to be held comes along as such
+WITH moved AS (
+    (SELECT i.id, i.blind, i.seq, i.seq AS position, i.root = i.id AND i.scope_until > :now AND (:lead OR NOT i.restricted) AS held
+     FROM incident i
+     WHERE i.team_id = :team_id AND is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now)
+       AND (i.seq, i.id) > (:position, :place)
+       AND (i.blind OR NOT EXISTS (
+           SELECT FROM audience_position p WHERE p.team_id = :team_id AND p.incident_id = i.id AND p.row_seq = i.seq
+             AND p.side = CASE :audience WHEN 'police' THEN 'police' ELSE 'health' END AND p.lead = :lead))
+     ORDER BY i.seq, i.id LIMIT :most)
+    UNION ALL
+    (SELECT i.id, i.blind, i.seq, p.seq, i.root = i.id AND least(p.scope_until, i.scope_until) > :now AND (:lead OR NOT i.restricted)
+     FROM audience_position p
+     JOIN incident i ON i.team_id = :team_id AND i.id = p.incident_id AND NOT i.blind AND i.seq = p.row_seq
+     WHERE p.team_id = :team_id AND p.side = CASE :audience WHEN 'police' THEN 'police' ELSE 'health' END AND p.lead = :lead
+       AND is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now)
+       AND (p.seq, p.incident_id) > (:position, :place)
+     ORDER BY p.seq, p.incident_id LIMIT :most)
+), page AS (
+    SELECT * FROM moved ORDER BY position, id LIMIT :most
 ), noted AS (
     INSERT INTO audit (team_id, operation, actor, role, device, query, ids)
     SELECT :team_id, 'consultation', :account, :role, :device, 'sync', array_agg(id) FROM page WHERE held HAVING count(*) > 0
 )
 SELECT h.seq AS head_seq, h.link AS head_link, n.epoch, p.*,
     (SELECT e.link FROM entry e WHERE e.team_id = :team_id AND e.seq = :position) AS link,
-    (SELECT e.link FROM entry e WHERE e.team_id = :team_id AND e.seq = p.seqs[cardinality(p.seqs)]) AS last_link,
+    (SELECT e.link FROM entry e WHERE e.team_id = :team_id AND e.seq = p.last_position) AS last_link,
     EXISTS (SELECT FROM task t WHERE t.team_id = :team_id AND t.addressee = :account AND t.answered_at IS NULL
             AND t.taken_back_at IS NULL) AS asked
 FROM log_head h, installation n,
-    (SELECT array_agg(id ORDER BY seq, id) AS ids, array_agg(blind ORDER BY seq, id) AS blinds,
-            array_agg(seq ORDER BY seq, id) AS seqs, array_agg(held ORDER BY seq, id) AS holds FROM page) p
+    (SELECT array_agg(id ORDER BY position, id) AS ids, array_agg(blind ORDER BY position, id) AS blinds,
+            array_agg(seq ORDER BY position, id) AS seqs, array_agg(held ORDER BY position, id) AS holds,
+            max(position) AS last_position FROM page) p
 WHERE h.team_id = :team_id
 
 -- name: turned
 -- why: what changed by time alone between two instants: a grade leaving P, an expiry, an overdue outcome, an intent that may be
 -- seen, the end of scope; two ranges closed at both ends, which a plan made without their values takes from the indexes
 WITH turned AS MATERIALIZED (
-    SELECT id, blind, seq, status, judged_by, lead_unblinded_at, restricted, scope_until FROM incident
+    SELECT id, blind, seq, status, judged_by, lead_unblinded_at, restricted, scope_until, true AS by_time FROM incident
     WHERE team_id = :team_id AND turns_last > :since AND turns_last < 'infinity'
       AND EXISTS (SELECT FROM unnest(CASE WHEN :lead THEN lead_turns ELSE turns END) t WHERE t > :since AND t <= :now)
     UNION
-    SELECT id, blind, seq, status, judged_by, lead_unblinded_at, restricted, scope_until FROM incident
+    SELECT id, blind, seq, status, judged_by, lead_unblinded_at, restricted, scope_until, false FROM incident
     WHERE team_id = :team_id AND scope_until > :since AND scope_until <= :now
+    UNION
+    SELECT i.id, i.blind, i.seq, i.status, i.judged_by, i.lead_unblinded_at, i.restricted, i.scope_until, false
+    FROM audience_position p
+    JOIN incident i ON i.team_id = :team_id AND i.id = p.incident_id AND NOT i.blind AND i.seq = p.row_seq
+    WHERE p.team_id = :team_id AND p.side = CASE :audience WHEN 'police' THEN 'police' ELSE 'health' END AND p.lead = :lead
+      AND p.scope_until > :since AND p.scope_until <= :now
 ), page AS (
-    SELECT i.id, i.blind, i.seq, i.scope_until > :now AND (:lead OR NOT i.restricted) AS held FROM turned i
+    SELECT i.id, i.blind, i.seq, least(p.scope_until, i.scope_until) > :now AND (:lead OR NOT i.restricted) AS held
+    FROM turned i
+    LEFT JOIN audience_position p ON p.team_id = :team_id AND p.incident_id = i.id AND p.row_seq = i.seq AND NOT i.blind
+        AND p.side = CASE :audience WHEN 'police' THEN 'police' ELSE 'health' END AND p.lead = :lead
     WHERE is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now)
       AND i.status <> 'absorbed' AND i.id > :place
+      AND (i.by_time OR least(p.scope_until, i.scope_until) > :since AND least(p.scope_until, i.scope_until) <= :now)
+    GROUP BY i.id, i.blind, i.seq, i.scope_until, p.scope_until, i.restricted
     ORDER BY i.id LIMIT :most
 ), noted AS (
     INSERT INTO audit (team_id, operation, actor, role, device, query, ids)

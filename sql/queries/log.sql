@@ -132,6 +132,15 @@ UPDATE incident SET seq = :seq,
                  ELSE array_append(flags, 'possible_duplicate') END
 WHERE team_id = :team_id AND id = :id
 
+-- name: hold_position
+-- why: an incident stands where it stood for readers from whom what was appended is hidden
+INSERT INTO audience_position AS p (team_id, incident_id, side, lead, seq, scope_until, row_seq)
+VALUES (:team_id, :incident_id, :side, :lead, :seq, :scope_until, :row_seq)
+ON CONFLICT (team_id, incident_id, side, lead) DO UPDATE SET
+    seq = CASE WHEN p.row_seq = excluded.seq THEN p.seq ELSE excluded.seq END,
+    scope_until = CASE WHEN p.row_seq = excluded.seq THEN p.scope_until ELSE excluded.scope_until END,
+    row_seq = excluded.row_seq
+
 -- name: alike
 -- why: likely duplicates of an incident: the same log reference on the day, or near in time and area; bounded
 SELECT x.n::int AS n, c.*

@@ -385,13 +385,15 @@ async def linked_pair(crew: Crew) -> tuple[UUID, UUID]:
 
 async def test_a_later_arrest_moves_no_incident_of_the_person_for_those_who_may_not_know_of_it(crew: Crew) -> None:
     here, other = await linked_pair(crew)
+    await crew.officer.tell("officer", other, legal_status="arrested", legal_status_at=now() - 20 * MINUTE)
+    await crew.officer.tell("outcome", other, decided_at=now() - 10 * MINUTE)
     phones = (crew.nurse, crew.paramedic, crew.clinical_lead)
     for phone in (*phones, crew.sergeant):
         await phone.follow()
-    await crew.officer.tell("follow_up", here, event="later_arrest")
+    await crew.officer.tell("follow_up", here, event="later_arrest", at=now() - 5 * MINUTE)
     for phone in phones:
         assert (await phone.sync(cursor=phone.cursor))["incidents"] == []
-    assert str(other) in await crew.sergeant.follow()
+    assert str(other) in await crew.sergeant.follow()  # it reverses a grade
     await crew.officer.tell("follow_up", here, event="later_s136")  # what they may know of moves it
     for phone in phones:
         assert str(other) in await phone.follow()
@@ -405,6 +407,98 @@ async def test_a_later_arrest_elsewhere_shows_in_no_grade_to_a_blind_lead(crew: 
     await crew.officer.tell("follow_up", here, event="later_arrest", at=now() - 5 * MINUTE)
     assert (await crew.sergeant.incident(other))["diversion"]["custody"]["grade"] == "R"
     assert await crew.clinical_lead.incident(other) == before
+
+
+async def judged(crew: Crew) -> UUID:
+    """An incident of which health accounts read what police read, for the nurse has judged; everybody holds it."""
+    incident = uuid7()
+    await crew.officer.tell("officer", incident)
+    await judged_in(crew, incident)
+    return incident
+
+
+async def judged_in(crew: Crew, incident: UUID) -> None:
+    await crew.nurse.tell("nurse", incident, assessment="phone", s136_justified="cannot_say")
+    for phone in crew.field_and_leads:
+        await phone.follow()
+
+
+HIDDEN: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "health": [
+        ("a later arrest", {"by": "officer", "event": "later_arrest"}),
+        ("a later arrest, told by a sergeant", {"by": "sergeant", "event": "later_arrest"}),
+    ],
+    "police": [
+        ("a kept appointment", {"by": "nurse", "event": "kept", "referral": "crisis_team"}),
+        ("an emergency department later", {"by": "clinical_lead", "event": "later_ed"}),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("side", "how"),
+    [(side, how) for side, cases in HIDDEN.items() for _, how in cases],
+    ids=lambda each: str(each)[:40],
+)
+async def test_what_is_hidden_from_a_side_moves_no_incident_for_it(crew: Crew, side: str, how: dict[str, Any]) -> None:
+    incident = await judged(crew)
+    before = [await phone.incident(incident) for phone in crew.field_and_leads]
+    told = {name: value for name, value in how.items() if name != "by"}
+    await getattr(crew, how["by"]).tell("follow_up", incident, **told)
+    for phone, seen in zip(crew.field_and_leads, before, strict=True):
+        pulled = await phone.sync(cursor=phone.cursor)
+        hidden = (await phone.actor()).side == side
+        assert (await phone.incident(incident) == seen) is hidden
+        assert [view["id"] for view in pulled["incidents"]] == ([] if hidden else [str(incident)])
+        assert pulled["gone"] == []
+
+
+async def test_what_is_told_after_something_hidden_moves_it_once_for_whom_it_was_hidden(crew: Crew) -> None:
+    incident = await judged(crew)
+    for _ in range(2):
+        await crew.officer.tell("follow_up", incident, event="later_arrest")
+    assert (await crew.nurse.sync(cursor=crew.nurse.cursor))["incidents"] == []
+    await crew.officer.tell("outcome", incident)
+    await crew.officer.tell("follow_up", incident, event="later_arrest")
+    [view] = (await crew.nurse.sync(cursor=crew.nurse.cursor))["incidents"]
+    assert view["outcome"]["disposal"]
+    await crew.nurse.follow()
+    assert (await crew.nurse.sync(cursor=crew.nurse.cursor))["incidents"] == []
+
+
+async def test_a_correction_that_hides_what_a_side_saw_moves_the_incident_for_it(crew: Crew) -> None:
+    incident = uuid7()
+    told = await crew.officer.tell("follow_up", incident, event="later_s136")
+    await judged_in(crew, incident)
+    content = {"kind": "follow_up", "event": "later_arrest", "at": now().isoformat()}
+    await crew.officer.tell("amendment", incident, amends=told["id"], entry=content)
+    [view] = (await crew.nurse.sync(cursor=crew.nurse.cursor))["incidents"]
+    assert view["follow_ups"] == []
+
+
+async def test_a_hidden_entry_that_changes_a_grade_moves_the_incident_for_leads_alone(crew: Crew) -> None:
+    incident = uuid7()
+    await crew.officer.tell("officer", incident, legal_status="arrested", legal_status_at=now() - 30 * MINUTE)
+    await crew.officer.tell("outcome", incident, decided_at=now() - 20 * MINUTE)
+    await judged_in(crew, incident)
+    await crew.officer.tell("follow_up", incident, event="later_arrest", at=now() - MINUTE)
+    assert (await crew.nurse.sync(cursor=crew.nurse.cursor))["incidents"] == []
+    [view] = (await crew.clinical_lead.sync(cursor=crew.clinical_lead.cursor))["incidents"]
+    assert view["diversion"]["custody"]["grade"] == "R"
+
+
+async def test_what_was_hidden_keeps_no_incident_longer_on_a_phone(crew: Crew) -> None:
+    """It leaves the scope 72 hours after what its reader saw last, not after what was hidden from him."""
+    incident = await judged(crew)
+    await crew.nurse.tell("outcome", incident)
+    await crew.nurse.follow()
+    await crew.officer.tell("follow_up", incident, event="later_arrest")
+    # the hours pass: what is stored of scopes is put back, as no test can wait
+    await crew.fetch("UPDATE audience_position SET scope_until = now() WHERE team_id = $1")
+    pulled = await crew.nurse.sync(cursor=crew.nurse.cursor)
+    assert (pulled["incidents"], pulled["gone"]) == ([], [str(incident)])
+    assert (await crew.nurse.sync())["incidents"] == []
+    assert str(incident) in (view["id"] for view in (await crew.officer.sync())["incidents"])
 
 
 @pytest.mark.parametrize("side", ["police", "health"])

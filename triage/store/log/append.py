@@ -79,6 +79,7 @@ _READ = statement("log.read", _Read)
 _LOCK_HEAD = statement("log.lock_head")
 _APPEND = statement("log.append", int)
 _PAIR = statement("log.pair")
+_HOLD_POSITION = statement("log.hold_position")
 
 
 @dataclass(slots=True)
@@ -300,7 +301,11 @@ class Log:
             "sent_on": [stored.device for stored in sent],
             "sent_at": [stored.received_at for stored in sent],
         }
-        if not suggestions:
+        suggested = {change.id for change in suggestions}
+        held = [
+            each for each in rows.held_positions(team_id, read, groups, incidents) if each.incident_id not in suggested
+        ]
+        if not suggestions and not held:
             return await _APPEND.fetch_one(connection, **swap) > 0
         async with connection.transaction():
             if not await _APPEND.fetch_one(connection, **swap):
@@ -308,6 +313,7 @@ class Log:
             await _PAIR.execute_many(
                 connection, [{"team_id": team_id, "seq": seq, **change._asdict()} for change in suggestions]
             )
+            await _HOLD_POSITION.execute_many(connection, [each._asdict() for each in held])
         return True
 
     async def _assign_keys(self, added: list[Addition]) -> None:

@@ -47,7 +47,10 @@ class _Changes(NamedTuple):
 
 
 class _LogChanges(NamedTuple):
-    """A page with where the log stands, and the links at the cursor and at the page's end."""
+    """A page with where the log stands, and the links at the cursor and at the page's end.
+
+    `last_position`: where the last of its incidents changed for this audience; its row may have changed since.
+    """
 
     head_seq: int
     head_link: bytes
@@ -56,6 +59,7 @@ class _LogChanges(NamedTuple):
     blinds: list[bool] | None
     seqs: list[int] | None
     holds: list[bool] | None
+    last_position: int | None
     link: bytes | None
     last_link: bytes | None
     asked: bool
@@ -145,9 +149,9 @@ async def _follow(connection: Connection, actor: Actor, cursor: Cursor, now: dat
         _check(cursor, page.epoch, page.link)
     changed = _rows(page)
     if len(changed) == PAGE:
-        assert page.last_link
-        last, link = changed[-1], page.last_link[:LINK_BYTES]
-        on = Cursor(cursor.stage, last.seq, link, epoch, cursor.since, cursor.until, last.id)
+        assert page.last_link and page.last_position
+        place, link = changed[-1].id, page.last_link[:LINK_BYTES]
+        on = Cursor(cursor.stage, page.last_position, link, epoch, cursor.since, cursor.until, place)
         return _Step(changed, on, page.asked)
     link = page.head_link[:LINK_BYTES]
     if cursor.stage == "scope":

@@ -7,7 +7,7 @@ longer than PostgreSQL needs to read the JSON.
 import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -27,11 +27,12 @@ from triage.log.append_decision import (
     named,
     related_before,
 )
+from triage.log.audience_changes import readers_told_nothing
 from triage.log.effective import kind, sort_entries
 from triage.log.incident import Incident, changes_at, repeat_changes_at
 from triage.log.redaction import BLIND, redact, visible_events
 from triage.log.timeline import first_disposal
-from triage.log.visibility import Sight
+from triage.log.visibility import Side, Sight
 from triage.people.encryption import encrypt
 from triage.store.log import duplicates
 
@@ -103,6 +104,18 @@ class IncidentUpsert(Struct, frozen=True, gc=False):
     apart: Sequence[UUID]
     people: Sequence[UUID]
     related: str
+
+
+class HeldPosition(NamedTuple):
+    """A row of `audience_position`."""
+
+    team_id: UUID
+    incident_id: UUID
+    side: Side
+    lead: bool
+    seq: int
+    scope_until: datetime
+    row_seq: int
 
 
 def entry_rows(team_id: UUID, read: Snapshot, added: Sequence[Addition]) -> tuple[list[EntryInsert], bytes]:
@@ -188,6 +201,32 @@ def incident_rows(
             if group.moved:
                 rows += [_absorbed(one, i) for i in group.ids if i != group.root for one in own]
     return rows + _emptied(team_id, read, groups, head, added[-1].stored.received_at)
+
+
+def held_positions(
+    team_id: UUID, read: Snapshot, groups: Sequence[IncidentAfter], upserts: Sequence[IncidentUpsert]
+) -> list[HeldPosition]:
+    """Where incidents of these rows still stand for readers from whom all that changed is hidden."""
+    group_of = {group.root: group for group in groups}
+    return [
+        HeldPosition(
+            team_id, row.id, readers.side, readers.lead, before.seq, _scope_before(group_of[row.id], before), row.seq
+        )
+        for row in upserts
+        if not row.blind and row.id in group_of and (before := read.rows.get((row.id, False)))
+        for readers in readers_told_nothing(group_of[row.id], read)
+    ]
+
+
+def _scope_before(group: IncidentAfter, before: IncidentBefore) -> datetime:
+    changed_at = max(stored.received_at for stored in group.entries if stored.seq <= before.seq)
+    return _scope_until(group.full, changed_at)
+
+
+def _scope_until(incident: Incident, changed_at: datetime) -> datetime:
+    if incident.view.status in ("open", "awaiting_outcome"):
+        return max(changed_at + CHANGED_FOR, incident.happened_at + OPEN_FOR)
+    return changed_at + CHANGED_FOR
 
 
 def _emptied(
@@ -282,8 +321,6 @@ def _row(
     # a grade leaves P a day after the first disposal: always in the blind row, so that it tells of no intent
     settled = {first.at + GRADES_SETTLE_AFTER} if first and first.at else set()
     for_lead = {*changes_at(incident, grades=not blind), *repeats, *settled, *([unblinded_at] if unblinded_at else [])}
-    open_until = incident.happened_at + OPEN_FOR if incident.view.status in ("open", "awaiting_outcome") else None
-    changed_until = changed_at + CHANGED_FOR
     seen = incident.view
     flags = [*seen.flags, *incident.conflicts, *_unseen(group, blind, seen.flags)]
     flags += [POSSIBLE_DUPLICATE] if suggested else []
@@ -298,7 +335,7 @@ def _row(
         seen.status,
         incident.happened_at,
         changed_at,
-        max(changed_until, open_until) if open_until else changed_until,
+        _scope_until(incident, changed_at),
         sorted(in_field),
         sorted(for_lead),
         max(for_lead, default=None),
