@@ -7,13 +7,14 @@ A blind row moves by what the blind see alone (`triage.store.log.rows`); the ful
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from triage.access.actors import Side
 from triage.log.append_decision import IncidentAfter, Snapshot, related_before
 from triage.log.entries import Amendment, FollowUp, NewerEntry, StoredEntry, Withdrawal
 from triage.log.incident import Incident, fold, view_at
 from triage.log.redaction import redact, visible_events
 from triage.log.timeline import PersonEvent
-from triage.log.view import Audience, Level
-from triage.log.visibility import Side, Sight
+from triage.log.view import Audience
+from triage.log.visibility import Sight
 
 _MAY_BE_HIDDEN: Final = (FollowUp, Amendment, Withdrawal, NewerEntry)
 """Kinds that a side may see nothing of; of every other, whoever reads the full row sees something."""
@@ -56,6 +57,6 @@ def _told(
     if not visible:
         return full.restricted, [], None
     incident = fold(visible, visible_events(events, sight), group.terms, ids=group.ids)
-    level: Level = "lead" if readers.lead else "field"
-    view = view_at(incident, read.now, Audience(readers.side, level), sight, (), full.diversion)
+    audience = Audience(readers.side, "lead" if readers.lead else "field")
+    view = view_at(incident, read.now, audience, sight, (), full.diversion)
     return full.restricted, visible, view

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from triage import chain
+from triage.access.actors import Side
 from triage.log import links
 from triage.log.append_decision import (
     CHANGED_FOR,
@@ -32,7 +33,7 @@ from triage.log.effective import kind, sort_entries
 from triage.log.incident import Incident, changes_at, repeat_changes_at
 from triage.log.redaction import BLIND, redact, visible_events
 from triage.log.timeline import first_disposal
-from triage.log.visibility import Side, Sight
+from triage.log.visibility import Sight
 from triage.people.encryption import encrypt
 from triage.store.log import duplicates
 
