@@ -17,7 +17,7 @@ WHERE t.team_id = :team_id AND t.answered_at IS NULL AND t.taken_back_at IS NULL
 
 -- name: open_of
 -- why: what an account has to answer; a nurse is asked of an incident only once she has judged it, and of one that is
--- restricted after a death nobody in the field is
+-- restricted after a death nobody in the field is; 0.9.0 could take a question back, which no version does any more
 SELECT t.id, t.incident_id, t.kind, t.about, t.sealed, t.key_ref, t.made_at, t.due_at, t.made_by, m.name AS from_name,
        t.addressee, a.name AS to_name, t.answered_by, t.answered_at
 FROM task t JOIN staff m ON m.team_id = t.team_id AND m.staff_id = t.made_by
@@ -56,12 +56,6 @@ JOIN staff a ON a.team_id = t.team_id AND a.staff_id = t.addressee JOIN role r O
 JOIN incident i ON i.team_id = t.team_id AND i.id = t.incident_id AND NOT i.blind
 WHERE t.team_id = :team_id AND r.side = :side AND t.answered_at IS NULL AND t.taken_back_at IS NULL
 ORDER BY t.made_at
-
--- name: take_back
--- why: whoever asked may take it back while nobody has answered
-UPDATE task SET taken_back_at = now(), sealed = NULL, key_ref = NULL
-WHERE team_id = :team_id AND id = :id AND made_by = :made_by AND answered_at IS NULL AND taken_back_at IS NULL
-RETURNING id
 
 -- name: colleagues
 -- why: who may be asked: the staff of one's own side, by name

@@ -71,13 +71,9 @@ async def test_a_nurse_is_asked_once_she_has_judged(service: RunningService, cre
     assert len(await asks(crew.nurse)) == 1
 
 
-async def test_the_text_is_sealed_and_a_question_taken_back_is_gone(service: RunningService, crew: Crew) -> None:
+async def test_the_text_is_sealed(service: RunningService, crew: Crew) -> None:
     incident = uuid4()
     await crew.officer.tell("officer", incident, area="bedford")
-    question = await ask(service, crew.sergeant, crew.officer, incident, "Which bridge was that?")
+    await ask(service, crew.sergeant, crew.officer, incident, "Which bridge was that?")
     [stored] = await crew.fetch("SELECT sealed FROM task WHERE team_id = $1")
     assert b"bridge" not in stored["sealed"]
-    with pytest.raises(Refused):
-        await tasks.take_back(service.service.database, await crew.officer.actor(), question)
-    await tasks.take_back(service.service.database, await crew.sergeant.actor(), question)
-    assert await asks(crew.officer) == []

@@ -69,9 +69,7 @@ class PageAddress(NamedTuple):
 
     def filled(self, **values: object) -> str:
         """The address with its parts filled in."""
-        return self.path.format(
-            **{"id": uuid4(), "task_id": uuid4(), "what": "end", "form": "csv", "rest": "x"} | values
-        )
+        return self.path.format(**{"id": uuid4(), "what": "end", "form": "csv", "rest": "x"} | values)
 
 
 def pages_behind_sign_in() -> list[PageAddress]:

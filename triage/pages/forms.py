@@ -104,7 +104,7 @@ class OpenForm:
             clock=clock(view, incident.now, incident.zone, height=18),
         )
 
-    def leave(self, sent: Mapping[str, str], undo: str, notices: tuple[str, ...] = ()) -> Page:
+    def leave(self, sent: Mapping[str, str], undo: str = "", notices: tuple[str, ...] = ()) -> Page:
         """Back to where the form was opened from, saying what it has done."""
         origins = {"today": "/review", "queue": "/review/queue"}
         back = origins.get(sent.get("back", ""), f"/review/incidents/{self.incident.view.id}")
@@ -295,20 +295,7 @@ async def _put_task(opened: OpenForm, sent: Mapping[str, str], values: Mapping[s
         due_at=values.get("due_at"),
     )
     await tasks.put_task(opened.service.database, opened.service.keys, opened.actor, task)
-    return opened.leave(sent, f"/review/incidents/{incident_id}#tasks")
-
-
-@post("/incidents/{id:uuid}/task/{task_id:uuid}/take-back", status_code=303)
-async def take_back(
-    request: PageRequest, service: TheService, id: ID, task_id: Annotated[UUID, PathParameter()]
-) -> Page:
-    """Take back what one asked, while nobody has answered."""
-    sent = await read_form(request)
-    here = f"/review/incidents/{id}"
-    if "look" in sent:
-        return redirect(request, here)
-    await tasks.take_back(service.database, request.user, task_id)
-    return redirect(request, here, Done("Taken back."))
+    return opened.leave(sent)
 
 
 # --- people ---
@@ -327,4 +314,4 @@ async def _link_person(opened: OpenForm, sent: Mapping[str, str], values: dict[s
     return await _store(opened, sent, {"kind": "person_link", "person_id": str(person_id), "reason": reason})
 
 
-HANDLERS: Final = (show_form, send_form, take_back)
+HANDLERS: Final = (show_form, send_form)

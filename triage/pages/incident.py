@@ -180,7 +180,7 @@ async def show_incident(request: PageRequest, service: TheService, id: ID) -> Pa
         facts=list(facts(view)),
         grades=list(grades(view)),
         rows=rows(incident),
-        tasks=[_task_line(task, request.user, now, zone) for task in incident.tasks],
+        tasks=[_task_line(task, now, zone) for task in incident.tasks],
         history=[_history_line(served, incident, request.user) for served in incident.entries],
         flags=[words.flag(flag) for flag in view.flags if _is_worth_saying(flag)],
     )
@@ -582,14 +582,12 @@ def may_change(stored: StoredEntry, actor: Actor) -> bool:
 class TaskLine(Struct, frozen=True, kw_only=True):
     """A question or a chase, with what became of it."""
 
-    id: UUID
     said: str
     text: str
     state: str
-    own: bool
 
 
-def _task_line(task: Task, actor: Actor, now: datetime, zone: ZoneInfo) -> TaskLine:
+def _task_line(task: Task, now: datetime, zone: ZoneInfo) -> TaskLine:
     about = words.sentence(task.about).lower()
     said = (
         f"{task.from_name} asked {task.to_name} about {about}"
@@ -598,7 +596,4 @@ def _task_line(task: Task, actor: Actor, now: datetime, zone: ZoneInfo) -> TaskL
     )
     due = f", by {words.when(task.due_at, now, zone)}" if task.due_at else ""
     state = f"Answered {words.when(task.answered_at, now, zone)}" if task.answered_at else f"Open{due}"
-    own = task.made_by == actor.staff_id and task.answered_at is None
-    return TaskLine(
-        id=task.id, said=f"{said}, {words.when(task.made_at, now, zone)}", text=task.text or "", state=state, own=own
-    )
+    return TaskLine(said=f"{said}, {words.when(task.made_at, now, zone)}", text=task.text or "", state=state)

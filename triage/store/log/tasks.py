@@ -94,7 +94,6 @@ _OPEN_OF = statement("tasks.open_of", _Row)
 _OF_INCIDENT = statement("tasks.of_incident", _Row)
 _FILED = statement("tasks.filed", _Row)
 _OPEN_CHASES = statement("tasks.open_chases", _Row)
-_TAKE_BACK = statement("tasks.take_back", UUID)
 _COLLEAGUES = statement("tasks.colleagues", Colleague)
 
 
@@ -125,14 +124,6 @@ async def put_task(database: Database, keys: KeyStore, actor: Actor, new: NewTas
             due_at=new.due_at,
         )
         await audit.record(connection, actor, "collection", f"task/{new.kind}", [new.incident_id, new.id])
-
-
-async def take_back(database: Database, actor: Actor, task_id: UUID) -> None:
-    """Take back one's own task. Raises Refused (404) where it is another's, answered, or taken back already."""
-    async with database.team(actor.team_id) as connection, connection.transaction():
-        if await _TAKE_BACK.fetch_first(connection, team_id=actor.team_id, id=task_id, made_by=actor.account) is None:
-            raise Refused(NOT_FOUND)
-        await audit.record(connection, actor, "erasure", "task", [task_id])
 
 
 async def list_asks(database: Database, keys: KeyStore, actor: Actor) -> list[Ask]:
