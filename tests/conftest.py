@@ -37,7 +37,7 @@ from triage.resources import folder
 from triage.store.journal import Journal
 from triage.store.recovery.history import join
 
-logs.configure("error")  # structlog's own way of showing an exception, with every local, takes a second each
+logs.configure("error")
 
 gc.set_threshold(20_000, 20, 50)  # as `triage serve` has it: a look for cycles every 700 objects costs a tenth
 hypothesis.settings.register_profile("triage", deadline=None)  # the machine is shared; time is measured elsewhere

@@ -8,7 +8,6 @@ from typing import Any
 
 import asyncpg
 import pytest
-import structlog
 
 from triage import logs
 
@@ -17,14 +16,15 @@ NOTE = "a note that nobody else may read"
 
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
-    root, before = logging.getLogger(), structlog.get_config()
+    root, ours = logging.getLogger(), logging.getLogger("triage")
+    level_of_ours = ours.level
     handlers, level = root.handlers[:], root.level
     root.handlers = []  # pytest's own would be closed by the set-up
     stream = io.StringIO()
     logs.configure("info", stream)
     yield stream
     root.handlers, root.level = handlers, level
-    structlog.configure(**before)
+    ours.setLevel(level_of_ours)
 
 
 def read(lines: io.StringIO) -> list[dict[str, Any]]:
@@ -36,7 +36,7 @@ async def test_an_exception_is_logged_without_its_message(lines: io.StringIO, co
     try:
         await conn.execute("INSERT INTO note VALUES ($1)", NOTE)
     except asyncpg.PostgresError:
-        structlog.get_logger("triage.x").exception("refused")
+        logging.getLogger("triage.x").exception("refused")
         logging.getLogger("library").exception("refused")
     own, foreign = read(lines)
     assert NOTE not in lines.getvalue()
@@ -55,7 +55,7 @@ def test_the_causes_of_an_exception_are_named(lines: io.StringIO) -> None:
         except KeyError as cause:
             raise RuntimeError(NOTE) from cause
     except RuntimeError:
-        structlog.get_logger().exception("failed")
+        logging.getLogger("triage.x").exception("failed")
     assert [error["type"] for error in read(lines)[0]["exception"]] == [
         "builtins.RuntimeError",
         "builtins.KeyError",
@@ -66,14 +66,15 @@ def test_the_causes_of_an_exception_are_named(lines: io.StringIO) -> None:
 def test_access_lines_and_chatter_of_libraries_are_dropped(lines: io.StringIO) -> None:
     logging.getLogger("uvicorn.access").error("GET /v1/incidents?log_ref=BP-1")
     logging.getLogger("httpx").info("GET https://partner.example/hook")
-    structlog.get_logger().debug("not at this level")
+    logging.getLogger("triage.x").debug("not at this level")
     assert lines.getvalue() == ""
 
 
 def test_our_lines_and_those_of_libraries_have_one_form(lines: io.StringIO) -> None:
-    with structlog.contextvars.bound_contextvars(request_id="r1"):
-        structlog.get_logger().info("published", edition=2)
-        logging.getLogger("library").warning("slow: %d s", 3)
+    set_before = logs.REQUEST_ID.set("r1")
+    logging.getLogger("triage.x").info("published", extra={"edition": 2})
+    logging.getLogger("library").warning("slow: %d s", 3)
+    logs.REQUEST_ID.reset(set_before)
     own, foreign = read(lines)
     assert own.keys() == {"event", "level", "timestamp", "request_id", "edition"}
     assert foreign.keys() == {"event", "level", "timestamp", "request_id", "logger"}

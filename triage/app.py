@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import httpx
-import structlog
 from litestar.types import ASGIApp
 
 from triage.access.actors import Actor
@@ -40,8 +39,6 @@ from triage.store.people.people import People
 from triage.store.recovery.anchors import check_history
 from triage.store.recovery.history import check_joined
 from triage.terms import Terms
-
-logger = structlog.get_logger(__name__)
 
 READERS = 2
 """Connections to the replica, or to the database where there is none."""

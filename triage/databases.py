@@ -1,6 +1,7 @@
 """The databases of an installation: where they are, whether they fit this program, and the embedded server's life."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,7 +9,6 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import asyncpg
-import structlog
 
 from triage import codes
 from triage.embedded import EmbeddedPostgres
@@ -20,7 +20,7 @@ from triage.store import hosts
 from triage.store.journal import Journal
 from triage.store.recovery.history import join
 
-logger = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 KEYS_SCHEMA: Final = "keystore"
 EMBEDDED_NAMES: Final = ("triage", "triage_keys")
@@ -154,7 +154,7 @@ async def _create(url: str) -> None:
 
 async def _migrate(connection: asyncpg.Connection, schema: str) -> None:
     if applied := await migrate(connection, folder("sql") / _FILES[schema], schema):
-        logger.info("migrated", files=applied)
+        logger.info("migrated", extra={"files": applied})
 
 
 async def _check(connection: asyncpg.Connection, schema: str) -> None:

@@ -11,6 +11,7 @@ gives crash recovery ten seconds, and after a `kill -9` it never stops its serve
 import contextlib
 import fcntl
 import importlib.util
+import logging
 import os
 import pwd
 import re
@@ -21,8 +22,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-
-import structlog
 
 from triage.errors import OperatorError
 
@@ -50,7 +49,7 @@ NOT_DURABLE = {
     "max_wal_senders": "0",
 }
 
-logger = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class EmbeddedPostgresError(OperatorError):
@@ -80,7 +79,7 @@ class EmbeddedPostgres:
 
         Raises EmbeddedPostgresError.
         """
-        logger.warning("embedded_postgres", advice="for development, demos and tests; not for production")
+        logger.warning("embedded_postgres", extra={"advice": "for development, demos and tests; not for production"})
         self._make_directories()
         self._bin = self._find_binaries()
         self._users = (self._root / "users.lock").open("a")

@@ -104,3 +104,8 @@ SELECT n, link FROM ledger WHERE :chain = 'pulls' AND team_id = :team_id AND n =
 -- name: entry_links
 -- why: as above, as the service may see them
 SELECT seq AS position, link FROM entry WHERE team_id = :team_id AND seq = ANY (:positions::bigint[])
+
+-- name: published_positions
+-- why: every published summary anchors the log: the heads it was cut at must still be in it
+SELECT kind, period, form, edition, as_at_seq, chain_head FROM summary_edition WHERE team_id = :team_id
+ORDER BY as_at_seq, kind, period, form, edition

@@ -173,11 +173,6 @@ WHERE r.team_id = :team_id AND r.form = :form AND (r.form = 'internal' OR e.edit
   AND (:after_day::date IS NULL OR (r.first_day, r.kind) < (:after_day, :after_kind))
 ORDER BY r.first_day DESC, r.kind DESC LIMIT :most
 
--- name: chain_heads
--- why: every published summary anchors the log: the heads it was cut at must still be in it
-SELECT kind, period, form, edition, as_at_seq, chain_head, published_at FROM summary_edition WHERE team_id = :team_id
-ORDER BY as_at_seq, kind, period, form, edition
-
 -- name: log_until
 -- why: the whole log up to a position, to compute an old edition anew from nothing but its entries
 SELECT * FROM stored_entry WHERE team_id = :team_id AND seq > :after AND seq <= :until ORDER BY seq LIMIT :most

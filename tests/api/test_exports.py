@@ -28,7 +28,7 @@ from triage.resources import folder
 from triage.store.access.staff import as_owner
 from triage.store.exports import agreements, downloads
 from triage.store.exports.agreements import AgreementFault
-from triage.store.exports.downloads import verify_ledger
+from triage.store.exports.ledger import verify_ledger
 
 RECORDS, TABLES = "records/2025-Q1", "tables/2025-Q1"
 FILE = f"/{RECORDS}/files/records.csv"

@@ -17,7 +17,7 @@ from triage.__main__ import main
 from triage.exports import records
 from triage.exports.members import UnmappedCode
 from triage.store.access.staff import as_owner
-from triage.store.exports.downloads import verify_ledger
+from triage.store.exports.ledger import verify_ledger
 
 CUT_OFF = "2025-07-29T05:00:00Z"
 

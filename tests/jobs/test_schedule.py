@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-import structlog
-from structlog.testing import capture_logs
 from support.logins import SERVICE, as_login
 from support.phones import RunningService, running_service
 
@@ -67,24 +65,17 @@ async def test_a_job_that_hangs_holds_up_no_other_and_ends_with_the_block(databa
     assert (hanging.at_once, going_on.at_once) == (0, 0)
 
 
-@pytest.fixture(autouse=True)
-def _fresh_logger(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that was used before has its processors for good, and nothing of it is captured."""
-    monkeypatch.setattr(schedule, "logger", structlog.get_logger())
-
-
-async def test_a_job_that_fails_is_logged_counted_and_called_again(database: Database) -> None:
+async def test_a_job_that_fails_is_logged_counted_and_called_again(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
     failing = Calls(fails=2)
-    with capture_logs() as logs:
-        async with scheduled((Job("failing", failing, OFTEN),), database):
-            await failing.wait(4)
-            async with asyncio.timeout(SOON):
-                while not (run := (await recorded(database)).get("failing")) or not run.succeeded_at:
-                    pass
-    assert [(line["event"], line["job"]) for line in logs if line["event"] == "job_failed"] == [
-        ("job_failed", "failing"),
-        ("job_failed", "failing"),
-    ]
+    async with scheduled((Job("failing", failing, OFTEN),), database):
+        await failing.wait(4)
+        async with asyncio.timeout(SOON):
+            while not (run := (await recorded(database)).get("failing")) or not run.succeeded_at:
+                pass
+    failures = [record for record in caplog.records if record.message == "job_failed"]
+    assert [vars(record)["job"] for record in failures] == ["failing", "failing"]
     assert (run.failures, run.every_s) == (2, OFTEN)
 
 
@@ -101,33 +92,31 @@ async def test_a_frequent_job_is_recorded_now_and_then_and_at_once_after_a_failu
 
 
 async def test_the_jobs_go_on_when_the_database_cannot_record_them(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def unreachable(*_: object) -> None:
         raise ConnectionRefusedError
 
     monkeypatch.setattr(JobRuns, "succeeded", unreachable)
     calls = Calls()
-    with capture_logs() as logs:
-        async with scheduled((Job("calls", calls, OFTEN),), database):
-            await calls.wait(3)
-    assert {line["event"] for line in logs} == {"job_run_not_recorded"}
+    async with scheduled((Job("calls", calls, OFTEN),), database):
+        await calls.wait(3)
+    assert {record.message for record in caplog.records} == {"job_run_not_recorded"}
 
 
-async def test_every_job_of_the_list_succeeds(db_url: str, tmp_path: Path) -> None:
+async def test_every_job_of_the_list_succeeds(db_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     # on a database of its own: where the chains stand is written down, which tests of the shared one alter
     async with running_service(db_url, tmp_path) as service:
-        await _every_job_succeeds(service)
+        await _every_job_succeeds(service, caplog)
 
 
-async def _every_job_succeeds(service: RunningService) -> None:
+async def _every_job_succeeds(service: RunningService, caplog: pytest.LogCaptureFixture) -> None:
     jobs = (*service_jobs(service.service), *owner_jobs(service.service, service.url))
     assert len({job.name for job in jobs}) == len(jobs)
-    with capture_logs() as logs:
-        async with scheduled(jobs, service.service.database), asyncio.timeout(60):
-            while {job.name for job in jobs} - (await recorded(service.service.database)).keys():
-                pass
-    assert [line for line in logs if line["log_level"] == "error"] == []
+    async with scheduled(jobs, service.service.database), asyncio.timeout(60):
+        while {job.name for job in jobs} - (await recorded(service.service.database)).keys():
+            pass
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
     runs = await recorded(service.service.database)
     assert [name for name, run in runs.items() if run.failures] == []
 

@@ -18,7 +18,6 @@ from uuid import UUID
 import asyncpg
 import httpx
 import pytest
-from structlog.testing import capture_logs
 from support.logins import KEYS, SERVICE, as_login
 from support.phones import Crew, Json, Phone, RunningService, entry, refused, running_service
 from uuid_utils.compat import uuid7
@@ -145,13 +144,6 @@ async def test_a_client_that_hangs_up_does_not_disturb_the_others(crew: Crew) ->
 # --- poison ---
 
 
-@pytest.fixture
-def quiet() -> Iterator[None]:
-    """Without the log: tracebacks drawn for a terminal take seconds."""
-    with capture_logs():
-        yield
-
-
 @contextlib.asynccontextmanager
 async def poisonous(crew: Crew, marker: str) -> AsyncIterator[None]:
     """A database that refuses every incident with this log reference, as it would content that nobody foresaw."""
@@ -171,7 +163,6 @@ async def _alter(crew: Crew, sql: str) -> None:
         await connection.close()
 
 
-@pytest.mark.usefixtures("quiet")
 async def test_an_entry_that_the_database_refuses_costs_nobody_elses(crew: Crew) -> None:
     async with poisonous(crew, "POISON"):
         good = [entry("officer", uuid7(), log_ref=f"BP-{n}") for n in range(20)]

@@ -13,9 +13,9 @@ from support.phones import DAY, entry, now, refused, running_service
 
 from triage.store.access.staff import as_owner
 from triage.store.journal import EpochBegan, Journal
-from triage.store.recovery.anchors import AnchorWriter, HistoryForked
+from triage.store.recovery.anchors import AnchorWriter
 from triage.store.recovery.backup import dump
-from triage.store.recovery.history import WrongInstallation
+from triage.store.recovery.history import HistoryForked, WrongInstallation
 
 pytestmark = pytest.mark.database
 

@@ -8,6 +8,7 @@ when a token with a new key turns up. While an issuer cannot be reached its know
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -18,7 +19,6 @@ from urllib.parse import urlsplit
 import httpx
 import jwt
 import msgspec
-import structlog
 from msgspec import Struct
 
 from triage.errors import OperatorError
@@ -45,7 +45,7 @@ ACCESS_TOKEN_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})
 """RFC 9068 section 2.1."""
 
 
-logger = structlog.get_logger()
+logger = logging.getLogger(__name__)
 
 
 class OidcClient(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -207,7 +207,9 @@ class Provider:
             try:
                 metadata, keys = await self._fetch()
             except FETCH_FAULTS as fault:
-                logger.warning("oidc_keys_not_fetched", issuer=self.issuer.url, fault=type(fault).__name__)
+                logger.warning(
+                    "oidc_keys_not_fetched", extra={"issuer": self.issuer.url, "fault": type(fault).__name__}
+                )
                 return
             self._metadata, self._keys, self._fetched = metadata, keys, self._tried
 

@@ -1,10 +1,10 @@
 """`triage jobs`: what is done beside requests, in a process of its own."""
 
 import asyncio
+import logging
 from pathlib import Path
 
 import click
-import structlog
 
 from triage import logs
 from triage.app import open_service
@@ -13,7 +13,7 @@ from triage.commands.stopping import on_stop
 from triage.jobs.schedule import owner_jobs, scheduled, service_jobs
 from triage.settings import Settings
 
-logger = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @click.command()
@@ -31,5 +31,5 @@ async def _run(chosen: Settings) -> None:
     async with open_service(chosen) as service:
         todo = (*service_jobs(service), *owner_jobs(service, service.owner_url))
         async with scheduled(todo, service.database):
-            logger.info("jobs_running", jobs=[job.name for job in todo])
+            logger.info("jobs_running", extra={"jobs": [job.name for job in todo]})
             await stopped.wait()

@@ -1,5 +1,6 @@
 """How commands print: lists as plain columns that are never cut, or as JSON, and nothing else on standard output."""
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -7,8 +8,6 @@ from typing import Protocol
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import Progress
 
 
 class Update(Protocol):
@@ -48,10 +47,13 @@ def _text(value: object) -> str:
 @contextmanager
 def progress(what: str) -> Iterator[Update]:
     """A bar on standard error for the time of the block, where that is a terminal."""
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
+    if not sys.stderr.isatty():
+        yield lambda done, of, what=None, /: None
+        return
+    with click.progressbar(length=1, label=what, file=sys.stderr) as bar:
 
         def update(done: int, of: int, what: str | None = None, /) -> None:
-            bar.update(task, completed=done, total=of, description=what)
+            bar.label, bar.length = what or bar.label, of
+            bar.update(done - bar.pos)
 
         yield update

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -10,7 +11,6 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import click
-import structlog
 import uvicorn
 from litestar.types import ASGIApp
 
@@ -24,7 +24,7 @@ from triage.jobs.schedule import scheduled, service_jobs
 from triage.service import Service
 from triage.settings import Settings
 
-logger = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 GRACE_S = 5
 """How long requests under way may take to end once the service is stopped."""
@@ -42,7 +42,7 @@ def serve(data_dir: Path | None, host: str | None, port: int | None, without_job
     """Serve until stopped by SIGINT or SIGTERM; jobs that need no owner's login run beside the requests."""
     chosen = settings(data_dir, **listening_options(host, port))
     logs.configure(chosen.log_level)
-    run(chosen, open_service(chosen), without_jobs, lambda url: logger.info("listening", url=url))
+    run(chosen, open_service(chosen), without_jobs, lambda url: logger.info("listening", extra={"url": url}))
 
 
 def listening_options(host: str | None, port: int | None) -> dict[str, str]:

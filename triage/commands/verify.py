@@ -8,7 +8,7 @@ from triage.commands.database import Databases, with_databases
 from triage.commands.output import progress
 from triage.store import audit
 from triage.store.access.staff import as_owner
-from triage.store.exports.downloads import verify_ledger
+from triage.store.exports.ledger import verify_ledger
 from triage.store.journal import ChainRewound, Journal, NotesErased
 from triage.store.keys import KeyStore
 from triage.store.recovery.anchors import KINDS, Anchors, check_anchors

@@ -1,11 +1,11 @@
 """Every error as `application/problem+json` (RFC 9457), Litestar's own included, and recorded before it is sent."""
 
+import logging
 import random
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-import structlog
 from litestar import Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import Scope
@@ -26,7 +26,7 @@ from triage.problems import (
 from triage.store import audit
 from triage.store.database import UNREACHABLE
 
-logger = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 PROBLEM_JSON: Final = "application/problem+json"
 NO_STORE: Final = {"cache-control": "no-store"}

@@ -1,11 +1,11 @@
 """Around every request: its id, security headers, one log line without an address, and the count for the metrics."""
 
+import logging
 import re
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import structlog
 from litestar import Response
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
@@ -20,9 +20,10 @@ from triage.http.compression import (
     with_plain_tags,
 )
 from triage.http.errors import problem_response
+from triage.logs import REQUEST_ID
 from triage.problems import NOT_FOUND, Refused
 
-logger = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _EMPTY_PART = re.compile(r"//|./$")
@@ -59,7 +60,7 @@ class OuterMiddleware:
         answer = _Answer(scope, send, lambda headers: self._headers(scope, headers, request_id))
         request_id = _request_id(scope)
         # the server runs each request in a context of its own, which ends with it
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        REQUEST_ID.set(request_id)
         if _EMPTY_PART.search(scope["path"]):  # Litestar reads the path as if it were not there
             await _send(problem_response(Refused(NOT_FOUND)), answer.send)
         else:
@@ -69,7 +70,7 @@ class OuterMiddleware:
         self._observe(method, str(scope.get("path_template", "")), answer.status, seconds)
         # what went well is counted, and told only to those who ask for it: a line costs as much as an append
         tell = logger.debug if answer.status < 400 else logger.info
-        tell("request", method=method, status=answer.status, ms=round(seconds * 1000, 1))
+        tell("request", extra={"method": method, "status": answer.status, "ms": round(seconds * 1000, 1)})
 
     def _headers(self, scope: Scope, sent: Iterable[tuple[bytes, bytes]], request_id: str) -> HeaderList:
         headers = [*sent, (b"x-request-id", request_id.encode()), *_ALWAYS]

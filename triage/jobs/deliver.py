@@ -6,6 +6,7 @@ sending and noting it sends again, under the same id. Every attempt is on record
 
 import asyncio
 import hmac
+import logging
 import socket
 from base64 import b64decode, b64encode
 from collections.abc import Callable
@@ -22,7 +23,6 @@ from uuid import UUID
 import aiosmtplib
 import httpx
 import msgspec
-import structlog
 from msgspec import Struct
 from prometheus_client import Counter
 
@@ -33,7 +33,7 @@ from triage.store.database import Database
 from triage.store.outbox import AlertData, Message, Payload, SummaryData, Topic
 from triage.store.summaries import calendars
 
-logger = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 ATTEMPTS = Counter("triage_delivery_attempts", "Attempts to deliver a message", ["channel", "outcome"])
 

@@ -5,6 +5,7 @@ behind, and the next one does it all. `now` is the run's clock; the content is c
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +13,6 @@ from typing import Final
 from uuid import UUID
 
 import asyncpg
-import structlog
 from msgspec import Raw, Struct
 from prometheus_client import Counter
 
@@ -36,7 +36,7 @@ from triage.summaries.registry import MEASURES_VERSION
 from triage.summaries.schedule import Slot, due_slots, is_late, is_restated
 from triage.times import Period, PeriodKind, parse_period
 
-logger = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 PUBLISHED = Counter("triage_publications", "Editions published", ["kind"])
 FAILED = Counter("triage_publications_failed", "Runs that ended without an edition", ["kind"])
@@ -172,7 +172,7 @@ async def restate(
     except _LOST:
         return None
     except Exception as error:
-        logger.error("summary_not_restated", kind=run.kind, period=run.period, exc_info=error)
+        logger.error("summary_not_restated", exc_info=error, extra={"kind": run.kind, "period": run.period})
         FAILED.labels(run.kind).inc()
         return None
     if summary is None:
@@ -317,7 +317,7 @@ async def _keep(connection: Connection, team: CalendarTeam, fresh: Sequence[Inci
 
 
 async def _record_failure(database: Database, team: CalendarTeam, slot: Slot, now: datetime, error: Exception) -> None:
-    logger.error("summary_failed", kind=slot.period.kind, period=slot.period.name, exc_info=error)
+    logger.error("summary_failed", exc_info=error, extra={"kind": slot.period.kind, "period": slot.period.name})
     FAILED.labels(slot.period.kind).inc()
     async with database.team(team.team_id) as connection:
         await publications.record_failure(connection, team.team_id, slot, now)

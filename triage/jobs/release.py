@@ -6,12 +6,12 @@ cut-off, so that a run that comes late gives the release that one on time would 
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 import asyncpg
-import structlog
 from msgspec import Struct, structs
 from uuid_utils.compat import uuid7
 
@@ -28,7 +28,7 @@ from triage.store.exports import releases
 from triage.store.exports.releases import CountedMember, LatestRelease, ReleasingTeam, StoredRelease
 from triage.times import PeriodKind, due_at
 
-logger = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 REVISED_FOR: Final = timedelta(days=731)
 """How long after its end published tables may have further editions."""
@@ -140,7 +140,9 @@ class _Releasing:
                     # what is due later is judged by this one, or must not take its incidents
                     failed.add(each.dataset)
                     self._failed.append(f"{each.dataset} {each.period}")
-                    logger.error("release_failed", dataset=each.dataset, period=each.period, exc_info=error)
+                    logger.error(
+                        "release_failed", exc_info=error, extra={"dataset": each.dataset, "period": each.period}
+                    )
         return released
 
     async def _next_editions(self) -> list[ReleasedEdition]:
@@ -234,7 +236,7 @@ class _Releasing:
         except _LOST:
             return []
         for each in released:
-            logger.info("released", dataset=each.dataset, period=each.period, edition=each.edition)
+            logger.info("released", extra={"dataset": each.dataset, "period": each.period, "edition": each.edition})
         return released
 
     async def _tables_of(self, connection: Connection, due: Cut, number: int, seq: int) -> ReleasedEdition:
@@ -364,9 +366,9 @@ class _Releasing:
             return []
         except Exception as error:
             self._failed.append(f"{published.dataset} {published.period} again")
-            logger.error("tables_not_revised", period=published.period, exc_info=error)
+            logger.error("tables_not_revised", exc_info=error, extra={"period": published.period})
             return []
-        logger.info("released", dataset="tables", period=published.period, edition=edition.edition)
+        logger.info("released", extra={"dataset": "tables", "period": published.period, "edition": edition.edition})
         return [again]
 
     def _next_edition(self, editions: list[Edition], counted: Iterable[CountedMember]) -> Edition | None:

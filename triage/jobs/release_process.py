@@ -1,11 +1,10 @@
 """Releases are cut in a process of their own, so that neither requests nor alerts wait for the minutes it may take."""
 
 import asyncio
+import logging
 import os
 import sys
 from datetime import datetime
-
-import structlog
 
 from triage.exports import keys
 from triage.jobs.release import Unreleased, is_anything_due
@@ -13,7 +12,7 @@ from triage.people.encryption import Root
 from triage.settings import Settings
 from triage.store.database import Database
 
-logger = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 
 async def release_if_due(database: Database, settings: Settings, root: Root, now: datetime) -> None:
@@ -45,7 +44,7 @@ async def release_in_subprocess(settings: Settings, now: datetime) -> None:
             process.kill()
             await process.wait()
     for line in printed.decode().splitlines():
-        logger.info("release", said=line)
+        logger.info("release", extra={"said": line})
     if process.returncode:
         raise Unreleased([f"see above, exit code {process.returncode}"], [])
 

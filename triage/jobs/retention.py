@@ -3,16 +3,15 @@
 It works as the owner of the database: the service's own login cannot destroy anything.
 """
 
+import logging
 from datetime import datetime
-
-import structlog
 
 from triage.store.access import teams
 from triage.store.access.staff import as_owner
 from triage.store.database import Database
 from triage.store.people.retention import Retention
 
-logger = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 
 async def run_retention(database: Database, owner_url: str, retention: Retention, applied: bool, now: datetime) -> None:
@@ -21,4 +20,4 @@ async def run_retention(database: Database, owner_url: str, retention: Retention
         async with as_owner(owner_url, team_id) as connection:
             due = await retention.run_once_a_day(connection, team_id, now, not applied)
         if due is not None:
-            logger.info("retention", applied=applied, due={part.part: part.count for part in due})
+            logger.info("retention", extra={"applied": applied, "due": {part.part: part.count for part in due}})

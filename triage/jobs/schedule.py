@@ -4,13 +4,13 @@ A job looks every so often whether something is due. Rows decide what is, so tha
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from msgspec import Struct
@@ -30,7 +30,7 @@ from triage.store.people.retention import Retention
 from triage.store.recovery.anchors import AnchorWriter
 from triage.store.recovery.journal_copy import PublicationWriter
 
-logger = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 RECORD_EVERY_S: Final = 10
 """Seconds between two records that a frequent job succeeded."""
@@ -122,7 +122,7 @@ async def _run(job: Job, runs: JobRuns) -> None:
     try:
         await job.work()
     except Exception as error:
-        logger.error("job_failed", job=job.name, exc_info=error)
+        logger.error("job_failed", exc_info=error, extra={"job": job.name})
         await _record(runs.failed(job.name, job.every_s))
     else:
         await _record(runs.succeeded(job.name, job.every_s))

@@ -1,5 +1,6 @@
 """A request to the review pages: the session behind it, forms with their secret, answers and refusals as pages."""
 
+import logging
 import random
 import re
 import time
@@ -10,7 +11,6 @@ from urllib.parse import parse_qsl, quote
 from uuid import UUID
 
 import msgspec
-import structlog
 from litestar import Request, Response
 from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
@@ -46,7 +46,7 @@ from triage.service import Service
 from triage.store.access import page_sign_in, sign_in
 from triage.store.database import UNREACHABLE
 
-logger = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 PageRequest = Request[Actor, Session, Any]
 """A request with its `user`, the actor, and `auth`, the session."""

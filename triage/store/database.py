@@ -6,6 +6,7 @@ stand between: it would hand one client's session to another.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
@@ -13,7 +14,6 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 import asyncpg
-import structlog
 
 from triage.errors import OperatorError
 from triage.store import hosts
@@ -30,7 +30,7 @@ _BARRIER = statement("database.barrier")
 _PROCESS = statement("database.process", int)
 _TRY_WRITE = statement("database.try_write", bool)
 
-logger = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 UNREACHABLE: Final = (
     OSError,
@@ -141,7 +141,7 @@ class Database:
 
     def _note(self, error: str | None) -> None:
         if error and self.reachable:
-            logger.error("database_unreachable", error=error)
+            logger.error("database_unreachable", extra={"error": error})
         elif not error and not self.reachable:
             logger.warning("database_reached")
         self.reachable = error is None

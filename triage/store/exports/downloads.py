@@ -2,22 +2,19 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from msgspec import Struct, structs
 
 from triage.access.actors import Actor
-from triage.chain import GENESIS, Head
 from triage.exports import ledger
-from triage.exports.ledger import Download, LedgerLine
+from triage.exports.ledger import Download
 from triage.problems import AGREEMENT_EXPIRED, NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.database import Connection, Database
+from triage.store.exports.ledger import LedgerRow
 from triage.store.exports.releases import CHUNK
 from triage.store.statements import statement
-
-PAGE: Final = 1_000
 
 
 class Offer(Struct, frozen=True):
@@ -73,42 +70,6 @@ class _LedgerEnd(Struct, frozen=True):
     at: datetime
 
 
-class _LedgerRow(Struct, frozen=True):
-    n: int
-    at: datetime
-    partner_id: UUID
-    agreement_id: UUID
-    purpose: str
-    dataset: str
-    period: str
-    edition: int
-    file: str
-    columns: list[str]
-    areas: list[str]
-    part: str
-    rows: int
-    sha256: bytes
-    link: bytes
-
-    def line(self) -> LedgerLine:
-        pull = Download(
-            at=self.at,
-            partner_id=self.partner_id,
-            agreement_id=self.agreement_id,
-            purpose=self.purpose,
-            dataset=self.dataset,
-            period=self.period,
-            edition=self.edition,
-            file=self.file,
-            columns=tuple(self.columns),
-            areas=tuple(self.areas),
-            part=self.part,
-            rows=self.rows,
-            sha256=self.sha256.hex(),
-        )
-        return LedgerLine(self.n, pull, self.link)
-
-
 _LIST_RELEASES = statement("exports.list_releases", Offer)
 _MANIFEST = statement("exports.manifest", _RenderedRelease)
 _IN_FORCE = statement("agreements.coming", AgreementInForce)
@@ -118,9 +79,7 @@ _OPEN_LEDGER = statement("exports.open_ledger")
 _LEDGER_HEAD = statement("exports.ledger_head", _LedgerEnd)
 _MOVE_LEDGER_HEAD = statement("exports.move_ledger_head")
 _ADD_PULL = statement("exports.add_pull")
-_PULLS = statement("exports.pulls", _LedgerRow)
-_WALK_LEDGER = statement("exports.walk_ledger", _LedgerRow)
-LEDGER_ENDS = statement("exports.ledger_ends", Head)
+_PULLS = statement("exports.pulls", LedgerRow)
 
 
 async def offers(database: Database, actor: Actor, now: datetime) -> list[Offer]:
@@ -241,28 +200,3 @@ async def list_downloads(database: Database, actor: Actor, before: datetime | No
             connection, team_id=actor.team_id, partner_id=actor.partner_id, before=before, most=limit
         )
     return [row.line().pull for row in rows]
-
-
-class LedgerVerdict(Struct, frozen=True):
-    """Whether the ledger is whole; `fault` names the first line that is not as it was written."""
-
-    team_id: UUID
-    lines: int
-    fault: str | None
-
-
-async def verify_ledger(connection: Connection, team_id: UUID) -> LedgerVerdict:
-    """Recompute every link of a team's ledger."""
-    head = await LEDGER_ENDS.fetch_first(connection, team_id=team_id)
-    last: LedgerLine | None = None
-    while rows := await _WALK_LEDGER.fetch(connection, team_id=team_id, after=last.n if last else 0, most=PAGE):
-        lines = [row.line() for row in rows]
-        if fault := ledger.fault(team_id, last, lines):
-            return LedgerVerdict(team_id, last.n if last else 0, fault)
-        last = lines[-1]
-    n, link = (last.n, last.link) if last else (0, GENESIS)
-    ends = head or Head(0, GENESIS)
-    # a pull may have come since the head was read
-    if n < ends.position or (n == ends.position and link != ends.link):
-        return LedgerVerdict(team_id, n, f"line {n + 1} is missing: the ledger ends at {ends.position}")
-    return LedgerVerdict(team_id, n, None)

@@ -6,6 +6,7 @@ race the next appends queue for the head's row lock, so that several processes s
 """
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +19,6 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-import structlog
 from msgspec import Struct
 
 from triage.log import append_decision
@@ -46,7 +46,7 @@ from triage.store.log.entries import EntryColumns
 from triage.store.statements import statement
 from triage.terms import Terms
 
-logger = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 SINGLES: Final = 256
 """Entries sent one by one that go into one append at most."""

@@ -13,22 +13,17 @@ import msgspec
 from msgspec import Struct, structs
 
 from triage.chain import GENESIS
-from triage.errors import OperatorError
 from triage.store import audit
 from triage.store.database import Connection, Database
-from triage.store.exports.downloads import LEDGER_ENDS
+from triage.store.exports.ledger import LEDGER_ENDS
 from triage.store.journal import ChainAnchored, ChainName, ChainRewound, Journal, JournalLine, RowPublished
+from triage.store.recovery.history import HistoryForked
 from triage.store.statements import statement
-from triage.store.summaries import publications
 from triage.store.verify import LOG_HEAD, ChainVerdict
 
 KINDS: Final = ("head", "rewound", "published summary_edition")
 """The lines of the journal that say where a chain stood."""
 _ADOPT: Final = "the database is not the one that the journal knows: run `triage adopt`"
-
-
-class HistoryForked(OperatorError):
-    """The database lost what the journal knows of, after a failover or a recovery that nobody has adopted."""
 
 
 class KnownLink(Struct, frozen=True):
@@ -43,6 +38,15 @@ class _ChainEnd(NamedTuple):
     chain: ChainName
     position: int
     since: datetime | None
+
+
+class _PublishedPosition(NamedTuple):
+    kind: str
+    period: str
+    form: str
+    edition: int
+    as_at_seq: int
+    chain_head: bytes
 
 
 class _Link(NamedTuple):
@@ -63,6 +67,7 @@ _ENDS = statement("recovery.ends", _ChainEnd)
 _KEPT_UNTIL = statement("recovery.kept_until", datetime)
 _LINKS = statement("recovery.links", _Link)
 _ENTRY_LINKS = statement("recovery.entry_links", _Link)
+_PUBLISHED_POSITIONS = statement("recovery.published_positions", _PublishedPosition)
 
 
 class Anchors:
@@ -212,7 +217,7 @@ async def _fault(connection: asyncpg.Connection, anchors: Anchors, chain: ChainN
     if chain == "entries":
         known += [
             KnownLink(each.as_at_seq, each.chain_head, f"{each.kind} {each.period} {each.form} edition {each.edition}")
-            for each in await publications.published_positions(connection, team_id)
+            for each in await _PUBLISHED_POSITIONS.fetch(connection, team_id=team_id)
             if not anchors.is_void(team_id, each.kind, each.period, each.form, each.edition)
         ]
     elif chain == "audit" and (head := await audit.find_head(connection, team_id)):

@@ -8,12 +8,15 @@ from triage.errors import OperatorError
 from triage.store.audit import NO_TEAM
 from triage.store.database import Connection
 from triage.store.journal import ChainRewound, EpochBegan, Journal
-from triage.store.recovery.anchors import HistoryForked
 from triage.store.statements import statement
 
 
 class WrongInstallation(OperatorError):
     """A database, a backup or a key store of another installation; the message says which."""
+
+
+class HistoryForked(OperatorError):
+    """The database lost what the journal knows of, after a failover or a recovery that nobody has adopted."""
 
 
 class Installation(NamedTuple):

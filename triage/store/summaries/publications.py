@@ -52,18 +52,6 @@ class ListedSummary(Struct, frozen=True, kw_only=True, omit_defaults=True):
     problem: str | None = None
 
 
-class PublishedPosition(Struct, frozen=True):
-    """A published position: the chain must still read so there."""
-
-    kind: PeriodKind
-    period: str
-    form: Form
-    edition: int
-    as_at_seq: int
-    chain_head: bytes
-    published_at: datetime
-
-
 class _PublishedPeriod(NamedTuple):
     kind: PeriodKind
     period: str
@@ -124,7 +112,6 @@ _EDITION = statement("summaries.edition", bytes)
 _EDITIONS = statement("summaries.editions", bytes)
 _FAILED_RUN = statement("summaries.failed_run", _FailedRun)
 _LIST_RUNS = statement("summaries.list_runs", _LatestEdition)
-_CHAIN_HEADS = statement("summaries.chain_heads", PublishedPosition)
 
 
 async def runs(connection: Connection, team_id: UUID) -> dict[tuple[PeriodKind, str], PeriodRun]:
@@ -313,8 +300,3 @@ async def list_latest(
         most=limit,
     )
     return [row.listed() for row in latest]
-
-
-async def published_positions(connection: Connection, team_id: UUID) -> list[PublishedPosition]:
-    """Every published position, for verification against the log."""
-    return await _CHAIN_HEADS.fetch(connection, team_id=team_id)

@@ -1,11 +1,11 @@
 """Board reports of editions: what they are made from, and the PDF that is frozen beside each edition."""
 
 import asyncio
+import logging
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-import structlog
 from msgspec import Struct
 
 from triage.exports import protected
@@ -22,7 +22,7 @@ from triage.summaries import editions
 from triage.summaries.editions import Summary
 from triage.times import PeriodKind
 
-logger = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 MONTHS: Final = 24
 """As many months as limits are drawn from."""
@@ -133,7 +133,7 @@ async def make_missing(database: Database, team: CalendarTeam) -> None:
         try:
             await find_or_make(database, team, decode(edition.body, edition.form))
         except Exception as error:
-            logger.error("report_not_made", kind=edition.kind, period=edition.period, exc_info=error)
+            logger.error("report_not_made", exc_info=error, extra={"kind": edition.kind, "period": edition.period})
 
 
 def decode(body: bytes, form: str) -> Summary | Protected:
