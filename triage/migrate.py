@@ -52,7 +52,7 @@ class Migration(Struct, frozen=True):
 def load(folder: Traversable) -> list[Migration]:
     """The migrations of a folder in order, numbered from 1 without gaps. Raises MigrationError."""
     migrations = [_read(file) for file in sorted(folder.iterdir(), key=lambda file: file.name)]
-    if [each.version for each in migrations] != list(range(1, len(migrations) + 1)):
+    if [migration.version for migration in migrations] != list(range(1, len(migrations) + 1)):
         raise MigrationError("migrations are numbered 0001, 0002, … without gaps or repeats")
     return migrations
 

@@ -404,7 +404,7 @@ CATALOGUE: dict[str, Listed] = {
     listed.code: listed
     for listed in sorted(
         (value for value in list(globals().values()) if isinstance(value, Listed)),
-        key=lambda each: (each.status, each.code),
+        key=lambda problem: (problem.status, problem.code),
     )
 }
 """Every problem by its code, in order of status."""
@@ -434,7 +434,8 @@ In a sync every refused item carries the same document as `problem`.
 def page() -> str:
     """The catalogue as a page in Markdown, for `docs/problems.md`."""
     rows = "".join(
-        f"| `{each.code}` | {each.status} | `{each.retry}` | {each.title} |\n" for each in CATALOGUE.values()
+        f"| `{problem.code}` | {problem.status} | `{problem.retry}` | {problem.title} |\n"
+        for problem in CATALOGUE.values()
     )
-    parts = "".join(f"\n## {each.code}\n\n{each.explanation}\n" for each in CATALOGUE.values())
+    parts = "".join(f"\n## {problem.code}\n\n{problem.explanation}\n" for problem in CATALOGUE.values())
     return _INTRODUCTION + rows + parts

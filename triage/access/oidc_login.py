@@ -133,5 +133,5 @@ def _login(provider: Provider) -> OidcClient:
     return provider.issuer.login
 
 
-def _same(one: str, other: str) -> bool:
-    return compare_digest(one.encode(), other.encode())
+def _same(left: str, right: str) -> bool:
+    return compare_digest(left.encode(), right.encode())

@@ -57,25 +57,29 @@ async def _findings(databases: Databases) -> AsyncIterator[tuple[bool, str]]:
 
 
 def _login_findings(service: DatabaseLogin, owner: DatabaseLogin, keys: DatabaseLogin) -> list[tuple[bool, str]]:
-    found = []
+    findings = []
     if service.superuser or service.owns_tables:
-        found.append((True, f"the service's login {service.name} owns tables or is a superuser: it needs its own"))
+        findings.append((True, f"the service's login {service.name} owns tables or is a superuser: it needs its own"))
     if service.missing_roles:
-        found.append((True, f"GRANT {', '.join(service.missing_roles)} TO {service.name} is missing"))
+        findings.append((True, f"GRANT {', '.join(service.missing_roles)} TO {service.name} is missing"))
     if not owner.owns_tables:
-        found.append((True, f"the owner's login {owner.name} does not own the tables: set TRIAGE_OWNER_DATABASE_URL"))
+        findings.append(
+            (True, f"the owner's login {owner.name} does not own the tables: set TRIAGE_OWNER_DATABASE_URL")
+        )
     if owner.superuser:
-        found.append((False, f"the owner's login {owner.name} is a superuser, which it need not be"))
+        findings.append((False, f"the owner's login {owner.name} is a superuser, which it need not be"))
     if not owner.may_restore:
-        found.append((True, f"{owner.name} cannot restore: it needs CREATEDB, BYPASSRLS and pg_signal_backend"))
+        findings.append((True, f"{owner.name} cannot restore: it needs CREATEDB, BYPASSRLS and pg_signal_backend"))
     if keys.system == service.system:
-        found.append((True, "the key store lies in the main database's cluster: every backup of that holds its keys"))
-    found += [
+        findings.append(
+            (True, "the key store lies in the main database's cluster: every backup of that holds its keys")
+        )
+    findings += [
         (False, f"the connection of {login.name} is not encrypted")
         for login in (service, owner, keys)
         if login.listens_beyond and not login.encrypted
     ]
-    return found
+    return findings
 
 
 async def _histories(databases: Databases) -> AsyncIterator[tuple[bool, str]]:

@@ -105,7 +105,7 @@ def the_team(team_ids: list[UUID], team_id: UUID | None) -> UUID:
     """The team that is named, or the only one. Raises OperatorError where that is none."""
     if team_id is None and len(team_ids) > 1:
         raise OperatorError("there are several teams: say which by --team; `triage team list` lists them")
-    chosen = team_ids if team_id is None else [each for each in team_ids if each == team_id]
+    chosen = team_ids if team_id is None else [known_id for known_id in team_ids if known_id == team_id]
     if not chosen:
         raise OperatorError("there is no such team" if team_id else "there is no team yet: `triage team add` makes one")
     return chosen[0]

@@ -169,7 +169,7 @@ async def _send(service: Service, sent: list[DemoEntry]) -> None:
     """Put the months into the log as if they had come in one by one; received is when the generator says."""
     members = {member.key: member for member in CAST.members}
     for chunk in _chunks(sent):
-        items = [_item(each, members[each.author]) for each in chunk]
+        items = [_item(entry, members[entry.author]) for entry in chunk]
         for appended in await service.log.append(TEAM, items):
             if isinstance(appended.result, Problem):
                 raise RuntimeError(f"the demo's data was refused: {appended.result.code}")
@@ -177,7 +177,7 @@ async def _send(service: Service, sent: list[DemoEntry]) -> None:
 
 async def _register_people(service: Service, sent: list[DemoEntry]) -> None:
     """The people whom entries link to, told of by whoever is on the side of their number."""
-    linked = {each.entry.person_id for each in sent if isinstance(each.entry, PersonLink)}
+    linked = {entry.entry.person_id for entry in sent if isinstance(entry.entry, PersonLink)}
     by_key = {member.key: member for member in CAST.members}
     today = datetime.now(UTC).date()
     slots = asyncio.Semaphore(REGISTERED_AT_ONCE)

@@ -130,7 +130,7 @@ async def revoke(
     async with databases.owner(team_id) as (connection, team):
         if name is not None:
             hashes = await store.revoke_token(connection, team, partner_id, name.lower(), now)
-            lines: list[JournalLine] = [TokenRevoked(at=now, team_id=team, hash=each.hex()) for each in hashes]
+            lines: list[JournalLine] = [TokenRevoked(at=now, team_id=team, hash=digest.hex()) for digest in hashes]
         elif agreement_id is not None:
             ended = await store.revoke_agreement(connection, team, agreement_id, now)
             lines = [AgreementRevoked(at=now, team_id=team, agreement_id=agreement_id)] if ended else []

@@ -72,14 +72,14 @@ def page(file: SubjectFile) -> str:
         ("Asked (UTC)", "Incident", "About", "Text", "By", "Of"),
         (
             (
-                f"{each.made_at:%Y-%m-%d %H:%M:%S}",
-                each.incident_id,
-                each.about,
-                each.text or "",
-                each.made_by,
-                each.addressee,
+                f"{question.made_at:%Y-%m-%d %H:%M:%S}",
+                question.incident_id,
+                question.about,
+                question.text or "",
+                question.made_by,
+                question.addressee,
             )
-            for each in file.asked
+            for question in file.asked
         ),
     )
     laws = _table(("Incident", "Law"), ((tagged.incident_id, LAWS[tagged.regime]) for tagged in file.regimes))

@@ -315,7 +315,7 @@ async def schedule(
         if kind and at:
             due[kind] = DueTime(at.time(), after_days or DEFAULTS[kind].after_days)
             await calendars.set_schedule(connection, team.team_id, kind, due[kind].at, due[kind].after_days)
-    rows = [(each, f"{due[each].at:%H:%M}", due[each].after_days) for each in KINDS]
+    rows = [(kind, f"{due[kind].at:%H:%M}", due[kind].after_days) for kind in KINDS]
     show_table(("kind", "local time", "days after the last day"), rows, as_json)
 
 

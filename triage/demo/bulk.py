@@ -119,7 +119,7 @@ def bulk(n_incidents: int, years: float, seed: int = 1, starts: date = TOLD_ON) 
     rng.shuffle(told)
     originals: dict[UUID, int] = {}
     ends = datetime.combine(TOLD_ON, datetime.min.time(), UTC) + _WINDOW
-    templates = [_template(each, rank, ends, originals) for rank, of_one in enumerate(told) for each in of_one]
+    templates = [_template(entry, rank, ends, originals) for rank, of_one in enumerate(told) for entry in of_one]
     templates.sort(key=lambda template: template.sent.sent_at - template.late * _WINDOW)
     n_windows = max(1, round(years * 365.25 / WINDOW_DAYS))
     before = CopyWindow(later=0, first=0, wanted=0, told=len(told), ids=[])

@@ -37,13 +37,13 @@ def generate(
     """
     known = Callers(seed)
     days = (times.operational_day(ends_at) - starts).days + 1
-    sent = [each for told in incidents(team, starts, days, per_day, seed, changes_on) for each in told]
+    sent = [entry for told in incidents(team, starts, days, per_day, seed, changes_on) for entry in told]
     for hours, set_piece in AT_THE_END:
         begins = (ends_at - timedelta(hours=hours)).replace(microsecond=0)
         if times.operational_day(begins) >= starts:
             for recorder in _piece(Random(f"{seed}/end/{hours}"), team, begins, set_piece, known):
                 sent += recorder.sent
-    yield from sorted((each for each in sent if each.sent_at <= ends_at), key=receipt_order)
+    yield from sorted((entry for entry in sent if entry.sent_at <= ends_at), key=receipt_order)
 
 
 def incidents(

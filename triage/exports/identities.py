@@ -49,6 +49,6 @@ class _Union:
             of = above
         return of
 
-    def join(self, one: UUID, other: UUID) -> None:
-        low, high = sorted((self.root(one), self.root(other)))
+    def join(self, first: UUID, second: UUID) -> None:
+        low, high = sorted((self.root(first), self.root(second)))
         self._above[high] = low

@@ -188,7 +188,7 @@ async def _publish_team(
     async with database.team(team.team_id) as connection:
         runs = await publications.runs(connection, team.team_id)
         head = await scopes.head(connection, team.team_id)
-    due = [each for each in due_slots(team.calendar, now) if not _has_edition(runs, each.period)]
+    due = [slot for slot in due_slots(team.calendar, now) if not _has_edition(runs, slot.period)]
     late = [run for run in runs.values() if may_restate(team, run, head.seq, now, manner.gather)]
     late.sort(key=lambda run: run.due_at)
     published = []
@@ -199,7 +199,7 @@ async def _publish_team(
         published.append(await restate(database, team, run, now, manner))
         manner.progress(n + 1, len(due) + len(late))
     await report_files.make_missing(database, team)
-    return [each for each in published if each]
+    return [edition for edition in published if edition]
 
 
 def may_restate(team: CalendarTeam, run: PeriodRun, head: int, now: datetime, gather: timedelta = timedelta(0)) -> bool:
@@ -240,7 +240,7 @@ async def _next(
     loaded = await scopes.load_scope(connection, team, slot, now)
     computed = editions.keep_snapshots(await asyncio.to_thread(editions.compute_measures, loaded.scope), first.measures)
     moved = await scopes.changed_incidents(connection, team, before.as_at_seq, then.scope)
-    before_flows = [each for each in before.measures if each.kind == "flow"]
+    before_flows = [measure for measure in before.measures if measure.kind == "flow"]
     why = await asyncio.to_thread(kinds_by_line, before_flows, at_old_instant, then.scope, moved, _elsewhere(before))
     summary = Summary(
         kind=before.kind,

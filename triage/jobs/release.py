@@ -131,11 +131,11 @@ class _Releasing:
             due = await self._due(connection, await releases.cadences(connection, self._team.team_id))
         released: list[ReleasedEdition] = []
         failed: set[Dataset] = set()
-        for n, each in enumerate(due):
-            self._progress(f"{each.dataset} {each.period}", n, len(due))
-            if each.dataset not in failed:
+        for n, due_cut in enumerate(due):
+            self._progress(f"{due_cut.dataset} {due_cut.period}", n, len(due))
+            if due_cut.dataset not in failed:
                 try:
-                    released += await self._freeze(each)
+                    released += await self._freeze(due_cut)
                 except Exception as error:
                     # what is due later is judged by this one, or must not take its incidents
                     failed.add(each.dataset)
@@ -149,31 +149,31 @@ class _Releasing:
         async with self._database.team(self._team.team_id) as connection:
             again = await self._again(connection)
         released: list[ReleasedEdition] = []
-        for n, each in enumerate(again):
-            self._progress(f"{each.dataset} {each.period} again", n, len(again))
-            released += await self._revise(each)
+        for n, stale_cut in enumerate(again):
+            self._progress(f"{stale_cut.dataset} {stale_cut.period} again", n, len(again))
+            released += await self._revise(stale_cut)
         return released
 
     # --- what is due
 
     async def _due(self, connection: Connection, cadences: dict[int, Cadence]) -> list[Cut]:
         done = await releases.latest_editions(connection, self._team.team_id)
-        return [each for each in self._cuts(cadences) if _is_due(each, done)]
+        return [cut for cut in self._cuts(cadences) if _is_due(cut, done)]
 
     async def _again(self, connection: Connection) -> list[Cut]:
         done = await releases.latest_editions(connection, self._team.team_id)
         looked = await releases.revision_checks(connection, self._team.team_id)
-        return [each for each in self._tables() if self._to_look_at(each, done, looked)]
+        return [table for table in self._tables() if self._to_look_at(table, done, looked)]
 
     def _cuts(self, cadences: dict[int, Cadence]) -> list[Cut]:
         """Everything whose cut-off has passed, oldest first; tables before records, shorter periods before longer."""
         passed = self._tables()
         for year, every in cadences.items():
-            passed += [each for each in self._of("records", every, self._first(year)) if each.financial_year == year]
-        return sorted(passed, key=lambda each: (each.cut_off, each.dataset, each.ends - each.starts))
+            passed += [cut for cut in self._of("records", every, self._first(year)) if cut.financial_year == year]
+        return sorted(passed, key=lambda cut: (cut.cut_off, cut.dataset, cut.ends - cut.starts))
 
     def _tables(self) -> list[Cut]:
-        return [each for every in TABLE_KINDS for each in self._of("tables", every, self._team.starts_on)]
+        return [cut for every in TABLE_KINDS for cut in self._of("tables", every, self._team.starts_on)]
 
     def _of(self, dataset: Dataset, every: Cadence, first: date) -> Iterator[Cut]:
         return cuts(dataset, every, first, self._now, self._team.zone, self._team.day_start_hour)
@@ -206,16 +206,16 @@ class _Releasing:
                     every = records.cadence(round(count / days * QUARTER_DAYS))
                     await releases.decide_cadence(connection, team.team_id, year, every, self._now)
 
-    def _to_look_at(self, each: Cut, done: LatestReleases, looked: dict[str, datetime]) -> bool:
+    def _to_look_at(self, cut: Cut, done: LatestReleases, looked: dict[str, datetime]) -> bool:
         """Whether a monthly cut-off has passed since published tables were cut or last looked at."""
-        latest = done.get(("tables", each.period))
-        if latest is None or latest.withdrawn or each.every == "yearly" or self._now > each.ends_at + REVISED_FOR:
+        latest = done.get(("tables", cut.period))
+        if latest is None or latest.withdrawn or cut.every == "yearly" or self._now > cut.ends_at + REVISED_FOR:
             return False
         last = self._last_monthly_cut_off()
-        return last is not None and last > max(latest.cut_off, looked.get(each.period, LONG_AGO))
+        return last is not None and last > max(latest.cut_off, looked.get(cut.period, LONG_AGO))
 
     def _last_monthly_cut_off(self) -> datetime | None:
-        return max((each.cut_off for each in self._of("tables", "monthly", self._team.starts_on)), default=None)
+        return max((cut.cut_off for cut in self._of("tables", "monthly", self._team.starts_on)), default=None)
 
     # --- one release
 
@@ -250,7 +250,7 @@ class _Releasing:
         self, due: Cut, counted: Iterable[CountedMember], precedents: Sequence[Sequence[ClassifiedMember]]
     ) -> Edition:
         key = self._keys.tables
-        members = [tables.classify(each.member, key, self._team.zone) for each in counted]
+        members = [tables.classify(incident.member, key, self._team.zone) for incident in counted]
         admitted = tables.admit(due.kind, precedents, key, RULES)
         return tables.freeze(due.kind, due.period, admitted, members, key, RULES)
 
@@ -295,7 +295,7 @@ class _Releasing:
     ) -> FrozenRecords:
         release = records.freeze(
             f"records/{period}/{number}",
-            [each.member for each in counted],
+            [incident.member for incident in counted],
             () if period.endswith(LATE) else records.months_between(due.starts, due.ends),
             self._keys.records,
             empty.config,
@@ -331,7 +331,7 @@ class _Releasing:
                 policy, number = frozen.edition.policy, frozen.edition.edition
         about = ReleaseHeader(due.dataset, due.period, number, cut_off, self._now)
         members = list(counted)
-        people = {each.member.incident_id: each.member.person for each in members}
+        people = {member.member.incident_id: member.member.person for member in members}
         stored = StoredRelease(uuid7(), about, frozen, people)
         await releases.add(connection, self._team.team_id, stored, due.starts, policy, seq, members)
         if isinstance(frozen, FrozenTables):
@@ -354,7 +354,7 @@ class _Releasing:
                 if looked.get(published.period, LONG_AGO) >= cut_off:
                     return []
                 await releases.record_revision_check(connection, team_id, published.period, cut_off)
-                editions = [each for each, _ in await releases.editions(connection, team_id, published.period)]
+                editions = [edition for edition, _ in await releases.editions(connection, team_id, published.period)]
                 seq = await releases.position(connection, team_id, cut_off)
                 counted = await self._snapshot(connection, published.starts_at, published.ends_at, seq, cut_off)
                 edition = await asyncio.to_thread(self._next_edition, editions, counted)
@@ -373,8 +373,8 @@ class _Releasing:
 
     def _next_edition(self, editions: list[Edition], counted: Iterable[CountedMember]) -> Edition | None:
         key = self._keys.tables
-        snapshots = {each.edition: each.snapshot for each in editions}
-        members = [tables.classify(each.member, key, self._team.zone) for each in counted]
+        snapshots = {edition.edition: edition.snapshot for edition in editions}
+        members = [tables.classify(incident.member, key, self._team.zone) for incident in counted]
         return tables.revise(editions[-1], snapshots, members, key, RULES)
 
 

@@ -142,7 +142,7 @@ class Stack(Block, frozen=True, kw_only=True):
     @property
     def parts(self) -> list[tuple[str, int, str]]:
         """As the chart takes them."""
-        return [(each.label, each.value, each.fill) for each in self.items]
+        return [(item.label, item.value, item.fill) for item in self.items]
 
 
 class Definitions(Block, frozen=True, kw_only=True):

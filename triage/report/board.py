@@ -80,14 +80,14 @@ class EditionFigures(Struct, frozen=True):
     summary: Summary
 
     def measure(self, code: str) -> Measure | None:
-        return next((each for each in self.summary.measures if each.code == code), None)
+        return next((measure for measure in self.summary.measures if measure.code == code), None)
 
     def rows(self, code: str) -> tuple[FigureRow, ...]:
         measure = self.measure(code)
         return measure.rows if measure and isinstance(measure.rows, tuple) else ()
 
     def row(self, code: str, name: str, column: str | None = None) -> FigureRow | None:
-        return next((each for each in self.rows(code) if each.code == name and each.column == column), None)
+        return next((row for row in self.rows(code) if row.code == name and row.column == column), None)
 
     def count(self, code: str, name: str, column: str | None = None) -> int:
         row = self.row(code, name, column)
@@ -105,15 +105,15 @@ def line_of(code: str, row: str = "", column: str | None = None) -> str:
 
 def lines_of(report: Report) -> frozenset[str]:
     """The lines of measures that the figures of a report are."""
-    found: set[str] = set()
+    lines: set[str] = set()
     for block in report.blocks:
         match block:
             case KeyNumbers() | Tiles():
-                found |= {item.line for item in block.items}
+                lines |= {item.line for item in block.items}
             case Tables():
                 cells = (cell for table in block.items for row in table.rows for cell in row)
-                found |= {cell.line for cell in cells if isinstance(cell, TextCell)}
-    return frozenset(found - {""})
+                lines |= {cell.line for cell in cells if isinstance(cell, TextCell)}
+    return frozenset(lines - {""})
 
 
 def share_said(figure: Measure | FigureRow | None) -> str:
@@ -270,7 +270,7 @@ def _coverage(summary: Summary, months: Sequence[Summary]) -> str:
     said = []
     if is_partial(summary) and summary.covered_from and summary.covered_to:
         said.append(f"The log covers {summary.covered_from:%-d %B %Y} to {summary.covered_to:%-d %B %Y} of it.")
-    gaps = [each.period for each in months if EditionFigures(each).value("incidents") is None]
+    gaps = [month.period for month in months if EditionFigures(month).value("incidents") is None]
     if gaps:
         said.append(f"No data for {', '.join(gaps)}: a gap in the charts, not a zero.")
     return " ".join(said)
@@ -358,15 +358,15 @@ def _completeness(figures: EditionFigures) -> Measure | None:
 def _runs(months: Sequence[Summary]) -> list[ChartItem]:
     if not months:
         return []
-    found = []
+    items = []
     for run in RUNS:
         points = [_point(run, month) for month in months]
         if all(point.value is None for point in points):
             continue
         chart = spc.p(points) if run.share else spc.xmr(points)
         said = spc.reading(chart, run.what, " %" if run.share else "")
-        found.append(ChartItem(name=run.name, title=run.title, said=said, chart=chart, unit="%" if run.share else ""))
-    return found
+        items.append(ChartItem(name=run.name, title=run.title, said=said, chart=chart, unit="%" if run.share else ""))
+    return items
 
 
 def _point(run: _Run, month: Summary) -> SeriesPoint:
@@ -392,7 +392,7 @@ def is_partial(summary: Summary) -> bool:
 def _changed(runs: Sequence[ChartItem]) -> Iterator[AnyBlock]:
     if not runs:
         return
-    signals = [each.title[:1].lower() + each.title[1:] for each in runs if each.chart.has_signal]
+    signals = [run.title[:1].lower() + run.title[1:] for run in runs if run.chart.has_signal]
     said = (
         f"{len(signals)} of {len(runs)} series {'shows' if len(signals) == 1 else 'show'} a change worth asking about: "
         f"{'; '.join(signals)}."
@@ -551,18 +551,18 @@ def _equality(figures: EditionFigures, code: str, title: str) -> TableBlock | No
     groups: dict[str, dict[str, FigureRow]] = {}
     for row in figures.rows(code):
         groups.setdefault(row.code, {})[row.column or ""] = row
-    found = [each for each in groups.values() if each["incidents"].value]
-    if measure is None or not found:
+    shown = [group for group in groups.values() if group["incidents"].value]
+    if measure is None or not shown:
         return None
-    used = sum(int(each["s136_used"].value or 0) for each in found)
-    known = sum(int(each["incidents"].value or 0) for each in found)
+    used = sum(int(group["s136_used"].value or 0) for group in shown)
+    known = sum(int(group["incidents"].value or 0) for group in shown)
     mean = 100 * used / known if known else None
-    most = ceiling(max([each["s136_used"].high or 0 for each in found] + [10]))
+    most = ceiling(max([group["s136_used"].high or 0 for group in shown] + [10]))
     return TableBlock(
         caption=title,
         known=f"{measure.missing:,} of {measure.missing + measure.known:,} not recorded",
         head=("Group", "Incidents", "Used", f"0 to {most} %", "Share"),
-        rows=tuple(_group(code, each, used, known, most, mean) for each in found),
+        rows=tuple(_group(code, group, used, known, most, mean) for group in shown),
         right=(1, 2, 4),
     )
 
@@ -724,7 +724,7 @@ def _record(figures: EditionFigures) -> Iterator[AnyBlock]:
 def _definitions(figures: EditionFigures) -> Iterator[AnyBlock]:
     yield Heading(text="How it is counted", anchor="how")
     yield Definitions(items=TERMS)
-    caveats = [f"{each.label}: {each.caveat}" for each in figures.summary.measures if each.caveat]
+    caveats = [f"{measure.label}: {measure.caveat}" for measure in figures.summary.measures if measure.caveat]
     if caveats:
         yield Lines(items=tuple(caveats), summary="What each figure cannot say")
 

@@ -128,10 +128,10 @@ def run_chart(
 
 def _reach(chart: ControlChart) -> tuple[float, float]:
     points = chart.points
-    whole = [each.point.value for each in points if each.point.value is not None and not each.point.partial]
-    every = [each.point.value for each in points if each.point.value is not None]
-    lowest = min([*whole, *(each.lower for each in points if each.lower is not None), chart.middle])
-    return lowest, max([*every, *(each.upper for each in points if each.upper is not None), chart.middle])
+    whole = [judged.point.value for judged in points if judged.point.value is not None and not judged.point.partial]
+    every = [judged.point.value for judged in points if judged.point.value is not None]
+    lowest = min([*whole, *(judged.lower for judged in points if judged.lower is not None), chart.middle])
+    return lowest, max([*every, *(judged.upper for judged in points if judged.upper is not None), chart.middle])
 
 
 def _scale(x: Across, y: Down, unit: str) -> Iterator[str]:
@@ -170,8 +170,8 @@ def _series(chart: ControlChart, x: Across, y: Down) -> Iterator[str]:
                 f'<line x1="{x(n / count)}" y1="{_n(y(a.point.value))}" x2="{x((n + 1) / count)}" '
                 f'y2="{_n(y(b.point.value))}" class="series" stroke="{BLUE}" stroke-width="2"/>'
             )
-    for n, each in enumerate(chart.points):
-        yield _dot(each, x(n / count), y)
+    for n, judged in enumerate(chart.points):
+        yield _dot(judged, x(n / count), y)
 
 
 def _dot(judged: JudgedPoint, at: str, y: Down) -> str:
@@ -208,7 +208,7 @@ def _labels(chart: ControlChart, x: Across, y: Down, unit: str, height: int) -> 
 
 
 def _listed(chart: ControlChart, unit: str) -> str:
-    return " ".join(_said(each, unit) for each in chart.points)
+    return " ".join(_said(point, unit) for point in chart.points)
 
 
 def _said(judged: JudgedPoint, unit: str) -> str:

@@ -23,8 +23,8 @@ def report(compared: Comparison, zone: ZoneInfo) -> Report:
         (key, list(lines))
         for key, lines in groupby(compared.lines, lambda line: (line.measure, line.label, line.caveat))
     ]
-    first = [each for each in groups if each[0][0] in HEADLINES]
-    others = [each for each in groups if each[0][0] not in HEADLINES]
+    first = [group for group in groups if group[0][0] in HEADLINES]
+    others = [group for group in groups if group[0][0] not in HEADLINES]
     as_at = compared.as_at.astimezone(zone).strftime("%-d %B %Y, %H:%M")
     return Report(
         title="Two spans compared",

@@ -63,7 +63,7 @@ class ControlChart(Struct, frozen=True):
     @property
     def has_signal(self) -> bool:
         """Whether one of the latest periods shows a change worth asking about."""
-        return any(each.signals for each in self.points[-LATEST:])
+        return any(point.signals for point in self.points[-LATEST:])
 
 
 def xmr(points: Sequence[SeriesPoint], *, count: bool = True, baseline: int = BASELINE) -> ControlChart:
@@ -72,7 +72,7 @@ def xmr(points: Sequence[SeriesPoint], *, count: bool = True, baseline: int = BA
     Limits come from the first `baseline` whole periods and stay: later periods are judged by them, so that a verdict
     once printed stands.
     """
-    values = [each.value for each in points if each.value is not None and not each.partial]
+    values = [point.value for point in points if point.value is not None and not point.partial]
     if len(values) < FEWEST_PERIODS:
         return _run_chart(points, values, _too_few(len(values)))
     values = values[:baseline]
@@ -81,7 +81,7 @@ def xmr(points: Sequence[SeriesPoint], *, count: bool = True, baseline: int = BA
         return _run_chart(points, values, f"Fewer than {FEWEST_A_PERIOD} a period: too few for limits.")
     ranges = [abs(b - a) for a, b in pairwise(values)]
     average = sum(ranges) / len(ranges)
-    screened = [each for each in ranges if each < _SCREENED_ABOVE * average] or ranges
+    screened = [moved for moved in ranges if moved < _SCREENED_ABOVE * average] or ranges
     reach = _OF_MEAN_RANGE * sum(screened) / len(screened)
     lower = max(0.0, mean - reach) if count else mean - reach
     return _judge("XmR", points, mean, [(lower, mean + reach)] * len(points))
@@ -89,23 +89,23 @@ def xmr(points: Sequence[SeriesPoint], *, count: bool = True, baseline: int = BA
 
 def p(points: Sequence[SeriesPoint], *, baseline: int = BASELINE) -> ControlChart:
     """A p chart: the values are shares (0 to 100) of `of`, and the limits follow each denominator."""
-    whole = [each for each in points if each.value is not None and each.of and not each.partial]
-    values = [each.value for each in whole if each.value is not None]
+    whole = [point for point in points if point.value is not None and point.of and not point.partial]
+    values = [point.value for point in whole if point.value is not None]
     if len(whole) < FEWEST_PERIODS:
         return _run_chart(points, values, _too_few(len(whole)))
     whole = whole[:baseline]
-    n = sum(each.of or 0 for each in whole)
-    share = sum((each.value or 0) * (each.of or 0) for each in whole) / n / 100
+    n = sum(point.of or 0 for point in whole)
+    share = sum((point.value or 0) * (point.of or 0) for point in whole) / n / 100
     if min(share, 1 - share) * n / len(whole) < FEWEST_A_PERIOD:
         return _run_chart(
             points, values, f"Fewer than {FEWEST_A_PERIOD} of the rarer answer a period: too few for limits."
         )
-    z = [((each.value or 0) / 100 - share) / sqrt(share * (1 - share) / (each.of or 1)) for each in whole]
+    z = [((point.value or 0) / 100 - share) / sqrt(share * (1 - share) / (point.of or 1)) for point in whole]
     moving = [abs(b - a) for a, b in pairwise(z)]
     widened = max(1.0, sum(moving) / len(moving) / _D2)
     limits = []
-    for each in points:
-        reach = 3 * widened * sqrt(share * (1 - share) / each.of) if each.of else 1
+    for point in points:
+        reach = 3 * widened * sqrt(share * (1 - share) / point.of) if point.of else 1
         limits.append((100 * max(0.0, share - reach), 100 * min(1.0, share + reach)))
     return _judge("p", points, 100 * share, limits)
 
@@ -115,7 +115,7 @@ def _too_few(periods: int) -> str:
 
 
 def _run_chart(points: Sequence[SeriesPoint], values: Sequence[float], refused: str) -> ControlChart:
-    return ControlChart("run", tuple(JudgedPoint(each, None, None, ()) for each in points), median(values), refused)
+    return ControlChart("run", tuple(JudgedPoint(point, None, None, ()) for point in points), median(values), refused)
 
 
 def median(values: Sequence[float]) -> float:
@@ -130,17 +130,17 @@ Limits = Sequence[tuple[float, float]]
 
 
 def _judge(kind: ChartKind, points: Sequence[SeriesPoint], mean: float, limits: Limits) -> ControlChart:
-    judged = [n for n, each in enumerate(points) if each.value is not None and not each.partial]
+    judged = [n for n, point in enumerate(points) if point.value is not None and not point.partial]
     values = [points[n].value or 0.0 for n in judged]
     bounds = [limits[n] for n in judged]
     signals: list[list[str]] = [[] for _ in points]
-    for found in (_outside(values, bounds), _runs(values, mean, judged), _two_of_three(values, mean, bounds)):
-        for i, said in found:
+    for marks in (_outside(values, bounds), _runs(values, mean, judged), _two_of_three(values, mean, bounds)):
+        for i, said in marks:
             if said not in signals[judged[i]]:
                 signals[judged[i]].append(said)
     made = (
-        JudgedPoint(each, low, high, tuple(said))
-        for each, (low, high), said in zip(points, limits, signals, strict=True)
+        JudgedPoint(point, low, high, tuple(said))
+        for point, (low, high), said in zip(points, limits, signals, strict=True)
     )
     return ControlChart(kind, tuple(made), mean, "")
 
@@ -193,7 +193,8 @@ def _near(value: float, mean: float, low: float, high: float) -> int:
 def reading(chart: ControlChart, what: str, unit: str = "") -> str:
     """The sentence under a chart: what the last whole period says, and no more than it can say."""
     last = next(
-        (each for each in reversed(chart.points) if each.point.value is not None and not each.point.partial), None
+        (judged for judged in reversed(chart.points) if judged.point.value is not None and not judged.point.partial),
+        None,
     )
     if last is None:
         return "No data."

@@ -68,7 +68,8 @@ def of_summary(summary: Summary, zone: ZoneInfo) -> bytes:
         *(("Note", note) for note in summary.notes),
     )
     changes = (
-        (each.label, each.part, _or_nothing(each.old), _or_nothing(each.new), each.why) for each in summary.changes
+        (change.label, change.part, _or_nothing(change.old), _or_nothing(change.new), change.why)
+        for change in summary.changes
     )
     return _workbook(
         _title(summary),
