@@ -261,19 +261,21 @@ def _refusals(operation: Json, handler: HTTPRouteHandler) -> Iterable[tuple[int,
         listed += _WITH_QUERY
     if "requestBody" in operation:
         listed += _WITH_BODY
-    in_order = sorted({each.code: each for each in listed}.values(), key=lambda each: (each.status, each.code))
-    for status, same in groupby(in_order, key=lambda each: each.status):
+    in_order = sorted(
+        {problem.code: problem for problem in listed}.values(), key=lambda problem: (problem.status, problem.code)
+    )
+    for status, same in groupby(in_order, key=lambda problem: problem.status):
         yield status, list(same)
 
 
 def _refusal(status: int, listed: Sequence[Listed]) -> Json:
     return {
-        "description": "; ".join(f"`{each.code}`: {each.title}" for each in listed) + ".",
+        "description": "; ".join(f"`{problem.code}`: {problem.title}" for problem in listed) + ".",
         "headers": {name: _ref("headers", name) for name in sorted({*WITH_PROBLEM.get(status, ()), "X-Request-ID"})},
         "content": {
             "application/problem+json": {
                 "schema": {"$ref": SCHEMAS + "Problem"},
-                "examples": {each.code: _ref("examples", each.code) for each in listed},
+                "examples": {problem.code: _ref("examples", problem.code) for problem in listed},
             }
         },
     }

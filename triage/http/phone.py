@@ -62,15 +62,17 @@ class AppRelease(Struct, frozen=True):
 def read_release() -> AppRelease:
     """The files of the package, with the version and the list of files put into the page and the service worker."""
     folder = files("triage") / "phone"
-    found = {file.name: file.read_bytes() for file in folder.iterdir() if _suffix(file.name) in MEDIA_TYPES}
-    version = version_of(found)
-    cached = ["/app", *(f"/app/{name}" for name in sorted(found) if name not in (PAGE, WORKER))]
-    modules = (name for name in sorted(found) if name.endswith(".js") and name not in (WORKER, "boot.js", ENTRY_POINT))
+    contents = {file.name: file.read_bytes() for file in folder.iterdir() if _suffix(file.name) in MEDIA_TYPES}
+    version = version_of(contents)
+    cached = ["/app", *(f"/app/{name}" for name in sorted(contents) if name not in (PAGE, WORKER))]
+    modules = (
+        name for name in sorted(contents) if name.endswith(".js") and name not in (WORKER, "boot.js", ENTRY_POINT)
+    )
     preload = "\n".join(f'<link rel="modulepreload" href="/app/{name}">' for name in modules)
     for name in (PAGE, WORKER):
-        text = found[name].replace(b"%VERSION%", version.encode()).replace(b"%PRELOAD%", preload.encode())
-        found[name] = text.replace(b'["%FILES%"]', msgspec.json.encode(cached))
-    return AppRelease(version, {name: _file(name, body) for name, body in found.items()})
+        text = contents[name].replace(b"%VERSION%", version.encode()).replace(b"%PRELOAD%", preload.encode())
+        contents[name] = text.replace(b'["%FILES%"]', msgspec.json.encode(cached))
+    return AppRelease(version, {name: _file(name, body) for name, body in contents.items()})
 
 
 def without_comments(script: bytes) -> bytes:

@@ -47,10 +47,10 @@ def _environment() -> Environment:
 
 def prose(text: str) -> Markup:
     """Text in paragraphs, with what stands in backticks as code."""
-    found = Markup()
+    html = Markup()
     for block in text.strip().split("\n\n"):
-        found += Markup("<p>{}</p>").format(_inline(block))
-    return found
+        html += Markup("<p>{}</p>").format(_inline(block))
+    return html
 
 
 def _inline(text: str) -> Markup:

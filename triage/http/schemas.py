@@ -88,7 +88,7 @@ def _complete(node: types.Type, schema: Json, sent: bool = False) -> None:
 def _complete_union(members: Sequence[types.Type], schema: Json, sent: bool) -> None:
     """msgspec puts what is no Struct first, in order, then the Structs, then null."""
     options = schema["anyOf"]
-    plain = [each for each in members if not isinstance(each, types.StructType | types.NoneType)]
+    plain = [member for member in members if not isinstance(member, types.StructType | types.NoneType)]
     if "discriminator" in schema:
         schema["oneOf"] = schema.pop("anyOf")
     for member, option in zip(plain, options, strict=False):

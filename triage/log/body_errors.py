@@ -130,11 +130,11 @@ def _walk(node: inspect.Type, value: Any, path: str, faults: BodyErrors) -> None
         case inspect.UnionType(types=types) if value is None and any(isinstance(t, inspect.NoneType) for t in types):
             pass
         case inspect.UnionType(types=types):
-            nodes = [each for each in types if not isinstance(each, inspect.NoneType)]
+            nodes = [member for member in types if not isinstance(member, inspect.NoneType)]
             if len(nodes) == 1:
                 _walk(nodes[0], value, path, faults)
             else:
-                _walk_tagged([each for each in nodes if isinstance(each, inspect.StructType)], value, path, faults)
+                _walk_tagged([node for node in nodes if isinstance(node, inspect.StructType)], value, path, faults)
         case inspect.StructType():
             _walk_struct(node, value, path, faults)
         case inspect.Metadata(extra={"codes": str(name)}):
@@ -277,12 +277,12 @@ def without_null(node: inspect.Type) -> inspect.Type:
     """The type of a field that may be null, where it is not null."""
     if not isinstance(node, inspect.UnionType):
         return node
-    rest = [each for each in node.types if not isinstance(each, inspect.NoneType)]
+    rest = [member for member in node.types if not isinstance(member, inspect.NoneType)]
     return rest[0] if len(rest) == 1 else node
 
 
 def _takes_null(node: inspect.Type) -> bool:
-    return isinstance(node, inspect.UnionType) and any(isinstance(each, inspect.NoneType) for each in node.types)
+    return isinstance(node, inspect.UnionType) and any(isinstance(member, inspect.NoneType) for member in node.types)
 
 
 def as_uuid(value: Any) -> UUID | None:

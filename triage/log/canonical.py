@@ -67,9 +67,9 @@ def shown_content(stored: StoredEntry, texts: Mapping[str, str]) -> dict[str, An
     return content
 
 
-def differing_fields(one: Content, other: Content) -> list[str]:
+def differing_fields(content: Content, other: Content) -> list[str]:
     """The dotted names of the fields in which two contents differ, in alphabetical order; a list is one field."""
-    ours, theirs = dict(_flat(one)), dict(_flat(other))
+    ours, theirs = dict(_flat(content)), dict(_flat(other))
     return sorted(path for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path))
 
 
@@ -121,21 +121,21 @@ def _seal(content: Any, prefix: str, secrets: dict[str, str]) -> None:
 # --- times ---
 
 
-def _in_utc(thing: S) -> S:
+def _in_utc(struct: S) -> S:
     """The same Struct with every time in UTC; itself where they all are."""
-    times, parts = _time_fields(type(thing))
-    for value in times.of(thing):
+    times, parts = _time_fields(type(struct))
+    for value in times.of(struct):
         if value is not None and value.tzinfo is not UTC:
             moved = {
-                name: value and value.astimezone(UTC) for name, value in zip(times.names, times.of(thing), strict=True)
+                name: value and value.astimezone(UTC) for name, value in zip(times.names, times.of(struct), strict=True)
             }
-            thing = structs.replace(thing, **moved)
+            struct = structs.replace(struct, **moved)
             break
     for name in parts:
-        part = getattr(thing, name)
+        part = getattr(struct, name)
         if part is not None and (moved_part := _in_utc(part)) is not part:
-            thing = structs.replace(thing, **{name: moved_part})
-    return thing
+            struct = structs.replace(struct, **{name: moved_part})
+    return struct
 
 
 class _Fields:
@@ -147,7 +147,7 @@ class _Fields:
             case ():
                 self.of: Callable[[Any], tuple[Any, ...]] = lambda _: ()
             case (only,):
-                self.of = lambda thing: (getattr(thing, only),)
+                self.of = lambda struct: (getattr(struct, only),)
             case several:
                 self.of = attrgetter(*several)
 
@@ -187,11 +187,11 @@ def _coded(node: inspect.Type, path: tuple[str, ...]) -> Iterator[tuple[str, tup
                 yield from _coded(field.type, (*path, field.name))
 
 
-def _with_current(thing: S, path: tuple[str, ...], replaced: Mapping[str, str]) -> S:
+def _with_current(struct: S, path: tuple[str, ...], replaced: Mapping[str, str]) -> S:
     name, *rest = path
-    value: Any = getattr(thing, name)
+    value: Any = getattr(struct, name)
     if value is None:
-        return thing
+        return struct
     now: Any
     if rest:
         now = _with_current(value, tuple(rest), replaced)
@@ -199,7 +199,7 @@ def _with_current(thing: S, path: tuple[str, ...], replaced: Mapping[str, str]) 
         now = [replaced.get(code, code) for code in value] if replaced.keys() & value else value
     else:
         now = replaced.get(value, value)
-    return thing if now is value else structs.replace(thing, **{name: now})
+    return struct if now is value else structs.replace(struct, **{name: now})
 
 
 def _flat(content: Content) -> Iterator[tuple[str, Any]]:

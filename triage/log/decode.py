@@ -93,7 +93,7 @@ def _split(kind: type[T], body: bytes) -> tuple[bytes, dict[str, list[Raw]]]:
         rest, items = split_items(body, names) if names else (body, {})
     except (ValueError, IndexError, RecursionError):
         return body, {}
-    return rest, {name: [Raw(item) for item in each] for name, each in items.items()}
+    return rest, {name: [Raw(item) for item in raws] for name, raws in items.items()}
 
 
 def _holds_items_unread(node: inspect.Type) -> bool:

@@ -77,7 +77,7 @@ class Step(Struct, frozen=True, gc=False):
 
 def episodes(entries: SortedEntries, outcomes: Sequence[DatedOutcome]) -> tuple[Episode, ...]:
     """The detentions of an incident, in order; none where neither s136 nor s135 was used."""
-    return tuple(_episode(each) for each in _split(_steps_in_order(entries, outcomes)))
+    return tuple(_episode(steps) for steps in _split(_steps_in_order(entries, outcomes)))
 
 
 def place_at(entries: SortedEntries, outcomes: Sequence[DatedOutcome], at: datetime) -> str | None:

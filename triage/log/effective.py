@@ -91,7 +91,9 @@ class EffectiveEntry(Struct, Generic[E], frozen=True, gc=False):
     def at(self, limit: datetime) -> "EffectiveEntry[E]":
         """This entry with the content it had at an instant; one captured later as it was first given."""
         original, *amendments = self.history()
-        return self.as_it_was(next((each for each in reversed(amendments) if each.captured <= limit), original))
+        return self.as_it_was(
+            next((amendment for amendment in reversed(amendments) if amendment.captured <= limit), original)
+        )
 
 
 class SortedEntries(Struct, frozen=True, gc=False):
@@ -159,7 +161,7 @@ def sort_entries(entries: Iterable[StoredEntry]) -> SortedEntries:
         by_kind.setdefault(type(entry.entry), []).append(entry)
     if Amendment in by_kind or Withdrawal in by_kind:
         return _sort_changed(stored, by_kind, training)
-    unchanged = {each: _unchanged(by_kind[each]) if each in by_kind else [] for each in AMENDABLE}
+    unchanged = {kind: _unchanged(by_kind[kind]) if kind in by_kind else [] for kind in AMENDABLE}
     return _sorted(stored, by_kind, unchanged, ([], []), False, training)
 
 
@@ -313,19 +315,19 @@ def _sort_changed(
     chains = amendments_of(stored)
     effective: dict[type[Entry], list[EffectiveEntry[Any]]] = {}
     withdrawn, taken_back = [], []
-    for each in AMENDABLE:
-        contents = by_kind.get(each, ())
+    for kind in AMENDABLE:
+        contents = by_kind.get(kind, ())
         in_force = {
             entry.id: [amendment for amendment in chains.get(entry.id, ()) if amendment.id not in out]
             for entry in contents
         }
         changed = [_with_changes(entry, in_force[entry.id], out.get(entry.id)) for entry in contents]
-        effective[each] = sorted((entry for entry in changed if entry.withdrawn is None), key=_effective_order)
+        effective[kind] = sorted((entry for entry in changed if entry.withdrawn is None), key=_effective_order)
         withdrawn += [entry for entry in changed if entry.withdrawn is not None]
         for entry in contents:
             gone = [amendment for amendment in chains.get(entry.id, ()) if amendment.id in out]
             taken_back += [_with_changes(entry, [amendment], out[amendment.id]) for amendment in gone]
-    by_kind = {each: [entry for entry in entries if entry.id not in out] for each, entries in by_kind.items()}
+    by_kind = {kind: [entry for entry in entries if entry.id not in out] for kind, entries in by_kind.items()}
     no_longer = sorted(withdrawn, key=_effective_order), sorted(taken_back, key=_effective_order)
     return _sorted(stored, by_kind, effective, no_longer, _names_unheld(stored), training)
 

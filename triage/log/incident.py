@@ -202,7 +202,10 @@ def _without_results(view: IncidentView) -> dict[str, Any]:
     """Police are told that a detention ended, and of a custody; of no other result, nor that none is recorded."""
     if not view.detentions:
         return {}
-    served = tuple(structs.replace(each, result=UNSET) if each.result is None else each for each in view.detentions)
+    served = tuple(
+        structs.replace(detention_view, result=UNSET) if detention_view.result is None else detention_view
+        for detention_view in view.detentions
+    )
     return {"detention": served[-1], "detentions": served}
 
 
@@ -251,7 +254,9 @@ def _events(
 ) -> tuple[PersonEvent, ...]:
     """What befell the person, each later detention being an event of its own."""
     events = timeline.events_in(entries, outcomes, used, incident)
-    later = (PersonEvent(each.view.power, each.view.began_at, each.entry, incident) for each in episodes[1:])
+    later = (
+        PersonEvent(episode.view.power, episode.view.began_at, episode.entry, incident) for episode in episodes[1:]
+    )
     return (*events, *later) if len(episodes) > 1 else events
 
 
@@ -284,7 +289,9 @@ def _grading_inputs(
 
 
 def _is_training(entries: SortedEntries) -> bool:
-    return entries.training and all(one.entry.test for one in entries.stored if isinstance(one.entry, AMENDABLE))
+    return entries.training and all(
+        stored.entry.test for stored in entries.stored if isinstance(stored.entry, AMENDABLE)
+    )
 
 
 def _span(audience: Audience) -> timedelta | None:

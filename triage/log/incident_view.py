@@ -144,7 +144,7 @@ def _advice(entries: SortedEntries) -> tuple[AdviceView, ...]:
         for nurse in entries.nurses
         if nurse.entry.advice
     ]
-    given.sort(key=lambda each: each[0] or each[1].captured)
+    given.sort(key=lambda advice: advice[0] or advice[1].captured)
     return tuple(AdviceView(advice=nurse.entry.advice or "", at=at) for at, nurse in given)
 
 

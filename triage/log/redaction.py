@@ -355,10 +355,10 @@ def _amendment(entry: Amendment, content: Any, amends: UUID) -> Amendment:
     return structs.replace(entry, entry=content, amends=amends)
 
 
-def _same(one: Struct, other: Struct) -> bool:
+def _same(content: Struct, other: Struct) -> bool:
     """Whether two contents of a kind say the same; one may be an original, which has more than content."""
-    shared = set(one.__struct_fields__) & set(other.__struct_fields__) - set(Entry.__struct_fields__)
-    return all(getattr(one, name) == getattr(other, name) for name in shared)
+    shared = set(content.__struct_fields__) & set(other.__struct_fields__) - set(Entry.__struct_fields__)
+    return all(getattr(content, name) == getattr(other, name) for name in shared)
 
 
 def _without_ground(stored: StoredEntry) -> StoredEntry:

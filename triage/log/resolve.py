@@ -54,7 +54,9 @@ def is_known(field: str, value: object) -> bool:
 @cache
 def _missing_values(field: str) -> tuple[set[str], ...]:
     """The missing values of the code lists that a field of this name draws on, in whatever kind of entry."""
-    paths = ((name, path) for kind in AMENDABLE for name, each in coded_fields(kind).items() for path in each)
+    paths = (
+        (name, path) for kind in AMENDABLE for name, kind_paths in coded_fields(kind).items() for path in kind_paths
+    )
     return tuple(codes.list(name).missing for name in sorted({name for name, path in paths if path == (field,)}))
 
 

@@ -63,7 +63,7 @@ def is_authorised(events: Iterable[Any]) -> bool:
     events = list(events)
     tests = [event.station_tests for event in events if event.station_tests]
     ranks = [row for event in events if (row := _RANKS.get(event.authorised_rank))]
-    met = any(each.imminent_risk and each.no_other_place and each.healthcare_available for each in tests)
+    met = any(test.imminent_risk and test.no_other_place and test.healthcare_available for test in tests)
     return met and any(rank.authorises_station for rank in ranks)
 
 

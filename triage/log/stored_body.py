@@ -43,11 +43,11 @@ def _readable(kind: Any, value: Any) -> Any:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError:
-        parts = [each for each in (kind, *get_args(kind)) if isinstance(each, type) and issubclass(each, Struct)]
+        parts = [arg for arg in (kind, *get_args(kind)) if isinstance(arg, type) and issubclass(arg, Struct)]
         if not isinstance(value, dict) or not parts:
             return None
         tag = parts[0].__struct_config__.tag_field
-        part = next((each for each in parts if tag is None or each.__struct_config__.tag == value.get(tag)), None)
+        part = next((part for part in parts if tag is None or part.__struct_config__.tag == value.get(tag)), None)
         return part and _in_part(part, value)
 
 

@@ -252,13 +252,15 @@ class IncidentView(ViewPart, frozen=True, kw_only=True):
 
 def authors_of(view: IncidentView) -> set[UUID]:
     """Whose names `with_names` needs."""
-    return {each.author.id for each in view.contributions}
+    return {contribution.author.id for contribution in view.contributions}
 
 
 def with_names(view: IncidentView, names: Mapping[UUID, str]) -> IncidentView:
     """The view with the names of those who wrote, which are no part of the log."""
     contributions = tuple(
-        structs.replace(each, author=structs.replace(each.author, name=names.get(each.author.id)))
-        for each in view.contributions
+        structs.replace(
+            contribution, author=structs.replace(contribution.author, name=names.get(contribution.author.id))
+        )
+        for contribution in view.contributions
     )
     return structs.replace(view, contributions=contributions)

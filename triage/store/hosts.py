@@ -57,7 +57,7 @@ def addresses_of(url: str) -> list[str]:
     query = dict(parse_qsl(parts.query))
     names, ports = query.get("host", "").split(","), query.get("port", "5432").split(",")
     queries = [query | {"host": name, "port": ports[n % len(ports)]} for n, name in enumerate(names)]
-    return [f"{parts.scheme}://{parts.netloc}{parts.path}?{urlencode(each, safe='/')}" for each in queries]
+    return [f"{parts.scheme}://{parts.netloc}{parts.path}?{urlencode(query, safe='/')}" for query in queries]
 
 
 async def connect(

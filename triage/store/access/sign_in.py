@@ -142,8 +142,8 @@ class SignIn:
 
     async def find_device(self, token: str) -> tuple[UUID, UUID] | None:
         """Team and device of any token the device ever had, revoked or replaced; None for what is no device's."""
-        found = await self._find_token(token_hash(token)) if token.count(".") != 2 else None
-        return (found.team_id, found.device_id) if found and found.device_id else None
+        token_row = await self._find_token(token_hash(token)) if token.count(".") != 2 else None
+        return (token_row.team_id, token_row.device_id) if token_row and token_row.device_id else None
 
     async def _subject(self, token: str) -> Subject | None:
         """Who an access token is about; None for an opaque token, which has no dots."""

@@ -282,7 +282,7 @@ class Log:
         relinked = [group for group in groups if append_decision.changes_people(group, read)]
         incidents = rows.incident_rows(team_id, read, groups, added)
         suggestions = await duplicates.changes(connection, team_id, read, groups, added)
-        sent = [each.stored for each in added if each.stored.device and holds_intent(each.stored)]
+        sent = [addition.stored for addition in added if addition.stored.device and holds_intent(addition.stored)]
         swap = {
             "team_id": team_id,
             "seq": seq,
@@ -353,7 +353,7 @@ def _json(rows: Sequence[Struct]) -> str:
 def _answers(plan: _Plan) -> list[Appended]:
     """Each result with the incident as it stands: that which the entry belongs to, whatever id it was sent under."""
     group_of = {i: group for group in plan.groups for i in group.ids}
-    home_of = {each.stored.id: each.stored.entry.incident_id for each in plan.decision.added}
+    home_of = {addition.stored.id: addition.stored.entry.incident_id for addition in plan.decision.added}
     home_of |= {row.id: row.incident_id for row in plan.read.stored.values()}
     return [
         Appended(result, group_of.get(home_of[result.id]) if isinstance(result, append_decision.Receipt) else None)

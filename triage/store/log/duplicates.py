@@ -59,7 +59,7 @@ async def changes(
     connection: Connection, team_id: UUID, read: Snapshot, groups: Sequence[IncidentAfter], added: Sequence[Addition]
 ) -> list[Suggestion]:
     """Which suggestions this append makes and takes back, on both sides; each group gets its own."""
-    linked = {each.stored.entry.incident_id for each in added if isinstance(each.stored.entry, LINKS)}
+    linked = {addition.stored.entry.incident_id for addition in added if isinstance(addition.stored.entry, LINKS)}
     looking = [group for group in groups if _may_differ(group, read, linked)]
     if not looking:
         return []

@@ -236,7 +236,7 @@ class Incidents:
         whom, made = audience_of(actor), {}
         terms = await self._terms.of(connection, actor.team_id)
         await self._learn_names(
-            connection, actor.team_id, {stored.author for each in material.values() for stored in each.entries}, now
+            connection, actor.team_id, {stored.author for parts in material.values() for stored in parts.entries}, now
         )
         for version in versions:
             incident = material[version.root]
@@ -264,7 +264,9 @@ class Incidents:
 
     def _unknown(self, staff: AbstractSet[UUID], now: datetime) -> list[UUID]:
         """Whose names are not remembered, or no longer."""
-        return [each for each in staff if each not in self._names_until or self._names_until[each] <= now]
+        return [
+            staff_id for staff_id in staff if staff_id not in self._names_until or self._names_until[staff_id] <= now
+        ]
 
     async def _learn_names(
         self, connection: Connection, team_id: UUID, staff: AbstractSet[UUID], now: datetime
@@ -294,7 +296,7 @@ class Incidents:
     ) -> tuple[list[ServedView], IncidentPosition | None]:
         """One page of the list, newest first, and where the next begins. The reading is logged in its transaction."""
         async with self._database.team(actor.team_id) as connection, connection.transaction():
-            served = [each async for each in self._walk(connection, actor, wanted, now, wanted.limit + 1)]
+            served = [version async for version in self._walk(connection, actor, wanted, now, wanted.limit + 1)]
             page = served[: wanted.limit]
             if page:
                 await audit.record(connection, actor, "consultation", "list", [at.id for at, _ in page])
@@ -418,7 +420,7 @@ async def _material(
     served = await served_to_judges(connection, actor.team_id, roots)
     return {
         row.id: _Material(
-            with_blindness(entries[row.id], [each for each in served if each.incident_id in row.ids]),
+            with_blindness(entries[row.id], [intent for intent in served if intent.incident_id in row.ids]),
             _events.decode(row.related),
             (POSSIBLE_DUPLICATE,) if row.duplicate else (),
             row.turns,

@@ -214,8 +214,8 @@ async def hidden_content(
     database: Database, actor: Actor, visible: Sequence[StoredEntry], entry_id: UUID
 ) -> dict[str, Any]:
     """What of the content of an entry, as last amended, its reader may not see: an amendment keeps it unseen."""
-    shown = next((each for each in reversed(visible) if getattr(each.entry, "amends", None) == entry_id), None)
-    shown = shown or next(each for each in visible if each.id == entry_id)
+    shown = next((entry for entry in reversed(visible) if getattr(entry.entry, "amends", None) == entry_id), None)
+    shown = shown or next(entry for entry in visible if entry.id == entry_id)
     async with database.team(actor.team_id) as connection:
         body = await _BODY.fetch_one(connection, team_id=actor.team_id, id=shown.id)
     stored = msgspec.json.decode(body)

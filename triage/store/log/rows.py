@@ -200,7 +200,7 @@ def incident_rows(
             own = _both(team_id, group, read, full_seq, blind_seq)
             rows += own
             if group.moved:
-                rows += [_absorbed(one, i) for i in group.ids if i != group.root for one in own]
+                rows += [_absorbed(upsert, i) for i in group.ids if i != group.root for upsert in own]
     return rows + _emptied(team_id, read, groups, head, added[-1].stored.received_at)
 
 

@@ -108,7 +108,7 @@ async def put_task(database: Database, keys: KeyStore, actor: Actor, new: NewTas
         raise Refused(FORBIDDEN)
     [key] = await keys.take(1) if new.text else [None]
     async with database.team(actor.team_id) as connection, connection.transaction():
-        if new.addressee not in {each.staff_id for each in await list_colleagues(connection, actor)}:
+        if new.addressee not in {colleague.staff_id for colleague in await list_colleagues(connection, actor)}:
             raise Refused(NOT_FOUND)
         await _ADD.execute(
             connection,
@@ -182,8 +182,8 @@ async def list_filed(connection: Connection, keys: KeyStore, team_id: UUID, inci
 async def _texts(keys: KeyStore, team_id: UUID, rows: Iterable[_Row]) -> dict[UUID, str]:
     """The texts that can still be opened, by task."""
     sealed = [(row.id, row.sealed, row.key_ref) for row in rows if row.sealed and row.key_ref]
-    found = await keys.fetch([ref for _, _, ref in sealed]) if sealed else {}
-    return {id: decrypt(found[ref], text, _place(team_id, id)).decode() for id, text, ref in sealed if ref in found}
+    opened = await keys.fetch([ref for _, _, ref in sealed]) if sealed else {}
+    return {id: decrypt(opened[ref], text, _place(team_id, id)).decode() for id, text, ref in sealed if ref in opened}
 
 
 def _place(team_id: UUID, task_id: UUID) -> bytes:

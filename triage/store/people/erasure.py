@@ -259,7 +259,7 @@ async def _in_quarantine(
     named = [i.hex.encode() for i in (*incidents, *entries)]
     rows = await _QUARANTINED.fetch(connection, team_id=team_id)
     opened = await keys.fetch([row.key_ref for row in rows])
-    found = []
+    speaking = []
     for row in rows:
         try:
             sent = decrypt(opened[row.key_ref], row.sealed, row.id.bytes)
@@ -267,8 +267,8 @@ async def _in_quarantine(
             continue  # nothing of it can be read any more
         plain = sent.lower().replace(b"-", b"")
         if any(i in plain for i in named):
-            found.append(row)
-    return found
+            speaking.append(row)
+    return speaking
 
 
 async def _sign(connection: asyncpg.Connection, team_id: UUID, receipt: UUID, by: str) -> None:

@@ -170,7 +170,7 @@ def _decide(
     identifiers: Sequence[Identifier], known: dict[IdentifierKind, _Found]
 ) -> tuple[_Found | None, list[Identifier]]:
     """Whom these identifiers mean, if anybody known, and which of them are to be kept with the person."""
-    numbers = [each for each in identifiers if each.kind is not IdentifierKind.NAME_AND_BIRTH]
+    numbers = [identifier for identifier in identifiers if identifier.kind is not IdentifierKind.NAME_AND_BIRTH]
     named = known.get(IdentifierKind.NAME_AND_BIRTH)
     for number in numbers:
         if number.kind in known:

@@ -77,12 +77,12 @@ class Retention:
 
     async def run(self, connection: asyncpg.Connection, team_id: UUID, now: datetime, dry: bool) -> list[RetentionDue]:
         """What is due, and unless `dry`, do what is switched on. The owner's connection, in a transaction."""
-        found = []
+        due = []
         for rule in await _RETENTION.fetch(connection):
             act = rule.applied and rule.afterwards == "destroy" and not dry
             count = await self._settle(connection, team_id, now, rule, act)
-            found.append(RetentionDue(**msgspec.structs.asdict(rule), count=count))
-        return found
+            due.append(RetentionDue(**msgspec.structs.asdict(rule), count=count))
+        return due
 
     async def run_once_a_day(
         self, connection: asyncpg.Connection, team_id: UUID, now: datetime, dry: bool
@@ -91,11 +91,11 @@ class Retention:
         day = now.astimezone(UTC).date()
         if not await _CLAIM_RUN.fetch_one(connection, team_id=team_id, day=day):
             return None
-        found = await self.run(connection, team_id, now, dry)
+        due = await self.run(connection, team_id, now, dry)
         await _ADD_RUN.execute(
-            connection, team_id=team_id, day=day, applied=not dry, found=msgspec.json.encode(found).decode()
+            connection, team_id=team_id, day=day, applied=not dry, found=msgspec.json.encode(due).decode()
         )
-        return found
+        return due
 
     async def _settle(
         self, connection: asyncpg.Connection, team_id: UUID, now: datetime, rule: _RetentionRule, act: bool

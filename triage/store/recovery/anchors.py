@@ -185,8 +185,8 @@ async def last_true(connection: Connection, anchors: Anchors, team_id: UUID) -> 
     for end in await chain_ends(connection, team_id):
         known = anchors.links(team_id, end.chain)
         links = await _links(connection, team_id, end.chain, known)
-        reached = [each for each in known if each.position <= end.position]
-        true = [each.position for each in reached if links.get(each.position) == each.link]
+        reached = [link for link in known if link.position <= end.position]
+        true = [link.position for link in reached if links.get(link.position) == link.link]
         if len(true) < len(reached):
             end = structs.replace(end, position=max(true, default=0))
             if end.chain == "entries":
@@ -222,17 +222,17 @@ async def _fault(connection: asyncpg.Connection, anchors: Anchors, chain: ChainN
         ]
     elif chain == "audit" and (head := await audit.find_head(connection, team_id)):
         start, start_link = head.from_position, head.from_link
-        if start and (start, start_link) not in [(each.position, each.link) for each in known]:
+        if start and (start, start_link) not in [(link.position, link.link) for link in known]:
             return f"it begins after row {start}, of which the journal does not know"
     links = {start: start_link} | await _links(connection, team_id, chain, known)
-    for each in known:
-        if each.position >= start and links.get(each.position) != each.link:
-            return f"row {each.position} is missing or another than {each.by} says"
+    for link in known:
+        if link.position >= start and links.get(link.position) != link.link:
+            return f"row {link.position} is missing or another than {link.by} says"
     return None
 
 
 async def _links(
     connection: Connection, team_id: UUID, chain: ChainName, known: Sequence[KnownLink]
 ) -> dict[int, bytes]:
-    positions = [each.position for each in known]
+    positions = [link.position for link in known]
     return dict(await _LINKS.fetch(connection, team_id=team_id, chain=chain, positions=positions))

@@ -30,8 +30,8 @@ def find_program(name: str) -> str:
         spec = importlib.util.find_spec(module)
         if spec and spec.origin and (path := Path(spec.origin).parent / inside / name).exists():
             return str(path)
-    if found := shutil.which(name):
-        return found
+    if executable := shutil.which(name):
+        return executable
     raise BackupFault(f"no {name}: set TRIAGE_PG_BIN, or install PostgreSQL's client programs")
 
 

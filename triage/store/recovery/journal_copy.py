@@ -49,6 +49,6 @@ async def _pages(connection: Connection, table: str, team_id: UUID) -> AsyncIter
     now = datetime.now(UTC)
     async with connection.transaction(readonly=True):
         rows = await connection.cursor(f"SELECT to_jsonb(t)::text AS row FROM {table} t {of_team}", *values)
-        while found := await rows.fetch(page):
-            texts = (msgspec.Raw(row["row"].encode()) for row in found)
+        while records := await rows.fetch(page):
+            texts = (msgspec.Raw(row["row"].encode()) for row in records)
             yield [RowPublished(at=now, team_id=team_id, table=table, row=text) for text in texts]

@@ -85,11 +85,11 @@ async def load_summaries(
 ) -> list[Summary]:
     """The latest editions of the periods of a kind between two instants, oldest first; no data where a run failed."""
     rows = await _LATEST_UNTIL.fetch(connection, team_id=team.team_id, kind=kind, since=since, until=until, most=most)
-    found = []
+    summaries = []
     for row in reversed(rows):
         failed = None if row.body else await find_failed(connection, team.team_id, kind, row.period)
-        found += [editions.decode(row.body)] if row.body else [failed] if failed else []
-    return found
+        summaries += [editions.decode(row.body)] if row.body else [failed] if failed else []
+    return summaries
 
 
 async def find_or_make(database: Database, team: CalendarTeam, summary: Summary | Protected) -> ReportFile:
@@ -105,8 +105,8 @@ async def find_or_make(database: Database, team: CalendarTeam, summary: Summary 
         "edition": summary.edition,
     }
     async with database.team(team.team_id) as connection:
-        if found := await _FIND.fetch_first(connection, **key):
-            return found
+        if stored := await _FIND.fetch_first(connection, **key):
+            return stored
         if not pdf.is_installed():
             raise Refused(NOT_INSTALLED)
         report = (

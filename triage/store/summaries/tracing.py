@@ -84,12 +84,12 @@ def _behind(summary: Summary, scope: Scope, names: Collection[str]) -> dict[str,
     measures = {name.partition("/")[0] for name in names} & REGISTRY.keys()
     printed = values_of(summary.measures, snapshots=True)
     recomputed = values_of([REGISTRY[code].measure(scope) for code in measures], snapshots=True)
-    found = {}
+    incidents_of = {}
     for name in names:
         measure, _, line = name.partition("/")
         if measure in measures and value_in(printed, (name, "value")) == value_in(recomputed, (name, "value")):
             try:
-                found[name] = REGISTRY[measure].incidents_behind(scope, line)
+                incidents_of[name] = REGISTRY[measure].incidents_behind(scope, line)
             except UntraceableLine:
                 continue
-    return found
+    return incidents_of
