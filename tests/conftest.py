@@ -255,13 +255,13 @@ async def besieged(
     """Teams under attack by name, each filled when it is first asked for."""
     data_dir = tmp_path_factory.mktemp("besieged")
     write_root(data_dir / "root.key")
-    found: dict[str, AttackedTeam] = {}
+    teams: dict[str, AttackedTeam] = {}
     async with _database(server, template) as url, running_service(url, data_dir) as opened:
 
         async def named(name: str) -> AttackedTeam:
-            if name not in found:
-                found[name] = await add_attacked_team(opened, name)
-            return found[name]
+            if name not in teams:
+                teams[name] = await add_attacked_team(opened, name)
+            return teams[name]
 
         yield named
 

@@ -78,7 +78,7 @@ def test_every_entry_is_one_the_service_takes(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_entries_come_in_order_of_receipt_by_the_end_and_after_they_were_captured(seed: int) -> None:
     log = a_month(seed)
-    assert all(each.sent_at <= other.sent_at for each, other in pairwise(log))
+    assert all(earlier.sent_at <= other.sent_at for earlier, other in pairwise(log))
     assert log[-1].sent_at <= ENDS
     assert min(sent.sent_at for sent in log) >= times.period_bounds(times.period_of("daily", STARTS))[0]
     assert all(captured(sent) <= sent.sent_at + timedelta(seconds=5) for sent in log)
@@ -88,7 +88,7 @@ def test_entries_come_in_order_of_receipt_by_the_end_and_after_they_were_capture
 def test_ids_are_of_version_7_and_never_used_twice(seed: int) -> None:
     ids = [sent.entry.id for sent in a_month(seed)]
     assert len(set(ids)) == len(ids)
-    assert {each.version for each in ids if each} == {7}
+    assert {id_.version for id_ in ids if id_} == {7}
     for sent in a_month(seed):
         assert sent.entry.id
         assert sent.entry.id.int >> 80 == sent.entry.captured_at.timestamp() * 1_000
@@ -182,11 +182,11 @@ def held(log: tuple[DemoEntry, ...]) -> list[e.StoredEntry]:
 def views(seed: int) -> tuple[IncidentView, ...]:
     """Every incident of the month, links followed, as it stands at its end for somebody who sees everything."""
     entries = held(a_month(seed))
-    statements = [each for each in entries if isinstance(each.entry, e.SameIncident | e.NotSameIncident)]
+    statements = [entry for entry in entries if isinstance(entry.entry, e.SameIncident | e.NotSameIncident)]
     root = {id_: component.id for component in components(statements) for id_ in component.incident_ids}
     groups: dict[UUID, list[e.StoredEntry]] = {}
-    for each in entries:
-        groups.setdefault(root.get(each.entry.incident_id, each.entry.incident_id), []).append(each)
+    for entry in entries:
+        groups.setdefault(root.get(entry.entry.incident_id, entry.entry.incident_id), []).append(entry)
     alone = {id_: fold(group) for id_, group in groups.items()}
     related = {
         id_: [
@@ -308,7 +308,7 @@ def test_bulk_gives_so_many_incidents_in_order_of_receipt(n_incidents: int, year
     # two phones without signal may have made an id each for the same incident
     assert n_incidents <= len({copy.incident_id for copy in copies}) <= n_incidents * 1.06
     assert len({copy.id for copy in copies}) == len(copies)
-    assert all(each.sent_at <= other.sent_at for each, other in pairwise(copies))
+    assert all(earlier.sent_at <= other.sent_at for earlier, other in pairwise(copies))
     assert copies[-1].sent_at - copies[0].sent_at <= timedelta(days=366 * years)
     for copy in copies:
         entry = decode.decode(copy.body, copy.id)

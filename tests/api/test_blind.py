@@ -76,17 +76,17 @@ class Telling:
         seen: list[Any] = []
         for name in BLIND:
             phone = self.phone(name)
-            for path in (f"/v1/incidents/{one}{part}" for one in self.ids for part in ("", "/entries")):
+            for path in (f"/v1/incidents/{id_}{part}" for id_ in self.ids for part in ("", "/entries")):
                 answer = await phone.get(path)
                 seen.append((path, answer.status_code, self.plain(answer.json())))
             for query in QUERIES:
                 answer = await phone.get("/v1/incidents", **query)
                 seen.append((query, "link" in answer.headers, self.plain(answer.json())))
             fresh = await phone.sync()
-            seen.append(sorted((self.plain(one) for one in fresh["incidents"]), key=lambda one: str(one["id"])))
+            seen.append(sorted((self.plain(view) for view in fresh["incidents"]), key=lambda view: str(view["id"])))
         return seen
 
-    def plain(self, thing: Any) -> Any:
+    def plain(self, answered: Any) -> Any:
         """Without what is the log's own, and with the names of people in place of their ids."""
         names = {str(getattr(self.phone(name), which)): f"{name}'s {which}" for name in NAMES for which in IDS}
 
@@ -94,10 +94,10 @@ class Telling:
             if isinstance(part, dict):
                 return {key: walk(value) for key, value in part.items() if key not in OF_THE_LOG}
             if isinstance(part, list):
-                return [walk(one) for one in part]
+                return [walk(item) for item in part]
             return names.get(part, part) if isinstance(part, str) else part
 
-        return walk(thing)
+        return walk(answered)
 
 
 NAMES = ("officer", "other_officer", "nurse", "other_nurse", "paramedic", "sergeant", "clinical_lead")
@@ -191,17 +191,17 @@ async def test_nothing_that_reaches_the_blind_depends_on_what_is_hidden(
 ) -> None:
     ids = sorted(uuid7() for _ in range(3))
     steps = story(Random(seed), ids, now() - 5 * HOUR)
-    one, other = Telling(crew, ids), Telling(other_crew, ids)
+    told, other = Telling(crew, ids), Telling(other_crew, ids)
     for step in steps:
-        await one.send(step, with_hidden(step))
+        await told.send(step, with_hidden(step))
         if step.hidden is not True:
             await other.send(step, step.body if other_has == "nothing hidden" else otherwise(step))
         elif other_has == "something else hidden" and step.body["kind"] == "intent":
             await other.send(step, msgspec.to_builtins(step.body | {"intent": {"power": "emergency_department"}}))
-        assert one.answers == other.answers
-        assert await one.pull() == await other.pull()
-    assert await one.look_around() == await other.look_around()
-    assert await one.pull() == await other.pull()
+        assert told.answers == other.answers
+        assert await told.pull() == await other.pull()
+    assert await told.look_around() == await other.look_around()
+    assert await told.pull() == await other.pull()
 
 
 async def test_what_was_hidden_is_shown_to_the_nurse_who_judges_and_to_no_other(crew: Crew) -> None:
@@ -224,7 +224,7 @@ async def test_what_was_hidden_is_shown_to_the_nurse_who_judges_and_to_no_other(
         view = await phone.incident(incident)
         assert ("intents" in view, view.get("offence")) == (sees, "alleged" if sees else None)
         listed = await phone.entries(incident)
-        assert [("intent" in one) for one in listed] == [sees, False]
+        assert [("intent" in incident) for incident in listed] == [sees, False]
         assert "arrest_necessity" not in listed[0]
 
 
@@ -238,7 +238,7 @@ async def test_a_judgement_is_blind_unless_its_account_or_device_had_been_served
     await crew.other_nurse.tell("nurse", incident, **judgement)
     await crew.clinical_lead.incident(incident)
     await crew.clinical_lead.tell("nurse", incident, **judgement)
-    blind = [one["blind"] for one in await crew.sergeant.entries(incident) if one["kind"] == "nurse"]
+    blind = [entry["blind"] for entry in await crew.sergeant.entries(incident) if entry["kind"] == "nurse"]
     assert blind == [True, False, True, False]
 
 
@@ -246,7 +246,7 @@ async def test_a_judgement_is_blind_unless_its_account_or_device_had_been_served
 
 
 async def judged_blind(crew: Crew, incident: UUID) -> list[bool]:
-    return [one["blind"] for one in await crew.sergeant.entries(incident) if one["kind"] == "nurse"]
+    return [entry["blind"] for entry in await crew.sergeant.entries(incident) if entry["kind"] == "nurse"]
 
 
 async def test_a_nurse_who_read_the_intent_through_a_link_is_not_blind_after_parting(crew: Crew) -> None:

@@ -74,7 +74,9 @@ async def test_a_sync_is_answered_in_the_coding_asked_for(crew: Crew) -> None:
 
 @pytest.mark.parametrize("coding", ["gzip", "zstd", "identity"])
 async def test_each_coding_has_a_strong_tag_and_any_of_them_is_held(crew: Crew, coding: str) -> None:
-    tags = {each: (await raw(crew.officer, "/v1/codes", each))[0]["etag"] for each in ("gzip", "zstd", "identity")}
+    tags = {
+        coding: (await raw(crew.officer, "/v1/codes", coding))[0]["etag"] for coding in ("gzip", "zstd", "identity")
+    }
     assert len(set(tags.values())) == 3 and not any(tag.startswith("W/") for tag in tags.values())
     for held in (tags[coding], f'"other", W/{tags[coding]}'):
         for accept in ("gzip", "zstd", "identity"):

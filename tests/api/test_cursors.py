@@ -39,19 +39,19 @@ class Follower:
             views = [msgspec.json.decode(body) for body in told.incidents]
             self.holds |= {view["id"]: view for view in views}
             came |= {view["id"] for view in views}
-            went |= {str(one) for one in told.gone}
-            for one in went:
-                self.holds.pop(one, None)
+            went |= {str(view) for view in told.gone}
+            for incident_id in went:
+                self.holds.pop(incident_id, None)
             self.cursor, more = told.cursor, told.more
         return came, went
 
 
 async def followers(crew: Crew, at: datetime) -> list[Follower]:
     """Everybody who reads incidents, up to date at this instant."""
-    found = [Follower(phone) for phone in crew.field_and_leads]
-    for one in found:
-        await one.pull(at)
-    return found
+    followers = [Follower(phone) for phone in crew.field_and_leads]
+    for follower in followers:
+        await follower.pull(at)
+    return followers
 
 
 # --- what comes and what goes ---
@@ -68,7 +68,7 @@ async def test_a_phone_that_starts_afresh_gets_what_is_in_scope_in_pages(crew: C
         told = await crew.nurse.sync(cursor=cursor)
         cursor, more = told["cursor"], told["more"]
         sizes.append(len(told["incidents"]))
-        seen |= {one["id"] for one in told["incidents"]}
+        seen |= {incident["id"] for incident in told["incidents"]}
     assert seen == incidents
     assert sizes == [small_pages, small_pages, 1]
 
@@ -85,7 +85,7 @@ async def test_changes_come_in_pages_and_what_changed_between_two_pages_comes_to
     crew.nurse.cursor = first["cursor"]
     came = await crew.nurse.follow()
     assert sorted(came) == sorted(
-        {str(one) for one in incidents} - {one["id"] for one in first["incidents"]} | {str(again)}
+        {str(incident) for incident in incidents} - {incident["id"] for incident in first["incidents"]} | {str(again)}
     )
     assert crew.nurse.holds[str(again)]["area"] == "bedford"
 
@@ -101,19 +101,19 @@ async def test_the_senders_own_change_is_in_the_answer(crew: Crew) -> None:
     incident = uuid7()
     await crew.officer.follow()
     told = await crew.officer.sync(entry("officer", incident, area="bedford"), cursor=crew.officer.cursor)
-    assert [(one["id"], one["area"]) for one in told["incidents"]] == [(str(incident), "bedford")]
+    assert [(incident["id"], incident["area"]) for incident in told["incidents"]] == [(str(incident), "bedford")]
 
 
 async def test_an_incident_absorbed_by_a_link_goes_and_its_root_comes(crew: Crew) -> None:
     small, large = sorted((uuid7(), uuid7()))
-    for one in (small, large):
-        await crew.officer.tell("officer", one)
+    for incident in (small, large):
+        await crew.officer.tell("officer", incident)
     for phone in crew.field_and_leads:
         await phone.follow()
     await crew.officer.tell("same_incident", small, other_incident_id=large)
     for phone in crew.field_and_leads:
         told = await phone.sync(cursor=phone.cursor)
-        assert [one["linked_ids"] for one in told["incidents"]] == [[str(small), str(large)]]
+        assert [incident["linked_ids"] for incident in told["incidents"]] == [[str(small), str(large)]]
         assert told["gone"] == [str(large)]
 
 
@@ -314,7 +314,7 @@ class RandomWriter:
                 judged = {"s136_justified": pick([None, "yes"])} if kind == "nurse" else {}
                 return shared | judged | {"occurred_at": now() - pick([MINUTE, 13 * HOUR, 40 * DAY])}
             case "same_incident" | "not_same_incident":
-                return {"other_incident_id": pick([one for one in self.incidents if one != incident])}
+                return {"other_incident_id": pick([other for other in self.incidents if other != incident])}
             case "person_link":
                 return {"person_id": pick(self.people)}
             case "withdrawal":

@@ -242,9 +242,11 @@ async def test_an_amendment_moves_to_its_entry_s_incident_when_that_arrives_and_
     assert receipt["incident"]["id"] == str(there)
     cursor = (await crew.sergeant.sync())["cursor"]
     assert (await crew.officer.store(original))["incident"]["area"] == "luton_east"
-    brought = {one["id"]: one["revision"] for one in (await crew.sergeant.sync(cursor=cursor))["incidents"]}
+    brought = {
+        incident["id"]: incident["revision"] for incident in (await crew.sergeant.sync(cursor=cursor))["incidents"]
+    }
     assert brought == {str(here): 2, str(there): 1}
-    assert [one["id"] for one in await crew.officer.entries(there)] != [waiting["id"]]
+    assert [entry["id"] for entry in await crew.officer.entries(there)] != [waiting["id"]]
 
 
 async def test_an_amendment_that_comes_before_its_original_is_held_visible_and_takes_effect_later(crew: Crew) -> None:
@@ -253,7 +255,7 @@ async def test_an_amendment_that_comes_before_its_original_is_held_visible_and_t
     amendment = entry("amendment", incident, amends=original["id"], entry={"kind": "officer", "area": "luton_east"})
     receipt = await crew.officer.store(amendment)
     assert ("target_not_held", "amends") in notice_codes(receipt)
-    assert [one["id"] for one in await crew.officer.entries(incident)] == [amendment["id"]]
+    assert [entry["id"] for entry in await crew.officer.entries(incident)] == [amendment["id"]]
     receipt = await crew.officer.store(original)
     assert receipt["incident"]["area"] == "luton_east"
     assert receipt["incident"]["sex"] is None
@@ -297,23 +299,23 @@ async def test_a_withdrawal_may_itself_be_withdrawn(crew: Crew) -> None:
 
 async def test_links_in_a_circle_are_one_incident_under_every_id(crew: Crew) -> None:
     ids = sorted(uuid7() for _ in range(3))
-    for one in ids:
-        await crew.officer.tell("officer", one, area="bedford")
-    for one, next_one in zip(ids, ids[1:] + ids[:1], strict=True):
-        await crew.officer.tell("same_incident", one, other_incident_id=next_one)
-    views = [await crew.officer.incident(one) for one in ids]
+    for id_ in ids:
+        await crew.officer.tell("officer", id_, area="bedford")
+    for id_, next_one in zip(ids, ids[1:] + ids[:1], strict=True):
+        await crew.officer.tell("same_incident", id_, other_incident_id=next_one)
+    views = [await crew.officer.incident(id_) for id_ in ids]
     assert views[0] == views[1] == views[2]
     assert views[0]["id"] == str(ids[0])
-    assert views[0]["linked_ids"] == [str(one) for one in ids]
-    assert [one["id"] for one in await crew.officer.incidents()] == [str(ids[0])]
+    assert views[0]["linked_ids"] == [str(id_) for id_ in ids]
+    assert [incident["id"] for incident in await crew.officer.incidents()] == [str(ids[0])]
 
 
 async def test_one_link_of_a_circle_taken_back_leaves_them_joined_with_a_conflict(crew: Crew) -> None:
     ids = sorted(uuid7() for _ in range(3))
-    for one in ids:
-        await crew.officer.tell("officer", one, area="bedford")
-    for one, next_one in zip(ids, ids[1:] + ids[:1], strict=True):
-        await crew.officer.tell("same_incident", one, other_incident_id=next_one)
+    for id_ in ids:
+        await crew.officer.tell("officer", id_, area="bedford")
+    for id_, next_one in zip(ids, ids[1:] + ids[:1], strict=True):
+        await crew.officer.tell("same_incident", id_, other_incident_id=next_one)
     await crew.officer.tell("not_same_incident", ids[0], other_incident_id=ids[1], captured_at=now())
     view = await crew.sergeant.incident(ids[1])
     assert "conflict:link" in view["flags"]
@@ -342,10 +344,10 @@ async def test_a_link_taken_back_leaves_two_incidents_for_everybody_who_had_one(
     for phone in followers:
         await phone.follow()
         assert sorted(phone.holds) == [str(small), str(large)]
-        for one, area in ((small, "bedford"), (large, "luton_east")):
-            view = await phone.incident(one)
-            assert (view["id"], view["area"], view["linked_ids"]) == (str(one), area, [])
-            assert view == phone.holds[str(one)]
+        for incident, area in ((small, "bedford"), (large, "luton_east")):
+            view = await phone.incident(incident)
+            assert (view["id"], view["area"], view["linked_ids"]) == (str(incident), area, [])
+            assert view == phone.holds[str(incident)]
         assert (await phone.incident(small))["sex"] == apart[phone.staff_id]["sex"]
 
 
@@ -362,25 +364,29 @@ async def test_two_incidents_stay_two_whichever_of_them_the_link_was_taken_back_
     named = {"withdraws": link["id"]} if how == "withdrawal" else {"other_incident_id": there}
     await crew.officer.tell(how, here, captured_at=now(), **named)
     for _ in range(2):
-        for one, area in ((small, "bedford"), (large, "luton_east")):
-            receipt = await crew.nurse.store(entry("follow_up", one))
-            for view in (receipt["incident"], await crew.officer.incident(one), await crew.sergeant.incident(one)):
-                assert (view["id"], view["area"], view["linked_ids"]) == (str(one), area, [])
-    assert {one["id"] for one in (await crew.other_nurse.sync())["incidents"]} == {str(one) for one in ids}
+        for incident, area in ((small, "bedford"), (large, "luton_east")):
+            receipt = await crew.nurse.store(entry("follow_up", incident))
+            for view in (
+                receipt["incident"],
+                await crew.officer.incident(incident),
+                await crew.sergeant.incident(incident),
+            ):
+                assert (view["id"], view["area"], view["linked_ids"]) == (str(incident), area, [])
+    assert {incident["id"] for incident in (await crew.other_nurse.sync())["incidents"]} == {str(id_) for id_ in ids}
     await crew.officer.tell("same_incident", large, other_incident_id=small, captured_at=now())
-    assert (await crew.officer.incident(large))["linked_ids"] == [str(one) for one in ids]
+    assert (await crew.officer.incident(large))["linked_ids"] == [str(id_) for id_ in ids]
 
 
 async def test_a_link_of_three_taken_back_under_the_id_they_answer_to(crew: Crew) -> None:
     ids = sorted(uuid7() for _ in range(3))
-    for one in ids:
-        await crew.officer.tell("officer", one)
+    for id_ in ids:
+        await crew.officer.tell("officer", id_)
     await crew.officer.tell("same_incident", ids[1], other_incident_id=ids[0])
     link = await crew.officer.tell("same_incident", ids[2], other_incident_id=ids[1])
     await crew.officer.tell("withdrawal", ids[0], withdraws=link["id"])
-    for one in (*ids, *ids):
-        receipt = await crew.officer.store(entry("follow_up", one))
-        assert receipt["incident"]["linked_ids"] == ([] if one == ids[2] else [str(i) for i in ids[:2]])
+    for id_ in (*ids, *ids):
+        receipt = await crew.officer.store(entry("follow_up", id_))
+        assert receipt["incident"]["linked_ids"] == ([] if id_ == ids[2] else [str(i) for i in ids[:2]])
 
 
 async def test_an_id_that_only_a_link_named_is_nobodys_once_the_link_is_taken_back(crew: Crew) -> None:
@@ -394,7 +400,7 @@ async def test_an_id_that_only_a_link_named_is_nobodys_once_the_link_is_taken_ba
     await crew.nurse.follow()
     assert list(crew.nurse.holds) == [str(held)]
     assert refused(await crew.nurse.get(f"/v1/incidents/{empty}")) == (404, "not_found")
-    assert [one["id"] for one in await crew.nurse.incidents()] == [str(held)]
+    assert [incident["id"] for incident in await crew.nurse.incidents()] == [str(held)]
     await crew.officer.tell("officer", empty, area="luton_east")
     assert (await crew.nurse.incident(empty))["area"] == "luton_east"
     assert (await crew.nurse.incident(held))["area"] == "bedford"
@@ -403,8 +409,8 @@ async def test_an_id_that_only_a_link_named_is_nobodys_once_the_link_is_taken_ba
 async def test_who_was_one_with_a_linked_person_is_no_longer_of_that_person(crew: Crew) -> None:
     small, large = sorted(uuid7() for _ in range(2))
     person = uuid7()
-    for one in (small, large):
-        await crew.officer.tell("officer", one)
+    for incident in (small, large):
+        await crew.officer.tell("officer", incident)
     await crew.officer.tell("person_link", small, person_id=person)
     link = await crew.officer.tell("same_incident", small, other_incident_id=large)
     of_person = "SELECT incident_id FROM incident_person WHERE team_id = $1"
@@ -485,7 +491,9 @@ async def test_a_phone_set_to_2019_is_measured_flagged_and_its_incident_is_today
     assert view["occurred_at"] >= (now() - 2 * HOUR).isoformat()
     assert "clock_skew" in view["flags"]
     assert view["operational_day"] >= (now() - 2 * DAY).date().isoformat()
-    assert [one["id"] for one in await crew.officer.incidents(**{"from": (now() - DAY).isoformat()})] == [str(incident)]
+    assert [incident["id"] for incident in await crew.officer.incidents(**{"from": (now() - DAY).isoformat()})] == [
+        str(incident)
+    ]
 
 
 @pytest.mark.parametrize("sent_at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1999-12-31T00:00:00Z"])
@@ -545,8 +553,8 @@ async def test_what_is_unlawful_is_stored_with_a_notice_and_put_before_the_serge
     )
     assert ("under_18_police_station", "place_of_safety") in notice_codes(receipt)
     assert "under_18_police_station" in (await crew.sergeant.incident(incident))["flags"]
-    found = await crew.sergeant.incidents(flag="under_18_police_station")
-    assert [one["id"] for one in found] == [str(incident)]
+    incidents = await crew.sergeant.incidents(flag="under_18_police_station")
+    assert [incident["id"] for incident in incidents] == [str(incident)]
 
 
 async def test_a_note_that_may_name_somebody_is_stored_and_its_author_told(crew: Crew) -> None:
@@ -623,7 +631,7 @@ async def test_a_nurse_who_guesses_an_intents_id_learns_nothing_beyond_that_the_
     assert refused(same) == (403, "wrong_profession")
     elsewhere = await crew.nurse.store(entry("withdrawal", uuid7(), withdraws=taken))
     assert notice_codes(elsewhere) == {("target_not_held", "withdraws")}
-    assert [one["kind"] for one in await crew.officer.entries(incident)].count("intent") == 1
+    assert [entry["kind"] for entry in await crew.officer.entries(incident)].count("intent") == 1
     assert (await crew.officer.incident(incident))["intents"][0]["power"] == "s136"
 
 

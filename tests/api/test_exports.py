@@ -121,7 +121,7 @@ async def test_a_partner_without_an_agreement_is_told_nothing(released: ExportTe
 
 async def test_an_agreement_for_one_dataset_says_nothing_of_the_other(released: ExportTeam) -> None:
     partner = await released.partner(datasets=("tables",))
-    assert {one["dataset"] for one in await partner.offers()} == {"tables"}
+    assert {offer["dataset"] for offer in await partner.offers()} == {"tables"}
     assert (await partner.get(f"/{RECORDS}")).status_code == 404
 
 
@@ -150,7 +150,7 @@ async def test_a_revoked_token_is_out_at_once_and_the_others_work(released: Expo
     async with as_owner(released.running.url, released.team_id) as owner:
         second = await agreements.add_token(owner, released.team_id, partner.partner_id)
         first = await agreements.tokens(owner, released.team_id)
-        name = next(one.name for one in first if one.partner_id == partner.partner_id)
+        name = next(offer.name for offer in first if offer.partner_id == partner.partner_id)
     other = Partner(released, partner.partner_id, second)
     assert await other.offers() == await partner.offers() != []
     async with as_owner(released.running.url, released.team_id) as owner:
@@ -190,7 +190,7 @@ async def test_a_second_agreement_for_the_same_dataset_is_not_signed(released: E
 
 
 async def test_the_list_names_every_edition_of_each_release_the_latest_first(partner: Partner) -> None:
-    listed = [(one["dataset"], one["period"], one["edition"]) for one in await partner.offers()]
+    listed = [(offer["dataset"], offer["period"], offer["edition"]) for offer in await partner.offers()]
     assert len(listed) == len(set(listed))
     assert {("records", "2025-Q1", 1), ("tables", "2025-Q1", 1), ("tables", "2025-04", 1)} <= set(listed)
     editions: dict[tuple[str, str], list[int]] = {}
@@ -210,8 +210,8 @@ async def test_a_csv_file_says_where_it_is_described_and_the_checksums_are_right
         assert (metadata["url"], columns) == (f"{table}.csv", described.text.split("\r\n")[0].split(","))
         sums = dict(line.split("  ")[::-1] for line in (await partner.bytes(name, "SHA256SUMS")).decode().splitlines())
         files = {file["name"]: file for file in (await partner.manifest(name))["files"]}
-        assert sums == {one: file["sha256"] for one, file in files.items() if one != "SHA256SUMS"}
-        assert {one for one, file in files.items() if file["rows"] is None} == {"metadata.json", "SHA256SUMS"}
+        assert sums == {name: file["sha256"] for name, file in files.items() if name != "SHA256SUMS"}
+        assert {name for name, file in files.items() if file["rows"] is None} == {"metadata.json", "SHA256SUMS"}
         assert {f"{table}.parquet", f"{table}.csv"} <= files.keys()
         documented = DOCUMENT["paths"]["/v1/exports/{dataset}/{period}/files/{name}"]["get"]["responses"]["200"]
         assert {file["media_type"].split(";")[0] for file in files.values()} <= documented["content"].keys()
@@ -260,8 +260,8 @@ async def test_the_statement_recomputes_from_the_file(released: ExportTeam) -> N
         statement = (await partner.manifest(RECORDS))["statement"]
         text = (await partner.bytes(RECORDS)).decode().splitlines()
         columns, *rows = [line.split(",") for line in text]
-        found = msgspec.to_builtins(recompute(columns, rows))
-        assert found == {name: statement["achieved"][name] for name in found}
+        recomputed = msgspec.to_builtins(recompute(columns, rows))
+        assert recomputed == {name: statement["achieved"][name] for name in recomputed}
         assert statement["achieved"]["k_people"] >= 10
         assert statement["sha256"] == hashlib.sha256(await partner.bytes(RECORDS)).hexdigest()
         cells = msgspec.to_builtins(recompute_cells((await partner.cells("2025-Q1")).values()))
@@ -392,9 +392,9 @@ async def test_a_partner_reads_its_own_pulls_and_the_auditor_all(released: Expor
     for _ in range(3):
         await partner.bytes(TABLES)
     own = (await partner.get("/ledger")).json()["pulls"]
-    assert [one["partner_id"] for one in own] == [str(partner.partner_id)] * 3
+    assert [pull["partner_id"] for pull in own] == [str(partner.partner_id)] * 3
     page = await partner.get("/ledger?limit=2")
-    assert [one["at"] for one in page.json()["pulls"]] == [one["at"] for one in own[:2]]
+    assert [pull["at"] for pull in page.json()["pulls"]] == [pull["at"] for pull in own[:2]]
     following = page.headers["link"].split(">")[0].split("/v1/exports")[1]
     assert (await partner.get(following)).json()["pulls"] == own[2:]
 
@@ -403,7 +403,7 @@ async def test_twenty_pulls_at_once_are_twenty_lines_and_a_changed_one_is_found(
     released: ExportTeam, partner: Partner
 ) -> None:
     answers = await asyncio.gather(*(partner.get(FILE) for _ in range(20)))
-    assert {one.content for one in answers} == {answers[0].content}
+    assert {answer.content for answer in answers} == {answers[0].content}
     assert len((await partner.get("/ledger")).json()["pulls"]) == 20
     async with as_owner(released.running.url, released.team_id) as owner:
         verdict = await verify_ledger(owner, released.team_id)

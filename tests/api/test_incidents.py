@@ -16,14 +16,14 @@ from triage.store.log.incidents import NAMES_LAST
 
 async def pages(phone: Phone, **query: Any) -> list[list[str]]:
     """Every page of the list, by following `Link: rel="next"`."""
-    found = []
+    served_pages = []
     asked: dict[str, Any] | None = query
     while asked is not None:
         answer = await phone.get("/v1/incidents", **asked)
         assert answer.status_code == 200, answer.text
-        found.append([one["id"] for one in answer.json()["incidents"]])
+        served_pages.append([incident["id"] for incident in answer.json()["incidents"]])
         asked = following(answer)
-    return found
+    return served_pages
 
 
 def following(answer: httpx.Response) -> dict[str, Any] | None:
@@ -122,15 +122,15 @@ async def test_the_entity_tag_is_of_the_bytes_that_this_reader_gets(crew: Crew) 
 
 async def test_every_linked_id_answers_with_the_same_bytes(crew: Crew) -> None:
     ids = [uuid7() for _ in range(3)]
-    for one in ids:
-        await crew.officer.tell("officer", one)
-    for one in ids[1:]:
-        await crew.officer.tell("same_incident", one, other_incident_id=ids[0])
-    answers = {(await crew.nurse.get(f"/v1/incidents/{one}")).content for one in ids}
+    for id_ in ids:
+        await crew.officer.tell("officer", id_)
+    for id_ in ids[1:]:
+        await crew.officer.tell("same_incident", id_, other_incident_id=ids[0])
+    answers = {(await crew.nurse.get(f"/v1/incidents/{id_}")).content for id_ in ids}
     assert len(answers) == 1
-    entries = [await crew.nurse.entries(one) for one in ids]
+    entries = [await crew.nurse.entries(id_) for id_ in ids]
     assert entries[0] == entries[1] == entries[2]
-    assert [one["seq"] for one in entries[0]] == [1, 2, 3, 4, 5]
+    assert [entry["seq"] for entry in entries[0]] == [1, 2, 3, 4, 5]
 
 
 # --- its entries ---
@@ -144,12 +144,12 @@ async def test_entries_come_in_the_order_of_the_log_with_their_place_in_the_chai
         await crew.paramedic.tell("paramedic", incident, news2=3),
     ]
     listed = await crew.officer.entries(incident)
-    assert [one["id"] for one in listed] == [body["id"] for body in sent]
-    assert [one["seq"] for one in listed] == [1, 2, 3]
+    assert [entry["id"] for entry in listed] == [body["id"] for body in sent]
+    assert [entry["seq"] for entry in listed] == [1, 2, 3]
     rows = await crew.fetch("SELECT link FROM entry WHERE team_id = $1 ORDER BY seq")
-    assert [one["link"] for one in listed] == [row["link"].hex() for row in rows]
-    assert [one["profession"] for one in listed] == ["police", "nurse", "paramedic"]
-    assert [one["author"] for one in listed] == [
+    assert [entry["link"] for entry in listed] == [row["link"].hex() for row in rows]
+    assert [entry["profession"] for entry in listed] == ["police", "nurse", "paramedic"]
+    assert [entry["author"] for entry in listed] == [
         str(phone.staff_id) for phone in (crew.officer, crew.nurse, crew.paramedic)
     ]
     assert listed[0]["captured_at"] == sent[0]["captured_at"]
@@ -163,7 +163,7 @@ async def test_a_note_is_read_by_its_own_side_only(crew: Crew) -> None:
     for phone in crew.field_and_leads:
         answer = await phone.get(f"/v1/incidents/{incident}/entries")
         seen[phone.staff_id] = ("Police only." in answer.text, "Health only." in answer.text, "PC 1234" in answer.text)
-        assert "*" not in {one.get("note") for one in answer.json()["entries"]}
+        assert "*" not in {entry.get("note") for entry in answer.json()["entries"]}
     for phone in (crew.officer, crew.other_officer, crew.sergeant):
         assert seen[phone.staff_id] == (True, False, True)
     for phone in (crew.nurse, crew.other_nurse, crew.paramedic, crew.clinical_lead):
@@ -185,30 +185,30 @@ async def test_an_erased_note_is_absent(crew: Crew) -> None:
 async def test_the_list_is_newest_first(crew: Crew) -> None:
     at = now()
     ids = [await told(crew.officer, at - n * HOUR) for n in (3, 1, 2)]
-    assert [one["id"] for one in await crew.nurse.incidents()] == [ids[1], ids[2], ids[0]]
+    assert [incident["id"] for incident in await crew.nurse.incidents()] == [ids[1], ids[2], ids[0]]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7])
 async def test_pages_hold_every_incident_once_also_where_times_are_equal(crew: Crew, limit: int) -> None:
     at = now() - DAY
     ids = {await told(crew.officer, at - (n // 3) * MINUTE) for n in range(7)}
-    found = await pages(crew.nurse, limit=limit)
-    assert [len(page) for page in found] == [limit] * (7 // limit) + [7 % limit] * (7 % limit > 0)
-    flat = [one for page in found for one in page]
+    served_pages = await pages(crew.nurse, limit=limit)
+    assert [len(page) for page in served_pages] == [limit] * (7 // limit) + [7 % limit] * (7 % limit > 0)
+    flat = [incident_id for page in served_pages for incident_id in page]
     assert len(flat) == 7
     assert set(flat) == ids
-    assert flat == [one["id"] for one in await crew.nurse.incidents()]
+    assert flat == [incident["id"] for incident in await crew.nurse.incidents()]
 
 
 async def test_the_next_page_is_unmoved_by_what_comes_on_top(crew: Crew) -> None:
     at = now() - DAY
     for n in range(4):
         await told(crew.officer, at - n * HOUR)
-    every = [one["id"] for one in await crew.nurse.incidents()]
+    every = [incident["id"] for incident in await crew.nurse.incidents()]
     first = await crew.nurse.get("/v1/incidents", limit=2)
     await told(crew.officer, at)
     following_page = await crew.nurse.get("/v1/incidents", **(following(first) or {}))
-    assert [one["id"] for one in following_page.json()["incidents"]] == every[2:]
+    assert [incident["id"] for incident in following_page.json()["incidents"]] == every[2:]
 
 
 async def test_filters_choose_and_are_kept_from_page_to_page(crew: Crew) -> None:
@@ -219,7 +219,7 @@ async def test_filters_choose_and_are_kept_from_page_to_page(crew: Crew) -> None
     await crew.officer.tell("outcome", UUID(first))
 
     async def those(**query: Any) -> list[str]:
-        return [one["id"] for one in await crew.nurse.incidents(**query)]
+        return [incident["id"] for incident in await crew.nurse.incidents(**query)]
 
     assert await those(status="closed") == [first]
     assert await those(status="open") == [second, third]
@@ -242,7 +242,7 @@ async def test_withdrawn_incidents_are_listed_as_such_and_absorbed_ones_not(crew
     await crew.officer.tell("withdrawal", withdrawn, withdraws=body["id"])
     await crew.officer.tell("officer", kept)
     await crew.officer.tell("same_incident", kept, other_incident_id=absorbed)
-    assert [one["id"] for one in await crew.nurse.incidents(status="withdrawn")] == [str(withdrawn)]
+    assert [incident["id"] for incident in await crew.nurse.incidents(status="withdrawn")] == [str(withdrawn)]
     assert len(await crew.nurse.incidents()) == 2
     assert refused(await crew.nurse.get("/v1/incidents", status="absorbed")) == (400, "invalid_parameter")
 
@@ -266,8 +266,8 @@ async def test_a_filter_on_what_the_reader_may_not_see_finds_nothing(crew: Crew)
 
 async def test_each_reading_request_leaves_one_row_that_names_what_was_served(crew: Crew) -> None:
     first, second = sorted((uuid7(), uuid7()))
-    for one in (first, second):
-        await crew.officer.tell("officer", one)
+    for incident in (first, second):
+        await crew.officer.tell("officer", incident)
     cursor = (await crew.nurse.sync())["cursor"]
     await crew.nurse.incidents()
     await crew.nurse.incident(first)
@@ -310,7 +310,7 @@ async def test_those_who_wrote_are_called_by_name(crew: Crew) -> None:
 
 @pytest.mark.parametrize("asked", ["bp 0117", "BP-0117", "bp–0117", "BP0117"])
 async def test_a_log_reference_is_found_whatever_its_case_blanks_and_dashes(crew: Crew, asked: str) -> None:
-    found, other = uuid7(), uuid7()
-    await crew.officer.tell("officer", found, log_ref="BP-01 17")
+    incident_id, other = uuid7(), uuid7()
+    await crew.officer.tell("officer", incident_id, log_ref="BP-01 17")
     await crew.officer.tell("officer", other, log_ref="BP-0118")
-    assert [one["id"] for one in await crew.sergeant.incidents(log_ref=asked)] == [str(found)]
+    assert [incident["id"] for incident in await crew.sergeant.incidents(log_ref=asked)] == [str(incident_id)]

@@ -62,19 +62,19 @@ def test_the_commands_print_what_is_committed_and_what_is_served() -> None:
 
 
 def test_every_reference_leads_somewhere() -> None:
-    references = {each["$ref"] for each in walk(DOCUMENT) if isinstance(each, dict) and "$ref" in each}
+    references = {node["$ref"] for node in walk(DOCUMENT) if isinstance(node, dict) and "$ref" in node}
     assert references
     for reference_ in references:
-        found: Any = DOCUMENT
+        node: Any = DOCUMENT
         for part in reference_.removeprefix("#/").split("/"):
-            assert part in found, reference_
-            found = found[part]
+            assert part in node, reference_
+            node = node[part]
 
 
 def test_types_of_one_name_are_refused() -> None:
-    one, other = (msgspec.defstruct("Twin", [("field", int)], module=name) for name in ("one", "other"))
+    first, other = (msgspec.defstruct("Twin", [("field", int)], module=name) for name in ("one", "other"))
     with pytest.raises(ValueError, match="Twin"):
-        schemas.schemas([one, other])
+        schemas.schemas([first, other])
 
 
 # --- operations
@@ -101,7 +101,7 @@ def test_every_operation_says_what_it_does_and_what_can_go_wrong(path: str, meth
 
 @pytest.mark.parametrize(("path", "method", "described"), CALLS)
 def test_every_part_of_a_path_is_a_parameter(path: str, method: str, described: Any) -> None:
-    named = {each["name"] for each in described["parameters"] if each.get("in") == "path"}
+    named = {parameter["name"] for parameter in described["parameters"] if parameter.get("in") == "path"}
     assert named == set(re.findall(r"{(\w+)}", path))
 
 
@@ -111,7 +111,9 @@ def test_operations_are_told_apart() -> None:
 
 
 def test_only_what_needs_no_sign_in_is_open() -> None:
-    opened = {path for path, methods in DOCUMENT["paths"].items() for each in methods.values() if "security" in each}
+    opened = {
+        path for path, methods in DOCUMENT["paths"].items() for method in methods.values() if "security" in method
+    }
     assert opened <= {
         "/v1/devices",
         "/openapi.json",
@@ -130,9 +132,9 @@ def test_entries_are_told_apart_by_kind_also_inside_an_amendment() -> None:
     union, nested = SCHEMAS["AnyEntry"], SCHEMAS["Amendment"]["properties"]["entry"]
     assert set(union["discriminator"]["mapping"]) == set(entries.KINDS)
     assert set(nested["discriminator"]["mapping"]) == {str(e.__struct_config__.tag) for e in entries.AMENDABLE}
-    for one in (union, nested):
-        assert {each["$ref"] for each in one["oneOf"]} == set(one["discriminator"]["mapping"].values())
-        for kind, reference_ in one["discriminator"]["mapping"].items():
+    for schema in (union, nested):
+        assert {reference["$ref"] for reference in schema["oneOf"]} == set(schema["discriminator"]["mapping"].values())
+        for kind, reference_ in schema["discriminator"]["mapping"].items():
             assert SCHEMAS[reference_.rpartition("/")[2]]["properties"]["kind"]["enum"] == [kind]
 
 
@@ -215,7 +217,7 @@ def test_the_entries_of_the_example_of_a_sync_are_sound() -> None:
 
 def test_there_is_an_example_of_every_problem() -> None:
     shown = DOCUMENT["components"]["examples"]
-    assert {code: each["value"]["status"] for code, each in shown.items()} == {
+    assert {code: example["value"]["status"] for code, example in shown.items()} == {
         code: listed.status for code, listed in CATALOGUE.items()
     }
 
@@ -236,7 +238,7 @@ class PageReader(HTMLParser):
         self.attributes += [(name, value or "") for name, value in attrs]
 
     def all(self, name: str) -> list[str]:
-        return [value for each, value in self.attributes if each == name]
+        return [value for attribute, value in self.attributes if attribute == name]
 
 
 @pytest.fixture(scope="module")
@@ -260,7 +262,7 @@ def test_every_link_of_the_page_leads_somewhere(read: PageReader) -> None:
 
 
 def test_the_page_has_every_operation_problem_and_type(read: PageReader) -> None:
-    operations = {each["operationId"] for methods in DOCUMENT["paths"].values() for each in methods.values()}
+    operations = {method["operationId"] for methods in DOCUMENT["paths"].values() for method in methods.values()}
     wanted = operations | {f"problem-{code}" for code in CATALOGUE} | {f"schema-{name}" for name in SCHEMAS}
     assert wanted <= set(read.all("id"))
 

@@ -35,8 +35,10 @@ async def test_a_revoked_phone_hands_over_its_outbox_and_wipes(crew: Crew) -> No
     assert answer.status_code == 202
     handed = answer.json()
     assert handed["counts"] == {"stored": 0, "duplicate": 0, "refused": 0, "quarantined": 3}
-    assert [(one["id"], one["status"]) for one in handed["results"]] == [(one["id"], "quarantined") for one in outbox]
-    assert {one["problem"]["code"] for one in handed["results"]} == {"device_revoked"}
+    assert [(result["id"], result["status"]) for result in handed["results"]] == [
+        (result["id"], "quarantined") for result in outbox
+    ]
+    assert {result["problem"]["code"] for result in handed["results"]} == {"device_revoked"}
     assert (handed["incidents"], handed["gone"], handed["cursor"], handed["more"]) == ([], [], None, False)
     assert handed["wipe"] is True
     assert len(await crew.fetch("SELECT 1 FROM entry WHERE team_id = $1")) == 1
@@ -147,7 +149,7 @@ async def test_a_conflicting_item_is_released_under_an_id_of_its_own(crew: Crew)
     item = await only(crew.sergeant)
     receipt = (await crew.sergeant.post(f"/v1/quarantine/{item}/release")).json()
     assert receipt["id"] == item
-    assert [(one["id"], one["area"]) for one in await crew.sergeant.entries(incident)] == [
+    assert [(entry["id"], entry["area"]) for entry in await crew.sergeant.entries(incident)] == [
         (body["id"], "bedford"),
         (item, "luton_east"),
     ]
@@ -162,7 +164,7 @@ async def test_an_item_whose_id_was_taken_meanwhile_is_released_under_an_id_of_i
     item = await only(crew.sergeant)
     receipt = (await crew.sergeant.post(f"/v1/quarantine/{item}/release")).json()
     assert (receipt["id"], receipt["status"]) == (item, "stored")
-    assert [one["id"] for one in await crew.sergeant.entries(body["incident_id"])] == [item]
+    assert [entry["id"] for entry in await crew.sergeant.entries(body["incident_id"])] == [item]
 
 
 async def test_a_refused_item_released_later_keeps_its_id(crew: Crew) -> None:
@@ -238,9 +240,9 @@ async def test_a_device_has_a_limited_number_of_items_and_is_told_to_keep_the_re
     elsewhere = crew.officer.on(another)  # three items a device
     refusals = [entry("officer", uuid7(), age=131) for _ in range(4)]
     answer = await elsewhere.sync(*refusals[:2])
-    assert [one["problem"]["code"] for one in answer["results"]] == ["invalid"] * 2
+    assert [result["problem"]["code"] for result in answer["results"]] == ["invalid"] * 2
     answer = await elsewhere.sync(*refusals)
-    assert [one["problem"]["code"] for one in answer["results"]] == ["invalid"] * 3 + ["quarantine_full"]
+    assert [result["problem"]["code"] for result in answer["results"]] == ["invalid"] * 3 + ["quarantine_full"]
     assert answer["counts"]["refused"] == 4
     assert len(await queue(crew.sergeant)) == 3
     await crew.other_officer.on(another).put(entry("officer", uuid7(), age=131))
@@ -251,7 +253,7 @@ async def test_a_full_quarantine_says_so_to_a_revoked_phone_too(crew: Crew, anot
     await crew.sergeant.delete(f"/v1/devices/{crew.officer.device_id}")
     outbox = [entry("officer", uuid7()) for _ in range(4)]
     answer = (await crew.officer.on(another).post_sync(*outbox)).json()
-    assert [one["status"] for one in answer["results"]] == ["quarantined"] * 3 + ["refused"]
+    assert [result["status"] for result in answer["results"]] == ["quarantined"] * 3 + ["refused"]
     assert answer["results"][3]["problem"]["code"] == "quarantine_full"
 
 

@@ -178,8 +178,8 @@ async def test_sixty_four_silent_phones_hold_nobody_up(patient: int, crew: Crew,
     writer.write(sync_of(crew.nurse, b"{}").replace(b"Host: t", b"Connection: close\r\nHost: t", 1))
     async with asyncio.timeout(ENOUGH_S):
         assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
-    for _, each in [(reader, writer), *silent]:
-        each.close()
+    for _, connection_writer in [(reader, writer), *silent]:
+        connection_writer.close()
 
 
 async def test_an_answer_that_is_not_read_is_given_up(port: int) -> None:

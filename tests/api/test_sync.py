@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 
 def codes_of(answer: Json) -> list[str]:
     """Each item's status, or the code of its problem."""
-    return [one["problem"]["code"] if "problem" in one else one["status"] for one in answer["results"]]
+    return [result["problem"]["code"] if "problem" in result else result["status"] for result in answer["results"]]
 
 
 def request(*entries: Json, **changed: Any) -> bytes:
@@ -69,10 +69,10 @@ async def test_500_entries_are_taken_and_501_are_413(crew: Crew) -> None:
     assert await crew.fetch("SELECT 1 FROM entry WHERE team_id = $1") == []
     answer = await crew.officer.sync(*entries[:500])
     assert answer["counts"]["stored"] == 500
-    assert [one["seq"] for one in answer["results"]] == list(range(1, 501))
+    assert [result["seq"] for result in answer["results"]] == list(range(1, 501))
     again = await crew.officer.sync(*entries[:500])
     assert again["counts"]["duplicate"] == 500
-    assert [one["seq"] for one in again["results"]] == list(range(1, 501))
+    assert [result["seq"] for result in again["results"]] == list(range(1, 501))
 
 
 CODINGS: dict[str, Callable[[bytes], bytes]] = {
@@ -193,10 +193,10 @@ async def test_each_item_stands_alone(crew: Crew) -> None:
     ]
     assert answer["counts"] == {"stored": 2, "duplicate": 1, "refused": 10, "quarantined": 0}
     results = answer["results"]
-    assert [one["id"] for one in results] == [
+    assert [result["id"] for result in results] == [
         item.get("id") if isinstance(item, dict) and item.get("id") != "no-id" else None for item in items
     ]
-    assert [one.get("seq") for one in results] == [2, 1, *[None] * 10, 3]
+    assert [result.get("seq") for result in results] == [2, 1, *[None] * 10, 3]
     assert fields(results[2]["problem"]) == ["area"]
     assert fields(results[4]["problem"]) == ["car", "age"]
     assert results[4]["problem"]["status"] == 422
@@ -208,8 +208,8 @@ async def test_an_id_twice_in_one_batch_obeys_the_rules_of_two_batches(crew: Cre
     body = entry("officer", uuid7(), area="bedford", note="One.")
     answer = await crew.officer.sync(body, body, body | {"area": "luton_east"}, body | {"note": "Two."})
     assert codes_of(answer) == ["stored", "duplicate", "entry_conflict", "entry_conflict"]
-    assert [one.get("seq") for one in answer["results"]] == [1, 1, None, None]
-    assert [fields(one["problem"]) for one in answer["results"][2:]] == [["area"], ["note"]]
+    assert [result.get("seq") for result in answer["results"]] == [1, 1, None, None]
+    assert [fields(result["problem"]) for result in answer["results"][2:]] == [["area"], ["note"]]
 
 
 async def test_an_id_used_for_two_kinds_of_things_in_one_batch(crew: Crew) -> None:
@@ -224,7 +224,7 @@ async def test_an_amendment_before_its_original_in_one_batch(crew: Crew) -> None
     original = entry("outcome", incident)
     amendment = entry("amendment", incident, amends=original["id"], entry={"kind": "outcome", "disposal": "signposted"})
     answer = await crew.officer.sync(amendment, original)
-    assert [one["notices"] for one in answer["results"]][1] == []
+    assert [result["notices"] for result in answer["results"]][1] == []
     assert answer["results"][0]["notices"][0]["code"] == "target_not_held"
     assert answer["incidents"][0]["outcome"]["disposal"] == "signposted"
 
@@ -236,7 +236,9 @@ async def test_a_batch_for_incidents_that_it_links_is_one_incident(crew: Crew) -
         entry("officer", large, area="bedford"),
         entry("same_incident", large, other_incident_id=small),
     )
-    assert [(one["id"], one["linked_ids"]) for one in answer["incidents"]] == [(str(small), [str(small), str(large)])]
+    assert [(incident["id"], incident["linked_ids"]) for incident in answer["incidents"]] == [
+        (str(small), [str(small), str(large)])
+    ]
 
 
 async def test_a_sync_without_sent_at_measures_no_clock(crew: Crew) -> None:

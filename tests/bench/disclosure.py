@@ -46,10 +46,10 @@ def copies(members: list[ReleaseMember], times: int) -> list[ReleaseMember]:
 
 def timed(label: str, work: Callable[[], T]) -> T:
     started = time.perf_counter()
-    found = work()
+    outcome = work()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{label:<48} {time.perf_counter() - started:7.2f} s   peak {peak:6.0f} MiB")
-    return found
+    return outcome
 
 
 def records(members: list[ReleaseMember]) -> None:

@@ -98,7 +98,7 @@ def given(members: list[ReleaseMember]) -> Iterator[None]:
     async def snapshot(
         connection: Any, team_id: UUID, starts: datetime, ends: datetime, *rest: Any
     ) -> list[CountedMember]:
-        return [one for one in counted if starts <= one.member.occurred_at < ends]
+        return [incident for incident in counted if starts <= incident.member.occurred_at < ends]
 
     releases.snapshot = snapshot  # type: ignore[assignment]
     try:
@@ -120,12 +120,12 @@ async def freeze_one(team: ExportTeam, members: list[ReleaseMember], dataset: st
         with given(members):
             gc.disable()  # as `triage release` does
             started, (own, server) = time.perf_counter(), processor.read()
-            found = await team.release(YEAR_CUT)
+            released = await team.release(YEAR_CUT)
             spent, (own_after, server_after) = time.perf_counter() - started, processor.read()
     finally:
         gc.enable()
         releases.latest_editions = honest
-    assert [one.period for one in found] == ["2025"], found
+    assert [edition.period for edition in released] == ["2025"], released
     report(
         f"{dataset} of a year of {len(members):,}, stored and rendered",
         f"{spent:7.2f} s, {own_after - own + server_after - server:.2f} s of processor"

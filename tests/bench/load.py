@@ -75,10 +75,10 @@ async def run(host: str, port: int, requests: Iterator[bytes], connections: int,
         (await loop.create_connection(lambda: _Connection(requests, started + seconds), host, port))[1]
         for _ in range(connections)
     ]
-    await asyncio.gather(*(one.done for one in made))
+    await asyncio.gather(*(connection.done for connection in made))
     elapsed = time.perf_counter() - started
-    latencies = sorted(latency for one in made for latency in one.latencies)
-    statuses: Counter[int] = sum((one.statuses for one in made), Counter())
+    latencies = sorted(latency for connection in made for latency in connection.latencies)
+    statuses: Counter[int] = sum((connection.statuses for connection in made), Counter())
     return LoadResult(
         len(latencies),
         elapsed,

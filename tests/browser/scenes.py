@@ -21,10 +21,10 @@ async def detained_for(crew: Crew, hours: float, place: str = "health_based") ->
 
 async def reported_twice(crew: Crew) -> tuple[UUID, UUID]:
     """One incident under two ids."""
-    one, other = uuid7(), uuid7()
-    await crew.officer.tell("officer", one, log_ref="BP-77", area="bedford")
+    first, other = uuid7(), uuid7()
+    await crew.officer.tell("officer", first, log_ref="BP-77", area="bedford")
     await crew.nurse.tell("nurse", other, log_ref="BP-77", area="bedford")
-    return one, other
+    return first, other
 
 
 async def intent_and_judgement(crew: Crew) -> UUID:

@@ -119,11 +119,11 @@ async def addresses(page: Page) -> dict[str, str]:
     await page.goto("/review/reports")
     reports = await page.locator("ul.plain a").evaluate_all("links => links.map(a => a.getAttribute('href'))")
     first_of = {kind: next(r for r in reports if f"/{kind}/" in r) for kind in ("daily", "weekly", "monthly")}
-    found = {name: f"/review/{name}" for name in ("incidents", "reports", "queue", "team")}
-    found |= {"today": "/review", "incident": str(incident), **first_of}
-    found |= {"incidents-searched": "/review/incidents?area=bedford&power=s136"}
-    found |= {f"form-{what}": f"{incident}/{what}" for what in FORMS}
-    return found | {"compare": "/review/compare", "not-found": "/review/nothing"}
+    sections = {name: f"/review/{name}" for name in ("incidents", "reports", "queue", "team")}
+    sections |= {"today": "/review", "incident": str(incident), **first_of}
+    sections |= {"incidents-searched": "/review/incidents?area=bedford&power=s136"}
+    sections |= {f"form-{what}": f"{incident}/{what}" for what in FORMS}
+    return sections | {"compare": "/review/compare", "not-found": "/review/nothing"}
 
 
 async def test_today_fits_two_screens_of_a_phone_and_what_presses_comes_first(
@@ -184,9 +184,9 @@ async def test_every_page_is_accessible_in_light_and_dark(
 ) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     async with signed_in(chromium, demo, role, **at(360), color_scheme=scheme) as page:
-        found = await addresses(page)
-        del found["not-found"]  # the console tells of a 404, which `opened` takes for a fault
-        for name, address in found.items():
+        links = await addresses(page)
+        del links["not-found"]  # the console tells of a 404, which `opened` takes for a fault
+        for name, address in links.items():
             await page.goto(address)
             assert (name, await accessibility_faults(page, axe)) == (name, [])
             for width in WIDTHS:
@@ -229,9 +229,9 @@ async def test_every_figure_that_leads_to_its_incidents_is_their_number(
     chromium: Browser, demo: ServingDemo, role: str
 ) -> None:
     async with signed_in(chromium, demo, role, **at(1280)) as page:
-        found = await addresses(page)
+        reached = await addresses(page)
         for kind in ("daily", "weekly", "monthly"):
-            await page.goto(found[kind])
+            await page.goto(reached[kind])
             content = await page.content()
             links = re.findall(r'<a href="([^"]+/incidents\?edition[^"]+)">([^<]+)</a>', content)
             assert links

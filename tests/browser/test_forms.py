@@ -163,38 +163,38 @@ async def test_section_136_by_somebody_else_is_asked_again_and_then_stored_with_
 async def test_linking_asks_for_the_true_reason_and_is_undone_where_it_was_made(
     service: RunningService, crew: Crew
 ) -> None:
-    one, other = await reported_twice(crew)
+    first, other = await reported_twice(crew)
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
         query = f"?other={other}&back=queue"
-        without = await send(sergeant, one, "link", query)
+        without = await send(sergeant, first, "link", query)
         assert without.status_code == 422 and await kinds(crew, "same_incident") == []
-        answer = await send(sergeant, one, "link", query, reason="sent_twice")
+        answer = await send(sergeant, first, "link", query, reason="sent_twice")
         assert answer.headers["location"] == "/review/queue"
         assert "Undo" in await sergeant.read("/review/queue")
-        apart = await send(sergeant, one, "apart", f"?other={other}", reason="linked_in_error")
+        apart = await send(sergeant, first, "apart", f"?other={other}", reason="linked_in_error")
         assert apart.status_code == 303
     rows = await crew.fetch("SELECT body FROM entry WHERE team_id = $1 AND kind = 'same_incident'")
     assert b'"sent_twice"' in rows[0]["body"]
-    assert (await crew.officer.incident(one))["id"] != (await crew.officer.incident(other))["id"]
+    assert (await crew.officer.incident(first))["id"] != (await crew.officer.incident(other))["id"]
 
 
 async def test_linking_by_log_reference_asks_which_where_several_have_it(service: RunningService, crew: Crew) -> None:
-    one, _ = await reported_twice(crew)
+    first, _ = await reported_twice(crew)
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
-        nobody = await send(sergeant, one, "link", log_ref="BP-99", reason="sent_twice")
+        nobody = await send(sergeant, first, "link", log_ref="BP-99", reason="sent_twice")
         assert nobody.status_code == 422 and "No other incident has this reference." in nobody.text
         third = uuid7()
         await crew.officer.tell("officer", third, log_ref="BP-77", area="luton_west", occurred_at=now() - 9 * HOUR)
-        several = await send(sergeant, one, "link", log_ref="BP-77", reason="sent_twice")
+        several = await send(sergeant, first, "link", log_ref="BP-77", reason="sent_twice")
         assert "Which incident is the same as" in text(several.text) and str(third) in several.text
     assert await kinds(crew, "same_incident") == []
 
 
 async def test_nobody_links_what_they_may_not_see(service: RunningService, crew: Crew, other_crew: Crew) -> None:
-    one, _ = await reported_twice(crew)
+    first, _ = await reported_twice(crew)
     elsewhere = await detained_for(other_crew, 1)
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
-        answer = await send(sergeant, one, "link", f"?other={elsewhere}", reason="sent_twice")
+        answer = await send(sergeant, first, "link", f"?other={elsewhere}", reason="sent_twice")
         assert answer.status_code == 404
     assert await kinds(crew, "same_incident") == []
 
@@ -251,7 +251,7 @@ async def test_the_lead_amends_for_her_own_profession_only_and_what_she_may_not_
         assert hidden.status_code == 303, text(hidden.text)
     seen = await crew.clinical_lead.incident(incident)
     assert (seen["sex"], seen["area"], seen["detention"]["result"]) == ("female", "bedford", "detained_s2")
-    notes = [each.get("note") for each in await crew.officer.entries(incident) if each["kind"] == "officer"]
+    notes = [entry.get("note") for entry in await crew.officer.entries(incident) if entry["kind"] == "officer"]
     assert notes == ["as it was"]
 
 

@@ -142,7 +142,7 @@ async def test_the_sign_in_form_of_another_browser_is_refused(service: RunningSe
 async def test_the_cookie_is_hardened(service: RunningService, crew: Crew) -> None:
     async with browser(service) as opened:
         answer = await opened.sign_in(await code_for(crew.sergeant, crew.team_id))
-    [cookie] = [one for one in answer.headers.get_list("set-cookie") if sessions.SESSION in one]
+    [cookie] = [cookie for cookie in answer.headers.get_list("set-cookie") if sessions.SESSION in cookie]
     name, _, rest = cookie.partition("=")
     assert name == "__Host-triage-review"
     assert set(rest.split("; ")[1:]) == {"Path=/", "HttpOnly", "SameSite=strict", "Secure"}
@@ -155,7 +155,7 @@ async def test_without_https_the_cookie_has_no_prefix_that_browsers_would_refuse
     async with browser(service, "http://127.0.0.1") as opened:
         answer = await opened.sign_in(await code_for(crew.sergeant, crew.team_id))
         assert "Nobody is detained" in await opened.read("/review")
-    assert any(one.startswith("triage-review=") for one in answer.headers.get_list("set-cookie"))
+    assert any(cookie.startswith("triage-review=") for cookie in answer.headers.get_list("set-cookie"))
 
 
 async def test_every_page_is_closed_to_script_and_to_other_sites(service: RunningService, crew: Crew) -> None:
@@ -239,7 +239,7 @@ async def test_an_old_cookie_is_answered_with_the_sign_in(service: RunningServic
             assert (await opened.open("/review", cookie=f"__Host-triage-review={value}")).status_code == status
 
 
-@pytest.mark.parametrize("page", [each for each in PAGES if each.method == "POST" and "rest" not in each.path], ids=str)
+@pytest.mark.parametrize("page", [page for page in PAGES if page.method == "POST" and "rest" not in page.path], ids=str)
 async def test_no_form_is_taken_from_another_site_or_session(
     service: RunningService, crew: Crew, page: PageAddress
 ) -> None:
@@ -258,7 +258,7 @@ async def test_no_form_is_taken_from_another_site_or_session(
             await sergeant.send(path, own, **{"sec-fetch-site": "cross-site"}),
             await sergeant.send(path, own, **{"sec-fetch-site": "same-site"}),
         ]
-        assert [one.status_code for one in sent] == [403] * 4
+        assert [answer.status_code for answer in sent] == [403] * 4
         assert (await sergeant.open("/review")).status_code == 200
 
 

@@ -133,7 +133,7 @@ async def test_more_than_a_dozen_rows_fold(service: RunningService, crew: Crew) 
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
         page = await sergeant.read("/review")
     assert "To settle this week: 14" in page
-    assert all(str(each["incident_id"]) in page for each in told)
+    assert all(str(entry["incident_id"]) in page for entry in told)
     first, folded = page.split("<details><summary>2 more</summary>")
     assert (first.count('class="light"'), folded.split("</details>")[0].count('class="light"')) == (12, 2)
 
@@ -259,11 +259,11 @@ async def test_the_timeline_is_in_the_order_of_what_happened(service: RunningSer
 
 
 async def test_two_sides_of_a_likely_duplicate_are_next_to_each_other(service: RunningService, crew: Crew) -> None:
-    one, other = await reported_twice(crew)
+    first, other = await reported_twice(crew)
     for reader in (crew.sergeant, crew.clinical_lead):
         async with signed_in(service, reader, crew.team_id) as browser:
             page = await browser.read("/review/queue")
-        assert "May be one incident: 1" in page and str(one) in page and str(other) in page
+        assert "May be one incident: 1" in page and str(first) in page and str(other) in page
         assert "Written by differs Police Nurse" in text(page)
 
 
@@ -331,8 +331,8 @@ async def test_release_puts_it_into_the_log_as_its_authors_once(service: Running
         assert (await lead.press(page, path)).headers["location"] == "/review/queue"
         assert "Released into the log." in text(await lead.read("/review/queue"))
         assert (await lead.press(page, path)).status_code == 409
-    written = [each for each in await crew.clinical_lead.entries(incident) if each["kind"] == "nurse"]
-    assert [each["released_by"] for each in written] == [None, str(crew.clinical_lead.staff_id)]
+    written = [entry for entry in await crew.clinical_lead.entries(incident) if entry["kind"] == "nurse"]
+    assert [entry["released_by"] for entry in written] == [None, str(crew.clinical_lead.staff_id)]
 
 
 async def test_discard_lets_it_go_for_good(service: RunningService, crew: Crew) -> None:

@@ -99,8 +99,8 @@ def cut_again(members: list[m.ReleaseMember], areas: Sequence[str]) -> set[UUID]
 
 def selection(release: RecordsRelease, areas: Sequence[str]) -> set[UUID]:
     """What this service does: it selects published rows of one frozen release."""
-    found = extract(release, Selection("p", "other", COLUMNS, tuple(areas)), KEY)
-    return {release.rows[number].incident_id for number in found.numbers}
+    pulled = extract(release, Selection("p", "other", COLUMNS, tuple(areas)), KEY)
+    return {release.rows[number].incident_id for number in pulled.numbers}
 
 
 @pytest.mark.parametrize("whole_groups", [True, False])
@@ -126,8 +126,8 @@ def test_no_selection_of_areas_splits_a_group() -> None:
     release = quarter_file(SMALL, 0.5)
     sizes = Counter(row.group for row in release.rows)
     for chosen in combinations(m.AREA.classes, 5):
-        found = extract(release, Selection("p", "other", COLUMNS, chosen), KEY)
-        assert all(sizes[group] == n for group, n in Counter(release.rows[i].group for i in found.numbers).items())
+        pulled = extract(release, Selection("p", "other", COLUMNS, chosen), KEY)
+        assert all(sizes[group] == n for group, n in Counter(release.rows[i].group for i in pulled.numbers).items())
 
 
 @pytest.mark.parametrize("frozen", [True, False])
@@ -183,14 +183,14 @@ def fits(row: FrozenRow, known_of_it: Sequence[str]) -> bool:
 
 
 def test_references_of_two_partners_and_of_two_releases_have_nothing_in_common() -> None:
-    one = quarter_file(SMALL)
-    two = msgspec.structs.replace(one, name="records/2025-Q1/2")
+    quarter = quarter_file(SMALL)
+    two = msgspec.structs.replace(quarter, name="records/2025-Q1/2")
     refs = [
         [row[0] for row in extract(release, Selection(partner, "other"), KEY).rows]
-        for release, partner in product((one, two), ("p", "q"))
+        for release, partner in product((quarter, two), ("p", "q"))
     ]
-    assert len({ref for file in refs for ref in file}) == 4 * len(one.rows)
-    values = [[row[1:] for row in extract(one, Selection(partner, "other"), KEY).rows] for partner in ("p", "q")]
+    assert len({ref for file in refs for ref in file}) == 4 * len(quarter.rows)
+    values = [[row[1:] for row in extract(quarter, Selection(partner, "other"), KEY).rows] for partner in ("p", "q")]
     assert values[0] == values[1]
 
 
@@ -354,9 +354,9 @@ def test_the_order_of_rows_does_not_tell_the_order_of_events(sort: bool) -> None
     when = {x.incident_id: x.occurred_at for x in members}
     release = record_file(members, config=without(sort=sort))
     pairs = [
-        when[one.incident_id] < when[two.incident_id]
+        when[before.incident_id] < when[two.incident_id]
         for rows in by_group(release.rows).values()
-        for one, two in pairwise(rows)
+        for before, two in pairwise(rows)
     ]
     share = sum(pairs) / len(pairs)
     assert 0.48 < share < 0.52 if sort else share > 0.99
@@ -378,5 +378,5 @@ def test_late_rows_released_with_a_later_quarter_are_disjoint_from_every_main_fi
         seen |= {row.incident_id for row in main.rows} | set(main.capped)
     everybody = [a.member for a in arrivals(MEDIUM) if a.member.occurred_at < YEAR_STARTS + timedelta(days=183)]
     waiting = [x for x in everybody if x.incident_id not in seen]
-    found = freeze("records/2025-Q3-late/1", everybody, (), KEY, config_for_late(), seen)
-    assert {row.incident_id for row in found.rows} | {*found.capped} == {x.incident_id for x in waiting}
+    release = freeze("records/2025-Q3-late/1", everybody, (), KEY, config_for_late(), seen)
+    assert {row.incident_id for row in release.rows} | {*release.capped} == {x.incident_id for x in waiting}

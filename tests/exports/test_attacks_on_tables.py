@@ -50,9 +50,9 @@ def in_common(form: CatalogueTable) -> Key:
     return frozenset({("disposal", "s136")} if form.column in OF_S136 else ())
 
 
-def cells(found: t.Edition) -> Iterator[tuple[CatalogueTable, t.TableCell, Key]]:
-    forms = {form.code: form for form in found.tables}
-    for cell in found.cells:
+def cells(published: t.Edition) -> Iterator[tuple[CatalogueTable, t.TableCell, Key]]:
+    forms = {form.code: form for form in published.tables}
+    for cell in published.cells:
         yield forms[cell.table], cell, identity(forms[cell.table], cell)
 
 
@@ -74,14 +74,14 @@ def sums(form: CatalogueTable) -> Iterator[tuple[Key, list[Key]]]:
             yield frozenset(rest), [frozenset({*rest, (variable, label)}) for label in CLASSES[variable]]
 
 
-def propagate(found: t.Edition, rules: Rules) -> dict[Key, Interval]:
+def propagate(published: t.Edition, rules: Rules) -> dict[Key, Interval]:
     """Bounds of every cell that follow from all linked tables together, by repeated subtraction."""
     known: dict[Key, Interval] = {}
-    for _, cell, key in cells(found):
+    for _, cell, key in cells(published):
         low, high = what_is_public(cell, rules)
         before = known.get(key, (0, inf))
         known[key] = max(low, before[0]), min(high, before[1])
-    equations = [equation for form in found.tables for equation in sums(form)]
+    equations = [equation for form in published.tables for equation in sums(form)]
     for _ in range(12):
         for total, parts in equations:
             tighten(known, total, parts)
@@ -103,10 +103,10 @@ def tighten(known: dict[Key, Interval], total: Key, parts: list[Key]) -> None:
 @pytest.mark.parametrize(("rules", "safe"), [(RULES, True), (EXACT, False)])
 @pytest.mark.parametrize("incidents", [SMALL, MEDIUM])
 def test_hidden_cells_are_not_solved_from_linked_tables(incidents: int, rules: Rules, safe: bool) -> None:
-    found = edition("quarterly", "2025-Q1", incidents, rules)
-    bounds = propagate(found, rules)
-    hidden = {key for _, cell, key in cells(found) if cell.count is None}
-    truth = {key: cell.n for _, cell, key in cells(found)}
+    published = edition("quarterly", "2025-Q1", incidents, rules)
+    bounds = propagate(published, rules)
+    hidden = {key for _, cell, key in cells(published) if cell.count is None}
+    truth = {key: cell.n for _, cell, key in cells(published)}
     assert all(bounds[key][0] <= truth[key] <= bounds[key][1] for key in hidden)
     solved = sum(bounds[key][0] == bounds[key][1] for key in hidden) / len(hidden)
     assert solved == 0 if safe else solved > 0.1
@@ -116,9 +116,9 @@ def test_hidden_cells_are_not_solved_from_linked_tables(incidents: int, rules: R
 def test_a_total_minus_the_others_does_not_give_the_hidden_one(rules: Rules, safe: bool) -> None:
     guesses = []
     for quarter in QUARTERS:
-        found = edition("quarterly", quarter, MEDIUM, rules)
-        published = {key: cell for _, cell, key in cells(found)}
-        for form in found.tables:
+        frozen = edition("quarterly", quarter, MEDIUM, rules)
+        published = {key: cell for _, cell, key in cells(frozen)}
+        for form in frozen.tables:
             for total, parts in sums(form):
                 guesses += subtract(published[total], [published[part] for part in parts])
     assert len(guesses) > 50
@@ -182,10 +182,10 @@ def matches(key: Key, member: t.ClassifiedMember) -> bool:
     return all(getattr(member, variable) == label for variable, label in key)
 
 
-def rows(found: t.Edition) -> Iterable[tuple[t.TableCell, list[t.TableCell]]]:
+def rows(published: t.Edition) -> Iterable[tuple[t.TableCell, list[t.TableCell]]]:
     """Every row with a breakdown: its total and its cells."""
-    for form in found.tables:
-        of_table = [cell for cell in found.cells if cell.table == form.code]
+    for form in published.tables:
+        of_table = [cell for cell in published.cells if cell.table == form.code]
         for total in of_table:
             if form.column and total.column == t.ALL:
                 yield total, [c for c in of_table if c.row == total.row and c.column != t.ALL]
@@ -193,10 +193,10 @@ def rows(found: t.Edition) -> Iterable[tuple[t.TableCell, list[t.TableCell]]]:
 
 @pytest.mark.parametrize(("rules", "safe"), [(RULES, True), (EXACT, False)])
 def test_nobody_can_prove_that_everybody_in_a_row_was_detained(rules: Rules, safe: bool) -> None:
-    found = t.freeze("yearly", "2025", [AREA_AGE_POWER], placed("yearly", "2025", LARGE), KEY, rules)
+    published = t.freeze("yearly", "2025", [AREA_AGE_POWER], placed("yearly", "2025", LARGE), KEY, rules)
     proved = [
         cell
-        for total, parts in rows(found)
+        for total, parts in rows(published)
         for cell in parts
         if cell.count is not None and what_is_public(cell, rules)[0] >= what_is_public(total, rules)[1]
     ]
@@ -227,8 +227,8 @@ SHOW_ZERO = msgspec.structs.replace(RULES, hide_zero=False)
 
 @pytest.mark.parametrize(("rules", "safe"), [(RULES, True), (SHOW_ZERO, False)])
 def test_absence_cannot_be_read_from_a_zero(rules: Rules, safe: bool) -> None:
-    found = edition("yearly", "2025", SMALL, rules)
-    absent = [cell for cell in found.cells if cell.count == 0]
+    published = edition("yearly", "2025", SMALL, rules)
+    absent = [cell for cell in published.cells if cell.count == 0]
     assert all(cell.n == 0 for cell in absent)
     assert not absent if safe else len(absent) > 10
 
@@ -240,8 +240,8 @@ LARGEST = msgspec.structs.replace(RULES, largest_share=1.0)
 def test_a_cell_is_not_about_one_frequent_attender(rules: Rules, safe: bool) -> None:
     members = [t.classify(a.member, KEY) for a in population(SMALL, linked=0.5, seed=7)]
     form = CatalogueTable("ethnicity", "Self-defined ethnicity", ("ethnicity",))
-    found = t.freeze("yearly", "2025", [form], members, KEY, rules)
-    dominated = [cell for _, cell, key in cells(found) if cell.count is not None and one_person_fills(key, members)]
+    published = t.freeze("yearly", "2025", [form], members, KEY, rules)
+    dominated = [cell for _, cell, key in cells(published) if cell.count is not None and one_person_fills(key, members)]
     assert not dominated if safe else dominated
 
 
@@ -256,10 +256,10 @@ THREE = msgspec.structs.replace(RULES, minimum_people=3, row_minimum_people=3)
 @pytest.mark.parametrize(("rules", "safe"), [(RULES, True), (THREE, False)])
 def test_nine_who_know_each_other_do_not_learn_of_one_more_from_a_shown_cell(rules: Rules, safe: bool) -> None:
     members = placed("quarterly", "2025-Q1", SMALL)
-    found = edition("quarterly", "2025-Q1", SMALL, rules)
+    published = edition("quarterly", "2025-Q1", SMALL, rules)
     sizes = [
         len({p.person_id for p in members if matches(key, p)})
-        for _, cell, key in cells(found)
+        for _, cell, key in cells(published)
         if cell.count is not None
     ]
     assert min(sizes) >= 10 if safe else min(sizes) < 10
@@ -282,5 +282,5 @@ def test_two_tables_never_cut_the_same_people_in_two_ways() -> None:
             above: dict[str, set[str]] = {}
             for member in members:
                 above.setdefault(getattr(member, fine), set()).add(getattr(member, coarse))
-            assert all(len(found) == 1 for found in above.values())
+            assert all(len(editions) == 1 for editions in above.values())
     assert {v for group in families for v in group} | set(CROSSING) == set(CLASSES)

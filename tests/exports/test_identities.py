@@ -23,14 +23,14 @@ def test_an_id_that_nobody_registered_is_nobody() -> None:
 
 
 def test_ids_linked_to_one_incident_are_one_person_known_by_both_kinds() -> None:
-    found = identities(story((1, HEALTH), (1, POLICE), (2, THIRD)).stored, REGISTERED)
-    assert found[HEALTH] == found[POLICE] == (HEALTH, 3)
-    assert found[THIRD] == (THIRD, 1)
+    people = identities(story((1, HEALTH), (1, POLICE), (2, THIRD)).stored, REGISTERED)
+    assert people[HEALTH] == people[POLICE] == (HEALTH, 3)
+    assert people[THIRD] == (THIRD, 1)
 
 
 def test_a_chain_of_incidents_is_one_person() -> None:
-    found = identities(story((1, FOURTH), (1, THIRD), (2, THIRD), (2, HEALTH)).stored, REGISTERED)
-    assert {found[one] for one in (HEALTH, THIRD, FOURTH)} == {(HEALTH, 3)}
+    people = identities(story((1, FOURTH), (1, THIRD), (2, THIRD), (2, HEALTH)).stored, REGISTERED)
+    assert {people[number] for number in (HEALTH, THIRD, FOURTH)} == {(HEALTH, 3)}
 
 
 def test_a_link_that_was_taken_back_still_counts() -> None:
@@ -51,5 +51,5 @@ def test_incidents_that_are_the_same_are_one_incident() -> None:
 
 def test_two_ids_of_one_registered_person_are_that_person() -> None:
     aliases = {HEALTH: (THIRD, 1), POLICE: (THIRD, 1)}
-    found = identities(story((1, HEALTH), (2, POLICE)).stored, aliases)
-    assert found[HEALTH] == found[POLICE] == (THIRD, 1)
+    people = identities(story((1, HEALTH), (2, POLICE)).stored, aliases)
+    assert people[HEALTH] == people[POLICE] == (THIRD, 1)

@@ -152,9 +152,9 @@ def test_other_records_of_the_same_number_throw_the_die_again() -> None:
 
 def test_another_key_is_another_die() -> None:
     members = placed("monthly", "2025-04", MEDIUM)
-    one, two = (frozen(members, POWER, key=key * 32) for key in (b"1", b"2"))
-    assert [c.n for c in one.cells] == [c.n for c in two.cells]
-    assert [c.count for c in one.cells] != [c.count for c in two.cells]
+    first, two = (frozen(members, POWER, key=key * 32) for key in (b"1", b"2"))
+    assert [c.n for c in first.cells] == [c.n for c in two.cells]
+    assert [c.count for c in first.cells] != [c.count for c in two.cells]
 
 
 @settings(max_examples=8)

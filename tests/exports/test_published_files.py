@@ -79,10 +79,10 @@ def test_a_file_without_rows_still_has_its_columns() -> None:
 @pytest.mark.parametrize("render", [records_csv, records_ndjson, in_parquet])
 def test_digest_size_and_rows_describe_the_bytes_and_the_bytes_never_change(render: object) -> None:
     assert callable(render)
-    one, two = render(quarter(SMALL)), render(quarter(SMALL))
-    assert content(one) == content(two)
-    assert one.sha256 == hashlib.sha256(content(one)).hexdigest()
-    assert (one.size, one.rows) == (len(content(one)), len(quarter(SMALL).rows))
+    first, two = render(quarter(SMALL)), render(quarter(SMALL))
+    assert content(first) == content(two)
+    assert first.sha256 == hashlib.sha256(content(first)).hexdigest()
+    assert (first.size, first.rows) == (len(content(first)), len(quarter(SMALL).rows))
 
 
 def test_a_large_file_comes_in_chunks_of_whole_lines() -> None:

@@ -204,11 +204,11 @@ def test_another_period_makes_other_choices_and_another_edition_the_same() -> No
 def test_a_late_file_holds_what_no_release_decided_and_nothing_else() -> None:
     release = quarter_file(LARGE)
     decided = frozenset(row.incident_id for row in release.rows) | frozenset(release.capped)
-    found = late_file(known("quarterly", "2025-Q1", LARGE) + late("quarterly", "2025-Q1", LARGE), decided)
-    assert {row.incident_id for row in found.rows} | {*found.capped} == {
+    late_release = late_file(known("quarterly", "2025-Q1", LARGE) + late("quarterly", "2025-Q1", LARGE), decided)
+    assert {row.incident_id for row in late_release.rows} | {*late_release.capped} == {
         member.incident_id for member in late("quarterly", "2025-Q1", LARGE)
     }
-    assert min(group.people for group in found.groups) >= 10
+    assert min(group.people for group in late_release.groups) >= 10
 
 
 def test_a_late_file_shows_nothing_of_month_ethnic_group_or_finer_age() -> None:

@@ -10,7 +10,7 @@ from triage.exports.selection import ROW_REF, Body, Selection, extract, faults, 
 
 
 @pytest.mark.parametrize(
-    ("scope", "found"),
+    ("scope", "expected"),
     [
         (Selection("p", "other", ("area", "person_id")), ("person_id",)),
         (Selection("p", "other", areas=("bedford", "bedford|luton_east")), ("bedford|luton_east",)),
@@ -19,10 +19,10 @@ from triage.exports.selection import ROW_REF, Body, Selection, extract, faults, 
         (Selection("p", "other"), ()),
     ],
 )
-def test_a_scope_names_only_what_this_body_may_have(scope: Selection, found: tuple[str, ...]) -> None:
-    assert faults(scope) == found
-    if found:
-        with pytest.raises(ValueError, match=found[0].replace("|", r"\|")):
+def test_a_scope_names_only_what_this_body_may_have(scope: Selection, expected: tuple[str, ...]) -> None:
+    assert faults(scope) == expected
+    if expected:
+        with pytest.raises(ValueError, match=expected[0].replace("|", r"\|")):
             extract(quarter_file(SMALL), scope, KEY)
 
 
@@ -57,10 +57,10 @@ def test_a_pooled_area_is_selected_only_with_all_areas_it_names() -> None:
 
 def test_a_reference_is_twelve_bytes_and_the_same_when_rendered_again() -> None:
     release = quarter_file(SMALL)
-    one, two = (extract(release, Selection("p", "other"), KEY) for _ in range(2))
-    assert one == two
-    assert all(row[0][0] == "r" and len(bytes.fromhex(row[0][1:])) == 12 for row in one.rows)
-    assert len({row[0] for row in one.rows}) == len(one.rows)
+    first, two = (extract(release, Selection("p", "other"), KEY) for _ in range(2))
+    assert first == two
+    assert all(row[0][0] == "r" and len(bytes.fromhex(row[0][1:])) == 12 for row in first.rows)
+    assert len({row[0] for row in first.rows}) == len(first.rows)
     assert reference(KEY, 1) != reference(KEY, 2)
 
 

@@ -49,10 +49,10 @@ _QUARTERS: dict[str, RecordsRelease] = {}
 
 
 def groups(release: RecordsRelease) -> list[list[tuple[str, ...]]]:
-    found = defaultdict(list)
+    checks = defaultdict(list)
     for row in release.rows:
-        found[row.values[:6]].append(row.values)
-    return list(found.values())
+        checks[row.values[:6]].append(row.values)
+    return list(checks.values())
 
 
 def ten_people_a_group(config: Config = CONFIG) -> bool:

@@ -33,7 +33,7 @@ class WebReceiver(Struct):
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         line, *rest = head.strip().split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in rest)}
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in rest)}
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         self.requests.append(Request(line, headers, body))
         self.came.set()

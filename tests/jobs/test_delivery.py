@@ -39,8 +39,8 @@ LINK = "https://triage.example.org/review/summaries/daily/2026-11-21?edition=1"
 
 @pytest_asyncio.fixture
 async def team(db_url: str, tmp_path: Path) -> AsyncIterator[TeamLog]:
-    async with open_team_log(db_url, tmp_path, starts_on=date(2026, 11, 21)) as each:
-        yield each
+    async with open_team_log(db_url, tmp_path, starts_on=date(2026, 11, 21)) as team:
+        yield team
 
 
 @pytest_asyncio.fixture
@@ -185,8 +185,8 @@ async def test_a_receiver_that_fails_for_days_leaves_a_dead_letter_that_can_be_r
     assert len({request.body for request in web.requests}) == 1
     async with team.database.team(TEAM) as connection:
         attempts = await outbox.attempts(connection, TEAM, dead.id)
-    assert [each.n for each in attempts] == list(range(1, len(BACK_OFF) + 3))
-    assert [each.outcome for each in attempts][-2:] == ["http_500", "delivered"]
+    assert [attempt.n for attempt in attempts] == list(range(1, len(BACK_OFF) + 3))
+    assert [attempt.outcome for attempt in attempts][-2:] == ["http_500", "delivered"]
 
 
 async def test_a_message_that_hangs_holds_up_no_other(team: TeamLog, web: WebReceiver, tmp_path: Path) -> None:
@@ -374,9 +374,12 @@ async def test_a_mail_has_status_and_link_as_text_and_html_and_no_figures(
 ) -> None:
     await announce(team, "email", "sergeant@example.org")
     await deliver_due(team.database, sender(tmp_path, smtp_host="127.0.0.1", smtp_port=mail.port), SUNDAY)
-    [each] = mail.mails
-    assert (each["To"], each["Subject"]) == ("sergeant@example.org", "Test team: daily summary 2026-11-21, edition 1")
-    text, html = [part.get_content() for part in each.iter_parts()]
+    [delivered] = mail.mails
+    assert (delivered["To"], delivered["Subject"]) == (
+        "sergeant@example.org",
+        "Test team: daily summary 2026-11-21, edition 1",
+    )
+    text, html = [part.get_content() for part in delivered.iter_parts()]
     assert text.splitlines()[-1] == LINK and f'href="{LINK}"' in html
     chain_head = text.split("Chain head: ")[1].split()[0]
     assert len(chain_head) == 64
@@ -440,14 +443,14 @@ async def test_a_clock_is_told_of_at_4_1_and_0_hours_once_each(listening: TeamLo
     await detained(listening)
     for quarter in range(4 * 30):
         await raise_alerts(listening.database, TEN + quarter * timedelta(minutes=15))
-    kinds = [each["kind"] for each in await alerted(listening)]
+    kinds = [alert["kind"] for alert in await alerted(listening)]
     assert kinds == ["detention_4_h", "detention_1_h", "detention_0_h"]
 
 
 async def test_after_a_pause_only_the_most_urgent_is_told(listening: TeamLog) -> None:
     await detained(listening)
     await raise_alerts(listening.database, TEN + timedelta(hours=23, minutes=30))
-    assert [each["kind"] for each in await alerted(listening)] == ["detention_1_h"]
+    assert [alert["kind"] for alert in await alerted(listening)] == ["detention_1_h"]
 
 
 async def test_an_extended_clock_is_told_of_again(listening: TeamLog) -> None:
@@ -458,7 +461,7 @@ async def test_an_extended_clock_is_told_of_again(listening: TeamLog) -> None:
     await listening.tell("nurse_1", "detention", 1, late, event="extended", at=late, **extension)
     assert await raise_alerts(listening.database, late) == 0
     await raise_alerts(listening.database, late + timedelta(hours=6))
-    assert [each["kind"] for each in await alerted(listening)] == ["detention_4_h", "detention_4_h"]
+    assert [alert["kind"] for alert in await alerted(listening)] == ["detention_4_h", "detention_4_h"]
 
 
 async def test_an_ended_detention_is_told_of_no_more(listening: TeamLog) -> None:

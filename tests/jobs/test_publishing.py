@@ -38,8 +38,8 @@ MINUTE = timedelta(minutes=1)
 
 @pytest_asyncio.fixture
 async def team(db_url: str, tmp_path: Path) -> AsyncIterator[TeamLog]:
-    async with open_team_log(db_url, tmp_path, starts_on=date(2026, 11, 21)) as each:
-        yield each
+    async with open_team_log(db_url, tmp_path, starts_on=date(2026, 11, 21)) as team:
+        yield team
 
 
 async def edition(team: TeamLog, kind: PeriodKind, period: str, number: int | None = None) -> Summary | None:
@@ -49,18 +49,18 @@ async def edition(team: TeamLog, kind: PeriodKind, period: str, number: int | No
 
 
 async def latest(team: TeamLog, kind: PeriodKind, period: str) -> Summary:
-    found = await edition(team, kind, period)
-    assert found
-    return found
+    published = await edition(team, kind, period)
+    assert published
+    return published
 
 
 def value(summary: Summary, code: str, row: str | None = None) -> int | float | None:
-    measure = next(each for each in summary.measures if each.code == code)
+    measure = next(measure for measure in summary.measures if measure.code == code)
     if row is None:
         assert not isinstance(measure.value, type(...))
         return measure.value  # type: ignore[return-value]
     assert isinstance(measure.rows, tuple)
-    return next((each.value for each in measure.rows if each.code == row), 0)
+    return next((line.value for line in measure.rows if line.code == row), 0)
 
 
 def values(summary: Summary) -> list[Difference]:
@@ -130,11 +130,11 @@ async def test_late_is_more_than_a_quarter_of_an_hour(team: TeamLog, minutes: in
 async def test_what_was_missed_is_caught_up_oldest_first(team: TeamLog) -> None:
     await considered(team)
     published = await publish_due(team.database, SUNDAY + timedelta(days=16))
-    daily = [each.period for each in published if each.kind == "daily"]
+    daily = [edition.period for edition in published if edition.kind == "daily"]
     assert daily == sorted(daily) and daily[0] == "2026-11-21" and len(daily) == 17
-    assert [each.period for each in published if each.kind == "weekly"] == ["2026-W47", "2026-W48", "2026-W49"]
-    assert [each.period for each in published if each.kind == "monthly"] == ["2026-11"]
-    dues = [(await latest(team, each.kind, each.period)).due_at for each in published]
+    assert [edition.period for edition in published if edition.kind == "weekly"] == ["2026-W47", "2026-W48", "2026-W49"]
+    assert [edition.period for edition in published if edition.kind == "monthly"] == ["2026-11"]
+    dues = [(await latest(team, edition.kind, edition.period)).due_at for edition in published]
     assert dues == sorted(dues)
 
 
@@ -144,10 +144,10 @@ async def test_an_outcome_known_later_leads_to_a_second_edition_that_says_what_c
     at = TEN + timedelta(hours=20)
     await team.tell("nurse_1", "outcome", 1, at, disposal="signposted", decided_at=TEN + 30 * MINUTE)
     published = await publish_due(team.database, MONDAY)
-    assert ("2026-11-21", 2) in [(each.period, each.edition) for each in published]
+    assert ("2026-11-21", 2) in [(edition.period, edition.edition) for edition in published]
     second = await latest(team, "daily", "2026-11-21")
     assert (value(second, "outcomes", "signposted"), second.previous, second.as_at) == (1, 1, MONDAY)
-    [change] = [each for each in values(second) if each.line == "outcomes/signposted"]
+    [change] = [value for value in values(second) if value.line == "outcomes/signposted"]
     assert (change.old, change.new, change.why, change.kinds) == (0, 1, "entries", ("outcome",))
     first = await edition(team, "daily", "2026-11-21", 1)
     assert first and value(first, "outcomes", "signposted") == 0
@@ -166,9 +166,9 @@ async def test_a_change_of_what_a_figure_is_of_restates_it_though_its_value_stay
     await publish_due(team.database, SUNDAY + timedelta(days=16))
     first, second = [await edition(team, "monthly", "2026-11", 1), await latest(team, "daily", "2026-11-21")]
     assert first and second.edition == 2
-    changed = {(each.line, each.part): (each.old, each.new) for each in second.changes}
+    changed = {(change.line, change.part): (change.old, change.new) for change in second.changes}
     assert changed["handover_minutes/health_based/median", "of"] == (1, 2)
-    within = next(each for each in first.measures if each.code == "handover_within_target")
+    within = next(measure for measure in first.measures if measure.code == "handover_within_target")
     assert (within.value, within.known) == (1, 2)
 
 
@@ -183,7 +183,7 @@ async def test_a_late_stay_over_the_target_restates_a_month_whose_count_within_i
         await team.tell("officer_1", "detention", incident, over, event="handover_complete", at=over, **place)
     await publish_due(team.database, due + timedelta(days=1))
     second = await latest(team, "monthly", "2026-11")
-    [known, missing] = [each for each in second.changes if each.line == "handover_within_target"]
+    [known, missing] = [change for change in second.changes if change.line == "handover_within_target"]
     assert (known.part, known.old, known.new, known.kinds) == ("known", 1, 2, ("detention",))
     assert (missing.part, missing.old, missing.new) == ("missing", 1, 0)
     assert value(second, "handover_within_target") == 1
@@ -224,13 +224,13 @@ async def test_the_incidents_behind_a_figure_are_those_of_its_edition_and_not_of
         async with team.database.team(TEAM) as connection, connection.transaction(isolation="repeatable_read"):
             return set(await scopes.incidents_behind(connection, await team.team(), summary, measure, line))
 
-    each, two, three = map(incident_id, (1, 2, 3))
-    assert await behind(first, "outcomes", "carer_or_home") == {each, two}
+    incident, two, three = map(incident_id, (1, 2, 3))
+    assert await behind(first, "outcomes", "carer_or_home") == {incident, two}
     assert await behind(second, "outcomes", "carer_or_home") == {two, three}
-    assert await behind(second, "outcomes", "signposted") == {each}
-    assert await behind(first, "considered_by_grade", "P") == {each, two}  # as it stood then
-    assert await behind(first, "incidents", "") == {each, two}
-    assert await behind(first, "action_needed", "unlinked") == {each, two}
+    assert await behind(second, "outcomes", "signposted") == {incident}
+    assert await behind(first, "considered_by_grade", "P") == {incident, two}  # as it stood then
+    assert await behind(first, "incidents", "") == {incident, two}
+    assert await behind(first, "action_needed", "unlinked") == {incident, two}
     for measure, line in (("outcomes", "nothing"), ("nothing", ""), ("completeness", "police")):
         with pytest.raises(UntraceableLine):
             await behind(second, measure, line)
@@ -239,11 +239,13 @@ async def test_the_incidents_behind_a_figure_are_those_of_its_edition_and_not_of
 async def test_time_alone_restates_nothing_but_its_share_is_marked_in_the_next_edition(team: TeamLog) -> None:
     await considered(team)
     await publish_due(team.database, SUNDAY)
-    assert [each.edition for each in await publish_due(team.database, MONDAY) if each.period == "2026-11-21"] == []
+    assert [
+        edition.edition for edition in await publish_due(team.database, MONDAY) if edition.period == "2026-11-21"
+    ] == []
     await team.tell("officer_2", "officer", 2, MONDAY, occurred_at=TEN, area="bedford")
     await publish_due(team.database, MONDAY + timedelta(days=1))
     second = await latest(team, "daily", "2026-11-21")
-    why = {each.line: (each.old, each.new, each.why) for each in values(second)}
+    why = {value.line: (value.old, value.new, value.why) for value in values(second)}
     assert why["considered_by_grade/P"] == (1, 0, "time")
     assert why["considered_by_grade/B"] == (0, 1, "time")
     assert why["incidents"] == (1, 2, "entries")
@@ -256,7 +258,7 @@ async def test_snapshots_stay_as_first_published(team: TeamLog) -> None:
     await publish_due(team.database, MONDAY)
     first, second = [await edition(team, "daily", "2026-11-21", n) for n in (1, 2)]
     assert first and second and value(first, "open_outcomes", "over_12_h") == 0
-    snapshots = [[each for each in each.measures if each.kind == "snapshot"] for each in (first, second)]
+    snapshots = [[measure for measure in measure.measures if measure.kind == "snapshot"] for measure in (first, second)]
     assert snapshots[0] == snapshots[1] != []
 
 
@@ -279,9 +281,9 @@ async def test_a_daily_is_restated_for_35_days(team: TeamLog) -> None:
     ended = SUNDAY - timedelta(hours=1)
     await considered(team, 2)
     after = await publish_due(team.database, ended + timedelta(days=35))
-    assert "2026-11-21" not in [each.period for each in after]
+    assert "2026-11-21" not in [edition.period for edition in after]
     before = await publish_due(team.database, ended + timedelta(days=35) - MINUTE)
-    assert ("2026-11-21", 2) in [(each.period, each.edition) for each in before]
+    assert ("2026-11-21", 2) in [(edition.period, edition.edition) for edition in before]
 
 
 async def test_a_link_and_an_amendment_restate_too(team: TeamLog) -> None:
@@ -293,17 +295,17 @@ async def test_a_link_and_an_amendment_restate_too(team: TeamLog) -> None:
     await publish_due(team.database, MONDAY)
     second = await latest(team, "daily", "2026-11-21")
     assert value(second, "incidents") == 1
-    assert {kind for each in second.changes for kind in each.kinds} == {"same_incident"}
+    assert {kind for change in second.changes for kind in change.kinds} == {"same_incident"}
     replacement = {"kind": "nurse", "area": "bedford", "occurred_at": TEN + timedelta(days=1)}
     await team.tell("nurse_1", "amendment", 2, MONDAY, amends=nurse, reason="wrong_area", entry=replacement)
     await publish_due(team.database, MONDAY + timedelta(days=1))
     third = await latest(team, "daily", "2026-11-21")
-    assert third.edition == 3 and {kind for each in third.changes for kind in each.kinds} == {"amendment"}
+    assert third.edition == 3 and {kind for change in third.changes for kind in change.kinds} == {"amendment"}
 
 
 async def whys(team: TeamLog, kind: PeriodKind, period: str) -> dict[str, tuple[str, ...]]:
     """The kinds of entries that changed each line of the latest edition."""
-    return {each.line: each.kinds for each in values(await latest(team, kind, period)) if each.why == "entries"}
+    return {value.line: value.kinds for value in values(await latest(team, kind, period)) if value.why == "entries"}
 
 
 async def test_each_line_names_the_kinds_of_entries_that_changed_it_and_no_others(team: TeamLog) -> None:
@@ -321,7 +323,7 @@ async def test_each_line_names_the_kinds_of_entries_that_changed_it_and_no_other
     why = await whys(team, "daily", "2026-11-21")
     assert why["outcomes/signposted"] == why["powers_used/none"] == ("outcome",)
     assert why["incidents"] == why["incidents_by_area/bedford"] == ("officer",)
-    changed = {each.line: each for each in values(await latest(team, "daily", "2026-11-21"))}
+    changed = {value.line: value for value in values(await latest(team, "daily", "2026-11-21"))}
     median = changed["handover_minutes/health_based/median"]
     assert (median.old, median.new, median.kinds) == (None, 45, ("detention", "officer"))
     # there was none before, which is not zero; the contact says of which day it is
@@ -395,7 +397,7 @@ async def test_a_change_of_the_code_lists_is_named_and_the_old_edition_still_com
         assert why["incidents_by_area/luton_central"] == why["incidents_by_area/luton_west"] == ("code_lists",)
         async with team.database.team(TEAM) as connection:
             for summary in (first, second):
-                flows = tuple(each for each in summary.measures if each.kind == "flow")
+                flows = tuple(measure for measure in summary.measures if measure.kind == "flow")
                 assert await recompute.recompute(connection, await team.team(), summary) == flows
         assert codes.version == 3
     finally:
@@ -439,12 +441,12 @@ async def test_a_total_of_the_force_entered_later_gives_the_rate_in_the_next_edi
             await publish_due(team.database, entered + timedelta(days=1))
         third = await latest(team, "quarterly", "2026-Q2")
         assert (third.edition, value(third, "s136_per_100_000", "force")) == (3, 20.0)
-        changes = [(each.line, each.part, each.kinds) for each in third.changes]
+        changes = [(change.line, change.part, change.kinds) for change in third.changes]
         assert changes == [("s136_per_100_000/force", part, ("force_total",)) for part in ("value", "low", "high")]
         async with team.database.team(TEAM) as connection:
             for body in await publications.all_editions(connection, TEAM, "quarterly", "2026-Q2"):
                 summary = editions.decode(body)
-                flows = tuple(each for each in summary.measures if each.kind == "flow")
+                flows = tuple(measure for measure in summary.measures if measure.kind == "flow")
                 assert await recompute.recompute(connection, await team.team(), summary) == flows
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.execute("UPDATE force_total SET s136 = 0")
@@ -628,17 +630,17 @@ async def test_an_incident_that_moves_or_is_absorbed_is_counted_where_it_is_now(
     first = await team.tell("officer_1", "officer", 1, TEN, occurred_at=TEN, area="luton_west", sex="female")
     await team.tell("nurse_1", "nurse", 2, TEN, occurred_at=TEN, area="luton_west", sex="female")
     await facts.bring_up_to_date(team.database, TEAM, BEDFORDSHIRE)
-    assert [each.total() for each in await pools(team, SUNDAY)] == [2, 2]
+    assert [pool.total() for pool in await pools(team, SUNDAY)] == [2, 2]
     await team.tell("sergeant", "same_incident", 2, SUNDAY, other_incident_id=incident_id(1), reason="same")
-    assert [each.total() for each in await pools(team, SUNDAY)] == [1, 1]
+    assert [pool.total() for pool in await pools(team, SUNDAY)] == [1, 1]
     await facts.bring_up_to_date(team.database, TEAM, BEDFORDSHIRE)
-    assert [each.total() for each in await pools(team, SUNDAY)] == [1, 1]
+    assert [pool.total() for pool in await pools(team, SUNDAY)] == [1, 1]
     wrong = {"kind": "officer", "area": "luton_west", "occurred_at": TEN - timedelta(days=300)}
     await team.tell("officer_1", "amendment", 1, SUNDAY, amends=first, reason="wrong_time", entry=wrong)
     await team.tell("sergeant", "not_same_incident", 2, SUNDAY, other_incident_id=incident_id(1), reason="apart")
-    assert [each.total() for each in await pools(team, SUNDAY)] == [1, 1]  # the nurse's; the officer's was long ago
+    assert [pool.total() for pool in await pools(team, SUNDAY)] == [1, 1]  # the nurse's; the officer's was long ago
     await facts.bring_up_to_date(team.database, TEAM, BEDFORDSHIRE)
-    assert [each.total() for each in await pools(team, SUNDAY)] == [1, 1]
+    assert [pool.total() for pool in await pools(team, SUNDAY)] == [1, 1]
 
 
 async def test_facts_kept_under_other_rules_are_not_counted(team: TeamLog) -> None:
@@ -656,16 +658,16 @@ async def test_an_edition_comes_out_the_same_from_its_log_alone_though_the_log_w
     early, late = datetime(2026, 11, 8, 7, 5, tzinfo=UTC), datetime(2026, 11, 19, 21, 0, tzinfo=UTC)
     async with open_team_log(db_url, tmp_path) as team:
         month = list(generate(CAST, STARTS_ON, late))
-        await team.send(each for each in month if each.sent_at <= early)
+        await team.send(entry for entry in month if entry.sent_at <= early)
         await publish_due(team.database, early)
-        await team.send(each for each in month if each.sent_at > early)
-        restated = [each for each in await publish_due(team.database, late) if each.edition == 2]
+        await team.send(entry for entry in month if entry.sent_at > early)
+        restated = [edition for edition in await publish_due(team.database, late) if edition.edition == 2]
         assert restated
         async with team.database.team(TEAM) as connection:
-            for kind, period in [("monthly", "2026-10"), *((each.kind, each.period) for each in restated)]:
+            for kind, period in [("monthly", "2026-10"), *((edition.kind, edition.period) for edition in restated)]:
                 for body in await publications.all_editions(connection, TEAM, kind, period):
                     summary = editions.decode(body)
-                    flows = tuple(each for each in summary.measures if each.kind == "flow")
+                    flows = tuple(measure for measure in summary.measures if measure.kind == "flow")
                     assert await recompute.recompute(connection, await team.team(), summary) == flows
 
 

@@ -109,8 +109,8 @@ async def test_an_administrator_signs_a_partner_up_releases_verifies_and_withdra
     released = await triage(exporting, "release", "--as-at", CUT_OFF)
     assert "released records 2025-Q1 edition 1" in released
     (second,) = await triage(exporting, "partner", "token", *team, partner_id)
-    for each in (token, second):
-        assert await _client(exporting, partner_id, each).rows("records/2025-Q1")
+    for secret in (token, second):
+        assert await _client(exporting, partner_id, secret).rows("records/2025-Q1")
     verified = json.loads("\n".join(await triage(exporting, "release", "verify", "--json")))
     [records] = [verdict for verdict in verified if verdict["release"] == "records/2025-Q1/1"]
     assert (records["files"], records["verdict"]) == (5, "as frozen") and records["k_people"] >= 10

@@ -46,7 +46,7 @@ async def after_quarter(seeded: SeededLog, clone: Clone) -> AsyncIterator[Seeded
             team = ExportTeam(opened, seeded.team_id)
             for body in ("other", "police"):
                 await team.partner(body)
-            assert [each for each in named(await team.release(QUARTER)) if each.endswith("/1")] == FIRST_QUARTER
+            assert [name for name in named(await team.release(QUARTER)) if name.endswith("/1")] == FIRST_QUARTER
         yield SeededLog(urlsplit(url).path[1:], seeded.data_dir, seeded.team_id)
 
 
@@ -57,8 +57,8 @@ async def released(after_quarter: SeededLog, clone: Clone) -> AsyncIterator[Expo
         yield ExportTeam(opened, after_quarter.team_id)
 
 
-def named(found: list[ReleasedEdition]) -> list[str]:
-    return [f"{each.dataset}/{each.period}/{each.edition}" for each in found]
+def named(released: list[ReleasedEdition]) -> list[str]:
+    return [f"{edition.dataset}/{edition.period}/{edition.edition}" for edition in released]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def named(found: list[ReleasedEdition]) -> list[str]:
 async def test_nothing_is_cut_before_its_period_is_over_and_its_cut_off_has_passed(
     exporting: ExportTeam, now: datetime, due: list[str]
 ) -> None:
-    assert [each for each in named(await exporting.release(now)) if each.endswith("/1")] == due
+    assert [name for name in named(await exporting.release(now)) if name.endswith("/1")] == due
 
 
 async def test_what_is_cut_is_not_cut_again(released: ExportTeam) -> None:
@@ -91,10 +91,10 @@ async def test_a_clock_set_back_cuts_nothing(released: ExportTeam) -> None:
 async def test_twenty_runs_at_once_cut_each_release_once(exporting: ExportTeam) -> None:
     await exporting.partner()
     runs = await asyncio.gather(*(exporting.release(QUARTER) for _ in range(20)))
-    found = [each for found in runs for each in named(found)]
-    assert len(found) == len(set(found))
-    assert set(FIRST_QUARTER) <= set(found)
-    assert len(await exporting.fetch("SELECT FROM rendering WHERE team_id = $1")) == len(found)
+    released_then = [name for released_then in runs for name in named(released_then)]
+    assert len(released_then) == len(set(released_then))
+    assert set(FIRST_QUARTER) <= set(released_then)
+    assert len(await exporting.fetch("SELECT FROM rendering WHERE team_id = $1")) == len(released_then)
 
 
 async def test_a_run_that_comes_months_late_cuts_what_one_on_time_would_have(released: ExportTeam) -> None:
@@ -113,7 +113,7 @@ async def test_a_run_that_comes_months_late_cuts_what_one_on_time_would_have(rel
 
 
 def _quarter() -> list[Arrival]:
-    return [each for each in half_a_year() if each.arrived_at < QUARTER]
+    return [edition for edition in half_a_year() if edition.arrived_at < QUARTER]
 
 
 def _second_thoughts(team: ExportTeam, n: int, arrival: Arrival) -> Iterator[IncomingEntry]:
@@ -140,9 +140,9 @@ async def test_what_is_amended_and_withdrawn_after_the_release_moves_no_byte_of_
     partner = await released.partner()
     before = await partner.bytes("records/2025-Q1"), await partner.bytes("tables/2025-Q1", edition=1)
     await released.append([i for n, a in enumerate(_quarter()) for i in _second_thoughts(released, n, a)])
-    found = named(await released.release(QUARTER + 20 * DAY))
-    assert "tables/2025-Q1/2" in found, "so many changes are a new edition of the tables"
-    assert not [each for each in found if each.startswith("records")]
+    names = named(await released.release(QUARTER + 20 * DAY))
+    assert "tables/2025-Q1/2" in names, "so many changes are a new edition of the tables"
+    assert not [edition for edition in names if edition.startswith("records")]
     assert (await partner.bytes("records/2025-Q1"), await partner.bytes("tables/2025-Q1", edition=1)) == before
     assert await partner.bytes("tables/2025-Q1") != before[1]
 
@@ -160,14 +160,14 @@ async def test_what_is_erased_after_the_release_moves_no_byte_and_no_member_of_i
             await erase_incident(owner, keys, journal, released.team_id, incident, "a test")
     await released.release(QUARTER + 20 * DAY)
     assert (await partner.bytes("records/2025-Q1"), await partner.manifest("records/2025-Q1")) == before
-    assert {each.fault for each in await _verdicts(released)} == {None}
+    assert {verdict.fault for verdict in await _verdicts(released)} == {None}
 
 
 async def test_late_records_come_once_in_a_file_of_their_own(released: ExportTeam) -> None:
     partner = await released.partner()
-    found = named(await released.release(SECOND_QUARTER))
-    assert "records/2025-Q2/1" in found
-    assert "records/2025-Q2-late/1" in found
+    names = named(await released.release(SECOND_QUARTER))
+    assert "records/2025-Q2/1" in names
+    assert "records/2025-Q2-late/1" in names
     rows = await released.fetch(
         "SELECT r.period, x.incident_id FROM release_row x JOIN release r USING (team_id, release_id)"
         " WHERE x.team_id = $1 AND number IS NOT NULL"
@@ -284,7 +284,7 @@ async def test_a_release_that_is_withdrawn_is_cut_again_under_a_new_policy_only(
     assert done
     assert (await partner.get("/records/2025-Q1")).status_code == 404
     assert (await partner.get("/records/2025-Q1/files/records.csv?edition=1")).status_code == 404
-    assert "records" not in {each["dataset"] for each in await partner.offers()}
+    assert "records" not in {offer["dataset"] for offer in await partner.offers()}
     assert await released.release(QUARTER) == []
     policy = "records-2"
     config = structs.replace(CONFIG, policy=policy)
@@ -304,22 +304,22 @@ async def test_tables_that_are_withdrawn_are_gone_as_a_summary_too(released: Exp
         await withdraw(owner, released.team_id, "tables", "2025-Q1", 1, QUARTER, "a test")
     assert (await client.get(address, headers=signed_in)).status_code == 404
     listed = (await client.get("/v1/summaries", headers=signed_in)).json()["summaries"]
-    assert "2025-Q1" not in {each["period"] for each in listed}
-    assert "2025-04" in {each["period"] for each in listed}
+    assert "2025-Q1" not in {edition["period"] for edition in listed}
+    assert "2025-04" in {edition["period"] for edition in listed}
 
 
 async def test_verify_recomputes_everything_and_finds_a_changed_byte(released: ExportTeam) -> None:
     await released.partner("health")
-    assert {each.fault for each in await _verdicts(released)} == {None}
-    assert min(each.k_people for each in await _verdicts(released) if each.k_people is not None) >= 10
+    assert {verdict.fault for verdict in await _verdicts(released)} == {None}
+    assert min(verdict.k_people for verdict in await _verdicts(released) if verdict.k_people is not None) >= 10
     async with as_owner(released.running.url, released.team_id) as owner:
         await owner.execute("ALTER TABLE rendered_chunk DISABLE TRIGGER USER")
         await owner.execute(
             "UPDATE rendered_chunk SET body = set_byte(body, 100, 65) WHERE team_id = $1 AND name = 'records.csv'",
             released.team_id,
         )
-    faults = [each for each in await _verdicts(released) if each.fault]
-    assert [each.name for each in faults] == ["records/2025-Q1/1"]
+    faults = [verdict for verdict in await _verdicts(released) if verdict.fault]
+    assert [fault.name for fault in faults] == ["records/2025-Q1/1"]
     assert "records.csv was altered" in str(faults[0].fault)
 
 
@@ -328,7 +328,7 @@ async def test_verify_finds_a_row_whose_person_was_made_another(released: Export
         await owner.execute("ALTER TABLE release_row DISABLE TRIGGER USER")
         changed = "UPDATE release_row SET person_id = $2, known_by = 1 WHERE team_id = $1"
         await owner.execute(changed, released.team_id, uuid4())
-    assert "a group holds 1 people" in str([each.fault for each in await _verdicts(released)])
+    assert "a group holds 1 people" in str([verdict.fault for verdict in await _verdicts(released)])
 
 
 async def _verdicts(team: ExportTeam) -> list[ReleaseVerdict]:
@@ -392,9 +392,9 @@ async def test_tables_are_revised_from_what_was_known_at_the_cut_off_and_not_now
     """Corrections that come after the monthly cut-off wait for the next one, however late the run."""
     cut_off = datetime(2025, 8, 8, 5, tzinfo=UTC)
     later = [
-        replace(each, received_at=cut_off + timedelta(hours=1))
+        replace(thought, received_at=cut_off + timedelta(hours=1))
         for n, a in enumerate(_quarter())
-        for each in _second_thoughts(released, n, a)
+        for thought in _second_thoughts(released, n, a)
     ]
     await released.append(later)
     await released.release(cut_off + timedelta(hours=2))
@@ -422,8 +422,12 @@ async def _editions(team: ExportTeam) -> list[int]:
 async def _cells(team: ExportTeam, edition: int) -> dict[tuple[str, str, str], int | None]:
     """The exact counts of an edition by table, first row and column."""
     async with as_owner(team.running.url, team.team_id) as owner:
-        found = [each for each, _ in await releases.editions(owner, team.team_id, "2025-Q1") if each.edition == edition]
-    return {(c.table, c.row[0] if c.row else "", c.column): c.n for c in found[0].cells}
+        editions = [
+            published
+            for published, _ in await releases.editions(owner, team.team_id, "2025-Q1")
+            if published.edition == edition
+        ]
+    return {(c.table, c.row[0] if c.row else "", c.column): c.n for c in editions[0].cells}
 
 
 # --- who is a person
@@ -459,7 +463,7 @@ async def test_people_known_to_health_and_to_police_are_counted_once(exporting: 
         groups.setdefault(row["grouped"], set()).add((row["person_id"], row["known_by"]))
     for people in groups.values():
         assert max(sum(kinds == kind for _, kinds in people) for kind in (1, 2)) >= 10
-    assert {each.fault for each in await _verdicts(exporting)} == {None}
+    assert {verdict.fault for verdict in await _verdicts(exporting)} == {None}
 
 
 async def test_a_first_year_is_judged_by_its_own_quarters_and_a_first_quarter_by_its_months(

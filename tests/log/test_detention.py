@@ -28,9 +28,9 @@ def removed(decided_at: float = 80) -> Story:
 
 
 def detention(story: Story) -> DetentionView:
-    found = story.view().detention
-    assert found is not None
-    return found
+    stay = story.view().detention
+    assert stay is not None
+    return stay
 
 
 # --- the start ---------------------------------------------------------------------------------------------------
@@ -62,9 +62,9 @@ def test_it_starts_from_the_earlier_of_site_and_entry_and_shows_both() -> None:
     story = removed()
     story.detention("arrived_site", 110, **ED)
     story.detention("entered", 410, **ED)
-    found = detention(story)
-    assert (found.arrived_at, found.entered_at) == (minute(110), minute(410))
-    assert (found.expires_at, found.expires_if_entered_counts) == (minute(110 + DAY), minute(410 + DAY))
+    stay = detention(story)
+    assert (stay.arrived_at, stay.entered_at) == (minute(110), minute(410))
+    assert (stay.expires_at, stay.expires_if_entered_counts) == (minute(110 + DAY), minute(410 + DAY))
 
 
 def test_entry_alone_starts_it() -> None:
@@ -75,8 +75,8 @@ def test_entry_alone_starts_it() -> None:
 
 def test_without_any_arrival_there_is_no_expiry() -> None:
     story = removed()
-    found = detention(story)
-    assert (found.began_at, found.expires_at, found.expires_if_entered_counts) == (minute(80), None, None)
+    stay = detention(story)
+    assert (stay.began_at, stay.expires_at, stay.expires_if_entered_counts) == (minute(80), None, None)
     assert "clock_unknown" in story.flags()
     assert "clock_running" not in story.flags()
 
@@ -165,9 +165,9 @@ def test_it_began_when_an_entry_says_it_began() -> None:
 def test_a_phone_that_is_wrong_does_not_move_the_expiry() -> None:
     story = removed()
     story.tell("detention", 157, received=110, skew_ms=47 * 60_000, event="arrived_site", at=157, power="s136", **ED)
-    found = detention(story)
-    assert found.arrived_at == minute(110)
-    assert found.expires_at == minute(110 + DAY)
+    stay = detention(story)
+    assert stay.arrived_at == minute(110)
+    assert stay.expires_at == minute(110 + DAY)
     assert "clock_skew" in story.flags()
 
 
@@ -190,8 +190,8 @@ def extended(at: float = 110 + DAY - 20, place: dict[str, Any] | None = None, **
 
 
 def test_a_valid_extension_moves_the_expiry() -> None:
-    found = detention(extended())
-    assert (found.extended_minutes, found.expires_at) == (360, minute(110 + DAY + 360))
+    stay = detention(extended())
+    assert (stay.extended_minutes, stay.expires_at) == (360, minute(110 + DAY + 360))
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_one_clock_and_two_places() -> None:
     story.detention("handover_complete", 170, **ED)
     story.detention("arrived_site", 590, **SUITE)
     story.detention("handover_complete", 612, **SUITE)
-    assert [(one.place_of_safety, one.arrived_at, one.handover_minutes) for one in detention(story).places] == [
+    assert [(place.place_of_safety, place.arrived_at, place.handover_minutes) for place in detention(story).places] == [
         ("emergency_department", minute(110), 60),
         ("health_based", minute(590), 22),
     ]
@@ -274,7 +274,7 @@ def test_a_transfer_to_another_place_of_the_same_kind_is_another_place() -> None
     story.detention("arrived_site", 110, **ED)
     story.detention("transferred", 200)
     story.detention("arrived_site", 230, **ED)
-    assert [one.arrived_at for one in detention(story).places] == [minute(110), minute(230)]
+    assert [place.arrived_at for place in detention(story).places] == [minute(110), minute(230)]
 
 
 def test_a_handover_without_an_arrival_has_no_length() -> None:
@@ -289,14 +289,14 @@ def test_a_place_not_known_is_the_place_learnt_later() -> None:
     story = removed()
     story.detention("arrived_site", 110, place_of_safety="unknown")
     story.detention("entered", 115, **ED)
-    assert [one.place_of_safety for one in detention(story).places] == ["emergency_department"]
+    assert [place.place_of_safety for place in detention(story).places] == ["emergency_department"]
 
 
 def test_the_place_where_a_person_was_kept() -> None:
     story = Story()
     story.detention("kept_from", 75, **ED)
     story.detention("arrived_site", 200, **SUITE)
-    assert [one.place_of_safety for one in detention(story).places] == ["emergency_department", "health_based"]
+    assert [place.place_of_safety for place in detention(story).places] == ["emergency_department", "health_based"]
 
 
 # --- the end -----------------------------------------------------------------------------------------------------
@@ -412,10 +412,10 @@ def test_the_day_on_which_police_stations_cease_is_a_setting() -> None:
 def test_twenty_four_hours_are_elapsed_hours(arrival: str, expiry: str) -> None:
     story, arrived = Story(), datetime.fromisoformat(arrival)
     story.tell("detention", 0, by=NURSE, event="arrived_site", at=arrived, power="s136")
-    found = detention(story)
-    assert found.expires_at == datetime.fromisoformat(expiry)
-    assert found.expires_at is not None
-    assert found.expires_at.astimezone(UTC) - arrived.astimezone(UTC) == timedelta(hours=24)
+    stay = detention(story)
+    assert stay.expires_at == datetime.fromisoformat(expiry)
+    assert stay.expires_at is not None
+    assert stay.expires_at.astimezone(UTC) - arrived.astimezone(UTC) == timedelta(hours=24)
 
 
 # --- episodes -------------------------------------------------------------------------------------------------------
@@ -490,7 +490,7 @@ def test_a_legal_status_opens_an_episode_after_an_end_only_with_a_time_of_its_ow
 def test_an_undated_use_is_when_it_was_captured() -> None:
     story = ended_once()
     story.outcome("s136_kept", None, captured=600)
-    assert [each.began_at for each in story.view().detentions] == [minute(80), minute(600)]
+    assert [detention.began_at for detention in story.view().detentions] == [minute(80), minute(600)]
 
 
 def test_of_several_ends_the_earliest_counts_and_the_result_that_is_known() -> None:

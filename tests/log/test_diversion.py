@@ -714,9 +714,9 @@ def test_other_grades_have_no_window() -> None:
 def test_a_grade_names_its_rule_and_what_it_rests_on() -> None:
     story = diverted()
     judged = story.nurse(62, **JUDGED)
-    found = story.diversion().s136
-    assert found.rule == "DIV-1"
-    assert [(item.code, item.entry) for item in found.because] == [
+    graded = story.diversion().s136
+    assert graded.rule == "DIV-1"
+    assert [(item.code, item.entry) for item in graded.because] == [
         ("intent", story.stored[0].id),
         ("first_disposal", story.stored[2].id),
         ("judged_blind", judged.id),

@@ -262,7 +262,7 @@ def joined(parted_by: UUID = OFFICER, reason: str = "wrong_person") -> tuple[Sto
 
 def graded_apart(story: Story) -> tuple[str | None, set[UUID | None]]:
     """The grade of the first incident once the two are folded apart, and what evidence it names as withdrawn."""
-    apart = [[one for one in story.stored if one.entry.incident_id == name] for name in (INCIDENT, ANOTHER)]
+    apart = [[stored for stored in story.stored if stored.entry.incident_id == name] for name in (INCIDENT, ANOTHER)]
     events = related_events([fold(entries) for entries in apart if entries])
     served = view_at(fold(apart[0], events[INCIDENT], ids=(INCIDENT,)), minute(3 * DAY), FULL).diversion
     assert isinstance(served, DiversionView)
@@ -359,7 +359,7 @@ def test_amendments_count_alike_in_any_order_of_arrival(story: Story, random: An
     """Every entry keeps what it says and when it was captured; only where it stands in the log differs."""
     places = [entry.seq for entry in story.stored]
     random.shuffle(places)
-    elsewhere = [msgspec.structs.replace(one, seq=seq) for one, seq in zip(story.stored, places, strict=True)]
+    elsewhere = [msgspec.structs.replace(stored, seq=seq) for stored, seq in zip(story.stored, places, strict=True)]
     here, there = fold(story.stored), fold(elsewhere)
     assert here.diversion == there.diversion
     assert here.view.detentions == there.view.detentions

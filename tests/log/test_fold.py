@@ -39,9 +39,9 @@ def conflicts(story: Story) -> tuple[str, ...]:
 
 
 def seen_by(story: Story, audience: Audience) -> IncidentView:
-    found = view_for(story.stored, (), audience, minute(100))
-    assert found is not None
-    return found
+    view = view_for(story.stored, (), audience, minute(100))
+    assert view is not None
+    return view
 
 
 # --- what counts -------------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ def test_advice_is_a_series() -> None:
     story = Story()
     story.nurse(70, advice="deferred", advice_given_at=60)
     story.nurse(71, by=OTHER_NURSE, advice="voluntary_pathway", advice_given_at=20)
-    assert [(one.advice, one.at) for one in story.view().advice] == [
+    assert [(advice.advice, advice.at) for advice in story.view().advice] == [
         ("voluntary_pathway", minute(20)),
         ("deferred", minute(60)),
     ]
@@ -191,7 +191,7 @@ def test_the_operational_day_runs_from_six_to_six() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flag", "one", "other"),
+    ("flag", "first", "other"),
     [
         ("area", {"area": "bedford"}, {"area": "luton_north"}),
         ("sex", {"sex": "male"}, {"sex": "female"}),
@@ -202,15 +202,15 @@ def test_the_operational_day_runs_from_six_to_six() -> None:
         ("occurred_at", {"occurred_at": 0}, {"occurred_at": 61}),
     ],
 )
-def test_what_is_compared(flag: str, one: dict[str, Any], other: dict[str, Any]) -> None:
+def test_what_is_compared(flag: str, first: dict[str, Any], other: dict[str, Any]) -> None:
     story = Story()
-    story.officer(70, **one)
+    story.officer(70, **first)
     story.nurse(70, **other)
     assert conflicts(story) == (f"conflict:{flag}",)
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "other"),
     [
         ({"ethnicity": "W1"}, {"ethnicity": "W9"}),
         ({"location_type": "own_home"}, {"location_type": "someones_home"}),
@@ -224,9 +224,9 @@ def test_what_is_compared(flag: str, one: dict[str, Any], other: dict[str, Any])
         ({"log_ref": "one"}, {"log_ref": "other"}),
     ],
 )
-def test_nothing_else_is(one: dict[str, Any], other: dict[str, Any]) -> None:
+def test_nothing_else_is(first: dict[str, Any], other: dict[str, Any]) -> None:
     story = Story()
-    story.officer(70, **one)
+    story.officer(70, **first)
     story.nurse(70, **other)
     assert conflicts(story) == ()
 
@@ -316,13 +316,13 @@ def test_a_withdrawal_may_be_withdrawn_and_that_too() -> None:
 def test_withdrawals_in_a_circle_do_nothing() -> None:
     story = Story()
     contact = story.officer(20)
-    one = story.withdraw(contact, 30)
+    withdrawal = story.withdraw(contact, 30)
     unheld = story.stored[-1].id
     two = story.withdraw(UUID(int=unheld.int + 2), 40, by=OFFICER)
     three = story.withdraw(two, 50)
     assert three.id == UUID(int=unheld.int + 2)
     assert story.view().status == "withdrawn"
-    assert one in story.stored
+    assert withdrawal in story.stored
 
 
 def test_amendments_in_a_circle_change_nothing() -> None:
@@ -647,7 +647,7 @@ def test_what_an_incident_tells_the_others_of_the_same_person() -> None:
     story.detention("arrived_site", 50)
     story.detention("ended", 500, result="detained_s2")
     story.follow_up("serious_harm", 600)
-    assert [(one.code, one.at) for one in person_events(story.incident())] == [
+    assert [(event.code, event.at) for event in person_events(story.incident())] == [
         ("s136", minute(20)),
         ("s2", minute(500)),
         ("serious_harm", minute(600)),
@@ -670,10 +670,10 @@ def test_neither_order_nor_repetition_changes_a_view(story: Story, random: Rando
 
 @given(stories())
 def test_what_is_amended_and_then_withdrawn_is_withdrawn(story: Story) -> None:
-    story.stored = [one for one in story.stored if kind(one.entry) != "withdrawal"]
-    for one in list(story.stored):
-        if kind(one.entry) in KINDS:
-            story.withdraw(one, 0)
+    story.stored = [stored for stored in story.stored if kind(stored.entry) != "withdrawal"]
+    for stored in list(story.stored):
+        if kind(stored.entry) in KINDS:
+            story.withdraw(stored, 0)
     assert story.view().status == "withdrawn"
 
 
@@ -685,8 +685,8 @@ def test_by_time_alone_a_grade_moves_only_from_p_and_a_view_only_at_its_turns(st
         turned = any(before < turn <= after for turn in incident.changes_at)
         same = served(incident, before) == served(incident, after)
         assert same or turned
-        for one, other in zip(grades(incident, before), grades(incident, after), strict=True):
-            assert one == other or one == "P"
+        for before_grade, other in zip(grades(incident, before), grades(incident, after), strict=True):
+            assert before_grade == other or before_grade == "P"
 
 
 @given(stories())
@@ -745,10 +745,10 @@ def test_the_view_says_what_was_done_and_by_whom() -> None:
     assert (view.assessment, view.news2, view.initial_plan) == ("phone", 3, "ed")
     assert view.capacity_to_decide_care == "presumed"
     assert view.referrals == ("victim_care", "crisis_team", "gp")
-    first = next(each for each in view.contributions if each.author.id == officer.author)
+    first = next(contribution for contribution in view.contributions if contribution.author.id == officer.author)
     assert (first.profession, first.author.role, first.entry, first.at) == ("police", "officer", officer.id, minute(20))
     named = with_names(view, {officer.author: "P. Constable"}).contributions
-    assert {each.author.name for each in named} == {"P. Constable", None}
+    assert {contribution.author.name for contribution in named} == {"P. Constable", None}
 
 
 def test_the_team_decides_when_its_day_starts() -> None:

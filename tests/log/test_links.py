@@ -14,18 +14,20 @@ ANNA, BEN = UUID(int=901), UUID(int=902)
 
 
 class Statements(Story):
-    def same(self, one: UUID, other: UUID, captured: float, by: UUID = NURSE) -> None:
-        self.tell("same_incident", captured, by=by, incident_id=one, other_incident_id=other, reason="same_log")
+    def same(self, first: UUID, other: UUID, captured: float, by: UUID = NURSE) -> None:
+        self.tell("same_incident", captured, by=by, incident_id=first, other_incident_id=other, reason="same_log")
 
-    def apart(self, one: UUID, other: UUID, captured: float, by: UUID = NURSE) -> None:
-        self.tell("not_same_incident", captured, by=by, incident_id=one, other_incident_id=other, reason="in_error")
+    def apart(self, first: UUID, other: UUID, captured: float, by: UUID = NURSE) -> None:
+        self.tell("not_same_incident", captured, by=by, incident_id=first, other_incident_id=other, reason="in_error")
 
     def take_back(self, number: int, incident: UUID, captured: float) -> None:
-        one = self.stored[number]
-        self.tell("withdrawal", captured, by=one.author, incident_id=incident, withdraws=one.id, reason="in_error")
+        stored = self.stored[number]
+        self.tell(
+            "withdrawal", captured, by=stored.author, incident_id=incident, withdraws=stored.id, reason="in_error"
+        )
 
     def groups(self) -> list[tuple[UUID, ...]]:
-        return [one.incident_ids for one in components(self.stored)]
+        return [component.incident_ids for component in components(self.stored)]
 
 
 def test_the_component_is_named_by_its_smallest_id() -> None:
@@ -100,24 +102,24 @@ def test_a_withdrawal_counts_only_once_a_statement_connects_it_with_what_it_with
 def test_a_familys_statements_alone_decide_within_it(pairs: list[tuple[bool, str, str]], data: st.DataObject) -> None:
     said = Statements()
     ids = {letter: UUID(int=number) for number, letter in enumerate("ABCDEF", 1)}
-    for number, (same, one, other) in enumerate(pairs):
-        if one != other:
-            (said.same if same else said.apart)(ids[one], ids[other], number)
+    for number, (same, first, other) in enumerate(pairs):
+        if first != other:
+            (said.same if same else said.apart)(ids[first], ids[other], number)
         elif said.stored:
-            said.take_back(data.draw(st.integers(0, len(said.stored) - 1)), ids[one], number)
+            said.take_back(data.draw(st.integers(0, len(said.stored) - 1)), ids[first], number)
     family_of = families(said.stored)
-    found: list[Component] = []
+    linked: list[Component] = []
     for family in set(family_of.values()):
-        found += components(one for one in said.stored if family_of.get(one.entry.incident_id) == family)
-    assert sorted(found, key=lambda one: one.id) == list(components(said.stored))
+        linked += components(stored for stored in said.stored if family_of.get(stored.entry.incident_id) == family)
+    assert sorted(linked, key=lambda component: component.id) == list(components(said.stored))
 
 
 @given(st.randoms(use_true_random=False))
 def test_components_do_not_depend_on_the_order_of_statements(random: object) -> None:
     said = Statements()
-    for number, (one, other) in enumerate([(A, B), (B, C), (C, D), (A, C), (B, D)]):
-        said.same(one, other, number % 3)
-        said.apart(one, other, number % 4)
+    for number, (first, other) in enumerate([(A, B), (B, C), (C, D), (A, C), (B, D)]):
+        said.same(first, other, number % 3)
+        said.apart(first, other, number % 4)
     expected = components(said.stored)
     random.shuffle(said.stored)  # type: ignore[attr-defined]
     assert components(said.stored) == expected
@@ -139,7 +141,7 @@ def test_two_ids_joined_are_counted_once() -> None:
     story.same(ANOTHER, INCIDENT, 30)
     view = story.view()
     assert (view.id, view.linked_ids) == (INCIDENT, (INCIDENT, ANOTHER))
-    assert {one.profession for one in view.contributions} == {"police", "nurse"}
+    assert {contribution.profession for contribution in view.contributions} == {"police", "nurse"}
     assert view.flags == ("outcome_overdue",)
 
 
@@ -153,7 +155,7 @@ def test_an_undone_link_leaves_two() -> None:
     story = two_ids()
     story.same(ANOTHER, INCIDENT, 30)
     story.apart(ANOTHER, INCIDENT, 40)
-    alone = [one for one in story.stored if one.entry.incident_id == ANOTHER]
+    alone = [stored for stored in story.stored if stored.entry.incident_id == ANOTHER]
     assert fold(alone).view.linked_ids == ()
     assert fold(alone).id == ANOTHER
 

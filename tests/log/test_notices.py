@@ -25,12 +25,12 @@ def entry(body: dict[str, Any]) -> AnyEntry:
 
 def told(body: dict[str, Any], *others: dict[str, Any], **known: Any) -> set[tuple[str, str]]:
     """The code and field of every notice; `others` are entries of the same incident stored before."""
-    found = notices.notices(
+    given = notices.notices(
         entry(body), others=[held(other, number) for number, other in enumerate(others, 1)], received_at=LATER, **known
     )
-    assert all(one.code in NOTICES and one.message for one in found)
-    assert len({(one.code, one.field) for one in found}) == len(found)
-    return {(one.code, one.field) for one in found}
+    assert all(notice.code in NOTICES and notice.message for notice in given)
+    assert len({(notice.code, notice.field) for notice in given}) == len(given)
+    return {(notice.code, notice.field) for notice in given}
 
 
 def held(body: dict[str, Any], number: int) -> StoredEntry:
@@ -132,8 +132,8 @@ def test_likely_identifiers_are_told_in_notes_and_reasons_and_never_repeated() -
     }
     amended = plausible("amendment", entry=replacement(event("ended", 2, reason=note, result="lapsed")))
     assert told(amended, identifiers=likely_identifiers) == {("possible_identifier", "entry.reason")}
-    found = notices.notices(entry(plausible("officer", note=note)), received_at=LATER, identifiers=likely_identifiers)
-    assert all("07700" not in one.message for one in found)
+    given = notices.notices(entry(plausible("officer", note=note)), received_at=LATER, identifiers=likely_identifiers)
+    assert all("07700" not in notice.message for notice in given)
 
 
 @pytest.mark.parametrize(("kind", "field"), [("amendment", "amends"), ("withdrawal", "withdraws")])

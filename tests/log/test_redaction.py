@@ -47,20 +47,20 @@ JUDGED: dict[str, Any] = {"assessment": "face_to_face", "s136_justified": "yes",
 
 
 def seen(story: Story, audience: Audience, when: float = 3 * DAY) -> IncidentView:
-    found = view_for(story.stored, (), audience, minute(when))
-    assert found is not None
-    return found
+    view = view_for(story.stored, (), audience, minute(when))
+    assert view is not None
+    return view
 
 
 def entry(story: Story, held: StoredEntry, audience: Audience) -> Any:
     """What the audience reads of this entry; None where it does not see it."""
-    return next((one.entry for one in visible_entries(story.stored, audience, LATER) if one.id == held.id), None)
+    return next((entry.entry for entry in visible_entries(story.stored, audience, LATER) if entry.id == held.id), None)
 
 
 def graded(story: Story, audience: Audience, when: float = 3 * DAY) -> DiversionView:
-    found = seen(story, audience, when).diversion
-    assert isinstance(found, DiversionView)
-    return found
+    grades = seen(story, audience, when).diversion
+    assert isinstance(grades, DiversionView)
+    return grades
 
 
 def evening() -> Story:
@@ -100,9 +100,9 @@ def test_everybody_sees_what_is_needed_on_scene(audience: Audience) -> None:
     view = seen(evening(), audience)
     assert (view.occurred_at, view.arrived_at) == (minute(0), minute(2))
     assert (view.location_type, view.immediate_danger, view.force_type) == ("street_or_park", "yes", "handcuffs")
-    assert [one.advice for one in view.advice] == ["deferred"]
+    assert [advice.advice for advice in view.advice] == ["deferred"]
     assert view.outcome is not None
-    assert [one.profession for one in view.contributions] == ["nurse", "paramedic", "police"]
+    assert [contribution.profession for contribution in view.contributions] == ["nurse", "paramedic", "police"]
 
 
 @pytest.mark.parametrize("audience", POLICE)
@@ -144,7 +144,7 @@ def test_after_the_judgement_health_see_the_intent_and_offence_yes_or_no(audienc
     story = evening()
     view = seen(story, audience)
     assert view.intents is not UNSET
-    assert [one.power for one in view.intents] == ["s136", "s136"]
+    assert [intent.power for intent in view.intents] == ["s136", "s136"]
     assert view.offence == "alleged"
     officer, intent = entry(story, story.stored[1], audience), entry(story, story.stored[0], audience)
     assert (officer.offence, officer.consulted, officer.intent.evidence) == ("alleged", None, None)
@@ -256,7 +256,7 @@ def test_follow_ups_by_health(event: str, police: bool, health: bool) -> None:
     for audience in AUDIENCES:
         expected = police if audience.side == "police" else health
         assert (entry(story, told, audience) is not None) is expected
-        assert (event in [one.event for one in seen(story, audience).follow_ups]) is expected
+        assert (event in [up.event for up in seen(story, audience).follow_ups]) is expected
 
 
 def test_both_leads_learn_of_a_death() -> None:
@@ -319,8 +319,8 @@ def test_police_see_the_expiry_that_an_extension_gives_and_not_its_ground(how: d
     views = [seen(story, audience) for audience in AUDIENCES]
     assert len({view.detention.expires_at for view in views if view.detention}) == 1
     assert len({"invalid_extension" in view.flags for view in views}) == 1
-    for one in (entry(story, told, AS_OFFICER), entry(story, amended, AS_OFFICER).entry):
-        assert (one.ground, one.authorised_by) == (None, None)
+    for shown in (entry(story, told, AS_OFFICER), entry(story, amended, AS_OFFICER).entry):
+        assert (shown.ground, shown.authorised_by) == (None, None)
     assert entry(story, told, AS_NURSE).ground == how.get("ground")
 
 
@@ -409,8 +409,8 @@ def test_a_change_by_the_other_side_of_what_is_not_held_is_not_seen() -> None:
         story.withdraw(NO_ONES, 92, by=NURSE),
         story.amend(NO_ONES, 93, "nurse", by=NURSE, area="bedford"),
     ]
-    assert [entry(story, one, AS_OFFICER) is not None for one in changes] == [True, True, False, False]
-    assert [entry(story, one, AS_PARAMEDIC) is not None for one in changes] == [False, False, True, True]
+    assert [entry(story, change, AS_OFFICER) is not None for change in changes] == [True, True, False, False]
+    assert [entry(story, change, AS_PARAMEDIC) is not None for change in changes] == [False, False, True, True]
 
 
 # --- blind ---------------------------------------------------------------------------------------------------------
@@ -502,9 +502,9 @@ def test_anothers_amendment_of_a_contact_makes_nobody_a_judge() -> None:
 def test_grades_turn_only_for_leads() -> None:
     story = evening()
     for audience, turns in ((AS_OFFICER, ()), (AS_SERGEANT, (minute(65 + DAY),)), (UNJUDGED, ())):
-        found = audience_incident(story.stored, (), audience, minute(80))
-        assert found is not None
-        assert found.changes_at == turns
+        incident = audience_incident(story.stored, (), audience, minute(80))
+        assert incident is not None
+        assert incident.changes_at == turns
 
 
 # --- properties ----------------------------------------------------------------------------------------------------
@@ -522,11 +522,13 @@ def twins(draw: st.DrawFn) -> tuple[Story, Story]:
     """
     kinds = tuple(name for name in KINDS if name != "intent")
     story = draw(stories(kinds, diverted=False))
-    story.stored = [one for one in story.stored if kind(one.entry) != "withdrawal" or _of_content(one, story)]
-    for number, one in enumerate(story.stored):
-        story.stored[number] = msgspec.structs.replace(one, seq=one.seq * SPARSE)
+    story.stored = [
+        stored for stored in story.stored if kind(stored.entry) != "withdrawal" or _of_content(stored, story)
+    ]
+    for number, stored in enumerate(story.stored):
+        story.stored[number] = msgspec.structs.replace(stored, seq=stored.seq * SPARSE)
     twin = Story()
-    twin.stored = [_with_other_secrets(draw, one) for one in story.stored]
+    twin.stored = [_with_other_secrets(draw, stored) for stored in story.stored]
     for _ in range(draw(st.integers(0, 4))):
         _slip_in(draw, twin)
     return story, twin
@@ -534,17 +536,17 @@ def twins(draw: st.DrawFn) -> tuple[Story, Story]:
 
 def _of_content(withdrawal: StoredEntry, story: Story) -> bool:
     named = getattr(withdrawal.entry, "withdraws", None)
-    return any(one.id == named and kind(one.entry) in KINDS for one in story.stored)
+    return any(stored.id == named and kind(stored.entry) in KINDS for stored in story.stored)
 
 
-def _with_other_secrets(draw: st.DrawFn, one: StoredEntry) -> StoredEntry:
-    entry = one.entry
+def _with_other_secrets(draw: st.DrawFn, stored: StoredEntry) -> StoredEntry:
+    entry = stored.entry
     if isinstance(entry, Officer):
-        return msgspec.structs.replace(one, entry=_secrets(draw, entry))
+        return msgspec.structs.replace(stored, entry=_secrets(draw, entry))
     amended = getattr(entry, "entry", None)
     if amended is not None and kind(amended) == "officer":
-        return msgspec.structs.replace(one, entry=msgspec.structs.replace(entry, entry=_secrets(draw, amended)))
-    return one
+        return msgspec.structs.replace(stored, entry=msgspec.structs.replace(entry, entry=_secrets(draw, amended)))
+    return stored
 
 
 def _secrets(draw: st.DrawFn, contact: Any) -> Any:
@@ -555,31 +557,33 @@ def _secrets(draw: st.DrawFn, contact: Any) -> Any:
 def _slip_in(draw: st.DrawFn, twin: Story) -> None:
     """An intent, a change of one, a withdrawal of what is not held, or an amendment of secrets only."""
     teller = Story()
-    intents = [one for one in twin.stored if kind(one.entry) == "intent"]
-    amendable = [one for one in twin.stored if isinstance(one.entry, Officer) and not _amended(one, twin)]
+    intents = [stored for stored in twin.stored if kind(stored.entry) == "intent"]
+    amendable = [stored for stored in twin.stored if isinstance(stored.entry, Officer) and not _amended(stored, twin)]
     choice = draw(st.integers(0, 4))
     captured, by = draw(MINUTES), draw(st.sampled_from((OFFICER, SERGEANT, COLLEAGUE)))
     if choice == 1 and intents:
         target = draw(st.sampled_from(intents))
         told = teller.amend(target, captured, "intent", by=by, **draw(content("intent")))
     elif choice == 2:
-        told = teller.withdraw(draw(st.sampled_from([one.id for one in intents] + [NO_ONES])), captured, by=by)
+        told = teller.withdraw(draw(st.sampled_from([intent.id for intent in intents] + [NO_ONES])), captured, by=by)
     elif choice == 3 and amendable:
         target = draw(st.sampled_from(amendable))
         told = _amendment_of_secrets(draw, teller, target, captured)
     else:
         told = teller.intent(captured, by=by, **draw(content("intent"))["intent"])
-    seq = draw(st.integers(1, (max(one.seq for one in twin.stored) // SPARSE + 1) * SPARSE - 1).filter(_free(twin)))
+    seq = draw(
+        st.integers(1, (max(stored.seq for stored in twin.stored) // SPARSE + 1) * SPARSE - 1).filter(_free(twin))
+    )
     twin.stored.append(msgspec.structs.replace(told, seq=seq, id=UUID(int=NO_ONES.int + seq)))
 
 
 def _free(twin: Story) -> Any:
-    taken = {one.seq for one in twin.stored}
+    taken = {stored.seq for stored in twin.stored}
     return lambda seq: seq not in taken and seq % SPARSE
 
 
 def _amended(contact: StoredEntry, twin: Story) -> bool:
-    return any(getattr(one.entry, "amends", None) == contact.id for one in twin.stored)
+    return any(getattr(stored.entry, "amends", None) == contact.id for stored in twin.stored)
 
 
 def _amendment_of_secrets(draw: st.DrawFn, teller: Story, target: StoredEntry, captured: float) -> StoredEntry:
@@ -602,13 +606,13 @@ def test_nothing_that_reaches_the_blind_depends_on_an_intent(
 def told_to(story: Story, audience: Audience, when: int) -> tuple[object, ...]:
     """All that reaches a blind audience: the view, the entries, and when the view changes before it is told more."""
     now = minute(when)
-    found = audience_incident(story.stored, (), audience, now)
+    incident = audience_incident(story.stored, (), audience, now)
     entries = msgspec.json.encode(
-        [(one.seq, one.id, one.entry) for one in visible_entries(story.stored, audience, now)]
+        [(entry.seq, entry.id, entry.entry) for entry in visible_entries(story.stored, audience, now)]
     )
-    if found is None:
+    if incident is None:
         return None, entries
-    return msgspec.json.encode(found.at(now)), entries, set(found.changes_at) - {found.unblinded_at}
+    return msgspec.json.encode(incident.at(now)), entries, set(incident.changes_at) - {incident.unblinded_at}
 
 
 @given(stories(), st.sampled_from(AUDIENCES), MINUTES)
@@ -628,14 +632,14 @@ def test_nothing_that_police_see_but_a_grade_depends_on_a_nurses_words(
     twin = Story()
     other = {"s136_justified": "no", "crisis_plan": "seen", "note": "*", "assessment": "phone"}
     twin.stored = [
-        msgspec.structs.replace(one, entry=msgspec.structs.replace(one.entry, **other))
-        if isinstance(one.entry, Nurse)
-        else one
-        for one in story.stored
+        msgspec.structs.replace(stored, entry=msgspec.structs.replace(stored.entry, **other))
+        if isinstance(stored.entry, Nurse)
+        else stored
+        for stored in story.stored
     ]
     when = minute(data.draw(MINUTES))
-    views = [view_for(one.stored, (), audience, when) for one in (story, twin)]
-    shown = [one and msgspec.structs.replace(one, diversion=UNSET) for one in views]
+    views = [view_for(stored.stored, (), audience, when) for stored in (story, twin)]
+    shown = [view and msgspec.structs.replace(view, diversion=UNSET) for view in views]
     assert shown[0] == shown[1]
-    read = [[one.entry for one in visible_entries(log.stored, audience, when)] for log in (story, twin)]
+    read = [[entry.entry for entry in visible_entries(log.stored, audience, when)] for log in (story, twin)]
     assert read[0] == read[1]

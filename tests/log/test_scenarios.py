@@ -31,16 +31,16 @@ SOMEBODY = UUID(int=901)
 
 
 def detention(story: Story) -> DetentionView:
-    found = story.view().detention
-    assert found is not None
-    return found
+    stay = story.view().detention
+    assert stay is not None
+    return stay
 
 
 def shown_at_once(story: Story) -> tuple[str, ...]:
     """The flags that the sergeant sees a minute after the last entry."""
-    found = view_for(story.stored, (), AS_SERGEANT, story.stored[-1].received_at + timedelta(minutes=1))
-    assert found is not None
-    return found.flags
+    view = view_for(story.stored, (), AS_SERGEANT, story.stored[-1].received_at + timedelta(minutes=1))
+    assert view is not None
+    return view.flags
 
 
 def test_aged_15_on_a_bridge_and_a_police_station() -> None:
@@ -86,20 +86,20 @@ def test_nine_entries_from_a_phone_that_was_offline_for_six_hours() -> None:
     story.outcome("community_follow_up", 65, captured=66)
     for event in range(6):
         story.follow_up("seen_again", 70 + event)
-    story.stored = [offline(one) for one in story.stored]
+    story.stored = [offline(stored) for stored in story.stored]
     assert story.flags() == ("late",)
     assert story.s136() == ("B", None)
 
 
-def offline(one: StoredEntry) -> StoredEntry:
+def offline(stored: StoredEntry) -> StoredEntry:
     return StoredEntry(
-        seq=one.seq,
-        id=one.id,
-        entry=one.entry,
+        seq=stored.seq,
+        id=stored.id,
+        entry=stored.entry,
         received_at=minute(6 * 60 + 80),
-        author=one.author,
-        profession=one.profession,
-        role=one.role,
+        author=stored.author,
+        profession=stored.profession,
+        role=stored.role,
         skew_ms=0,
     )
 
@@ -115,11 +115,11 @@ def test_nurse_and_officer_log_one_incident_under_two_ids() -> None:
     story.officer(60, occurred_at=0, area="bedford", sex="female")
     story.nurse(61, incident_id=ANOTHER, occurred_at=3, area="bedford", sex="female")
     story.tell("same_incident", 300, by=SERGEANT, other_incident_id=ANOTHER, reason="same_log_and_person")
-    assert [one.incident_ids for one in components(story.stored)] == [(INCIDENT, ANOTHER)]
+    assert [component.incident_ids for component in components(story.stored)] == [(INCIDENT, ANOTHER)]
     assert story.view().linked_ids == (INCIDENT, ANOTHER)
     assert len(story.view().contributions) == 3
     story.tell("not_same_incident", 400, by=SERGEANT, other_incident_id=ANOTHER, reason="linked_in_error")
-    assert [one.incident_ids for one in components(story.stored)] == [(INCIDENT,), (ANOTHER,)]
+    assert [component.incident_ids for component in components(story.stored)] == [(INCIDENT,), (ANOTHER,)]
 
 
 def test_three_professions_disagree_on_the_disposal() -> None:
@@ -140,8 +140,8 @@ def test_two_people_at_one_address() -> None:
     for story in stories:
         story.officer(60, log_ref="BP-20261121-0417")
     views = [story.view() for story in stories]
-    assert {one.log_ref for one in views} == {"BP-20261121-0417"}
-    assert len({one.id for one in views}) == 2
+    assert {view.log_ref for view in views} == {"BP-20261121-0417"}
+    assert len({view.id for view in views}) == 2
 
 
 def test_an_outcome_known_twenty_hours_later() -> None:
@@ -180,9 +180,9 @@ def test_an_ambulance_queue_of_five_hours() -> None:
     story.outcome("s136_removed", 60, decided_by="officer")
     story.detention("arrived_site", 100, place_of_safety="emergency_department")
     story.detention("entered", 400, place_of_safety="emergency_department")
-    found = detention(story)
-    assert (found.arrived_at, found.entered_at) == (minute(100), minute(400))
-    assert (found.expires_at, found.expires_if_entered_counts) == (minute(100 + DAY), minute(400 + DAY))
+    stay = detention(story)
+    assert (stay.arrived_at, stay.entered_at) == (minute(100), minute(400))
+    assert (stay.expires_at, stay.expires_if_entered_counts) == (minute(100 + DAY), minute(400 + DAY))
 
 
 def test_left_before_assessment() -> None:
@@ -200,9 +200,9 @@ def test_absconds_and_is_found_three_hours_later() -> None:
     story.detention("absconded", 300)
     story.detention("returned", 480)
     story.detention("arrived_site", 490, place_of_safety="emergency_department")
-    found = detention(story)
-    assert (found.began_at, found.expires_at) == (minute(60), minute(100 + DAY))
-    assert len(found.places) == 1
+    stay = detention(story)
+    assert (stay.began_at, stay.expires_at) == (minute(60), minute(100 + DAY))
+    assert len(stay.places) == 1
 
 
 def test_a_phone_that_is_47_minutes_wrong() -> None:
@@ -224,9 +224,9 @@ def test_five_calls_in_a_month_from_one_person() -> None:
         story.nurse(week * 7 * DAY, occurred_at=week * 7 * DAY)
         story.tell("person_link", week * 7 * DAY, person_id=SOMEBODY, reason="identified_later")
         assert story.incident().people == (SOMEBODY,)
-        events += [one for one in person_events(story.incident()) if one.code == "contact"]
-    assert [one.at for one in events] == [minute(week * 7 * DAY) for week in range(5)]
-    assert len({one.incident for one in events}) == 5
+        events += [event for event in person_events(story.incident()) if event.code == "contact"]
+    assert [event.at for event in events] == [minute(week * 7 * DAY) for week in range(5)]
+    assert len({event.incident for event in events}) == 5
 
 
 def test_the_wrong_person_linked() -> None:

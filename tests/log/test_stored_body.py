@@ -126,11 +126,11 @@ def test_an_amendment_with_an_unknown_kind_inside_takes_no_part() -> None:
 def test_what_cannot_be_read_is_shown_to_the_side_that_wrote_it_alone() -> None:
     contact = from_the_log(full("officer") | {"intent_again": "s136"})
     drone = from_the_log({"kind": "drone_flight", "captured_at": "2026-11-21T23:00:00Z"}, 10)
-    assert [one.newer for one in visible_entries([contact, drone], AS_OFFICER, minute(200))] == [
+    assert [entry.newer for entry in visible_entries([contact, drone], AS_OFFICER, minute(200))] == [
         contact.newer,
         drone.newer,
     ]
-    assert [one.newer for one in visible_entries([contact, drone], AS_NURSE, minute(200))] == [None]
+    assert [entry.newer for entry in visible_entries([contact, drone], AS_NURSE, minute(200))] == [None]
 
 
 def test_a_body_without_its_envelope_takes_it_from_the_row() -> None:

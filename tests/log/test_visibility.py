@@ -40,8 +40,8 @@ def test_every_field_of_every_kind_has_a_row_and_every_row_a_field() -> None:
 
 
 def test_so_has_every_field_of_every_part() -> None:
-    found = {name: set(part.__struct_fields__) for kind in KINDS.values() for name, part in parts_of(kind)}
-    assert found == {name: set(rows) for name, rows in PARTS.items()}
+    fields_of = {name: set(part.__struct_fields__) for kind in KINDS.values() for name, part in parts_of(kind)}
+    assert fields_of == {name: set(rows) for name, rows in PARTS.items()}
 
 
 def test_so_has_every_member_of_a_view() -> None:

@@ -128,7 +128,7 @@ def test_a_name_is_the_same_in_any_case(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("name", "other"),
     [
         ("O'Brien", "OBRIEN"),
         ("O’Brien", "o brien"),
@@ -140,13 +140,13 @@ def test_a_name_is_the_same_in_any_case(name: str) -> None:
         ("  Ng ", "ng"),
     ],
 )
-def test_a_name_is_the_same_however_typed(one: str, other: str) -> None:
-    assert identifiers.normalise_name(one) == identifiers.normalise_name(other)
+def test_a_name_is_the_same_however_typed(name: str, other: str) -> None:
+    assert identifiers.normalise_name(name) == identifiers.normalise_name(other)
 
 
-@pytest.mark.parametrize(("one", "other"), [("Ann", "Anna"), ("राम", "रम"), ("Brown", "Browne")])
-def test_names_that_only_look_alike_stay_apart(one: str, other: str) -> None:
-    assert identifiers.normalise_name(one) != identifiers.normalise_name(other)
+@pytest.mark.parametrize(("name", "other"), [("Ann", "Anna"), ("राम", "रम"), ("Brown", "Browne")])
+def test_names_that_only_look_alike_stay_apart(name: str, other: str) -> None:
+    assert identifiers.normalise_name(name) != identifiers.normalise_name(other)
 
 
 @pytest.mark.parametrize("name", ["", "  ", "-", "'", "?" * 5, "a" * 101])
@@ -187,9 +187,9 @@ def test_a_name_beside_a_number_counts_only_with_the_birth_date() -> None:
 
 def test_parts_cannot_be_shifted_between_family_and_given_name() -> None:
     born = date(1990, 2, 3)
-    one = identifiers.normalise(Identity(family_name="Li", given_name="Ang", born=born), TODAY)
+    identifier = identifiers.normalise(Identity(family_name="Li", given_name="Ang", born=born), TODAY)
     other = identifiers.normalise(Identity(family_name="Lia", given_name="Ng", born=born), TODAY)
-    assert one != other
+    assert identifier != other
 
 
 def test_every_fault_is_named_at_once() -> None:
@@ -229,9 +229,9 @@ def test_another_team_and_another_installation_have_other_digests(index: BlindIn
 
 def test_the_same_person_is_found_again(index: BlindIndex) -> None:
     born = date(1990, 2, 3)
-    [one] = identifiers.normalise(Identity(family_name="O'Brien", given_name="Zoë", born=born), TODAY)
+    [identifier] = identifiers.normalise(Identity(family_name="O'Brien", given_name="Zoë", born=born), TODAY)
     [other] = identifiers.normalise(Identity(family_name="obrien", given_name="ZOE", born=born), TODAY)
-    assert index.digest(TEAM, one) == index.digest(TEAM, other)
+    assert index.digest(TEAM, identifier) == index.digest(TEAM, other)
 
 
 # --- nothing shows

@@ -90,10 +90,10 @@ def test_a_wrapped_key_that_is_none_is_unreadable(path: Path, rubbish: bytes) ->
 
 def test_a_data_key_is_its_own_and_shows_nothing_when_printed(path: Path) -> None:
     root = encryption.load_or_create_root(path)
-    one, two = encryption.new_data_key(), encryption.new_data_key()
-    assert one.key != two.key and one.ref != two.ref
-    assert root.unwrap(root.wrap(one.key, one.ref), one.ref) == one.key
-    assert str(one.key) not in repr(one)
+    first, two = encryption.new_data_key(), encryption.new_data_key()
+    assert first.key != two.key and first.ref != two.ref
+    assert root.unwrap(root.wrap(first.key, first.ref), first.ref) == first.key
+    assert str(first.key) not in repr(first)
     assert str(root.derivation) not in repr(root)
 
 

@@ -37,8 +37,8 @@ def schema_of(kind: str, field: str) -> dict[str, Any] | None:
     if inner and outer in properties:
         name = next(part["$ref"] for part in properties[outer]["anyOf"] if "$ref" in part).split("/")[-1]
         properties, outer = SCHEMAS[name]["properties"], inner
-    found: dict[str, Any] | None = properties.get(outer)
-    return found
+    definition: dict[str, Any] | None = properties.get(outer)
+    return definition
 
 
 def test_every_question_is_a_field_of_its_kind_with_the_list_that_the_service_reads() -> None:

@@ -64,10 +64,10 @@ def summary(kind: PeriodKind, period: str, *measures: Measure, starts: datetime 
 
 
 def months() -> list[Summary]:
-    found = []
+    drawn = []
     for n in range(14):
         starts = START - timedelta(days=31 * (14 - n))
-        found.append(
+        drawn.append(
             summary(
                 "monthly",
                 f"{2025 + (n + 6) // 12}-{(n + 6) % 12 + 1:02}",
@@ -77,7 +77,7 @@ def months() -> list[Summary]:
                 days=31,
             )
         )
-    return found
+    return drawn
 
 
 QUARTER = summary(

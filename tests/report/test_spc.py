@@ -15,7 +15,7 @@ def chart_of(*values: float | None) -> ControlChart:
 
 
 def signals(chart: ControlChart) -> list[tuple[str, ...]]:
-    return [each.signals for each in chart.points]
+    return [point.signals for point in chart.points]
 
 
 def test_limits_are_the_mean_and_2_66_mean_moving_ranges() -> None:
@@ -26,7 +26,7 @@ def test_limits_are_the_mean_and_2_66_mean_moving_ranges() -> None:
 def test_a_range_over_3_267_times_the_mean_is_screened_out_once() -> None:
     with_jump = (*STEADY[:11], 190)
     ranges = [abs(b - a) for a, b in pairwise(with_jump)]
-    kept = [each for each in ranges if each < 3.267 * sum(ranges) / len(ranges)]
+    kept = [moved for moved in ranges if moved < 3.267 * sum(ranges) / len(ranges)]
     assert len(kept) == 10
     assert chart_of(*with_jump).points[0].upper == pytest.approx(sum(with_jump) / 12 + 2.66 * sum(kept) / 10)
 

@@ -18,10 +18,12 @@ def main(files: list[str]) -> int:
     for name in files:
         rows = pandas.read_csv(name, dtype=str, keep_default_na=False).reset_index(drop=True)
         k = anonymity.k_anonymity(rows, GROUP)
-        found = {column: anonymity.l_diversity(rows, GROUP, [column]) for column in ("power", "disposal")}
-        good = k >= K and min(found.values()) >= L
+        diversity = {column: anonymity.l_diversity(rows, GROUP, [column]) for column in ("power", "disposal")}
+        good = k >= K and min(diversity.values()) >= L
         failed += not good
-        print(f"{name.rsplit('/', 1)[-1]:<36} {len(rows):>6} rows  k {k:>3}  l {found}  {'' if good else 'TOO FEW'}")
+        print(
+            f"{name.rsplit('/', 1)[-1]:<36} {len(rows):>6} rows  k {k:>3}  l {diversity}  {'' if good else 'TOO FEW'}"
+        )
     return 1 if failed else 0
 
 

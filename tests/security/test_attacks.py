@@ -132,8 +132,8 @@ def answers_questions(town: AttackedTeam, patch: pytest.MonkeyPatch) -> None:
             "areas", known_of(member)["area"]
         ).split(",")
 
-    async def file(database: Any, actor: Any, found: Any, name: str) -> downloads.StoredFile:
-        stored = await find_file(database, actor, found, name)
+    async def file(database: Any, actor: Any, offered: Any, name: str) -> downloads.StoredFile:
+        stored = await find_file(database, actor, offered, name)
         if not asked:
             return stored
         release = records.freeze(
@@ -147,10 +147,10 @@ def answers_questions(town: AttackedTeam, patch: pytest.MonkeyPatch) -> None:
         answers[made.sha256] = made
         return downloads.StoredFile(name, made.media_type, made.size, made.sha256, made.rows)
 
-    async def pieces(database: Any, team_id: Any, found: Any, name: str, first: int, last: int) -> Any:
-        made = next((one for one in answers.values() if one.size == last + 1), None) if asked else None
+    async def pieces(database: Any, team_id: Any, offered: Any, name: str, first: int, last: int) -> Any:
+        made = next((answer for answer in answers.values() if answer.size == last + 1), None) if asked else None
         if made is None:
-            async for piece in stored_pieces(database, team_id, found, name, first, last):
+            async for piece in stored_pieces(database, team_id, offered, name, first, last):
                 yield piece
         else:
             for chunk in made.chunks:
@@ -179,7 +179,7 @@ async def test_two_windows_an_hour_apart_show_nobody(besieged: Attacked, name: s
     """Off: a window of the partner's own choice is protected and sent, and another an hour longer."""
     town = await besieged(name)
     await town.cut("records")
-    targets = list(islice((one for one in town.known[200:] if alone_in_its_hour(one, town)), 4))
+    targets = list(islice((incident for incident in town.known[200:] if alone_in_its_hour(incident, town)), 4))
     learned = 0
     with pytest.MonkeyPatch.context() as patch:
         if not rule:
@@ -197,7 +197,7 @@ async def test_two_windows_an_hour_apart_show_nobody(besieged: Attacked, name: s
 
 def alone_in_its_hour(target: ReleaseMember, town: AttackedTeam) -> bool:
     ends = target.occurred_at + timedelta(minutes=1)
-    return target.person_id != HEAVY and sum(ends - HOUR <= one.occurred_at < ends for one in town.known) == 1
+    return target.person_id != HEAVY and sum(ends - HOUR <= incident.occurred_at < ends for incident in town.known) == 1
 
 
 @with_and_without
@@ -208,8 +208,8 @@ async def test_overlapping_filters_do_not_tell_of_the_few_between_them(
     """Off: areas of the partner's own choice are protected and sent; all of them but one tell of that one."""
     town = await besieged(name)
     await town.cut("records")
-    few = min(m.AREA.classes, key=lambda area: sum(known_of(one)["area"] == area for one in town.known))
-    there = Counter(outcome(known_of(one)) for one in town.known if known_of(one)["area"] == few)
+    few = min(m.AREA.classes, key=lambda area: sum(known_of(row)["area"] == area for row in town.known))
+    there = Counter(outcome(known_of(incident)) for incident in town.known if known_of(incident)["area"] == few)
     with pytest.MonkeyPatch.context() as patch:
         if not rule:
             answers_questions(town, patch)
@@ -234,11 +234,11 @@ async def test_two_selections_of_areas_differ_by_ten_people_or_by_nobody(besiege
             await town.team.partner(areas=tuple(area for area in m.AREA.classes if area != left_out))
             for left_out in m.AREA.classes
         ]
-    everybody = {one.incident_id: one for one in (await town.pull(town.partners["other"])).members}
+    everybody = {member.incident_id: member for member in (await town.pull(town.partners["other"])).members}
     sizes = []
     for partner in partners:
-        theirs = {one.incident_id for one in (await town.pull(partner)).members}
-        differs = [one for incident, one in everybody.items() if incident not in theirs]
+        theirs = {member.incident_id for member in (await town.pull(partner)).members}
+        differs = [person for incident, person in everybody.items() if incident not in theirs]
         sizes += [distinct(differs)] if differs else []
     await town.leave(*partners)
     assert sizes
@@ -329,7 +329,9 @@ async def test_one_frequent_attender_is_no_landmark(besieged: Attacked, name: st
 async def test_no_group_tells_one_outcome_of_all_its_people(besieged: Attacked, name: str, rule: bool) -> None:
     """Off, the groups are the smallest there can be: one of this file may be mixed by chance."""
     pulled = await (await besieged(name)).records(off(rule, l=1, alpha=1.0, k=2))
-    told = [one for one in pulled.groups if len({DISPOSAL_FOR_POLICE.label[row["disposal"]] for row, _ in one}) == 1]
+    told = [
+        group for group in pulled.groups if len({DISPOSAL_FOR_POLICE.label[row["disposal"]] for row, _ in group}) == 1
+    ]
     assert not told if rule else told
 
 
@@ -419,7 +421,7 @@ def hidden_parts(pulled: Pulled) -> Iterator[list[list[ReleaseMember]]]:
 def mixed(members: Sequence[ReleaseMember]) -> bool:
     for view in VIEWS:
         values = Counter(view.label[known_of(x)[view.column]] for x in members)
-        if len(values) < 2 or max(values[one] for one in CONFIG.harmful) > 0.8 * len(members):
+        if len(values) < 2 or max(values[value] for value in CONFIG.harmful) > 0.8 * len(members):
             return False
     return True
 
@@ -433,7 +435,9 @@ async def test_the_order_of_rows_does_not_tell_the_order_of_events(besieged: Att
     else:
         await town.cut("records", {"sort": False}, in_order_of_events)
         pulled = await town.pull(town.partners["other"])
-    pairs = [one.occurred_at < two.occurred_at for group in pulled.groups for (_, one), (_, two) in pairwise(group)]
+    pairs = [
+        earlier.occurred_at < two.occurred_at for group in pulled.groups for (_, earlier), (_, two) in pairwise(group)
+    ]
     share = sum(pairs) / len(pairs)
     assert 0.44 < share < 0.56 if rule else share > 0.99
 
@@ -442,12 +446,12 @@ def in_order_of_events(patch: pytest.MonkeyPatch) -> None:
     honest, unsorted = selection.extract, releases.snapshot
 
     async def by_time(*asked: Any) -> list[Any]:
-        return sorted(await unsorted(*asked), key=lambda one: one.member.occurred_at)
+        return sorted(await unsorted(*asked), key=lambda row: row.member.occurred_at)
 
     def as_frozen(release: RecordsRelease, wanted: Selection, key: bytes) -> Extract:
-        found = honest(release, wanted, key)
-        pairs = sorted(zip(found.numbers, found.rows, strict=True))
-        return Extract(found.columns, tuple(row for _, row in pairs), tuple(n for n, _ in pairs))
+        pulled = honest(release, wanted, key)
+        pairs = sorted(zip(pulled.numbers, pulled.rows, strict=True))
+        return Extract(pulled.columns, tuple(row for _, row in pairs), tuple(n for n, _ in pairs))
 
     patch.setattr(releases, "snapshot", by_time)
     patch.setattr("triage.exports.rendering.extract", as_frozen)
@@ -471,8 +475,8 @@ async def test_a_question_is_refused_in_the_same_words_whether_or_not_there_are_
         for period in (town.period, "2031-Q1")
         for path in ("", "/files/records.csv")
     ]
-    assert {one.status_code for one in answers} == {400}
-    assert len({one.content for one in answers}) == 1
+    assert {answer.status_code for answer in answers} == {400}
+    assert len({answer.content for answer in answers}) == 1
 
 
 async def test_a_release_that_is_being_frozen_is_as_one_that_is_not_there(exporting: ExportTeam) -> None:

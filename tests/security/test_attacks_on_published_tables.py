@@ -59,7 +59,7 @@ def _sums(kind: PeriodKind) -> Iterator[tuple[Key, tuple[Key, ...]]]:
 
 
 def inside(key: Key, members: list[ReleaseMember]) -> list[ReleaseMember]:
-    return [one for one in members if all(in_tables(one)[variable] == label for variable, label in key)]
+    return [member for member in members if all(in_tables(member)[variable] == label for variable, label in key)]
 
 
 async def published(town: AttackedTeam, off: Off) -> dict[Key, int | None]:
@@ -200,7 +200,7 @@ WITH_A_LANDMARK = "1400-50"
 
 
 def one_person_fills(members: list[ReleaseMember]) -> bool:
-    times = Counter(one.person_id for one in members if one.person_id)
+    times = Counter(member.person_id for member in members if member.person_id)
     return bool(times) and 2 * max(times.values()) > len(members)
 
 
@@ -227,7 +227,7 @@ async def test_a_late_batch_changes_every_number_by_ten_people_or_not_at_all(bes
     partner = town.partners["other"]
     with town.switched("tables", off):
         await town.team.release(town.cut_off + timedelta(days=11))
-    editions = [one["edition"] for one in await partner.offers() if one["period"] == town.period]
+    editions = [offer["edition"] for offer in await partner.offers() if offer["period"] == town.period]
     last = by_identity(await partner.cells(town.period, edition=max(editions)), town.kind)
     seen_at = town.cut_off.replace(month=8, day=8)
     late = [a.member for a in town.arrivals if town.cut_off <= a.arrived_at < seen_at]

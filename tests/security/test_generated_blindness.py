@@ -119,8 +119,8 @@ class BlindStage:
         self.judged[body["id"]] = before
 
     async def state(self, actor: ServedPhone, kind: str) -> None:
-        one, other = self.random.sample(self.incidents, 2)
-        await self.tell(actor, kind, one, other_incident_id=str(other))
+        first, other = self.random.sample(self.incidents, 2)
+        await self.tell(actor, kind, first, other_incident_id=str(other))
 
     async def read(self, actor: ServedPhone) -> None:
         incident = self.an_incident()

@@ -206,7 +206,7 @@ async def test_an_id_of_another_team_is_answered_as_an_id_of_nothing(known: Know
         assert (theirs.status_code, theirs.content) == (nothing.status_code, nothing.content), called
         assert not known.shows_in(theirs), called
     assert (await known.crew.officer.get("/v1/me")).status_code == 200
-    assert known.item in [one["id"] for one in (await known.crew.sergeant.see("/v1/quarantine"))["items"]]
+    assert known.item in [item["id"] for item in (await known.crew.sergeant.see("/v1/quarantine"))["items"]]
 
 
 def asked(part: str, value: str) -> dict[str, str]:
@@ -334,4 +334,4 @@ async def test_another_teams_people_are_nobody(known: Known, thieves: Crew) -> N
 
 async def test_the_attackers_found_nothing_that_changed(known: Known) -> None:
     listed = await known.crew.sergeant.incidents()
-    assert (known.incident in [one["id"] for one in listed], len(listed)) == (True, 2)
+    assert (known.incident in [item["id"] for item in listed], len(listed)) == (True, 2)

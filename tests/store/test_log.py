@@ -42,8 +42,8 @@ async def stored(crew: Crew) -> list[str]:
     """The ids in the log, in its order, after checking that it is whole and dense."""
     rows = await crew.fetch("SELECT id, seq, received_at FROM entry WHERE team_id = $1 ORDER BY seq")
     assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
-    found = await verdict(crew)
-    assert (found.fault, found.entries) == (None, len(rows))
+    chain = await verdict(crew)
+    assert (chain.fault, chain.entries) == (None, len(rows))
     assert [row["received_at"] for row in rows] == sorted(row["received_at"] for row in rows)
     return [str(row["id"]) for row in rows]
 
@@ -67,7 +67,7 @@ async def test_twenty_phones_that_send_the_same_fifty_entries_at_once_store_each
     answers = await asyncio.gather(*(send(phone) for phone in phones))
     assert sum(answer["counts"]["stored"] for answer in answers) == 50
     assert sum(answer["counts"]["duplicate"] for answer in answers) == 950
-    places = [{one["id"]: one["seq"] for one in answer["results"]} for answer in answers]
+    places = [{result["id"]: result["seq"] for result in answer["results"]} for answer in answers]
     assert all(place == places[0] for place in places)
     assert sorted(await stored(crew)) == sorted(body["id"] for body in entries)
 
@@ -98,7 +98,7 @@ async def test_a_long_sync_lets_single_entries_pass_between_its_chunks(crew: Cre
     while not syncing.done():
         seqs.append((await crew.nurse.store(entry("outcome", uuid7())))["seq"])
     answer = await syncing
-    places = [one["seq"] for one in answer["results"]]
+    places = [result["seq"] for result in answer["results"]]
     assert places == sorted(places)
     passed = [seq for seq in seqs if seq < places[-1]]
     assert len(passed) >= 4
@@ -133,8 +133,8 @@ async def test_what_waits_is_limited_and_the_rest_is_told_to_come_later(service:
 async def test_a_client_that_hangs_up_does_not_disturb_the_others(crew: Crew) -> None:
     gone = [asyncio.create_task(crew.officer.put(entry("outcome", uuid7()))) for _ in range(10)]
     await asyncio.sleep(0)
-    for one in gone[::2]:
-        one.cancel()
+    for entry_id in gone[::2]:
+        entry_id.cancel()
     kept = await asyncio.gather(*gone, return_exceptions=True)
     receipt = await crew.nurse.store(entry("outcome", uuid7()))
     assert [answer.status_code for answer in kept if isinstance(answer, httpx.Response)] == [201] * 5
@@ -173,7 +173,7 @@ async def test_an_entry_that_the_database_refuses_costs_nobody_elses(crew: Crew)
         assert "POISON" not in answers[10].text
         more = [entry("officer", uuid7()) for _ in range(4)]
         answer = await crew.officer.sync(*more[:2], bad, *more[2:])
-        assert [one["status"] for one in answer["results"]] == ["stored"] * 2 + ["refused"] + ["stored"] * 2
+        assert [result["status"] for result in answer["results"]] == ["stored"] * 2 + ["refused"] + ["stored"] * 2
         assert answer["results"][2]["problem"]["code"] == "internal"
     assert sorted(await stored(crew)) == sorted(body["id"] for body in (*good, *more))
     # once the fault is mended the same entry is taken
@@ -256,7 +256,7 @@ async def test_after_an_older_copy_is_restored_phones_offer_again_and_nothing_is
                 held = (await officer.post("/v1/sync/held", {"ids": ids})).json()
                 assert held == {"held": ids[:3], "missing": ids[3:]}
                 again = await officer.sync(*before, *since)
-                assert [one["status"] for one in again["results"]] == ["duplicate"] * 3 + ["stored"] * 2
+                assert [result["status"] for result in again["results"]] == ["duplicate"] * 3 + ["stored"] * 2
                 crew.owner_url = copy_url
                 assert len(await stored(crew)) == 3 + others_wrote + 1 + 2
 
@@ -312,7 +312,7 @@ async def storm(
         with contextlib.suppress(httpx.TransportError):
             for start in range(0, len(entries), 10):
                 answer = await talking.sync(*entries[start : start + 10])
-                acknowledged |= {one["id"]: one["seq"] for one in answer["results"]}
+                acknowledged |= {result["id"]: result["seq"] for result in answer["results"]}
                 if len(acknowledged) > 300:
                     enough.set()
 
@@ -327,13 +327,13 @@ async def test_killed_in_a_storm_of_syncs_every_acknowledged_entry_is_there_once
     entries = [[entry("outcome", uuid7()) for _ in range(200)] for _ in phones]
     acknowledged: dict[str, int] = {}
     enough = asyncio.Event()
-    with serving(db_url, tmp_path) as one, serving(db_url, tmp_path) as other:
+    with serving(db_url, tmp_path) as first, serving(db_url, tmp_path) as other:
         storms = [
-            asyncio.create_task(storm(phone, (one, other)[n % 2].url, entries[n], acknowledged, enough))
+            asyncio.create_task(storm(phone, (first, other)[n % 2].url, entries[n], acknowledged, enough))
             for n, phone in enumerate(phones)
         ]
         await enough.wait()
-        one.kill()
+        first.kill()
         other.kill()
         await asyncio.gather(*storms)
     assert len(acknowledged) < 6 * 200
@@ -345,6 +345,6 @@ async def test_killed_in_a_storm_of_syncs_every_acknowledged_entry_is_there_once
         for phone, sent in zip(phones, entries, strict=True):
             answer = await phone.on(process).sync(*sent)
             assert answer["counts"]["stored"] + answer["counts"]["duplicate"] == 200
-            for one in answer["results"]:
-                assert acknowledged.get(one["id"], one["seq"]) == one["seq"]
+            for first in answer["results"]:
+                assert acknowledged.get(first["id"], first["seq"]) == first["seq"]
     assert sorted(await stored(crew)) == sorted(body["id"] for sent in entries for body in sent)

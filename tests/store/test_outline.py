@@ -33,15 +33,15 @@ def groups() -> list[IncidentAfter]:
         )
         for n, sent in enumerate(generate(CAST, operational_day(ends_at) - timedelta(days=30), ends_at, 4, 1), 1)
     ]
-    parts = links.components(one for one in held if isinstance(one.entry, LINKS))
+    parts = links.components(stored for stored in held if isinstance(stored.entry, LINKS))
     root_of = {i: part.id for part in parts for i in part.incident_ids}
     so_far: dict[UUID, dict[UUID, StoredEntry]] = defaultdict(dict)
-    found = []
-    for one in held:
-        incident = so_far[root_of.get(one.entry.incident_id, one.entry.incident_id)]
-        incident[one.id] = one
-        found += incidents_after(Snapshot(seq=0, link=b"", now=ends_at, entries=dict(incident)), ())
-    return found
+    outlines = []
+    for stored in held:
+        incident = so_far[root_of.get(stored.entry.incident_id, stored.entry.incident_id)]
+        incident[stored.id] = stored
+        outlines += incidents_after(Snapshot(seq=0, link=b"", now=ends_at, entries=dict(incident)), ())
+    return outlines
 
 
 def columns(group: IncidentAfter) -> rows.IncidentUpsert:

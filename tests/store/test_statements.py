@@ -131,8 +131,8 @@ def calls() -> Iterator[tuple[str, str, set[str]]]:
         for node in ast.walk(tree):
             match node:
                 case ast.Call(func=ast.Attribute(value=ast.Name(id=constant), attr=method), keywords=keywords):
-                    if constant in constants and method in METHODS and all(one.arg for one in keywords):
-                        yield constants[constant], f"{path}:{node.lineno}", {str(one.arg) for one in keywords}
+                    if constant in constants and method in METHODS and all(keyword.arg for keyword in keywords):
+                        yield constants[constant], f"{path}:{node.lineno}", {str(keyword.arg) for keyword in keywords}
 
 
 def _constants(tree: ast.Module) -> dict[str, str]:
@@ -177,11 +177,11 @@ def test_every_declared_statement_is_used() -> None:
 def _imported_from(path: Path) -> set[str]:
     name = ".".join(path.relative_to(SOURCES.parent).with_suffix("").parts)
     return {
-        one.name
+        alias.name
         for tree in TREES.values()
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and node.module == name
-        for one in node.names
+        for alias in node.names
     }
 
 

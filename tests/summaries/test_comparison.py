@@ -63,7 +63,7 @@ def many(n: int, uses: int) -> list[IncidentFact]:
 
 
 def line(lines: tuple[ComparedLine, ...], measure: str, row: str) -> ComparedLine:
-    return next(one for one in lines if one.measure == measure and one.row == row)
+    return next(line for line in lines if line.measure == measure and line.row == row)
 
 
 def test_counts_are_compared_by_the_ratio_of_their_rates_with_an_interval() -> None:
@@ -102,7 +102,7 @@ def test_medians_are_compared_in_their_own_unit_and_shares_in_percentage_points(
 
 def test_equality_tables_of_a_comparison_count_the_span_alone() -> None:
     lines = compare(scope(*many(30, 10)), scope(*many(40, 10)), days=(90, 90))
-    assert all(one.label.startswith("By ") for one in lines if one.measure.startswith("equality_"))
+    assert all(line.label.startswith("By ") for line in lines if line.measure.startswith("equality_"))
 
 
 def test_nothing_is_compared_by_the_day_with_a_span_covered_in_part_but_shares_are() -> None:

@@ -26,7 +26,7 @@ def rows(code: str, given: Scope) -> dict[str, Any]:
     """Values by line; a line with a column is `row/column`."""
     measure = measured(code, given)
     assert isinstance(measure.rows, tuple)
-    return {"/".join(part for part in (one.code, one.column) if part): one.value for one in measure.rows}
+    return {"/".join(part for part in (row.code, row.column) if part): row.value for row in measure.rows}
 
 
 def counted(code: str, given: Scope) -> tuple[Any, int, int]:
@@ -45,14 +45,16 @@ def test_the_page_of_measures_is_what_the_registry_says() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_measure_can_be_computed_of_nothing(kind: Any) -> None:
     measures = editions.compute_measures(scope(kind=kind))
-    assert [one.code for one in measures] == [one.code for one in definitions(kind)] and len(measures) > 10
-    assert all(one.known == 0 for one in measures)
+    assert [measure.code for measure in measures] == [definition.code for definition in definitions(kind)] and len(
+        measures
+    ) > 10
+    assert all(measure.known == 0 for measure in measures)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_said_to_have_been_prevented_or_avoided(kind: Any) -> None:
-    for one in definitions(kind):
-        printed = one.label.lower() + str(rows_or_text(one.measure(scope(considered(), used(2)))).lower())
+    for definition in definitions(kind):
+        printed = definition.label.lower() + str(rows_or_text(definition.measure(scope(considered(), used(2)))).lower())
         assert "prevent" not in printed and "saved" not in printed
 
 
@@ -71,16 +73,16 @@ def test_a_silent_period_is_no_data_and_not_zero() -> None:
 
 def test_powers_count_once_an_incident_and_a_missing_outcome_is_missing() -> None:
     given = scope(used(1), used(2, s135_at=TEN), fact(3), fact(4, first=None, latest=None))
-    found = rows("powers_used", given)
-    assert (found["s136"], found["s135"], found["none"]) == (2, 1, 1)
+    lines = rows("powers_used", given)
+    assert (lines["s136"], lines["s135"], lines["none"]) == (2, 1, 1)
     assert (measured("powers_used", given).known, measured("powers_used", given).missing) == (3, 1)
 
 
 def test_a_grade_is_p_until_its_24_hours_are_over() -> None:
     graded = GradeResult("A", None, "not_checked", None, TEN + DAY)
-    one = considered(1, s136=graded)
-    assert rows("considered_by_grade", scope(one, as_at=TEN + DAY - HOUR))["P"] == 1
-    assert rows("considered_by_grade", scope(one, as_at=TEN + DAY))["A"] == 1
+    considered_fact = considered(1, s136=graded)
+    assert rows("considered_by_grade", scope(considered_fact, as_at=TEN + DAY - HOUR))["P"] == 1
+    assert rows("considered_by_grade", scope(considered_fact, as_at=TEN + DAY))["A"] == 1
 
 
 def test_results_without_a_grade_keep_their_names() -> None:
@@ -88,25 +90,25 @@ def test_results_without_a_grade_keep_their_names() -> None:
         considered(n, s136=GradeResult(None, reason, None, None, None))
         for n, reason in enumerate(("not_safe", "not_seen"))
     ]
-    found = rows(
+    lines = rows(
         "considered_by_grade", scope(*of, fact(5), fact(6, s136=GradeResult(None, "corrected", None, None, None)))
     )
-    assert (found["not_safe"], found["not_seen"], sum(found.values())) == (1, 1, 2)
+    assert (lines["not_safe"], lines["not_seen"], sum(lines.values())) == (1, 1, 2)
 
 
 def test_an_admission_after_a_voluntary_route_is_printed_apart_from_other_reversals() -> None:
     reasons = ("power", "harm", "admitted")
     of = [considered(n, s136=GradeResult("R", why, None, None, None)) for n, why in enumerate(reasons)]
-    found = rows("considered_by_grade", scope(*of))
-    assert (found["R"], found["R_admitted"]) == (2, 1)
+    lines = rows("considered_by_grade", scope(*of))
+    assert (lines["R"], lines["R_admitted"]) == (2, 1)
 
 
 def test_what_needs_action_is_counted_as_things_stand() -> None:
     raised = ("clock_running", "under_18", "under_18_police_station", "conflict:sex")
     child = used(1, running=True, under_18=True, flags=raised, people=(person(1),))
     recent = [RecentIncident(child, False), RecentIncident(fact(2), True)]
-    found = rows("action_needed", scope(recent=recent))
-    assert found == {
+    lines = rows("action_needed", scope(recent=recent))
+    assert lines == {
         "open_detentions": 1,
         "under_18_in_detention": 1,
         "police_station_used": 1,
@@ -176,8 +178,8 @@ def test_agreement_is_counted_and_kappa_only_from_20_on() -> None:
 
 def test_out_of_county_is_workload_and_in_no_authority() -> None:
     given = scope(fact(1), fact(2, area="out_of_county"), fact(3, area="unknown"), fact(4, area="bedford"))
-    found = rows("incidents_by_local_authority", given)
-    assert found == {"E06000032": 1, "E06000055": 1, "E06000056": 0, "out_of_county": 1}
+    lines = rows("incidents_by_local_authority", given)
+    assert lines == {"E06000032": 1, "E06000055": 1, "E06000056": 0, "out_of_county": 1}
     assert measured("incidents_by_local_authority", given).missing == 1
 
 
@@ -197,15 +199,15 @@ def test_conversion_is_s2_or_s3_at_the_end_or_within_two_days() -> None:
 
 
 def test_ed_avoided_is_pending_for_24_hours() -> None:
-    one = fact(1, ed_avoided=True, ed_pending_until=TEN + DAY)
-    assert counted("ed_avoided", scope(one, as_at=TEN + HOUR)) == (0, 0, 1)
-    assert counted("ed_avoided", scope(one, as_at=TEN + DAY)) == (1, 1, 0)
+    considered_fact = fact(1, ed_avoided=True, ed_pending_until=TEN + DAY)
+    assert counted("ed_avoided", scope(considered_fact, as_at=TEN + HOUR)) == (0, 0, 1)
+    assert counted("ed_avoided", scope(considered_fact, as_at=TEN + DAY)) == (1, 1, 0)
 
 
 def test_custody_is_graded_apart_and_serious_offences_are_a_row_of_their_own() -> None:
     held = GradeResult("A", None, None, "post_arrest", None)
-    found = rows("custody_by_grade", scope(fact(1, custody=held, offence="alleged_serious"), fact(2)))
-    assert (found["A"], found["alleged_serious"], found["B"]) == (1, 1, 0)
+    lines = rows("custody_by_grade", scope(fact(1, custody=held, offence="alleged_serious"), fact(2)))
+    assert (lines["A"], lines["alleged_serious"], lines["B"]) == (1, 1, 0)
 
 
 # --- quarterly ---
@@ -237,9 +239,9 @@ def test_survival_asks_incidents_that_old_and_calls_the_others_not_yet_known() -
         considered(4, decided_at=young, people=(person(4),)),
         as_at=TEN + 3 * DAY,
     )
-    found = rows("survival", given)
-    assert (found["days_7"], found["days_28"], found["days_90"]) == (2, 1, 0)
-    assert (found["days_7/not_yet_known"], found["days_90/not_yet_known"]) == (1, 4)
+    lines = rows("survival", given)
+    assert (lines["days_7"], lines["days_28"], lines["days_90"]) == (2, 1, 0)
+    assert (lines["days_7/not_yet_known"], lines["days_90/not_yet_known"]) == (1, 4)
 
 
 def test_what_happened_to_the_person_elsewhere_ends_survival() -> None:
@@ -252,16 +254,16 @@ def test_repeat_contact_needs_a_link_and_time() -> None:
     given = scope(
         fact(1, people=(person(1),)), fact(2, people=(person(1),), at=TEN + 40 * DAY), fact(3), as_at=TEN + 80 * DAY
     )
-    found = rows("repeat_contact", given)
-    assert (found["days_28"], found["days_90/not_yet_known"]) == (0, 3)
+    lines = rows("repeat_contact", given)
+    assert (lines["days_28"], lines["days_90/not_yet_known"]) == (0, 3)
     assert rows("repeat_contact", scope(*given.members))["days_90"] == 1
 
 
 def test_equality_tables_are_pooled_and_what_is_not_known_is_missing() -> None:
     year = [used(1, ethnicity="A4"), considered(2, ethnicity="W1"), fact(3, ethnicity="N4"), fact(4)]
     given = scope(pooled=pooled(*year))
-    found = rows("equality_ethnicity", given)
-    assert (found["Asian/s136_used"], found["White/considered_not_used_a_or_b"], found["Black/incidents"]) == (1, 1, 0)
+    lines = rows("equality_ethnicity", given)
+    assert (lines["Asian/s136_used"], lines["White/considered_not_used_a_or_b"], lines["Black/incidents"]) == (1, 1, 0)
     assert (measured("equality_ethnicity", given).known, measured("equality_ethnicity", given).missing) == (2, 2)
 
 
@@ -288,14 +290,14 @@ def test_the_rate_of_the_force_rests_on_a_total_that_was_entered_and_on_every_po
             scope(used(1), populations=people[:2], force_total=total),
         )
     ]
-    assert [(one.code, one.value) for one in of_force] == [("force", 20.0), ("force", None), ("force", None)]
+    assert [(line.code, line.value) for line in of_force] == [("force", 20.0), ("force", None), ("force", None)]
     assert "force return, version 2" in of_force[0].text and "MHST-attended only" in of_force[1].text
 
 
 def test_hours_on_scene_are_summed_by_service() -> None:
     given = scope(fact(1, on_scene=(OnScene("police", 90.0), OnScene("nurse", None), OnScene("police", 30.0))))
-    found = rows("hours_on_scene", given)
-    assert (found["police/sum"], found["police/median"], found["nurse/sum"]) == (2.0, 1.0, 0)
+    lines = rows("hours_on_scene", given)
+    assert (lines["police/sum"], lines["police/median"], lines["nurse/sum"]) == (2.0, 1.0, 0)
     assert measured("hours_on_scene", given).missing == 1
 
 

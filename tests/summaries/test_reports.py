@@ -86,8 +86,8 @@ def ipswich(writer: EntryWriter, starts: date, *, uses: int, admitted: int, agai
 
 @pytest_asyncio.fixture
 async def team(db_url: str, tmp_path: Path) -> AsyncIterator[TeamLog]:
-    async with open_team_log(db_url, tmp_path, starts_on=date(2024, 1, 1)) as one:
-        yield one
+    async with open_team_log(db_url, tmp_path, starts_on=date(2024, 1, 1)) as team:
+        yield team
 
 
 async def compared(team: TeamLog) -> Comparison:
@@ -96,7 +96,7 @@ async def compared(team: TeamLog) -> Comparison:
 
 
 def line(report: Comparison, measure: str, row: str | None = None) -> ComparedLine:
-    return next(one for one in report.lines if one.measure == measure and (row is None or one.row == row))
+    return next(line for line in report.lines if line.measure == measure and (row is None or line.row == row))
 
 
 async def test_the_printed_rates_of_the_ipswich_car_are_found_again(team: TeamLog) -> None:
@@ -105,7 +105,7 @@ async def test_the_printed_rates_of_the_ipswich_car_are_found_again(team: TeamLo
     writer = EntryWriter()
     ipswich(writer, BEFORE.starts, uses=169, admitted=40, again=27, offered=94)
     ipswich(writer, AFTER.starts, uses=104, admitted=39, again=8, offered=56)
-    await team.send(sorted(writer.sent, key=lambda one: one.sent_at))
+    await team.send(sorted(writer.sent, key=lambda entry: entry.sent_at))
     report = await compared(team)
     power = line(report, "powers_used", "Section 136")
     assert (power.first.value, power.second.value) == (169, 104)
@@ -115,8 +115,8 @@ async def test_the_printed_rates_of_the_ipswich_car_are_found_again(team: TeamLo
         "follow_up_offered": (72.9, 86.2),
     }
     for code, rates in printed.items():
-        found = line(report, code)
-        assert (found.first.percent, found.second.percent) == rates
+        compared_line = line(report, code)
+        assert (compared_line.first.percent, compared_line.second.percent) == rates
     more = line(report, "admitted")
     assert more.difference == 13.8 and (more.low, more.high) == newcombe(40, 169, 39, 104)
     assert "95 % interval" in more.difference_text
@@ -129,7 +129,7 @@ async def test_a_comparison_is_a_page_and_csv_with_the_caveats_in_them(team: Tea
     assert report.caveats and {row["caveat"] for row in rows} >= set(report.caveats)
     for caveat in report.caveats:
         assert caveat in page.replace("&#39;", "'")
-    assert {row["measure"] for row in rows} == {"comparison", *(one.measure for one in report.lines)}
+    assert {row["measure"] for row in rows} == {"comparison", *(line.measure for line in report.lines)}
 
 
 @pytest.mark.parametrize(
@@ -152,10 +152,10 @@ def test_a_financial_year_begins_in_april() -> None:
 
 
 def breakdowns(content: bytes) -> Iterator[tuple[tuple[str, str], dict[str, int]]]:
-    found: dict[tuple[str, str], dict[str, int]] = {}
+    answers: dict[tuple[str, str], dict[str, int]] = {}
     for row in csv.DictReader(io.StringIO(content.decode())):
-        found.setdefault((row["power"], row["breakdown"]), {})[row["code"]] = int(row["detentions"])
-    yield from found.items()
+        answers.setdefault((row["power"], row["breakdown"]), {})[row["code"]] = int(row["detentions"])
+    yield from answers.items()
 
 
 async def test_the_annual_return_adds_up_with_what_is_not_known(team: TeamLog) -> None:
@@ -165,22 +165,22 @@ async def test_the_annual_return_adds_up_with_what_is_not_known(team: TeamLog) -
     writer.detention(last_evening - DAY, writer.id(), "lapsed", age=40, sex="unknown", ethnicity="N4")
     writer.detention(last_evening - 2 * DAY, writer.id(), "lapsed")
     writer.detention(last_evening + DAY, writer.id(), "lapsed", age=40)  # the next financial year
-    await team.send(sorted(writer.sent, key=lambda one: one.sent_at))
+    await team.send(sorted(writer.sent, key=lambda entry: entry.sent_at))
     year = parse_year("2024-25")
     async with team.database.team(TEAM) as connection:
         facts = await scopes.incidents_between(connection, await team.team(), year.starts, year.ends)
-    found = dict(breakdowns(annual_return("2024-25", facts)))
-    assert found["Section 136", "total"] == {"total": 3} and found["Section 135", "total"] == {"total": 0}
-    for (power, breakdown), counts in found.items():
+    answers = dict(breakdowns(annual_return("2024-25", facts)))
+    assert answers["Section 136", "total"] == {"total": 3} and answers["Section 135", "total"] == {"total": 0}
+    for (power, breakdown), counts in answers.items():
         if breakdown not in ("total", *OF_SOME):
-            assert sum(counts.values()) == found[power, "total"]["total"], breakdown
-    ages, sexes = found["Section 136", "age_group"], found["Section 136", "sex"]
+            assert sum(counts.values()) == answers[power, "total"]["total"], breakdown
+    ages, sexes = answers["Section 136", "age_group"], answers["Section 136", "sex"]
     assert (ages["16_17"], ages["18_plus"], ages["unknown"]) == (1, 1, 1)
     assert (sexes["female"], sexes["unknown"]) == (1, 2)
-    ethnicities = found["Section 136", "self_defined_ethnicity"]
+    ethnicities = answers["Section 136", "self_defined_ethnicity"]
     assert (ethnicities["W1"], ethnicities["unknown"]) == (1, 2)
-    assert found["Section 136", "transport"]["ambulance"] == 3
-    assert found["Section 136", "place_of_safety"]["unknown"] == 3
+    assert answers["Section 136", "transport"]["ambulance"] == 3
+    assert answers["Section 136", "place_of_safety"]["unknown"] == 3
 
 
 OF_SOME = ("police_vehicle_reason", "police_station_reason", "ambulance_requested")
@@ -192,8 +192,8 @@ def test_the_return_has_every_table_that_is_published_and_says_unknown_where_nob
     in_care_home = used(2, stays=(Stay("care_home", None, None),), arrested=True)
     nowhere = used(3, transport="police_vehicle", ambulance_requested=False, vehicle_reason="risk")
     returned = dict(breakdowns(annual_return("2026-27", [at_station, in_care_home, nowhere])))
-    found = {breakdown: counts for (power, breakdown), counts in returned.items() if power == "Section 136"}
-    assert list(found) == [
+    counts_of = {breakdown: counts for (power, breakdown), counts in returned.items() if power == "Section 136"}
+    assert list(counts_of) == [
         "total",
         "age_group",
         "sex",
@@ -205,15 +205,15 @@ def test_the_return_has_every_table_that_is_published_and_says_unknown_where_nob
         "ambulance_requested",
         "arrested_for_substantive_offence",
     ]
-    assert "care_home" not in found["place_of_safety"]
-    assert {place: n for place, n in found["place_of_safety"].items() if n} == {
+    assert "care_home" not in counts_of["place_of_safety"]
+    assert {place: n for place, n in counts_of["place_of_safety"].items() if n} == {
         "police_station": 1,
         "other": 1,
         "unknown": 1,
     }
-    assert {reason: n for reason, n in found["police_station_reason"].items() if n} == {"suite_full": 1}
-    assert found["ambulance_requested"] == {"yes": 0, "no": 1, "unknown": 1}
-    assert found["arrested_for_substantive_offence"] == {"yes": 1, "no": 0, "unknown": 2}
+    assert {reason: n for reason, n in counts_of["police_station_reason"].items() if n} == {"suite_full": 1}
+    assert counts_of["ambulance_requested"] == {"yes": 0, "no": 1, "unknown": 1}
+    assert counts_of["arrested_for_substantive_offence"] == {"yes": 1, "no": 0, "unknown": 2}
 
 
 def test_an_arrest_is_told_by_a_contact_or_an_outcome_and_never_denied() -> None:
@@ -310,6 +310,6 @@ async def test_a_triage_car_is_counted_as_the_owner_says(team: TeamLog) -> None:
     async with team.database.team(TEAM) as connection:
         facts = await scopes.incidents_between(connection, await team.team(), date(2025, 2, 1), date(2025, 2, 2))
     for code in ("other", "police_vehicle"):
-        found = dict(breakdowns(annual_return("2024-25", facts, code)))
-        assert found["Section 136", "transport"][code] == 1
-    assert found["Section 136", "police_vehicle_reason"]["unknown"] == 1
+        answers = dict(breakdowns(annual_return("2024-25", facts, code)))
+        assert answers["Section 136", "transport"][code] == 1
+    assert answers["Section 136", "police_vehicle_reason"]["unknown"] == 1

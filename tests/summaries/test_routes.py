@@ -124,7 +124,7 @@ async def test_the_leads_get_the_internal_form(published: Crew, who: str) -> Non
     for measure in summary["measures"]:
         assert set(measure) >= {"code", "label", "kind", "known", "missing"}
         assert ("value" in measure) != ("rows" in measure)
-    assert next(one["value"] for one in summary["measures"] if one["code"] == "incidents") == 1
+    assert next(measure["value"] for measure in summary["measures"] if measure["code"] == "incidents") == 1
 
 
 async def test_the_same_bytes_every_time_and_304_for_who_has_them(published: Crew) -> None:
@@ -258,7 +258,7 @@ async def test_the_page_needs_nothing_but_itself(published: Crew) -> None:
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     page = Page(answer.text)
     assert page.all("script") == page.all("style") == page.all("img") == page.all("iframe") == []
-    attributes = [(name, value or "") for _, each in page.tags for name, value in each.items()]
+    attributes = [(name, value or "") for _, tag_attributes in page.tags for name, value in tag_attributes.items()]
     assert not [name for name, _ in attributes if name == "style" or name.startswith("on")]
     assert {value for name, value in attributes if "//" in value} <= {"http://www.w3.org/2000/svg"}
 
@@ -272,7 +272,7 @@ async def test_the_page_can_be_read_by_everybody(published: Crew) -> None:
     assert all(one.get("scope") in ("col", "row") for one in page.all("th"))
     ids = [value for _, each in page.tags if (value := each.get("id"))]
     assert len(ids) == len(set(ids))
-    named = {name for _, each in page.tags for name in (each.get("aria-labelledby") or "").split()}
+    named = {name for _, tag_attributes in page.tags for name in (tag_attributes.get("aria-labelledby") or "").split()}
     assert named <= set(ids)
     drawn = page.all("svg")
     assert drawn and all("aria-hidden" in each or (each["role"] == "img" and each["aria-labelledby"]) for each in drawn)

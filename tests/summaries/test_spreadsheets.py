@@ -105,7 +105,7 @@ def test_no_code_and_no_label_of_a_list_is_misread() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_row_of_any_measure_is_misread(kind: PeriodKind) -> None:
     published = summary(kind)
-    assert {measure.code for measure in published.measures} == {each.code for each in definitions(kind)}
+    assert {measure.code for measure in published.measures} == {definition.code for definition in definitions(kind)}
     columns = ("measure", "label", "kind", "row", "row_label", "column", "caveat")
     assert misread(texts(csv_files.of_summary(published), *columns)) == set()
     printed = misread(texts(csv_files.of_summary(published), "text"))

@@ -38,8 +38,8 @@ def test_an_arrest_between_two_other_outcomes_is_a_power_used() -> None:
     story.outcome("left_before_assessment", 10)
     story.outcome("arrest_custody", 20)
     story.outcome("carer_or_home", 30)
-    found = rows("powers_used", scope(told(story)))
-    assert (found["arrest"], found["none"]) == (1, 0)
+    lines = rows("powers_used", scope(told(story)))
+    assert (lines["arrest"], lines["none"]) == (1, 0)
 
 
 def test_police_protection_between_two_others_is_a_power_used_and_a_withdrawn_one_is_not() -> None:
@@ -50,8 +50,8 @@ def test_police_protection_between_two_others_is_a_power_used_and_a_withdrawn_on
     story.outcome("child_care_pathway", 30)
     assert rows("powers_used", scope(told(story)))["police_protection"] == 1
     story.withdraw(protection, 95)
-    found = rows("powers_used", scope(told(story)))
-    assert (found["police_protection"], found["none"]) == (0, 1)
+    lines = rows("powers_used", scope(told(story)))
+    assert (lines["police_protection"], lines["none"]) == (0, 1)
 
 
 # --- the first place is the first, known or missing ---

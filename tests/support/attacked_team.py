@@ -89,10 +89,10 @@ class Pulled:
     @cached_property
     def groups(self) -> list[list[tuple[Row, ReleaseMember]]]:
         """Rows that look alike, with their members."""
-        found: dict[tuple[str, ...], list[tuple[Row, ReleaseMember]]] = defaultdict(list)
+        groups: dict[tuple[str, ...], list[tuple[Row, ReleaseMember]]] = defaultdict(list)
         for row, member in zip(self.rows, self.members, strict=True):
-            found[tuple(row[column] for column in GROUP if column in row)].append((row, member))
-        return list(found.values())
+            groups[tuple(row[column] for column in GROUP if column in row)].append((row, member))
+        return list(groups.values())
 
 
 @dataclass
@@ -126,25 +126,25 @@ class AttackedTeam:
     @cached_property
     def arrivals(self) -> list[Arrival]:
         """Everybody of the period, in order of arrival; some arrive after the cut-off."""
-        return [each for each in arrivals(self.name) if each.member.occurred_at < self.ends_at]
+        return [arrival for arrival in arrivals(self.name) if arrival.member.occurred_at < self.ends_at]
 
     @cached_property
     def known(self) -> list[ReleaseMember]:
         """Who was known of at the cut-off."""
-        return [each.member for each in self.arrivals if each.arrived_at < self.cut_off]
+        return [arrival.member for arrival in self.arrivals if arrival.arrived_at < self.cut_off]
 
     @cached_property
     def people(self) -> dict[UUID, ReleaseMember]:
-        return {each.member.incident_id: each.member for each in self.arrivals}
+        return {arrival.member.incident_id: arrival.member for arrival in self.arrivals}
 
     @cached_property
     def _at(self) -> dict[tuple[str, str], frozenset[int]]:
         """Where in `known` those are who have a class of a variable."""
-        found: dict[tuple[str, str], set[int]] = defaultdict(set)
+        numbers: dict[tuple[str, str], set[int]] = defaultdict(set)
         for at, member in enumerate(self.known):
             for pair in in_tables(member).items():
-                found[pair].add(at)
-        return {pair: frozenset(ats) for pair, ats in found.items()}
+                numbers[pair].add(at)
+        return {pair: frozenset(ats) for pair, ats in numbers.items()}
 
     def inside(self, key: Iterable[tuple[str, str]]) -> list[ReleaseMember]:
         """Who was known of and has all these classes."""
@@ -158,7 +158,7 @@ class AttackedTeam:
         name = repr(off or {})
         if name not in self._records:
             await self.cut("records", off)
-            self._records[name] = {each: await self.pull(partner) for each, partner in self.partners.items()}
+            self._records[name] = {name: await self.pull(partner) for name, partner in self.partners.items()}
         return self._records[name][body]
 
     async def cells(self, off: Off | None = None) -> Cells:
@@ -176,8 +176,8 @@ class AttackedTeam:
             await self.team.forget(dataset, self.period)
             self._cut.pop(dataset, None)
             with self.switched(dataset, off) as patch:
-                for each in patches:
-                    each(patch)
+                for changed in patches:
+                    changed(patch)
                 await self.team.release(self.cut_off)
             self._cut[dataset] = wanted
 
@@ -208,14 +208,14 @@ class AttackedTeam:
             self.period,
         )
         key = selection.key_for(self.team.keys.references, str(partner.partner_id), f"records/{self.period}/1")
-        behind = {selection.reference(key, each["number"]): self.people[each["incident_id"]] for each in frozen}
+        behind = {selection.reference(key, row["number"]): self.people[row["incident_id"]] for row in frozen}
         return Pulled(rows, [behind[row["row_ref"]] for row in rows] if rows and "row_ref" in rows[0] else [])
 
     async def leave(self, *partners: Partner) -> None:
         """These partners are out: nothing is rendered for them any more."""
         async with as_owner(self.team.running.url, self.team.team_id) as owner:
-            for each in partners:
-                await agreements.revoke_partner(owner, self.team.team_id, each.partner_id, datetime.now(UTC))
+            for partner in partners:
+                await agreements.revoke_partner(owner, self.team.team_id, partner.partner_id, datetime.now(UTC))
 
 
 @cache
@@ -223,11 +223,12 @@ def arrivals(name: str) -> list[Arrival]:
     chosen = POPULATIONS[name]
     _, _, ends_at, cut_off = _PERIODS[chosen.every]
     made = population(chosen.incidents, chosen.linked, chosen.seed, chosen.late)
-    made = [each for each in made if each.member.occurred_at < ends_at]
+    made = [arrival for arrival in made if arrival.member.occurred_at < ends_at]
     batch = [
-        Arrival(copy_with_another_person(each.member), cut_off + timedelta(days=5)) for each in made[: chosen.batch]
+        Arrival(copy_with_another_person(arrival.member), cut_off + timedelta(days=5))
+        for arrival in made[: chosen.batch]
     ]
-    return sorted([*made, *batch], key=lambda each: each.arrived_at)
+    return sorted([*made, *batch], key=lambda arrival: arrival.arrived_at)
 
 
 def copy_with_another_person(member: ReleaseMember) -> ReleaseMember:
@@ -300,4 +301,4 @@ def outcomes(rows: Iterable[Row]) -> Counter[tuple[str, ...]]:
 
 def distinct(members: Iterable[ReleaseMember]) -> int:
     """How many known people."""
-    return len({each.person_id for each in members} - {None})
+    return len({member.person_id for member in members} - {None})

@@ -141,8 +141,8 @@ def full(kind: str) -> dict[str, Any]:
 def fields(node: inspect.Type, path: str = "") -> Iterator[tuple[str, inspect.Field, inspect.Type]]:
     """Every field below a type, nested ones included: its dotted path, the field, and its type where it is not null."""
     match without_null(node):
-        case inspect.StructType(fields=found):
-            for field in found:
+        case inspect.StructType(fields=own_fields):
+            for field in own_fields:
                 below = f"{path}.{field.encode_name}" if path else field.encode_name
                 inner = without_null(field.type)
                 yield below, field, inner
@@ -186,9 +186,9 @@ def _value(node: inspect.Type) -> Any:
             return next(iter(codes.list(name))).code
         case inspect.Metadata(type=inner):
             return _value(inner)
-        case inspect.StructType(fields=found, tag_field=tag_field, tag=tag):
+        case inspect.StructType(fields=fields, tag_field=tag_field, tag=tag):
             tagged = {} if tag_field is None else {tag_field: tag}
-            return tagged | {field.encode_name: _value(field.type) for field in found}
+            return tagged | {field.encode_name: _value(field.type) for field in fields}
         case inspect.UnionType(types=types):
             return _value(types[0])
         case inspect.ListType(item_type=item):

@@ -145,9 +145,9 @@ class ExportTeam:
     async def report(self, arrivals: Sequence[Arrival]) -> None:
         """Every entry of these arrivals, received when they arrive, of people whom health knows by NHS number."""
         await self.register((a.member.person_id, "nhs_number") for a in arrivals if a.member.person_id)
-        found = (item(each, self.team_id, a.arrived_at) for a in arrivals for each in entries_of(a.member))
+        items = (item(entry, self.team_id, a.arrived_at) for a in arrivals for entry in entries_of(a.member))
         for n in count():
-            if not (chunk := list(islice(found, 500))):
+            if not (chunk := list(islice(items, 500))):
                 break
             await self.append(chunk)
             if n == 0:  # no autovacuum here, and what was never analysed is read as if it were tiny
@@ -156,7 +156,7 @@ class ExportTeam:
     async def release(self, now: datetime = END_OF_JULY) -> list[ReleasedEdition]:
         """What the waking job does."""
         database = self.running.service.database
-        (team,) = [each for each in await releases.teams(database) if each.team_id == self.team_id]
+        (team,) = [team for team in await releases.teams(database) if team.team_id == self.team_id]
         return await release_team(database, self.keys, team, now)
 
     async def partner(self, body: Body = "other", agree: bool = True, **agreement: Any) -> "Partner":
@@ -256,10 +256,10 @@ def half_a_year() -> list[Arrival]:
     """The seeded population, in order of arrival."""
     quarter_ends, ends_at = datetime(2025, 7, 1, 5, tzinfo=UTC), datetime(2025, 10, 1, 5, tzinfo=UTC)
     return [
-        each
-        for each in population(HALF_A_YEAR)
-        if each.member.occurred_at < quarter_ends
-        or (each.member.occurred_at < ends_at and each.member.incident_id.int % 3 == 0)
+        entry
+        for entry in population(HALF_A_YEAR)
+        if entry.member.occurred_at < quarter_ends
+        or (entry.member.occurred_at < ends_at and entry.member.incident_id.int % 3 == 0)
     ]
 
 
@@ -279,15 +279,15 @@ class Partner:
     async def offers(self) -> list[Json]:
         answer = await self.get("")
         assert answer.status_code == 200, answer.text
-        found: list[Json] = answer.json()["releases"]
-        return found
+        releases: list[Json] = answer.json()["releases"]
+        return releases
 
     async def manifest(self, release: str) -> Json:
         """The manifest of `records/2025-Q1`."""
         answer = await self.get(f"/{release}")
         assert answer.status_code == 200, answer.text
-        found: Json = answer.json()
-        return found
+        manifest: Json = answer.json()
+        return manifest
 
     async def bytes(self, release: str, name: str | None = None, edition: int | None = None) -> bytes:
         name = name or f"{release.split('/')[0]}.csv"

@@ -160,10 +160,10 @@ class Phone:
         more = True
         while more:
             told = await self.sync(cursor=self.cursor)
-            self.holds |= {each["id"]: each for each in told["incidents"]}
+            self.holds |= {incident["id"]: incident for incident in told["incidents"]}
             for gone in told["gone"]:
                 self.holds.pop(gone, None)
-            came += [each["id"] for each in told["incidents"]]
+            came += [incident["id"] for incident in told["incidents"]]
             self.cursor, more = told["cursor"], told["more"]
         return came
 

@@ -66,12 +66,12 @@ def population(incidents: int, linked: float = 0.88, seed: int = 1, late: float 
     # Who a person is does not change between incidents
     traits = {person: _traits(rng) for person in (*pool, HEAVY)}
     heavy_at = set(rng.sample(range(incidents), 43))
-    found = []
+    members = []
     for at in range(incidents):
         person = HEAVY if at in heavy_at else rng.choice(pool)
         known = at in heavy_at or rng.random() < linked
-        found.append(_arrival(rng, person if known else None, traits[person], late))
-    return sorted(found, key=lambda arrival: arrival.arrived_at)
+        members.append(_arrival(rng, person if known else None, traits[person], late))
+    return sorted(members, key=lambda arrival: arrival.arrived_at)
 
 
 def between(arrivals: list[Arrival], first: datetime, after: datetime, known_by: datetime) -> list[ReleaseMember]:

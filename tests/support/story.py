@@ -139,17 +139,17 @@ class Story:
         return view_at(self.incident(), minute(now), audience)
 
     def diversion(self, now: float = 3 * DAY, *others: Any) -> DiversionView:
-        found = view_at(self.incident(*others), minute(now), FULL).diversion
-        assert isinstance(found, DiversionView)
-        return found
+        grades = view_at(self.incident(*others), minute(now), FULL).diversion
+        assert isinstance(grades, DiversionView)
+        return grades
 
     def s136(self, now: float = 3 * DAY) -> tuple[str | None, str | None]:
-        found = self.diversion(now).s136
-        return found.grade, found.reason
+        grade = self.diversion(now).s136
+        return grade.grade, grade.reason
 
     def custody(self, now: float = 3 * DAY) -> tuple[str | None, str | None]:
-        found = self.diversion(now).custody
-        return found.grade, found.reason
+        grade = self.diversion(now).custody
+        return grade.grade, grade.reason
 
     def flags(self, now: float = 3 * DAY) -> tuple[str, ...]:
         return self.view(now).flags

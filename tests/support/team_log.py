@@ -45,7 +45,10 @@ class TeamLog:
 
     async def send(self, sent: Iterable[DemoEntry]) -> None:
         """Append synthetic entries in their order, received when they were sent."""
-        items = [_item(each.entry, MEMBERS[each.author], each.sent_at, each.skew_ms) for each in sent]
+        items = [
+            _item(sent_entry.entry, MEMBERS[sent_entry.author], sent_entry.sent_at, sent_entry.skew_ms)
+            for sent_entry in sent
+        ]
         for start in range(0, len(items), 100):
             await self._append(items[start : start + 100])
 

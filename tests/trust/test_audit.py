@@ -24,8 +24,12 @@ ROLES = ["officer", "nurse", "paramedic", "sergeant", "clinical_lead", "admin", 
 
 async def operations(crew: Crew, **query: Any) -> list[tuple[str, str]]:
     """What the auditor sees, the oldest first, but for her own reading."""
-    found = (await crew.auditor.see("/v1/audit", limit=1000, **query))["audit"]
-    return [(one["operation"], one["query"]) for one in reversed(found) if one["actor"] != str(crew.auditor.staff_id)]
+    audit = (await crew.auditor.see("/v1/audit", limit=1000, **query))["audit"]
+    return [
+        (operation["operation"], operation["query"])
+        for operation in reversed(audit)
+        if operation["actor"] != str(crew.auditor.staff_id)
+    ]
 
 
 def quiet(_: int, __: int) -> None:
@@ -59,11 +63,11 @@ async def test_all_six_operations_are_there(crew: Crew) -> None:
     )
     await crew.officer.tell("same_incident", incident, other_incident_id=str(other))
     await crew.sergeant.incident(incident)
-    found = await operations(crew)
-    assert ("collection", "entry/officer") in found
-    assert ("alteration", "entry/amendment") in found
-    assert ("combination", "entry/same_incident") in found
-    assert ("consultation", "incident") in found
+    recorded = await operations(crew)
+    assert ("collection", "entry/officer") in recorded
+    assert ("alteration", "entry/amendment") in recorded
+    assert ("combination", "entry/same_incident") in recorded
+    assert ("consultation", "incident") in recorded
 
 
 async def test_a_refusal_and_a_failed_sign_in_are_recorded(crew: Crew, service: RunningService) -> None:
@@ -112,11 +116,11 @@ async def test_filters_by_incident_person_actor_and_time(crew: Crew) -> None:
 
 
 async def test_an_incident_joined_with_another_is_found_under_either_id(crew: Crew) -> None:
-    one, two = uuid4(), uuid4()
-    await crew.officer.tell("officer", one)
+    first, two = uuid4(), uuid4()
+    await crew.officer.tell("officer", first)
     await crew.officer.tell("officer", two)
-    await crew.officer.tell("same_incident", one, other_incident_id=str(two))
-    assert await operations(crew, incident=str(one)) == await operations(crew, incident=str(two))
+    await crew.officer.tell("same_incident", first, other_incident_id=str(two))
+    assert await operations(crew, incident=str(first)) == await operations(crew, incident=str(two))
 
 
 async def test_pages_follow_one_another_without_gap(crew: Crew) -> None:
@@ -126,7 +130,7 @@ async def test_pages_follow_one_another_without_gap(crew: Crew) -> None:
     signed_in = {"authorization": f"Bearer {crew.auditor.token}"}
     while path:
         answer = await crew.auditor.client.get(path, headers=signed_in)
-        seen += [one["n"] for one in answer.json()["audit"]]
+        seen += [operation["n"] for operation in answer.json()["audit"]]
         path = answer.headers.get("link", "").split(">")[0].removeprefix("<")
     assert seen == [7, 6, 5, 4, 3, 2, 1]
 
@@ -138,7 +142,7 @@ async def test_a_file_holds_everything_asked_for(crew: Crew) -> None:
     rows = list(csv.DictReader(io.StringIO(table.text)))
     lines = await crew.auditor.get("/v1/audit", {"accept": "application/x-ndjson"}, operation="collection")
     told = [msgspec.json.decode(line) for line in lines.content.splitlines()]
-    assert [row["n"] for row in rows] == [str(one["n"]) for one in told] == ["3", "2", "1"]
+    assert [row["n"] for row in rows] == [str(operation["n"]) for operation in told] == ["3", "2", "1"]
     assert table.headers["content-type"].startswith("text/csv")
 
 
@@ -147,8 +151,10 @@ async def test_another_teams_audit_is_not_there(crew: Crew, other_crew: Crew) ->
     await crew.officer.tell("officer", incident)
     await crew.officer.incident(incident)
     for query in ({}, {"incident": str(incident)}, {"actor": str(crew.officer.staff_id)}):
-        found = await operations(other_crew, **query)
-        assert not [one for one in found if one not in (("access", "sign_in"), ("alteration", "staff/add"))]
+        recorded = await operations(other_crew, **query)
+        assert not [
+            operation for operation in recorded if operation not in (("access", "sign_in"), ("alteration", "staff/add"))
+        ]
     readers = await other_crew.auditor.see(f"/v1/audit/incidents/{incident}/readers")
     assert readers == {"readers": []}
 
@@ -159,7 +165,9 @@ async def test_the_report_names_readers_without_a_part_in_the_incident(crew: Cre
     for phone in (crew.officer, crew.other_officer, crew.other_officer):
         await phone.incident(incident)
     report = await crew.auditor.see(f"/v1/audit/incidents/{incident}/readers")
-    assert [(one["actor"], one["times"]) for one in report["readers"]] == [(str(crew.other_officer.staff_id), 2)]
+    assert [(reader["actor"], reader["times"]) for reader in report["readers"]] == [
+        (str(crew.other_officer.staff_id), 2)
+    ]
 
 
 async def test_a_training_outcome_or_a_word_after_the_reading_is_no_part_in_it(crew: Crew) -> None:
@@ -189,7 +197,7 @@ async def test_what_cannot_be_recorded_fails(crew: Crew, service: RunningService
         answer = await crew.officer.get(f"/v1/incidents/{incident}")
         listed = await crew.officer.get("/v1/incidents")
         person = await crew.officer.post("/v1/people", {"police_ref": "EF/1"})
-    assert [refused(one)[0] for one in (answer, listed, person)] == [500, 500, 500]
+    assert [refused(refusal)[0] for refusal in (answer, listed, person)] == [500, 500, 500]
     assert await crew.fetch("SELECT person_id FROM person WHERE team_id = $1") == []
 
 
@@ -228,7 +236,7 @@ async def test_any_number_of_processes_seal_one_chain(
     for _ in range(10):
         await asyncio.gather(*(phone.incident(incident) for phone in (crew.officer, crew.sergeant.on(another))))
         await asyncio.gather(
-            *(audit.extend_chain(each.service.database) for each in (service, another, service, another))
+            *(audit.extend_chain(installed.service.database) for installed in (service, another, service, another))
         )
     await sealed(crew, service)
     positions = await crew.fetch("SELECT position FROM audit WHERE team_id = $1 ORDER BY position")

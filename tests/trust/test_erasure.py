@@ -97,7 +97,7 @@ async def test_an_erased_incident_takes_nothing_new_and_an_amendment_brings_no_t
     content = {"kind": "nurse", "occurred_at": noted["occurred_at"], "note": NOTE, "area": "bedford", "log_ref": "BP-1"}
     amendment = entry("amendment", incident, amends=noted["id"], entry=content)
     await crew.nurse.store(amendment)
-    [amended] = [one for one in await crew.nurse.entries(incident) if one["kind"] == "amendment"]
+    [amended] = [entry for entry in await crew.nurse.entries(incident) if entry["kind"] == "amendment"]
     assert (amended["entry"]["area"], amended["entry"].get("note"), amended["entry"].get("log_ref")) == (
         "bedford",
         None,
@@ -171,7 +171,7 @@ async def test_subject_access_gathers_everything_and_is_recorded(
     page = (out / f"subject-{person}.html").read_text()
     assert file["identity"] == KIM
     assert file["regimes"] == [{"incident_id": str(incident), "regime": "both"}]
-    assert [one["kind"] for one in file["entries"]] == ["nurse", "person_link", "amendment"]
+    assert [entry["kind"] for entry in file["entries"]] == ["nurse", "person_link", "amendment"]
     assert ("consultation", str(crew.sergeant.staff_id)) in [(o["operation"], o["actor"]) for o in file["operations"]]
     assert all(text in page for text in (NOTE, "corrected", "9990000018", "Which age?"))
     assert [(task["about"], task["text"]) for task in file["asked"]] == [("age", "Which age?")]

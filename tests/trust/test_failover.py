@@ -46,7 +46,7 @@ def pair(open_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Embe
 
 def either(pair: tuple[EmbeddedPostgres, EmbeddedPostgres], dbname: str) -> str:
     """The address that names both servers."""
-    hosts = ",".join(one.url(dbname).partition("host=")[2].partition("&")[0] for one in pair)
+    hosts = ",".join(server.url(dbname).partition("host=")[2].partition("&")[0] for server in pair)
     return f"postgresql://triage@/{dbname}?host={hosts}&port=5432,5432&target_session_attrs=read-write"
 
 
@@ -107,7 +107,7 @@ async def each(crew: Crew, body: Json) -> httpx.Response:
 async def test_a_standby_answers_the_auditor(
     pair: tuple[EmbeddedPostgres, EmbeddedPostgres], process: RunningService, tmp_path: Path
 ) -> None:
-    primary, standby = (DatabaseUrl(one.url("triage")) for one in pair)
+    primary, standby = (DatabaseUrl(server.url("triage")) for server in pair)
     crew = await process.enrol_crew()
     incident = uuid4()
     await crew.officer.tell("officer", incident)

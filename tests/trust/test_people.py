@@ -12,8 +12,8 @@ KIM: Json = {"family_name": "Rowe", "given_name": "Kim", "born": "1971-02-03"}
 
 def nhs_number(n: int) -> str:
     """The n-th number of the range that is never issued (999) whose check digit holds, from a base of its own."""
-    found = [f"999{i:06}{c}" for i in range(n * 40, n * 40 + 40) for c in "0123456789"]
-    return next(number for number in found if nhs_number_holds(number))
+    numbers = [f"999{i:06}{c}" for i in range(n * 40, n * 40 + 40) for c in "0123456789"]
+    return next(number for number in numbers if nhs_number_holds(number))
 
 
 NHS: Json = {"nhs_number": nhs_number(1)}
@@ -98,8 +98,8 @@ async def test_an_nhs_number_is_never_joined_with_a_police_reference_by_a_shared
 
 
 async def test_two_numbers_of_one_name_are_two_people(crew: Crew) -> None:
-    one = await who(crew, await tell(crew.nurse, KIM | NHS))
-    assert await who(crew, await tell(crew.nurse, KIM | {"nhs_number": nhs_number(2)})) != one
+    person = await who(crew, await tell(crew.nurse, KIM | NHS))
+    assert await who(crew, await tell(crew.nurse, KIM | {"nhs_number": nhs_number(2)})) != person
 
 
 async def test_another_team_knows_nobody_of_this_one(crew: Crew, other_crew: Crew) -> None:
@@ -126,7 +126,7 @@ async def test_a_person_is_unlinked_under_any_alias(crew: Crew) -> None:
 async def test_entries_show_the_alias_that_was_sent_and_never_the_person(crew: Crew) -> None:
     alias = await tell(crew.nurse, NHS)
     incident = await link(crew.nurse, alias)
-    [linked] = [one for one in await crew.nurse.entries(incident) if one["kind"] == "person_link"]
+    [linked] = [entry for entry in await crew.nurse.entries(incident) if entry["kind"] == "person_link"]
     assert linked["person_id"] == alias
 
 
@@ -155,10 +155,10 @@ async def test_leads_find_a_person_by_the_number_of_their_side_for_an_open_incid
         (crew.clinical_lead, NHS, patient, "nhs_number"),
         (crew.sergeant, POLICE, suspect, "police_ref"),
     ):
-        status, found = await match(lead, identity, incident)
-        assert (status, found["matched_on"]) == (200, kind)
-        assert found["person_id"] != known
-        assert await who(crew, found["person_id"]) == await who(crew, known)
+        status, numbers = await match(lead, identity, incident)
+        assert (status, numbers["matched_on"]) == (200, kind)
+        assert numbers["person_id"] != known
+        assert await who(crew, numbers["person_id"]) == await who(crew, known)
     assert await match(crew.clinical_lead, POLICE, incident) == (200, nobody)
     assert await match(crew.sergeant, NHS, incident) == (200, nobody)
 

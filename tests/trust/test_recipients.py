@@ -77,11 +77,11 @@ async def test_whoever_got_numbers_of_two_incidents_as_one_is_listed_under_eithe
     installation: InstalledService,
 ) -> None:
     crew = installation.crew
-    one, two = await met(crew), await met(crew)
-    await crew.officer.tell("same_incident", one, other_incident_id=str(two))
+    first, two = await met(crew), await met(crew)
+    await crew.officer.tell("same_incident", first, other_incident_id=str(two))
     await published(installation)
-    await crew.officer.tell("not_same_incident", two, other_incident_id=str(one))
-    for incident in (one, two):
+    await crew.officer.tell("not_same_incident", two, other_incident_id=str(first))
+    for incident in (first, two):
         assert "committee@example.org" in await recipients(installation, incident)
 
 

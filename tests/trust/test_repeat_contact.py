@@ -38,7 +38,7 @@ async def test_to_each_role_what_it_needs(crew: Crew) -> None:
     assert await seen(crew.clinical_lead, incident) == {"contacts_28_days": 2, "at_least": 2}
     for phone in (crew.nurse, crew.other_nurse, crew.paramedic):
         last = await seen(phone, incident)
-        assert [one["incident"] for one in last["last_72_hours"]] == [str(recent)]
+        assert [hour["incident"] for hour in last["last_72_hours"]] == [str(recent)]
 
 
 async def test_five_others_in_a_month_are_told_to_the_clinical_lead(crew: Crew) -> None:

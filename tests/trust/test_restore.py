@@ -261,7 +261,7 @@ async def test_a_line_of_a_newer_version_stops_no_reader(installation: Installed
         installation, "INSERT INTO keystore.journal (team_id, kind, line) VALUES ($1, 'invented_later', $2)", team, line
     )
     lines = await Journal.at(installation.keys_url).read()
-    assert any(isinstance(each, EpochBegan) for each in lines)
+    assert any(isinstance(line, EpochBegan) for line in lines)
     await installation.triage("verify")
 
 

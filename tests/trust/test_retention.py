@@ -49,8 +49,8 @@ async def age(crew: Crew, months: int) -> None:
 async def due(at: InstalledService, part: str) -> int:
     service = at.process.service
     async with as_owner(at.crew.owner_url, at.crew.team_id) as owner:
-        found = await Retention(service.keys, service.journal, 30).run(owner, at.crew.team_id, now(), dry=True)
-    [count] = [one.count for one in found if one.part == part]
+        due = await Retention(service.keys, service.journal, 30).run(owner, at.crew.team_id, now(), dry=True)
+    [count] = [due_part.count for due_part in due if due_part.part == part]
     return count
 
 
@@ -216,18 +216,18 @@ async def test_a_run_is_on_record_as_it_was(installation: InstalledService) -> N
 
 async def test_an_incident_is_under_both_regimes_until_somebody_says_otherwise(installation: InstalledService) -> None:
     crew = installation.crew
-    one, two = await noted(crew), await noted(crew)
+    first, two = await noted(crew), await noted(crew)
     at = ("regime", "--team", str(crew.team_id), "--by", "the data protection officer")
-    assert (await installation.triage(*at, str(one))).strip() == "both"
+    assert (await installation.triage(*at, str(first))).strip() == "both"
     changed = ("--set", "law_enforcement", "--reason", "an offence is investigated")
-    assert (await installation.triage(*at, *changed, str(one))).strip() == "law_enforcement"
-    await installation.triage(*at, *changed, str(one))  # the same again is no change
-    rows = (await crew.auditor.see("/v1/audit", incident=str(one), operation="alteration"))["audit"]
+    assert (await installation.triage(*at, *changed, str(first))).strip() == "law_enforcement"
+    await installation.triage(*at, *changed, str(first))  # the same again is no change
+    rows = (await crew.auditor.see("/v1/audit", incident=str(first), operation="alteration"))["audit"]
     assert [(row["query"], row["detail"]) for row in rows] == [("regime/law_enforcement", at[-1])]
-    await crew.officer.tell("same_incident", one, other_incident_id=str(two))
+    await crew.officer.tell("same_incident", first, other_incident_id=str(two))
     assert (await installation.triage(*at, str(two))).strip() == "law_enforcement"
     await installation.triage(*at, "--set", "general", "--reason", "no offence", str(two))
-    assert (await installation.triage(*at, str(one))).strip() == "general"
+    assert (await installation.triage(*at, str(first))).strip() == "general"
     with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="only ever added"):
         await crew.fetch("DELETE FROM incident_regime WHERE team_id = $1")
 

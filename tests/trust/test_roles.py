@@ -171,11 +171,11 @@ TABLES = ["entry", "incident", "staff", "device", "token", "person", "person_ide
 async def test_without_a_team_a_session_sees_nothing_and_with_one_only_its_own(
     service: RunningService, crew: Crew, other_crew: Crew, table: str
 ) -> None:
-    for each in (crew, other_crew):
+    for team in (crew, other_crew):
         incident = uuid4()
-        await each.nurse.tell("nurse", incident)
-        await each.nurse.put({"id": str(uuid4()), "kind": "nonsense"})
-        await each.nurse.post("/v1/people", {"police_ref": "GH/9999"})
+        await team.nurse.tell("nurse", incident)
+        await team.nurse.put({"id": str(uuid4()), "kind": "nonsense"})
+        await team.nurse.post("/v1/people", {"police_ref": "GH/9999"})
     count = f"SELECT count(*) FROM {table} WHERE team_id <> $1"
     async with service.service.database.no_team() as connection:
         assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0

@@ -129,19 +129,19 @@ async def crossed(client: httpx.AsyncClient, token: str, writer: str, reader: st
     for path in (f"/v1/incidents/{incident}", f"/v1/incidents/{incident}/entries"):
         written, read = [await client.get(at + path, headers=bearer(token)) for at in (writer, reader)]
         assert (written.status_code, read.status_code) == (200, 200), (path, read.text)
-    assert [each["kind"] for each in read.json()["entries"]] == list(OFFICERS)
+    assert [entry["kind"] for entry in read.json()["entries"]] == list(OFFICERS)
     assert str(incident) in await pulled(client, token, reader)
 
 
 async def pulled(client: httpx.AsyncClient, token: str, address: str) -> set[str]:
     """The incidents that a phone gets that holds nothing yet."""
-    found: set[str] = set()
+    pulled: set[str] = set()
     answer: Json = {"cursor": None, "more": True}
     while answer["more"]:
         request = {"cursor": answer["cursor"], "sent_at": datetime.now(UTC).isoformat(), "entries": []}
         answer = (await client.post(f"{address}/v1/sync", json=request, headers=bearer(token))).json()
-        found |= {each["id"] for each in answer["incidents"]}
-    return found
+        pulled |= {incident["id"] for incident in answer["incidents"]}
+    return pulled
 
 
 @pytest.mark.timeout(900)

@@ -143,7 +143,7 @@ class CreateMany(APIView):
         sent.is_valid(raise_exception=True)
         stored = [record(request.user, *pair) for pair in zip(sent.validated_data, bodies, strict=True)]
         Record.objects.bulk_create(stored)
-        return Response({"results": [{"id": each.id, "status": "stored"} for each in stored]})
+        return Response({"results": [{"id": record.id, "status": "stored"} for record in stored]})
 
 
 class Changes(APIView):
@@ -154,7 +154,7 @@ class Changes(APIView):
     def get(self, request: Request) -> Response:
         after = int(request.query_params["after"])
         records = Record.objects.filter(team_id=request.user.team_id, seq__gt=after).order_by("seq")[:100]
-        return Response({"records": [{"seq": each.seq, "id": each.id, "body": each.body} for each in records]})
+        return Response({"records": [{"seq": record.seq, "id": record.id, "body": record.body} for record in records]})
 
 
 urlpatterns = [

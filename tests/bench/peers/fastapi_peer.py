@@ -109,13 +109,13 @@ async def create(opened: Session, token: Actor, sent: Sent) -> dict[str, Any]:
 
 @app.post("/sync")
 async def create_many(opened: Session, token: Actor, sent: SentMany) -> dict[str, Any]:
-    await opened.execute(insert(Record), [row(token, each) for each in sent.entries])
+    await opened.execute(insert(Record), [row(token, entry) for entry in sent.entries])
     await opened.commit()
-    return {"results": [{"id": each.id, "status": "stored"} for each in sent.entries]}
+    return {"results": [{"id": entry.id, "status": "stored"} for entry in sent.entries]}
 
 
 @app.get("/changes")
 async def changes(opened: Session, token: Actor, after: int) -> dict[str, Any]:
     asked = select(Record).where(Record.team_id == token.team_id, Record.seq > after).order_by(Record.seq).limit(100)
     records = (await opened.scalars(asked)).all()
-    return {"records": [{"seq": each.seq, "id": each.id, "body": each.body} for each in records]}
+    return {"records": [{"seq": record.seq, "id": record.id, "body": record.body} for record in records]}
