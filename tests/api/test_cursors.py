@@ -438,7 +438,7 @@ HIDDEN: dict[str, list[tuple[str, dict[str, Any]]]] = {
 @pytest.mark.parametrize(
     ("side", "how"),
     [(side, how) for side, cases in HIDDEN.items() for _, how in cases],
-    ids=lambda each: str(each)[:40],
+    ids=lambda case: str(case)[:40],
 )
 async def test_what_is_hidden_from_a_side_moves_no_incident_for_it(crew: Crew, side: str, how: dict[str, Any]) -> None:
     incident = await judged(crew)

@@ -269,13 +269,16 @@ async def test_the_page_can_be_read_by_everybody(published: Crew) -> None:
     assert len(page.all("h1")) == len(page.all("main")) == len(page.all("title")) - len(page.all("svg")) == 1
     untitled = [table for table in page.all("table") if "aria-labelledby" not in table]
     assert len(untitled) == len(page.all("caption")) and len(page.all("table")) >= 3
-    assert all(one.get("scope") in ("col", "row") for one in page.all("th"))
-    ids = [value for _, each in page.tags if (value := each.get("id"))]
+    assert all(cell.get("scope") in ("col", "row") for cell in page.all("th"))
+    ids = [value for _, attributes in page.tags if (value := attributes.get("id"))]
     assert len(ids) == len(set(ids))
     named = {name for _, tag_attributes in page.tags for name in (tag_attributes.get("aria-labelledby") or "").split()}
     assert named <= set(ids)
     drawn = page.all("svg")
-    assert drawn and all("aria-hidden" in each or (each["role"] == "img" and each["aria-labelledby"]) for each in drawn)
+    assert drawn and all(
+        "aria-hidden" in attributes or (attributes["role"] == "img" and attributes["aria-labelledby"])
+        for attributes in drawn
+    )
 
 
 @pytest.mark.parametrize(

@@ -138,10 +138,10 @@ class _Releasing:
                     released += await self._freeze(due_cut)
                 except Exception as error:
                     # what is due later is judged by this one, or must not take its incidents
-                    failed.add(each.dataset)
-                    self._failed.append(f"{each.dataset} {each.period}")
+                    failed.add(due_cut.dataset)
+                    self._failed.append(f"{due_cut.dataset} {due_cut.period}")
                     logger.error(
-                        "release_failed", exc_info=error, extra={"dataset": each.dataset, "period": each.period}
+                        "release_failed", exc_info=error, extra={"dataset": due_cut.dataset, "period": due_cut.period}
                     )
         return released
 
@@ -235,8 +235,10 @@ class _Releasing:
                     released += await self._records_of(connection, due, number, done, seq)
         except _LOST:
             return []
-        for each in released:
-            logger.info("released", extra={"dataset": each.dataset, "period": each.period, "edition": each.edition})
+        for edition in released:
+            logger.info(
+                "released", extra={"dataset": edition.dataset, "period": edition.period, "edition": edition.edition}
+            )
         return released
 
     async def _tables_of(self, connection: Connection, due: Cut, number: int, seq: int) -> ReleasedEdition:

@@ -303,7 +303,9 @@ class Log:
         }
         suggested = {change.id for change in suggestions}
         held = [
-            each for each in rows.held_positions(team_id, read, groups, incidents) if each.incident_id not in suggested
+            position
+            for position in rows.held_positions(team_id, read, groups, incidents)
+            if position.incident_id not in suggested
         ]
         if not suggestions and not held:
             return await _APPEND.fetch_one(connection, **swap) > 0
@@ -313,7 +315,7 @@ class Log:
             await _PAIR.execute_many(
                 connection, [{"team_id": team_id, "seq": seq, **change._asdict()} for change in suggestions]
             )
-            await _HOLD_POSITION.execute_many(connection, [each._asdict() for each in held])
+            await _HOLD_POSITION.execute_many(connection, [position._asdict() for position in held])
         return True
 
     async def _assign_keys(self, added: list[Addition]) -> None:

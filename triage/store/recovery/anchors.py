@@ -216,9 +216,13 @@ async def _fault(connection: asyncpg.Connection, anchors: Anchors, chain: ChainN
     start, start_link = 0, GENESIS
     if chain == "entries":
         known += [
-            KnownLink(each.as_at_seq, each.chain_head, f"{each.kind} {each.period} {each.form} edition {each.edition}")
-            for each in await _PUBLISHED_POSITIONS.fetch(connection, team_id=team_id)
-            if not anchors.is_void(team_id, each.kind, each.period, each.form, each.edition)
+            KnownLink(
+                position.as_at_seq,
+                position.chain_head,
+                f"{position.kind} {position.period} {position.form} edition {position.edition}",
+            )
+            for position in await _PUBLISHED_POSITIONS.fetch(connection, team_id=team_id)
+            if not anchors.is_void(team_id, position.kind, position.period, position.form, position.edition)
         ]
     elif chain == "audit" and (head := await audit.find_head(connection, team_id)):
         start, start_link = head.from_position, head.from_link

@@ -46,7 +46,7 @@ async def follow_line(
     if not _leads(actor, measure, ids, versions):
         raise Refused(LINE_NOT_TRACEABLE)
     served = await incidents.serve(connection, actor, versions.values(), now)
-    views = [_decode(each.body) for each in served.values()]
+    views = [_decode(view.body) for view in served.values()]
     return sorted(views, key=lambda view: (view.occurred_at, view.id), reverse=True)
 
 
