@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
@@ -16,17 +17,18 @@ from support.team_log import STARTS_ON, TEAM, TeamLog, incident_id, open_team_lo
 
 from triage import codes
 from triage.demo import CAST, generate
-from triage.jobs.publish import PublishOptions, publish_due
+from triage.jobs.publish import PublishOptions, publish, publish_due
 from triage.store import outbox
 from triage.store.journal import Journal, RowPublished
 from triage.store.statements import Statement
 from triage.store.summaries import calendars, facts, publications, recompute, scopes
 from triage.store.summaries.facts import FactReader
 from triage.summaries import editions
-from triage.summaries.editions import Difference, Summary
+from triage.summaries.editions import Difference, EditionTerms, Summary
 from triage.summaries.facts import Profile, profile_at
 from triage.summaries.registry import UntraceableLine
-from triage.terms import BEDFORDSHIRE
+from triage.summaries.schedule import slot
+from triage.terms import BEDFORDSHIRE, Terms
 from triage.times import PeriodKind, parse_period
 
 TEN = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
@@ -422,6 +424,25 @@ async def test_what_this_program_cannot_compute_again_is_refused(
     async with team.database.team(TEAM) as connection:
         with pytest.raises(recompute.OtherRules, match=why):
             await recompute.recompute(connection, await team.team(), summary)
+
+
+async def test_an_edition_records_the_terms_it_was_made_under_and_is_computed_again_under_them(team: TeamLog) -> None:
+    """A zone changed since, or a date of law set since, changes no number of an old edition."""
+    last_day = date(2026, 12, 31)
+    now_under = await team.team()
+    then = structs.replace(now_under, terms=Terms(police_station_allowed_until=last_day))
+    await considered(team)
+    await publish(team.database, then, slot(parse_period("weekly", "2026-W47"), then.calendar), MONDAY)
+    summary = await latest(team, "weekly", "2026-W47")
+    assert summary.terms == EditionTerms(zone="Europe/London", day_start_hour=6, police_station_allowed_until=last_day)
+    elsewhere = Terms(ZoneInfo("Pacific/Auckland"), 9)
+    calendar = structs.replace(now_under.calendar, zone=elsewhere.zone, day_start_hour=9)
+    moved = structs.replace(now_under, terms=elsewhere, calendar=calendar)
+    flows = tuple(each for each in summary.measures if each.kind == "flow")
+    async with team.database.team(TEAM) as connection:
+        assert await recompute.recompute(connection, moved, summary) == flows
+        unrecorded = structs.replace(summary, terms=None)
+        assert await recompute.recompute(connection, moved, unrecorded) != flows
 
 
 async def test_a_total_of_the_force_entered_later_gives_the_rate_in_the_next_edition(

@@ -29,7 +29,7 @@ from triage.store.summaries.publications import PeriodRun
 from triage.store.summaries.scopes import LogPosition
 from triage.summaries import editions
 from triage.summaries.causes import Elsewhere, kinds_by_line
-from triage.summaries.editions import Summary
+from triage.summaries.editions import EditionTerms, Summary
 from triage.summaries.facts import IncidentFact
 from triage.summaries.quarterly import FORCE_LINE
 from triage.summaries.registry import MEASURES_VERSION
@@ -129,6 +129,7 @@ async def publish(
                     chain_head=head.link.hex(),
                     codes_version=codes.version,
                     codes_digest=codes.digest().hex(),
+                    terms=EditionTerms.of(team.terms),
                     silent=loaded.scope.silent,
                     notes=editions.notes(loaded.scope, late),
                     measures=await asyncio.to_thread(editions.compute_measures, loaded.scope),
@@ -241,7 +242,8 @@ async def _next(
     computed = editions.keep_snapshots(await asyncio.to_thread(editions.compute_measures, loaded.scope), first.measures)
     moved = await scopes.changed_incidents(connection, team, before.as_at_seq, then.scope)
     before_flows = [measure for measure in before.measures if measure.kind == "flow"]
-    why = await asyncio.to_thread(kinds_by_line, before_flows, at_old_instant, then.scope, moved, _elsewhere(before))
+    elsewhere = _elsewhere(before, team)
+    why = await asyncio.to_thread(kinds_by_line, before_flows, at_old_instant, then.scope, moved, elsewhere)
     summary = Summary(
         kind=before.kind,
         form="internal",
@@ -259,6 +261,7 @@ async def _next(
         chain_head=head.link.hex(),
         codes_version=codes.version,
         codes_digest=codes.digest().hex(),
+        terms=EditionTerms.of(team.terms),
         silent=loaded.scope.silent,
         notes=editions.notes(loaded.scope, before.late),
         measures=computed,
@@ -268,11 +271,12 @@ async def _next(
     return summary, head, loaded.fresh
 
 
-def _elsewhere(before: Summary) -> Elsewhere:
+def _elsewhere(before: Summary, team: CalendarTeam) -> Elsewhere:
     """What else than entries moved on since an edition: by line, and under the empty name for every line."""
     moved_on = {
         "code_lists": before.codes_digest != codes.digest().hex(),
-        "rules": (before.rules, before.measures_version) != (RULE, MEASURES_VERSION),
+        "rules": (before.rules, before.measures_version) != (RULE, MEASURES_VERSION)
+        or before.terms not in (None, EditionTerms.of(team.terms)),
     }
     return {FORCE_LINE: ("force_total",), "": tuple(name for name, has in moved_on.items() if has)}
 

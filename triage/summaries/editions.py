@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import UNSET, Struct, structs
@@ -46,8 +47,31 @@ class Difference(Struct, frozen=True, kw_only=True, omit_defaults=True):
     kinds: tuple[str, ...] = ()
 
 
+class EditionTerms(Struct, frozen=True, kw_only=True):
+    """The team's terms that an edition was made under: its zone, the local hour at which its day starts, and the last
+    day on which a police station was a place of safety, null where no law has ended it."""
+
+    zone: str
+    day_start_hour: int
+    police_station_allowed_until: date | None = None
+
+    @classmethod
+    def of(cls, terms: Terms) -> Self:
+        """As recorded."""
+        return cls(
+            zone=terms.zone.key,
+            day_start_hour=terms.day_start_hour,
+            police_station_allowed_until=terms.police_station_allowed_until,
+        )
+
+    def in_force(self) -> Terms:
+        """The terms again."""
+        return Terms(ZoneInfo(self.zone), self.day_start_hour, self.police_station_allowed_until)
+
+
 class Summary(Struct, frozen=True, kw_only=True):
-    """An internal edition. (`as_at_seq`, `as_at`, `rules`, `codes_version`, `measures_version`) fix every flow number.
+    """An internal edition. (`as_at_seq`, `as_at`, `rules`, `codes_version`, `measures_version`, `terms`) fix every flow
+    number; `terms` are null in editions from before they were recorded.
 
     `codes_digest` is that of the code lists themselves, which are kept under it.
     `covered_from` and `covered_to` are the first and last day of the period that the log covers, null where it covers
@@ -72,6 +96,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     codes_version: int = 0
     codes_digest: str = ""
     measures_version: int = MEASURES_VERSION
+    terms: EditionTerms | None = None
     silent: bool = False
     notes: tuple[str, ...] = ()
     measures: tuple[Measure, ...] = ()

@@ -37,7 +37,7 @@ class OtherRules(OperatorError):
 
 
 async def recompute(connection: Connection, team: CalendarTeam, summary: Summary) -> tuple[Measure, ...]:
-    """The flow measures of an edition, from the log up to its position, under the rules and code lists of then.
+    """The flow measures of an edition, from the log up to its position, under the rules, code lists and terms of then.
 
     Raises OtherRules. Reads the whole log up to there: an audit, not something to wait for. The code lists of then are
     in force in the process while it computes, so it is for a command and not for the service.
@@ -46,6 +46,7 @@ async def recompute(connection: Connection, team: CalendarTeam, summary: Summary
         raise OtherRules(f"it needs rule set {summary.rules}; this program has {RULE}")
     if summary.measures_version != MEASURES_VERSION:
         raise OtherRules(f"it needs measures {summary.measures_version}; this program has {MEASURES_VERSION}")
+    team = _as_then(team, summary)
     lists = await _lists_of(connection, summary)
     assert summary.as_at and summary.as_at_seq is not None
     rows = await _log(connection, team.team_id, summary.as_at_seq)
@@ -56,6 +57,15 @@ async def recompute(connection: Connection, team: CalendarTeam, summary: Summary
         facts = facts_of((row.entry() for row in rows), served=served, terms=team.terms)
         scope = structs.replace(_scope(team, slot, summary.as_at, facts, totals), silent=summary.silent)
         return tuple(measure for measure in editions.compute_measures(scope) if measure.kind == "flow")
+
+
+def _as_then(team: CalendarTeam, summary: Summary) -> CalendarTeam:
+    """The team under the terms that the edition records; as it is now, for one that records none."""
+    if summary.terms is None:
+        return team
+    terms = summary.terms.in_force()
+    calendar = structs.replace(team.calendar, zone=terms.zone, day_start_hour=terms.day_start_hour)
+    return structs.replace(team, terms=terms, calendar=calendar)
 
 
 async def _lists_of(connection: Connection, summary: Summary) -> bytes:
