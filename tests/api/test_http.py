@@ -145,7 +145,8 @@ async def test_of_two_tokens_none_counts(crew: Crew) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "status=lost", "status=", "area=atlantis", "area=%00", "log_ref=%00", "log_ref=a%0Ab%00", "flag=%00",
+        "status=lost", "status=", "status=null", "from=null", "to=NULL", "limit=null",
+        "area=atlantis", "area=%00", "log_ref=%00", "log_ref=a%0Ab%00", "flag=%00",
         "flag=%1F", "log_ref=%ED%A0%80", "log_ref=%FF", "log_ref=" + "a" * 65, "limit=0", "limit=201", "limit=-1",
         "limit=" + "9" * 5000, "limit=%EF%BC%95", "limit=", "limit=true", "limit=5&limit=6", "status=open&status=open",
         "from=now", "from=2026-01-01T00:00:00", "from=0001-01-01T00:00:00%2B23:59", "to=9999-12-31T23:59:59-23:59",
@@ -159,7 +160,9 @@ async def test_a_question_that_cannot_be_read_is_refused(crew: Crew, query: str)
     assert code in ("invalid_parameter", "unknown_parameter")
 
 
-@pytest.mark.parametrize("query", ["", "&", "status=open", "area=luton_north&limit=200", "log_ref=%E2%82%AC&flag=late"])
+@pytest.mark.parametrize(
+    "query", ["", "&", "status=open", "area=luton_north&limit=200", "log_ref=%E2%82%AC&flag=late", "flag=null"]
+)
 async def test_a_question_that_can_be_read_is_answered(crew: Crew, query: str) -> None:
     assert (await ask(crew.officer, f"/v1/incidents?{query}")).status_code == 200
 

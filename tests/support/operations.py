@@ -38,7 +38,7 @@ class Operation:
     def parameters(self) -> set[str]:
         """The parts of its path and query that vary."""
         in_path = {part[1:-1] for part in self.path.split("/") if part.startswith("{")}
-        return in_path | query_parameters(self.handler)
+        return in_path | query_parameters(self.handler).keys()
 
     @property
     def body(self) -> Any:

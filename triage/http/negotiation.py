@@ -4,6 +4,7 @@ Handlers say in their decorators `forms=` media types to choose from (empty: wha
 `any_query=True` where parameters that are not declared are passed over.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from hashlib import blake2b
 from typing import Annotated, Any, Final
@@ -36,32 +37,37 @@ def negotiate(scope: Scope, handler: BaseRouteHandler) -> None:
 
 
 @cache
-def query_parameters(handler: BaseRouteHandler) -> frozenset[str]:
-    """The query parameters of a handler and of what it depends on."""
+def query_parameters(handler: BaseRouteHandler) -> Mapping[str, bool]:
+    """The query parameters of a handler and of what it depends on, each with whether it is any text."""
     fields = dict(handler.parsed_fn_signature.parameters)
     for name, provider in handler.resolve_dependencies().items():
         if name in fields:
             fields |= provider.parsed_fn_signature.parameters
-    return frozenset(
-        definition.name or name
+    return {
+        definition.name or name: str in (field.annotation, *field.args)
         for name, field in fields.items()
         if isinstance(definition := field.kwarg_definition, QueryParameter)
-    )
+    }
 
 
-def check_query(scope: Scope, taken: frozenset[str]) -> None:
-    """Raises Refused (400) for a query parameter that is not taken here, given twice, or no plain text."""
+def check_query(scope: Scope, taken: Mapping[str, bool]) -> None:
+    """Raises Refused (400) for a query parameter that is not taken here, given twice, or no plain text.
+
+    `null` is refused too, where a parameter is not any text: msgspec would read it as a parameter that is not given.
+    """
     try:
         sent = scope["query_string"].decode("ascii")
         pairs = parse_qsl(sent, keep_blank_values=True, errors="strict", max_num_fields=50)
     except ValueError as error:
         raise Refused(INVALID_PARAMETER, "The query cannot be read.") from error
-    if not {name for name, _ in pairs} <= taken:
+    if not {name for name, _ in pairs} <= taken.keys():
         raise Refused(UNKNOWN_PARAMETER)
     if len(dict(pairs)) < len(pairs):
         raise Refused(INVALID_PARAMETER, "A query parameter is given twice.")
     if any(CONTROL.search(value) for _, value in pairs):
         raise Refused(INVALID_PARAMETER, "A query parameter holds a control character.")
+    if any(value.lower() == "null" and not taken[name] for name, value in pairs):
+        raise Refused(INVALID_PARAMETER, "A query parameter that is not meant is left out.")
 
 
 def acceptable(scope: Scope, *served: str) -> str:
