@@ -20,7 +20,8 @@ def split_items(body: bytes, names: Collection[str]) -> tuple[bytes, dict[str, l
     ValueError, IndexError or RecursionError for any other.
     """
     text = body.decode(errors="surrogateescape")
-    _VALUES.decode(text)
+    if not isinstance(_VALUES.decode(text), dict):
+        raise ValueError("the body is no object")
     members: list[str] = []
     items: dict[str, list[bytes]] = {}
     for key, start, end in _members(text):
