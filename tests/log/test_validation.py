@@ -576,6 +576,12 @@ def test_no_bytes_cause_anything_but_a_refusal(body: bytes) -> None:
     assert isinstance(either(body), InvalidBody)
 
 
+@given(_json.map(json.dumps).map(str.encode) | st.binary(max_size=200))
+def test_no_json_causes_anything_but_a_refusal_as_any_other_body(body: bytes) -> None:
+    with pytest.raises(InvalidBody):
+        decode.decode_as(SyncBody, body)
+
+
 @given(st.sampled_from(KINDS), st.data())
 def test_any_value_anywhere_is_taken_or_refused_by_both_ways_alike(kind: str, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from([path for path, _, _ in fields_of(kind)]))
