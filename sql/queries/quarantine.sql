@@ -61,12 +61,20 @@ SELECT id, entry_id, staff_id, device_id, side, role, profession, sealed, key_re
 FROM quarantine WHERE team_id = :team_id AND id = :id
 
 -- name: settle
--- why: released or discarded once; the sealed content goes with it
-UPDATE quarantine SET settled = :how, settled_by = :by, settled_at = now(), sealed = NULL, key_ref = NULL
-WHERE team_id = :team_id AND id = :id AND settled IS NULL RETURNING id
+-- why: released or discarded once; the sealed content goes with it, and the key it was sealed under is to follow
+WITH waiting AS (
+    SELECT id, key_ref FROM quarantine WHERE team_id = :team_id AND id = :id AND settled IS NULL FOR UPDATE
+)
+UPDATE quarantine q SET settled = :how, settled_by = :by, settled_at = now(), sealed = NULL, key_ref = NULL
+FROM waiting w WHERE q.team_id = :team_id AND q.id = w.id RETURNING w.id, w.key_ref
 
 -- name: expire
 -- why: nothing stays in quarantine for ever; what waits for a newer version stays a year
-UPDATE quarantine SET settled = 'expired', settled_at = now(), sealed = NULL, key_ref = NULL
-WHERE team_id = :team_id AND settled IS NULL
-  AND received_at < now() - CASE WHEN newer THEN interval '12 months' ELSE make_interval(days => :days) END RETURNING id
+WITH waiting AS (
+    SELECT id, key_ref FROM quarantine
+    WHERE team_id = :team_id AND settled IS NULL
+      AND received_at < now() - CASE WHEN newer THEN interval '12 months' ELSE make_interval(days => :days) END
+    FOR UPDATE
+)
+UPDATE quarantine q SET settled = 'expired', settled_at = now(), sealed = NULL, key_ref = NULL
+FROM waiting w WHERE q.team_id = :team_id AND q.id = w.id RETURNING w.id, w.key_ref

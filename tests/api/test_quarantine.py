@@ -266,13 +266,33 @@ async def test_a_settled_item_makes_room(crew: Crew, another: RunningService) ->
     assert answer["results"][0]["problem"]["code"] == "invalid"
 
 
+@pytest.mark.parametrize(("how", "call"), [("released", "release"), ("discarded", "discard"), ("expired", None)])
+async def test_the_key_goes_with_what_it_sealed(
+    service: RunningService, crew: Crew, how: str, call: str | None
+) -> None:
+    await crew.sergeant.delete(f"/v1/devices/{crew.officer.device_id}")
+    await crew.officer.post_sync(entry("officer", uuid7()))
+    [waiting] = await crew.fetch("SELECT id, key_ref FROM quarantine WHERE team_id = $1")
+    keys = service.service.keys
+    assert await keys.existing([waiting["key_ref"]]) == {waiting["key_ref"]}
+    if call:
+        assert (await crew.sergeant.post(f"/v1/quarantine/{waiting['id']}/{call}")).status_code == 200
+    else:
+        aged = "UPDATE quarantine SET received_at = now() - interval '31 days' WHERE team_id = $1 RETURNING id"
+        await crew.fetch(aged)
+        await clean_up(service.service.database, service.service.quarantine, 30)
+    [gone] = await crew.fetch("SELECT settled, key_ref FROM quarantine WHERE team_id = $1")
+    assert (gone["settled"], gone["key_ref"]) == (how, None)
+    assert await keys.existing([waiting["key_ref"]]) == set()
+
+
 async def test_an_item_nobody_decides_on_is_let_go_after_30_days(service: RunningService, crew: Crew) -> None:
     old, young = entry("officer", uuid7(), age=131), entry("officer", uuid7(), age=131)
     await crew.officer.put(old)
     aged = "UPDATE quarantine SET received_at = now() - interval '30 days 1 minute' WHERE team_id = $1 RETURNING id"
     [expired] = await crew.fetch(aged)
     await crew.officer.put(young)
-    await clean_up(service.service.database, service.service.settings.quarantine_days)
+    await clean_up(service.service.database, service.service.quarantine, 30)
     assert [item["entry"] for item in await queue(crew.sergeant)] == [young]
     answer = await crew.sergeant.post(f"/v1/quarantine/{expired['id']}/release")
     assert refused(answer) == (409, "quarantine_decided")
@@ -282,7 +302,7 @@ async def test_attempts_are_forgotten_once_their_window_is_long_closed(service: 
     add = "INSERT INTO attempt (bucket, opened_at) VALUES (uuid_send($1), now() - $2::interval) RETURNING 1"
     await crew.fetch(add, 25 * HOUR)
     await crew.fetch(add, 23 * HOUR)
-    await clean_up(service.service.database, 30)
+    await clean_up(service.service.database, service.service.quarantine, 30)
     assert len(await crew.fetch("SELECT 1 FROM attempt WHERE bucket = uuid_send($1)")) == 1
 
 

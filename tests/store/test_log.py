@@ -24,7 +24,7 @@ from uuid_utils.compat import uuid7
 
 from triage.store.access.staff import as_owner
 from triage.store.database import Database
-from triage.store.verify import ChainVerdict, TextsElsewhere, verify
+from triage.store.verify import ChainVerdict, KnownElsewhere, verify
 
 Clone = Callable[[str], AbstractAsyncContextManager[str]]
 
@@ -35,7 +35,7 @@ async def every_key(refs: list[UUID]) -> set[UUID]:
 
 async def verdict(crew: Crew) -> ChainVerdict:
     async with as_owner(crew.owner_url, crew.team_id) as owner:
-        return await verify(owner, crew.team_id, TextsElsewhere(frozenset(), every_key), lambda done, of: None)
+        return await verify(owner, crew.team_id, KnownElsewhere(frozenset(), every_key, {}), lambda done, of: None)
 
 
 async def stored(crew: Crew) -> list[str]:

@@ -271,13 +271,24 @@ async def test_a_line_of_a_newer_version_stops_no_reader(installation: Installed
 @pytest.mark.parametrize(
     ("tamper", "fault"),
     [
-        ("UPDATE entry SET sealed = NULL, erased_at = now() WHERE team_id = $1", "text was destroyed"),
+        (
+            "UPDATE entry SET sealed = NULL, erased_at = now() WHERE team_id = $1 AND kind = 'nurse'",
+            "text was destroyed",
+        ),
         ("UPDATE entry SET notices = '[{}]' WHERE team_id = $1", "was altered"),
+        ("UPDATE entry SET received_again = true WHERE team_id = $1", "lost and received again"),
+        ("UPDATE entry SET test = true WHERE team_id = $1", "counts as training"),
+        ("UPDATE entry SET alias = gen_random_uuid() WHERE team_id = $1", "links another person"),
+        ("UPDATE entry SET erased_at = now() WHERE team_id = $1 AND kind = 'outcome'", "counts as erased"),
+        ("INSERT INTO lost_span SELECT $1, now() - interval '1 day', now()", "entries were lost"),
     ],
 )
 async def test_what_was_done_to_an_entry_shows(installation: InstalledService, tamper: str, fault: str) -> None:
     crew = installation.crew
-    await crew.nurse.tell("nurse", uuid4(), note="seen at home")
+    incident = uuid4()
+    await crew.nurse.tell("nurse", incident, note="seen at home")
+    await crew.nurse.tell("outcome", incident)
+    await installation.triage("verify")
     async with as_owner(crew.owner_url, crew.team_id) as owner, unguarded(owner):
         await owner.execute(tamper, crew.team_id)
     assert fault in await installation.triage("verify", fails=True)

@@ -1,18 +1,21 @@
 """`triage verify`: whether everything is as it was written."""
 
+from collections import defaultdict
 from collections.abc import Iterable
+from uuid import UUID
 
 import click
 
 from triage.commands.database import Databases, with_databases
 from triage.commands.output import progress
+from triage.log.append_decision import LostSpan
 from triage.store import audit
 from triage.store.access.staff import as_owner
 from triage.store.exports.ledger import verify_ledger
 from triage.store.journal import ChainRewound, Journal, NotesErased
 from triage.store.keys import KeyStore
 from triage.store.recovery.anchors import KINDS, Anchors, check_anchors
-from triage.store.verify import ChainVerdict, TextsElsewhere
+from triage.store.verify import ChainVerdict, KnownElsewhere
 from triage.store.verify import verify as verify_log
 
 
@@ -40,13 +43,13 @@ async def verify_all(
     """The verdict on every chain of every team: entries, pulls, audit rows; `rewound` comes after the journal."""
     anchors = Anchors([*await databases.journal.read(*KINDS), *rewound])
     async with databases.keys() as keys:
-        texts = await _texts(databases.journal, keys)
+        known = await _known_elsewhere(databases.journal, keys)
         verdicts = []
         for team_id in (*await databases.teams(owner_url), audit.NO_TEAM):
             async with as_owner(owner_url, team_id) as connection:
                 with progress(f"team {team_id}") as update:
                     if team_id != audit.NO_TEAM:
-                        log = await verify_log(connection, team_id, texts, update)
+                        log = await verify_log(connection, team_id, known, update)
                         verdicts.append(("entries", await check_anchors(connection, anchors, "entries", log)))
                         ledger = await verify_ledger(connection, team_id)
                         pulls = ChainVerdict(team_id, ledger.lines, "", ledger.fault)
@@ -56,7 +59,15 @@ async def verify_all(
         return verdicts
 
 
-async def _texts(journal: Journal, keys: KeyStore) -> TextsElsewhere:
-    erasures = journal.lines("notes_erasure")
-    erased = {entry async for line in erasures if isinstance(line, NotesErased) for entry in line.entries}
-    return TextsElsewhere(frozenset(erased), keys.existing)
+async def _known_elsewhere(journal: Journal, keys: KeyStore) -> KnownElsewhere:
+    erased: set[UUID] = set()
+    lost: dict[UUID, set[LostSpan]] = defaultdict(set)
+    async for line in journal.lines("notes_erasure", "rewound"):
+        match line:
+            case NotesErased():
+                erased |= set(line.entries)
+            case ChainRewound(chain="entries", since=since) if since is not None:
+                lost[line.team_id].add(LostSpan(since, line.at))
+            case _:
+                pass
+    return KnownElsewhere(frozenset(erased), keys.existing, {team: frozenset(spans) for team, spans in lost.items()})

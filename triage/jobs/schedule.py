@@ -63,7 +63,7 @@ def service_jobs(service: Service) -> tuple[Job, ...]:
         Job("write_anchors", partial(write_anchors, database, anchors), 600),
         Job("export_journal", partial(service.journal.export, settings.journal), 3600),
         Job("take_understood", partial(take_understood, service), 6 * 3600),
-        Job("clean_up", partial(clean_up, database, settings.quarantine_days), 15),
+        Job("clean_up", partial(clean_up, database, service.quarantine, settings.quarantine_days), 15),
     )
 
 

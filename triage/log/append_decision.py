@@ -304,7 +304,7 @@ class _Deciding:
             skew_ms=item.skew_ms,
             released_by=item.released_by,
         )
-        if _is_received_again(held, read.lost):
+        if is_received_again(held, read.lost):
             held = structs.replace(held, received_again=True)
         if holds_judgement(held):
             ids = self.ids_of(home, incident)
@@ -322,7 +322,7 @@ class _Deciding:
         return {home, *known, *(held.entry.incident_id for held in incident)}
 
 
-def _is_received_again(stored: StoredEntry, lost: Sequence[LostSpan]) -> bool:
+def is_received_again(stored: StoredEntry, lost: Sequence[LostSpan]) -> bool:
     """Whether it was captured in a time whose entries were lost, and came after it: its first receipt is not known."""
     at = effective.captured(stored)
     return any(span.since <= at <= span.until < stored.received_at for span in lost)

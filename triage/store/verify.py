@@ -9,7 +9,10 @@ import asyncpg
 from msgspec import Struct
 
 from triage import chain
+from triage.log.append_decision import LostSpan, is_received_again
 from triage.log.effective import permitted
+from triage.log.entries import LoggedEntry, NewerEntry, StoredEntry
+from triage.log.stored_body import read_stored_body
 from triage.store.statements import statement
 
 PAGE: Final = 2_000
@@ -41,11 +44,13 @@ class ChainVerdict(Struct, frozen=True):
     fault: str | None
 
 
-class TextsElsewhere(Struct, frozen=True):
-    """What journal and key store know of sealed texts: the entries whose text was erased, and which keys there are."""
+class KnownElsewhere(Struct, frozen=True):
+    """What journal and key store know: the entries whose text was erased, which keys there are, and by team the times
+    whose entries a restore or failover lost."""
 
     erased: frozenset[UUID]
     existing: Callable[[list[UUID]], Awaitable[set[UUID]]]
+    lost: Mapping[UUID, frozenset[LostSpan]]
 
 
 class _ChainedEntry(Struct, frozen=True):
@@ -68,30 +73,39 @@ class _ChainedEntry(Struct, frozen=True):
     link: bytes
     notices: str
     key_ref: UUID | None
+    alias: UUID | None
+    test: bool
+    received_again: bool
+    erased_at: datetime | None
 
 
 _WALK = statement("log.walk", _ChainedEntry)
+_LOST_SPANS = statement("log.lost_spans", LostSpan)
 LOG_HEAD = statement("log.head", chain.Head)
 
 
 async def verify(
-    connection: asyncpg.Connection, team_id: UUID, texts: TextsElsewhere, progress: Callable[[int, int], None]
+    connection: asyncpg.Connection, team_id: UUID, known: KnownElsewhere, progress: Callable[[int, int], None]
 ) -> ChainVerdict:
     """Recompute every link of a team's log. `progress` is told how many entries of how many are done.
 
-    A text that was destroyed without an erasure, and one whose key is missing, is a fault too.
+    A text that was destroyed without an erasure, one whose key is missing, and a column beside the chain that says
+    other than the content or the journal, is a fault too.
     """
     head = await LOG_HEAD.fetch_one(connection, team_id=team_id)
+    lost = await _LOST_SPANS.fetch(connection, team_id=team_id)
+    if frozenset(lost) != known.lost.get(team_id, frozenset()):
+        return ChainVerdict(team_id, 0, "", "the times whose entries were lost are not those that the journal knows")
     link, seq = chain.GENESIS, 0
     while rows := await _WALK.fetch(connection, team_id=team_id, after=seq, most=PAGE):
         for row in rows:
             if row.seq > head.position:
                 break
-            fault = _fault(team_id, row, link, seq)
+            fault = _fault(team_id, row, link, seq) or _columns_fault(row, lost)
             if fault is not None:
                 return ChainVerdict(team_id, seq, link.hex(), fault)
             link, seq = row.link, row.seq
-        if fault := await _texts_fault(rows, texts):
+        if fault := await _texts_fault(rows, known):
             return ChainVerdict(team_id, seq, link.hex(), fault)
         progress(seq, head.position)
         if seq >= head.position or rows[-1].seq > head.position:
@@ -127,12 +141,42 @@ def _home(row: _Correction, by_id: Mapping[UUID, _Correction]) -> UUID:
     return row.incident_id
 
 
-async def _texts_fault(rows: Sequence[_ChainedEntry], texts: TextsElsewhere) -> str | None:
-    sealed = [row for row in rows if row.sealed_digest is not None and row.id not in texts.erased]
+def _columns_fault(row: _ChainedEntry, lost: Sequence[LostSpan]) -> str | None:
+    """What stands beside the chain and decides how the entry counts, against its content and the times of loss."""
+    entry, _ = read_stored_body(row.body, row.incident_id, row.received_at)
+    which = f"entry {row.seq} ({row.id})"
+    if row.test != bool(entry.test):
+        return f"{which}: it counts as training, or as real, against what it says"
+    if not isinstance(entry, NewerEntry) and row.alias != getattr(entry, "person_id", None):
+        return f"{which}: it links another person than it was written about"
+    if row.received_again != is_received_again(_stored(row, entry), lost):
+        return f"{which}: whether it was lost and received again is not as the times of loss say"
+    if row.erased_at is not None and row.sealed_digest is None:
+        return f"{which}: it counts as erased, and has no text"
+    return None
+
+
+def _stored(row: _ChainedEntry, entry: LoggedEntry) -> StoredEntry:
+    return StoredEntry(
+        seq=row.seq,
+        id=row.id,
+        entry=entry,
+        received_at=row.received_at,
+        author=row.author,
+        profession=row.profession,
+        role=row.role,
+        device=row.device,
+        skew_ms=row.skew_ms,
+        released_by=row.released_by,
+    )
+
+
+async def _texts_fault(rows: Sequence[_ChainedEntry], known: KnownElsewhere) -> str | None:
+    sealed = [row for row in rows if row.sealed_digest is not None and row.id not in known.erased]
     for row in sealed:
         if row.sealed is None:
             return f"entry {row.seq} ({row.id}): its text was destroyed, and no erasure is in the journal"
-    existing = await texts.existing([row.key_ref for row in sealed if row.key_ref])
+    existing = await known.existing([row.key_ref for row in sealed if row.key_ref])
     for row in sealed:
         if row.key_ref not in existing:
             return f"entry {row.seq} ({row.id}): the key store lacks its key, and no erasure is in the journal"

@@ -109,6 +109,13 @@ class _Item(NamedTuple):
     settled: str | None
 
 
+class _Closed(NamedTuple):
+    """An item that waits no more, and the key under which it was sealed."""
+
+    id: UUID
+    key_ref: UUID | None
+
+
 _KEEP = statement("quarantine.keep")
 _KEPT = statement("quarantine.kept", _Kept)
 _RECORD_SENT = statement("quarantine.record_sent")
@@ -116,8 +123,8 @@ _LIST = statement("quarantine.list", _Listed)
 _COUNT = statement("quarantine.count", int)
 _LIST_NEWER = statement("quarantine.list_newer", QuarantinePosition)
 _FIND = statement("quarantine.find", _Item)
-_SETTLE = statement("quarantine.settle", UUID)
-_EXPIRE = statement("quarantine.expire", UUID)
+_SETTLE = statement("quarantine.settle", _Closed)
+_EXPIRE = statement("quarantine.expire", _Closed)
 
 
 class Quarantine:
@@ -234,8 +241,8 @@ class Quarantine:
         if item.settled or item.key_ref is None or item.sealed is None:
             raise Refused(QUARANTINE_DECIDED)
         keys = await self._keys.fetch([item.key_ref])
-        if item.key_ref not in keys:
-            raise Refused(NOT_FOUND)
+        if item.key_ref not in keys:  # somebody is deciding on it now: the key goes first
+            raise Refused(QUARANTINE_DECIDED)
         author = Actor(
             team_id=team_id,
             role=item.role,
@@ -257,9 +264,9 @@ class Quarantine:
         )
 
     async def decide(self, actor: Actor, item_id: UUID, how: Literal["released", "discarded"]) -> None:
-        """Close the item; its sealed copy goes. Raises Refused (409) when somebody else just did."""
+        """Close the item; its sealed copy goes, with its key. Raises Refused (409) when somebody else just did."""
         async with self._database.team(actor.team_id) as connection, connection.transaction():
-            if await _settle(connection, actor.team_id, item_id, how, actor.account) is None:
+            if not await self._close(connection, actor.team_id, item_id, how, actor.account):
                 raise Refused(QUARANTINE_DECIDED)
             operation: audit.Operation = "alteration" if how == "released" else "erasure"
             await audit.record(connection, actor, operation, f"quarantine/{how}", [item_id])
@@ -267,20 +274,32 @@ class Quarantine:
     async def take(self, team_id: UUID, item_id: UUID) -> None:
         """Close an item that the service took by itself."""
         async with self._database.team(team_id) as connection, connection.transaction():
-            if await _settle(connection, team_id, item_id, "released", None) is not None:
+            if await self._close(connection, team_id, item_id, "released", None):
                 await audit.record_by_owner(
                     connection, team_id, "alteration", "quarantine/taken", [item_id], detail="by the service"
                 )
 
+    async def _close(self, connection: Connection, team_id: UUID, item_id: UUID, how: str, by: UUID | None) -> bool:
+        closed = await _SETTLE.fetch(connection, team_id=team_id, id=item_id, how=how, by=by)
+        await self._destroy_keys(closed)
+        return bool(closed)
 
-async def _settle(connection: Connection, team_id: UUID, item_id: UUID, how: str, by: UUID | None) -> UUID | None:
-    return await _SETTLE.fetch_first(connection, team_id=team_id, id=item_id, how=how, by=by)
+    async def _destroy_keys(self, closed: Sequence[_Closed]) -> None:
+        """To be called before the commit: after a failure the item waits still, and nobody can open it any more."""
+        if refs := [item.key_ref for item in closed if item.key_ref]:
+            await self._keys.destroy(refs)
 
-
-async def expire(database: Database, team_id: UUID, days: int) -> int:
-    """Let go of what nobody decided on for so many days, or no version understood in a year; how many that were."""
-    async with database.team(team_id) as connection:
-        return len(await _EXPIRE.fetch(connection, team_id=team_id, days=days))
+    async def expire(self, team_id: UUID, days: int) -> int:
+        """Let go of what nobody decided on for so many days, or no version understood in a year; how many that were."""
+        async with self._database.team(team_id) as connection, connection.transaction():
+            closed = await _EXPIRE.fetch(connection, team_id=team_id, days=days)
+            if closed:
+                await self._destroy_keys(closed)
+                ids = [item.id for item in closed]
+                await audit.record_by_owner(
+                    connection, team_id, "erasure", "quarantine/expired", ids, detail="by the service"
+                )
+        return len(closed)
 
 
 class _Named(Struct):
