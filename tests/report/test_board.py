@@ -224,6 +224,6 @@ class TestPdf:
         compared = Comparison(
             first=span, second=span, as_at_seq=1, as_at=START, rules="DIV-1", codes_version=2, lines=(line,)
         )
-        report = comparison.report(compared, LONDON)
+        report = comparison.report(compared, (), LONDON)
         assert isinstance(report.blocks[0], Callout) and "3 of 10" in words_of(report)
         assert pdf.make(report)

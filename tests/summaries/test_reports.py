@@ -124,7 +124,7 @@ async def test_the_printed_rates_of_the_ipswich_car_are_found_again(team: TeamLo
 
 async def test_a_comparison_is_a_page_and_csv_with_the_caveats_in_them(team: TeamLog) -> None:
     report = await compared(team)
-    page = html.render(comparison_report.report(report, LONDON), standalone=True).decode()
+    page = html.render(comparison_report.report(report, (), LONDON), standalone=True).decode()
     rows = list(csv.DictReader(io.StringIO(csv_files.of_comparison(report).decode())))
     assert report.caveats and {row["caveat"] for row in rows} >= set(report.caveats)
     for caveat in report.caveats:

@@ -17,7 +17,6 @@ from triage.commands.output import show_table
 from triage.errors import OperatorError
 from triage.exports import protected
 from triage.exports.published_answers import NotPublishable, published_answer
-from triage.report import comparison as comparison_report
 from triage.report import html
 from triage.store.summaries import calendars, publications, report_files, scopes
 from triage.store.summaries import recompute as recomputation
@@ -167,10 +166,10 @@ async def compare(
         async with connection.transaction(isolation="repeatable_read"):
             try:
                 report = await scopes.compare(connection, team, first, second, now)
+                document = await report_files.load_comparison(connection, team, report)
             except SpanFault as error:
                 raise click.ClickException(str(error)) from error
     if form == "html":
-        document = comparison_report.report(report, team.calendar.zone)
         _write(html.render(document, standalone=True), output)
         return
     _write(csv_files.of_comparison(report), output)

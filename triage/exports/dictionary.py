@@ -46,6 +46,7 @@ COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
 _TITLES: Final[Mapping[str, str]] = {
     "s136": "Section 136",
     "arrest": "Arrest",
+    "central_bedfordshire": "Central Bedfordshire",
     "other_or_none": "Another power, or none",
     "custody": "Police custody",
     "power_used": "A power was used",

@@ -16,7 +16,6 @@ from triage.pages.request import Page, PageRequest, TheService, page, respond
 from triage.pages.today import TodayRow
 from triage.problems import EDITION_NOT_FOUND, NOT_FOUND, PERIOD_NOT_FOUND, Refused
 from triage.report import board, html, pdf, sheets, xlsx
-from triage.report import comparison as comparison_report
 from triage.report.blocks import Report
 from triage.report.html import Document
 from triage.report.sheets import Day
@@ -346,10 +345,10 @@ async def compare(
             connection.transaction(isolation="repeatable_read"),
         ):
             compared = await scopes.compare(connection, team, before, after, now)
+            report = await report_files.load_comparison(connection, team, compared)
             await audit.record(connection, actor, "consultation", f"review/compare {before.name} {after.name}")
     except comparison.SpanFault as fault:
         return page(request, "compare.html", 422, **asked, fault=str(fault), report=None)
-    report = comparison_report.report(compared, team.calendar.zone)
     name = f"comparison-{before.name}-{after.name}".replace("..", "_")
     match form:
         case "csv":

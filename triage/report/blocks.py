@@ -58,9 +58,10 @@ class ChartItem(Struct, frozen=True, kw_only=True):
 
 
 class Charts(Block, frozen=True, kw_only=True):
-    """Run charts, two across."""
+    """Run charts, two across. `legend`: the marks that they use, each a kind of mark and what it means."""
 
     items: tuple[ChartItem, ...]
+    legend: tuple[tuple[str, str], ...] = ()
 
 
 class TextCell(Struct, frozen=True, tag_field="kind", tag="text"):

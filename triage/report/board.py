@@ -1,7 +1,7 @@
 """The board report of a month, quarter or year in its internal form, from published editions alone."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from math import sqrt
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -140,7 +140,7 @@ def report(summary: Summary, months: Sequence[Summary], weeks: Sequence[Summary]
     """The report of an edition. `months`: the latest editions of up to 24 months that end with the period, oldest
     first; `weeks`: those of the weeks inside it."""
     figures = EditionFigures(summary)
-    runs = _runs(months)
+    runs = run_charts(months)
     parts: list[Iterable[AnyBlock]] = [
         _first_page(figures, runs, months),
         _changed(runs),
@@ -155,16 +155,17 @@ def report(summary: Summary, months: Sequence[Summary], weeks: Sequence[Summary]
     ]
     return Report(
         title=f"{summary.kind.capitalize()} report",
-        period=period_said(summary.starts_at, summary.ends_at, zone),
+        period=period_said(
+            summary.starts_at.astimezone(zone).date(), summary.ends_at.astimezone(zone).date() - timedelta(days=1)
+        ),
         about=_about(summary, zone),
         footer=FOOTER,
         blocks=tuple(block for part in parts for block in part),
     )
 
 
-def period_said(starts_at: datetime, ends_at: datetime, zone: ZoneInfo) -> str:
-    """July to September 2026; October 2026."""
-    first, last = starts_at.astimezone(zone), ends_at.astimezone(zone) - timedelta(days=1)
+def period_said(first: date, last: date) -> str:
+    """July to September 2026; October 2026. By the first and last day."""
     if (first.year, first.month) == (last.year, last.month):
         return first.strftime("%B %Y")
     start = first.strftime("%B" if first.year == last.year else "%B %Y")
@@ -189,7 +190,7 @@ def _first_page(figures: EditionFigures, runs: Sequence[ChartItem], months: Sequ
     yield Heading(text=f"The {_noun(figures.summary.kind)} in five numbers", anchor="five")
     yield KeyNumbers(items=tuple(_five(figures, runs)))
     if runs:
-        yield Charts(items=tuple(runs[:2]))
+        yield Charts(items=tuple(runs[:2]), legend=legend_of(runs))
     yield Callout(strong="What this report cannot show.", text=CANNOT)
 
 
@@ -355,7 +356,8 @@ def _completeness(figures: EditionFigures) -> Measure | None:
     )
 
 
-def _runs(months: Sequence[Summary]) -> list[ChartItem]:
+def run_charts(months: Sequence[Summary]) -> list[ChartItem]:
+    """The series of a report over these months, as far as any has a figure."""
     if not months:
         return []
     items = []
@@ -367,6 +369,22 @@ def _runs(months: Sequence[Summary]) -> list[ChartItem]:
         said = spc.reading(chart, run.what, " %" if run.share else "")
         items.append(ChartItem(name=run.name, title=run.title, said=said, chart=chart, unit="%" if run.share else ""))
     return items
+
+
+def legend_of(runs: Iterable[ChartItem]) -> tuple[tuple[str, str], ...]:
+    """The marks that these charts use, each with what it means."""
+    charts = [run.chart for run in runs]
+    points = [judged for chart in charts for judged in chart.points]
+    limited = any(chart.kind != "run" for chart in charts)
+    marks = (
+        ("dot", "a month", True),
+        ("special", "a change worth asking about", any(judged.signals for judged in points)),
+        ("hollow", "not a whole month", any(judged.point.partial for judged in points)),
+        ("band", "usual range", limited),
+        ("mean", "mean", limited),
+        ("median", "median, where no range is drawn", any(chart.kind == "run" for chart in charts)),
+    )
+    return tuple((mark, meaning) for mark, meaning, is_used in marks if is_used)
 
 
 def _point(run: _Run, month: Summary) -> SeriesPoint:
@@ -401,8 +419,7 @@ def _changed(runs: Sequence[ChartItem]) -> Iterator[AnyBlock]:
     )
     yield Heading(text="Has anything changed?", anchor="change", page=True)
     yield Paragraph(
-        text=f"{said} Each dot is a month; the band is the range that months of this service usually fall in. A "
-        "dot inside it is not news."
+        text=f"{said} The band is the range that months of this service usually fall in. A dot inside it is not news."
     )
     yield Charts(items=tuple(runs[2:]))
     yield Paragraph(text=METHOD, small=True)
@@ -462,7 +479,7 @@ def counted(figures: EditionFigures, code: str, caption: str, noun: str, few: in
         head=(noun, "", "Number", "Share"),
         rows=tuple(
             (
-                TextCell(_sentence(row.label)),
+                TextCell(sentence(row.label)),
                 BarCell(float(row.value or 0), most),
                 TextCell(_number(row), line_of(code, row.code, row.column)),
                 TextCell("–" if row.percent is None else f"{row.percent:.0f} %"),
@@ -470,12 +487,14 @@ def counted(figures: EditionFigures, code: str, caption: str, noun: str, few: in
             for row in shown
         ),
         right=(2, 3),
-        rest="; ".join(f"{_sentence(row.label)}: {row.value}" for row in rest),
+        rest="; ".join(f"{sentence(row.label)}: {row.value}" for row in rest),
     )
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def sentence(label: str) -> str:
+    """A label as a line of its own begins."""
+    written_out = f"Section 136 {label.removeprefix('s136 ')}" if label.startswith("s136 ") else label
+    return written_out[:1].upper() + written_out[1:]
 
 
 def _considered(figures: EditionFigures) -> Iterator[AnyBlock]:
@@ -505,7 +524,7 @@ def _outcomes_of_intent(figures: EditionFigures, code: str) -> TableBlock:
         head=("Result", "", "Number", "Share (95 % interval)"),
         rows=tuple(
             (
-                TextCell(_sentence(row.label)),
+                TextCell(sentence(row.label)),
                 BarCell(float(row.value or 0), most),
                 TextCell(_number(row), line_of(code, row.code, row.column)),
                 TextCell(share_said(row) if row.percent is not None else "–"),
@@ -540,7 +559,7 @@ EQUALITY: Final = (("equality_ethnicity", "Ethnic group"), ("equality_sex", "Sex
 def _fair(figures: EditionFigures) -> Iterator[AnyBlock]:
     tables = tuple(table for code, title in EQUALITY if (table := _equality(figures, code, title)))
     if tables:
-        yield Heading(text="Is it fair? Section 136 by group, 12 months", anchor="fair", page=True)
+        yield Heading(text="Is it fair? Section 136 by group, 12 months", anchor="fair")
         yield Paragraph(text="The share of each group’s incidents in which Section 136 was used.")
         yield Tables(across=1, items=tables)
         yield Paragraph(text=FAIRNESS, small=True)
@@ -724,9 +743,13 @@ def _record(figures: EditionFigures) -> Iterator[AnyBlock]:
 def _definitions(figures: EditionFigures) -> Iterator[AnyBlock]:
     yield Heading(text="How it is counted", anchor="how")
     yield Definitions(items=TERMS)
-    caveats = [f"{measure.label}: {measure.caveat}" for measure in figures.summary.measures if measure.caveat]
-    if caveats:
-        yield Lines(items=tuple(caveats), summary="What each figure cannot say")
+    by_caveat: dict[str, list[str]] = {}
+    for measure in figures.summary.measures:
+        if measure.caveat:
+            by_caveat.setdefault(measure.caveat, []).append(measure.label)
+    if by_caveat:
+        caveats = tuple(f"{'; '.join(labels)}: {caveat}" for caveat, labels in by_caveat.items())
+        yield Lines(items=caveats, summary="What each figure cannot say")
 
 
 def _edition(summary: Summary) -> Iterator[AnyBlock]:

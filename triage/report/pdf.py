@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from triage.report import charts
-from triage.report.blocks import Charts, Report
+from triage.report.blocks import Charts, Report, Tiles
 
 typst: Any
 try:
@@ -21,6 +21,7 @@ except ImportError:  # the extra is not installed
 TEMPLATE: Final = Path(__file__).with_name("report.typ")
 CHART_WIDTH: Final = 330
 """Pixels, of which one is three quarters of a point: two charts fit side by side on A4."""
+TILE_WIDTH: Final = 120
 
 
 def is_installed() -> bool:
@@ -46,11 +47,15 @@ def _drawn(report: Report) -> dict[str, Any]:
     """The report as JSON, with its charts as pictures."""
     content: dict[str, Any] = msgspec.to_builtins(report)
     for block, plain in zip(report.blocks, content["blocks"], strict=True):
-        if isinstance(block, Charts):
-            for item, drawn in zip(block.items, plain["items"], strict=True):
-                picture = charts.run_chart(
-                    item.name, item.title, item.chart, item.said, unit=item.unit, width=CHART_WIDTH
-                )
-                drawn["svg"] = str(picture)
-                del drawn["chart"]
+        match block:
+            case Charts():
+                for item, drawn in zip(block.items, plain["items"], strict=True):
+                    picture = charts.run_chart(
+                        item.name, item.title, item.chart, item.said, unit=item.unit, width=CHART_WIDTH
+                    )
+                    drawn["svg"] = str(picture)
+                    del drawn["chart"]
+            case Tiles():
+                for tile, drawn in zip(block.items, plain["items"], strict=True):
+                    drawn["svg"] = str(charts.spark(tile.weeks, width=TILE_WIDTH)) if tile.weeks else ""
     return content

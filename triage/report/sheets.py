@@ -8,7 +8,7 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from triage.report import charts, spc
-from triage.report.board import EditionFigures, changes_said, changes_summary, line_of, short_label
+from triage.report.board import EditionFigures, changes_said, changes_summary, line_of, sentence, short_label
 from triage.report.spc import SeriesPoint
 from triage.summaries.editions import Summary
 from triage.summaries.figures import FigureRow
@@ -168,10 +168,15 @@ def _powers(figures: EditionFigures) -> list[CountLine]:
 
 def _grades(figures: EditionFigures, code: str) -> list[CountLine]:
     return [
-        CountLine(label=row.label[:1].upper() + row.label[1:], number=_number(row.value), line=line_of(code, row.code))
+        CountLine(label=_grade_said(row.label), number=_number(row.value), line=line_of(code, row.code))
         for row in figures.rows(code)
         if row.value and row.code != "used"
     ]
+
+
+def _grade_said(label: str) -> str:
+    """A result under a heading that does not say of what it is one."""
+    return sentence(label) if label.startswith("s136 ") else f"Section 136 considered: {label}"
 
 
 def _handover(figures: EditionFigures) -> list[HandoverLine]:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from triage.exports import protected
 from triage.exports.protected import Protected
 from triage.problems import NOT_INSTALLED, Refused
-from triage.report import board, pdf, protected_tables, sheets
+from triage.report import board, comparison, pdf, protected_tables, sheets
 from triage.report.blocks import Report
 from triage.report.html import Document
 from triage.store.database import Connection, Database
@@ -19,8 +19,10 @@ from triage.store.statements import statement
 from triage.store.summaries.calendars import CalendarTeam
 from triage.store.summaries.publications import find_failed
 from triage.summaries import editions
+from triage.summaries.comparison import Comparison
 from triage.summaries.editions import Summary
-from triage.times import PeriodKind
+from triage.summaries.schedule import slot
+from triage.times import Period, PeriodKind
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +80,15 @@ async def load_report(connection: Connection, team: CalendarTeam, summary: Summa
     months = await load_summaries(connection, team, "monthly", LONG_AGO, summary.ends_at, MONTHS)
     weeks = await load_summaries(connection, team, "weekly", summary.starts_at, summary.ends_at, WEEKS)
     return board.report(summary, months, weeks, team.calendar.zone)
+
+
+async def load_comparison(connection: Connection, team: CalendarTeam, compared: Comparison) -> Report:
+    """The report of a comparison, with the run charts of the months from one span to the other."""
+    spans = (compared.first, compared.second)
+    whole = Period("monthly", "", min(span.starts for span in spans), max(span.ends for span in spans))
+    bounds = slot(whole, team.calendar)
+    months = await load_summaries(connection, team, "monthly", bounds.starts_at, bounds.ends_at, MONTHS)
+    return comparison.report(compared, months, team.calendar.zone)
 
 
 async def load_summaries(
