@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 import pytest
 from msgspec import UNSET
+from support.story import BEDFORDSHIRE
 
 from triage import codes, times
 from triage.demo import CAST, Callers, DemoEntry, bulk, generate
@@ -187,7 +188,7 @@ def views(seed: int) -> tuple[IncidentView, ...]:
     groups: dict[UUID, list[e.StoredEntry]] = {}
     for entry in entries:
         groups.setdefault(root.get(entry.entry.incident_id, entry.entry.incident_id), []).append(entry)
-    alone = {id_: fold(group) for id_, group in groups.items()}
+    alone = {id_: fold(group, terms=BEDFORDSHIRE) for id_, group in groups.items()}
     related = {
         id_: [
             event
@@ -197,7 +198,7 @@ def views(seed: int) -> tuple[IncidentView, ...]:
         ]
         for id_, own in alone.items()
     }
-    return tuple(view_at(fold(group, related[id_]), ENDS, FULL) for id_, group in groups.items())
+    return tuple(view_at(fold(group, related[id_], terms=BEDFORDSHIRE), ENDS, FULL) for id_, group in groups.items())
 
 
 @pytest.mark.parametrize("seed", SEEDS)

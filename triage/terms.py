@@ -27,7 +27,3 @@ class Terms(Struct, frozen=True):
         """Whether police stations are no longer places of safety at this instant."""
         last = self.police_station_allowed_until
         return last is not None and instant.astimezone(self.zone).date() > last
-
-
-BEDFORDSHIRE = Terms()
-"""The terms of the service this was written for, where no team has set others."""

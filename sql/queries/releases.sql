@@ -3,10 +3,6 @@
 SELECT pg_advisory_xact_lock(hashtextextended('release ' || :team_id::uuid, 0)),
        set_config('idle_in_transaction_session_timeout', '15min', true)
 
--- name: teams
--- why: releases are due team by team, on the team's calendar
-SELECT team_id, zone, day_start_hour, starts_on FROM teams()
-
 -- name: position
 -- why: a release is cut at a position in the log, so that cutting it late gives the same release
 SELECT coalesce((SELECT seq FROM entry WHERE team_id = :team_id AND received_at < :cut_off ORDER BY seq DESC LIMIT 1),

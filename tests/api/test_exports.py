@@ -327,7 +327,7 @@ async def test_a_range_beyond_the_end_is_416_and_no_pull(partner: Partner, asked
 async def test_a_large_file_is_put_together_from_its_pieces(
     released: ExportTeam, partner: Partner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("triage.store.exports.releases.CHUNK", 1000)
+    monkeypatch.setattr("triage.store.exports.rendered_files.CHUNK", 1000)
     monkeypatch.setattr("triage.store.exports.downloads.CHUNK", 1000)
     small = await released.partner()
     manifest = await small.manifest(RECORDS)

@@ -35,8 +35,8 @@ from support.population import population
 
 from triage.embedded import EmbeddedPostgres
 from triage.exports.members import ReleaseMember
-from triage.store.exports import releases
-from triage.store.exports.releases import CountedMember
+from triage.store.exports import releases, snapshots
+from triage.store.exports.snapshots import CountedMember
 
 YEAR_CUT = datetime(2026, 4, 29, 6, tzinfo=UTC)
 MIB = 1024 * 1024
@@ -92,19 +92,17 @@ def report(label: str, figure: str) -> None:
 @contextlib.contextmanager
 def given(members: list[ReleaseMember]) -> Iterator[None]:
     """The snapshot is these members: adding up entries is measured elsewhere."""
-    honest = releases.snapshot
+    honest = snapshots.snapshot
     counted = [CountedMember(member, (member.incident_id,)) for member in members]
 
-    async def snapshot(
-        connection: Any, team_id: UUID, starts: datetime, ends: datetime, *rest: Any
-    ) -> list[CountedMember]:
+    async def snapshot(connection: Any, team: Any, starts: datetime, ends: datetime, *rest: Any) -> list[CountedMember]:
         return [incident for incident in counted if starts <= incident.member.occurred_at < ends]
 
-    releases.snapshot = snapshot  # type: ignore[assignment]
+    snapshots.snapshot = snapshot  # type: ignore[assignment]
     try:
         yield
     finally:
-        releases.snapshot = honest
+        snapshots.snapshot = honest
 
 
 async def freeze_one(team: ExportTeam, members: list[ReleaseMember], dataset: str, processor: Processor) -> None:

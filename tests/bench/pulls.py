@@ -10,6 +10,7 @@ from lines import Line
 from load import run
 from pgbench import cpu_seconds, postmaster
 from serving import Running, measure, scratch, serving
+from support.story import BEDFORDSHIRE
 from traffic import COMPRESSED, SYNC, cursor_now, once, pull, puts, syncs
 
 from triage.commands.demo_data import TEAM
@@ -99,7 +100,7 @@ async def grow(running: Running) -> None:
                 " SELECT team_id, $2, seq FROM log_head WHERE team_id = $1"
                 " ON CONFLICT (team_id, version) DO UPDATE SET seq = excluded.seq",
                 TEAM,
-                rules_in_force(),
+                rules_in_force(terms=BEDFORDSHIRE),
             )
         await connection.execute("ANALYZE")
     finally:

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from msgspec import structs
 from support.logins import KEYS, as_login
+from support.story import BEDFORDSHIRE
 from support.team_log import STARTS_ON, TEAM, TeamLog, incident_id, open_team_log
 
 from triage import codes
@@ -28,7 +29,7 @@ from triage.summaries.editions import Difference, EditionTerms, Summary
 from triage.summaries.facts import Profile, profile_at
 from triage.summaries.registry import UntraceableLine
 from triage.summaries.schedule import slot
-from triage.terms import BEDFORDSHIRE, Terms
+from triage.terms import Terms
 from triage.times import PeriodKind, parse_period
 
 TEN = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
@@ -619,8 +620,10 @@ async def pools(team: TeamLog, as_at: datetime) -> tuple[Counter[Profile], Count
     """The month before, by profile: as the database counts it, and from facts made anew."""
     starts, ends = as_at - timedelta(days=30), as_at + timedelta(days=1)
     async with team.database.team(TEAM) as connection:
-        counted = await FactReader(connection, TEAM).profiles(starts, ends, as_at)
-        made = await FactReader(connection, TEAM, version="none is kept under this").between(starts, ends)
+        counted = await FactReader(connection, TEAM, terms=BEDFORDSHIRE).profiles(starts, ends, as_at)
+        made = await FactReader(connection, TEAM, version="none is kept under this", terms=BEDFORDSHIRE).between(
+            starts, ends
+        )
     return counted, Counter(profile_at(fact, as_at) for fact in made if fact.counts)
 
 
@@ -642,7 +645,7 @@ async def test_what_the_database_counts_is_what_the_entries_add_up_to_however_fa
         assert await pools(team, now) == (made, made)
         async with team.database.team(TEAM) as connection:
             assert (
-                await facts.position(connection, TEAM, editions.rules_in_force())
+                await facts.position(connection, TEAM, editions.rules_in_force(terms=BEDFORDSHIRE))
                 == (await scopes.head(connection, TEAM)).seq
             )
 

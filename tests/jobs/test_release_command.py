@@ -24,12 +24,12 @@ CUT_OFF = "2025-07-29T05:00:00Z"
 KILLED = """
 import os, signal
 from triage.__main__ import main
-from triage.store.exports import releases
+from triage.store.exports import releases, rendered_files
 
 async def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
-releases.{step} = die
+{step} = die
 main(["release", "--as-at", "{cut_off}"])
 """
 
@@ -66,7 +66,7 @@ async def refused(team: ExportTeam, *arguments: str) -> str:
 
 async def test_a_process_killed_in_the_middle_leaves_nothing_and_the_next_does_it_all(exporting: ExportTeam) -> None:
     partner = await exporting.partner()
-    for step in ("add", "render", "add_summary"):
+    for step in ("releases.add", "rendered_files.render", "releases.add_summary"):
         killed = await asyncio.create_subprocess_exec(
             sys.executable, "-c", KILLED.format(step=step, cut_off=CUT_OFF), env=os.environ | environment(exporting)
         )

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.story import (
     ANOTHER,
+    BEDFORDSHIRE,
     CLINICAL_LEAD,
     COLLEAGUE,
     DAY,
@@ -263,8 +264,10 @@ def joined(parted_by: UUID = OFFICER, reason: str = "wrong_person") -> tuple[Sto
 def graded_apart(story: Story) -> tuple[str | None, set[UUID | None]]:
     """The grade of the first incident once the two are folded apart, and what evidence it names as withdrawn."""
     apart = [[stored for stored in story.stored if stored.entry.incident_id == name] for name in (INCIDENT, ANOTHER)]
-    events = related_events([fold(entries) for entries in apart if entries])
-    served = view_at(fold(apart[0], events[INCIDENT], ids=(INCIDENT,)), minute(3 * DAY), FULL).diversion
+    events = related_events([fold(entries, terms=BEDFORDSHIRE) for entries in apart if entries])
+    served = view_at(
+        fold(apart[0], events[INCIDENT], ids=(INCIDENT,), terms=BEDFORDSHIRE), minute(3 * DAY), FULL
+    ).diversion
     assert isinstance(served, DiversionView)
     gone = {reason.entry for reason in served.s136.because if reason.code == "evidence_withdrawn"}
     return served.s136.grade, gone
@@ -360,7 +363,7 @@ def test_amendments_count_alike_in_any_order_of_arrival(story: Story, random: An
     places = [entry.seq for entry in story.stored]
     random.shuffle(places)
     elsewhere = [msgspec.structs.replace(stored, seq=seq) for stored, seq in zip(story.stored, places, strict=True)]
-    here, there = fold(story.stored), fold(elsewhere)
+    here, there = fold(story.stored, terms=BEDFORDSHIRE), fold(elsewhere, terms=BEDFORDSHIRE)
     assert here.diversion == there.diversion
     assert here.view.detentions == there.view.detentions
     assert (here.view.area, here.view.legal_status, here.view.status) == (

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.story import (
     AS_NURSE,
+    BEDFORDSHIRE,
     CLINICAL_LEAD,
     COLLEAGUE,
     NO_ONES,
@@ -39,7 +40,7 @@ def conflicts(story: Story) -> tuple[str, ...]:
 
 
 def seen_by(story: Story, audience: Audience) -> IncidentView:
-    view = view_for(story.stored, (), audience, minute(100))
+    view = view_for(story.stored, (), audience, minute(100), terms=BEDFORDSHIRE)
     assert view is not None
     return view
 
@@ -49,7 +50,7 @@ def seen_by(story: Story, audience: Audience) -> IncidentView:
 
 def test_an_incident_has_an_entry() -> None:
     with pytest.raises(ValueError, match="at least one entry"):
-        fold([])
+        fold([], terms=BEDFORDSHIRE)
 
 
 def test_what_nobody_recorded_is_read_as_the_form_says() -> None:
@@ -665,7 +666,7 @@ def test_neither_order_nor_repetition_changes_a_view(story: Story, random: Rando
     expected = served(story.incident(), now)
     shuffled = story.stored + data.draw(st.lists(st.sampled_from(story.stored), max_size=4))
     random.shuffle(shuffled)
-    assert served(fold(shuffled), now) == expected
+    assert served(fold(shuffled, terms=BEDFORDSHIRE), now) == expected
 
 
 @given(stories())
@@ -754,5 +755,5 @@ def test_the_view_says_what_was_done_and_by_whom() -> None:
 def test_the_team_decides_when_its_day_starts() -> None:
     story = Story()
     story.officer(9.5 * 60)  # 07:30 the next morning
-    assert fold(story.stored).view.operational_day == date(2026, 11, 22)
+    assert fold(story.stored, terms=BEDFORDSHIRE).view.operational_day == date(2026, 11, 22)
     assert fold(story.stored, terms=Terms(day_start_hour=9)).view.operational_day == date(2026, 11, 21)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from support.bodies import PLAUSIBLE, entry_id, plausible, replacement
+from support.story import BEDFORDSHIRE
 
 from triage import codes
 from triage.log import decode, notices
@@ -25,6 +26,7 @@ def entry(body: dict[str, Any]) -> AnyEntry:
 
 def told(body: dict[str, Any], *others: dict[str, Any], **known: Any) -> set[tuple[str, str]]:
     """The code and field of every notice; `others` are entries of the same incident stored before."""
+    known.setdefault("terms", BEDFORDSHIRE)
     given = notices.notices(
         entry(body), others=[held(other, number) for number, other in enumerate(others, 1)], received_at=LATER, **known
     )
@@ -132,7 +134,9 @@ def test_likely_identifiers_are_told_in_notes_and_reasons_and_never_repeated() -
     }
     amended = plausible("amendment", entry=replacement(event("ended", 2, reason=note, result="lapsed")))
     assert told(amended, identifiers=likely_identifiers) == {("possible_identifier", "entry.reason")}
-    given = notices.notices(entry(plausible("officer", note=note)), received_at=LATER, identifiers=likely_identifiers)
+    given = notices.notices(
+        entry(plausible("officer", note=note)), received_at=LATER, identifiers=likely_identifiers, terms=BEDFORDSHIRE
+    )
     assert all("07700" not in notice.message for notice in given)
 
 

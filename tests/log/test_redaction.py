@@ -15,6 +15,7 @@ from support.story import (
     AS_PARAMEDIC,
     AS_SERGEANT,
     AUDIENCES,
+    BEDFORDSHIRE,
     CLINICAL_LEAD,
     COLLEAGUE,
     DAY,
@@ -47,7 +48,7 @@ JUDGED: dict[str, Any] = {"assessment": "face_to_face", "s136_justified": "yes",
 
 
 def seen(story: Story, audience: Audience, when: float = 3 * DAY) -> IncidentView:
-    view = view_for(story.stored, (), audience, minute(when))
+    view = view_for(story.stored, (), audience, minute(when), terms=BEDFORDSHIRE)
     assert view is not None
     return view
 
@@ -340,30 +341,30 @@ def test_after_a_death_only_the_leads_reach_the_incident() -> None:
     died = story.follow_up("died", 300)
     for audience in AUDIENCES:
         reached = audience.level == "lead"
-        assert (view_for(story.stored, (), audience, LATER) is not None) is reached
+        assert (view_for(story.stored, (), audience, LATER, terms=BEDFORDSHIRE) is not None) is reached
         assert bool(visible_entries(story.stored, audience, LATER)) is reached
     story.withdraw(died, 310)
-    assert all(view_for(story.stored, (), audience, LATER) for audience in AUDIENCES)
+    assert all(view_for(story.stored, (), audience, LATER, terms=BEDFORDSHIRE) for audience in AUDIENCES)
 
 
 def test_a_death_in_training_closes_nothing_else_its_being_open_would_tell_of_a_real_intent() -> None:
     story = Story()
     story.tell("follow_up", 300, event="died", at=300, test=True)
     for _ in range(2):
-        assert all(view_for(story.stored, (), audience, LATER) for audience in AUDIENCES)
+        assert all(view_for(story.stored, (), audience, LATER, terms=BEDFORDSHIRE) for audience in AUDIENCES)
         story.intent(4)
 
 
 def test_the_service_itself_sees_all() -> None:
     story = evening()
     assert visible_entries(story.stored, FULL, LATER) == story.stored
-    assert view_for(story.stored, (), FULL, LATER) == story.view()
+    assert view_for(story.stored, (), FULL, LATER, terms=BEDFORDSHIRE) == story.view()
 
 
 def test_what_nobody_may_see_is_no_view() -> None:
     story = Story()
     story.intent(4)
-    assert [view_for(story.stored, (), audience, minute(80)) is None for audience in AUDIENCES] == [
+    assert [view_for(story.stored, (), audience, minute(80), terms=BEDFORDSHIRE) is None for audience in AUDIENCES] == [
         False,
         False,
         True,
@@ -459,7 +460,7 @@ def test_the_clinical_lead_is_blind_until_a_judgement_can_no_longer_corroborate(
     story = Story()
     story.intent(4)
     story.officer(60, **STREET)
-    seen_from = audience_incident(story.stored, (), AS_CLINICAL_LEAD, minute(80))
+    seen_from = audience_incident(story.stored, (), AS_CLINICAL_LEAD, minute(80), terms=BEDFORDSHIRE)
     assert seen_from is not None
     assert minute(4 + DAY) in seen_from.changes_at
     assert seen(story, AS_CLINICAL_LEAD, 4 + DAY - 1).intents is UNSET
@@ -502,7 +503,7 @@ def test_anothers_amendment_of_a_contact_makes_nobody_a_judge() -> None:
 def test_grades_turn_only_for_leads() -> None:
     story = evening()
     for audience, turns in ((AS_OFFICER, ()), (AS_SERGEANT, (minute(65 + DAY),)), (UNJUDGED, ())):
-        incident = audience_incident(story.stored, (), audience, minute(80))
+        incident = audience_incident(story.stored, (), audience, minute(80), terms=BEDFORDSHIRE)
         assert incident is not None
         assert incident.changes_at == turns
 
@@ -606,7 +607,7 @@ def test_nothing_that_reaches_the_blind_depends_on_an_intent(
 def told_to(story: Story, audience: Audience, when: int) -> tuple[object, ...]:
     """All that reaches a blind audience: the view, the entries, and when the view changes before it is told more."""
     now = minute(when)
-    incident = audience_incident(story.stored, (), audience, now)
+    incident = audience_incident(story.stored, (), audience, now, terms=BEDFORDSHIRE)
     entries = msgspec.json.encode(
         [(entry.seq, entry.id, entry.entry) for entry in visible_entries(story.stored, audience, now)]
     )
@@ -617,11 +618,11 @@ def told_to(story: Story, audience: Audience, when: int) -> tuple[object, ...]:
 
 @given(stories(), st.sampled_from(AUDIENCES), MINUTES)
 def test_a_view_is_what_the_visible_entries_add_up_to(story: Story, audience: Audience, when: int) -> None:
-    shown = view_for(story.stored, (), audience, minute(when))
+    shown = view_for(story.stored, (), audience, minute(when), terms=BEDFORDSHIRE)
     sight = sight_of(story.stored, audience, minute(when))
     if shown is None or audience.level == "lead":
         return
-    added_up = fold(redact(story.stored, sight))
+    added_up = fold(redact(story.stored, sight), terms=BEDFORDSHIRE)
     assert msgspec.json.encode(shown) == msgspec.json.encode(view_at(added_up, minute(when), audience, sight))
 
 
@@ -638,7 +639,7 @@ def test_nothing_that_police_see_but_a_grade_depends_on_a_nurses_words(
         for stored in story.stored
     ]
     when = minute(data.draw(MINUTES))
-    views = [view_for(stored.stored, (), audience, when) for stored in (story, twin)]
+    views = [view_for(stored.stored, (), audience, when, terms=BEDFORDSHIRE) for stored in (story, twin)]
     shown = [view and msgspec.structs.replace(view, diversion=UNSET) for view in views]
     assert shown[0] == shown[1]
     read = [[entry.entry for entry in visible_entries(log.stored, audience, when)] for log in (story, twin)]

@@ -11,6 +11,7 @@ from support.story import (
     AS_NURSE,
     AS_OFFICER,
     AS_SERGEANT,
+    BEDFORDSHIRE,
     COLLEAGUE,
     DAY,
     INCIDENT,
@@ -38,7 +39,9 @@ def detention(story: Story) -> DetentionView:
 
 def shown_at_once(story: Story) -> tuple[str, ...]:
     """The flags that the sergeant sees a minute after the last entry."""
-    view = view_for(story.stored, (), AS_SERGEANT, story.stored[-1].received_at + timedelta(minutes=1))
+    view = view_for(
+        story.stored, (), AS_SERGEANT, story.stored[-1].received_at + timedelta(minutes=1), terms=BEDFORDSHIRE
+    )
     assert view is not None
     return view.flags
 
@@ -107,7 +110,7 @@ def offline(stored: StoredEntry) -> StoredEntry:
 def test_one_entry_sent_three_times() -> None:
     story = Story()
     story.officer(60, occurred_at=0)
-    assert served(fold(story.stored * 3), minute(61)) == served(story.incident(), minute(61))
+    assert served(fold(story.stored * 3, terms=BEDFORDSHIRE), minute(61)) == served(story.incident(), minute(61))
 
 
 def test_nurse_and_officer_log_one_incident_under_two_ids() -> None:
@@ -237,7 +240,7 @@ def test_the_wrong_person_linked() -> None:
     story.intent(4)
     story.officer(60, arrived_at=2, **STREET)
     story.outcome("community_follow_up")
-    linked = fold(story.stored, person_events(later.incident()))
+    linked = fold(story.stored, person_events(later.incident()), terms=BEDFORDSHIRE)
     assert linked.diversion.s136.grade == "R"
     later.tell("person_unlink", 400, person_id=SOMEBODY, reason="wrong_person")
     assert later.incident().people == ()
@@ -287,17 +290,17 @@ def test_the_nights_on_which_the_clocks_change(night: str) -> None:
 def test_a_nurse_learns_of_the_intent_only_after_her_own_judgement() -> None:
     story = Story()
     story.intent(4)
-    assert view_for(story.stored, (), AS_NURSE, minute(5)) is None
+    assert view_for(story.stored, (), AS_NURSE, minute(5), terms=BEDFORDSHIRE) is None
     story.officer(6, occurred_at=0, arrived_at=2, consulted={"role": "nurse", "at": 5}, **STREET)
-    before = view_for(story.stored, (), AS_NURSE, minute(7))
+    before = view_for(story.stored, (), AS_NURSE, minute(7), terms=BEDFORDSHIRE)
     assert before is not None
     assert (before.revision, before.intents) == (1, UNSET)
     story.nurse(30, assessment="phone", s136_justified="yes", told_intent=False, blind=True)
     story.outcome("community_follow_up", 40, captured=41)
-    after = view_for(story.stored, (), AS_NURSE, minute(50))
+    after = view_for(story.stored, (), AS_NURSE, minute(50), terms=BEDFORDSHIRE)
     assert after is not None
     assert after.revision == 4
-    lead = view_for(story.stored, (), AS_CLINICAL_LEAD, minute(40 + DAY))
+    lead = view_for(story.stored, (), AS_CLINICAL_LEAD, minute(40 + DAY), terms=BEDFORDSHIRE)
     assert lead is not None
     assert lead.diversion is not UNSET
     assert lead.diversion.s136.grade == "A"

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 import pytest
 from support.bodies import full, plausible
-from support.story import AS_NURSE, AS_OFFICER, AUDIENCES, INCIDENT, OFFICER, STAFF, Story, minute
+from support.story import AS_NURSE, AS_OFFICER, AUDIENCES, BEDFORDSHIRE, INCIDENT, OFFICER, STAFF, Story, minute
 
 from triage.log.canonical import shown_content
 from triage.log.entries import KINDS, NewerEntry, Officer, StoredEntry
@@ -46,7 +46,9 @@ def from_the_log(body: dict[str, Any], seq: int = 9, author: UUID = OFFICER) -> 
 
 
 def views(*stored: StoredEntry) -> dict[Any, Any]:
-    return {audience: view_for(stored, (), audience, minute(200)) for audience in (*AUDIENCES, FULL)}
+    return {
+        audience: view_for(stored, (), audience, minute(200), terms=BEDFORDSHIRE) for audience in (*AUDIENCES, FULL)
+    }
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -79,7 +81,7 @@ def test_an_unknown_code_is_shown_as_it_is_and_decides_nothing(field: str) -> No
     body = {name: value for name, value in full("officer").items() if name != "age"}
     newer = from_the_log(body | {field: "brand_new"})
     assert newer.newer is None
-    view = fold([newer]).view
+    view = fold([newer], terms=BEDFORDSHIRE).view
     assert msgspec.to_builtins(view)[field] == "brand_new"
     assert len(views(newer, from_the_log(full("nurse"), 10))) == len(AUDIENCES) + 1
 
@@ -108,7 +110,10 @@ def test_an_entry_of_an_unknown_kind_is_counted_and_takes_no_part() -> None:
     drone = from_the_log({"kind": "drone_flight", "captured_at": "2026-11-21T23:00:00Z", "altitude": 90})
     assert isinstance(drone.entry, NewerEntry)
     assert (drone.entry.kind_name, drone.entry.captured_at) == ("drone_flight", minute(60))
-    alone, with_drone = fold(story.stored).view, fold([*story.stored, drone]).view
+    alone, with_drone = (
+        fold(story.stored, terms=BEDFORDSHIRE).view,
+        fold([*story.stored, drone], terms=BEDFORDSHIRE).view,
+    )
     assert with_drone.revision == alone.revision + 1
     changed = {name for name in alone.__struct_fields__ if getattr(alone, name) != getattr(with_drone, name)}
     assert changed <= {"revision", "seq", "changed_at", "contributions"}
@@ -120,7 +125,7 @@ def test_an_amendment_with_an_unknown_kind_inside_takes_no_part() -> None:
     body = plausible("amendment", amends=str(first.id), entry={"kind": "drone_flight", "altitude": 90})
     amendment = from_the_log(body)
     assert isinstance(amendment.entry, NewerEntry)
-    assert fold([first, amendment]).view.area == "bedford"
+    assert fold([first, amendment], terms=BEDFORDSHIRE).view.area == "bedford"
 
 
 def test_what_cannot_be_read_is_shown_to_the_side_that_wrote_it_alone() -> None:

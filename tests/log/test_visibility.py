@@ -6,7 +6,7 @@ from typing import Any, Union, get_args, get_origin
 import pytest
 from msgspec import UNSET, Struct, structs
 from support.bodies import full
-from support.story import AUDIENCES, Story, minute
+from support.story import AUDIENCES, BEDFORDSHIRE, Story, minute
 
 from triage.log import redaction
 from triage.log.entries import AMENDABLE, AnyEntry
@@ -97,7 +97,7 @@ def test_what_is_left_of_an_entry_is_what_the_table_says(kind: str, sight: str) 
 def test_members_that_may_not_be_seen_are_absent_and_the_others_are_there() -> None:
     story = Story()
     story.officer(9, area="bedford")
-    incident = fold(story.stored)
+    incident = fold(story.stored, terms=BEDFORDSHIRE)
     for audience in (*AUDIENCES, FULL):
         for blind in (False, True):
             if audience.side == "police" and blind:

@@ -39,7 +39,7 @@ from triage.exports.selection import Extract, Selection
 from triage.exports.tree import CONFIG, DISPOSAL_FOR_POLICE, VIEWS
 from triage.http import negotiation
 from triage.store.access.staff import as_owner
-from triage.store.exports import downloads, releases
+from triage.store.exports import downloads, releases, snapshots
 
 Attacked = Callable[[str], Awaitable[AttackedTeam]]
 WEEK = timedelta(days=7)
@@ -443,7 +443,7 @@ async def test_the_order_of_rows_does_not_tell_the_order_of_events(besieged: Att
 
 
 def in_order_of_events(patch: pytest.MonkeyPatch) -> None:
-    honest, unsorted = selection.extract, releases.snapshot
+    honest, unsorted = selection.extract, snapshots.snapshot
 
     async def by_time(*asked: Any) -> list[Any]:
         return sorted(await unsorted(*asked), key=lambda row: row.member.occurred_at)
@@ -453,7 +453,7 @@ def in_order_of_events(patch: pytest.MonkeyPatch) -> None:
         pairs = sorted(zip(pulled.numbers, pulled.rows, strict=True))
         return Extract(pulled.columns, tuple(row for _, row in pairs), tuple(n for n, _ in pairs))
 
-    patch.setattr(releases, "snapshot", by_time)
+    patch.setattr(snapshots, "snapshot", by_time)
     patch.setattr("triage.exports.rendering.extract", as_frozen)
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
 from msgspec import structs
+from support.story import BEDFORDSHIRE
 
 from triage.demo import CAST, generate
 from triage.log import links
@@ -40,12 +41,14 @@ def groups() -> list[IncidentAfter]:
     for stored in held:
         incident = so_far[root_of.get(stored.entry.incident_id, stored.entry.incident_id)]
         incident[stored.id] = stored
-        outlines += incidents_after(Snapshot(seq=0, link=b"", now=ends_at, entries=dict(incident)), ())
+        outlines += incidents_after(
+            Snapshot(seq=0, link=b"", now=ends_at, entries=dict(incident), terms=BEDFORDSHIRE), ()
+        )
     return outlines
 
 
 def columns(group: IncidentAfter) -> rows.IncidentUpsert:
-    read = Snapshot(seq=0, link=b"", now=datetime(2026, 11, 23, tzinfo=UTC))
+    read = Snapshot(seq=0, link=b"", now=datetime(2026, 11, 23, tzinfo=UTC), terms=BEDFORDSHIRE)
     [row] = [row for row in rows._both(UUID(int=1), group, read, None, None) if row.blind]
     return row
 

@@ -33,8 +33,9 @@ from triage.exports.tree import CONFIG, ages_in
 from triage.jobs import release
 from triage.store.access.staff import as_owner
 from triage.store.database import Connection
-from triage.store.exports import agreements, releases
-from triage.store.exports.releases import CountedMember, snapshot
+from triage.store.exports import agreements, snapshots
+from triage.store.exports.snapshots import CountedMember, snapshot
+from triage.store.summaries.calendars import CalendarTeam
 from triage.times import PeriodKind, operational_day
 
 GROUP = ("area", "age", "sex", "ethnic_group", "shift", "month")
@@ -189,13 +190,13 @@ class AttackedTeam:
             patch.setattr(release, "RULES", structs.replace(RULES, **(off or {} if dataset == "tables" else {})))
             patch.setattr(release, "TABLE_KINDS", (self.kind,) if dataset == "tables" else ())
             patch.setattr(tables, "admit", lambda kind, *_: forms(kind))
-            patch.setattr(releases, "snapshot", self._snapshot)
+            patch.setattr(snapshots, "snapshot", self._snapshot)
             yield patch
 
-    async def _snapshot(self, connection: Connection, team_id: UUID, *at: Any) -> list[CountedMember]:
+    async def _snapshot(self, connection: Connection, team: CalendarTeam, *at: Any) -> list[CountedMember]:
         """What the log held at a position is read once: it does not depend on any rule."""
         if at not in self._snapshots:
-            self._snapshots[at] = await snapshot(connection, team_id, *at)
+            self._snapshots[at] = await snapshot(connection, team, *at)
         return self._snapshots[at]
 
     async def pull(self, partner: Partner) -> Pulled:

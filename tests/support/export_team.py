@@ -35,8 +35,9 @@ from triage.log.append_decision import IncomingEntry, Receipt
 from triage.log.canonical import canonical
 from triage.store.access import devices, staff, teams
 from triage.store.access.staff import NewStaff, as_owner
-from triage.store.exports import agreements, releases
+from triage.store.exports import agreements
 from triage.store.exports.agreements import NewAgreement
+from triage.store.summaries import calendars
 
 STARTS_ON = date(2025, 4, 1)
 EXPIRES = datetime(2090, 1, 1, tzinfo=UTC)
@@ -156,7 +157,7 @@ class ExportTeam:
     async def release(self, now: datetime = END_OF_JULY) -> list[ReleasedEdition]:
         """What the waking job does."""
         database = self.running.service.database
-        (team,) = [team for team in await releases.teams(database) if team.team_id == self.team_id]
+        team = await calendars.team(database, self.team_id)
         return await release_team(database, self.keys, team, now)
 
     async def partner(self, body: Body = "other", agree: bool = True, **agreement: Any) -> "Partner":

@@ -9,7 +9,10 @@ import msgspec
 from triage.log.entries import AnyEntry, StoredEntry
 from triage.log.incident import Incident, fold, view_at
 from triage.log.view import FULL, Audience, DiversionView, IncidentView
+from triage.terms import Terms
 
+BEDFORDSHIRE = Terms()
+"""The terms of the team that the tests are about."""
 TEN = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
 DAY = 24 * 60
 INCIDENT = UUID("0193a000-0000-7000-8000-0000000000aa")
@@ -133,7 +136,7 @@ class Story:
         return self.tell("withdrawal", captured, by=by or author, withdraws=name, reason="entered_in_error")
 
     def incident(self, *others: Any) -> Incident:
-        return fold(self.stored, others)
+        return fold(self.stored, others, terms=BEDFORDSHIRE)
 
     def view(self, now: float = 3 * DAY, audience: Audience = FULL) -> IncidentView:
         return view_at(self.incident(), minute(now), audience)

@@ -12,6 +12,7 @@ from triage.log.entries import StoredEntry
 from triage.log.incident import Incident, fold
 from triage.log.timeline import PersonEvent
 from triage.log.view import DetentionView
+from triage.terms import Terms
 
 MINUTE = timedelta(minutes=1)
 
@@ -29,13 +30,18 @@ def group_by_incident(entries: Iterable[StoredEntry]) -> list[list[StoredEntry]]
 
 
 def release_member(
-    entries: Sequence[StoredEntry], others: Sequence[PersonEvent], cut_off: datetime, people: Identities
+    entries: Sequence[StoredEntry],
+    others: Sequence[PersonEvent],
+    cut_off: datetime,
+    people: Identities,
+    *,
+    terms: Terms,
 ) -> ReleaseMember | None:
     """One incident as it stood at the cut-off. None: training, withdrawn, or not yet a contact, outcome or detention.
 
     `others` is what other incidents of the same person contribute to its grade; `people` whom linked ids count as.
     """
-    incident = fold(entries, others, ids=links.incident_ids(entries))
+    incident = fold(entries, others, terms=terms, ids=links.incident_ids(entries))
     return member_of(incident, cut_off, people) if incident.counts and incident.view.status != "withdrawn" else None
 
 

@@ -24,8 +24,11 @@ from triage.exports.rendering import Frozen, FrozenRecords, FrozenTables, Releas
 from triage.exports.tables import RULES, ClassifiedMember, Edition
 from triage.exports.tree import CONFIG
 from triage.store.database import Connection, Database
-from triage.store.exports import releases
-from triage.store.exports.releases import CountedMember, LatestRelease, ReleasingTeam, StoredRelease
+from triage.store.exports import releases, rendered_files, snapshots
+from triage.store.exports.releases import LatestRelease, StoredRelease
+from triage.store.exports.snapshots import CountedMember
+from triage.store.summaries import calendars
+from triage.store.summaries.calendars import CalendarTeam
 from triage.times import PeriodKind, due_at
 
 logger = logging.getLogger(__name__)
@@ -71,7 +74,7 @@ async def release_due(
     """
     done: list[ReleasedEdition] = []
     failed: list[str] = []
-    for team in await releases.teams(database):
+    for team in await calendars.teams(database):
         try:
             done += await release_team(database, keys, team, now, progress)
         except Unreleased as error:
@@ -83,7 +86,7 @@ async def release_due(
 
 
 async def release_team(
-    database: Database, keys: Keys, team: ReleasingTeam, now: datetime, progress: ReleaseProgress | None = None
+    database: Database, keys: Keys, team: CalendarTeam, now: datetime, progress: ReleaseProgress | None = None
 ) -> list[ReleasedEdition]:
     """As `release_due`, for one team."""
     return await _Releasing(database, keys, team, now, progress or _ignore).all()
@@ -91,7 +94,7 @@ async def release_team(
 
 async def is_anything_due(database: Database, keys: Keys, now: datetime) -> bool:
     """Whether `release_due` would find anything to freeze, or published tables to look at."""
-    for team in await releases.teams(database):
+    for team in await calendars.teams(database):
         if await _Releasing(database, keys, team, now, _ignore).is_anything_due():
             return True
     return False
@@ -101,7 +104,7 @@ class _Releasing:
     """One run for one team."""
 
     def __init__(
-        self, database: Database, keys: Keys, team: ReleasingTeam, now: datetime, progress: ReleaseProgress
+        self, database: Database, keys: Keys, team: CalendarTeam, now: datetime, progress: ReleaseProgress
     ) -> None:
         self._database = database
         self._keys = keys
@@ -173,18 +176,18 @@ class _Releasing:
         return sorted(passed, key=lambda cut: (cut.cut_off, cut.dataset, cut.ends - cut.starts))
 
     def _tables(self) -> list[Cut]:
-        return [cut for every in TABLE_KINDS for cut in self._of("tables", every, self._team.starts_on)]
+        return [cut for every in TABLE_KINDS for cut in self._of("tables", every, self._team.calendar.starts_on)]
 
     def _of(self, dataset: Dataset, every: Cadence, first: date) -> Iterator[Cut]:
-        return cuts(dataset, every, first, self._now, self._team.zone, self._team.day_start_hour)
+        return cuts(dataset, every, first, self._now, self._team.calendar.zone, self._team.calendar.day_start_hour)
 
     def _first(self, year: int) -> date:
-        return max(self._team.starts_on, date(year, 4, 1))
+        return max(self._team.calendar.starts_on, date(year, 4, 1))
 
     def _first_months(self) -> dict[int, Cut]:
         """The first month of every financial year of which a month is over."""
         months: dict[int, Cut] = {}
-        for month in self._of("records", "monthly", self._team.starts_on):
+        for month in self._of("records", "monthly", self._team.calendar.starts_on):
             months.setdefault(month.financial_year, month)
         return months
 
@@ -199,7 +202,7 @@ class _Releasing:
             decided = await releases.cadences(connection, team.team_id)
             for year, month in months.items():
                 if year not in decided:
-                    begun = due_at(team.starts_on, _hour(team), team.zone)
+                    begun = due_at(team.calendar.starts_on, time(team.calendar.day_start_hour), team.calendar.zone)
                     since = max(begun, month.ends_at - timedelta(days=365))
                     days = max(1.0, (month.ends_at - since) / timedelta(days=1))
                     count = await releases.volume(connection, team.team_id, since, month.ends_at)
@@ -215,7 +218,7 @@ class _Releasing:
         return last is not None and last > max(latest.cut_off, looked.get(cut.period, LONG_AGO))
 
     def _last_monthly_cut_off(self) -> datetime | None:
-        return max((cut.cut_off for cut in self._of("tables", "monthly", self._team.starts_on)), default=None)
+        return max((cut.cut_off for cut in self._of("tables", "monthly", self._team.calendar.starts_on)), default=None)
 
     # --- one release
 
@@ -252,7 +255,7 @@ class _Releasing:
         self, due: Cut, counted: Iterable[CountedMember], precedents: Sequence[Sequence[ClassifiedMember]]
     ) -> Edition:
         key = self._keys.tables
-        members = [tables.classify(incident.member, key, self._team.zone) for incident in counted]
+        members = [tables.classify(incident.member, key, self._team.calendar.zone) for incident in counted]
         admitted = tables.admit(due.kind, precedents, key, RULES)
         return tables.freeze(due.kind, due.period, admitted, members, key, RULES)
 
@@ -301,8 +304,8 @@ class _Releasing:
             () if period.endswith(LATE) else records.months_between(due.starts, due.ends),
             self._keys.records,
             empty.config,
-            zone=self._team.zone,
-            day_start=self._team.day_start_hour,
+            zone=self._team.calendar.zone,
+            day_start=self._team.calendar.day_start_hour,
         )
         return structs.replace(empty, release=release)
 
@@ -315,7 +318,7 @@ class _Releasing:
         cut_off: datetime,
         undecided: str | None = None,
     ) -> list[CountedMember]:
-        return await releases.snapshot(connection, self._team.team_id, starts_at, ends_at, seq, cut_off, undecided)
+        return await snapshots.snapshot(connection, self._team, starts_at, ends_at, seq, cut_off, undecided)
 
     async def _store(
         self,
@@ -338,8 +341,8 @@ class _Releasing:
         await releases.add(connection, self._team.team_id, stored, due.starts, policy, seq, members)
         if isinstance(frozen, FrozenTables):
             await releases.add_summary(connection, self._team, due, about, frozen.edition, seq)
-        agreements = await releases.agreements_for(connection, self._team.team_id, due.dataset, self._now)
-        await releases.render(connection, self._team.team_id, stored, agreements, self._keys, self._now)
+        agreements = await rendered_files.agreements_for(connection, self._team.team_id, due.dataset, self._now)
+        await rendered_files.render(connection, self._team.team_id, stored, agreements, self._keys, self._now)
         return ReleasedEdition(due.dataset, due.period, number)
 
     # --- a further edition of published tables
@@ -375,9 +378,10 @@ class _Releasing:
 
     def _next_edition(self, editions: list[Edition], counted: Iterable[CountedMember]) -> Edition | None:
         key = self._keys.tables
-        snapshots = {edition.edition: edition.snapshot for edition in editions}
-        members = [tables.classify(incident.member, key, self._team.zone) for incident in counted]
-        return tables.revise(editions[-1], snapshots, members, key, RULES)
+        members = [tables.classify(incident.member, key, self._team.calendar.zone) for incident in counted]
+        return tables.revise(
+            editions[-1], {edition.edition: edition.snapshot for edition in editions}, members, key, RULES
+        )
 
 
 _EMPTY: Final = records.RecordsRelease("", CONFIG.policy, (), (), (), (), (), "")
@@ -415,10 +419,6 @@ def _numbered(edition: Edition, number: int) -> Edition:
         return edition
     cells = tuple(structs.replace(cell, edition=number) for cell in edition.cells)
     return structs.replace(edition, edition=number, cells=cells)
-
-
-def _hour(team: ReleasingTeam) -> time:
-    return time(team.day_start_hour)
 
 
 def _ignore(_: str, __: int, ___: int) -> None:

@@ -50,7 +50,7 @@ from triage.problems import (
     Listed,
     Problem,
 )
-from triage.terms import BEDFORDSHIRE, Terms
+from triage.terms import Terms
 
 E = TypeVar("E", bound=Entry)
 
@@ -159,6 +159,7 @@ class Snapshot:
     seq: int
     link: bytes
     now: datetime
+    terms: Terms
     stored: dict[UUID, StoredRow] = field(default_factory=dict)
     entries: dict[UUID, StoredEntry] = field(default_factory=dict)
     rows: dict[tuple[UUID, bool], IncidentBefore] = field(default_factory=dict)
@@ -174,7 +175,6 @@ class Snapshot:
     people: frozenset[UUID] = frozenset()
     """Whose incidents were all read."""
     lost: Sequence[LostSpan] = ()
-    terms: Terms = BEDFORDSHIRE
 
     def root(self, incident_id: UUID) -> UUID:
         """The id under which the incident answers."""
@@ -419,7 +419,7 @@ class IncidentAfter:
     ids: tuple[UUID, ...]
     entries: list[StoredEntry]
     full: Incident
-    terms: Terms = BEDFORDSHIRE
+    terms: Terms
     moved: bool = False
     grown: bool = False
     related: tuple[PersonEvent, ...] = ()
@@ -437,7 +437,7 @@ class IncidentAfter:
     def blind(self) -> Incident | None:
         """What those add up to who may not know of an intent; None where nothing is visible to them."""
         told = visible_events(self.related, BLIND)
-        return fold(self.visible, told, self.terms, ids=self.ids) if self.visible else None
+        return fold(self.visible, told, terms=self.terms, ids=self.ids) if self.visible else None
 
     @cached_property
     def blind_columns(self) -> Incident | None:
@@ -541,7 +541,7 @@ def _group(
         root=ids[0],
         ids=ids,
         entries=entries,
-        full=fold(entries, related, read.terms, ids=ids),
+        full=fold(entries, related, terms=read.terms, ids=ids),
         terms=read.terms,
         moved=parted_or_joined or not shifted.isdisjoint(ids),
         grown=max(held.seq for held in entries) > read.seq,
@@ -570,7 +570,7 @@ def regrade_by_person(groups: Sequence[IncidentAfter]) -> None:
     for group in groups:
         if told[group.root] != group.related:
             group.related = told[group.root]
-            group.full = fold(group.entries, group.related, group.terms, ids=group.ids)
+            group.full = fold(group.entries, group.related, terms=group.terms, ids=group.ids)
 
 
 def abandoned_ids(read: Snapshot, groups: Sequence[IncidentAfter]) -> list[UUID]:

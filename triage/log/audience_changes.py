@@ -40,7 +40,7 @@ def readers_told_nothing(group: IncidentAfter, read: Snapshot) -> list[Readers]:
     if not entries:
         return []
     events = related_before(row)
-    before = fold(entries, events, group.terms, ids=group.ids)
+    before = fold(entries, events, terms=group.terms, ids=group.ids)
     return [
         readers
         for readers in ALL_READERS
@@ -56,7 +56,7 @@ def _told(
     visible = redact(full.entries.stored, sight)
     if not visible:
         return full.restricted, [], None
-    incident = fold(visible, visible_events(events, sight), group.terms, ids=group.ids)
+    incident = fold(visible, visible_events(events, sight), terms=group.terms, ids=group.ids)
     audience = Audience(readers.side, "lead" if readers.lead else "field")
     view = view_at(incident, read.now, audience, sight, (), full.diversion)
     return full.restricted, visible, view

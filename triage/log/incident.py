@@ -26,7 +26,7 @@ from triage.log.resolve import StatedAge
 from triage.log.timeline import DatedOutcome, PersonEvent, PowerUse, events_of
 from triage.log.view import Audience, IncidentView, RepeatContact, RepeatView, Status
 from triage.log.visibility import EVERYTHING, VIEW, Sight, Who
-from triage.terms import BEDFORDSHIRE, Terms
+from triage.terms import Terms
 
 OVERDUE = timedelta(hours=12)
 """How long after it occurred an incident may be without an outcome."""
@@ -86,8 +86,8 @@ class Incident(Struct, frozen=True, kw_only=True, gc=False):
 def fold(
     entries: Sequence[StoredEntry],
     person_events: Sequence[PersonEvent] = (),
-    terms: Terms = BEDFORDSHIRE,
     *,
+    terms: Terms,
     ids: tuple[UUID, ...] = (),
 ) -> Incident:
     """What the entries of one incident add up to: all entries of every incident id that links join.

@@ -18,7 +18,7 @@ from triage.log.canonical import coded_fields
 from triage.log.detention import CLOCK, Episode
 from triage.log.effective import SKEW_TOLERATED_MS, SortedEntries
 from triage.log.entries import Amendment, AnyEntry, Detention, PersonLink, PersonUnlink, StoredEntry, Withdrawal
-from triage.terms import BEDFORDSHIRE, Terms
+from triage.terms import Terms
 
 NOTICES: Final = {
     "power_location_conflict": "Section 136 does not reach this kind of place: a home, or what belongs to one home.",
@@ -111,12 +111,12 @@ class IncidentContext:
 def notices(
     entry: AnyEntry,
     *,
+    terms: Terms,
     received_at: datetime,
     skew_ms: int | None = None,
     target_held: bool | None = None,
     person_registered: bool | None = None,
     others: Iterable[StoredEntry] = (),
-    terms: Terms = BEDFORDSHIRE,
     identifiers: Callable[[str], Sequence[object]] | None = None,
 ) -> tuple[Notice, ...]:
     """What to tell the author of an entry.

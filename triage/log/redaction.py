@@ -33,7 +33,7 @@ from triage.log.incident import Incident, changes_at, fold, is_restricted, repea
 from triage.log.timeline import PersonEvent
 from triage.log.view import Audience, IncidentView
 from triage.log.visibility import FIELDS, PARTS, Sight, Who, side_of
-from triage.terms import BEDFORDSHIRE, Terms
+from triage.terms import Terms
 
 BLIND = Sight("health", True)
 """What a health account sees before any judgement."""
@@ -103,7 +103,7 @@ def audience_incident(
     audience: Audience,
     now: datetime,
     *,
-    terms: Terms = BEDFORDSHIRE,
+    terms: Terms,
     full: Incident | None = None,
     ids: tuple[UUID, ...] = (),
 ) -> AudienceIncident | None:
@@ -116,7 +116,7 @@ def audience_incident(
         return None
     sight = sight_of(entries, audience, now, full)
     if audience.full:
-        whole = full or fold(entries, person_events, terms, ids=ids)
+        whole = full or fold(entries, person_events, terms=terms, ids=ids)
         return AudienceIncident(whole, audience, sight, whole.diversion)
     visible = redact(entries, sight)
     if not visible:
@@ -124,13 +124,13 @@ def audience_incident(
     told = visible_events(person_events, sight)
     if full and _is_all(visible, full) and len(told) == len(person_events):
         return AudienceIncident(full, audience, sight, full.diversion)
-    incident = fold(visible, told, terms, ids=ids)
+    incident = fold(visible, told, terms=terms, ids=ids)
     if audience.level == "field":
         return AudienceIncident(incident, audience, sight, incident.diversion)
     if sight.blind:
         unblinded_at = full.lead_unblinded_at if full else lead_unblinded_at(sort_entries(entries))
         return AudienceIncident(incident, audience, sight, incident.diversion, unblinded_at)
-    whole = full or fold(entries, person_events, terms, ids=ids)
+    whole = full or fold(entries, person_events, terms=terms, ids=ids)
     return AudienceIncident(incident, audience, sight, whole.diversion)
 
 
@@ -151,7 +151,7 @@ def view_for(
     now: datetime,
     *,
     extra_flags: Iterable[str] = (),
-    terms: Terms = BEDFORDSHIRE,
+    terms: Terms,
     full: Incident | None = None,
     ids: tuple[UUID, ...] = (),
 ) -> IncidentView | None:

@@ -21,7 +21,7 @@ from triage.log.related import related_events
 from triage.log.timeline import DatedOutcome
 from triage.log.view import DetentionView, IncidentView
 from triage.summaries.facts import ASKED, DatedEvent, DatedFollowUp, GradeResult, IncidentFact, OnScene, Stay
-from triage.terms import BEDFORDSHIRE, Terms
+from triage.terms import Terms
 
 ARRESTS = ("arrest_custody", "arrest_street_bail", "dearrested")
 """Disposals that follow an arrest."""
@@ -148,7 +148,8 @@ def facts_of(
     stored: Iterable[StoredEntry],
     related: Mapping[UUID, Iterable[timeline.PersonEvent]] = {},
     served: Collection[ServedIntent] | None = None,
-    terms: Terms = BEDFORDSHIRE,
+    *,
+    terms: Terms,
 ) -> list[IncidentFact]:
     """Every incident that these entries add up to, graded with what the other incidents of its people contribute.
 
@@ -166,7 +167,7 @@ def facts_of(
     incidents = {i: fold(group, terms=terms, ids=links.incident_ids(group)) for i, group in groups.items()}
     told = related_events(incidents.values())
     return [
-        fact_of(fold(groups[i], others, terms, ids=incident.incident_ids) if others else incident, others)
+        fact_of(fold(groups[i], others, terms=terms, ids=incident.incident_ids) if others else incident, others)
         for i, incident in incidents.items()
         for others in [_others(incident, told[incident.id], related)]
     ]

@@ -15,7 +15,7 @@ from triage.summaries.facts import FACTS_VERSION
 from triage.summaries.figures import FigureRow, Measure
 from triage.summaries.registry import MEASURES_VERSION, SILENT, Scope, definitions
 from triage.summaries.schedule import Coverage
-from triage.terms import BEDFORDSHIRE, Terms
+from triage.terms import Terms
 from triage.times import PeriodKind
 
 Form = Literal["internal", "protected"]
@@ -118,7 +118,7 @@ def decode(body: bytes) -> Summary:
     return _decode(body)
 
 
-def rules_in_force(terms: Terms = BEDFORDSHIRE) -> str:
+def rules_in_force(terms: Terms) -> str:
     """What the numbers of a team with these terms depend on beside the entries.
 
     When it moves on, facts are made anew and editions looked at again.

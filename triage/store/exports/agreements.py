@@ -14,7 +14,7 @@ from triage.exports.keys import Keys
 from triage.exports.rendering import SignedAgreement
 from triage.exports.selection import Body, Selection, columns_for, faults
 from triage.store.access import devices
-from triage.store.exports import releases
+from triage.store.exports import releases, rendered_files
 from triage.store.statements import statement
 
 TOKEN_NAME: int = 8
@@ -128,7 +128,7 @@ async def sign(connection: asyncpg.Connection, team_id: UUID, new: NewAgreement,
     standing = await releases.releases_in_force(connection, team_id, new.datasets)
     for stored in standing:
         whole = await releases.load_rows(connection, team_id, stored)
-        await releases.render(connection, team_id, whole, [agreed], keys, now)
+        await rendered_files.render(connection, team_id, whole, [agreed], keys, now)
     return len(standing)
 
 

@@ -13,7 +13,7 @@ from triage.problems import AGREEMENT_EXPIRED, NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.database import Connection, Database
 from triage.store.exports.ledger import LedgerRow
-from triage.store.exports.releases import CHUNK
+from triage.store.exports.rendered_files import CHUNK
 from triage.store.statements import statement
 
 

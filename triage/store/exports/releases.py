@@ -1,57 +1,28 @@
-"""Releases in the database: what a cut is made from, what it froze, and the files as each agreement gets them."""
+"""Releases in the database: what was decided and cut, and what each cut froze."""
 
-import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
-from typing import Final, TypeVar
+from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import asyncpg
-import msgspec
 from msgspec import Struct, structs
 
 from triage.exports import protected, rendering
 from triage.exports.calendar import Cut, Dataset
-from triage.exports.files import RenderedFile
-from triage.exports.identities import Identities, identities
-from triage.exports.keys import Keys
-from triage.exports.members import KINDS, RegisteredPerson, ReleaseMember
-from triage.exports.projection import group_by_incident, release_member
+from triage.exports.members import RegisteredPerson
 from triage.exports.records import Cadence, FrozenRow, RecordsRelease
-from triage.exports.rendering import Frozen, FrozenRecords, FrozenTables, ReleaseHeader, Rendering, SignedAgreement
-from triage.exports.selection import Body, Selection
+from triage.exports.rendering import Frozen, FrozenRecords, FrozenTables, ReleaseHeader
 from triage.exports.tables import Edition
-from triage.log.blindness import ServedIntent, with_blindness
-from triage.log.entries import StoredEntry
-from triage.log.timeline import PersonEvent
-from triage.store.database import Connection, Database
-from triage.store.log.entries import EntryColumns, served_to_judges
+from triage.store.database import Connection
+from triage.store.exports.snapshots import PATIENCE_S, CountedMember, pages
 from triage.store.statements import statement
-from triage.summaries.schedule import Calendar, coverage
+from triage.store.summaries.calendars import CalendarTeam
+from triage.summaries.schedule import coverage
 from triage.times import Period
 
-PATIENCE_S: Final = 900.0
-"""A release of a million rows takes its time, and so does waiting for another process that cuts one."""
-PAGE: Final = 2_000
-"""Incidents added up at once."""
 ROWS: Final = 50_000
 """Frozen rows written by one statement."""
-CHUNK: Final = 256 * 1024
-"""Bytes of a stored piece of a file; the last one may be shorter."""
-
-_related = msgspec.json.Decoder(tuple[PersonEvent, ...]).decode
-
-T = TypeVar("T")
-
-
-class ReleasingTeam(Struct, frozen=True):
-    """A team with its calendar."""
-
-    team_id: UUID
-    zone: ZoneInfo
-    day_start_hour: int
-    starts_on: date
 
 
 class LatestRelease(Struct, frozen=True):
@@ -66,13 +37,6 @@ class LatestRelease(Struct, frozen=True):
     withdrawn: bool
 
 
-class CountedMember(Struct, frozen=True):
-    """A member with every incident id that it answers to."""
-
-    member: ReleaseMember
-    incident_ids: tuple[UUID, ...]
-
-
 class StoredRelease(Struct, frozen=True):
     """A release as stored; `people` tells the person of every released incident, None for somebody unidentified."""
 
@@ -80,13 +44,6 @@ class StoredRelease(Struct, frozen=True):
     about: ReleaseHeader
     frozen: Frozen
     people: dict[UUID, RegisteredPerson | None]
-
-
-class _TeamRow(Struct, frozen=True):
-    team_id: UUID
-    zone: str
-    day_start_hour: int
-    starts_on: date
 
 
 class _DecidedCadence(Struct, frozen=True):
@@ -97,17 +54,6 @@ class _DecidedCadence(Struct, frozen=True):
 class _RevisionCheck(Struct, frozen=True):
     period: str
     looked_at: datetime
-
-
-class _ReleaseCandidate(Struct, frozen=True):
-    id: UUID
-    changed: bool
-    related: bytes
-
-
-class _RegisteredPerson(Struct, frozen=True):
-    person_id: UUID
-    kinds: list[str]
 
 
 class _FrozenRowColumns(Struct, frozen=True):
@@ -145,21 +91,7 @@ class _ReleaseColumns(Struct, frozen=True):
         return StoredRelease(self.release_id, about, rendering.unpack(self.body), {})
 
 
-class _AgreementColumns(Struct, frozen=True):
-    agreement_id: UUID
-    partner_id: UUID
-    body: Body
-    columns: list[str]
-    areas: list[str]
-    purpose: str
-
-    def signed(self) -> SignedAgreement:
-        scope = Selection(str(self.partner_id), self.body, tuple(self.columns), tuple(self.areas))
-        return SignedAgreement(self.agreement_id, scope, self.purpose)
-
-
 _LOCK = statement("releases.alone", timeout_s=PATIENCE_S)
-_TEAMS = statement("releases.teams", _TeamRow)
 _POSITION = statement("releases.position", int, timeout_s=PATIENCE_S)
 _LOG_LINK = statement("releases.log_link", bytes)
 _CADENCES = statement("releases.cadences", _DecidedCadence)
@@ -168,12 +100,6 @@ _DECIDE_CADENCE = statement("releases.decide_cadence")
 _RELEASED = statement("releases.released", LatestRelease)
 _LOOKED = statement("releases.looked", _RevisionCheck)
 _NOTE_LOOKED = statement("releases.note_looked")
-_CANDIDATES = statement("releases.candidates", _ReleaseCandidate, timeout_s=PATIENCE_S)
-_LINKS_UNTIL = statement("releases.links_until", EntryColumns, timeout_s=PATIENCE_S)
-_REGISTERED = statement("releases.registered", _RegisteredPerson, timeout_s=PATIENCE_S)
-_ENTRIES_UNTIL = statement("releases.entries_until", EntryColumns, timeout_s=PATIENCE_S)
-_AFTER = statement("releases.after", UUID)
-_DECIDED = statement("releases.decided", UUID, timeout_s=PATIENCE_S)
 _ADD_RELEASE = statement("releases.add_release")
 _ADD_ROWS = statement("releases.add_rows", timeout_s=PATIENCE_S)
 _ROWS = statement("releases.rows", _FrozenRowColumns, timeout_s=PATIENCE_S)
@@ -181,20 +107,9 @@ _EDITIONS = statement("releases.editions", _ReleasedTables)
 _FIRST_EDITIONS = statement("releases.first_editions", bytes)
 _STANDING = statement("releases.standing", _ReleaseColumns)
 _EVERYTHING = statement("releases.everything", _ReleaseColumns)
-_AGREEMENTS_FOR = statement("releases.agreements_for", _AgreementColumns)
-_ADD_RENDERING = statement("releases.add_rendering")
-_ADD_FILE = statement("releases.add_file")
-_ADD_CHUNK = statement("releases.add_chunk", timeout_s=PATIENCE_S)
 _WITHDRAW = statement("releases.withdraw", UUID)
 _RECORD_RUN = statement("releases.record_run")
 _ADD_SUMMARY = statement("releases.add_summary")
-
-
-async def teams(database: Database) -> list[ReleasingTeam]:
-    """Every team."""
-    async with database.no_team() as connection:
-        rows = await _TEAMS.fetch(connection)
-    return [ReleasingTeam(row.team_id, ZoneInfo(row.zone), row.day_start_hour, row.starts_on) for row in rows]
 
 
 async def lock_releases(connection: Connection, team_id: UUID) -> None:
@@ -236,110 +151,9 @@ async def record_revision_check(connection: Connection, team_id: UUID, period: s
     await _NOTE_LOOKED.execute(connection, team_id=team_id, period=period, now=at)
 
 
-# --- the snapshot
-
-
 async def position(connection: Connection, team_id: UUID, cut_off: datetime) -> int:
     """The last position in the log that was received before the cut-off."""
     return await _POSITION.fetch_one(connection, team_id=team_id, cut_off=cut_off)
-
-
-async def snapshot(
-    connection: Connection,
-    team_id: UUID,
-    starts_at: datetime,
-    ends_at: datetime,
-    seq: int,
-    cut_off: datetime,
-    undecided: str | None = None,
-) -> list[CountedMember]:
-    """The incidents of a stretch of time as they stood at a position in the log.
-
-    `undecided` names a policy: only incidents that no record file in force, and none of this policy, has decided. What
-    did not change since stands as it is now; what did is added up again from the entries up to there, joined by
-    the links there were.
-    """
-    candidates = await _CANDIDATES.fetch(
-        connection, team_id=team_id, starts_at=starts_at, ends_at=ends_at, seq=seq, undecided=undecided
-    )
-    people = await _identities(connection, team_id, seq)
-    related = {candidate.id: _related(candidate.related) for candidate in candidates}
-    changed = [candidate.id for candidate in candidates if candidate.changed]
-    counted: list[CountedMember] = []
-    for page in _pages([candidate.id for candidate in candidates if not candidate.changed], PAGE):
-        counted += await _add_up(connection, team_id, page, seq, related, cut_off, people)
-    if changed:
-        await _forget_later(connection, team_id, changed, seq, related)
-        counted += await _add_up(connection, team_id, changed, seq, related, cut_off, people)
-    counted = [member for member in counted if starts_at <= member.member.occurred_at < ends_at]
-    counted.sort(key=lambda counted: counted.member.incident_id)
-    return counted if undecided is None else await _undecided(connection, team_id, counted, undecided)
-
-
-async def _identities(connection: Connection, team_id: UUID, seq: int) -> Identities:
-    """Who counts as one person, by every link up to a position."""
-    rows = await _REGISTERED.fetch(connection, team_id=team_id)
-    registered = {row.person_id: (row.person_id, sum(KINDS[kind] for kind in row.kinds)) for row in rows}
-    links = await _LINKS_UNTIL.fetch(connection, team_id=team_id, seq=seq)
-    return await asyncio.to_thread(lambda: identities([row.entry() for row in links], registered))
-
-
-async def _add_up(
-    connection: Connection,
-    team_id: UUID,
-    roots: Sequence[UUID],
-    seq: int,
-    related: dict[UUID, tuple[PersonEvent, ...]],
-    cut_off: datetime,
-    people: Identities,
-) -> list[CountedMember]:
-    rows = await _ENTRIES_UNTIL.fetch(connection, team_id=team_id, roots=roots, seq=seq)
-    served = await served_to_judges(connection, team_id, roots)
-    return await asyncio.to_thread(_counted, rows, served, related, cut_off, people)
-
-
-def _counted(
-    rows: Iterable[EntryColumns],
-    served: Sequence[ServedIntent],
-    related: dict[UUID, tuple[PersonEvent, ...]],
-    cut_off: datetime,
-    people: Identities,
-) -> list[CountedMember]:
-    counted = []
-    for entries in group_by_incident(row.entry() for row in rows):
-        ids = _ids(entries)
-        others = next((related[i] for i in ids if i in related), ())
-        judged = with_blindness(entries, [row for row in served if row.incident_id in ids])
-        member = release_member(judged, others, cut_off, people)
-        if member is not None:
-            counted.append(CountedMember(member, ids))
-    return counted
-
-
-def _ids(entries: Iterable[StoredEntry]) -> tuple[UUID, ...]:
-    return tuple(sorted({entry.entry.incident_id for entry in entries}))
-
-
-async def _forget_later(
-    connection: Connection,
-    team_id: UUID,
-    roots: Iterable[UUID],
-    seq: int,
-    related: dict[UUID, tuple[PersonEvent, ...]],
-) -> None:
-    named = {event.entry for root in roots for event in related[root]}
-    later = set(await _AFTER.fetch(connection, team_id=team_id, ids=list(named), seq=seq))
-    for root in roots:
-        related[root] = tuple(event for event in related[root] if event.entry not in later)
-
-
-async def _undecided(
-    connection: Connection, team_id: UUID, counted: list[CountedMember], policy: str
-) -> list[CountedMember]:
-    """Without those of which any id is in a record file: what was released apart is not released again as one."""
-    ids = [incident for member in counted for incident in member.incident_ids]
-    decided = set(await _DECIDED.fetch(connection, team_id=team_id, incidents=ids, policy=policy))
-    return [member for member in counted if decided.isdisjoint(member.incident_ids)]
 
 
 # --- what is frozen
@@ -373,7 +187,7 @@ async def add(
     )
     if isinstance(stored.frozen, FrozenRecords):
         rows = list(_decided(stored.frozen.release, stored.people, counted))
-        for page in _pages(rows, ROWS):
+        for page in pages(rows, ROWS):
             incidents, people, known_by, numbers, groups, classes = zip(*page, strict=True)
             await _ADD_ROWS.execute(
                 connection,
@@ -453,12 +267,11 @@ async def first_editions(connection: Connection, team_id: UUID, periods: Iterabl
 
 
 async def add_summary(
-    connection: Connection, team: ReleasingTeam, cut: Cut, about: ReleaseHeader, edition: Edition, seq: int
+    connection: Connection, team: CalendarTeam, cut: Cut, about: ReleaseHeader, edition: Edition, seq: int
 ) -> None:
     """The protected form of the period's summary: the same numbers, in the same transaction."""
     team_id, kind = team.team_id, edition.kind
-    calendar = Calendar(team.starts_on, team.zone, team.day_start_hour)
-    covered = coverage(Period(kind, cut.period, cut.starts, cut.ends), calendar, about.cut_off)
+    covered = coverage(Period(kind, cut.period, cut.starts, cut.ends), team.calendar, about.cut_off)
     await _RECORD_RUN.execute(
         connection,
         team_id=team_id,
@@ -485,78 +298,6 @@ async def add_summary(
         chain_head=link,
         body=body,
     )
-
-
-# --- renderings
-
-
-async def agreements_for(
-    connection: Connection, team_id: UUID, dataset: Dataset, now: datetime
-) -> list[SignedAgreement]:
-    """The agreements in force that cover a dataset."""
-    rows = await _AGREEMENTS_FOR.fetch(connection, team_id=team_id, dataset=dataset, now=now)
-    return [row.signed() for row in rows]
-
-
-async def render(
-    connection: Connection,
-    team_id: UUID,
-    stored: StoredRelease,
-    agreements: Iterable[SignedAgreement],
-    keys: Keys,
-    now: datetime,
-) -> None:
-    """Render a release once for each of these agreements, and store the bytes."""
-    for agreed in agreements:
-        files = await asyncio.to_thread(rendered, stored, agreed, keys)
-        address = {"team_id": team_id, "release_id": stored.release_id, "agreement_id": agreed.agreement_id}
-        await _ADD_RENDERING.execute(connection, **address, manifest=files.manifest, rendered_at=now)
-        for file in files.files:
-            await _add_file(connection, address, file)
-
-
-def rendered(stored: StoredRelease, agreed: SignedAgreement, keys: Keys) -> Rendering:
-    """The files of one agreement, from what is frozen."""
-    match stored.frozen:
-        case FrozenRecords():
-            return rendering.records(stored.frozen, stored.about, agreed, stored.people, keys.references)
-        case FrozenTables():
-            return rendering.tables(stored.frozen, stored.about, agreed)
-
-
-async def _add_file(connection: Connection, address: dict[str, UUID], file: RenderedFile) -> None:
-    await _ADD_FILE.execute(
-        connection,
-        **address,
-        name=file.name,
-        media_type=file.media_type,
-        size=file.size,
-        sha256=bytes.fromhex(file.sha256),
-        rows=file.rows,
-    )
-    pieces = enumerate(_even(file.chunks))
-    await _ADD_CHUNK.execute_many(
-        connection, [{**address, "name": file.name, "n": n, "body": body} for n, body in pieces]
-    )
-
-
-def _even(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in pieces of one size, so that the piece that holds a position is known without looking."""
-    held = bytearray()
-    for chunk in chunks:
-        held += chunk
-        at = 0
-        while len(held) - at >= CHUNK:
-            yield bytes(held[at : at + CHUNK])
-            at += CHUNK
-        del held[:at]
-    if held:
-        yield bytes(held)
-
-
-def _pages(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
 
 
 async def withdraw(

@@ -36,7 +36,7 @@ from triage.summaries.facts import (
     profile_of,
     read_profile,
 )
-from triage.terms import BEDFORDSHIRE, Terms
+from triage.terms import Terms
 
 CHUNK: Final = 50
 """Incidents added up at once: requests served by the same process pass between."""
@@ -97,7 +97,7 @@ class FactReader:
 
     connection: Connection
     team_id: UUID
-    terms: Terms = BEDFORDSHIRE
+    terms: Terms
     version: str = ""
     """The rules under which facts are kept; those in force where it is empty."""
     fresh: list[IncidentFact] = field(default_factory=list)
@@ -179,7 +179,7 @@ async def _made(
         row = by_id[root]
         assert row.related is not None, "only a fact that is kept comes without"
         others = related_of(row.related)
-        incident = fold(held, others, terms, ids=links.incident_ids(held))
+        incident = fold(held, others, terms=terms, ids=links.incident_ids(held))
         made.append(msgspec.structs.replace(fact_of(incident, others), seq=row.seq))
     return made
 
