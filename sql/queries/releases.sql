@@ -170,16 +170,3 @@ WHERE team_id = :team_id AND release_id = :release_id AND agreement_id = :agreem
 UPDATE release SET withdrawn_at = :now, withdrawn_because = :because
 WHERE team_id = :team_id AND dataset = :dataset AND period = :period AND edition = :edition AND withdrawn_at IS NULL
 RETURNING release_id
-
--- name: record_run
--- why: the protected form of a summary is published with the tables it is made of
-INSERT INTO summary_run (team_id, kind, period, form, first_day, starts_at, ends_at, due_at, state, ran_at,
-                         checked_seq)
-VALUES (:team_id, :kind, :period, 'protected', :first_day, :starts_at, :ends_at, :due_at, 'published', :ran_at,
-        :checked_seq)
-ON CONFLICT (team_id, kind, period, form) DO UPDATE SET ran_at = excluded.ran_at, checked_seq = excluded.checked_seq
-
--- name: add_summary
--- why: as above
-INSERT INTO summary_edition (team_id, kind, period, form, edition, published_at, as_at, as_at_seq, chain_head, body)
-VALUES (:team_id, :kind, :period, 'protected', :edition, :published_at, :as_at, :as_at_seq, :chain_head, :body)

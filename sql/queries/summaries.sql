@@ -103,7 +103,7 @@ INSERT INTO code_lists (digest, version, body) VALUES (:digest, :version, :body)
 -- why: the row that says a period is published
 INSERT INTO summary_run (team_id, kind, period, form, first_day, starts_at, ends_at, due_at, state, ran_at,
                          checked_seq, checked_rules)
-VALUES (:team_id, :kind, :period, 'internal', :first_day, :starts_at, :ends_at, :due_at, 'published', :ran_at,
+VALUES (:team_id, :kind, :period, :form, :first_day, :starts_at, :ends_at, :due_at, 'published', :ran_at,
         :checked_seq, :checked_rules)
 ON CONFLICT (team_id, kind, period, form) DO UPDATE SET state = 'published', ran_at = excluded.ran_at,
     starts_at = excluded.starts_at, ends_at = excluded.ends_at, due_at = excluded.due_at,

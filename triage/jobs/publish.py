@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID
 
 import asyncpg
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 from prometheus_client import Counter
 
 from triage import codes
@@ -31,8 +31,9 @@ from triage.summaries import editions
 from triage.summaries.causes import Elsewhere, kinds_by_line
 from triage.summaries.editions import EditionTerms, Summary
 from triage.summaries.facts import IncidentFact
+from triage.summaries.figures import Measure
 from triage.summaries.quarterly import FORCE_LINE
-from triage.summaries.registry import MEASURES_VERSION
+from triage.summaries.registry import MEASURES_VERSION, Scope
 from triage.summaries.schedule import Slot, due_slots, is_late, is_restated
 from triage.times import Period, PeriodKind, parse_period
 
@@ -112,28 +113,8 @@ async def publish(
                 loaded = await scopes.load_scope(connection, team, slot, now)
                 head = await scopes.head(connection, team.team_id)
                 late = is_late(slot.due_at, now)
-                summary = Summary(
-                    kind=period.kind,
-                    form="internal",
-                    period=period.name,
-                    starts_at=slot.starts_at,
-                    ends_at=slot.ends_at,
-                    covered_from=loaded.scope.covered.covered_from,
-                    covered_to=loaded.scope.covered.covered_to,
-                    due_at=slot.due_at,
-                    edition=1,
-                    published_at=now,
-                    late=late,
-                    as_at_seq=head.seq,
-                    as_at=now,
-                    chain_head=head.link.hex(),
-                    codes_version=codes.version,
-                    codes_digest=codes.digest().hex(),
-                    terms=EditionTerms.of(team.terms),
-                    silent=loaded.scope.silent,
-                    notes=editions.notes(loaded.scope, late),
-                    measures=await asyncio.to_thread(editions.compute_measures, loaded.scope),
-                )
+                measures = await asyncio.to_thread(editions.compute_measures, loaded.scope)
+                summary = _edition(team, slot, loaded.scope, head, now, measures, late=late)
                 await _store(connection, team, slot, summary, head, manner)
             await _keep(connection, team, loaded.fresh)
     except _LOST:
@@ -244,31 +225,45 @@ async def _next(
     before_flows = [measure for measure in before.measures if measure.kind == "flow"]
     elsewhere = _elsewhere(before, team)
     why = await asyncio.to_thread(kinds_by_line, before_flows, at_old_instant, then.scope, moved, elsewhere)
-    summary = Summary(
-        kind=before.kind,
+    changes = editions.changes(before.measures, at_old_instant, computed, why)
+    summary = _edition(team, slot, loaded.scope, head, now, computed, late=before.late, previous=before.edition)
+    return structs.replace(summary, changes=changes), head, loaded.fresh
+
+
+def _edition(
+    team: CalendarTeam,
+    slot: Slot,
+    scope: Scope,
+    head: LogPosition,
+    now: datetime,
+    measures: tuple[Measure, ...],
+    *,
+    late: bool,
+    previous: int | None = None,
+) -> Summary:
+    return Summary(
+        kind=slot.period.kind,
         form="internal",
-        period=before.period,
-        starts_at=before.starts_at,
-        ends_at=before.ends_at,
-        covered_from=loaded.scope.covered.covered_from,
-        covered_to=loaded.scope.covered.covered_to,
-        due_at=before.due_at,
-        edition=before.edition + 1,
+        period=slot.period.name,
+        starts_at=slot.starts_at,
+        ends_at=slot.ends_at,
+        covered_from=scope.covered.covered_from,
+        covered_to=scope.covered.covered_to,
+        due_at=slot.due_at,
+        edition=(previous or 0) + 1,
         published_at=now,
-        late=before.late,
+        late=late,
         as_at_seq=head.seq,
         as_at=now,
         chain_head=head.link.hex(),
         codes_version=codes.version,
         codes_digest=codes.digest().hex(),
         terms=EditionTerms.of(team.terms),
-        silent=loaded.scope.silent,
-        notes=editions.notes(loaded.scope, before.late),
-        measures=computed,
-        previous=before.edition,
-        changes=editions.changes(before.measures, at_old_instant, computed, why),
+        silent=scope.silent,
+        notes=editions.notes(scope, late),
+        measures=measures,
+        previous=previous,
     )
-    return summary, head, loaded.fresh
 
 
 def _elsewhere(before: Summary, team: CalendarTeam) -> Elsewhere:

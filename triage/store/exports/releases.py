@@ -17,8 +17,10 @@ from triage.exports.tables import Edition
 from triage.store.database import Connection
 from triage.store.exports.snapshots import PATIENCE_S, CountedMember, pages
 from triage.store.statements import statement
+from triage.store.summaries import publications
 from triage.store.summaries.calendars import CalendarTeam
-from triage.summaries.schedule import coverage
+from triage.store.summaries.scopes import LogPosition
+from triage.summaries.schedule import Slot, coverage
 from triage.times import Period
 
 ROWS: Final = 50_000
@@ -108,8 +110,6 @@ _FIRST_EDITIONS = statement("releases.first_editions", bytes)
 _STANDING = statement("releases.standing", _ReleaseColumns)
 _EVERYTHING = statement("releases.everything", _ReleaseColumns)
 _WITHDRAW = statement("releases.withdraw", UUID)
-_RECORD_RUN = statement("releases.record_run")
-_ADD_SUMMARY = statement("releases.add_summary")
 
 
 async def lock_releases(connection: Connection, team_id: UUID) -> None:
@@ -270,34 +270,12 @@ async def add_summary(
     connection: Connection, team: CalendarTeam, cut: Cut, about: ReleaseHeader, edition: Edition, seq: int
 ) -> None:
     """The protected form of the period's summary: the same numbers, in the same transaction."""
-    team_id, kind = team.team_id, edition.kind
-    covered = coverage(Period(kind, cut.period, cut.starts, cut.ends), team.calendar, about.cut_off)
-    await _RECORD_RUN.execute(
-        connection,
-        team_id=team_id,
-        kind=kind,
-        period=about.period,
-        first_day=cut.starts,
-        starts_at=cut.starts_at,
-        ends_at=cut.ends_at,
-        due_at=cut.cut_off,
-        ran_at=about.released_at,
-        checked_seq=seq,
-    )
-    link = await _LOG_LINK.fetch_one(connection, team_id=team_id, seq=seq)
-    body = protected.encode(protected.protected(edition, covered, about.cut_off, about.released_at))
-    await _ADD_SUMMARY.execute(
-        connection,
-        team_id=team_id,
-        kind=kind,
-        period=about.period,
-        edition=edition.edition,
-        published_at=about.released_at,
-        as_at=about.cut_off,
-        as_at_seq=seq,
-        chain_head=link,
-        body=body,
-    )
+    period = Period(edition.kind, cut.period, cut.starts, cut.ends)
+    covered = coverage(period, team.calendar, about.cut_off)
+    summary = protected.protected(edition, covered, about.cut_off, about.released_at)
+    at = LogPosition(seq, await _LOG_LINK.fetch_one(connection, team_id=team.team_id, seq=seq))
+    slot = Slot(period, cut.starts_at, cut.ends_at, cut.cut_off)
+    await publications.add_edition(connection, team.team_id, slot, summary, at)
 
 
 async def withdraw(

@@ -9,6 +9,8 @@ import msgspec
 from msgspec import Struct
 
 from triage import codes
+from triage.exports import protected
+from triage.exports.protected import Protected
 from triage.store.database import Connection
 from triage.store.statements import statement
 from triage.store.summaries.calendars import CalendarTeam
@@ -146,18 +148,21 @@ async def adjoining_slot(connection: Connection, team_id: UUID, slot: Slot) -> S
 
 
 async def add_edition(
-    connection: Connection, team_id: UUID, slot: Slot, summary: Summary, at: LogPosition, rules: str
+    connection: Connection, team_id: UUID, slot: Slot, summary: Summary | Protected, at: LogPosition, rules: str = ""
 ) -> None:
-    """Store an edition made under these rules, and that its period is published.
+    """Store an edition, and that its period is published; an internal one with the rules that it was made under.
 
     Raises asyncpg.UniqueViolationError where it exists.
     """
-    assert summary.published_at and summary.as_at
+    match summary:
+        case Summary():
+            as_at, body = summary.as_at, editions.encode(summary)
+        case Protected():
+            as_at, body = summary.cut_off, protected.encode(summary)
+    address = {"team_id": team_id, "kind": summary.kind, "period": summary.period, "form": summary.form}
     await _RECORD_RUN.execute(
         connection,
-        team_id=team_id,
-        kind=summary.kind,
-        period=summary.period,
+        **address,
         first_day=slot.period.starts,
         starts_at=slot.starts_at,
         ends_at=slot.ends_at,
@@ -168,16 +173,13 @@ async def add_edition(
     )
     await _ADD_EDITION.execute(
         connection,
-        team_id=team_id,
-        kind=summary.kind,
-        period=summary.period,
-        form=summary.form,
+        **address,
         edition=summary.edition,
         published_at=summary.published_at,
-        as_at=summary.as_at,
+        as_at=as_at,
         as_at_seq=at.seq,
         chain_head=at.link,
-        body=editions.encode(summary),
+        body=body,
     )
 
 
