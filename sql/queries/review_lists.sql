@@ -44,18 +44,6 @@ SELECT m.root, m.blind, m.seq, m.occurred_at, (SELECT count(*) FROM matching) AS
 WHERE :after_at::timestamptz IS NULL OR (m.occurred_at, m.root) < (:after_at, :after_id)
 ORDER BY m.occurred_at DESC, m.root DESC LIMIT :most
 
--- name: awaiting
--- why: incidents of a year whose outcome or end nobody recorded, the longest waiting first, keyset-paged
-WITH matching AS (
-    SELECT i.root, i.blind, i.seq, i.occurred_at FROM incident i
-    WHERE i.team_id = :team_id AND is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now)
-      AND i.root = i.id AND NOT i.test AND (:lead OR NOT i.restricted)
-      AND i.status IN ('open', 'awaiting_outcome') AND i.occurred_at >= :since
-)
-SELECT m.root, m.blind, m.seq, m.occurred_at, (SELECT count(*) FROM matching) AS total FROM matching m
-WHERE :after_at::timestamptz IS NULL OR (m.occurred_at, m.root) > (:after_at, :after_id)
-ORDER BY m.occurred_at, m.root LIMIT :most
-
 -- name: pairs
 -- why: what the machine takes for one incident written down twice, each pair once, where the actor may see both
 WITH readable AS (

@@ -233,7 +233,6 @@ DERIVED = {
     Purpose.DISCLOSURE_TABLES: "1088f41711007b8e",
     Purpose.DISCLOSURE_RECORDS: "ed0fe654178c533e",
     Purpose.DISCLOSURE_REFERENCES: "d2c7e11008ca63b1",
-    Purpose.CURSORS: "2d1f324e9b3cda28",
     Purpose.SESSIONS: "cbd5e6663e933265",
     Purpose.WEBHOOKS: "f39824fa10ba3133",
     Purpose.LIMITS: "5512b6437a0e4172",

@@ -91,7 +91,6 @@ ETAG: Final = _header("ETag")
 LINK: Final = _header("Link")
 LOCATION: Final = _header("Location")
 ACCEPT_RANGES: Final = _header("Accept-Ranges")
-CONTENT_RANGE: Final = _header("Content-Range")
 PREFERENCE_APPLIED: Final = _header("Preference-Applied")
 UNCHANGED: Final = {304: ResponseSpec(None, description="Unchanged.", generate_examples=False)}
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
-from uuid import UUID
 
 from msgspec import Struct
 
@@ -48,7 +47,6 @@ _LOCATIONS: Final = codes.list("location_type")
 _BANDS: Final = codes.list("age_band")
 _DISPOSALS: Final = codes.list("disposal")
 _EVENTS: Final = codes.list("detention_event")
-_NO_ONE: Final = UUID(int=0)
 
 
 class Notice(Struct, frozen=True, gc=False):

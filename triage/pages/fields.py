@@ -1,6 +1,6 @@
 """Questions of a form, and reading their answers: day and time as two native inputs, codes as radios or a list."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
@@ -62,20 +62,6 @@ class Answers(Struct):
 
     values: dict[str, Any]
     faults: dict[str, str]
-
-
-def names_of(fields: Iterable[Field]) -> list[str]:
-    """The names under which a browser sends the fields."""
-    names = []
-    for field in fields:
-        match field.kind:
-            case "when":
-                names += [f"{field.name}_day", f"{field.name}_time"]
-            case "duration":
-                names += [f"{field.name}_hours", f"{field.name}_minutes"]
-            case _:
-                names.append(field.name)
-    return names
 
 
 def read(fields: Sequence[Field], sent: Mapping[str, str], zone: ZoneInfo) -> Answers:

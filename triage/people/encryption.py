@@ -60,7 +60,6 @@ class Purpose(bytes, Enum):
     """Keyed choices, decoys, shuffles and orders of record files."""
     DISCLOSURE_REFERENCES = b"triage/1/disclosure/references"
     """Row references, one key for each partner and release below it."""
-    CURSORS = b"triage/1/cursors"
     SESSIONS = b"triage/1/sessions"
     """Cookies of the review pages."""
     WEBHOOKS = b"triage/1/webhooks"

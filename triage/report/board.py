@@ -133,9 +133,6 @@ def missing_said(measure: Measure | None) -> str:
     return f"{measure.missing:,} of {measure.missing + measure.known:,} not recorded"
 
 
-Labels = Callable[[str], str]
-
-
 def report(summary: Summary, months: Sequence[Summary], weeks: Sequence[Summary], zone: ZoneInfo) -> Report:
     """The report of an edition. `months`: the latest editions of up to 24 months that end with the period, oldest
     first; `weeks`: those of the weeks inside it."""

@@ -17,7 +17,6 @@ from triage.store.statements import Statement, statement
 
 RECENT: Final = timedelta(days=28)
 """How far back things to do are looked for, as in the daily summary; a detention without an end is never too old."""
-CHASED_FOR: Final = timedelta(days=365)
 ACTIONS_AT_ONCE: Final = 500
 PAGE: Final = 50
 RAISED: Final = ("under_18_police_station", "station_not_authorised", "power_location_conflict")
@@ -89,7 +88,6 @@ class _ListedPair(NamedTuple):
 _ACTION = statement("review_lists.action", _ListedIncident)
 _UNLINKED = statement("review_lists.unlinked", _ListedIncident)
 _WITHOUT_PERSON = statement("review_lists.without_person", _ListedIncident)
-_AWAITING = statement("review_lists.awaiting", _ListedIncident)
 _PAIRS = statement("review_lists.pairs", _ListedPair)
 _COUNT_QUARANTINED = statement("review_lists.count_quarantined", int)
 _BODY = statement("review_lists.body", bytes)
@@ -130,18 +128,6 @@ async def list_without_person(
     """Incidents that count and have no person linked, the newest first."""
     async with database.team(actor.team_id) as connection:
         return await _page(connection, incidents, _WITHOUT_PERSON, actor, after, now, now - RECENT)
-
-
-async def list_awaiting_outcome(
-    database: Database, incidents: Incidents, actor: Actor, now: datetime, after: IncidentPosition | None = None
-) -> ReviewPage:
-    """Incidents without an outcome or an end, the longest waiting first. The reading is logged."""
-    async with database.team(actor.team_id) as connection, connection.transaction():
-        page = await _page(connection, incidents, _AWAITING, actor, after, now, now - CHASED_FOR)
-        if page.views:
-            ids = [view.id for view in page.views]
-            await audit.record(connection, actor, "consultation", "review/chase", ids)
-    return page
 
 
 async def _page(
