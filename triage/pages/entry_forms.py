@@ -16,7 +16,7 @@ from triage.log.entries import AMENDABLE, Entry, PersonLink, StoredEntry
 from triage.log.view import IncidentView
 from triage.pages import words
 from triage.pages.fields import YES_NO, Field, Options, of_list, when
-from triage.pages.incident import LoadedIncident, author, content_of, may_change
+from triage.pages.loaded_incident import LoadedIncident, author, content_of, may_change
 from triage.problems import NOT_FOUND, NOT_YOURS, Refused
 
 AHEAD_TOLERATED: Final = timedelta(minutes=2)

@@ -23,8 +23,8 @@ from triage.log.decode import decode
 from triage.pages import fields, words
 from triage.pages.entry_forms import EntryForm, form_for
 from triage.pages.fields import Field
-from triage.pages.incident import ID, LoadedIncident, author, load, view_of
 from triage.pages.incident_words import clock, heading, reference
+from triage.pages.loaded_incident import ID, LoadedIncident, author, load, view_of
 from triage.pages.other_forms import ask_form, assign_form, person_form
 from triage.pages.request import (
     Done,

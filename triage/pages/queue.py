@@ -14,7 +14,7 @@ from msgspec import Struct
 from triage.access.actors import Actor, Side
 from triage.log.view import IncidentView
 from triage.pages import words
-from triage.pages.incident import FieldConflict, conflicts
+from triage.pages.conflicts import FieldConflict, conflicts
 from triage.pages.incident_words import heading, person, reference
 from triage.pages.request import Done, Page, PageRequest, TheService, page, problem_page, read_form, redirect
 from triage.problems import ENTRY_CONFLICT, FORBIDDEN, Problem, Refused
