@@ -24,7 +24,7 @@ from triage.pages import fields, words
 from triage.pages.entry_forms import EntryForm, form_for
 from triage.pages.fields import Field
 from triage.pages.incident_words import clock, heading, reference
-from triage.pages.loaded_incident import ID, LoadedIncident, author, load, view_of
+from triage.pages.loaded_incident import ID, LoadedIncident, author, load
 from triage.pages.other_forms import ask_form, assign_form, person_form
 from triage.pages.request import (
     Done,
@@ -266,7 +266,7 @@ async def _link_by_reference(opened: OpenForm, sent: Mapping[str, str], values: 
     incident = opened.incident
     wanted = IncidentFilter(log_ref=values["log_ref"], limit=MOST_WITH_REFERENCE)
     served, _ = await opened.service.incidents.page(opened.actor, wanted, incident.now)
-    views = [view for view in map(view_of, served) if view.id != incident.view.id]
+    views = [view for view in (shown.view for shown in served) if view.id != incident.view.id]
     if not views:
         return opened.show(sent, 422, faults={"log_ref": "No other incident has this reference."})
     if len(views) == 1:

@@ -19,12 +19,11 @@ from triage.pages import words
 from triage.service import Service
 from triage.store.access import staff
 from triage.store.log import tasks
-from triage.store.log.incidents import ServedEntry, ServedView
+from triage.store.log.incidents import ServedEntry
 from triage.store.log.tasks import Task
 from triage.store.summaries import calendars
 
 ID = Annotated[UUID, PathParameter(description="The incident, under any of its ids.")]
-_decode = msgspec.json.Decoder(IncidentView).decode
 
 
 class LoadedIncident(Struct, frozen=True, kw_only=True):
@@ -44,17 +43,12 @@ class LoadedIncident(Struct, frozen=True, kw_only=True):
         return [served.stored for served in self.entries]
 
 
-def view_of(served: ServedView) -> IncidentView:
-    """The view that was served."""
-    return _decode(served.body)
-
-
 async def load(service: Service, actor: Actor, incident_id: UUID) -> LoadedIncident:
     """An incident as the actor may see it. Raises Refused (404)."""
     now = datetime.now(UTC)
     zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
     _, served = await service.incidents.find(actor, incident_id, now)
-    view = view_of(served)
+    view = served.view
     entries = await service.incidents.entries(actor, incident_id)
     authors = sorted({entry.stored.author for entry in entries})
     names = await staff.names_of_colleagues(service.database, actor, authors)

@@ -108,6 +108,11 @@ class ServedView(NamedTuple):
     until: datetime
     shows_intent_of: tuple[UUID, ...]
 
+    @property
+    def view(self) -> IncidentView:
+        """The view, read back."""
+        return _decode_view(self.body)
+
 
 class _Beside(NamedTuple):
     """What is kept with an incident but is not of its entries."""
@@ -315,7 +320,7 @@ class Incidents:
         matching: list[IncidentView] = []
         async with self._database.team(actor.team_id) as connection:
             async for _, served in self._walk(connection, actor, wanted, now, None):
-                view = _decode_view(served.body)
+                view = served.view
                 if matches(view):
                     matching.append(view)
                 if len(matching) == most:

@@ -21,8 +21,6 @@ ACTIONS_AT_ONCE: Final = 500
 PAGE: Final = 50
 RAISED: Final = ("under_18_police_station", "station_not_authorised", "power_location_conflict")
 
-_decode = msgspec.json.Decoder(IncidentView).decode
-
 
 class ReviewPage(NamedTuple):
     """A page of a list, how many there are in all, and where the next page begins."""
@@ -102,7 +100,7 @@ async def list_needing_action(
         rows = await _ACTION.fetch(connection, **values)
         versions = [IncidentVersion(row.root, row.blind, row.seq) for row in rows]
         views = await incidents.serve(connection, actor, versions, now)
-    return ActionPage([_decode(views[row.root].body) for row in rows if row.root in views], _total(rows))
+    return ActionPage([views[row.root].view for row in rows if row.root in views], _total(rows))
 
 
 async def count_loose_ends(database: Database, actor: Actor, now: datetime) -> LooseEnds:
@@ -144,7 +142,7 @@ async def _page(
     versions = [IncidentVersion(row.root, row.blind, row.seq) for row in page]
     views = await incidents.serve(connection, actor, versions, now)
     following = IncidentPosition(page[-1].occurred_at, page[-1].root) if len(rows) > PAGE else None
-    return ReviewPage([_decode(views[row.root].body) for row in page if row.root in views], _total(rows), following)
+    return ReviewPage([views[row.root].view for row in page if row.root in views], _total(rows), following)
 
 
 async def _rows(
@@ -183,7 +181,7 @@ async def list_likely_duplicates(
             connection, actor, {i for row in page for i in (row.first_id, row.second_id)}, now
         )
         served = await incidents.serve(connection, actor, versions.values(), now)
-        views = {i: _decode(view.body) for i, view in served.items()}
+        views = {i: shown.view for i, shown in served.items()}
         pairs = [
             LikelyPair(views[row.first_id], views[row.second_id])
             for row in page

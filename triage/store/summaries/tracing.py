@@ -2,10 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Final
 from uuid import UUID
-
-import msgspec
 
 from triage.access.actors import Actor
 from triage.log.view import IncidentView
@@ -19,8 +16,6 @@ from triage.summaries.causes import as_before
 from triage.summaries.editions import Summary, value_in, values_of
 from triage.summaries.registry import REGISTRY, Scope, UntraceableLine
 from triage.summaries.tracing import may_follow
-
-_decode: Final = msgspec.json.Decoder(IncidentView).decode
 
 
 async def follow_line(
@@ -46,7 +41,7 @@ async def follow_line(
     if not _leads(actor, measure, ids, versions):
         raise Refused(LINE_NOT_TRACEABLE)
     served = await incidents.serve(connection, actor, versions.values(), now)
-    views = [_decode(view.body) for view in served.values()]
+    views = [shown.view for shown in served.values()]
     return sorted(views, key=lambda view: (view.occurred_at, view.id), reverse=True)
 
 
