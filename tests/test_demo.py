@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 import pytest
 from msgspec import UNSET
-from support.story import BEDFORDSHIRE
+from support.cast import BEDFORDSHIRE
 
 from triage import codes, times
 from triage.demo import CAST, Callers, DemoEntry, bulk, generate

@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
+from support.cast import CAST
 from support.loopback_issuer import AUDIENCE, LoopbackIssuer
-from support.phones import CAST, Crew, Phone, RunningService, entry, refused, running_service
+from support.phones import Crew, Phone, RunningService, entry, refused, running_service
 from uuid_utils.compat import uuid7
 
 from triage.access.budget import Budget

@@ -9,7 +9,8 @@ from uuid import UUID
 import httpx
 import msgspec
 import pytest
-from support.phones import CAST, HOUR, MINUTE, Crew, Phone, RunningService, entry, now, refused, running_service
+from support.cast import CAST
+from support.phones import HOUR, MINUTE, Crew, Phone, RunningService, entry, now, refused, running_service
 from uuid_utils.compat import uuid7
 
 from triage import codes

@@ -11,8 +11,9 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from support.cast import Json
 from support.installation import InstalledService
-from support.phones import DAY, HOUR, MINUTE, S136, Crew, Json, Phone, RunningService, entry, now, refused
+from support.phones import DAY, HOUR, MINUTE, S136, Crew, Phone, RunningService, entry, now, refused
 from uuid_utils.compat import uuid7
 
 from triage.store.log import pull, review_lists

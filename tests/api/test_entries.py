@@ -5,7 +5,8 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from support.phones import DAY, HOUR, MINUTE, S136, Crew, Json, entry, fields, notice_codes, now, refused
+from support.cast import Json
+from support.phones import DAY, HOUR, MINUTE, S136, Crew, entry, fields, notice_codes, now, refused
 from uuid_utils.compat import uuid7
 
 from triage import codes

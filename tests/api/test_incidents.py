@@ -8,7 +8,8 @@ from uuid import UUID
 import httpx
 import msgspec
 import pytest
-from support.phones import DAY, HOUR, MINUTE, S136, Crew, Json, Phone, RunningService, entry, now, refused
+from support.cast import Json
+from support.phones import DAY, HOUR, MINUTE, S136, Crew, Phone, RunningService, entry, now, refused
 from uuid_utils.compat import uuid7
 
 from triage.store.log.incidents import NAMES_LAST

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from support.phones import HOUR, Crew, Json, Phone, RunningService, entry, fields, now, refused
+from support.cast import Json
+from support.phones import HOUR, Crew, Phone, RunningService, entry, fields, now, refused
 from uuid_utils.compat import uuid7
 
 from triage.jobs.cleanup import clean_up

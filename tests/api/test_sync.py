@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 import zstandard
-from support.phones import Crew, Json, entry, fields, now, refused
+from support.cast import Json
+from support.phones import Crew, entry, fields, now, refused
 from uuid_utils.compat import uuid7
 
 

@@ -10,7 +10,7 @@ from lines import Line
 from load import run
 from pgbench import cpu_seconds, postmaster
 from serving import Running, measure, scratch, serving
-from support.story import BEDFORDSHIRE
+from support.cast import BEDFORDSHIRE
 from traffic import COMPRESSED, SYNC, cursor_now, once, pull, puts, syncs
 
 from triage.commands.demo_data import TEAM

@@ -20,7 +20,7 @@ import asyncpg
 from msgspec import Struct, structs
 from rich.console import Console
 from rich.table import Table
-from support.story import BEDFORDSHIRE
+from support.cast import BEDFORDSHIRE
 
 from triage.demo import CAST, generate
 from triage.embedded import EmbeddedPostgres

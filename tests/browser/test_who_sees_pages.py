@@ -4,7 +4,8 @@ from uuid import uuid4
 
 import pytest
 from browsing import pages_behind_sign_in, signed_in
-from support.phones import CAST, Crew, RunningService
+from support.cast import CAST
+from support.phones import Crew, RunningService
 
 BEHIND_SIGN_IN = pages_behind_sign_in()
 PERIOD = {"kind": "daily", "period": "2026-11-20"}

@@ -12,8 +12,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from msgspec import structs
+from support.cast import BEDFORDSHIRE
 from support.logins import KEYS, as_login
-from support.story import BEDFORDSHIRE
 from support.team_log import STARTS_ON, TEAM, TeamLog, incident_id, open_team_log
 
 from triage import codes

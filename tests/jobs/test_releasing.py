@@ -1,8 +1,7 @@
 """Releases are cut when due, once, from what was known at the cut-off, and are then as they are for ever."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +13,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from msgspec import structs
-from support.export_team import ExportTeam, Json, SeededLog, entries_of, half_a_year, item
+from support.cast import Clone, Json
+from support.export_team import ExportTeam, SeededLog, entries_of, half_a_year, item
 from support.phones import running_service
 from support.population import Arrival
 
@@ -29,7 +29,6 @@ from triage.store.exports.release_proof import ReleaseVerdict, verify_releases
 from triage.store.exports.releases import withdraw
 from triage.store.people.erasure import erase_incident
 
-Clone = Callable[[str], AbstractAsyncContextManager[str]]
 DAY = timedelta(days=1)
 APRIL = datetime(2025, 5, 8, 5, tzinfo=UTC)
 QUARTER = datetime(2025, 7, 29, 5, tzinfo=UTC)

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.cast import BEDFORDSHIRE
 from support.story import (
     ANOTHER,
-    BEDFORDSHIRE,
     CLINICAL_LEAD,
     COLLEAGUE,
     DAY,

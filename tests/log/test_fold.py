@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.cast import BEDFORDSHIRE
 from support.story import (
     AS_NURSE,
-    BEDFORDSHIRE,
     CLINICAL_LEAD,
     COLLEAGUE,
     NO_ONES,

@@ -4,7 +4,8 @@ from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.story import ANOTHER, BEDFORDSHIRE, COLLEAGUE, INCIDENT, NURSE, OFFICER, SERGEANT, Story
+from support.cast import BEDFORDSHIRE
+from support.story import ANOTHER, COLLEAGUE, INCIDENT, NURSE, OFFICER, SERGEANT, Story
 
 from triage.log.incident import fold
 from triage.log.links import Component, component_of, components, families

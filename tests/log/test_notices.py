@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.bodies import PLAUSIBLE, entry_id, plausible, replacement
-from support.story import BEDFORDSHIRE
+from support.cast import BEDFORDSHIRE
 
 from triage import codes
 from triage.log import decode, notices

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec import UNSET
+from support.cast import BEDFORDSHIRE
 from support.story import (
     AS_CLINICAL_LEAD,
     AS_NURSE,
@@ -15,7 +16,6 @@ from support.story import (
     AS_PARAMEDIC,
     AS_SERGEANT,
     AUDIENCES,
-    BEDFORDSHIRE,
     CLINICAL_LEAD,
     COLLEAGUE,
     DAY,

@@ -5,13 +5,13 @@ from uuid import UUID
 
 import pytest
 from msgspec import UNSET
+from support.cast import BEDFORDSHIRE
 from support.story import (
     ANOTHER,
     AS_CLINICAL_LEAD,
     AS_NURSE,
     AS_OFFICER,
     AS_SERGEANT,
-    BEDFORDSHIRE,
     COLLEAGUE,
     DAY,
     INCIDENT,

@@ -8,7 +8,8 @@ from uuid import UUID
 import msgspec
 import pytest
 from support.bodies import full, plausible
-from support.story import AS_NURSE, AS_OFFICER, AUDIENCES, BEDFORDSHIRE, INCIDENT, OFFICER, STAFF, Story, minute
+from support.cast import BEDFORDSHIRE
+from support.story import AS_NURSE, AS_OFFICER, AUDIENCES, INCIDENT, OFFICER, STAFF, Story, minute
 
 from triage.log.canonical import shown_content
 from triage.log.entries import KINDS, NewerEntry, Officer, StoredEntry

@@ -6,7 +6,8 @@ from typing import Any, Union, get_args, get_origin
 import pytest
 from msgspec import UNSET, Struct, structs
 from support.bodies import full
-from support.story import AUDIENCES, BEDFORDSHIRE, Story, minute
+from support.cast import BEDFORDSHIRE
+from support.story import AUDIENCES, Story, minute
 
 from triage.log import redaction
 from triage.log.entries import AMENDABLE, AnyEntry

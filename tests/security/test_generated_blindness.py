@@ -14,7 +14,8 @@ from uuid import UUID
 
 import httpx
 import pytest
-from support.phones import MINUTE, S136, Crew, Json, Phone, RunningService, entry, now
+from support.cast import Json
+from support.phones import MINUTE, S136, Crew, Phone, RunningService, entry, now
 from uuid_utils.compat import uuid7
 
 from triage.store.access.staff import as_owner

@@ -13,8 +13,9 @@ from uuid import uuid4
 import httpx
 import pytest
 import pytest_asyncio
+from support.cast import CAST, Json
 from support.operations import OPERATIONS
-from support.phones import CAST, Crew, Json, Phone, RunningService, entry, now, refused
+from support.phones import Crew, Phone, RunningService, entry, now, refused
 from uuid_utils.compat import uuid7
 
 from triage.jobs.publish import publish

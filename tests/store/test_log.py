@@ -7,8 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator
 from functools import cached_property
 from pathlib import Path
 from random import Random
@@ -18,15 +17,14 @@ from uuid import UUID
 import asyncpg
 import httpx
 import pytest
+from support.cast import Clone, Json
 from support.logins import KEYS, SERVICE, as_login
-from support.phones import Crew, Json, Phone, RunningService, entry, refused, running_service
+from support.phones import Crew, Phone, RunningService, entry, refused, running_service
 from uuid_utils.compat import uuid7
 
 from triage.store.access.staff import as_owner
 from triage.store.database import Database
 from triage.store.verify import ChainVerdict, KnownElsewhere, verify
-
-Clone = Callable[[str], AbstractAsyncContextManager[str]]
 
 
 async def every_key(refs: list[UUID]) -> set[UUID]:

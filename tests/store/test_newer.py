@@ -6,7 +6,8 @@ from uuid import uuid4
 
 import msgspec
 from msgspec import structs
-from support.phones import Crew, Json, RunningService, entry, refused
+from support.cast import Json
+from support.phones import Crew, RunningService, entry, refused
 
 from triage import codes
 from triage.store.log import newer

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
 from msgspec import structs
-from support.story import BEDFORDSHIRE
+from support.cast import BEDFORDSHIRE
 
 from triage.demo import CAST, generate
 from triage.log import links

@@ -3,8 +3,7 @@
 import ast
 import json
 import pkgutil
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import md5
 from importlib import import_module
@@ -16,14 +15,13 @@ from uuid import UUID
 import asyncpg
 import pytest
 import pytest_asyncio
+from support.cast import Clone
 from uuid_utils.compat import uuid7
 
 import triage.store
 from triage.resources import folder
 from triage.store.database import FIRST_PLANS_FOR, GenericPlans, connect
 from triage.store.statements import Statement, statement, texts
-
-Clone = Callable[[str], AbstractAsyncContextManager[str]]
 
 for module in pkgutil.walk_packages(triage.store.__path__, "triage.store."):
     import_module(module.name)

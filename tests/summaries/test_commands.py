@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 from click.testing import CliRunner, Result
+from support.cast import Clone
 from support.logins import KEYS, SERVICE, as_login
 from support.team_log import STARTS_ON, open_team_log
 
@@ -23,7 +23,6 @@ from triage.demo import CAST, generate
 
 ENDS = datetime(2026, 11, 19, 21, 0, tzinfo=UTC)
 Run = Callable[..., Result]
-Clone = Callable[[str], AbstractAsyncContextManager[str]]
 
 
 @pytest_asyncio.fixture(scope="module")

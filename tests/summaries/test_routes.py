@@ -14,7 +14,8 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 import pytest_asyncio
-from support.phones import Crew, Json, Phone, RunningService, refused, running_service
+from support.cast import Json
+from support.phones import Crew, Phone, RunningService, refused, running_service
 from uuid_utils.compat import uuid7
 
 from triage.http import metrics

@@ -20,10 +20,11 @@ import httpx
 import msgspec
 from uuid_utils.compat import uuid7
 
+from support.cast import CAST, Json, actor, incoming
 from support.logins import unguarded
 from support.phones import RunningService
 from support.population import Arrival, population
-from triage.access.actors import Actor, new_token
+from triage.access.actors import new_token
 from triage.exports import keys as disclosure
 from triage.exports.calendar import Dataset
 from triage.exports.keys import Keys
@@ -32,7 +33,6 @@ from triage.exports.selection import Body
 from triage.jobs.release import ReleasedEdition, release_team
 from triage.log import entries as e
 from triage.log.append_decision import IncomingEntry, Receipt
-from triage.log.canonical import canonical
 from triage.store.access import devices, staff, teams
 from triage.store.access.staff import NewStaff, as_owner
 from triage.store.exports import agreements
@@ -43,7 +43,6 @@ STARTS_ON = date(2025, 4, 1)
 EXPIRES = datetime(2090, 1, 1, tzinfo=UTC)
 END_OF_JULY = datetime(2025, 7, 30, tzinfo=UTC)
 """The first quarter of the synthetic year has been cut."""
-Json = dict[str, Any]
 
 
 def entries_of(member: ReleaseMember) -> Iterator[e.AnyEntry]:
@@ -85,24 +84,11 @@ def entries_of(member: ReleaseMember) -> Iterator[e.AnyEntry]:
 
 
 def item(entry: e.AnyEntry, team_id: UUID, received_at: datetime) -> IncomingEntry:
-    """An entry as the service takes it in."""
-    medic = isinstance(entry, e.Paramedic)
-    role = "paramedic" if medic else "officer"
-    actor = Actor(
-        team_id=team_id,
-        role=role,
-        level="field",
-        verbs=frozenset(),
-        staff_id=uuid5(team_id, role),
-        device_id=uuid5(team_id, f"{role}'s phone"),
-        profession="paramedic" if medic else "police",
-        side="health" if medic else "police",
-        stamp=1,
-    )
-    assert entry.id
-    return IncomingEntry(
-        id=entry.id, entry=entry, content=canonical(entry), actor=actor, skew_ms=None, received_at=received_at
-    )
+    """An entry as the service takes it in, from the paramedic or an officer."""
+    who = CAST["paramedic" if isinstance(entry, e.Paramedic) else "officer"]
+    assert who.profession
+    sender = actor(team_id, who.role, who.profession, uuid5(team_id, who.role), uuid5(team_id, f"{who.role}'s phone"))
+    return incoming(entry, sender, received_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,9 @@ from typing import Any
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, Request, expect
 
+from support.cast import Json
 from support.chromium import launched, on_a_port
 from support.phones import Crew, RunningService
-
-Json = dict[str, Any]
 
 PATIENCE = 40
 """Seconds that a busy machine may take for what a phone does at once."""

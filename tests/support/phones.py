@@ -17,6 +17,7 @@ import httpx
 import msgspec
 from uuid_utils.compat import uuid7
 
+from support.cast import CAST, Json
 from support.logins import KEYS, SERVICE, as_login
 from triage.access.actors import Actor, new_token
 from triage.app import application, open_service
@@ -25,8 +26,6 @@ from triage.service import Service
 from triage.settings import Settings
 from triage.store.access import devices, staff, teams
 from triage.store.access.staff import NewStaff, as_owner
-
-Json = dict[str, Any]
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -38,19 +37,6 @@ S136: Json = {
     "source": "self",
     "tests": {"mental_disorder": True, "immediate_need": True, "necessary": True},
 }
-
-CAST = {
-    "officer": ("officer", "police"),
-    "other_officer": ("officer", "police"),
-    "nurse": ("nurse", "nurse"),
-    "other_nurse": ("nurse", "nurse"),
-    "paramedic": ("paramedic", "paramedic"),
-    "sergeant": ("sergeant", "police"),
-    "clinical_lead": ("clinical_lead", "nurse"),
-    "auditor": ("auditor", None),
-    "admin": ("admin", None),
-}
-"""Who works in a team: name → role and profession."""
 
 
 def now() -> datetime:

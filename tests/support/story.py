@@ -6,13 +6,11 @@ from uuid import UUID
 
 import msgspec
 
+from support.cast import BEDFORDSHIRE, CAST
 from triage.log.entries import AnyEntry, StoredEntry
 from triage.log.incident import Incident, fold, view_at
 from triage.log.view import FULL, Audience, DiversionView, IncidentView
-from triage.terms import Terms
 
-BEDFORDSHIRE = Terms()
-"""The terms of the team that the tests are about."""
 TEN = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
 DAY = 24 * 60
 INCIDENT = UUID("0193a000-0000-7000-8000-0000000000aa")
@@ -20,18 +18,14 @@ ANOTHER = UUID("0193a000-0000-7000-8000-0000000000bb")
 NO_ONES = UUID("0193a000-0000-7000-8000-0000000000ff")
 """An id that nothing has."""
 
-OFFICER, COLLEAGUE, SERGEANT, NURSE, OTHER_NURSE, PARAMEDIC, CLINICAL_LEAD = (
-    UUID(f"0193a000-0000-7000-8000-0000000001{number:02}") for number in range(7)
-)
-STAFF = {
-    OFFICER: ("police", "officer"),
-    COLLEAGUE: ("police", "officer"),
-    SERGEANT: ("police", "sergeant"),
-    NURSE: ("nurse", "nurse"),
-    OTHER_NURSE: ("nurse", "nurse"),
-    PARAMEDIC: ("paramedic", "paramedic"),
-    CLINICAL_LEAD: ("nurse", "clinical_lead"),
+IDS = {
+    name: UUID(f"0193a000-0000-7000-8000-0000000001{number:02}")
+    for number, name in enumerate(
+        ("officer", "other_officer", "sergeant", "nurse", "other_nurse", "paramedic", "clinical_lead")
+    )
 }
+OFFICER, COLLEAGUE, SERGEANT, NURSE, OTHER_NURSE, PARAMEDIC, CLINICAL_LEAD = IDS.values()
+STAFF = {id_: (CAST[name].profession or "", CAST[name].role) for name, id_ in IDS.items()}
 AUTHORS = {"officer": OFFICER, "intent": OFFICER, "nurse": NURSE, "paramedic": PARAMEDIC}
 
 AS_OFFICER = Audience("police", "field", OFFICER, "police")

@@ -10,11 +10,10 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from support.cast import actor, incoming
 from support.logins import KEYS, SERVICE, as_login
-from triage.access.actors import Actor
 from triage.demo import CAST, DemoEntry, StaffMember
 from triage.log.append_decision import IncomingEntry, Receipt
-from triage.log.canonical import canonical
 from triage.log.entries import AnyEntry
 from triage.people.encryption import load_or_create_root
 from triage.store.access import devices, staff, teams
@@ -113,18 +112,5 @@ def device_id(key: str) -> UUID:
 
 
 def _item(entry: AnyEntry, member: StaffMember, received_at: datetime, skew_ms: int) -> IncomingEntry:
-    actor = Actor(
-        team_id=TEAM,
-        role=member.role,
-        level="lead" if member.role in ("sergeant", "clinical_lead") else "field",
-        verbs=frozenset(),
-        staff_id=staff_id(member.key),
-        device_id=device_id(member.key),
-        profession=member.profession,
-        side="police" if member.profession == "police" else "health",
-        stamp=1,
-    )
-    assert entry.id
-    return IncomingEntry(
-        id=entry.id, entry=entry, content=canonical(entry), actor=actor, skew_ms=skew_ms, received_at=received_at
-    )
+    sender = actor(TEAM, member.role, member.profession, staff_id(member.key), device_id(member.key))
+    return incoming(entry, sender, received_at, skew_ms)

@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 import asyncpg
 import msgspec
 import pytest
+from support.cast import Json
 from support.installation import InstalledService
-from support.phones import Crew, Json, entry, now, refused
+from support.phones import Crew, entry, now, refused
 
 from triage.store.log import tasks
 from triage.store.log.tasks import NewTask

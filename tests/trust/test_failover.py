@@ -9,7 +9,8 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
-from support.phones import Crew, Json, RunningService, entry, refused, running_service
+from support.cast import Json
+from support.phones import Crew, RunningService, entry, refused, running_service
 
 from triage import embedded
 from triage.embedded import EmbeddedPostgres

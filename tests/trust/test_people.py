@@ -3,7 +3,8 @@
 from uuid import UUID, uuid4
 
 import pytest
-from support.phones import Crew, Json, Phone, RunningService, entry, notice_codes, now, refused
+from support.cast import Json
+from support.phones import Crew, Phone, RunningService, entry, notice_codes, now, refused
 
 from triage.people.identifiers import nhs_number_holds
 

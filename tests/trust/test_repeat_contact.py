@@ -4,7 +4,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from support.phones import DAY, HOUR, Crew, Json, Phone, now
+from support.cast import Json
+from support.phones import DAY, HOUR, Crew, Phone, now
 
 
 async def tell_of(crew: Crew) -> str:

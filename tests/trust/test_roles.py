@@ -5,8 +5,9 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from support.cast import CAST, Json
 from support.operations import OPERATIONS, Operation
-from support.phones import CAST, Crew, Json, RunningService, refused
+from support.phones import Crew, RunningService, refused
 
 from triage.store.access.staff import as_owner
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from support.phones import Json, entry, notice_codes, running_service
+from support.cast import Json
+from support.phones import entry, notice_codes, running_service
 
 from triage import codes
 from triage.databases import CodeListsError

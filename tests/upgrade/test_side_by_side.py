@@ -20,8 +20,9 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from support.cast import Json
 from support.logins import KEYS, SERVICE, as_login
-from support.phones import Json, entry
+from support.phones import entry
 
 pytestmark = pytest.mark.database
 
