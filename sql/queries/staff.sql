@@ -3,9 +3,10 @@
 SELECT staff_id, name, role, profession FROM staff WHERE team_id = :team_id AND staff_id = :staff_id
 
 -- name: add
--- why: a member of staff; adding the same one again changes nothing
+-- why: a member of staff, of the role's first profession where no other is given; adding the same one again changes nothing
 INSERT INTO staff (team_id, staff_id, name, role, profession, issuer, subject)
-VALUES (:team_id, :staff_id, :name, :role, :profession, :issuer, :subject)
+VALUES (:team_id, :staff_id, :name, :role,
+        coalesce(:profession, (SELECT r.professions[1] FROM role r WHERE r.role = :role)), :issuer, :subject)
 ON CONFLICT (team_id, staff_id) DO NOTHING
 
 -- name: list

@@ -9,12 +9,13 @@ from support.bodies import full
 from support.cast import BEDFORDSHIRE
 from support.story import AUDIENCES, Story, minute
 
+from triage.access.actors import side_of
 from triage.log import redaction
 from triage.log.entries import AMENDABLE, AnyEntry
 from triage.log.incident import fold, view_at
 from triage.log.redaction import redact
 from triage.log.view import FULL, IncidentView
-from triage.log.visibility import FIELDS, PARTS, VIEW, Sight, Who, side_of
+from triage.log.visibility import FIELDS, PARTS, VIEW, Sight, Who
 
 KINDS = {str(kind.__struct_config__.tag): kind for kind in get_args(AnyEntry)}
 SIGHTS = {

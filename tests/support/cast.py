@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from triage.access.actors import Actor
+from triage.access.actors import Actor, side_of
 from triage.log.append_decision import IncomingEntry
 from triage.log.canonical import canonical
 from triage.log.entries import AnyEntry
@@ -50,7 +50,7 @@ def actor(team_id: UUID, role: str, profession: str, staff_id: UUID, device_id: 
         staff_id=staff_id,
         device_id=device_id,
         profession=profession,
-        side="police" if profession == "police" else "health",
+        side=side_of(profession),
         stamp=1,
     )
 

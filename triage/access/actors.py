@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 from secrets import token_urlsafe
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from msgspec import Struct
@@ -11,6 +11,14 @@ from triage.problems import FORBIDDEN, Refused
 
 Side = Literal["police", "health"]
 Level = Literal["field", "lead", "office"]
+
+PROFESSIONS: Final = {"police": "Police", "nurse": "Nurse", "paramedic": "Paramedic"}
+"""Who may work on the car, in the order in which they are listed."""
+
+
+def side_of(profession: str) -> Side:
+    """The side to which a profession belongs."""
+    return "police" if profession == "police" else "health"
 
 
 class Actor(Struct, kw_only=True, frozen=True):

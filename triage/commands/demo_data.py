@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 import asyncpg
 from msgspec import Struct
 
-from triage.access.actors import Actor, Level, Side, new_token, token_hash
+from triage.access.actors import Actor, Level, new_token, side_of, token_hash
 from triage.demo import CAST, Callers, DemoEntry, Person, StaffMember, generate
 from triage.errors import OperatorError
 from triage.exports import keys as disclosure
@@ -197,7 +197,6 @@ def _chunks(sent: list[DemoEntry]) -> Iterator[list[DemoEntry]]:
 
 
 def _actor(member: StaffMember, device: int) -> Actor:
-    side: Side = "police" if member.profession == "police" else "health"
     level: Level = "lead" if member.role in ("sergeant", "clinical_lead") else "field"
     return Actor(
         team_id=TEAM,
@@ -207,7 +206,7 @@ def _actor(member: StaffMember, device: int) -> Actor:
         staff_id=staff_id(member.key),
         device_id=device_id(member.key, device),
         profession=member.profession,
-        side=side,
+        side=side_of(member.profession),
         stamp=1,
     )
 

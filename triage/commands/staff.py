@@ -7,6 +7,7 @@ import asyncpg
 import click
 from uuid_utils.compat import uuid7
 
+from triage.access.actors import PROFESSIONS
 from triage.commands.database import Databases, with_databases
 from triage.commands.options import JSON, TEAM
 from triage.commands.output import show_table
@@ -14,15 +15,6 @@ from triage.store.access import enrolment
 from triage.store.access import staff as store
 from triage.store.access.staff import NewStaff
 from triage.store.journal import StaffDisabled
-
-PROFESSIONS = {
-    "officer": "police",
-    "sergeant": "police",
-    "nurse": "nurse",
-    "paramedic": "paramedic",
-    "clinical_lead": "nurse",
-}
-"""The profession of a role, where no other is given."""
 
 
 @click.group()
@@ -34,7 +26,7 @@ def staff() -> None:
 @TEAM
 @click.option("--name", required=True, help="The person's name.")
 @click.option("--role", required=True, help="officer, nurse, paramedic, sergeant, clinical_lead, auditor or admin.")
-@click.option("--profession", type=click.Choice(["police", "nurse", "paramedic"]), help="Follows from most roles.")
+@click.option("--profession", type=click.Choice(tuple(PROFESSIONS)), help="Follows from most roles.")
 @click.option("--issuer", help="The OIDC issuer through which the person signs in.")
 @click.option("--subject", help="The person's subject at that issuer.")
 @with_databases
@@ -52,7 +44,7 @@ async def add(
         staff_id=uuid7(),
         name=name,
         role=role,
-        profession=profession or PROFESSIONS.get(role),
+        profession=profession,
         issuer=issuer,
         subject=subject,
     )

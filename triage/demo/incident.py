@@ -14,6 +14,7 @@ from triage import codes
 from triage.demo.cast import AGES, ETHNICITIES, SEXES, Callers, Person
 from triage.demo.mix import Mix
 from triage.log.entries import Tests
+from triage.summaries.facts import ASKED
 
 ALL_MET = Tests(mental_disorder=True, immediate_need=True, necessary=True)
 
@@ -145,18 +146,6 @@ CONSIDERED_DISPOSALS = Mix(
 COURSES = Mix({"suite": 58, "ed_then_suite": 20, "ed_only": 12, "queue": 4, "extended": 6})
 JUSTIFIED = Mix({"yes": 55, "cannot_say": 22, "no": 9, None: 14})
 
-MANDATORY = (
-    "occurred_at",
-    "area",
-    "location_type",
-    "contact_mode",
-    "referral_source",
-    "age",
-    "sex",
-    "ethnicity",
-    "presenting",
-    "legal_status",
-)
 HARMLESS = ("area", "referral_source", "sex", "ethnicity", "presenting")
 """What no grade, clock or link depends on."""
 
@@ -189,7 +178,7 @@ def draw(rng: Random, people: Callers, day: date, *, diverts: bool = False) -> S
             scenario.disposal = (
                 "child_care_pathway" if scenario.age < 16 and rng.random() < 0.5 else DISPOSALS.draw(rng)
             )
-    scenario.missing = _missing(rng, MANDATORY)
+    scenario.missing = _missing(rng, ASKED)
     scenario.gaps = MISSING_SHARE
     _trouble(rng, scenario)
     return scenario

@@ -9,7 +9,7 @@ from triage import codes
 from triage.log import resolve, timeline
 from triage.log.detention import Episode
 from triage.log.effective import EffectiveEntry, SortedEntries, captured
-from triage.log.entries import Contact, Officer, StoredEntry
+from triage.log.entries import Contact, Nurse, Officer, Paramedic, StoredEntry
 from triage.log.grading_inputs import GradingInputs
 from triage.log.intents import RecordedIntent
 from triage.log.resolve import StatedAge, is_known, latest_known
@@ -85,14 +85,23 @@ def view_of(
     )
 
 
+_RESOLVED = {
+    *("id", "test", "car", "occurred_at", "arrived_at", "left_at", "area", "location_type", "someone_lives_there"),
+    *("age", "age_band", "presenting", "legal_status", "advice", "referrals", "consulted"),
+}
+"""The members of a view that have the name of a field, and are more than the latest answer to it."""
+
+
+def _answers(kind: type[Contact]) -> tuple[str, ...]:
+    asked = set(kind.__struct_fields__).difference(_RESOLVED, () if kind is Contact else Contact.__struct_fields__)
+    return tuple(name for name in IncidentView.__struct_fields__ if name in asked)
+
+
 _ANSWERS = {
-    "contacts": (
-        *("log_ref", "contact_mode", "referral_source", "sex", "ethnicity"),
-        *("interpreter_needed", "disability", "immediate_danger"),
-    ),
-    "officers": ("force_type", "not_consulted_reason", "offence"),
-    "nurses": ("assessment", "known_to_services", "crisis_plan", "safety_plan", "follow_up_owner", "follow_up_due"),
-    "paramedics": ("physical_need", "initial_plan", "news2", "conveyed", "capacity_to_decide_care"),
+    "contacts": _answers(Contact),
+    "officers": _answers(Officer),
+    "nurses": _answers(Nurse),
+    "paramedics": _answers(Paramedic),
 }
 """The members of a view that hold the latest answer to the field of the same name, by whose contacts are asked."""
 _NO_ANSWERS = {name: None for names in _ANSWERS.values() for name in names}

@@ -16,6 +16,7 @@ from uuid import UUID
 from msgspec import Struct, structs
 
 from triage import codes
+from triage.access.actors import side_of
 from triage.log.blindness import is_blind, lead_unblinded_at
 from triage.log.diversion import POLICE_ONLY, Grades
 from triage.log.effective import (
@@ -32,7 +33,7 @@ from triage.log.entries import AMENDABLE, Amendment, Detention, Entry, NewerEntr
 from triage.log.incident import Incident, changes_at, fold, is_restricted, repeat_changes_at, view_at
 from triage.log.timeline import PersonEvent
 from triage.log.view import Audience, IncidentView
-from triage.log.visibility import FIELDS, PARTS, Sight, Who, side_of
+from triage.log.visibility import FIELDS, PARTS, Sight, Who
 from triage.terms import Terms
 
 BLIND = Sight("health", True)

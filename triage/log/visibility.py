@@ -139,8 +139,3 @@ VIEW: dict[str, Who] = (
     | _rows(Who.LEADS, "diversion")
 )
 """Of the members of a view: what an audience may not see is absent. The others hold what its entries add up to."""
-
-
-def side_of(profession: str) -> Side:
-    """The side to which a profession belongs."""
-    return "police" if profession == "police" else "health"

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from triage.access.actors import PROFESSIONS
 from triage.log import effective
 from triage.log.entries import Amendment, AnyEntry, IntentPart, StoredEntry
 from triage.log.view import IncidentView
@@ -66,7 +67,7 @@ def _sides(
         said = _said(name, entry, zone)
         if said:
             at = words.when(effective.captured(stored), now, zone)
-            yield SideOfConflict(words.PROFESSIONS[stored.profession], at, said, said == shown)
+            yield SideOfConflict(PROFESSIONS[stored.profession], at, said, said == shown)
 
 
 def _said(name: str, entry: Any, zone: ZoneInfo) -> str:

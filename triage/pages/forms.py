@@ -16,7 +16,7 @@ from litestar.params import PathParameter, QueryParameter
 from uuid_utils.compat import uuid7
 
 from triage import codes
-from triage.access.actors import Actor
+from triage.access.actors import PROFESSIONS, Actor
 from triage.log.append_decision import IncomingEntry, Receipt
 from triage.log.canonical import canonical
 from triage.log.decode import decode
@@ -192,7 +192,7 @@ async def _form(
 
 
 def _profession(colleague: tasks.Colleague) -> str:
-    return words.PROFESSIONS.get(colleague.profession or "", colleague.role)
+    return PROFESSIONS.get(colleague.profession or "", colleague.role)
 
 
 def _first_input(field: Field) -> str:

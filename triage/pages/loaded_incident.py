@@ -10,7 +10,7 @@ import msgspec
 from litestar.params import PathParameter
 from msgspec import Struct
 
-from triage.access.actors import Actor
+from triage.access.actors import PROFESSIONS, Actor
 from triage.log import effective
 from triage.log.canonical import shown_content
 from triage.log.entries import SEALED, StoredEntry
@@ -78,7 +78,7 @@ def content_of(served: ServedEntry) -> dict[str, Any]:
 
 def author(stored: StoredEntry, names: Mapping[UUID, str]) -> str:
     """Who wrote an entry: a colleague by name, others by profession."""
-    profession = words.PROFESSIONS[stored.profession]
+    profession = PROFESSIONS[stored.profession]
     name = names.get(stored.author)
     return f"{name} ({profession.lower()})" if name else words.ROLES.get(stored.role) or profession
 

@@ -11,7 +11,7 @@ from litestar import get, post
 from litestar.params import PathParameter
 from msgspec import Struct
 
-from triage.access.actors import Actor, Side
+from triage.access.actors import PROFESSIONS, Actor, Side
 from triage.log.view import IncidentView
 from triage.pages import words
 from triage.pages.conflicts import FieldConflict, conflicts
@@ -112,7 +112,7 @@ def _likeness(view: IncidentView, now: datetime, zone: ZoneInfo) -> Iterable[tup
     yield "Place", words.code("location_type", view.location_type) if view.location_type else words.UNSAID
     yield "Person", person(view)
     yield "Outcome", words.code("disposal", view.outcome.disposal) if view.outcome else words.UNSAID
-    wrote = sorted({words.PROFESSIONS[contribution.profession] for contribution in view.contributions})
+    wrote = sorted({PROFESSIONS[contribution.profession] for contribution in view.contributions})
     yield "Written by", ", ".join(wrote) or "Nobody yet"
 
 

@@ -116,7 +116,6 @@ BECAUSE: Final = {
 """Why a grade is what it is, by the code of the rule: each continues a sentence that begins with “Because”."""
 FOR_EVERY_GRADE: Final = frozenset(("intent", "first_disposal"))
 """Reasons that hold for every grade, and so tell nothing of this one."""
-PROFESSIONS: Final = {"police": "Police", "nurse": "Nurse", "paramedic": "Paramedic"}
 ROLES: Final = {"sergeant": "Sergeant", "clinical_lead": "Clinical lead"}
 UNSAID: Final = "Not recorded"
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from triage import codes
+from triage.access.actors import PROFESSIONS
 from triage.log.flags import LATE
 from triage.summaries.facts import ASKED, GradeResult, IncidentFact, RecentIncident, Stay
 from triage.summaries.figures import Figure, FigureRow, count, count_row, mix, proportion, quantile, row, shares
@@ -51,8 +52,6 @@ _POWER_OF = {
     "ed_capacity_act": "capacity_act",
     "returned_under_act": "returned",
 }
-
-PROFESSIONS = {"police": "Police", "nurse": "Nurse", "paramedic": "Paramedic"}
 
 
 @measure(

@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from triage import codes
-from triage.summaries.daily import PROFESSIONS
+from triage.access.actors import PROFESSIONS
 from triage.summaries.facts import IncidentFact
 from triage.summaries.figures import (
     FEWEST_FOR_AN_INTERVAL,
