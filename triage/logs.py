@@ -31,6 +31,7 @@ def configure(level: LogLevel, stream: TextIO | None = None) -> None:
     logging.getLogger(_OURS).setLevel(level.upper())
     logging.getLogger("uvicorn.access").disabled = True
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it warns whenever a job takes longer than its interval
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # it warns each second of an outage, which is one line
 
 
 class JSONFormatter(logging.Formatter):

@@ -1,0 +1,283 @@
+"""What is broken, each in a function that ends when it is whole again: most machines break on their own.
+
+A function returns when the fault ended, where no standby could help before; and a remark for the table.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+from uuid import uuid4
+
+from support.phones import entry
+
+from ha.cluster import TTL_S, Cluster, until
+from ha.machine import Machine
+from ha.network import Network, mend, pull
+from ha.phones import Fleet, SendingPhone
+from ha.site import PORTS, Site
+
+CUT_S: Final = 40.0
+FROZEN_S: Final = 12.0
+FULL_S: Final = 15.0
+LOSING_S: Final = 6.0
+PROBES: Final = 20
+HOLE_S: Final = 15.0
+DEAD_HOST_COSTS_S: Final = 1.0
+"""What a dead host may cost a process that starts, at most."""
+
+
+class EventFault(Exception):
+    """Something that had to be so during the event was not."""
+
+
+class Repaired(NamedTuple):
+    """How an event went. `at` is when its fault ended, where only that could help."""
+
+    at: float | None = None
+    remark: str = ""
+
+
+@dataclass(slots=True)
+class Rig:
+    """All there is to break."""
+
+    cluster: Cluster
+    site: Site
+    fleet: Fleet
+    leaver: SendingPhone
+    """A phone that is never sent from; its officer leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What is broken."""
+
+    title: str
+    happen: Callable[[Rig], Awaitable[Repaired]]
+    prepare: Callable[[Rig], Awaitable[None]] | None = None
+    resync: bool = False
+    """Whether the history is another afterwards."""
+
+
+async def kill_primary(rig: Rig) -> Repaired:
+    leader = await rig.cluster.leader()
+    leader.kill()
+    await rig.cluster.led_by_another_than(leader)
+    rig.cluster.start_patroni(leader)
+    return Repaired()
+
+
+async def cut_cable(rig: Rig) -> Repaired:
+    return await _unplug(await rig.cluster.leader(), CUT_S)
+
+
+async def lose_leader_in_black_hole(rig: Rig) -> Repaired:
+    return await _unplug(await rig.cluster.leader(), TTL_S + 10, silently=True)
+
+
+async def _unplug(machine: Machine, seconds: float, silently: bool = False) -> Repaired:
+    pull(machine.number, *Network, silently=silently)
+    await asyncio.sleep(seconds)
+    mend(machine.number, *Network)
+    return Repaired()
+
+
+async def put_standby_first(rig: Rig) -> None:
+    """The machine that stands first in the service's address follows."""
+    while (await rig.cluster.leader()).number == 1:
+        await rig.cluster.switch_over()
+        await rig.cluster.settled()
+
+
+async def lose_first_standby_in_black_hole(rig: Rig) -> Repaired:
+    """Every session of the service ends too, so that each must find its way anew; then a process starts."""
+    first = rig.cluster.machines[1]
+    usual = await rig.site.restart_process(PORTS[1])
+    pull(first.number, *Network, silently=True)
+    await rig.cluster.end_sessions("triage_app")
+    await asyncio.sleep(HOLE_S)
+    took = await rig.site.restart_process(PORTS[1])
+    mend(first.number, *Network)
+    if took > usual + DEAD_HOST_COSTS_S:
+        raise EventFault(f"a process took {took:.1f} s to start beside a dead host, {usual:.1f} s before")
+    return Repaired(remark=f"a process starts in {took:.1f} s, before in {usual:.1f} s")
+
+
+async def freeze_leader(rig: Rig) -> Repaired:
+    leader = await rig.cluster.leader()
+    leader.freeze()
+    await rig.cluster.led_by_another_than(leader)
+    await asyncio.sleep(5)
+    leader.thaw()
+    return Repaired()
+
+
+async def switch_over(rig: Rig) -> Repaired:
+    await rig.cluster.switch_over()
+    return Repaired()
+
+
+async def freeze_standbys(rig: Rig) -> Repaired:
+    standbys = await rig.cluster.standbys()
+    for standby in standbys:
+        standby.freeze()
+    await asyncio.sleep(FROZEN_S)
+    for standby in standbys:
+        standby.thaw()
+    return Repaired(time.monotonic())
+
+
+async def fill_disk(rig: Rig) -> Repaired:
+    leader = await rig.cluster.leader()
+    leader.fill_disk()
+    await asyncio.sleep(FULL_S)
+    leader.free_disk()
+    return Repaired(time.monotonic())
+
+
+async def restart_processes(rig: Rig) -> Repaired:
+    for port in PORTS:
+        await rig.site.restart_process(port)  # ready again before the next one ends
+    return Repaired()
+
+
+async def be_patient_with_standbys(rig: Rig) -> None:
+    """A standby that is cut off stays the one that may lead: only then is what only the leader has lost with it."""
+    await rig.cluster.configure(postgresql={"parameters": {"wal_sender_timeout": "60s"}})
+
+
+async def cut_replication(rig: Rig) -> Repaired:
+    """Entries that reach the leader alone are neither acknowledged nor held; then the leader dies with them."""
+    leader = await rig.cluster.leader()
+    pull(leader.number, Network.REPLICATION)
+    probes = [str(entry("outcome", uuid4())["id"]) for _ in range(PROBES)]
+    phone = rig.fleet.phones[0]
+    stored = await asyncio.gather(*(_put_probe(phone, entry_id) for entry_id in probes))
+    held = await _ask_held(phone, probes)
+    leader.kill()
+    mend(leader.number, Network.REPLICATION)
+    successor = await rig.cluster.led_by_another_than(leader)
+    there = await _ids(rig.cluster, probes)
+    rig.cluster.start_patroni(leader)
+    await rig.cluster.settled()
+    await rig.cluster.configure(postgresql={"parameters": {"wal_sender_timeout": "5s"}})
+    told = {entry_id for entry_id, is_stored in zip(probes, stored, strict=True) if is_stored} | held
+    if lost := told - there:
+        raise EventFault(f"{len(lost)} of {PROBES} were said to be stored or held, and are lost")
+    if there:
+        raise EventFault(f"{len(there)} of {PROBES} outlived the leader on {successor.name}: replication was not cut")
+    return Repaired(remark=f"{PROBES} of {PROBES} that reached the leader alone neither acknowledged nor held")
+
+
+async def _put_probe(phone: SendingPhone, entry_id: str) -> bool:
+    body = entry("outcome", uuid4())
+    content = {name: value for name, value in body.items() if name != "id"}
+    answer = await phone.client.put(f"/v1/entries/{entry_id}", json=content, headers=phone.signed_in)
+    return answer.status_code != 503
+
+
+async def _ask_held(phone: SendingPhone, ids: list[str]) -> set[str]:
+    answer = await phone.client.post("/v1/sync/held", json={"ids": ids}, headers=phone.signed_in)
+    return set(answer.json()["held"]) if answer.status_code == 200 else set()
+
+
+async def _ids(cluster: Cluster, ids: list[str]) -> set[str]:
+    connection = await cluster.superuser("triage")
+    try:
+        rows = await connection.fetch("SELECT id::text FROM entry WHERE id = ANY($1::uuid[])", ids)
+    finally:
+        await connection.close()
+    return {row["id"] for row in rows}
+
+
+async def replicate_asynchronously(rig: Rig) -> None:
+    await rig.cluster.configure(synchronous_mode=False, synchronous_mode_strict=False)
+    await rig.cluster.settled(synchronous=False)
+
+
+async def lose_last_moments(rig: Rig) -> Repaired:
+    """The leader dies with entries that no standby has; the operator adopts what is left."""
+    leader = await rig.cluster.leader()
+    pull(leader.number, Network.REPLICATION)
+    await asyncio.sleep(LOSING_S)
+    await rig.site.triage("backup", str(rig.site.folder / "before_loss.dump"))
+    leader.kill()
+    mend(leader.number, Network.REPLICATION)
+    await rig.cluster.led_by_another_than(leader)
+    rig.cluster.start_patroni(leader)
+    await rig.cluster.settled(synchronous=False)
+    await rig.cluster.configure(synchronous_mode=True, synchronous_mode_strict=True)
+    await rig.cluster.settled()
+    return Repaired(remark=await _adopt(rig))
+
+
+async def go_back_in_time(rig: Rig) -> Repaired:
+    """The cluster is made anew of a base backup and the archive, as of a moment before somebody left."""
+    leader = await rig.cluster.leader()
+    base = await asyncio.to_thread(rig.cluster.copy_base, leader)
+    await asyncio.sleep(LOSING_S)
+    until = datetime.now(UTC).isoformat()
+    await asyncio.sleep(LOSING_S)
+    await rig.site.triage("staff", "disable", rig.leaver.staff_id)
+    await rig.site.triage("backup", str(rig.site.folder / "before_recovery.dump"))
+    await _archive(rig.cluster)
+    rig.cluster.restore(base, until)
+    await rig.cluster.settled()
+    remark = await _adopt(rig)
+    adopted = time.monotonic()
+    answer = await rig.leaver.client.get("/v1/incidents", headers=rig.leaver.signed_in)
+    if answer.status_code != 401:
+        raise EventFault(f"who left before the recovery is answered {answer.status_code}")
+    return Repaired(adopted, f"{remark}; who left stays out")
+
+
+async def _archive(cluster: Cluster) -> None:
+    """Wait until all that is written lies in the archive."""
+    connection = await cluster.superuser()
+    try:
+        written = await connection.fetchval("SELECT pg_walfile_name(pg_switch_wal())")
+
+        async def archived() -> bool | None:
+            last = await connection.fetchval("SELECT last_archived_wal FROM pg_stat_archiver")
+            return last >= written or None
+
+        await until(archived, "the last segment is not in the archive")
+    finally:
+        await connection.close()
+
+
+async def _adopt(rig: Rig) -> str:
+    """As the run book says it; a process that starts before says so. What phones are told of is counted."""
+    refused = await rig.site.triage("serve", "--without-jobs", "--port", "0", fails=True)
+    if "triage adopt" not in refused:
+        raise EventFault(f"a process started on another history says: {refused}")
+    await rig.site.triage("adopt", "--yes")
+
+    async def all_told() -> bool | None:
+        return rig.fleet.resynced() == len(rig.fleet.phones) or None
+
+    await until(all_told, "not every phone was told that the history is another")
+    return f"{rig.fleet.offered_again()} lost by the database, offered again"
+
+
+EVENTS: Final = {
+    "primary_killed": Event("kill -9 of the primary", kill_primary),
+    "cable_cut": Event(f"leader's cables cut for {CUT_S:.0f} s", cut_cable),
+    "leader_black_hole": Event("black hole of the leader", lose_leader_in_black_hole),
+    "standby_black_hole": Event(
+        "black hole of a standby that stands first", lose_first_standby_in_black_hole, put_standby_first
+    ),
+    "leader_frozen": Event("SIGSTOP of the leader", freeze_leader),
+    "switchover": Event("switchover", switch_over),
+    "standbys_frozen": Event(f"both standbys frozen for {FROZEN_S:.0f} s", freeze_standbys),
+    "disk_full": Event(f"leader's disk full for {FULL_S:.0f} s", fill_disk),
+    "rolling_restart": Event("rolling restart of both processes", restart_processes),
+    "replication_cut": Event("replication cut, then kill -9 of the primary", cut_replication, be_patient_with_standbys),
+    "asynchronous": Event(
+        "asynchronous, kill -9 of the primary, `triage adopt`", lose_last_moments, replicate_asynchronously, True
+    ),
+    "point_in_time": Event("recovery to a point in time, `triage adopt`", go_back_in_time, None, True),
+}
