@@ -30,7 +30,7 @@ PARAMETERS: Final[Json] = {
     "wal_keep_size": "64MB",
     "wal_log_hints": "on",
     "synchronous_commit": "on",
-    "tcp_user_timeout": "5000",
+    "tcp_user_timeout": "5s",
     "wal_sender_timeout": "5s",
     "wal_receiver_timeout": "5s",
     "wal_receiver_status_interval": "1s",

@@ -1,7 +1,4 @@
-"""What is broken, each in a function that ends when it is whole again: most machines break on their own.
-
-A function returns when the fault ended, where no standby could help before; and a remark for the table.
-"""
+"""What is broken, each in a function that ends when it is whole again."""
 
 import asyncio
 import time
@@ -16,6 +13,7 @@ from support.phones import entry
 from ha.cluster import TTL_S, Cluster, until
 from ha.machine import Machine
 from ha.network import Network, mend, pull
+from ha.outcome import GRACE_S
 from ha.phones import Fleet, SendingPhone
 from ha.site import PORTS, Site
 
@@ -34,9 +32,9 @@ class EventFault(Exception):
 
 
 class Repaired(NamedTuple):
-    """How an event went. `at` is when its fault ended, where only that could help."""
+    """How an event went. `by` is when entries must be acknowledged again, where it is not soon after the failover."""
 
-    at: float | None = None
+    by: float | None = None
     remark: str = ""
 
 
@@ -51,13 +49,18 @@ class Rig:
     """A phone that is never sent from; its officer leaves."""
 
 
+async def settle(rig: Rig) -> None:
+    """All machines are well, and replicate synchronously."""
+    await rig.cluster.settled()
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """What is broken."""
 
     title: str
     happen: Callable[[Rig], Awaitable[Repaired]]
-    prepare: Callable[[Rig], Awaitable[None]] | None = None
+    prepare: Callable[[Rig], Awaitable[None]] = settle
     resync: bool = False
     """Whether the history is another afterwards."""
 
@@ -87,9 +90,8 @@ async def _unplug(machine: Machine, seconds: float, silently: bool = False) -> R
 
 async def put_standby_first(rig: Rig) -> None:
     """The machine that stands first in the service's address follows."""
-    while (await rig.cluster.leader()).number == 1:
+    while (await rig.cluster.settled()).number == 1:
         await rig.cluster.switch_over()
-        await rig.cluster.settled()
 
 
 async def lose_first_standby_in_black_hole(rig: Rig) -> Repaired:
@@ -127,15 +129,16 @@ async def freeze_standbys(rig: Rig) -> Repaired:
     await asyncio.sleep(FROZEN_S)
     for standby in standbys:
         standby.thaw()
-    return Repaired(time.monotonic())
+    return Repaired(by=time.monotonic() + GRACE_S)
 
 
 async def fill_disk(rig: Rig) -> Repaired:
+    """Without room for its log the leader ends, and cannot start again; a standby takes over."""
     leader = await rig.cluster.leader()
     leader.fill_disk()
     await asyncio.sleep(FULL_S)
     leader.free_disk()
-    return Repaired(time.monotonic())
+    return Repaired()
 
 
 async def restart_processes(rig: Rig) -> Repaired:
@@ -146,30 +149,37 @@ async def restart_processes(rig: Rig) -> Repaired:
 
 async def be_patient_with_standbys(rig: Rig) -> None:
     """A standby that is cut off stays the one that may lead: only then is what only the leader has lost with it."""
-    await rig.cluster.configure(postgresql={"parameters": {"wal_sender_timeout": "60s"}})
+    await _set_patience(rig.cluster, "60s")
+    await rig.cluster.settled()
+
+
+async def _set_patience(cluster: Cluster, patience: str) -> None:
+    await cluster.configure(postgresql={"parameters": {"wal_sender_timeout": patience, "tcp_user_timeout": patience}})
 
 
 async def cut_replication(rig: Rig) -> Repaired:
     """Entries that reach the leader alone are neither acknowledged nor held; then the leader dies with them."""
     leader = await rig.cluster.leader()
-    pull(leader.number, Network.REPLICATION)
+    pull(leader.number, Network.REPLICATION, silently=True)
     probes = [str(entry("outcome", uuid4())["id"]) for _ in range(PROBES)]
     phone = rig.fleet.phones[0]
     stored = await asyncio.gather(*(_put_probe(phone, entry_id) for entry_id in probes))
     held = await _ask_held(phone, probes)
     leader.kill()
+    killed = time.monotonic()
     mend(leader.number, Network.REPLICATION)
     successor = await rig.cluster.led_by_another_than(leader)
     there = await _ids(rig.cluster, probes)
     rig.cluster.start_patroni(leader)
     await rig.cluster.settled()
-    await rig.cluster.configure(postgresql={"parameters": {"wal_sender_timeout": "5s"}})
+    await _set_patience(rig.cluster, "5s")
     told = {entry_id for entry_id, is_stored in zip(probes, stored, strict=True) if is_stored} | held
     if lost := told - there:
         raise EventFault(f"{len(lost)} of {PROBES} were said to be stored or held, and are lost")
     if there:
         raise EventFault(f"{len(there)} of {PROBES} outlived the leader on {successor.name}: replication was not cut")
-    return Repaired(remark=f"{PROBES} of {PROBES} that reached the leader alone neither acknowledged nor held")
+    remark = f"{PROBES} of {PROBES} that reached the leader alone neither acknowledged nor held"
+    return Repaired(killed + TTL_S + GRACE_S, remark)
 
 
 async def _put_probe(phone: SendingPhone, entry_id: str) -> bool:
@@ -194,6 +204,7 @@ async def _ids(cluster: Cluster, ids: list[str]) -> set[str]:
 
 
 async def replicate_asynchronously(rig: Rig) -> None:
+    await rig.cluster.settled()
     await rig.cluster.configure(synchronous_mode=False, synchronous_mode_strict=False)
     await rig.cluster.settled(synchronous=False)
 
@@ -205,13 +216,14 @@ async def lose_last_moments(rig: Rig) -> Repaired:
     await asyncio.sleep(LOSING_S)
     await rig.site.triage("backup", str(rig.site.folder / "before_loss.dump"))
     leader.kill()
+    killed = time.monotonic()
     mend(leader.number, Network.REPLICATION)
     await rig.cluster.led_by_another_than(leader)
     rig.cluster.start_patroni(leader)
     await rig.cluster.settled(synchronous=False)
     await rig.cluster.configure(synchronous_mode=True, synchronous_mode_strict=True)
     await rig.cluster.settled()
-    return Repaired(remark=await _adopt(rig))
+    return Repaired(killed + TTL_S + GRACE_S, await _adopt(rig))
 
 
 async def go_back_in_time(rig: Rig) -> Repaired:
@@ -231,7 +243,7 @@ async def go_back_in_time(rig: Rig) -> Repaired:
     answer = await rig.leaver.client.get("/v1/incidents", headers=rig.leaver.signed_in)
     if answer.status_code != 401:
         raise EventFault(f"who left before the recovery is answered {answer.status_code}")
-    return Repaired(adopted, f"{remark}; who left stays out")
+    return Repaired(adopted + GRACE_S, f"{remark}; who left stays out")
 
 
 async def _archive(cluster: Cluster) -> None:
@@ -277,7 +289,7 @@ EVENTS: Final = {
     "rolling_restart": Event("rolling restart of both processes", restart_processes),
     "replication_cut": Event("replication cut, then kill -9 of the primary", cut_replication, be_patient_with_standbys),
     "asynchronous": Event(
-        "asynchronous, kill -9 of the primary, `triage adopt`", lose_last_moments, replicate_asynchronously, True
+        "asynchronous, kill -9 of the primary, `triage adopt`", lose_last_moments, replicate_asynchronously, resync=True
     ),
-    "point_in_time": Event("recovery to a point in time, `triage adopt`", go_back_in_time, None, True),
+    "point_in_time": Event("recovery to a point in time, `triage adopt`", go_back_in_time, resync=True),
 }

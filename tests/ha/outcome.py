@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from ha.cluster import TTL_S
 from ha.phones import NO_ANSWER, Answer
 
 GRACE_S: Final = 8.0
@@ -66,11 +65,6 @@ def measure(answers: Sequence[Answer], fault: float) -> tuple[float, float]:
         return float("inf"), float("inf")
     silence, end = max((after - before, after) for before, after in pairwise([fault, *told]))
     return silence, end - fault
-
-
-def limit(fault: float, ended: float | None) -> float:
-    """When entries must be acknowledged again: where no standby could help, soon after the fault ended."""
-    return TTL_S + GRACE_S if ended is None else ended - fault + GRACE_S
 
 
 def table(outcomes: Sequence[Outcome]) -> str:

@@ -15,9 +15,9 @@ from typing import Final
 import httpx
 
 from ha import network
-from ha.cluster import Cluster
+from ha.cluster import TTL_S, Cluster
 from ha.events import EVENTS, Event, Rig
-from ha.outcome import Outcome, limit, measure, table
+from ha.outcome import GRACE_S, Outcome, measure, table
 from ha.phones import PATIENCE_S, Fleet, SendingPhone
 from ha.site import Site
 from triage import logs
@@ -61,9 +61,7 @@ async def _enrol(site: Site, client: httpx.AsyncClient, team: str) -> tuple[str,
 
 async def outcome_of(event: Event, rig: Rig) -> Outcome:
     """Let the event happen under the phones, and hold the log against what they were told."""
-    if event.prepare:
-        await event.prepare(rig)
-    await rig.cluster.settled()
+    await event.prepare(rig)
     async with rig.fleet.sending():
         await asyncio.sleep(BEFORE_S)
         fault = time.monotonic()
@@ -79,7 +77,7 @@ async def outcome_of(event: Event, rig: Rig) -> Outcome:
         title=event.title,
         silence_s=silence,
         back_s=back,
-        within_s=limit(fault, repaired.at),
+        within_s=TTL_S + GRACE_S if repaired.by is None else repaired.by - fault,
         acknowledged=len(acknowledged),
         lost=len(acknowledged - stored.keys()),
         doubled=sum(n > 1 for n in stored.values()),
