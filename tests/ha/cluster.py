@@ -13,8 +13,9 @@ from typing import Final, TypeVar
 
 import asyncpg
 import httpx
+from support.cast import Json
 
-from ha.machine import NOBODY, Json, Machine, Programs
+from ha.machine import NOBODY, Machine, Programs
 from ha.network import MACHINES, address
 
 TTL_S: Final = 20

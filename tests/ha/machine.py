@@ -8,14 +8,15 @@ import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from support.cast import Json
 
 from ha.network import MACHINES, Network, address, namespace
 
 NOBODY: Final = 65534
 """The account of everything on a machine: PostgreSQL refuses to run as root."""
 DISK_MIB: Final = 768
-Json = dict[str, Any]
 
 
 @dataclass(slots=True)

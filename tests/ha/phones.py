@@ -16,7 +16,8 @@ from typing import Final, NamedTuple
 from uuid import uuid4
 
 import httpx
-from support.phones import Json, entry
+from support.cast import Json
+from support.phones import entry
 
 PATIENCE_S: Final = 15.0
 """How long a phone waits for an answer: longer than any may take."""
