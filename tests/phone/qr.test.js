@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { qrCode } from "../../triage/phone/qr.js";
 
-test("the version grows with the text, up to 84 bytes", () => {
+test("it is of version 4, up to 62 bytes", () => {
   assert.deepEqual(
-    [1, 14, 15, 26, 42, 62, 84].map((length) => qrCode("x".repeat(length)).length),
-    [21, 21, 25, 25, 29, 33, 37],
+    [1, 43, 62].map((length) => qrCode("x".repeat(length)).length),
+    [33, 33, 33],
   );
-  assert.throws(() => qrCode("x".repeat(85)), RangeError);
-  assert.throws(() => qrCode("é".repeat(43)), RangeError);
+  assert.throws(() => qrCode("x".repeat(63)), RangeError);
+  assert.throws(() => qrCode("é".repeat(32)), RangeError);
 });
 test("three corners have a finder, and timing runs between them", () => {
   const modules = qrCode("triage"),

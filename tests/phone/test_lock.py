@@ -45,6 +45,47 @@ async def test_a_wrong_code_is_explained(phone: Handset) -> None:
     await phone.page.get_by_role("alert").get_by_text("Ask for a new one").wait_for()
 
 
+async def test_killed_between_code_and_pin_it_says_so_is_taken_off_and_a_new_code_works(
+    phone: Handset, crew: Crew
+) -> None:
+    await redeem(phone, "officer")
+    await phone.page.close()
+    phone.page = await phone.context.new_page()
+    async with phone.page.expect_response("**/v1/devices/*/wiped") as told:
+        await phone.start()
+    assert (await told.value).status == 204
+    await phone.page.get_by_role("alert").get_by_text("The last code was used, but no PIN was chosen").wait_for()
+    await phone.enrol("officer")
+    await phone.page.reload()
+    await phone.unlock("officer")
+    await expect(phone.page.get_by_role("alert")).to_have_count(0)
+    mine = [device for device in (await crew.sergeant.see("/v1/devices"))["devices"] if device["name"] == "Browser"]
+    assert sorted(device["revoked_at"] is None for device in mine) == [False, True]
+
+
+async def test_killed_between_code_and_pin_without_a_connection_the_service_is_told_later(phone: Handset) -> None:
+    await redeem(phone, "officer")
+    await phone.run("navigator.serviceWorker.ready.then(() => true)")
+    await phone.context.set_offline(True)
+    await phone.page.reload()
+    await phone.page.get_by_role("alert").get_by_text("no PIN was chosen").wait_for()
+    await phone.context.set_offline(False)
+    async with phone.page.expect_response("**/v1/devices/*/wiped") as told:
+        await phone.page.reload()
+    assert (await told.value).status == 204
+
+
+async def test_a_connection_that_is_lost_after_the_code_was_taken_costs_no_new_code(phone: Handset) -> None:
+    await phone.context.route("**/v1/codes", lambda route: route.abort())
+    await phone.page.get_by_label("Code").fill(code := await code_for(phone.crew, "officer"))
+    await phone.tap("Sign in")
+    await phone.page.get_by_role("alert").get_by_text("No connection").wait_for()
+    await phone.context.unroute("**/v1/codes")
+    await phone.page.get_by_label("Code").fill(code)
+    await phone.tap("Sign in")
+    await phone.heading("Choose a PIN")
+
+
 async def test_without_a_connection_it_says_so(phone: Handset) -> None:
     await phone.context.route("**/v1/devices", lambda route: route.abort())
     await phone.page.get_by_label("Code").fill("7777-8888-9999")
@@ -314,6 +355,15 @@ async def test_a_tap_that_is_still_at_work_when_it_locks_opens_nothing(phone: Ha
     await phone.page.locator(".keypad").wait_for()
     await phone.until("import('/app/screen.js').then(({currentScreen}) => currentScreen() === 'lock')")
     await phone.in_state("officer", "waiting")
+    assert phone.faults == []
+
+
+async def test_a_screen_that_comes_late_does_not_replace_the_one_that_was_opened_meanwhile(phone: Handset) -> None:
+    await phone.enrol("officer")
+    both = """import('/app/screen.js').then(({go}) =>
+      Promise.all([go('home'), go('form', {form: 'stand_down', incident: crypto.randomUUID()}), go('outbox')]))"""
+    await phone.run(both)
+    await phone.heading("Sent and unsent")
     assert phone.faults == []
 
 

@@ -25,6 +25,15 @@ def node(*arguments: str) -> str:
     return subprocess.run(["node", *arguments], check=True, capture_output=True, text=True, cwd=HERE).stdout
 
 
+def questions() -> dict[str, list[dict[str, Any]]]:
+    """The questions of every form, each with the list that it is answered from."""
+    listed = "question => ({...question, list: listOf(question)})"
+    forms = f"Object.entries(FORMS).map(([form, questions]) => [form, questions.map({listed})])"
+    script = f"import('{FORMS}').then(({{FORMS, listOf}}) => console.log(JSON.stringify(Object.fromEntries({forms}))))"
+    questions: dict[str, list[dict[str, Any]]] = json.loads(node("-e", script))
+    return questions
+
+
 def test_the_pure_modules_keep_to_their_rules() -> None:
     run = subprocess.run(["node", "--test", *map(str, HERE.glob("*.test.js"))], capture_output=True, text=True)
     assert run.returncode == 0, run.stdout
@@ -42,8 +51,7 @@ def schema_of(kind: str, field: str) -> dict[str, Any] | None:
 
 
 def test_every_question_is_a_field_of_its_kind_with_the_list_that_the_service_reads() -> None:
-    script = f"import('{FORMS}').then(({{FORMS}}) => console.log(JSON.stringify(FORMS)))"
-    forms: dict[str, list[dict[str, Any]]] = json.loads(node("-e", script))
+    forms = questions()
     wrong, checked = [], 0
     for kind in KINDS:
         for question in forms[kind]:
@@ -59,8 +67,7 @@ def test_every_question_is_a_field_of_its_kind_with_the_list_that_the_service_re
 
 
 def test_every_field_that_the_domain_asks_for_has_its_question() -> None:
-    script = f"import('{FORMS}').then(({{FORMS}}) => console.log(JSON.stringify(FORMS)))"
-    forms: dict[str, list[dict[str, Any]]] = json.loads(node("-e", script))
+    forms = questions()
     given = {"kind", "id", "incident_id", "captured_at", "codes_version", "form_version", "test", "car", "answers"}
     elsewhere = {"intent", "legal_status_at"}  # a screen of its own; "legal status now" is the time of the record
     for kind, name in KINDS.items():

@@ -96,15 +96,22 @@ def test_no_file_reaches_for_another_host_or_makes_markup_of_text() -> None:
         ), name
 
 
+def test_no_comment_is_left_that_would_swallow_the_next_line() -> None:
+    for name, file in phone.release().files.items():
+        if name.endswith((".js", ".css")):
+            assert re.findall(rb"/\*|(?<!:)//", file.body) == [], name
+
+
 @pytest.mark.parametrize(
     ("script", "served"),
     [
-        (b"// why\nrun();\n", b"\nrun();\n"),
-        (b"  /** @param {a} b\n   * more */\nrun();\n", b"\n\nrun();\n"),
-        (b"  /** @type {a} */ b,\n  c; /** @type {d} */\n", b"b,\nc; \n"),
-        (b"run(/** @type {any} */ (it)); // why\n", b"run((it)); // why\n"),
-        (b'const url = "https://x/**/y";\n', b'const url = "https://x/**/y";\n'),
+        (b"// why\nrun();\n", b"run();"),
+        (b"  /** @param {a} b\n   * more */\nrun();\n\n\nrest();\n", b"run();rest();"),
+        (b"  /** @type {a} */ b,\n  c; /** @type {d} */\n", b"b,c; \n"),
+        (b"run(/** @type {any} */ (it)); // why\nrest()\n", b"run((it)); // why\nrest()\n"),
+        (b'const url = "https://x/**/y";\nrun(\n  [\n    a,\n  ],\n)\n', b'const url = "https://x/**/y";run([a])\n'),
+        (b"  margin: 0;\n}\n\n/** why */\nh1 {\n", b"margin: 0;}\nh1 {"),
     ],
 )
-def test_served_without_types_and_comments_every_line_stays_in_its_place(script: bytes, served: bytes) -> None:
-    assert phone.without_comments(script) == served
+def test_it_is_served_without_types_comments_and_layout(script: bytes, served: bytes) -> None:
+    assert phone.without_layout(script) == served

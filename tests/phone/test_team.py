@@ -5,12 +5,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import zxingcpp
-from PIL import Image
+from PIL import Image, ImageOps
 from playwright.async_api import expect
-from support.handset import Handset
+from support.handset import CAMERA_THAT_SEES, Handset
 from support.phones import Crew, RunningService, now
 from test_recording import OFFICER
 from uuid_utils.compat import uuid7
@@ -22,19 +23,16 @@ from triage.times import operational_day, period_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
-JUDGED: dict[str, str | list[str]] = {"s136_justified": "yes", "told_intent": "false", "assessment": "face_to_face"}
+Answers = dict[str, str | list[str]]
+
+JUDGED: Answers = {"s136_justified": "yes", "told_intent": "false", "assessment": "face_to_face"}
 NURSE = JUDGED | {
     "advice": "s136_not_recommended", "known_to_services": "previous", "crisis_plan": "none", "safety_plan": "made",
 }  # fmt: skip
-PARAMEDIC: dict[str, str | list[str]] = {
+PARAMEDIC: Answers = {
     "physical_need": "treat_on_scene", "initial_plan": "no_ed", "conveyed": "not_conveyed",
     "capacity_to_decide_care": "presumed",
 }  # fmt: skip
-CAMERA_THAT_SEES = """(texts) => {
-  window.BarcodeDetector = class { async detect() { return texts.map((rawValue) => ({rawValue})); } };
-  navigator.mediaDevices.getUserMedia = async () => document.createElement('canvas').captureStream();
-  HTMLMediaElement.prototype.play = async () => {};
-}"""
 
 
 async def send_all(phone: Handset) -> None:
@@ -70,6 +68,17 @@ async def test_one_phone_shows_the_incident_and_the_other_reads_it(phones: Calla
     picture = await officer.page.locator(".qr").screenshot()
     [code] = zxingcpp.read_barcodes(Image.open(BytesIO(picture)))
     assert code.text == f"triage:{entry['incident_id']}"
+
+
+async def test_a_reader_reads_the_picture_of_every_incident(phone: Handset) -> None:
+    texts = [f"triage:{uuid4()}" for _ in range(50)]
+    drawn = await phone.run("(texts) => import('/app/qr.js').then(({qrCode}) => texts.map(qrCode))", texts)
+    for text, modules in zip(texts, drawn, strict=True):
+        picture = Image.new("L", (len(modules),) * 2)
+        picture.putdata([0 if dark else 255 for row in modules for dark in row])
+        picture = ImageOps.expand(picture, 4, 255)
+        [code] = zxingcpp.read_barcodes(picture.resize((4 * picture.width,) * 2))
+        assert code.text == text
 
 
 async def test_a_scanned_incident_that_has_not_arrived_yet_is_joined_all_the_same(phones: Callable[..., Any]) -> None:
@@ -152,7 +161,7 @@ async def test_a_day_of_a_team_stands_in_the_daily_summary(
         await officer.at_home()
     await send_all(officer)
 
-    async def join(phone: Handset, answers: dict[str, str | list[str]], disposal: str | None = None) -> None:
+    async def join(phone: Handset, answers: Answers) -> None:
         for incident in incidents:
             await (await row_of(phone, incident)).tap()
             await phone.tap("My record")
@@ -160,17 +169,27 @@ async def test_a_day_of_a_team_stands_in_the_daily_summary(
             await phone.fill(answers)
             await phone.save()
             await phone.page.locator(".row.entry").wait_for()
-            if disposal:
-                await phone.tap("Outcome")
-                await phone.heading("Outcome")
-                await phone.fill({"disposal": disposal, "decided_by": "nurse"})
-                await phone.save()
-                await phone.page.locator(".row.entry").nth(1).wait_for()
             await phone.page.go_back()
             await phone.at_home()
         await send_all(phone)
 
-    await asyncio.gather(join(nurse, NURSE, "community_follow_up"), join(paramedic, PARAMEDIC))
+    async def decide(phone: Handset, incident: str, outcome: Answers) -> None:
+        await phone.keep_awake()
+        await (await row_of(phone, incident)).tap()
+        await phone.tap("Outcome")
+        await phone.heading("Outcome")
+        await phone.fill(outcome)
+        await phone.save()
+        await phone.page.locator(".row.entry", has_text="Outcome").wait_for()
+        await phone.page.go_back()
+        await phone.at_home()
+        await send_all(phone)
+
+    await asyncio.gather(join(nurse, NURSE), join(paramedic, PARAMEDIC))
+    await decide(nurse, incidents[0], {"disposal": "community_follow_up", "decided_by": "nurse"})
+    await decide(nurse, incidents[1], {"disposal": "signposted", "decided_by": "nurse"})
+    removed: Answers = {"disposal": "s136_removed", "decided_by": "officer", "transport": "ambulance"}
+    await decide(officer, incidents[2], removed)
     for who, phone in {"officer": officer, "nurse": nurse, "paramedic": paramedic}.items():
         assert phone.faults == [] and set(await phone.states(who)) == {"received"}
 
@@ -179,5 +198,12 @@ async def test_a_day_of_a_team_stands_in_the_daily_summary(
     assert await publish(service.service.database, team, slot(today, team.calendar), now() + timedelta(days=1))
     summary = await crew.sergeant.see(f"/v1/summaries/daily/{today.name}")
     measures = {measure["code"]: measure for measure in summary["measures"]}
-    by_area = {row["code"]: row["value"] for row in measures["incidents_by_area"]["rows"] if row["value"]}
-    assert by_area == {"luton_north": 1, "luton_west": 1, "bedford": 1}
+
+    def printed(code: str) -> dict[str, float]:
+        return {row["code"]: row["value"] for row in measures[code]["rows"] if row["value"]}
+
+    assert measures["incidents"]["value"] == 3
+    assert printed("incidents_by_area") == {"luton_north": 1, "luton_west": 1, "bedford": 1}
+    assert printed("outcomes") == {"community_follow_up": 1, "signposted": 1, "s136_removed": 1}
+    assert printed("powers_used") == {"none": 2, "s136": 1}
+    assert printed("considered_by_grade") == {"A": 2, "used": 1}

@@ -40,6 +40,13 @@ READ_STORE = """([name, store]) => new Promise((resolve) => {
   };
 })"""
 
+CAMERA_THAT_SEES = """(texts) => {
+  window.BarcodeDetector = class { async detect() { return texts.map((rawValue) => ({rawValue})); } };
+  navigator.mediaDevices.getUserMedia = async () => document.createElement('canvas').captureStream();
+  HTMLMediaElement.prototype.play = async () => {};
+}"""
+"""A camera before which these codes are held: desktop Chromium reads none."""
+
 
 async def code_for(crew: Crew, who: str) -> str:
     """A one-time code for somebody of the team, from their lead."""
@@ -165,9 +172,9 @@ class Handset:
 
     async def record(self, kind: str, incident: str | None = None, hold: int = 0, **content: Any) -> Json:
         """Put an entry in the outbox as the app does, without the screens."""
-        script = """([kind, incident, hold, content]) => Promise.all(['entries', 'sync', 'state', 'vault'].map((name) =>
-          import(`/app/${name}.js`))).then(async ([entries, sync, state, vault]) => {
-            const entry = {...entries.envelope(kind, incident ?? vault.uuid7()), ...content};
+        script = """([kind, incident, hold, content]) => Promise.all(['sync', 'state', 'vault'].map((name) =>
+          import(`/app/${name}.js`))).then(async ([sync, state, vault]) => {
+            const entry = {...state.envelope(kind, incident ?? vault.uuid7()), ...content};
             await sync.record(state.account(), [entry], {hold});
             return entry;
           })"""

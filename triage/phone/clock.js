@@ -22,6 +22,9 @@ export const setZone = (name) => {
 /** The service's time, in ms. */
 export const now = () => Date.now() + offset;
 
+/** "2026-11-26" */
+export const today = () => new Date(now()).toISOString().slice(0, 10);
+
 /**
  * An instant as the phone's own clock shows it, which is what entries carry: the service corrects them by the skew
  * that it measures.
@@ -60,7 +63,8 @@ export function lastTime(hoursMinutes, at) {
   for (let instant = Math.floor(at / MINUTE) * MINUTE; instant > at - 25 * HOUR; instant -= MINUTE) {
     if (clockTime(instant) === hoursMinutes) return instant;
   }
-  return null; // an hour that the change to summer time skipped
+  // an hour that the change to summer time skipped
+  return null;
 }
 
 /** "3 h 10", "25 min" @param {number} ms */
@@ -87,13 +91,13 @@ export function age(ms) {
  * @param {{station?: boolean, child?: boolean}} [where] @returns {ClockText | null} */
 export function detentionClock(detention, at, where = {}) {
   if (!detention || detention.ended_at) return null;
-  const station = where.station ? [where.child ? LAW.stationChild.text : LAW.stationAdult.text] : [];
+  const station = where.station ? [where.child ? LAW.stationChild : LAW.stationAdult] : [];
   if (!detention.expires_at) {
     const since = detention.began_at ? `Held ${duration(at - Date.parse(detention.began_at))}` : "Held";
     return {
       level: "warn",
       text: `${since}, arrival not recorded`,
-      next: [LAW.recordArrival.text, ...station],
+      next: [LAW.recordArrival, ...station],
       left: null,
       fromEntry: null,
     };
@@ -109,7 +113,7 @@ export function detentionClock(detention, at, where = {}) {
     return {
       level: "over",
       text: `${duration(left)} past ${until}`,
-      next: [LAW.past.text, ...station],
+      next: [LAW.past, ...station],
       left,
       fromEntry,
     };
@@ -118,13 +122,13 @@ export function detentionClock(detention, at, where = {}) {
     return {
       level: "run",
       text,
-      next: [detention.entered_at ? LAW.assess.text : LAW.recordEntry.text, ...station],
+      next: [detention.entered_at ? LAW.assess : LAW.recordEntry, ...station],
       left,
       fromEntry,
     };
   }
-  const next = [detention.extended_minutes ? LAW.extended.text : LAW.extend.text];
-  if (where.station && !detention.extended_minutes) next.push(LAW.extendAtStation.text);
+  const next = [detention.extended_minutes ? LAW.extended : LAW.extend];
+  if (where.station && !detention.extended_minutes) next.push(LAW.extendAtStation);
   return { level: "warn", text, next: [...next, ...station], left, fromEntry };
 }
 
@@ -160,10 +164,10 @@ export function withUnsent(detention, unsent) {
 /**
  * When such entries say it was, on the service's clock, earliest first.
  * @param {any[]} entries
- * @param {(entry: any) => boolean} such
+ * @param {(entry: any) => boolean} matches
  */
-const timesOf = (entries, such) =>
+const timesOf = (entries, matches) =>
   entries
-    .filter(such)
+    .filter(matches)
     .map((entry) => new Date(serviceTime(entry.at ?? entry.decided_at ?? entry.captured_at)).toISOString())
     .sort();

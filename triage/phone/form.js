@@ -1,83 +1,76 @@
 // A form: one long page that moves on to the next open question with each tap. Each answer is on disk before the
 // next.
 import * as clock from "./clock.js";
-import { announce, button, faultList, h, notify } from "./dom.js";
-import { amendment, envelope, withdrawal } from "./entries.js";
-import { FORMS, REASONS, answersOf, applicable, content, known, nextEvents, replacement } from "./forms.js";
+import { announce, button, faultList, h, joined, notify } from "./dom.js";
+import { FORMS, REASONS, answersOf, applicable, content, known, listOf, nextEvents, replacement } from "./forms.js";
 import { answerFrom, idOf, questionNode } from "./questions.js";
 import { go } from "./screen.js";
 import {
+  ENVELOPE,
+  FORM_NAMES,
   account,
+  amendment,
   contactKind,
   detentionOf,
   entriesOf,
+  envelope,
   findCode,
   incidentOf,
   isPolice,
   label,
   load,
   session,
+  withdrawal,
 } from "./state.js";
 import { record } from "./sync.js";
 import { seal } from "./vault.js";
-import { FORM_NAMES } from "./words.js";
 
 /** @typedef {import("./forms.js").Question} Question */
 /**
  * What is being written, and all that is kept of it. `corrects` and `repairs` name the own entry that is replaced;
  * `open`: known facts are asked too; `announced`: the entry that told the others of the incident; `ask`: the question
  * that this answers.
- * @typedef {{form: string, incident: string, id?: string, answers: Record<string, any>,
+ * @typedef {{form: string, incident: string, id: string, answers: Record<string, any>,
  * started: string, announced?: string, open?: boolean, corrects?: string,
  * repairs?: string, original?: any, ask?: {id: string, text: string}}} Draft
  */
+/** @typedef {Partial<Draft> & {form: string, incident: string}} Wanted */
 
 const GUARD = 250,
   PAUSE = 400;
-const CONTACT = ["officer", "nurse", "paramedic"];
 
-/** @param {Partial<Draft> & {form: string, incident: string}} wanted */
+/** @param {Wanted} wanted */
 export async function drawForm(wanted) {
   await load();
-  const id =
-    wanted.id ??
-    ((wanted.corrects ?? wanted.repairs)
-      ? `correction/${wanted.corrects ?? wanted.repairs}`
-      : `${wanted.form}/${wanted.incident}`);
+  const { form, incident, corrects, repairs, open, ask } = wanted,
+    replaced = corrects ?? repairs;
+  const id = wanted.id ?? (replaced ? `correction/${replaced}` : `${form}/${incident}`);
   const kept = session.drafts.find((draft) => draft.id === id);
-  const draft = {
-    ...begin(wanted),
-    ...kept,
-    ...(wanted.open ? { open: true } : {}),
-    ...(wanted.ask ? { ask: wanted.ask } : {}),
-    id,
-  };
-  return new Form(/** @type {Draft & {id: string}} */ (draft)).draw();
+  return new Form({ ...begin(wanted), ...kept, ...(open ? { open } : {}), ...(ask ? { ask } : {}), id }).draw();
 }
 
-/** @param {Partial<Draft> & {form: string, incident: string}} wanted @returns {Draft} */
-function begin(wanted) {
-  const first = entriesOf(wanted.incident)
+/** @param {Wanted} wanted */
+function begin({ ...wanted }) {
+  const { form, incident, original } = wanted;
+  const at = clock.phoneTime();
+  const first = entriesOf(incident)
     .map(({ entry }) => entry.captured_at)
     .sort()[0];
-  const at = clock.phoneTime();
-  const answers = wanted.original
-    ? answersOf(questionsOf(wanted.form), wanted.original)
-    : wanted.form === "outcome"
-      ? { decided_at: at }
-      : wanted.form === "detention"
-        ? { at, power: incidentOf(wanted.incident)?.detention?.power ?? "s136" }
-        : wanted.form === "follow_up"
-          ? { at }
-          : {};
-  return { ...wanted, answers, started: wanted.form === "contact" && first && !wanted.original ? first : at };
+  /** @type {Record<string, any>} */
+  const given = {
+    outcome: { decided_at: at },
+    detention: { at, power: incidentOf(incident)?.detention?.power ?? "s136" },
+    follow_up: { at },
+  };
+  return {
+    ...wanted,
+    answers: original ? answersOf(questionsOf(form), original) : (given[form] ?? {}),
+    started: form === "contact" && first && !original ? first : at,
+  };
 }
 
 /** @param {string} form */
 const questionsOf = (form) => FORMS[form === "contact" ? contactKind() : form];
-
-/** The form that a kind of entry is filled in with; undefined where there is none. @param {string} kind */
-export const formOf = (kind) => (CONTACT.includes(kind) ? "contact" : kind in FORMS ? kind : undefined);
 
 class Form {
   /** Taps are dead until then: a wet screen taps twice. */
@@ -86,167 +79,152 @@ class Form {
   #saved = Promise.resolve();
   #closed = false;
   #typing = 0;
+  /** @type {Question[]} those that apply now */
+  #asked = [];
 
-  /** @param {Draft & {id: string}} draft */
+  /** @param {Draft} draft */
   constructor(draft) {
+    const { form, corrects, repairs, open, incident } = draft;
     this.draft = draft;
-    this.view = incidentOf(draft.incident);
-    const correcting = draft.corrects ? [REASONS.amendment] : [];
-    this.questions = [...questionsOf(draft.form).map((question) => this.#ordered(question)), ...correcting];
-    this.list = h("div.questions");
-    this.more = h("div.questions");
+    this.view = incidentOf(incident);
+    this.skip = form !== "contact" || corrects || repairs || open ? {} : known(this.view, findCode);
+    this.questions = [...questionsOf(form).map((question) => this.#ordered(question))];
+    if (corrects) this.questions.push(REASONS.amendment);
+    const onpointerdown = () => {
+      this.#pointerAt = performance.now();
+    };
+    const onclick = (/** @type {MouseEvent} */ event) => this.#click(event),
+      onchange = (/** @type {any} */ { target }) => this.#change(target),
+      oninput = (/** @type {any} */ { target }) => this.#type(target);
+    const list = () => h("div.questions", { onpointerdown, onclick, onchange, oninput });
+    this.list = list();
+    this.more = list();
     this.save = button(".primary.big", "Save", () => this.#send(), { id: "save" });
     this.progress = /** @type {HTMLProgressElement} */ (h("progress", { "aria-label": "Questions answered" }));
   }
 
   /** What may come next in a detention stands first. @param {Question} question @returns {Question} */
   #ordered(question) {
-    if (question.list !== "detention_event") return question;
+    if (listOf(question) !== "detention_event") return question;
     const next = nextEvents(detentionOf(this.draft.incident));
-    const rest = (session.codes.lists.detention_event ?? [])
-      .map((/** @type {any} */ c) => c.code)
-      .filter((/** @type {string} */ code) => !next.includes(code));
+    const rest = session.codes.lists.detention_event.map((/** @type {any} */ { code }) => code);
     return {
       ...question,
       groups: [
         ["Next", next],
-        ["Something else", rest],
+        ["Something else", rest.filter((/** @type {string} */ code) => !next.includes(code))],
       ],
     };
   }
 
-  get skip() {
-    const { form, corrects, repairs, open } = this.draft;
-    return form !== "contact" || corrects || repairs || open ? {} : known(this.view, findCode);
-  }
-
   draw() {
-    for (const list of [this.list, this.more]) {
-      list.addEventListener(
-        "pointerdown",
-        () => {
-          this.#pointerAt = performance.now();
-        },
-        true,
-      );
-      list.addEventListener("click", (event) => this.#click(event), true);
-      list.addEventListener("change", (event) => this.#change(/** @type {HTMLInputElement} */ (event.target)));
-      list.addEventListener("input", (event) => this.#type(/** @type {HTMLInputElement} */ (event.target)));
-    }
-    const more = h(
-      "details",
-      { open: this.#isMoreUsed() },
-      h("summary", null, "More: log number, times, note"),
-      this.more,
-    );
     this.#refresh();
-    const { corrects, repairs, form } = this.draft;
-    const title = corrects
-      ? `Correct: ${FORM_NAMES[form].toLowerCase()}`
-      : repairs
-        ? `Put right: ${FORM_NAMES[form].toLowerCase()}`
-        : FORM_NAMES[form];
+    const { corrects, repairs, form, ask, answers } = this.draft,
+      doing = corrects ? "Correct: " : repairs ? "Put right: " : "",
+      name = FORM_NAMES[form];
     return [
       h(
         "header.sticky",
-        null,
-        h("h1", null, title),
+        h("h1", doing ? doing + name.toLowerCase() : name),
         button(".quiet", "Later", () => this.#later()),
         button(".primary.small", "Save", () => this.#send(), { "aria-label": "Save now" }),
         this.progress,
       ),
-      this.draft.ask ? h("p.asked", null, h("b", null, "You are asked: "), this.draft.ask.text) : null,
+      ask && h("p.card.ask", h("b", "You are asked: "), ask.text),
       this.#safety(),
       this.#known(),
-      this.#problems(),
+      faultList(session.entries.find(({ id }) => id === repairs)?.problem?.errors),
       this.list,
-      this.questions.some(({ more: asked }) => asked) ? more : null,
+      this.questions.some(({ more }) => more) &&
+        h(
+          "details",
+          { open: this.questions.some(({ more, field }) => more && answers[field] != null) },
+          h("summary", "More: log number, times, note"),
+          this.more,
+        ),
       this.save,
       button(".quiet.discard", "Discard", () => this.#discard()),
     ];
   }
 
-  #isMoreUsed() {
-    return this.questions.some(({ more, field }) => more && this.draft.answers[field] != null);
-  }
-
   /** For health staff, before they are asked anything: danger, and a clock that runs. */
   #safety() {
     if (isPolice() || this.draft.form !== "contact") return null;
-    const text = clock.detentionClock(detentionOf(this.draft.incident), clock.now());
-    const danger = this.view?.immediate_danger === "yes" ? "Immediate danger was recorded" : null;
-    return danger || text
-      ? h("div.safety", { role: "note" }, danger ? h("b", null, danger) : null, text ? h("b", null, text.text) : null)
-      : null;
-  }
-
-  #known() {
-    const skip = Object.entries(this.skip);
-    if (!skip.length) return null;
-    const facts = this.questions
-      .filter(({ field }) => field in this.skip)
-      .map(
-        ({ field, list, ask }) =>
-          `${field === "immediate_danger" ? `${ask.toLowerCase()}: ` : ""}${label(/** @type {string} */ (list), this.skip[field])}`,
-      );
-    return h(
-      "div.known",
-      null,
-      h("p", null, h("b", null, "Already recorded: "), facts.join(" · ")),
-      button(".quiet", "Something there is wrong", () => go("form", { ...this.draft, open: true })),
+    const lines = [
+      this.view?.immediate_danger === "yes" && "Immediate danger was recorded",
+      clock.detentionClock(detentionOf(this.draft.incident), clock.now())?.text,
+    ].filter(Boolean);
+    return (
+      lines.length > 0 &&
+      h(
+        "div.card.safety",
+        { role: "note" },
+        lines.map((line) => h("b", line)),
+      )
     );
   }
 
-  #problems() {
-    return faultList(session.entries.find(({ id }) => id === this.draft.repairs)?.problem?.errors);
+  #known() {
+    const facts = this.questions
+      .filter(({ field }) => field in this.skip)
+      .map((question) => {
+        const words = label(listOf(question) ?? "", this.skip[question.field]);
+        return question.field === "immediate_danger" ? `${question.ask.toLowerCase()}: ${words}` : words;
+      });
+    return (
+      facts.length > 0 &&
+      h(
+        "div.card",
+        h("p", h("b", "Already recorded: "), joined(facts)),
+        button(".quiet", "Something there is wrong", () => go("form", { ...this.draft, open: true })),
+      )
+    );
   }
 
   /** What stands stays, with its state; a condition adds a question of its own below. */
   #refresh() {
     const { answers } = this.draft;
-    const asked = applicable(this.questions, answers, this.skip);
-    for (const [list, more] of /** @type {[HTMLElement, boolean][]} */ ([
-      [this.list, false],
-      [this.more, true],
-    ])) {
-      const there = new Map([...list.children].map((child) => [child.id, child]));
-      const wanted = asked
-        .filter((question) => !!question.more === more)
-        .map((question) => there.get(idOf(question.field)) ?? questionNode(question, answers));
-      for (const child of [...list.children]) if (!wanted.includes(child)) child.remove();
-      wanted.forEach((child, index) => {
-        if (list.children[index] !== child) list.insertBefore(child, list.children[index] ?? null);
-      });
-    }
-    const main = asked.filter(({ more }) => !more),
-      left = main.filter(({ field }) => !this.#isAnswered(field)).length;
+    this.#asked = applicable(this.questions, answers, this.skip);
+    this.#place(
+      this.more,
+      this.#asked.filter(({ more }) => more),
+    );
+    const main = this.#asked.filter(({ more }) => !more),
+      left = main.filter((question) => !this.#isAnswered(question)).length;
+    this.#place(this.list, main);
     this.progress.max = main.length;
     this.progress.value = main.length - left;
     this.save.textContent = left ? `Save, ${left} not answered` : "Save";
   }
 
-  /** @param {string} field */
-  #isAnswered(field) {
+  /** @param {HTMLElement} list @param {Question[]} questions */
+  #place(list, questions) {
+    const there = new Map([...list.children].map((child) => [child.id, child]));
+    const wanted = questions.map(
+      (question) => there.get(idOf(question.field)) ?? questionNode(question, this.draft.answers),
+    );
+    for (const child of there.values()) if (!wanted.includes(child)) child.remove();
+    wanted.forEach((child, index) => {
+      if (list.children[index] !== child) list.insertBefore(child, list.children[index] ?? null);
+    });
+  }
+
+  /** @param {Question} question */
+  #isAnswered({ field }) {
     const value = this.draft.answers[field];
     return value !== undefined && !(Array.isArray(value) && !value.length);
   }
 
   /** @param {string} field */
-  #question(field) {
-    return applicable(this.questions, this.draft.answers, this.skip).find((question) => question.field === field);
-  }
+  #question = (field) => this.#asked.find((question) => question.field === field);
 
   /** @param {MouseEvent} event */
   #click(event) {
-    if (performance.now() < this.#deadUntil && event.detail) {
-      event.preventDefault();
-      event.stopPropagation();
-      return;
-    }
-    const input = /** @type {HTMLInputElement} */ (event.target),
-      question = input.name && this.#question(input.name);
-    if (question && input.type === "radio" && String(this.draft.answers[question.field]) === input.value)
-      this.#moveOn(question); // chosen already
+    if (performance.now() < this.#deadUntil && event.detail) return event.preventDefault();
+    const { name, type, value } = /** @type {HTMLInputElement} */ (event.target),
+      question = this.#question(name);
+    // chosen already
+    if (question && type === "radio" && String(this.draft.answers[name]) === value) this.#moveOn(question);
   }
 
   /** @param {HTMLInputElement} input */
@@ -265,9 +243,8 @@ class Form {
   }
 
   /** @param {Question} question @param {any} value @param {HTMLInputElement} input */
-  #set(question, value, input) {
-    const { answers } = this.draft,
-      { field, stamp, many } = question;
+  #set({ field, stamp, many }, value, input) {
+    const { answers } = this.draft;
     if (value === undefined || (value === "" && input.type !== "radio")) delete answers[field];
     else answers[field] = value;
     if (stamp) {
@@ -275,22 +252,15 @@ class Form {
       else delete answers[stamp];
       this.more.querySelector(`#${idOf(stamp)}`)?.remove();
     }
-    if (many)
-      for (const box of this.list.ownerDocument.querySelectorAll(`input[name="${field}"]`)) {
-        const option = /** @type {HTMLInputElement} */ (box);
-        option.checked = value.includes(option.value);
-      }
-    for (const other of document.querySelectorAll(`#${idOf(field)} input`))
-      if (other !== input && !many) this.#clear(/** @type {HTMLInputElement} */ (other));
+    for (const other of /** @type {NodeListOf<HTMLInputElement>} */ (
+      document.querySelectorAll(`#${idOf(field)} input`)
+    )) {
+      if (many) other.checked = value.includes(other.value);
+      else if (other !== input) clear(other);
+    }
     if (field === "area") this.#announce(value);
     this.#keep();
     this.#refresh();
-  }
-
-  /** Of a time that was tapped and one that was typed, one holds. @param {HTMLInputElement} input */
-  #clear(input) {
-    if (input.type === "radio") input.checked = false;
-    else input.value = "";
   }
 
   /** @param {HTMLInputElement} input */
@@ -306,22 +276,19 @@ class Form {
   #moveOn(question) {
     if (question.more || performance.now() - this.#pointerAt > 1_000) return;
     this.#deadUntil = performance.now() + GUARD;
-    const asked = applicable(this.questions, this.draft.answers, this.skip).filter(({ more }) => !more);
-    const here = asked.findIndex(({ field }) => field === question.field);
-    const next = asked.slice(here + 1).find(({ field }) => !this.#isAnswered(field));
-    const target = next ? this.list.querySelector(`#${idOf(next.field)}`) : this.save;
-    target?.scrollIntoView({ block: next ? "start" : "end", behavior: "instant" });
-    if (next) announce(next.ask);
+    const later = this.#asked.slice(this.#asked.indexOf(question) + 1),
+      next = later.find((candidate) => !candidate.more && !this.#isAnswered(candidate));
+    if (!next) return this.save.scrollIntoView({ block: "end", behavior: "instant" });
+    show(next);
+    announce(next.ask);
   }
 
-  /**
-   * The others of the car find the incident from its first answer on; of the officer's mind alone they may not know.
-   * @param {string} area
-   */
+  /** The others of the car find the incident from its first answer on; of the officer's mind alone they may not know.
+   * @param {string} area */
   #announce(area) {
     const { form, incident, started, announced, corrects, repairs } = this.draft;
     if (form !== "contact" || this.view || announced || corrects || repairs) return;
-    const entry = Object.assign(envelope(contactKind(), incident), { area, occurred_at: started });
+    const entry = Object.assign(envelope(form, incident), { area, occurred_at: started });
     this.draft.announced = entry.id;
     record(account(), [entry], { hold: 5_000 }).catch(() => {
       delete this.draft.announced;
@@ -331,13 +298,14 @@ class Form {
   /** One after the other: an older state never overwrites a newer one. */
   #keep() {
     const draft = structuredClone(this.draft),
+      { id } = draft,
       { db, dataKey } = account();
     this.#saved = this.#saved
       .then(async () => {
         if (this.#closed || !dataKey) return;
-        const sealed = await seal(dataKey, draft, `drafts/${draft.id}`);
+        const sealed = await seal(dataKey, draft, `drafts/${id}`);
         await db.write((stores) => {
-          stores("drafts").put({ id: draft.id, ...sealed });
+          stores("drafts").put({ id, ...sealed });
         });
       })
       .catch(() => notify("Not saved: this phone could not write.", "bad"));
@@ -345,91 +313,87 @@ class Form {
   }
 
   async #later() {
-    if (Object.keys(this.draft.answers).length) await this.#keep();
-    await go(this.view || this.draft.corrects || this.draft.repairs ? "incident" : "home", this.draft.incident);
+    const { answers, corrects, repairs, incident } = this.draft;
+    if (Object.keys(answers).length) await this.#keep();
+    await go(this.view || corrects || repairs ? "incident" : "home", incident);
   }
 
   async #send() {
     clearTimeout(this.#typing);
     for (const input of document.querySelectorAll("#screen input[type=text], #screen textarea"))
       this.#change(/** @type {HTMLInputElement} */ (input));
-    const missing = applicable(this.questions, this.draft.answers, this.skip).find(
-      ({ required, field }) => required && !this.#isAnswered(field),
-    );
+    const missing = this.#asked.find((question) => question.required && !this.#isAnswered(question));
     if (missing) {
-      document.querySelector(`#${idOf(missing.field)}`)?.scrollIntoView({ block: "start", behavior: "instant" });
+      show(missing);
       return notify(`Answer this first: ${missing.ask}`, "bad");
     }
-    const entries = this.#entries();
-    if (this.draft.ask) entries[0].answers = this.draft.ask.id;
+    const { ask, id, incident } = this.draft,
+      entries = this.#entries();
+    if (ask) entries[0].answers = ask.id;
     await this.#saved;
-    await record(account(), entries, { draft: this.draft.id });
+    await record(account(), entries, { draft: id });
     this.#closed = true;
     notify("Saved on this phone");
-    await go("incident", this.draft.incident);
+    await go("incident", incident);
   }
 
   /** @returns {Record<string, any>[]} */
   #entries() {
     const { form, incident, answers, started, corrects, repairs, original } = this.draft;
-    const own = session.entries.find(({ id }) => id === (corrects ?? repairs));
-    const asked = questionsOf(form);
+    const own = session.entries.find(({ id }) => id === (corrects ?? repairs)),
+      asked = questionsOf(form);
     if (corrects) {
-      const id = corrects;
-      return [
-        amendment(
-          /** @type {any} */ ({ id, incident: own?.incident ?? incident }),
-          replacement(asked, original, answers),
-          answers["amendment.reason"],
-        ),
-      ];
+      const replaced = { id: corrects, incident: own?.incident ?? incident };
+      return [amendment(replaced, replacement(asked, original, answers), answers["amendment.reason"])];
     }
-    if (repairs && own) {
-      const fixed = replacement(asked, original, answers);
-      const { kind: _, ...whole } = own.entry;
-      return [own.entry.kind === "amendment" ? { ...own.entry, entry: fixed } : { ...envelopeOf(whole), ...fixed }];
-    }
-    const said = content(asked, answers, this.skip);
-    if (form === "stand_down") {
-      const { disposal, reason, ...where } = said,
-        at = clock.phoneTime();
+    if (own) {
+      const fixed = replacement(asked, original, answers),
+        { entry } = own;
+      if (entry.kind === "amendment") return [{ ...entry, entry: fixed }];
       return [
-        { ...envelope(contactKind(), incident), ...where, occurred_at: started },
         {
-          ...envelope("outcome", incident),
-          disposal,
-          decided_at: at,
-          decided_by: contactKind(),
-          ...(reason ? { reason } : {}),
+          ...Object.fromEntries(ENVELOPE.filter((field) => field in entry).map((field) => [field, entry[field]])),
+          ...fixed,
         },
       ];
     }
-    const when = form === "contact" && !this.view ? { occurred_at: started } : {};
-    return [{ ...envelope(form === "contact" ? contactKind() : form, incident), ...when, ...said }];
+    const said = content(asked, answers, this.skip);
+    if (form === "stand_down") {
+      const { disposal, reason, ...where } = said;
+      const outcome = { disposal, reason, decided_at: clock.phoneTime(), decided_by: contactKind() };
+      return [
+        { ...envelope("contact", incident), ...where, occurred_at: started },
+        { ...envelope("outcome", incident), ...outcome },
+      ];
+    }
+    return [
+      { ...envelope(form, incident), ...(form === "contact" && !this.view ? { occurred_at: started } : {}), ...said },
+    ];
   }
 
   /** The entry that told the others goes with the draft, else it would count. */
   async #discard() {
-    const again = /** @type {HTMLElement} */ (document.querySelector(".discard"));
-    if (!again.dataset.sure) {
-      again.dataset.sure = "yes";
-      again.textContent = "Tap again to discard";
-      announce("Tap again to discard");
-      return;
+    const again = /** @type {HTMLElement} */ (document.querySelector(".discard")),
+      sure = "Tap again to discard";
+    if (again.textContent !== sure) {
+      again.textContent = sure;
+      return announce(sure);
     }
     const { id, incident, announced } = this.draft;
     this.#closed = true;
     await this.#saved;
-    const entries = announced ? [withdrawal(/** @type {any} */ ({ id: announced, incident }), "entered_in_error")] : [];
+    const entries = announced ? [withdrawal({ id: announced, incident }, "entered_in_error")] : [];
     await record(account(), entries, { draft: id });
     await go("home");
   }
 }
 
-/** What an entry carries without being asked. @param {any} entry */
-const envelopeOf = ({ id, incident_id, captured_at, codes_version, form_version, car, test, answers }) =>
-  Object.fromEntries(
-    Object.entries({ id, incident_id, captured_at, codes_version, form_version, car, test, answers }).filter(
-      ([, value]) => value !== undefined,
-    ),
-  );
+/** @param {Question} question */
+const show = ({ field }) =>
+  document.getElementById(idOf(field))?.scrollIntoView({ block: "start", behavior: "instant" });
+
+/** Of a time that was tapped and one that was typed, one holds. @param {HTMLInputElement} input */
+function clear(input) {
+  if (input.type === "radio") input.checked = false;
+  else input.value = "";
+}

@@ -1,10 +1,13 @@
 // The forms: which questions, in which order, on which condition. What may be answered comes from GET /v1/codes, so
 // that a new code needs no new app. A question is a field of the entry, with dots where it lies inside another;
-// single choices stand before multiple ones, which do not move on by themselves. `more`: asked only of who wants to
-// say more.
+// single choices stand before multiple ones, which do not move on by themselves.
+import { LAW } from "./law.js";
+import { ENVELOPE } from "./state.js";
 
 /**
- * @typedef {{field: string, ask: string, list?: string, yes?: boolean, many?: number,
+ * `list`: the list of codes, where it is not called as the field; `grouped`: by the groups of the list; `more`: asked
+ * only of who wants to say more.
+ * @typedef {{field: string, ask: string, list?: string, yes?: boolean, many?: number, grouped?: boolean,
  * text?: number, number?: [number, number], when?: boolean, date?: boolean,
  * nobody?: string, stamp?: string, more?: boolean, wide?: boolean, required?: boolean,
  * hint?: string, minutes?: number[], options?: [string, string][], groups?: [string,
@@ -12,157 +15,121 @@
  */
 /** Answers by field. @typedef {Record<string, any>} Answers */
 
-const CHILD = ["under_11", "11_15", "16_17"];
-/** @param {Answers} a */
-const isChild = (a) => CHILD.includes(a.age_band);
-/** @param {Answers} a */
-const atStation = (a) => a.place_of_safety === "police_station";
+/** @param {string} field @param {string} ask @param {Partial<Question>} [how] @returns {Question} */
+const code = (field, ask, how) => ({ field, ask, ...how });
+/** @param {string} field @param {string} ask @param {Partial<Question>} [how] */
+const yes = (field, ask, how) => code(field, ask, { yes: true, ...how });
+/** @param {string} field @param {string} ask @param {Partial<Question>} [how] */
+const time = (field, ask, how) => code(field, ask, { when: true, ...how });
+
+const wide = true,
+  more = true,
+  required = true;
+/** A condition on one answer. @param {string} field @param {...string} codes @returns {(answers: Answers) => boolean} */
+const is =
+  (field, ...codes) =>
+  (answers) =>
+    codes.includes(answers[field]);
+const isChild = is("age_band", "under_11", "11_15", "16_17"),
+  isAtStation = is("place_of_safety", "police_station"),
+  isExtended = is("event", "extended"),
+  isPoliceVehicle = is("transport", "police_vehicle");
+const REFERRAL = ["offered", "accepted", "kept", "missed", "declined_by_service"];
 
 /** @type {Question[]} */
 const WHERE_AND_WHO = [
-  { field: "area", ask: "Area", list: "area" },
-  { field: "location_type", ask: "Kind of place", list: "location_type" },
-  {
-    field: "someone_lives_there",
-    ask: "Does somebody live in that room?",
-    yes: true,
-    if: (a) => a.location_type === "hotel_hostel_room",
-  },
-  { field: "contact_mode", ask: "How you were in contact", list: "contact_mode", wide: true },
-  { field: "referral_source", ask: "Who asked for you", list: "referral_source" },
-  { field: "age_band", ask: "Age", list: "age_band", wide: true },
-  { field: "could_be_under_18", ask: "Could they be under 18?", yes: true, if: (a) => a.age_band === "unknown" },
-  { field: "sex", ask: "Sex", list: "sex" },
-  {
-    field: "ethnicity",
-    ask: "Ethnicity, as they say it",
-    list: "ethnicity",
-    groups: [
-      ["Not asked, or not said", ["N1", "N2", "N3", "N4", "NS", "UN"]],
-      ["White", ["W1", "W2", "W3", "W5", "W9"]],
-      ["Asian", ["A1", "A2", "A3", "A4", "A9"]],
-      ["Black", ["B1", "B2", "B9"]],
-      ["Mixed", ["M1", "M2", "M3", "M9"]],
-      ["Other", ["O2", "O9"]],
-    ],
-  },
+  code("area", "Area"),
+  code("location_type", "Kind of place"),
+  yes("someone_lives_there", "Does somebody live in that room?", {
+    if: is("location_type", "hotel_hostel_room"),
+    hint: LAW.notInAHome,
+  }),
+  code("contact_mode", "Kind of contact", { wide }),
+  code("referral_source", "Who asked for help"),
+  code("age_band", "Age", { wide }),
+  yes("could_be_under_18", "Could they be under 18?", { if: is("age_band", "unknown") }),
+  code("sex", "Sex"),
+  code("ethnicity", "Ethnicity, as they say it", { grouped: true }),
 ];
-/** @type {Question[]} */
-const NOW = [
-  { field: "legal_status", ask: "Legal status now", list: "legal_status" },
-  { field: "immediate_danger", ask: "Immediate danger", list: "immediate_danger", wide: true },
-];
-/** @type {Question} */
-const PRESENTING = {
-  field: "presenting",
-  ask: "What is happening",
-  list: "presenting",
-  many: 3,
-  hint: "up to 3, the main one first",
-};
-
-/** @type {Question[]} */
+const NOW = [code("legal_status", "Legal status now"), code("immediate_danger", "Immediate danger", { wide })];
+const PRESENTING = code("presenting", "What is happening", { many: 3, hint: "up to 3, the main one first" });
 const SAY_MORE = [
-  { field: "log_ref", ask: "Log number", text: 64, more: true, hint: "police log or ambulance CAD" },
-  { field: "force_code", ask: "Which force", text: 64, more: true, if: (a) => a.area === "out_of_county" },
-  { field: "occurred_at", ask: "When it happened", when: true, more: true },
-  { field: "arrived_at", ask: "When you arrived", when: true, more: true },
-  { field: "left_at", ask: "When you left", when: true, more: true },
-  { field: "age", ask: "Age in years", number: [0, 130], more: true },
-  { field: "age_estimated", ask: "Is the age a guess?", yes: true, more: true },
-  { field: "age_verified", ask: "Was the age checked with somebody or something?", yes: true, more: true },
-  { field: "interpreter_needed", ask: "Interpreter needed?", yes: true, more: true },
-  { field: "disability", ask: "Disability, as they say it", list: "disability", more: true },
+  code("log_ref", "Log number", { text: 64, more, hint: "police log or ambulance CAD" }),
+  code("force_code", "Which force", { text: 64, more, if: is("area", "out_of_county") }),
+  time("occurred_at", "When it happened", { more }),
+  time("arrived_at", "When you arrived", { more }),
+  time("left_at", "When you left", { more }),
+  code("age", "Age in years", { number: [0, 130], more }),
+  yes("age_estimated", "Is the age a guess?", { more }),
+  yes("age_verified", "Was the age checked with somebody or something?", { more }),
+  yes("interpreter_needed", "Interpreter needed?", { more }),
+  code("disability", "Disability, as they say it", { more }),
 ];
-
-/** @type {Question} */
-const NOTE = { field: "note", ask: "Note", text: 280, more: true, hint: "no names" };
+const NOTE = code("note", "Note", { text: 280, more, hint: "no names" });
 
 /** @type {Record<string, Question[]>} */
 export const FORMS = {
   officer: [
     ...WHERE_AND_WHO,
     ...NOW,
-    {
-      field: "consulted.role",
-      ask: "Who are you consulting?",
+    code("consulted.role", "Who are you consulting?", {
       list: "consulted_role",
       nobody: "Nobody",
       stamp: "consulted.at",
-      hint: "kept with the time of this tap",
-    },
-    {
-      field: "not_consulted_reason",
-      ask: "Why nobody",
-      list: "not_consulted_reason",
-      if: (a) => a["consulted.role"] === "",
-    },
-    { field: "offence", ask: "Offence", list: "offence", wide: true },
-    { field: "force_type", ask: "Force used", list: "force_type", wide: true },
+      hint: LAW.consult,
+    }),
+    code("not_consulted_reason", "Why nobody", { if: is("consulted.role", "") }),
+    code("offence", "Offence", { wide }),
+    code("force_type", "Force used", { wide }),
     PRESENTING,
-    {
-      field: "arrest_necessity",
-      ask: "Why an arrest would be necessary",
-      list: "arrest_necessity",
+    code("arrest_necessity", "Why an arrest would be necessary", {
       many: 6,
-      if: (a) => a.legal_status === "arrested" || a.offence === "alleged_minor" || a.offence === "alleged_serious",
-    },
+      if: (a) => is("legal_status", "arrested")(a) || is("offence", "alleged_minor", "alleged_serious")(a),
+    }),
     ...SAY_MORE,
-    { field: "consulted.at", ask: "When you consulted", when: true, more: true, if: (a) => !!a["consulted.role"] },
-    { field: "domestic_abuse", ask: "Domestic abuse?", yes: true, more: true },
-    { field: "referrals", ask: "Referred to", list: "police_referral", many: 6, more: true },
+    time("consulted.at", "When you consulted", { more, if: (a) => !!a["consulted.role"] }),
+    yes("domestic_abuse", "Domestic abuse?", { more }),
+    code("referrals", "Referred to", { list: "police_referral", many: 6, more }),
     NOTE,
   ],
   nurse: [
-    {
-      field: "s136_justified",
-      ask: "Would Section 136 be justified now?",
-      list: "s136_justified",
-      wide: true,
-      hint: "your own judgement",
-    },
-    { field: "told_intent", ask: "Has anybody told you what the officer means to do?", yes: true },
-    { field: "assessment", ask: "How you assessed", list: "assessment" },
-    { field: "advice", ask: "Your advice", list: "advice", stamp: "advice_given_at" },
-    { field: "known_to_services", ask: "Known to services", list: "known_to_services" },
-    { field: "crisis_plan", ask: "Crisis plan", list: "crisis_plan" },
-    { field: "safety_plan", ask: "Safety plan", list: "safety_plan" },
+    code("s136_justified", "Would Section 136 be justified now?", { wide, hint: "your own judgement" }),
+    yes("told_intent", "Has anybody told you what the officer means to do?"),
+    code("assessment", "Kind of assessment"),
+    code("advice", "Your advice", { stamp: "advice_given_at" }),
+    code("known_to_services", "Known to services"),
+    code("crisis_plan", "Crisis plan"),
+    code("safety_plan", "Safety plan"),
     ...WHERE_AND_WHO,
     ...NOW,
     PRESENTING,
-    { field: "referrals", ask: "Referred to", list: "health_referral", many: 12 },
+    code("referrals", "Referred to", { list: "health_referral", many: 12 }),
     ...SAY_MORE,
-    { field: "advice_given_at", ask: "When you advised", when: true, more: true, if: (a) => !!a.advice },
-    { field: "looked_after", ask: "Looked after by the local authority?", yes: true, more: true, if: isChild },
-    { field: "parent_or_carer_informed", ask: "Parent or carer informed?", yes: true, more: true, if: isChild },
-    { field: "follow_up_owner", ask: "Who follows up", list: "health_referral", more: true },
-    { field: "follow_up_due", ask: "Follow-up due", date: true, more: true },
+    time("advice_given_at", "When you advised", { more, if: (a) => !!a.advice }),
+    yes("looked_after", "Looked after by the local authority?", { more, if: isChild }),
+    yes("parent_or_carer_informed", "Parent or carer informed?", { more, if: isChild }),
+    code("follow_up_owner", "Who follows up", { list: "health_referral", more }),
+    code("follow_up_due", "Follow-up due", { date: true, more }),
     NOTE,
   ],
   paramedic: [
-    { field: "physical_need", ask: "Physical need", list: "physical_need" },
-    { field: "initial_plan", ask: "First plan", list: "initial_plan" },
-    {
-      field: "ed_reason",
-      ask: "Why the emergency department",
-      list: "ed_reason",
-      if: (a) => a.initial_plan === "ed" || /^ed_/.test(a.physical_need ?? ""),
-    },
-    { field: "conveyed", ask: "Conveyed", list: "conveyed" },
-    { field: "capacity_to_decide_care", ask: "Capacity to decide on care", list: "capacity_to_decide_care" },
+    code("physical_need", "Physical need"),
+    code("initial_plan", "First plan"),
+    code("ed_reason", "Why the emergency department", {
+      if: (a) => is("initial_plan", "ed")(a) || is("physical_need", "ed_needed", "ed_immediate")(a),
+    }),
+    code("conveyed", "Conveyed"),
+    code("capacity_to_decide_care", "Capacity to decide on care"),
     ...WHERE_AND_WHO,
     ...NOW,
     PRESENTING,
     ...SAY_MORE,
-    { field: "news2", ask: "NEWS2 score", number: [0, 20], more: true },
+    code("news2", "NEWS2 score", { number: [0, 20], more }),
     NOTE,
   ],
   outcome: [
-    {
-      field: "disposal",
-      ask: "What was decided",
-      list: "disposal",
-      required: true,
+    code("disposal", "What was decided", {
+      required,
       groups: [
         [
           "Stays in the community",
@@ -194,162 +161,97 @@ export const FORMS = {
           ["left_before_assessment", "missing_after_contact", "stood_down", "not_attended", "deceased"],
         ],
       ],
-    },
-    { field: "reason", ask: "Why not attended", list: "not_attended_reason", if: (a) => a.disposal === "not_attended" },
-    { field: "decided_by", ask: "Decided by", list: "decided_by" },
-    {
-      field: "transport",
-      ask: "Transport",
-      list: "transport",
+    }),
+    code("reason", "Why not attended", { list: "not_attended_reason", if: is("disposal", "not_attended") }),
+    code("decided_by", "Decided by"),
+    code("transport", "Transport", {
       if: (a) => /^(s13[56]_(removed|kept)|ed_|mh_unit|arrest_custody|returned)/.test(a.disposal ?? ""),
-    },
-    {
-      field: "ambulance_requested",
-      ask: "Was an ambulance asked for?",
-      yes: true,
-      if: (a) => a.transport === "police_vehicle",
-    },
-    {
-      field: "police_vehicle_reason",
-      ask: "Why a police vehicle",
-      list: "police_vehicle_reason",
-      if: (a) => a.transport === "police_vehicle",
-    },
-    { field: "decided_at", ask: "When", when: true },
-    {
-      field: "location_type",
-      ask: "Where it was used, if elsewhere than the incident",
-      list: "location_type",
-      more: true,
-      if: (a) => /^s136_/.test(a.disposal ?? ""),
-    },
+    }),
+    yes("ambulance_requested", "Was an ambulance asked for?", { if: isPoliceVehicle }),
+    code("police_vehicle_reason", "Why a police vehicle", { if: isPoliceVehicle }),
+    time("decided_at", "When"),
+    code("location_type", "Where it was used, if elsewhere than the incident", {
+      more,
+      if: is("disposal", "s136_removed", "s136_kept"),
+    }),
   ],
   detention: [
-    { field: "power", ask: "Power", list: "detention_power", required: true, wide: true },
-    { field: "event", ask: "What happened", list: "detention_event", required: true },
-    {
-      field: "place_of_safety",
-      ask: "Place of safety",
-      list: "place_of_safety",
-      if: (a) => ["arrived_site", "entered", "kept_from", "transferred", "handover_complete"].includes(a.event),
-    },
-    {
-      field: "place_reason",
-      ask: "Why there",
-      list: "place_reason",
+    code("power", "Power", { list: "detention_power", required, wide }),
+    code("event", "What happened", { list: "detention_event", required, hint: LAW.clockNeverStops }),
+    code("place_of_safety", "Place of safety", {
+      if: is("event", "arrived_site", "entered", "kept_from", "transferred", "handover_complete"),
+    }),
+    code("place_reason", "Why there", {
       if: (a) =>
-        ["arrived_site", "entered", "kept_from", "transferred"].includes(a.event) &&
-        !!a.place_of_safety &&
-        a.place_of_safety !== "health_based",
-    },
-    {
-      field: "station_tests.imminent_risk",
-      ask: "Imminent risk of serious injury or death?",
-      yes: true,
-      if: atStation,
-    },
-    {
-      field: "station_tests.no_other_place",
-      ask: "No other place of safety could reasonably be used?",
-      yes: true,
-      if: atStation,
-    },
-    {
-      field: "station_tests.healthcare_available",
-      ask: "Healthcare available at the station?",
-      yes: true,
-      if: atStation,
-    },
-    { field: "authorised_rank", ask: "Who authorised the station", list: "authorised_rank", if: atStation },
-    {
-      field: "minutes",
-      ask: "Extended by",
+        is("event", "arrived_site", "entered", "kept_from", "transferred")(a) &&
+        !is("place_of_safety", "health_based")(a) &&
+        !!a.place_of_safety,
+    }),
+    yes("station_tests.imminent_risk", "Imminent risk of serious injury or death?", { if: isAtStation }),
+    yes("station_tests.no_other_place", "No other place of safety could reasonably be used?", { if: isAtStation }),
+    yes("station_tests.healthcare_available", "Healthcare available at the station?", { if: isAtStation }),
+    code("authorised_rank", "Who authorised the station", { if: isAtStation }),
+    code("minutes", "Extended by", {
       number: [1, 720],
       minutes: [60, 120, 180, 240, 360, 480, 600, 720],
-      if: (a) => a.event === "extended",
-    },
-    { field: "ground", ask: "Why it was extended", list: "extension_ground", if: (a) => a.event === "extended" },
-    { field: "authorised_by", ask: "Who extended", list: "authorised_by", if: (a) => a.event === "extended" },
-    {
-      field: "superintendent_approved",
-      ask: "At a police station: did a superintendent approve?",
-      yes: true,
-      more: true,
-      if: (a) => a.event === "extended",
-    },
-    { field: "result", ask: "How it ended", list: "detention_result", if: (a) => a.event === "ended" },
-    { field: "at", ask: "When", when: true, required: true },
-    { field: "reason", ask: "Reason for the station", text: 64, more: true, if: atStation },
+      if: isExtended,
+    }),
+    code("ground", "Why it was extended", { list: "extension_ground", if: isExtended }),
+    code("authorised_by", "Who extended", { if: isExtended }),
+    yes("superintendent_approved", "At a police station: did a superintendent approve?", { more, if: isExtended }),
+    code("result", "How it ended", { list: "detention_result", if: is("event", "ended") }),
+    time("at", "When", { required }),
+    code("reason", "Reason for the station", { text: 64, more, if: isAtStation }),
   ],
   follow_up: [
-    {
-      field: "event",
-      ask: "What followed",
+    code("event", "What followed", {
       list: "follow_up_event",
-      required: true,
+      required,
       groups: [
-        ["Referral", ["offered", "accepted", "kept", "missed", "declined_by_service"]],
+        ["Referral", REFERRAL],
         [
           "What happened later",
           ["seen_again", "later_s136", "later_mha_detention", "later_ed", "later_arrest", "serious_harm", "died"],
         ],
         ["The 24 hours after", ["window_checked", "not_traceable"]],
       ],
-    },
-    {
-      field: "referral",
-      ask: "Which referral",
-      list: "referral",
-      if: (a) => ["offered", "accepted", "kept", "missed", "declined_by_service"].includes(a.event),
-    },
-    { field: "section", ask: "Which section", list: "later_section", if: (a) => a.event === "later_mha_detention" },
-    { field: "at", ask: "When", when: true, required: true },
-    {
-      field: "sources",
-      ask: "Where you looked",
-      list: "window_source",
-      many: 3,
-      if: (a) => a.event === "window_checked",
-    },
+    }),
+    code("referral", "Which referral", { if: is("event", ...REFERRAL) }),
+    code("section", "Which section", { list: "later_section", if: is("event", "later_mha_detention") }),
+    time("at", "When", { required }),
+    code("sources", "Where you looked", { list: "window_source", many: 3, if: is("event", "window_checked") }),
   ],
   stand_down: [
-    {
-      field: "disposal",
-      ask: "What happened",
-      required: true,
-      wide: true,
-      list: "disposal",
-      groups: [["", ["stood_down", "not_attended"]]],
-    },
-    { field: "reason", ask: "Why not attended", list: "not_attended_reason", if: (a) => a.disposal === "not_attended" },
-    { field: "area", ask: "Area", list: "area" },
-    { field: "referral_source", ask: "Who asked for you", list: "referral_source" },
+    code("disposal", "What happened", { required, wide, groups: [["", ["stood_down", "not_attended"]]] }),
+    code("reason", "Why not attended", { list: "not_attended_reason", if: is("disposal", "not_attended") }),
+    code("area", "Area"),
+    code("referral_source", "Who asked for help"),
   ],
 };
 
 /** Why an entry is corrected or withdrawn: asked last. @type {Record<string, Question>} */
 export const REASONS = {
-  amendment: {
-    field: "amendment.reason",
-    ask: "Why it changes",
-    required: true,
-    wide: true,
+  amendment: code("amendment.reason", "Why it changes", {
+    required,
+    wide,
     options: [
       ["wrong_code", "Tapped wrongly"],
       ["learnt_later", "Known better now"],
     ],
-  },
-  withdrawal: {
-    field: "reason",
-    ask: "Why it is withdrawn",
-    required: true,
+  }),
+  withdrawal: code("reason", "Why it is withdrawn", {
+    required,
     options: [
       ["entered_in_error", "Entered by mistake"],
       ["wrong_incident", "Belongs to another incident"],
       ["entered_twice", "Entered twice"],
     ],
-  },
+  }),
 };
+
+/** The list of codes that a question is answered from, where it is. @param {Question} question */
+export const listOf = ({ field, list, yes, text, number, when, date, options }) =>
+  yes || text || number || when || date || options ? undefined : (list ?? field);
 
 const FROM_THE_INCIDENT = [
   "area",
@@ -384,11 +286,12 @@ export function choices(codes, question, profession, today) {
       { code: "false", label: "No" },
     ];
   if (question.options) return question.options.map(([code, label]) => ({ code, label }));
-  const listed = (codes.lists[/** @type {string} */ (question.list)] ?? []).filter(
+  const list = /** @type {string} */ (listOf(question));
+  const listed = (codes.lists[list] ?? []).filter(
     (/** @type {any} */ c) =>
       c.valid_from <= today &&
       (!c.valid_to || c.valid_to >= today) &&
-      !(question.list === "disposal" && profession !== "police" && HELD_BY_A_CONSTABLE.test(c.code)),
+      !(list === "disposal" && profession !== "police" && HELD_BY_A_CONSTABLE.test(c.code)),
   );
   return question.nobody ? [...listed, { code: "", label: question.nobody }] : listed;
 }
@@ -417,6 +320,9 @@ export function content(form, answers, skip = {}) {
   return entry;
 }
 
+/** @param {any} entry @param {string} field its dotted path */
+export const valueOf = (entry, field) => field.split(".").reduce((part, name) => part?.[name], entry);
+
 /**
  * The answers that an entry holds: the way back from `content`.
  * @param {Question[]} form
@@ -427,8 +333,7 @@ export function answersOf(form, entry) {
   /** @type {Answers} */
   const answers = {};
   for (const { field, nobody } of form) {
-    const [outer, inner] = field.split(".");
-    const value = inner ? entry[outer]?.[inner] : entry[outer];
+    const value = valueOf(entry, field);
     if (value != null) answers[field] = value;
     else if (nobody && entry.not_consulted_reason) answers[field] = "";
   }
@@ -444,7 +349,6 @@ export function replacement(form, original, answers) {
   );
   return { ...kept, ...content(form, answers) };
 }
-const ENVELOPE = ["id", "incident_id", "captured_at", "codes_version", "form_version", "answers", "test", "car"];
 
 /**
  * What may happen next in a detention, the likeliest first.

@@ -1,29 +1,38 @@
-// One incident: what the clock says next, what may be recorded, what is known, what one recorded oneself; and one
-// entry of it.
+// One incident: what the clock says next, what may be recorded, what is known, what one recorded oneself, who it is.
 import * as clock from "./clock.js";
-import { button, faultList, h } from "./dom.js";
-import { envelope, withdrawal } from "./entries.js";
-import { FORMS, REASONS } from "./forms.js";
-import { formOf } from "./form.js";
-import { grace } from "./intent.js";
-import { go } from "./screen.js";
+import { alert, button, facts, faultList, h, input, joined, labelled, list, messages, section } from "./dom.js";
+import { FORMS, REASONS, listOf, valueOf } from "./forms.js";
+import { CONFIDENCE, grace } from "./intent.js";
+import { go, title } from "./screen.js";
 import {
   account,
+  areaOf,
   contactKind,
   detentionOf,
   entriesOf,
+  envelope,
+  formOf,
   inForce,
   incidentOf,
+  isFirstWord,
   isPolice,
   isWithdrawn,
+  kindName,
   label,
+  lead,
   load,
   person,
   place,
   session,
+  subject,
+  withdrawal,
 } from "./state.js";
-import { record } from "./sync.js";
-import { kindName, leadOf } from "./words.js";
+import { answerOf, call, record, tryNow } from "./sync.js";
+
+/** @typedef {import("./sync.js").Incident} Incident */
+/** @typedef {import("./state.js").OwnEntry} OwnEntry */
+
+const ORDER = ["refused", "waiting", "quarantined", "received"];
 
 /** @param {string} id */
 export async function drawIncident(id) {
@@ -31,215 +40,194 @@ export async function drawIncident(id) {
   const view = incidentOf(id),
     own = entriesOf(id);
   if (!view && !own.length)
-    return [title("No longer here", "home"), h("p.empty", null, "This incident was closed or taken off this phone.")];
-  const area = view?.area ?? own.map(({ entry }) => entry.area).find(Boolean);
+    return [title("No longer here", "home"), h("p.empty", "This incident was closed or taken off this phone.")];
   return [
-    title(place(area), "home"),
-    subtitle(view),
+    title(place(areaOf(id)), "home"),
+    view &&
+      h(
+        "p",
+        joined([clock.dayTime(view.occurred_at, clock.now()), person(view), view.log_ref && `log ${view.log_ref}`]),
+      ),
     clockCard(id, view),
     actions(id, own),
-    view ? facts(view) : h("p.note", null, "Only on this phone so far. The others see it once it was sent."),
-    mine(own),
+    view ? known(view) : h("p.card", "Only on this phone so far. The others see it once it was sent."),
+    section("From this phone", own.toReversed(), entryRow),
   ];
 }
 
-/** @param {string} text @param {string} back @param {...any} args */
-export const title = (text, back, ...args) =>
-  h(
-    "header",
-    null,
-    h("h1", null, text),
-    button(".quiet", "Back", () => go(back, ...args)),
-  );
-
-/** @param {import("./wire.js").Incident | undefined} view */
-const subtitle = (view) =>
-  view &&
-  h(
-    "p",
-    null,
-    [clock.dayTime(view.occurred_at, clock.now()), person(view), view.log_ref && `log ${view.log_ref}`]
-      .filter(Boolean)
-      .join(" · "),
-  );
-
-/** @param {string} id @param {import("./wire.js").Incident | undefined} view */
+/** @param {string} id @param {Incident | undefined} view */
 function clockCard(id, view) {
   const detention = detentionOf(id),
-    station = isAtStation(detention, view);
+    station = (view?.place_now ?? detention?.places?.at(-1)?.place_of_safety) === "police_station";
   const text = clock.detentionClock(detention, clock.now(), { station, child: view?.under_18 });
   if (!text) return null;
-  const check = station ? button("", "Health check done now", () => healthCheck(id, detention.power)) : null;
   return h(
     `section.clock.${text.level}`,
     { "aria-label": "Detention clock" },
-    h("b", null, text.text),
-    text.next.map((line) => h("span", null, line)),
-    text.fromEntry ? h("small", null, text.fromEntry) : null,
-    h("small", null, "By this phone’s clock, set right by the service’s."),
-    check,
+    h("b", text.text),
+    text.next.map((line) => h("span", line)),
+    text.fromEntry && h("small", text.fromEntry),
+    h("small", "By this phone’s clock, set right by the service’s."),
+    station && button("", "Health check done now", () => healthCheck(id, detention.power)),
   );
 }
 
-/** @param {any} detention @param {import("./wire.js").Incident | undefined} view */
-const isAtStation = (detention, view) =>
-  (view?.place_now ?? detention?.places?.at(-1)?.place_of_safety) === "police_station";
-
 /** @param {string} id @param {"s136" | "s135"} power */
-async function healthCheck(id, power) {
-  await record(account(), [
-    {
-      ...envelope("detention", id),
-      event: "health_check",
-      at: clock.phoneTime(),
-      power: power ?? "s136",
-      place_of_safety: "police_station",
-    },
-  ]);
+async function healthCheck(id, power = "s136") {
+  const check = { event: "health_check", at: clock.phoneTime(), power, place_of_safety: "police_station" };
+  await record(account(), [{ ...envelope("detention", id), ...check }]);
   await go("incident", id);
 }
 
-/** @param {string} id @param {import("./state.js").OwnEntry[]} own */
-function actions(id, own) {
-  const contact = own
-    .filter(
-      ({ entry, id: entryId }) =>
-        entry.kind === contactKind() && kindName(entry) === "Record of contact" && !isWithdrawn(entryId),
-    )
-    .at(-1);
-  const draft = session.drafts.find((kept) => kept.id === `contact/${id}`);
-  const record =
-    contact && !draft
-      ? button(".option.strong", "Correct my record", () => correct(contact))
-      : button(".option.strong", draft ? "Go on with my record" : "My record", () =>
-          go("form", { form: "contact", incident: id }),
-        );
-  const intent =
-    isPolice() && !own.some(({ entry }) => entry.kind === "intent")
-      ? button(".option", "What I would do", () => go("intent", { incident: id }))
-      : null;
+/** @param {string} incident @param {OwnEntry[]} own */
+function actions(incident, own) {
+  const contact = own.findLast(
+    ({ entry, id }) => entry.kind === contactKind() && !isFirstWord(entry) && !isWithdrawn(id),
+  );
+  const draft = session.drafts.some(({ id }) => id === `contact/${incident}`);
+  const fill = (/** @type {string} */ form) => () => go("form", { form, incident });
   return h(
     "div.grid.actions",
-    null,
-    record,
-    button(".option.strong", "Outcome", () => go("form", { form: "outcome", incident: id })),
-    button(".option", "Detention", () => go("form", { form: "detention", incident: id })),
-    button(".option", "Follow-up", () => go("form", { form: "follow_up", incident: id })),
-    intent,
-    button(".option", isPolice() ? "Police reference" : "NHS number", () => go("person", id)),
-    button(".option", "Share with the car", () => go("share", id)),
+    contact && !draft
+      ? button(".option.strong", "Correct my record", () => correct(contact))
+      : button(".option.strong", draft ? "Go on with my record" : "My record", fill("contact")),
+    button(".option.strong", "Outcome", fill("outcome")),
+    button(".option", "Detention", fill("detention")),
+    button(".option", "Follow-up", fill("follow_up")),
+    isPolice() &&
+      !own.some(({ entry }) => entry.kind === "intent") &&
+      button(".option", "What I would do", () => go("intent", { incident })),
+    button(".option", identifier().words, () => go("person", incident)),
+    button(".option", "Share with the car", () => go("share", incident)),
   );
 }
 
-/** @type {[keyof import("./wire.js").Incident, string, string][]} field, words, list */
-const FACTS = [
-  ["location_type", "Place", "location_type"],
-  ["contact_mode", "Contact", "contact_mode"],
-  ["referral_source", "Asked by", "referral_source"],
-  ["ethnicity", "Ethnicity", "ethnicity"],
-  ["legal_status", "Legal status", "legal_status"],
-  ["immediate_danger", "Immediate danger", "immediate_danger"],
-  ["force_type", "Force used", "force_type"],
-  ["transport", "Transport", "transport"],
-  ["assessment", "Assessed", "assessment"],
-  ["physical_need", "Physical need", "physical_need"],
-  ["conveyed", "Conveyed", "conveyed"],
-  ["capacity_to_decide_care", "Capacity", "capacity_to_decide_care"],
-  ["known_to_services", "Known to services", "known_to_services"],
-  ["crisis_plan", "Crisis plan", "crisis_plan"],
-  ["safety_plan", "Safety plan", "safety_plan"],
-];
+/** What any form asks, once; where, who and when stand in the title. */
+const ASKED = new Map(
+  [...FORMS.outcome, ...FORMS.paramedic, ...FORMS.nurse, ...FORMS.officer]
+    .filter(({ field }) => !["area", "age_band", "sex"].includes(field))
+    .map((question) => [question.field, question]),
+);
 
-/** @param {import("./wire.js").Incident} view */
-function facts(view) {
+/** @param {Incident} view */
+function known(view) {
+  const dated = (/** @type {string} */ list, /** @type {string} */ code, /** @type {string | null | undefined} */ at) =>
+    joined([label(list, code), at && clock.dayTime(at, clock.now())], ", ");
+  const { presenting, outcome } = view,
+    others = view.repeat_contact?.last_72_hours?.length;
   /** @type {[string, string][]} */
-  const rows = FACTS.filter(([field]) => view[field] != null).map(([field, words, list]) => [
-    words,
-    label(list, /** @type {string} */ (view[field])),
-  ]);
-  if (view.presenting?.length)
-    rows.unshift(["What is happening", view.presenting.map((code) => label("presenting", code)).join(", ")]);
-  for (const { advice, at } of view.advice ?? [])
-    rows.push(["Advice", `${label("advice", advice)}${at ? `, ${clock.dayTime(at, clock.now())}` : ""}`]);
-  if (view.outcome)
-    rows.push([
-      "Outcome",
-      `${label("disposal", view.outcome.disposal)}${view.outcome.decided_at ? `, ${clock.dayTime(view.outcome.decided_at, clock.now())}` : ""}`,
+  const rows = [...ASKED.values()].flatMap((question) => {
+    const code = valueOf(view, question.field),
+      codes = listOf(question);
+    return codes && typeof code === "string" ? [[question.ask, label(codes, code)]] : [];
+  });
+  if (presenting?.length)
+    rows.unshift([
+      "What is happening",
+      joined(
+        presenting.map((code) => label("presenting", code)),
+        ", ",
+      ),
     ]);
-  const hours = view.repeat_contact?.last_72_hours?.length;
-  if (hours) rows.push(["In the last 72 hours", hours === 1 ? "one other contact" : `${hours} other contacts`]);
-  if (!rows.length) return null;
-  return [
-    h("h2", null, "What is known"),
-    h(
-      "dl.facts",
-      null,
-      rows.map(([words, value]) => h("div", null, h("dt", null, words), h("dd", null, value))),
-    ),
-    button(".quiet", "Something there is wrong", () => putKnownRight(view.id)),
-  ];
+  for (const { advice, at } of view.advice ?? []) rows.push(["Advice", dated("advice", advice, at)]);
+  if (outcome) rows.push(["Outcome", dated("disposal", outcome.disposal, outcome.decided_at)]);
+  if (others) rows.push(["In the last 72 hours", others === 1 ? "one other contact" : `${others} other contacts`]);
+  return rows.length
+    ? [
+        h("h2", "What is known"),
+        facts(rows),
+        button(".quiet", "Something there is wrong", () => putKnownRight(view.id)),
+      ]
+    : null;
 }
 
 /**
  * One's own record is corrected; without one, a record of one's own is opened with the known facts asked.
- * @param {string} id
+ * @param {string} incident
  */
-async function putKnownRight(id) {
-  const own = entriesOf(id)
-    .filter(({ entry, id: entryId }) => entry.kind === contactKind() && !isWithdrawn(entryId))
-    .at(-1);
-  await (own ? correct(own) : go("form", { form: "contact", incident: id, open: true }));
+async function putKnownRight(incident) {
+  const own = entriesOf(incident).findLast(({ entry, id }) => entry.kind === contactKind() && !isWithdrawn(id));
+  await (own ? correct(own) : go("form", { form: "contact", incident, open: true }));
 }
 
-/** @param {import("./state.js").OwnEntry[]} own */
-function mine(own) {
-  if (!own.length) return null;
+/** What says who it is. */
+const identifier = () =>
+  isPolice() ? { words: "Police reference", field: "police_ref" } : { words: "NHS number", field: "nhs_number" };
+
+/** Sent at once and never kept on the phone; what comes back is a number that means nothing elsewhere. @param {string} incident */
+export function drawPerson(incident) {
+  const { words, field } = identifier(),
+    typed = input("identifier", { inputMode: isPolice() ? "text" : "numeric" });
+  const send = async () => {
+    const value = isPolice() ? typed.value.trim() : typed.value.replace(/\s/g, "");
+    if (!value) throw { why: `Type the ${words} first` };
+    const person_id = await register({ [field]: value });
+    typed.value = "";
+    await record(account(), [{ ...envelope("person_link", incident), person_id, reason: "identified" }]);
+    await go("incident", incident);
+  };
   return [
-    h("h2", null, "From this phone"),
-    h(
-      "ul.list",
-      null,
-      own.toReversed().map((entry) => h("li", null, entryRow(entry))),
-    ),
+    title(words, "incident", incident),
+    h("p", "It is sent at once and is not kept on this phone. This needs a connection."),
+    labelled(words, typed),
+    button(".primary.big", "Send", send),
   ];
 }
 
-/** @param {import("./state.js").OwnEntry} own */
+/** @param {Record<string, string>} identifier @returns {Promise<string>} */
+async function register(identifier) {
+  const response = await call("/v1/people", identifier, account().token);
+  const answer = await answerOf(response);
+  if (response.status === 201) return answer.person_id;
+  const later = response.status === 429 ? "Too many for now." : "The service did not take it.";
+  throw { why: answer.errors?.[0]?.message ?? `${later} Try again later.` };
+}
+
+// One's own entries on this phone: what became of each, and what to do about it.
+
+export async function drawOutbox() {
+  await load();
+  const { status } = account();
+  const own = session.entries.toSorted(
+    (a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || b.id.localeCompare(a.id),
+  );
+  return [
+    title("Sent and unsent", "home"),
+    status.phase === "stopped" && [
+      alert(`${status.why}. Nothing is lost.`),
+      button("", "Enter a new code", () => go("enrol")),
+    ],
+    button(".primary.big", "Try now", tryNow),
+    own.length ? list(own, entryRow) : h("p.empty", "Nothing was recorded on this phone in the last 14 days."),
+  ];
+}
+
+/** @param {OwnEntry} own */
 export function entryRow(own) {
   const { level, text } = stateText(own);
+  const at = clock.dayTime(clock.serviceTime(own.entry.captured_at), clock.now());
   return button(
     `.row.entry.${level}`,
-    [
-      h("b", null, kindName(own.entry)),
-      h(
-        "span",
-        null,
-        `${clock.dayTime(clock.serviceTime(own.entry.captured_at), clock.now())}${isWithdrawn(own.id) ? " · withdrawn" : ""}`,
-      ),
-      h("em", null, text),
-    ],
+    [h("b", kindName(own.entry)), h("span", joined([at, isWithdrawn(own.id) && "withdrawn"])), h("em", text)],
     () => go("entry", own.id),
     { "data-id": own.id },
   );
 }
 
-/** @param {import("./state.js").OwnEntry} own @returns {{level: "good" | "warn" | "bad", text: string}} */
-export function stateText({ state, answeredAt, notices, problem }) {
+/** @param {OwnEntry} own @returns {{level: "good" | "warn" | "bad", text: string}} */
+function stateText({ state, answeredAt, notices, problem }) {
   switch (state) {
     case "waiting":
       return { level: "warn", text: "Only on this phone" };
-    case "received":
-      return {
-        level: "good",
-        text: `Received ${clock.dayTime(/** @type {number} */ (answeredAt), clock.now())}${notices.length ? ` · ${notices.length === 1 ? "a note" : `${notices.length} notes`} for you` : ""}`,
-      };
+    case "received": {
+      const notes = notices.length && `${notices.length === 1 ? "a note" : `${notices.length} notes`} for you`;
+      const at = clock.dayTime(/** @type {number} */ (answeredAt), clock.now());
+      return { level: "good", text: joined([`Received ${at}`, notes]) };
+    }
     case "quarantined":
       return {
         level: "warn",
-        text:
-          problem?.code === "newer_than_service"
-            ? "Kept until the service is renewed"
-            : `With the ${leadOf(account().profile.profession)}`,
+        text: problem?.code === "newer_than_service" ? "Kept until the service is renewed" : `With the ${lead()}`,
       };
     default:
       return {
@@ -249,8 +237,6 @@ export function stateText({ state, answeredAt, notices, problem }) {
   }
 }
 
-// One entry
-
 /** @param {string} id */
 export async function drawEntry(id) {
   await load();
@@ -258,138 +244,106 @@ export async function drawEntry(id) {
   if (!own)
     return [
       title("No longer here", "home"),
-      h("p.empty", null, "Entries stay on this phone for 14 days after they were received."),
+      h("p.empty", "Entries stay on this phone for 14 days after they were received."),
     ];
-  const { entry, state, notices, problem } = own,
+  const { entry, incident, notices, problem } = own,
     { level, text } = stateText(own);
-  const form = formOf(subject(own).kind),
-    withdrawn = isWithdrawn(id);
-  const correctable =
-    (form && state !== "refused" && !withdrawn && entry.kind !== "amendment") ||
-    (entry.kind === "intent" && state !== "refused" && !withdrawn);
+  const form = formOf(subject(entry).kind),
+    withdrawn = isWithdrawn(id),
+    refused = own.state === "refused";
+  const correctable = !refused && !withdrawn && (entry.kind === "intent" || (form && entry.kind !== "amendment"));
+  const sendAgain = async () => {
+    await record(account(), [entry]);
+    await go("incident", incident);
+  };
   return [
-    title(kindName(entry), "incident", own.incident),
-    h(`p.state.${level}`, null, text),
-    notices.length
-      ? h(
-          "ul.notices",
-          null,
-          notices.map((notice) => h("li", null, notice.message)),
-        )
-      : null,
+    title(kindName(entry), "incident", incident),
+    h(`p.state.${level}`, text),
+    notices.length > 0 && messages("ul.notices", notices),
     faultList(problem?.errors),
     answers(inForce(own)),
-    entry.kind === "intent" && correctable ? h("p", null, grace(own)) : null,
+    entry.kind === "intent" && correctable && h("p", grace(own)),
     h(
       "div.grid.actions",
-      null,
-      correctable ? button(".option.strong", "Correct this", () => correct(own)) : null,
-      state === "refused" && form
-        ? button(".option.strong", "Put right", () =>
-            go("form", { form, incident: own.incident, repairs: id, original: subject(own) }),
-          )
-        : null,
-      state === "refused"
-        ? button(".option", "Send again", async () => {
-            await record(account(), [entry]);
-            await go("incident", own.incident);
-          })
-        : null,
-      withdrawn ? null : button(".option", "Withdraw this", () => go("withdraw", id)),
+      correctable && button(".option.strong", "Correct this", () => correct(own)),
+      refused &&
+        form &&
+        button(".option.strong", "Put right", () =>
+          go("form", { form, incident, repairs: id, original: subject(entry) }),
+        ),
+      refused && button(".option", "Send again", sendAgain),
+      !withdrawn && button(".option", "Withdraw this", () => go("withdraw", id)),
     ),
   ];
 }
 
-/** What an entry says: a correction says what it puts in place. @param {import("./state.js").OwnEntry} own */
-const subject = ({ entry }) => (entry.kind === "amendment" ? entry.entry : entry);
-
-/** @param {import("./state.js").OwnEntry} own */
-export async function correct(own) {
-  if (own.entry.kind === "intent") return go("intent", { incident: own.incident, corrects: own });
-  await go("form", {
-    form: formOf(own.entry.kind),
-    incident: own.incident,
-    corrects: own.id,
-    original: { ...inForce(own), kind: own.entry.kind },
-  });
+/** @param {OwnEntry} own @param {any} [ask] the question that the correction answers */
+export async function correct(own, ask) {
+  const { entry, incident, id } = own;
+  if (entry.kind === "intent") return go("intent", { incident, corrects: own });
+  const original = { ...inForce(own), kind: entry.kind };
+  await go("form", { form: formOf(entry.kind), incident, corrects: id, original, ask });
 }
 
 /** @param {any} content */
 function answers(content) {
+  const { intent, kind } = content;
   /** @type {[string, string][]} */
   const rows = [];
-  if (content.intent) {
-    rows.push(["Power", label("intent_power", content.intent.power)]);
-    if (content.intent.confidence)
-      rows.push(["How sure", ["", "Possibly", "Probably", "Would have"][content.intent.confidence]]);
-    if (content.intent.source) rows.push(["Whose", label("intent_source", content.intent.source)]);
-    if (content.intent.tests)
-      rows.push(["Tests", Object.values(content.intent.tests).every(Boolean) ? "All three met" : "Not all met"]);
+  if (intent) {
+    rows.push(["Power", label("intent_power", intent.power)]);
+    if (intent.confidence) rows.push(["How sure", CONFIDENCE[intent.confidence]]);
+    if (intent.source) rows.push(["Whose", label("intent_source", intent.source)]);
+    if (intent.tests)
+      rows.push(["Tests", Object.values(intent.tests).every(Boolean) ? "All three met" : "Not all met"]);
   }
-  for (const question of FORMS[content.kind] ?? []) {
-    const [outer, inner] = question.field.split("."),
-      value = inner ? content[outer]?.[inner] : content[outer];
+  for (const question of FORMS[kind] ?? []) {
+    const value = valueOf(content, question.field);
     if (value != null) rows.push([question.ask.replace(/\?$/, ""), said(question, value)]);
   }
-  return rows.length
-    ? h(
-        "dl.facts",
-        null,
-        rows.map(([words, value]) => h("div", null, h("dt", null, words), h("dd", null, value))),
-      )
-    : null;
+  return facts(rows);
 }
 
 /** @param {import("./forms.js").Question} question @param {any} value */
 function said(question, value) {
+  const codes = listOf(question);
   if (question.yes) return value ? "Yes" : "No";
   if (question.when) return clock.dayTime(clock.serviceTime(value), clock.now());
-  if (question.list)
-    return [value]
-      .flat()
-      .map((code) => label(/** @type {string} */ (question.list), code))
-      .join(", ");
-  return question.field === "minutes" ? clock.duration(value * 60_000) : String(value);
+  if (codes)
+    return joined(
+      [value].flat().map((code) => label(codes, code)),
+      ", ",
+    );
+  return question.minutes ? clock.duration(value * 60_000) : String(value);
 }
 
 /** @param {string} id */
 export function drawWithdraw(id) {
-  const own = /** @type {import("./state.js").OwnEntry} */ (session.entries.find((entry) => entry.id === id));
-  const reasons = /** @type {[string, string][]} */ (REASONS.withdrawal.options);
+  const own = /** @type {OwnEntry} */ (session.entries.find((entry) => entry.id === id));
+  const withdraw = async (/** @type {string} */ reason) => {
+    await record(account(), [withdrawal(own, reason)]);
+    await go("incident", own.incident);
+  };
   return [
     title("Why is it withdrawn?", "entry", id),
-    h("p", null, `${kindName(own.entry)}: it stays readable, and no longer counts.`),
+    h("p", `${kindName(own.entry)}: it stays readable, and no longer counts.`),
     h(
       "div.grid",
-      null,
-      reasons.map(([reason, text]) =>
-        button(".option", text, async () => {
-          await record(account(), [withdrawal(own, reason)]);
-          await go("incident", own.incident);
-        }),
-      ),
+      REASONS.withdrawal.options?.map(([reason, text]) => button(".option", text, () => withdraw(reason))),
     ),
   ];
 }
 
 /**
  * A question put to this person opens the entry it is about; the answer names it.
- * @param {import("./wire.js").Ask} ask
+ * @param {import("./sync.js").Ask} ask
  */
-export async function openAsk(ask) {
-  const own = entriesOf(ask.incident_id).filter(({ id, entry }) => formOf(entry.kind) && !isWithdrawn(id));
-  const about =
-    own.find(({ id }) => id === ask.about) ??
-    own.findLast(({ entry }) => FORMS[entry.kind].some(({ field }) => field.split(".")[0] === ask.about)) ??
+export async function openAsk({ id, about, text, incident_id: incident }) {
+  const own = entriesOf(incident).filter((entry) => formOf(entry.entry.kind) && !isWithdrawn(entry.id));
+  const entry =
+    own.find((entry) => entry.id === about) ??
+    own.findLast(({ entry }) => FORMS[entry.kind].some(({ field }) => field.split(".")[0] === about)) ??
     own.at(-1);
-  const asked = { id: ask.id, text: ask.text ?? "" };
-  await (about
-    ? go("form", {
-        form: formOf(about.entry.kind),
-        incident: about.incident,
-        corrects: about.id,
-        original: { ...inForce(about), kind: about.entry.kind },
-        ask: asked,
-      })
-    : go("form", { form: "contact", incident: ask.incident_id, open: true, ask: asked }));
+  const ask = { id, text: text ?? "" };
+  await (entry ? correct(entry, ask) : go("form", { form: "contact", incident, open: true, ask }));
 }

@@ -1,60 +1,41 @@
 // Start: every screen by its name, and what makes them change.
 import { accounts, lastAccount, loadAccounts } from "./accounts.js";
-import { drawAbout, drawEmpty } from "./about.js";
 import * as clock from "./clock.js";
-import { begin, drawEnrol, drawPasskey, drawPin } from "./enrol.js";
 import { drawForm } from "./form.js";
-import { drawHome } from "./home.js";
-import { drawEntry, drawIncident, drawWithdraw } from "./incident.js";
+import { drawAbout, drawEmpty, drawHome, drawJoin, drawScan, drawShare } from "./home.js";
+import { drawEntry, drawIncident, drawOutbox, drawPerson, drawWithdraw } from "./incident.js";
 import { drawIntent, drawReferrer, drawTests } from "./intent.js";
-import { isIdle, wipe } from "./lock.js";
-import { drawOutbox } from "./outbox.js";
-import { drawPerson } from "./person.js";
-import { go, refresh, register } from "./screen.js";
-import { drawJoin, drawScan, drawShare } from "./share.js";
+import { begin, drawEnrol, drawLock, drawPasskey, drawPeople, drawPin, drawWiped, isIdle, wipe } from "./lock.js";
+import { drawStatus, followReleases, go, refresh, register, takeRelease } from "./screen.js";
 import { session } from "./state.js";
-import { drawStatus } from "./status.js";
-import { listeners, soon } from "./sync.js";
-import { drawLock, drawPeople, drawWiped } from "./unlock.js";
-import * as update from "./update.js";
-import { expire } from "./upkeep.js";
+import { expire, listeners, soon } from "./sync.js";
 
 const REDRAW = 20_000;
 
+register(
+  { enrol: drawEnrol, pin: drawPin, passkey: drawPasskey, lock: drawLock, people: drawPeople, wiped: drawWiped },
+  "locked",
+);
+register({ home: drawHome, incident: drawIncident, entry: drawEntry, outbox: drawOutbox }, "live");
 register({
-  enrol: { draw: drawEnrol, locked: true },
-  pin: { draw: drawPin, locked: true },
-  passkey: { draw: drawPasskey, locked: true },
-  lock: { draw: drawLock, locked: true },
-  people: { draw: drawPeople, locked: true },
-  wiped: { draw: drawWiped, locked: true },
-  home: { draw: drawHome, live: true },
-  incident: { draw: drawIncident, live: true },
-  entry: { draw: drawEntry, live: true },
-  outbox: { draw: drawOutbox, live: true },
-  intent: { draw: drawIntent },
-  tests: { draw: drawTests },
-  referrer: { draw: drawReferrer },
-  form: { draw: drawForm },
-  withdraw: { draw: drawWithdraw },
-  share: { draw: drawShare },
-  join: { draw: drawJoin },
-  scan: { draw: drawScan },
-  person: { draw: drawPerson },
-  about: { draw: drawAbout },
-  empty: { draw: drawEmpty },
+  intent: drawIntent,
+  tests: drawTests,
+  referrer: drawReferrer,
+  form: drawForm,
+  withdraw: drawWithdraw,
+  share: drawShare,
+  join: drawJoin,
+  scan: drawScan,
+  person: drawPerson,
+  about: drawAbout,
+  empty: drawEmpty,
 });
 
 listeners.changed = async () => {
   await drawStatus();
   if (session.account && session.account.status.phase !== "talking") await refresh();
 };
-listeners.wiped = (account) =>
-  wipe(
-    account,
-    "This phone was emptied",
-    "It was taken off the team. Everything unsent was sent first. Ask for a new code to use it again.",
-  );
+listeners.wiped = (account) => wipe(account, "Everything unsent was sent first. ");
 
 /** The system's back button leads home, not out of the app. */
 addEventListener("popstate", () => {
@@ -63,16 +44,16 @@ addEventListener("popstate", () => {
 setInterval(() => listeners.changed(), REDRAW);
 
 async function start() {
-  await loadAccounts();
+  const begun = await loadAccounts();
   const last = await lastAccount();
   if (last) clock.setOffset((await last.db.get("meta", "offset")) ?? 0);
   for (const account of accounts.values()) await expire(account);
-  await begin();
+  await begin(begun);
   performance.mark("interactive");
   /** @type {any} */ (window).started?.();
   soon();
-  await update.register(() => {
-    if (isIdle()) update.take();
+  await followReleases(() => {
+    if (isIdle()) takeRelease();
     else listeners.changed();
   });
 }

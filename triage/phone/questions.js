@@ -7,176 +7,161 @@ import { profession, session } from "./state.js";
 
 /** @typedef {import("./forms.js").Question} Question */
 /** @typedef {import("./forms.js").Answers} Answers */
+/** @typedef {import("./dom.js").Attributes} Attributes */
 
 const STEPS = [0, 15, 30, 60],
-  MINUTE = 60_000;
+  MINUTE = 60_000,
+  NOT_SAID = "Not asked, or not said";
 
 /** @param {Question} question @param {Answers} answers */
 export function questionNode(question, answers) {
-  const { field, ask, hint } = question;
-  const legend = h("legend", null, ask, hint ? h("small", null, ` ${hint}`) : null);
-  if (question.text || question.date || (question.number && !question.minutes)) return typedField(question, answers);
-  const body = question.when
-    ? timeChoice(question, answers)
-    : question.minutes
-      ? minutesChoice(question, answers)
-      : codeChoice(question, answers);
-  return h("fieldset", { id: idOf(field) }, legend, body);
+  const { field, text, date, number, minutes, when } = question;
+  const value = answers[field];
+  if (text || date || (number && !minutes)) return typedField(question, value);
+  const body = when
+    ? timeChoice(question, value)
+    : minutes
+      ? minutesChoice(question, value)
+      : codeChoice(question, value);
+  return h("fieldset", { id: idOf(field) }, h("legend", words(question)), body);
 }
 
 /** @param {string} field */
 export const idOf = (field) => `q-${field.replace(".", "-")}`;
+/** @param {Question} question */
+const words = ({ ask, hint }) => [ask, hint && h("small", ` ${hint}`)];
 
-/** @param {Question} question @param {Answers} answers */
-function codeChoice(question, answers) {
-  const today = new Date(clock.now()).toISOString().slice(0, 10);
-  const options = choices(session.codes, question, profession(), today);
+/** @param {Question} question @param {any} value */
+function codeChoice(question, value) {
+  const options = choices(session.codes, question, profession(), clock.today());
   const grid = `div.grid${question.wide || question.yes ? ".three" : ""}`;
-  if (!question.groups)
+  const groups = question.grouped ? groupsOf(options) : question.groups;
+  if (!groups)
     return h(
       grid,
-      null,
-      options.map((option) => optionNode(question, option, answers)),
+      options.map((option) => optionNode(question, option, value)),
     );
-  const grouped = new Set(question.groups.flatMap(([, codes]) => codes));
-  const only = question.field === "disposal" && question.groups.length === 1; // a form that offers two of the list
-  const rest = only ? [] : options.filter(({ code }) => !grouped.has(code)); // a code newer than this app has a row too
-  return [...question.groups, /** @type {[string, string[]]} */ (["More", rest.map(({ code }) => code)])].map(
-    ([title, codes]) => {
-      const offered = codes
-        .map((code) => options.find((option) => option.code === code))
-        .filter((option) => option !== undefined);
-      return offered.length
-        ? [
-            title && h("p.group", null, title),
-            h(
-              grid,
-              null,
-              offered.map((option) => optionNode(question, option, answers, title)),
-            ),
-          ]
-        : null;
-    },
-  );
+  const grouped = groups.flatMap(([, codes]) => codes);
+  // a code newer than this app has a row too, but not where a form offers a few of the list
+  const rest = groups.length > 1 ? options.filter(({ code }) => !grouped.includes(code)).map(({ code }) => code) : [];
+  return [...groups, /** @type {[string, string[]]} */ (["More", rest])].map(([title, codes]) => {
+    const offered = codes.flatMap((code) => options.filter((option) => option.code === code));
+    return (
+      offered.length > 0 && [
+        title && h("p.group", title),
+        h(
+          grid,
+          offered.map((option) => optionNode(question, option, value, title)),
+        ),
+      ]
+    );
+  });
+}
+
+/** As the list groups them, why it is not known first. @param {any[]} options @returns {[string, string[]][]} */
+function groupsOf(options) {
+  /** @type {Record<string, string[]>} */
+  const groups = { [NOT_SAID]: [] };
+  for (const { code, group, missing } of options) (groups[missing ? NOT_SAID : group] ??= []).push(code);
+  return Object.entries(groups);
 }
 
 /**
  * @param {Question} question
  * @param {{code: string, label: string, short?: string}} option
- * @param {Answers} answers
+ * @param {any} value
  * @param {string} [group]
  */
-function optionNode(question, { code, label, short }, answers, group = "") {
-  const value = answers[question.field];
-  const checked = question.many ? (value ?? []).includes(code) : value != null && String(value) === code;
-  const words = short ?? label,
-    text = group && words.startsWith(`${group}: `) ? words.slice(group.length + 2) : words;
-  return h(
-    "label.option",
-    null,
-    h("input", {
-      type: question.many ? "checkbox" : "radio",
-      name: question.field,
+function optionNode({ field, many }, { code, label, short = label }, value, group) {
+  const text = short.startsWith(`${group}: `) ? short.slice(`${group}: `.length) : short;
+  return choice(
+    {
+      type: many ? "checkbox" : "radio",
+      name: field,
       value: code,
-      checked,
+      checked: many ? value?.includes(code) : value != null && String(value) === code,
       "aria-label": text,
       "aria-description": text === label ? null : label,
-    }),
-    h("span", { "aria-hidden": "true" }, text.charAt(0).toUpperCase() + text.slice(1)),
+    },
+    text.charAt(0).toUpperCase() + text.slice(1),
   );
 }
 
-/** Now, or so many minutes ago, or a time. @param {Question} question @param {Answers} answers */
-function timeChoice({ field, ask }, answers) {
+/** @param {Attributes} attributes @param {...import("./dom.js").Child} shown */
+const choice = (attributes, ...shown) =>
+  h("label.option", h("input", { type: "radio", ...attributes }), h("span", { "aria-hidden": "true" }, shown));
+
+/** Now, or so many minutes ago, or a time. @param {Question} question @param {string | undefined} value */
+function timeChoice({ field, ask }, value) {
   const at = clock.now(),
-    said = answers[field] ? clock.serviceTime(answers[field]) : null;
-  const step = said === null ? undefined : STEPS.find((minutes) => Math.abs(at - minutes * MINUTE - said) < MINUTE);
+    said = value ? clock.serviceTime(value) : null;
+  const ago = (/** @type {number} */ minutes) => at - minutes * MINUTE;
+  const step = said === null ? null : STEPS.find((minutes) => Math.abs(ago(minutes) - said) < MINUTE);
   return h(
     "div.grid.times",
-    null,
     STEPS.map((minutes) =>
-      h(
-        "label.option",
-        null,
-        h("input", {
-          type: "radio",
+      choice(
+        {
           name: field,
-          value: String(minutes),
+          value: minutes,
           checked: minutes === step,
           "aria-label": minutes ? `−${minutes} minutes` : "Now",
-        }),
-        h(
-          "span",
-          { "aria-hidden": "true" },
-          minutes ? `−${minutes}` : "Now",
-          h("small", null, clock.clockTime(at - minutes * MINUTE)),
-        ),
+        },
+        minutes ? `−${minutes}` : "Now",
+        h("small", clock.clockTime(ago(minutes))),
       ),
     ),
     h(
       "label.option.typed",
-      null,
-      h("span", null, "At"),
+      h("span", "At"),
       h("input", {
         type: "time",
         name: field,
         "aria-label": `${ask}: time`,
-        value: said !== null && step === undefined ? clock.clockTime(said) : "",
+        value: step === undefined ? clock.clockTime(said) : "",
       }),
     ),
   );
 }
 
-/** @param {Question} question @param {Answers} answers */
-function minutesChoice({ field, minutes, number, ask }, answers) {
-  const value = answers[field],
-    listed = minutes?.includes(value);
-  return h(
+/** @param {Question} question @param {number | undefined} value */
+const minutesChoice = ({ field, minutes = [], number, ask }, value = 0) =>
+  h(
     "div.grid.three",
-    null,
-    minutes?.map((n) =>
-      h(
-        "label.option",
-        null,
-        h("input", { type: "radio", name: field, value: String(n), checked: n === value }),
-        h("span", null, `${n / 60} h`),
-      ),
+    minutes.map((n) =>
+      choice({ name: field, value: n, checked: n === value, "aria-label": `${n / 60} h` }, `${n / 60} h`),
     ),
     h(
       "label.option.typed",
-      null,
       h("input", {
-        type: "number",
+        ...numeric(number),
         name: field,
-        min: number?.[0],
-        max: number?.[1],
-        inputMode: "numeric",
         "aria-label": `${ask}: minutes`,
         placeholder: "min",
-        value: value != null && !listed ? value : "",
+        value: value && !minutes.includes(value) ? value : "",
       }),
     ),
   );
-}
 
-/** @param {Question} question @param {Answers} answers */
-function typedField({ field, ask, hint, text, date, number }, answers) {
-  const id = `${idOf(field)}-input`,
-    value = answers[field] ?? "";
-  const common = { id, name: field, value, autocomplete: "off" };
-  const input =
-    text && text > 100
-      ? h("textarea", { ...common, rows: 3, maxLength: text })
-      : date
-        ? h("input", { ...common, type: "date" })
-        : number
-          ? h("input", { ...common, type: "number", min: number[0], max: number[1], inputMode: "numeric" })
-          : h("input", { ...common, type: "text", maxLength: text, autocapitalize: "characters", spellcheck: false });
+/** @param {[number, number]} [bounds] */
+const numeric = ([min, max] = [0, 0]) => ({ type: "number", min, max, inputMode: "numeric" });
+
+/** @param {Question} question @param {any} value */
+function typedField(question, value = "") {
+  const { field, text = 0, date, number } = question,
+    id = `${idOf(field)}-input`;
+  const how = date
+    ? { type: "date" }
+    : number
+      ? numeric(number)
+      : text > 100
+        ? { rows: 3, maxLength: text }
+        : { type: "text", maxLength: text, autocapitalize: "characters", spellcheck: false };
   return h(
     "div.field",
     { id: idOf(field) },
-    h("label", { htmlFor: id }, ask, hint ? h("small", null, ` ${hint}`) : null),
-    input,
+    h("label", { htmlFor: id }, words(question)),
+    h(text > 100 ? "textarea" : "input", { id, name: field, value, autocomplete: "off", ...how }),
   );
 }
 
@@ -220,7 +205,5 @@ function manyFrom({ many }, input, before) {
   const others = before.filter((code) => code !== input.value);
   if (!input.checked) return { value: others };
   const kept = input.value === "none" ? [] : others.filter((code) => code !== "none");
-  return kept.length >= /** @type {number} */ (many)
-    ? { problem: `No more than ${many}` }
-    : { value: [...kept, input.value] };
+  return kept.length < (many ?? 0) ? { value: [...kept, input.value] } : { problem: `No more than ${many}` };
 }

@@ -1,7 +1,6 @@
 // The service worker: the app's own files, nothing else. It never sees a record: requests to /v1 are not touched.
 // VERSION and FILES are filled in by the service, from the bytes it serves: where a byte changes, the version
 // changes.
-"use strict";
 const VERSION = "%VERSION%";
 const FILES = ["%FILES%"];
 const CACHE = `app-${VERSION}`;

@@ -9,6 +9,11 @@
 /** @typedef {WrappedKey & {salt: Uint8Array<ArrayBuffer>, iterations: number}} PinWrappedKey */
 
 const ITERATIONS = 600_000;
+const AES = { name: "AES-GCM", length: 256 };
+/** @type {[AesKeyGenParams, boolean, KeyUsage[]]} */
+const WRAPPING = [AES, false, ["wrapKey", "unwrapKey"]];
+/** @type {KeyUsage[]} */
+const USES = ["encrypt", "decrypt"];
 const encoder = new TextEncoder(),
   decoder = new TextDecoder();
 
@@ -18,18 +23,11 @@ export const random = (length) => crypto.getRandomValues(new Uint8Array(length))
 /** @param {string} pin @param {Uint8Array<ArrayBuffer>} salt @param {number} iterations */
 async function keyFromPin(pin, salt, iterations) {
   const material = await crypto.subtle.importKey("raw", encoder.encode(pin), "PBKDF2", false, ["deriveKey"]);
-  return crypto.subtle.deriveKey(
-    { name: "PBKDF2", hash: "SHA-256", salt, iterations },
-    material,
-    { name: "AES-GCM", length: 256 },
-    false,
-    ["wrapKey", "unwrapKey"],
-  );
+  return crypto.subtle.deriveKey({ name: "PBKDF2", hash: "SHA-256", salt, iterations }, material, ...WRAPPING);
 }
 
 /** A new data key that can still be wrapped; `sealedIn` gives the one to work with. */
-export const createDataKey = () =>
-  crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, true, ["encrypt", "decrypt"]);
+export const createDataKey = () => crypto.subtle.generateKey(AES, true, USES);
 
 /** The same data key, no longer to be taken out of the browser. @param {CryptoKey} dataKey */
 export const sealedIn = async (dataKey) => importKey(new Uint8Array(await crypto.subtle.exportKey("raw", dataKey)));
@@ -49,10 +47,7 @@ export async function wrap(dataKey, wrappingKey) {
  * @param {CryptoKey} wrappingKey
  */
 export const unwrap = ({ iv, wrapped }, wrappingKey) =>
-  crypto.subtle.unwrapKey("raw", wrapped, wrappingKey, { name: "AES-GCM", iv }, "AES-GCM", false, [
-    "encrypt",
-    "decrypt",
-  ]);
+  crypto.subtle.unwrapKey("raw", wrapped, wrappingKey, { name: "AES-GCM", iv }, "AES-GCM", false, USES);
 
 /** @param {CryptoKey} dataKey @param {string} pin @returns {Promise<PinWrappedKey>} */
 export async function wrapWithPin(dataKey, pin) {
@@ -69,7 +64,78 @@ export const unwrapWithPin = async (wrapped, pin) =>
  * the same, and some iPhones refuse to store one.
  * @param {Uint8Array<ArrayBuffer>} bytes
  */
-export const importKey = (bytes) => crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
+export const importKey = (bytes) => crypto.subtle.importKey("raw", bytes, "AES-GCM", false, USES);
+
+// The phone's own lock (WebAuthn with the PRF extension). Its secret stays in the phone's secure hardware, which limits
+// guessing; a six-digit PIN alone cannot stop somebody who copied the phone's storage.
+
+/** @typedef {{id: Uint8Array<ArrayBuffer>, salt: Uint8Array<ArrayBuffer>}} Passkey */
+
+const relyingParty = () => ({ id: location.hostname, name: "Street Triage" });
+/** @param {BufferSource} salt */
+const prf = (salt) => /** @type {any} */ ({ prf: { eval: { first: salt } } });
+
+/**
+ * Whether this phone has a lock of its own that a page may use; whether it can also give a key shows when it is
+ * tried.
+ */
+export async function hasPasskeys() {
+  return !!window.PublicKeyCredential && (await PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable());
+}
+
+/**
+ * Make a passkey on this phone; null where the phone cannot derive a key from it.
+ * @param {string} name shown by the phone
+ * @returns {Promise<Passkey | null>}
+ */
+export async function createPasskey(name) {
+  const salt = random(32);
+  const created = /** @type {PublicKeyCredential | null} */ (
+    await navigator.credentials.create({
+      publicKey: {
+        rp: relyingParty(),
+        user: { id: random(16), name, displayName: name },
+        challenge: random(32),
+        pubKeyCredParams: [-7, -257].map((alg) => ({ type: "public-key", alg })),
+        authenticatorSelection: {
+          authenticatorAttachment: "platform",
+          residentKey: "required",
+          userVerification: "required",
+        },
+        extensions: prf(salt),
+      },
+    })
+  );
+  const results = /** @type {any} */ (created?.getClientExtensionResults());
+  return created && results.prf?.enabled ? { id: new Uint8Array(created.rawId), salt } : null;
+}
+
+/**
+ * The wrapping key that the passkey gives; asks for finger, face or the phone's code. Works offline.
+ * @param {Passkey} passkey
+ */
+export async function passkeyKey({ id, salt }) {
+  const credential = /** @type {PublicKeyCredential} */ (
+    await navigator.credentials.get({
+      publicKey: {
+        challenge: random(32),
+        rpId: relyingParty().id,
+        userVerification: "required",
+        allowCredentials: [{ type: "public-key", id }],
+        extensions: prf(salt),
+      },
+    })
+  );
+  const secret = /** @type {any} */ (credential.getClientExtensionResults()).prf?.results?.first;
+  if (!secret) throw new Error("the passkey gave no key");
+  const material = await crypto.subtle.importKey("raw", secret, "HKDF", false, ["deriveKey"]);
+  const info = encoder.encode("triage data key");
+  return crypto.subtle.deriveKey(
+    { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(0), info },
+    material,
+    ...WRAPPING,
+  );
+}
 
 /** `place` binds the sealed value to where it lies: a value copied under another id does not open.
  * @param {CryptoKey} key @param {unknown} value @param {string} place @returns {Promise<Sealed>} */
@@ -98,5 +164,5 @@ export function uuid7(now = Date.now()) {
   bytes[6] = (bytes[6] & 15) | 112;
   bytes[8] = (bytes[8] & 63) | 128;
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+  return hex.replace(/(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
