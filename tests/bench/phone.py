@@ -11,9 +11,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -45,6 +46,10 @@ PARAMEDIC: dict[str, str | list[str]] = {
 }  # fmt: skip
 SLOW_4G = {"offline": False, "latency": 150, "downloadThroughput": 200_000, "uploadThroughput": 95_000}
 MARK = "performance.getEntriesByName('{}').at(-1).startTime"
+WATCH_TAPS = """() => { window.taps = [];
+  new PerformanceObserver((list) => list.getEntries().forEach(({name, duration}) => {
+    if (['pointerdown', 'pointerup', 'touchend', 'click'].includes(name)) window.taps.push(duration);
+  })).observe({type: 'event', durationThreshold: 16}); }"""
 WORK = ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
 
 
@@ -115,7 +120,7 @@ def sizes() -> list[BenchFigure]:
     """What a first visit transfers."""
     files = serving.release().files.values()
     sent = sum(len(file.gzipped or file.body) for file in files)
-    return [BenchFigure(f"all {len(files)} files, compressed", round(sent / 1024, 1), 55, "KB")]
+    return [BenchFigure(f"all {len(files)} files, compressed", round(sent / 1024, 1), 45, "KB")]
 
 
 async def throttled(phone: Handset, rate: int) -> Any:
@@ -174,35 +179,56 @@ async def first_visits(chromium: Browser, address: str, team: Any) -> list[Bench
     return figures
 
 
-async def taps_answered(phone: Handset) -> list[BenchFigure]:
-    """Processor time of the page from a tap to what is to be painted, six times: script, style and layout.
+async def taps_painted(phone: Handset) -> list[BenchFigure]:
+    """From a tap of the form to what it shows, the processor slowed down six times, as the browser measures it.
 
-    Painting itself is left out: here it is done by the processor, on a phone it is not.
+    Three rounds: others share the machine, so that the worst is the median of the worst of each.
     """
+    rounds = []
+    await phone.run(WATCH_TAPS)
+    await throttled(phone, 6)
+    for _ in range(3):
+        await phone.run("() => { window.taps = []; }")
+        await answer_single_choices(phone, lambda name, code: phone.choose(name, code))
+        rounds.append(await phone.run("window.taps"))
+    await throttled(phone, 1)
+    return [
+        BenchFigure("tap to painted, 6×, median", round(statistics.median(chain(*rounds))), 50, "ms"),
+        BenchFigure("tap to painted, 6×, worst", round(statistics.median(map(max, rounds))), 300, "ms"),
+    ]
+
+
+async def taps_answered(phone: Handset) -> list[BenchFigure]:
+    """Processor time of the page from a tap to what is to be painted, six times: script, style and layout."""
     session = await phone.context.new_cdp_session(phone.page)
     await session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    taps = []
 
     async def spent() -> float:
         metrics = (await session.send("Performance.getMetrics"))["metrics"]
         total: float = sum(metric["value"] * 1000 for metric in metrics if metric["name"] in WORK)
         return total
 
+    async def choose(name: str, code: str) -> None:
+        before = await spent()
+        await phone.choose(name, code)
+        taps.append(6 * (await spent() - before))
+
+    await answer_single_choices(phone, choose)
+    await session.detach()
+    return [BenchFigure("work of a tap without painting, 6×, median", round(statistics.median(taps)), 50, "ms")]
+
+
+async def answer_single_choices(phone: Handset, choose: Callable[[str, str], Awaitable[None]]) -> None:
+    """An officer's record of a new incident, up to what several may be chosen of, then home."""
     await phone.tap("New incident")
     await phone.tap("Unsure")
     await phone.heading("Record of contact")
-    taps = []
     for name, code in OFFICER.items():
         if isinstance(code, str):
-            before = await spent()
-            await phone.choose(name, code)
-            taps.append(6 * (await spent() - before))
-    await session.detach()
+            await choose(name, code)
     await phone.page.go_back()
     await phone.at_home()
-    return [
-        BenchFigure("work of a tap, median, 6×", round(statistics.median(taps)), 50, "ms"),
-        BenchFigure("work of a tap, worst, 6×", round(max(taps)), 300, "ms"),
-    ]
 
 
 def counted(name: str, thumb: Thumb, taps: int, seconds: float | None = None) -> list[BenchFigure]:
@@ -267,6 +293,7 @@ async def main() -> int:
         async with handset(chromium, address, crew) as phone:
             await phone.enrol("officer")
             figures += await starts(phone)
+            figures += await taps_painted(phone)
             figures += await taps_answered(phone)
             records, incident = await officer_records(phone)
             figures += records
