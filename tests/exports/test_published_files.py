@@ -14,10 +14,11 @@ from support.spreadsheet import taken_for_something_else
 from triage.exports import dictionary, files, parquet
 from triage.exports import tables as t
 from triage.exports.catalogue import CLASSES, TOTAL, ladders
+from triage.exports.columns import RECORD_COLUMNS
 from triage.exports.files import RenderedFile, published, records_csv, records_ndjson, tables_csv
 from triage.exports.members import AGE_FIRST
 from triage.exports.records import COLUMNS
-from triage.exports.rendering import VALUES, classes_for
+from triage.exports.rendering import classes_for
 from triage.exports.selection import ROW_REF, Extract, Selection, extract, reference
 
 
@@ -190,7 +191,9 @@ def test_what_a_spreadsheet_takes_for_something_else(value: str) -> None:
 
 
 def test_no_published_class_is_taken_for_a_date_or_a_number() -> None:
-    classes = {label for labels in (*CLASSES.values(), *VALUES.values()) for label in labels} | set(AGE_FIRST)
+    classes = {
+        label for labels in (*CLASSES.values(), *(column.classes for column in RECORD_COLUMNS)) for label in labels
+    } | set(AGE_FIRST)
     assert [label for label in classes if taken_for_something_else(label)] == []
 
 

@@ -9,6 +9,7 @@ import msgspec
 from triage import codes
 from triage.exports import members as m
 from triage.exports.catalogue import CLASSES, CatalogueTable
+from triage.exports.columns import RECORD_COLUMNS
 
 METADATA: Final = "metadata.json"
 
@@ -17,18 +18,7 @@ COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
         "Row reference",
         "By which to ask about a row; another one in every release and for everybody.",
     ),
-    "area": ("Area", "Where it happened."),
-    "age": ("Age", "In years."),
-    "sex": ("Sex", "As recorded."),
-    "ethnic_group": ("Ethnic group", "As the person said."),
-    "shift": ("Shift", "Eight hours of local time."),
-    "month": ("Month", "Of the operational day, which lasts from six to six in the morning."),
-    "power": ("Power considered", "The first that an officer had in mind."),
-    "disposal": ("First disposal", "What was done first."),
-    "place_of_safety": ("Place of safety", "The first one of a detention."),
-    "minutes_at_scene": ("Minutes at the scene", "From arrival to leaving."),
-    "source": ("Source of the call", "Shuffled among the people of a group."),
-    "conveyance": ("Conveyance", "How the person travelled; shuffled among the people of a group."),
+    **{column.name: (column.title, column.meaning) for column in RECORD_COLUMNS},
     "period": (
         "Period",
         "A month, a quarter or a financial year, named by the year it starts in.",

@@ -19,26 +19,14 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from triage.exports import members as m
+from triage.exports.columns import RECORD_COLUMNS, SHUFFLED_COLUMNS
 from triage.exports.tree import CONFIG, LATE_ORDER, VALUES, Config, Finest, KeyedChoice, Leaf, Tree
 from triage.times import DAY_START_HOUR, LONDON, operational_day
 
-COLUMNS: Final = (
-    "area",
-    "age",
-    "sex",
-    "ethnic_group",
-    "shift",
-    "month",
-    "power",
-    "disposal",
-    "place_of_safety",
-    "minutes_at_scene",
-    "source",
-    "conveyance",
-)
-"""The columns of a frozen row. The first six make the group; the last two are re-paired inside it."""
-GROUP_COLUMNS: Final = COLUMNS[:6]
-SHUFFLED: Final = COLUMNS[10:]
+COLUMNS: Final = tuple(column.name for column in RECORD_COLUMNS)
+"""The columns of a frozen row."""
+GROUP_COLUMNS: Final = tuple(column.name for column in RECORD_COLUMNS if column.part == "group")
+SHUFFLED: Final = tuple(column.name for column in SHUFFLED_COLUMNS)
 
 Cadence = Literal["monthly", "quarterly", "half_yearly", "yearly"]
 
@@ -161,7 +149,7 @@ def _project(member: m.ReleaseMember, secret: KeyedChoice, zone: ZoneInfo, day_s
         member.person,
         who + when,
         _what(member.power, member.disposal, member.place_of_safety, minutes),
-        _how(member.referral_source, member.conveyance),
+        _how(*_how_fields(member)),
         secret.digest("row", member.incident_id.hex),
     )
 
@@ -192,9 +180,12 @@ def _what(power: str | None, disposal: str | None, place: str | None, minutes: s
     return m.POWER.of(power), m.DISPOSAL.of(disposal), m.PLACE_OF_SAFETY.of(place), minutes
 
 
+_how_fields = attrgetter(*(column.field for column in SHUFFLED_COLUMNS))
+
+
 @cache
-def _how(source: str | None, conveyance: str | None) -> tuple[str, ...]:
-    return m.SOURCE.of(source), m.CONVEYANCE.of(conveyance)
+def _how(*codes: str | None) -> tuple[str, ...]:
+    return tuple(column.classification.of(code) for column, code in zip(SHUFFLED_COLUMNS, codes, strict=True))
 
 
 def _cap(rows: list[_ProjectedRow], config: Config) -> tuple[list[_ProjectedRow], tuple[UUID, ...]]:
@@ -226,7 +217,7 @@ def _finest(rows: Sequence[_ProjectedRow], config: Config) -> list[Finest]:
         if group is None:
             group = groups[row.classes] = Finest(row.classes, [0] * len(VALUES))
         group.rows.append(at)
-        power, disposal, _, _ = row.what
+        power, disposal, *_ = row.what
         group.counts[_POWER_AT[power]] += 1
         group.counts[_DISPOSAL_AT[disposal]] += 1
         if not config.count_people:

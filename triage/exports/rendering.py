@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -12,7 +11,7 @@ from msgspec import Struct, structs
 from triage.exports import dictionary, files, parquet
 from triage.exports import members as m
 from triage.exports.calendar import Dataset
-from triage.exports.catalogue import CLASSES
+from triage.exports.columns import RECORD_COLUMNS
 from triage.exports.files import TABLES_COLUMNS, RenderedFile
 from triage.exports.records import RecordsRelease
 from triage.exports.selection import Selection, coarser, extract
@@ -131,24 +130,9 @@ def _described(statement: RecordsStatement | TablesStatement) -> dict[str, str]:
     }
 
 
-VALUES: Final[Mapping[str, tuple[str, ...]]] = {
-    "area": m.AREA.classes,
-    "age": (*m.AGE.classes, "18-64"),
-    "sex": m.SEX.classes,
-    "ethnic_group": m.ETHNIC_GROUP.classes,
-    "shift": m.SHIFTS,
-    "power": CLASSES["power"],
-    "disposal": CLASSES["disposal"],
-    "place_of_safety": m.PLACE_OF_SAFETY.classes,
-    "minutes_at_scene": m.MINUTES,
-    "source": m.SOURCE.classes,
-    "conveyance": m.CONVEYANCE.classes,
-}
-
-
 def classes_for(selection: Selection, months: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """The classes of every column, as this agreement sees them."""
-    classes = {**VALUES, "month": months}
+    classes = {column.name: column.classes for column in RECORD_COLUMNS} | {"month": months}
     view = coarser(selection.body)
     if view:
         classes[view.column] = tuple(dict.fromkeys(view.label.values()))
