@@ -29,7 +29,7 @@ from triage.store import audit
 from triage.store.access.devices import PhoneClocks
 from triage.store.access.sign_in import SignIn
 from triage.store.access.teams import TeamTerms, list_teams
-from triage.store.database import GenericPlans, connect
+from triage.store.database import Database, GenericPlans, connect
 from triage.store.journal import Journal
 from triage.store.keys import KeyStore
 from triage.store.log.append import Log
@@ -70,11 +70,8 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
     ):
         root = await asyncio.to_thread(load_or_create_root if create else load_root, settings.root_key_file)
         keys = KeyStore(keys_database, root, settings.root_key_file)
-        await keys.check()
         journal = Journal(keys_database.no_team)
-        async with database.no_team() as connection:
-            await check_joined(connection, journal)
-        await check_history(database, journal, await list_teams(database))
+        await _check(database, keys, journal)
         terms = TeamTerms(database.police_station_allowed_until)
         writer = Log(
             writers,
@@ -84,9 +81,8 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
             notices=give_notices,
             terms=terms,
         )
-        issuers = load_issuers(settings.oidc_issuers) if settings.oidc_issuers else ()
-        providers = tuple(Provider(issuer, http) for issuer in issuers)
         writer.observe = metrics.observe_append
+        providers = _providers(settings, http)
         yield Service(
             settings=settings,
             owner_url=addresses.owner,
@@ -107,6 +103,19 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
         )
         await writer.close()
         await audit.extend_chain(database)  # the last process that ends leaves nothing unchained
+
+
+async def _check(database: Database, keys: KeyStore, journal: Journal) -> None:
+    """Raises OperatorError where database, key store and journal are not of one installation and one history."""
+    await keys.check()
+    async with database.no_team() as connection:
+        await check_joined(connection, journal)
+    await check_history(database, journal, await list_teams(database))
+
+
+def _providers(settings: Settings, http: httpx.AsyncClient) -> tuple[Provider, ...]:
+    issuers = load_issuers(settings.oidc_issuers) if settings.oidc_issuers else ()
+    return tuple(Provider(issuer, http) for issuer in issuers)
 
 
 def give_notices(

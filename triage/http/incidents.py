@@ -83,14 +83,7 @@ async def list_incidents(
     if area is not None and area not in codes.list("area"):
         raise Refused(INVALID_PARAMETER, "area is a code of the list area.")
     wanted = IncidentFilter(
-        status=status,
-        area=area,
-        log_ref=log_ref,
-        since=since,
-        until=until,
-        flag=flag,
-        after=place,
-        limit=limit,
+        status=status, area=area, log_ref=log_ref, since=since, until=until, flag=flag, after=place, limit=limit
     )
     page, following = await service.incidents.page(request.user, wanted, datetime.now(UTC))
     body = _encode({"incidents": [Raw(seen.body) for seen in page]})
