@@ -20,7 +20,8 @@ from triage import codes
 from triage.demo import CAST, generate
 from triage.jobs.publish import PublishOptions, publish, publish_due
 from triage.store import outbox
-from triage.store.journal import Journal, RowPublished
+from triage.store.journal import Journal
+from triage.store.journal_lines import RowPublished
 from triage.store.statements import Statement
 from triage.store.summaries import calendars, facts, publications, recompute, scopes
 from triage.store.summaries.facts import FactReader

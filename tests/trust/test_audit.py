@@ -15,7 +15,7 @@ from support.phones import Crew, RunningService, now, refused
 
 from triage.store import audit
 from triage.store.access.staff import as_owner
-from triage.store.journal import ChainName
+from triage.store.journal_lines import ChainName
 from triage.store.recovery.anchors import Anchors, AnchorWriter, check_anchors
 from triage.store.verify import ChainVerdict
 

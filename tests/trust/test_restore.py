@@ -12,7 +12,8 @@ from support.logins import KEYS, as_login, unguarded
 from support.phones import DAY, entry, now, refused, running_service
 
 from triage.store.access.staff import as_owner
-from triage.store.journal import EpochBegan, Journal
+from triage.store.journal import Journal
+from triage.store.journal_lines import EpochBegan
 from triage.store.recovery.anchors import AnchorWriter
 from triage.store.recovery.backup import dump
 from triage.store.recovery.history import HistoryForked, WrongInstallation

@@ -17,7 +17,7 @@ from triage.store import audit, hosts
 from triage.store.access import teams
 from triage.store.database import connect
 from triage.store.job_runs import record_success
-from triage.store.journal import ChainRewound
+from triage.store.journal_lines import ChainRewound
 from triage.store.recovery import backup as store
 from triage.store.recovery import history
 from triage.store.recovery.anchors import KINDS, Anchors, AnchorWriter, chain_ends, last_true, lost_between

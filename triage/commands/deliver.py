@@ -11,7 +11,7 @@ from triage.commands.options import JSON, TEAM
 from triage.commands.output import show_table
 from triage.jobs.deliver import Sender, Undeliverable, checked_url, deliver_due, webhook_secret
 from triage.store import outbox
-from triage.store.journal import DestinationDisabled
+from triage.store.journal_lines import DestinationDisabled
 from triage.store.outbox import Channel, Topic
 
 

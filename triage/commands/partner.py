@@ -19,7 +19,7 @@ from triage.exports.calendar import Dataset
 from triage.store.access import staff
 from triage.store.exports import agreements as store
 from triage.store.exports.agreements import NewAgreement
-from triage.store.journal import AgreementRevoked, JournalLine, PartnerRevoked, TokenIssued, TokenRevoked
+from triage.store.journal_lines import AgreementRevoked, JournalLine, PartnerRevoked, TokenIssued, TokenRevoked
 from triage.times import due_at
 
 

@@ -15,7 +15,7 @@ from triage.jobs.release import ReleasedEdition, Unreleased, release_due
 from triage.store.access.staff import as_owner
 from triage.store.exports import releases
 from triage.store.exports.release_proof import ReleaseVerdict, verify_releases
-from triage.store.journal import ReleaseWithdrawn
+from triage.store.journal_lines import ReleaseWithdrawn
 
 
 @click.group(invoke_without_command=True)

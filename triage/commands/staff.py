@@ -14,7 +14,7 @@ from triage.commands.output import show_table
 from triage.store.access import enrolment
 from triage.store.access import staff as store
 from triage.store.access.staff import NewStaff
-from triage.store.journal import StaffDisabled
+from triage.store.journal_lines import StaffDisabled
 
 
 @click.group()

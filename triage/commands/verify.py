@@ -12,7 +12,8 @@ from triage.log.append_decision import LostSpan
 from triage.store import audit
 from triage.store.access.staff import as_owner
 from triage.store.exports.ledger import verify_ledger
-from triage.store.journal import ChainRewound, Journal, NotesErased
+from triage.store.journal import Journal
+from triage.store.journal_lines import ChainRewound, NotesErased
 from triage.store.keys import KeyStore
 from triage.store.recovery.anchors import KINDS, Anchors, check_anchors
 from triage.store.verify import ChainVerdict, KnownElsewhere

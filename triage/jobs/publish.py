@@ -21,7 +21,7 @@ from triage.log.diversion import RULE
 from triage.store import outbox
 from triage.store.database import UNREACHABLE, Connection, Database
 from triage.store.journal import Journal
-from triage.store.journal import RowPublished as Line
+from triage.store.journal_lines import RowPublished as Line
 from triage.store.outbox import SummaryData, SummaryPublished
 from triage.store.summaries import calendars, facts, publications, report_files, scopes
 from triage.store.summaries.calendars import CalendarTeam

@@ -10,7 +10,8 @@ from triage.access.actors import Actor, Side, new_token, token_hash
 from triage.problems import FORBIDDEN, NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.database import Connection, Database
-from triage.store.journal import Journal, TokenIssued, device_revoked
+from triage.store.journal import Journal, device_revoked
+from triage.store.journal_lines import TokenIssued
 from triage.store.statements import statement
 
 CLOCKS_REMEMBERED: Final = 10_000

@@ -19,7 +19,8 @@ from triage.problems import (
     Refused,
 )
 from triage.store.database import Database
-from triage.store.journal import Journal, TokenReplaced
+from triage.store.journal import Journal
+from triage.store.journal_lines import TokenReplaced
 from triage.store.statements import statement
 
 TOUCH_AFTER: Final = timedelta(hours=1)

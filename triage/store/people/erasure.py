@@ -18,7 +18,8 @@ from triage.people.encryption import Undecryptable, decrypt
 from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.database import Connection
-from triage.store.journal import HoldLifted, HoldPlaced, Journal, JournalLine, NotesErased, PersonErased, RegimeChanged
+from triage.store.journal import Journal
+from triage.store.journal_lines import HoldLifted, HoldPlaced, JournalLine, NotesErased, PersonErased, RegimeChanged
 from triage.store.keys import KeyStore
 from triage.store.people import regimes
 from triage.store.statements import statement

@@ -14,7 +14,8 @@ from msgspec import Struct
 from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.database import Connection
-from triage.store.journal import Journal, RegimeChanged
+from triage.store.journal import Journal
+from triage.store.journal_lines import RegimeChanged
 from triage.store.statements import statement
 
 Regime = Literal["general", "law_enforcement", "both"]

@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from triage.store import audit
-from triage.store.journal import ChainAnchored, Journal
+from triage.store.journal import Journal
+from triage.store.journal_lines import ChainAnchored
 from triage.store.keys import KeyStore
 from triage.store.people import erasure
 from triage.store.people.erasure import DISCARD, DueText, SealedText

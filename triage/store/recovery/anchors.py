@@ -16,7 +16,8 @@ from triage.chain import GENESIS
 from triage.store import audit
 from triage.store.database import Connection, Database
 from triage.store.exports.ledger import LEDGER_ENDS
-from triage.store.journal import ChainAnchored, ChainName, ChainRewound, Journal, JournalLine, RowPublished
+from triage.store.journal import Journal
+from triage.store.journal_lines import ChainAnchored, ChainName, ChainRewound, JournalLine, RowPublished
 from triage.store.recovery.history import HistoryForked
 from triage.store.statements import statement
 from triage.store.verify import LOG_HEAD, ChainVerdict

@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 from triage.errors import OperatorError
 from triage.store.audit import NO_TEAM
 from triage.store.database import Connection
-from triage.store.journal import ChainRewound, EpochBegan, Journal
+from triage.store.journal import Journal
+from triage.store.journal_lines import ChainRewound, EpochBegan
 from triage.store.statements import statement
 
 

@@ -8,7 +8,8 @@ from uuid import UUID
 import msgspec
 
 from triage.store.database import Connection, Database
-from triage.store.journal import PUBLISHED, Journal, RowPublished
+from triage.store.journal import Journal
+from triage.store.journal_lines import PUBLISHED, RowPublished
 
 
 class PublicationWriter:

@@ -6,7 +6,8 @@ from uuid import UUID
 from triage.store.access.staff import disable_staff
 from triage.store.access.teams import team_ids
 from triage.store.database import Connection
-from triage.store.journal import (
+from triage.store.journal import Journal, JournalFault
+from triage.store.journal_lines import (
     PUBLISHED,
     AgreementRevoked,
     ChainAnchored,
@@ -16,8 +17,6 @@ from triage.store.journal import (
     EpochBegan,
     HoldLifted,
     HoldPlaced,
-    Journal,
-    JournalFault,
     JournalLine,
     NotesErased,
     PartnerRevoked,
