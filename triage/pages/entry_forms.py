@@ -6,23 +6,18 @@ Only what the role may know is asked: a sergeant sees of a detention's result th
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
-from uuid import UUID
-
-import msgspec
-from msgspec import Struct, inspect
 
 from triage.access.actors import Actor
-from triage.log.entries import AMENDABLE, Entry, PersonLink, StoredEntry
 from triage.log.view import IncidentView
 from triage.pages import words
+from triage.pages.correction_forms import amend, person_unlink, withdraw
 from triage.pages.fields import YES_NO, Field, Options, of_list, when
-from triage.pages.loaded_incident import LoadedIncident, author, content_of, may_change
-from triage.problems import NOT_FOUND, NOT_YOURS, Refused
+from triage.pages.form import REASON, Asked, EntryForm
+from triage.pages.loaded_incident import LoadedIncident
+from triage.problems import NOT_FOUND, Refused
 
 AHEAD_TOLERATED: Final = timedelta(minutes=2)
 S136_DISPOSALS: Final = ("s136_removed", "s136_kept")
-REASON: Final = "Why?"
-
 RESULTS: Final[Mapping[str, Options]] = {
     "sergeant": (("unknown", "It ended"), ("custody", "To custody")),
     "clinical_lead": (
@@ -43,31 +38,12 @@ RESULTS: Final[Mapping[str, Options]] = {
 }
 
 
-class EntryForm(Struct, frozen=True, kw_only=True):
-    """A form and what it becomes. `body` gives the entry's own fields from the answers; `hidden` goes with the form;
-    `odd` says for a field what is unusual about its answer, to be asked again once."""
-
-    title: str
-    button: str
-    done: str
-    fields: tuple[Field, ...]
-    body: Callable[[dict[str, Any]], dict[str, Any]]
-    odd: Callable[[dict[str, Any]], dict[str, str]] = lambda values: {}
-    before: str = ""
-    hidden: Mapping[str, str] = {}
-    filled: Mapping[str, Any] = {}
-    warning: bool = False
-
-
 def form_for(what: str, incident: LoadedIncident, actor: Actor, asked: Mapping[str, str]) -> EntryForm:
     """The form at an address. `asked`: `other`, `entry`, of the query or the form. Raises Refused (404)."""
     build = FORMS.get(what)
     if build is None:
         raise Refused(NOT_FOUND)
     return build(incident, actor, asked)
-
-
-Asked = Mapping[str, str]
 
 
 def _power(view: IncidentView) -> dict[str, Any]:
@@ -276,169 +252,6 @@ def _follow_up(incident: LoadedIncident, actor: Actor, _: Asked) -> EntryForm:
     )
 
 
-WITHDRAW_REASONS: Final[Options] = (
-    ("entered_in_error", "Entered in error"),
-    ("wrong_incident", "Wrong incident"),
-    ("sent_twice", "Sent twice"),
-    ("other", "Something else"),
-)
-
-
-def _withdraw(incident: LoadedIncident, actor: Actor, asked: Asked) -> EntryForm:
-    stored = _entry(incident, actor, asked)
-    return EntryForm(
-        title="Withdraw an entry",
-        button="Withdraw it",
-        done="Withdrawn. The entry stays readable.",
-        before=f"Entry {stored.seq}, {_kind(stored).lower()}, by {author(stored, incident.names)}. "
-        "It stays readable; nothing counts it.",
-        fields=(Field(name="reason", kind="radios", question=REASON, options=WITHDRAW_REASONS),),
-        body=lambda values: {"kind": "withdrawal", "withdraws": str(stored.id), **values},
-        hidden={"entry": str(stored.id)},
-        warning=True,
-    )
-
-
-def _person_unlink(incident: LoadedIncident, actor: Actor, asked: Asked) -> EntryForm:
-    stored = _entry(incident, actor, asked)
-    if not isinstance(stored.entry, PersonLink):
-        raise Refused(NOT_FOUND)
-    person_id = stored.entry.person_id
-    options = (
-        ("wrong_person", "The wrong person"),
-        ("entered_in_error", "Entered in error"),
-        ("other", "Something else"),
-    )
-    return EntryForm(
-        title="Unlink the person",
-        button="Unlink",
-        done="The person is unlinked. Figures follow with their next edition.",
-        fields=(Field(name="reason", kind="radios", question=REASON, options=options),),
-        body=lambda values: {"kind": "person_unlink", "person_id": str(person_id), **values},
-        hidden={"entry": str(stored.id)},
-        warning=True,
-    )
-
-
-def _kind(stored: StoredEntry) -> str:
-    return words.KINDS.get(str(stored.entry.__struct_config__.tag), "Entry")
-
-
-def _entry(incident: LoadedIncident, actor: Actor, asked: Asked) -> StoredEntry:
-    """The entry that the form is about. Raises Refused: 404, or 403 for who may not change it."""
-    entry = next((stored for stored in incident.stored if str(stored.id) == asked.get("entry")), None)
-    if entry is None:
-        raise Refused(NOT_FOUND)
-    if not may_change(entry, actor):
-        raise Refused(NOT_YOURS)
-    return entry
-
-
-# --- amending: the whole content again, one question a field ---
-
-AMEND_REASONS: Final[Options] = (
-    ("wrong_code", "A wrong answer was chosen"),
-    ("wrong_time", "A wrong time"),
-    ("learned_later", "Learned later"),
-    ("other", "Something else"),
-)
-_KEPT: Final = ("note", "s136_justified", "told_intent", "assessment")
-"""A note left out is kept; a judgement is its author's own."""
-
-
-def _amend(incident: LoadedIncident, actor: Actor, asked: Asked) -> EntryForm:
-    stored = _entry(incident, actor, asked)
-    if not isinstance(stored.entry, AMENDABLE):
-        raise Refused(NOT_FOUND)
-    served = next(entry for entry in incident.entries if entry.stored.id == stored.id)
-    content = _content_in_force(incident, stored.id) or content_of(served)
-    on = stored.entry.captured_at.astimezone(incident.zone).date()
-    questions = tuple(field for name in _own_fields(stored.entry) if (field := _question(name, on)))
-    asked_for = {field.name for field in questions}
-    kept = {name: value for name, value in content.items() if name not in asked_for and name not in _NOT_CONTENT}
-
-    def body(values: dict[str, Any]) -> dict[str, Any]:
-        reason = values.pop("amend_reason")
-        kind = str(stored.entry.__struct_config__.tag)
-        return {
-            "kind": "amendment",
-            "amends": str(stored.id),
-            "reason": reason,
-            "entry": {"kind": kind, **kept, **values},
-        }
-
-    filled = {name: _filled(value) for name, value in content.items()}
-    return EntryForm(
-        title=f"Amend entry {stored.seq}: {_kind(stored).lower()}",
-        button="Amend it",
-        done="Amended. The original stays readable.",
-        before=f"By {author(stored, incident.names)}. Change what is wrong; the original stays readable.",
-        fields=(
-            *questions,
-            Field(name="amend_reason", kind="radios", question="Why is it amended?", options=AMEND_REASONS),
-        ),
-        body=body,
-        hidden={"entry": str(stored.id)},
-        filled=filled,
-    )
-
-
-_NOT_CONTENT: Final = frozenset((*Entry.__struct_fields__, "kind", "note"))
-
-
-def _content_in_force(incident: LoadedIncident, entry_id: UUID) -> dict[str, Any] | None:
-    """The content that the latest amendment in force gave the entry, as the reader may see it."""
-    amended = [entry for entry in incident.entries if getattr(entry.stored.entry, "amends", None) == entry_id]
-    return content_of(amended[-1])["entry"] if amended else None
-
-
-def _own_fields(entry: Entry) -> list[inspect.Field]:
-    info = inspect.type_info(type(entry))
-    assert isinstance(info, inspect.StructType)
-    return [field for field in info.fields if field.name not in _NOT_CONTENT and field.name not in _KEPT]
-
-
-def _question(field: inspect.Field, on: Any) -> Field | None:
-    """A question for a plain field of an entry; parts within parts are kept as they are."""
-    kind, codes_of = _plain(field.type)
-    name, question = field.name, words.sentence(field.name)
-    match kind:
-        case inspect.StrType() if codes_of:
-            return of_list(name, question, codes_of, on=on, required=field.required)
-        case inspect.StrType():
-            return Field(name=name, kind="text", question=question, required=field.required)
-        case inspect.BoolType():
-            return Field(name=name, kind="radios", question=question, options=YES_NO, required=field.required)
-        case inspect.IntType():
-            return Field(name=name, kind="number", question=question, required=field.required)
-        case inspect.DateTimeType():
-            return when(name, question, required=field.required, hint="On the 24-hour clock.")
-        case inspect.ListType():
-            _, codes_of = _plain(kind.item_type)
-            on_list = of_list(name, question, codes_of, on=on, required=field.required) if codes_of else None
-            return msgspec.structs.replace(on_list, kind="boxes") if on_list else None
-        case _:
-            return None
-
-
-def _plain(kind: inspect.Type) -> tuple[inspect.Type, str]:
-    """The type without None and annotations, and the code list it draws on."""
-    codes_of = ""
-    while isinstance(kind, inspect.UnionType | inspect.Metadata):
-        if isinstance(kind, inspect.Metadata):
-            codes_of = codes_of or str((kind.extra or {}).get("codes", ""))
-            kind = kind.type
-        else:
-            kind = next(member for member in kind.types if not isinstance(member, inspect.NoneType))
-    return kind, codes_of
-
-
-def _filled(value: Any) -> Any:
-    if isinstance(value, str) and words.is_time(value):
-        return msgspec.convert(value, datetime)
-    return value
-
-
 FORMS: Final[Mapping[str, Callable[[LoadedIncident, Actor, Asked], EntryForm]]] = {
     "end": _end,
     "extend": _extend,
@@ -447,8 +260,8 @@ FORMS: Final[Mapping[str, Callable[[LoadedIncident, Actor, Asked], EntryForm]]] 
     "link": _link,
     "apart": _apart,
     "follow-up": _follow_up,
-    "withdraw": _withdraw,
-    "amend": _amend,
-    "person-unlink": _person_unlink,
+    "withdraw": withdraw,
+    "amend": amend,
+    "person-unlink": person_unlink,
 }
 """The forms that become one entry, by the last part of their address."""

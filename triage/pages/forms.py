@@ -21,8 +21,9 @@ from triage.log.append_decision import IncomingEntry, Receipt
 from triage.log.canonical import canonical
 from triage.log.decode import decode
 from triage.pages import fields, words
-from triage.pages.entry_forms import EntryForm, form_for
+from triage.pages.entry_forms import form_for
 from triage.pages.fields import Field
+from triage.pages.form import EntryForm
 from triage.pages.incident_words import clock, heading, reference
 from triage.pages.loaded_incident import ID, LoadedIncident, author, load
 from triage.pages.other_forms import ask_form, assign_form, person_form

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from triage.access.actors import Actor
-from triage.pages.entry_forms import EntryForm
 from triage.pages.fields import Field, when
+from triage.pages.form import EntryForm
 from triage.people.notes import likely_identifiers
 from triage.store.log.tasks import LONGEST_TEXT
 
