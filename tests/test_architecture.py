@@ -1,4 +1,4 @@
-"""The drawings of `docs/architecture.md` are true: their arrows are imports, their rooms the enforced layers."""
+"""The drawings of `docs/architecture.md` are true, arrows by imports and rooms by layers; a class has one name."""
 
 import re
 import tomllib
@@ -59,3 +59,11 @@ def test_a_way_begins_at_one_place_and_everything_drawn_lies_on_it(heading: str)
     for _ in arrows:
         reached |= {end for start, end in arrows if start in reached | pages}
     assert {name for arrow in arrows for name in arrow} - pages <= reached
+
+
+def test_a_class_has_a_name_of_its_own() -> None:
+    modules: dict[str, set[str]] = {}
+    for path in sorted((TOP / "triage").rglob("*.py")):
+        for name in re.findall(r"^class (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
+            modules.setdefault(name, set()).add(str(path.relative_to(TOP)))
+    assert {name: where for name, where in modules.items() if len(where) > 1} == {}

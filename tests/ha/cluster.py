@@ -118,12 +118,14 @@ class Cluster:
         wanted = sorted([("leader", "running"), ("replica", "streaming"), (second, "streaming")])
 
         async def leading() -> Machine | None:
-            if stopped := [f"{each.stopped} of {each.name}" for each in self.machines.values() if each.stopped]:
+            if stopped := [
+                f"{machine.stopped} of {machine.name}" for machine in self.machines.values() if machine.stopped
+            ]:
                 raise ClusterFault(f"ended by themselves: {', '.join(stopped)}")
             leader = await self.leading()
             said = await _ask(leader.number, "GET", "/cluster") if leader else None
             members = said["members"] if said else []
-            return leader if sorted((each["role"], each["state"]) for each in members) == wanted else None
+            return leader if sorted((member["role"], member["state"]) for member in members) == wanted else None
 
         return await until(leading, "the cluster has not settled")
 

@@ -16,7 +16,7 @@ HEADINGS: Final = ("event", "first acknowledgement after", "lost", "what phones 
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunOutcome:
     """One event. Seconds are since its fault."""
 
     title: str
@@ -67,7 +67,7 @@ def measure(answers: Sequence[Answer], fault: float) -> tuple[float, float]:
     return silence, end - fault
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
+def table(outcomes: Sequence[RunOutcome]) -> str:
     """The outcomes as a table of Markdown."""
     rows = [HEADINGS, ("---",) * len(HEADINGS), *(outcome.cells() for outcome in outcomes)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -127,7 +127,7 @@ class SendingPhone:
             await _wait(answer)
             return None
         held = set(answer.json()["held"])
-        self._note(answer, started, [each["id"] for each in self.outbox if each["id"] in held])
+        self._note(answer, started, [sent["id"] for sent in self.outbox if sent["id"] in held])
         return held
 
     async def _request(self, method: str, path: str, body: Json) -> tuple[httpx.Response | None, float]:

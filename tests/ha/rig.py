@@ -17,7 +17,7 @@ import httpx
 from ha import network
 from ha.cluster import TTL_S, Cluster
 from ha.events import EVENTS, Event, Rig
-from ha.outcome import GRACE_S, Outcome, measure, table
+from ha.outcome import GRACE_S, RunOutcome, measure, table
 from ha.phones import PATIENCE_S, Fleet, SendingPhone
 from ha.site import Site
 from triage import logs
@@ -40,7 +40,9 @@ async def rig_in(folder: Path) -> AsyncIterator[Rig]:
         clients = [await stack.enter_async_context(_client(site)) for _ in range(PHONES + 1)]
         team = (await site.triage("team", "add", "--name", "Rig")).split()[0]
         enrolled = await asyncio.gather(*(_enrol(site, client, team) for client in clients))
-        *phones, leaver = [SendingPhone(client, *each) for client, each in zip(clients, enrolled, strict=True)]
+        *phones, leaver = [
+            SendingPhone(client, *enrolment) for client, enrolment in zip(clients, enrolled, strict=True)
+        ]
         yield Rig(cluster, site, Fleet(phones), leaver)
 
 
@@ -59,7 +61,7 @@ async def _enrol(site: Site, client: httpx.AsyncClient, team: str) -> tuple[str,
     return answer.json()["token"], staff_id
 
 
-async def outcome_of(event: Event, rig: Rig) -> Outcome:
+async def outcome_of(event: Event, rig: Rig) -> RunOutcome:
     """Let the event happen under the phones, and hold the log against what they were told."""
     await event.prepare(rig)
     async with rig.fleet.sending():
@@ -73,7 +75,7 @@ async def outcome_of(event: Event, rig: Rig) -> Outcome:
     acknowledged = rig.fleet.acknowledged()
     stored = await _stored(rig.cluster)
     await rig.site.triage("verify")
-    return Outcome(
+    return RunOutcome(
         title=event.title,
         silence_s=silence,
         back_s=back,
@@ -99,7 +101,7 @@ async def _stored(cluster: Cluster) -> Counter[str]:
 
 async def run(folder: Path, names: list[str]) -> bool:
     """Whether every goal of these events was reached."""
-    outcomes: list[Outcome] = []
+    outcomes: list[RunOutcome] = []
     reached = True
     async with rig_in(folder) as rig:
         for name in names:

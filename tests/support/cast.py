@@ -20,7 +20,7 @@ BEDFORDSHIRE = Terms()
 """The terms under which the team works."""
 
 
-class Member(NamedTuple):
+class CastMember(NamedTuple):
     """A role, and the profession it is held in."""
 
     role: str
@@ -28,15 +28,15 @@ class Member(NamedTuple):
 
 
 CAST = {
-    "officer": Member("officer", "police"),
-    "other_officer": Member("officer", "police"),
-    "nurse": Member("nurse", "nurse"),
-    "other_nurse": Member("nurse", "nurse"),
-    "paramedic": Member("paramedic", "paramedic"),
-    "sergeant": Member("sergeant", "police"),
-    "clinical_lead": Member("clinical_lead", "nurse"),
-    "auditor": Member("auditor", None),
-    "admin": Member("admin", None),
+    "officer": CastMember("officer", "police"),
+    "other_officer": CastMember("officer", "police"),
+    "nurse": CastMember("nurse", "nurse"),
+    "other_nurse": CastMember("nurse", "nurse"),
+    "paramedic": CastMember("paramedic", "paramedic"),
+    "sergeant": CastMember("sergeant", "police"),
+    "clinical_lead": CastMember("clinical_lead", "nurse"),
+    "auditor": CastMember("auditor", None),
+    "admin": CastMember("admin", None),
 }
 
 

@@ -23,7 +23,7 @@ ON_MAIN, ON_KEYS = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
 
 
 @dataclass(slots=True)
-class Site:
+class ScriptedSite:
     """Two clusters set up by the page."""
 
     environ: dict[str, str]
@@ -43,14 +43,14 @@ async def set_up(server: EmbeddedPostgres, statements: str) -> None:
 
 
 @pytest_asyncio.fixture
-async def site(open_dir: Path) -> AsyncIterator[Site]:
+async def site(open_dir: Path) -> AsyncIterator[ScriptedSite]:
     async with AsyncExitStack() as stack:
         main_server, keys_server = EmbeddedPostgres(open_dir / "main"), EmbeddedPostgres(open_dir / "keys")
         for server, statements in ((main_server, ON_MAIN), (keys_server, ON_KEYS)):
             await asyncio.to_thread(server.start)
             stack.callback(server.stop)
             await set_up(server, statements)
-        yield Site(
+        yield ScriptedSite(
             {
                 "TRIAGE_DATABASE_URL": main_server.url("triage").replace("//triage@", "//triage_app@"),
                 "TRIAGE_OWNER_DATABASE_URL": main_server.url("triage").replace("//triage@", "//triage_owner@"),
@@ -61,7 +61,7 @@ async def site(open_dir: Path) -> AsyncIterator[Site]:
         )
 
 
-async def test_the_page_can_be_followed(site: Site) -> None:
+async def test_the_page_can_be_followed(site: ScriptedSite) -> None:
     assert "run `triage migrate`" in await site.triage("verify", fails=True)
     await site.triage("migrate", "--create")
     assert "nothing is wrong" in await site.triage("check")

@@ -56,7 +56,7 @@ _DECIDED = statement("releases.decided", UUID, timeout_s=PATIENCE_S)
 
 
 @dataclass(frozen=True, slots=True)
-class _Position:
+class _LogCut:
     """Where the log is read up to, and under which terms it adds up."""
 
     connection: Connection
@@ -109,7 +109,7 @@ async def snapshot(
     )
     related = {candidate.id: _related(candidate.related) for candidate in candidates}
     people = await _identities(connection, team.team_id, seq)
-    position = _Position(connection, team, seq, cut_off, related, people)
+    position = _LogCut(connection, team, seq, cut_off, related, people)
     changed = [candidate.id for candidate in candidates if candidate.changed]
     counted: list[CountedMember] = []
     for page in pages([candidate.id for candidate in candidates if not candidate.changed], PAGE):
