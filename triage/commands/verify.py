@@ -8,7 +8,7 @@ import click
 
 from triage.commands.database import Databases, with_databases
 from triage.commands.output import progress
-from triage.log.append_decision import LostSpan
+from triage.log.lost_spans import LostSpan
 from triage.store import audit
 from triage.store.access.staff import as_owner
 from triage.store.exports.ledger import verify_ledger

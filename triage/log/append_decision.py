@@ -35,6 +35,7 @@ from triage.log.entries import (
     Withdrawal,
 )
 from triage.log.incident import Incident, fold
+from triage.log.lost_spans import LostSpan, is_received_again
 from triage.log.notices import Notice
 from triage.log.redaction import BLIND, redact, visible_events
 from triage.log.related import related_events
@@ -124,13 +125,6 @@ class StoredRow(NamedTuple):
     key_ref: UUID | None
     notices: str
     erased: bool
-
-
-class LostSpan(NamedTuple):
-    """A time whose entries a restore or a failover lost: since the last one kept, until the history went on."""
-
-    since: datetime
-    until: datetime
 
 
 class IncidentBefore(NamedTuple):
@@ -320,12 +314,6 @@ class _Deciding:
         root = self.read.root(home)
         known = {row.id for row in self.read.rows.values() if row.root == root}
         return {home, *known, *(held.entry.incident_id for held in incident)}
-
-
-def is_received_again(stored: StoredEntry, lost: Sequence[LostSpan]) -> bool:
-    """Whether it was captured in a time whose entries were lost, and came after it: its first receipt is not known."""
-    at = effective.captured(stored)
-    return any(span.since <= at <= span.until < stored.received_at for span in lost)
 
 
 def _at_home(entry: E, home: UUID, aliases: Mapping[UUID, UUID]) -> E:

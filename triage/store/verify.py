@@ -9,9 +9,9 @@ import asyncpg
 from msgspec import Struct
 
 from triage import chain
-from triage.log.append_decision import LostSpan, is_received_again
 from triage.log.effective import permitted
 from triage.log.entries import LoggedEntry, NewerEntry, StoredEntry
+from triage.log.lost_spans import LostSpan, is_received_again
 from triage.log.stored_body import read_stored_body
 from triage.store.statements import statement
 

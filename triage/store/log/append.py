@@ -29,13 +29,13 @@ from triage.log.append_decision import (
     IncidentAfter,
     IncidentBefore,
     IncomingEntry,
-    LostSpan,
     Move,
     Snapshot,
     StoredRow,
 )
 from triage.log.blindness import ServedIntent, holds_intent
 from triage.log.entries import PersonLink, PersonUnlink
+from triage.log.lost_spans import LostSpan
 from triage.people.encryption import Undecryptable, decrypt
 from triage.problems import BUSY, INTERNAL, Refused
 from triage.store.access.teams import TeamTerms
