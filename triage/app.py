@@ -126,7 +126,7 @@ def give_notices(
     incident: Sequence[StoredEntry],
     terms: Terms,
 ) -> tuple[Notice, ...]:
-    """What the author of an entry is told, from what she may see of the incident."""
+    """The notices for the author of an entry, from what she may see of the incident."""
     return notices(
         item.entry,
         received_at=received_at,

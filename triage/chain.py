@@ -16,7 +16,7 @@ from uuid import UUID
 from msgspec import Struct
 
 GENESIS = bytes(32)
-"""What the first row of a chain follows."""
+"""The link before the first row of a chain."""
 
 SALT_BYTES = 16
 _NOBODY = bytes(16)
@@ -26,7 +26,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Envelope(Struct, kw_only=True, frozen=True, gc=False):
-    """What is chained beside the content of an entry."""
+    """The fields that are chained beside the content of an entry."""
 
     team: UUID
     seq: int
@@ -77,7 +77,7 @@ def follow(head: Head, rows: Iterable[ChainedRow], what: str) -> tuple[Head, str
 
 
 def entry_payload(envelope: Envelope, salt: bytes, body: bytes, sealed_digest: bytes | None) -> bytes:
-    """What the link of an entry covers. `sealed_digest` is `digest(sealed text)`, None where there is none."""
+    """The bytes under the link of an entry. `sealed_digest` is `digest(sealed text)`, None where there is none."""
     e = envelope
     since_epoch = e.received_at - _EPOCH
     fixed = _FIXED(
@@ -98,5 +98,5 @@ def entry_payload(envelope: Envelope, salt: bytes, body: bytes, sealed_digest: b
 
 
 def digest(sealed: bytes) -> bytes:
-    """What stands for sealed text in the chain."""
+    """The digest that stands for sealed text in the chain."""
     return sha256(sealed).digest()

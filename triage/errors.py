@@ -1,4 +1,4 @@
-"""What whoever runs the service has to put right."""
+"""Errors that whoever runs the service has to put right."""
 
 
 class OperatorError(Exception):

@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 Retry = Literal["never", "later", "after_fix"]
-"""What a client should do with the same request: drop it, send it again after a pause, or put it right first."""
+"""A client's next step with the same request: drop it, send it again after a pause, or put it right first."""
 
 
 class FieldError(Struct, frozen=True, gc=False):

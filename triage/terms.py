@@ -1,4 +1,4 @@
-"""What an owner sets for a team, and what entries add up to depends on beside the code lists."""
+"""The settings of a team on which, beside the code lists, it depends what entries add up to."""
 
 from datetime import date, datetime
 from zoneinfo import ZoneInfo

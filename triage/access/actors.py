@@ -58,5 +58,5 @@ def new_token() -> str:
 
 
 def token_hash(token: str) -> bytes:
-    """What is stored of a token: 256 random bits need no slow hash, and a look-up by digest leaks nothing by timing."""
+    """The digest under which a token is stored: 256 random bits need no slow hash, and its look-up has no timing."""
     return sha256(token.encode()).digest()

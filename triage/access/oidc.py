@@ -118,7 +118,7 @@ class Subject(Struct, frozen=True):
 
 
 class Metadata(Struct, frozen=True):
-    """What an issuer says of itself (OpenID Connect Discovery 1.0, section 3), as far as it is used here."""
+    """An issuer's metadata (OpenID Connect Discovery 1.0, section 3), as far as it is used here."""
 
     issuer: str
     jwks_uri: str
@@ -251,7 +251,7 @@ class Verifier:
 
 
 FETCH_FAULTS: Final = (httpx.HTTPError, httpx.InvalidURL, msgspec.DecodeError, TimeoutError, ValueError)
-"""What `fetch`, and the reading of its answer, can raise."""
+"""The exceptions of `fetch` and of reading its answer."""
 
 
 async def fetch(http: httpx.AsyncClient, method: str, url: str, **request: Any) -> bytes:

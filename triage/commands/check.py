@@ -31,7 +31,7 @@ async def check(databases: Databases) -> None:
 
 
 async def _findings(databases: Databases) -> AsyncIterator[tuple[bool, str]]:
-    """What is wrong, and what is only worth a note."""
+    """Each finding, with whether it is wrong or only worth a note."""
     addresses, chosen = databases.addresses, databases.settings
     service, owner, keys = [await read_login(url) for url in (addresses.service, addresses.owner, addresses.keys)]
     if chosen.database_url is None:

@@ -35,7 +35,7 @@ Work = Callable[Concatenate["Databases", P], Coroutine[Any, Any, None]]
 
 @dataclass(frozen=True, slots=True)
 class Databases:
-    """What a command works with. Each connection is opened when it is asked for, and closed with its block."""
+    """Databases, keys and journal of a command. A connection is opened when asked for, and closed with its block."""
 
     settings: Settings
     addresses: Addresses
@@ -47,7 +47,7 @@ class Databases:
 
     @property
     def journal(self) -> Journal:
-        """What must outlive a restore is written here."""
+        """The journal, for all that must outlive a restore."""
         return Journal.at(self.addresses.keys)
 
     @asynccontextmanager

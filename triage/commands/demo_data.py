@@ -1,4 +1,4 @@
-"""What `triage demo` fills its database with: a team, its people, its months, a partner, and a token for every role."""
+"""The contents of the demo's database: a team, its people, its months, a partner, and a token for every role."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
@@ -53,7 +53,7 @@ MEMBER_OF_ROLE = {
 
 
 class DemoIds(Struct, frozen=True):
-    """What a script needs to know of the data."""
+    """The ids that a script needs."""
 
     team: UUID
     staff: dict[str, UUID]
@@ -61,7 +61,7 @@ class DemoIds(Struct, frozen=True):
 
 
 class Demo(Struct, frozen=True):
-    """What `demo.json` says."""
+    """The contents of `demo.json`."""
 
     url: str
     tokens: dict[str, str]

@@ -30,7 +30,7 @@ def partner() -> None:
 
 @contextmanager
 def _refused() -> Iterator[None]:
-    """What the database refuses of a partner, as a line. Raises click.ClickException."""
+    """A partner that the database refuses, said in a line. Raises click.ClickException."""
     try:
         yield
     except asyncpg.ForeignKeyViolationError as error:

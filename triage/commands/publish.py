@@ -42,7 +42,7 @@ async def publish(databases: Databases, as_at: datetime | None, yes: bool) -> No
 
 
 async def _what_ahead(database: Database, instant: datetime) -> str:
-    """What a run whose clock is ahead of the present would do."""
+    """The work of a run whose clock is ahead of the present."""
     first: Counter[str] = Counter()
     for team in await calendars.teams(database):
         async with database.team(team.team_id) as connection:

@@ -33,7 +33,7 @@ def release(context: click.Context, data_dir: Path | None, as_at: datetime | Non
 
 @with_databases
 async def freeze(databases: Databases, as_at: datetime | None) -> None:
-    """What `triage release` does without a subcommand."""
+    """The work of `triage release` without a subcommand."""
     keys = disclosure.derive(databases.root)
     gc.disable()  # the objects of a large release live to its end, and looking through them is a fifth of the work
     try:

@@ -361,7 +361,7 @@ def _in_text(shown: Summary, team: CalendarTeam) -> str:
 
 
 def _facts(shown: Summary, zone: ZoneInfo) -> list[tuple[str, str]]:
-    """What an edition says of itself."""
+    """The head of an edition: its period, instants and position."""
     return [
         ("Edition", str(shown.edition) if shown.edition else "none"),
         ("Form", shown.form),

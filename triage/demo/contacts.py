@@ -1,4 +1,4 @@
-"""What each profession records of an incident it attended: the contacts, and the intent on its own."""
+"""The records of each profession that attended an incident: the contacts, and the intent on its own."""
 
 from datetime import timedelta
 from typing import Any
@@ -30,7 +30,7 @@ HEALTH_REFERRALS = Mix(
 
 
 def _facts(recorder: Recorder) -> dict[str, Any]:
-    """What every contact says of the incident and the person."""
+    """The facts of incident and person that every contact holds."""
     scenario = recorder.scenario
     facts: dict[str, Any] = {
         "log_ref": scenario.log_ref,

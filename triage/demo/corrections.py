@@ -1,4 +1,4 @@
-"""What is done to entries afterwards: corrected, withdrawn, linked, disputed."""
+"""Changes to entries afterwards: corrected, withdrawn, linked, disputed."""
 
 from collections.abc import Callable
 from typing import Any, get_args

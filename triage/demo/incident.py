@@ -1,4 +1,4 @@
-"""What happened, before anybody wrote it down: one person's crisis, drawn from the mix of a Luton-like team.
+"""The facts before anybody writes them down: one person's crisis, drawn from the mix of a Luton-like team.
 
 The shares are plausible, not measured; about a third of a month's scenarios are set pieces
 (`triage.demo.set_pieces`), and the shares here allow for them.
@@ -75,9 +75,9 @@ class Scenario(Struct, kw_only=True):
     wrong_clock: dict[str, float] = {}
     """Minutes by which a profession's phone is ahead."""
     disagrees: dict[str, Any] = {}
-    """What the nurse records otherwise than the others."""
+    """The fields that the nurse records differently from the others."""
     happens: str | None = None
-    """What is done to the entries afterwards, by its name in `triage.demo.corrections`."""
+    """The change made to the entries afterwards, by its name in `triage.demo.corrections`."""
     log_ref: str | None = None
     codes_version: int = codes.version
     test: bool | None = None
@@ -147,7 +147,7 @@ COURSES = Mix({"suite": 58, "ed_then_suite": 20, "ed_only": 12, "queue": 4, "ext
 JUSTIFIED = Mix({"yes": 55, "cannot_say": 22, "no": 9, None: 14})
 
 HARMLESS = ("area", "referral_source", "sex", "ethnicity", "presenting")
-"""What no grade, clock or link depends on."""
+"""The fields on which no grade, clock or link depends."""
 
 MISSING_SHARE = 0.07
 

@@ -29,7 +29,7 @@ def generate(
     seed: int = 1,
     changes_on: date | None = None,
 ) -> Iterator[DemoEntry]:
-    """What the team's phones sent from the operational day `starts` on, received by `ends_at`, in order of receipt.
+    """The entries of the team's phones from the operational day `starts` on, received by `ends_at`, in that order.
 
     `per_day` is the mean number of incidents a day; the set pieces are part of it, and come on top where it is lower
     than two. From `changes_on` on the team works by another model, and uses s136 less. The same arguments give the same
@@ -68,7 +68,7 @@ def _pieces_of(n: int, seed: int) -> list[SetPiece]:
 
 
 def receipt_order(sent: DemoEntry) -> tuple[datetime, UUID]:
-    """What entries are put in order of receipt by."""
+    """The key that puts entries in order of receipt."""
     assert sent.entry.id
     return sent.sent_at, sent.entry.id
 

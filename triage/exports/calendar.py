@@ -12,7 +12,7 @@ from triage.times import DAY_START_HOUR, LONDON, PeriodKind, due_at, period_of
 
 Dataset = Literal["records", "tables"]
 LATE: Final = "-late"
-"""What the name of a late file's period ends in."""
+"""The end of the name of a late file's period."""
 
 _WAIT: Final[dict[Cadence, timedelta]] = {
     "monthly": timedelta(days=7),

@@ -14,7 +14,7 @@ from triage.exports import members as m
 from triage.times import PeriodKind
 
 Quantity = Literal["incidents", "people", "median_minutes"]
-"""What a number in a table is: incidents, known people, or the median of minutes at the scene."""
+"""The quantity of a table: incidents, known people, or the median of minutes at the scene."""
 
 
 class CatalogueTable(msgspec.Struct, frozen=True):

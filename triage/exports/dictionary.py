@@ -1,4 +1,4 @@
-"""What every published column, class and month means, as data: `metadata.json`, CSV on the Web (W3C, 2015)."""
+"""The meaning of every published column, class and month, as data: `metadata.json`, CSV on the Web (W3C, 2015)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date

@@ -1,4 +1,4 @@
-"""What enters a release: one member per incident, and the classes in which it may leave.
+"""The members of a release, one per incident, and the classes in which it may leave.
 
 A class is what a partner sees. Every code of the code lists belongs to exactly one class of each classification, a
 value that was not recorded has a class too, and the classes of a classification are listed in full, so that a file

@@ -9,7 +9,7 @@ from triage.exports.tables import ALL
 from triage.summaries.csv_files import write
 
 _OF_S136: Final = {"place_of_safety": "s136_place", "transport": "s136_conveyance"}
-"""What is asked of a section 136, and the variable of the table that answers it."""
+"""Questions about a section 136, with the variable of the table that answers each."""
 _COARSER: Final = {"local_authority": "area"}
 """Variables of tables that answer more coarsely what was asked."""
 
@@ -60,7 +60,7 @@ def _column(table: PublishedTable, of: str, wanted: Sequence[str]) -> str | None
 
 
 def _instead(summary: Protected, of: str, wanted: Sequence[str]) -> str:
-    """What the period has of the question: the tables by some of its variables, the most of them first."""
+    """The period's tables by some of the question's variables, most variables first."""
     coarser = [
         (len(table.row_variables), table.title)
         for table in summary.tables

@@ -53,7 +53,7 @@ class RecordGroup(msgspec.Struct, frozen=True):
 
 
 class RecordsRelease(msgspec.Struct, frozen=True):
-    """What is frozen. Empty where the members could not pass even as one group: they all go on waiting.
+    """The frozen rows and groups. Empty where the members could not pass even as one group: they all go on waiting.
 
     `capped` are incidents withheld for good by the limit of rows per person; they are decided like released ones.
     `sha256` covers values and group numbers of all rows in order.

@@ -52,7 +52,7 @@ class SignedAgreement(Struct, frozen=True):
 
 
 class ReleaseHeader(Struct, frozen=True):
-    """What a manifest says of a release beside its content."""
+    """The head of a release in its manifest."""
 
     dataset: Dataset
     period: str
@@ -72,7 +72,7 @@ class ManifestFile(Struct, frozen=True):
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
-    """What `GET /v1/exports/{dataset}/{period}` answers: stored once, the same bytes for ever."""
+    """The answer of `GET /v1/exports/{dataset}/{period}`: stored once, the same bytes for ever."""
 
     dataset: Dataset
     period: str
@@ -83,7 +83,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
 
 class Rendering(Struct, frozen=True):
-    """What is stored for one agreement."""
+    """The files and manifest stored for one agreement."""
 
     manifest: bytes
     files: tuple[RenderedFile, ...]
@@ -119,7 +119,7 @@ def tables(frozen: FrozenTables, about: ReleaseHeader, agreed: SignedAgreement) 
 
 
 def _described(statement: RecordsStatement | TablesStatement) -> dict[str, str]:
-    """What a file says of itself where its format has room for that."""
+    """The metadata inside a file whose format has room for it."""
     return {
         "release": statement.release,
         "policy": statement.policy,
@@ -178,7 +178,7 @@ def pack(frozen: Frozen) -> bytes:
 
 
 def unpack(body: bytes) -> Frozen:
-    """What was frozen; a record release without its rows."""
+    """Frozen records or tables; records without their rows."""
     frozen: Frozen = _frozen(body)
     return frozen
 

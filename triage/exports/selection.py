@@ -1,4 +1,4 @@
-"""What one agreement gets of a frozen release: some columns and whole published areas, rendered once.
+"""The part of a frozen release that one agreement gets: some columns and whole published areas, rendered once.
 
 There is no other filter. A row belongs to a selection only when every area its label names is selected, so a selection
 is a union of whole groups and two selections differ by whole groups.

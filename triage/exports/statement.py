@@ -51,7 +51,7 @@ READ_ME_TABLES: Final = (
 
 
 class ReleaseTerms(msgspec.Struct, frozen=True):
-    """What whoever cuts the release knows of it: the agreement, the cut-off, and the CSV file all figures are of."""
+    """The facts known to whoever cuts the release: the agreement, the cut-off, and the CSV file all figures are of."""
 
     agreement: str
     purpose: str
@@ -88,7 +88,7 @@ class TableRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FileFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What anybody can recompute from the rows alone. Maps are by sensitive column; an absent column has no figure."""
+    """Figures that the rows alone give anybody. Maps are by sensitive column; an absent column has no figure."""
 
     rows: int
     groups: int
@@ -112,7 +112,7 @@ class RecordsAchieved(FileFigures, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class RecordsWithheld(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is missing, in shares of rows by column. Numbers that would rest on a few people are not stated."""
+    """Withheld values, as shares of rows by column. Numbers that would rest on a few people are not stated."""
 
     values_pooled: dict[str, Share]
     values_not_shown: dict[str, Share]
@@ -121,14 +121,14 @@ class RecordsWithheld(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RecordsUtility(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What protection cost: 0 is exact, 1 is nothing left."""
+    """The cost of protection: 0 is exact, 1 is nothing left."""
 
     information_lost: dict[str, Share]
     average_group_size: float
 
 
 class TablesAchieved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What anybody can recompute from the cells alone. `smallest_shown` is None where everything is hidden."""
+    """Figures that anybody can recompute from the cells alone. `smallest_shown` is None where everything is hidden."""
 
     cells: int
     cells_shown: int
@@ -306,7 +306,7 @@ def _picked(columns: Sequence[str], rows: Iterable[Sequence[str]], wanted: Seque
 
 
 def _labels(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[tuple[str, ...]]:
-    """What of every row makes its group."""
+    """The group columns of every row."""
     return _picked(columns, rows, [column for column in GROUP_COLUMNS if column in columns])
 
 

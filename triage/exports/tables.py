@@ -220,7 +220,7 @@ def revise(
 
 @dataclass(slots=True)
 class _Tally:
-    """What one cell holds while it is counted. `often` counts the people who could hold too much of a cell."""
+    """The contents of a cell while it is counted. `often` counts the people who could hold too much of a cell."""
 
     n: int = 0
     x: int = 0

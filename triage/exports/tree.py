@@ -156,7 +156,7 @@ VALUES: Final = (
     *(("power", label) for label in m.POWER.classes),
     *(("disposal", label) for label in m.DISPOSAL.classes),
 )
-"""What `Finest.counts` counts."""
+"""The values whose numbers `Finest.counts` holds."""
 
 
 def _parts(view: SensitiveView, harmful: tuple[str, ...]) -> list[tuple[list[int], bool]]:

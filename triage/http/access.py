@@ -54,7 +54,7 @@ class DeviceRequest(Struct, frozen=True):
 
 
 class DeviceName(Struct, frozen=True):
-    """What to call the device from now on."""
+    """The device's new name."""
 
     name: Annotated[str, Meta(min_length=1, max_length=80)]
 

@@ -1,5 +1,5 @@
-"""What every request passes before its handler runs. One middleware, because each costs 8 µs of a request; no guards,
-because Litestar copies the whole handler for every guard of every request."""
+"""The gate before every handler. One middleware, because each costs 8 µs of a request; no guards, because
+Litestar copies the whole handler for every guard of every request."""
 
 import asyncio
 from typing import Any, Final

@@ -95,7 +95,7 @@ async def get_style(request: AnyRequest, held: IfNoneMatch = None) -> Response[b
 async def get_problem(
     code: Annotated[str, PathParameter(description="The `code` of a problem.")],
 ) -> Response[None]:
-    """What a problem means: its `type` leads to its part of the page."""
+    """The meaning of a problem: its `type` leads to its part of the page."""
     if code not in CATALOGUE:
         raise Refused(NOT_FOUND)
     return ready(b"", 308, {"location": f"/docs#problem-{code}"}, HTML)

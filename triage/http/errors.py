@@ -55,7 +55,7 @@ def jittered(seconds: int) -> int:
 
 
 def as_refused(error: HTTPException) -> Refused:
-    """What Litestar itself refuses: no such address, no such method, a parameter or body that cannot be read."""
+    """Litestar's own refusals: no such address, no such method, a parameter or body that cannot be read."""
     if isinstance(error, ValidationException):
         names = [str(fault.get("key", "")) for fault in error.extra or () if isinstance(fault, dict)]
         if "data" in names:

@@ -37,7 +37,7 @@ PeriodName = Annotated[str, PathParameter(description="Such as `2026-10` or `202
 
 
 class OfferList(Struct, frozen=True):
-    """What the partner may pull, newest period first, every edition of it, the latest first."""
+    """The releases that the partner may pull, newest period first, every edition of it, the latest first."""
 
     releases: list[Offer]
 

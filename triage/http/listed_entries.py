@@ -11,7 +11,7 @@ from triage.log.notices import Notice
 
 
 class Change(Struct):
-    """What amends or withdraws an entry."""
+    """An amendment or withdrawal of an entry."""
 
     id: UUID
     seq: int

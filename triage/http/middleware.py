@@ -87,7 +87,7 @@ def _request_id(scope: Scope) -> str:
 
 
 class _Answer:
-    """What is sent to the client: with the headers that every answer has, coded where it may be, without a body to
+    """The answer on its way to the client: with the headers of every answer, coded where it may be, without a body to
     HEAD (RFC 9110, 9.3.2)."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What is asked before a handler runs: a form of the answer that we have, and query parameters that it takes.
+"""Checks before a handler runs: a form of the answer that we have, query parameters that it takes.
 
 Handlers say in their decorators `forms=` media types to choose from (empty: whatever is asked for), and
 `any_query=True` where parameters that are not declared are passed over.
@@ -132,7 +132,7 @@ def tagged(
 
 
 MINIMAL: Final = {"preference-applied": "return=minimal"}
-"""What says that `Prefer: return=minimal` was obeyed (RFC 7240)."""
+"""The header by which `Prefer: return=minimal` is said to be obeyed (RFC 7240)."""
 Prefer = Annotated[
     str | None, HeaderParameter(name="Prefer", description="`return=minimal` for an answer without what is known.")
 ]

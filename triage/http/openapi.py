@@ -146,7 +146,7 @@ class MsgspecSchemas(OpenAPISchemaPlugin):
 
 
 def config() -> OpenAPIConfig:
-    """What the whole document says; only for building it, because Litestar would serve its own beside ours."""
+    """The document's own metadata, only for building it, because Litestar would serve its own beside ours."""
     bearer = SecurityScheme(type="http", scheme="bearer", description=BEARER)
     return OpenAPIConfig(
         title="Street Triage Log",

@@ -22,7 +22,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class PersonRequest(Struct, frozen=True, kw_only=True):
-    """What is known of a person. `born` is a date; unlike every time of an entry it may lie before 2000."""
+    """A person's identifiers. `born` is a date; unlike every time of an entry it may lie before 2000."""
 
     nhs_number: str | None = None
     police_ref: str | None = None
@@ -47,7 +47,7 @@ class PersonRequest(Struct, frozen=True, kw_only=True):
 
 
 class MatchRequest(PersonRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is known of a person, and the incident under way that the search serves."""
+    """A person's identifiers, and the incident under way that the search serves."""
 
     incident_id: UUID
 
@@ -59,7 +59,7 @@ class PersonAnswer(Struct, frozen=True):
 
 
 class Submitted(Struct, frozen=True):
-    """What field roles are told, whether or not anybody is found."""
+    """The one answer to field roles, whether or not anybody is found."""
 
     status: Literal["submitted"] = "submitted"
 

@@ -58,7 +58,7 @@ def _inline(text: str) -> Markup:
 
 
 def kind(schema: Schema) -> Markup:
-    """What a schema is, in words, with links to what it names."""
+    """A schema in words, with links to what it names."""
     match schema:
         case {"$ref": str(reference)}:
             name = last(reference)

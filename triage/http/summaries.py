@@ -44,7 +44,7 @@ PROTECTED_KINDS: Final = ("monthly", "quarterly", "yearly")
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PDF: Final = "application/pdf"
 FILES: Final[Mapping[str, str]] = {CSV: "csv", XLSX: "xlsx", PDF: "pdf"}
-"""What is sent as an attachment, with the ending of its name."""
+"""Media types that are sent as attachments, with the ending of their name."""
 MEDIA_TYPES: Final[Mapping[str, str]] = {"json": JSON, "html": HTML, "csv": CSV, "xlsx": XLSX, "pdf": PDF}
 """Media types by the name that a link gives them."""
 

@@ -124,7 +124,7 @@ async def _sync(request: SignedIn, service: Service, sent: SyncRequest, minimal:
 
 
 def _answer(results: list[ItemResult], now: datetime, epoch: str) -> SyncAnswer:
-    """What became of the items, and nothing pulled."""
+    """The results of the items, and nothing pulled."""
     return SyncAnswer(
         counts=_counts(results),
         results=results,

@@ -1,4 +1,4 @@
-"""What a sync sends and answers."""
+"""The messages of a sync."""
 
 from datetime import datetime
 from typing import Annotated
@@ -38,7 +38,7 @@ class Counts(Struct, frozen=True, kw_only=True):
 
 
 class ItemResult(Struct, frozen=True, kw_only=True):
-    """What became of one item, in request order. `id` is null where the item had none that can be read."""
+    """The result of one item, in request order. `id` is null where the item had none that can be read."""
 
     id: UUID | None
     status: ItemStatus
@@ -48,7 +48,7 @@ class ItemResult(Struct, frozen=True, kw_only=True):
 
 
 class SyncAnswer(Struct, frozen=True, kw_only=True):
-    """What changed for the phone; `gone` is to be wiped, `more` says that another page waits behind `cursor`.
+    """The changes for the phone; `gone` is to be wiped, `more` says that another page waits behind `cursor`.
 
     `epoch` names the history that the database holds, `service` is the version of the program, and `entry_schema` a
     digest of the shape of entries: where one of them is another than before, what was too new is offered again.

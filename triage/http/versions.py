@@ -1,4 +1,4 @@
-"""What of the service a phone may remember: that it runs another version, or takes entries of another shape."""
+"""The versions by which a phone knows that the service changed, or takes entries of another shape."""
 
 from functools import cache
 from hashlib import sha256

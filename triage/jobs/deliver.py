@@ -63,7 +63,7 @@ class Undeliverable(Exception):
 
 
 class Sender(Struct, frozen=True):
-    """What sending needs: the settings, and the root secret from which each webhook's secret derives."""
+    """The means of sending: the settings, and the root secret from which each webhook's secret derives."""
 
     settings: Settings
     root: Root
@@ -121,7 +121,7 @@ class _Delivery:
 
 
 async def _attempt(sender: Sender, message: Message, now: datetime) -> str:
-    """What became of it: `delivered`, or why not."""
+    """The result: `delivered`, or why not."""
     if message.disabled:
         return "destination_disabled"
     try:

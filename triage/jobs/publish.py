@@ -267,7 +267,7 @@ def _edition(
 
 
 def _elsewhere(before: Summary, team: CalendarTeam) -> Elsewhere:
-    """What else than entries moved on since an edition: by line, and under the empty name for every line."""
+    """Causes other than entries since an edition: by line, and under the empty name for every line."""
     moved_on = {
         "code_lists": before.codes_digest != codes.digest().hex(),
         "rules": (before.rules, before.measures_version) != (RULE, MEASURES_VERSION)
@@ -308,7 +308,7 @@ async def _remember(journal: Journal, team_id: UUID, at: datetime, rows: Sequenc
 
 
 async def _keep(connection: Connection, team: CalendarTeam, fresh: Sequence[IncidentFact]) -> None:
-    """What was published stays so, whatever becomes of these: facts that are not kept are made again."""
+    """Publication does not depend on these: facts that are not kept are made again."""
     try:
         await facts.store_facts(connection, team.team_id, fresh, editions.rules_in_force(team.terms))
     except (*UNREACHABLE, asyncpg.PostgresError) as error:

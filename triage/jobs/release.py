@@ -260,7 +260,7 @@ class _Releasing:
         return tables.freeze(due.kind, due.period, admitted, members, key, RULES)
 
     async def _precedents(self, connection: Connection, due: Cut) -> list[Sequence[ClassifiedMember]]:
-        """What was cut of the twelve months before; in a first quarter or year the shorter cuts within it, together."""
+        """The cuts of the twelve months before; in a first quarter or year the shorter cuts within it, together."""
         team_id = self._team.team_id
         before = await releases.first_editions(connection, team_id, self._year_before(due))
         if before or due.kind not in _SHORTER:

@@ -1,4 +1,4 @@
-"""What the service does beside requests: one list of jobs, one scheduler, one place for failures.
+"""The service's work beside requests: one list of jobs, one scheduler, one place for failures.
 
 A job looks every so often whether something is due. Rows decide what is, so that any number of processes may look.
 """

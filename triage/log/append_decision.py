@@ -1,4 +1,4 @@
-"""What one append would do, decided from what was read and nothing else.
+"""The decision of one append, from what was read and nothing else.
 
 No I/O, so that it can be decided again after a lost race. First which items are new (`decide`), then which incidents
 they change and what they now add up to (`incidents_after`); `triage.store.log.append` reads before and writes after.
@@ -128,7 +128,7 @@ class StoredRow(NamedTuple):
 
 
 class IncidentBefore(NamedTuple):
-    """What is stored of an incident and needed to change it."""
+    """The columns of a stored incident that are needed to change it."""
 
     id: UUID
     blind: bool
@@ -246,7 +246,7 @@ class _Deciding:
         return _receipt(addition, "stored")
 
     def target(self, item: IncomingEntry) -> StoredEntry | None:
-        """What an amendment or withdrawal names, if it is held and not hidden from its author.
+        """The entry that an amendment or withdrawal names, if it is held and not hidden from its author.
 
         Health accounts can change nothing of the police, and most police entries are not there for them; only of a
         contact, which they do see, does it tell nothing to say that it is not theirs.
@@ -418,18 +418,18 @@ class IncidentAfter:
 
     @cached_property
     def visible(self) -> list[StoredEntry]:
-        """What a health device may add up before its judgement."""
+        """The entries that a health device may add up before its judgement."""
         return redact(self.entries, BLIND)
 
     @cached_property
     def blind(self) -> Incident | None:
-        """What those add up to who may not know of an intent; None where nothing is visible to them."""
+        """The incident for those who may not know of an intent; None where nothing is visible to them."""
         told = visible_events(self.related, BLIND)
         return fold(self.visible, told, terms=self.terms, ids=self.ids) if self.visible else None
 
     @cached_property
     def blind_columns(self) -> Incident | None:
-        """What the blind row is written from. No column of it rests on what is hidden once a contact is in force,
+        """The incident behind the blind row. No column of it rests on what is hidden once a contact is in force,
         but its place in the log and its flags; of these it may hold more than are shown."""
         contacts = self.visible and self.full.entries.contacts and not self.full.entries.training
         return self.full if contacts else self.blind
@@ -540,7 +540,7 @@ def _group(
 
 
 def related_before(row: IncidentBefore) -> tuple[PersonEvent, ...]:
-    """What other incidents of the same person contributed before."""
+    """The events that other incidents of the same person contributed before."""
     return _events.decode(row.related)
 
 

@@ -35,7 +35,7 @@ _MOST_ITEMS_WALKED: Final = 100
 _MOST_DIGITS: Final = 40
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _CODE: Final = re.compile(r"[A-Za-z0-9_]{1,64}")
-"""What some version of a list may hold; anything else was never a code."""
+"""The form of every code of any version; anything else was never a code."""
 
 
 NEWER: Final = frozenset({"unknown_field", "unknown_kind", "unknown_code"})
@@ -76,7 +76,7 @@ class BodyErrors:
             self.errors.append(FieldError(path, code, f"{name} {says}."))
 
     def refusal(self, *, of_entry: bool = False) -> InvalidBody:
-        """What to raise; only an entry may be newer than the service.
+        """The exception to raise; only an entry may be newer than the service.
 
         A body the decoder refused for a reason of its own is malformed all the same.
         """

@@ -1,4 +1,4 @@
-"""What an entry says, as bytes: equal content gives equal bytes, whatever was sent between the brackets.
+"""An entry's content as bytes: equal content gives equal bytes, whatever was sent between the brackets.
 
 Canonical JSON: fields in alphabetical order, times in UTC, nothing that is not recorded, and not the id, which the row
 has. Free text and collar numbers are taken out, because they are sealed under a key of their own and can be destroyed

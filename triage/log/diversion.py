@@ -76,7 +76,7 @@ class EdAvoided(Struct, frozen=True, gc=False):
 
 
 class Grades(Struct, frozen=True, gc=False):
-    """What DIV-1 says of one incident."""
+    """The DIV-1 grades of one incident."""
 
     s136: Grading
     custody: Grading

@@ -50,7 +50,7 @@ class Grading(Struct, frozen=True, gc=False):
 
 
 class GradedCase(Struct, frozen=True, gc=False):
-    """What is to be graded: an intent, an arrest, or both."""
+    """A case to be graded: an intent, an arrest, or both."""
 
     inputs: GradingInputs
     intent: RecordedIntent | None
@@ -62,7 +62,7 @@ class GradedCase(Struct, frozen=True, gc=False):
         return _DISPOSALS.get(self.inputs.first.disposal) if self.inputs.first else None
 
     def grounds(self) -> Iterable[GradeReason]:
-        """What every grade rests on: the intent or the arrest, and the first disposal."""
+        """The entries on which every grade rests: the intent or the arrest, and the first disposal."""
         if self.intent:
             yield "intent", self.intent.entry
         if self.arrested:

@@ -1,4 +1,4 @@
-"""What is in force: entries after amendments and withdrawals, with the phone's times corrected for its skew.
+"""Entries in force: after amendments and withdrawals, with the phone's times corrected for its skew.
 
 Nothing here depends on the order in which entries arrived. Of several amendments of one entry the one captured last
 counts, ties by entry id. A change counts when its author wrote the original or leads that side. What it names may
@@ -223,7 +223,7 @@ def permitted(change: Signed, target: Signed) -> bool:
 
 
 def out_of_force(stored: Iterable[StoredEntry]) -> dict[UUID, StoredEntry]:
-    """What is withdrawn, by the earliest captured of its withdrawals that are permitted and in force.
+    """Withdrawn entries, each by the earliest captured of its withdrawals that are permitted and in force.
 
     A withdrawal may be withdrawn in turn. Withdrawals in a circle do nothing.
     """

@@ -1,4 +1,4 @@
-"""What phones send: one tagged union, one Struct a kind.
+"""The entries that phones send: one tagged union, one Struct a kind.
 
 Codes are plain strings here. Which codes exist, and when, is dated data (`triage.codes`), so an unknown code is a
 fault of the content (422), not of the shape (400). `Meta.extra["codes"]` names the list a field draws on; lengths and
@@ -119,7 +119,7 @@ class StationTests(CodedPart, kw_only=True, frozen=True):
 class Entry(
     Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False, tag_field="kind"
 ):
-    """What every entry carries without typing. `answers` names a question that was put to the author."""
+    """The fields that every entry carries without typing. `answers` names a question that was put to the author."""
 
     id: UUID | None = None
     incident_id: UUID
@@ -132,7 +132,7 @@ class Entry(
 
 
 class Contact(Entry, kw_only=True, frozen=True):
-    """What the three professions record in common."""
+    """The fields that the three professions record in common."""
 
     log_ref: ShortText | None = None
     occurred_at: Time | None = None
@@ -348,7 +348,7 @@ class NewerEntry(Entry, tag="newer", kw_only=True, frozen=True):
 
 
 LoggedEntry = AnyEntry | NewerEntry
-"""What the log may hold; nobody can send a `NewerEntry`."""
+"""Every entry that the log may hold; nobody can send a `NewerEntry`."""
 
 KINDS: tuple[str, ...] = tuple(str(kind.__struct_config__.tag) for kind in AnyEntry.__args__)
 

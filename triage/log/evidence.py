@@ -1,4 +1,4 @@
-"""What stands whatever was amended, withdrawn or parted since: late inputs, and evidence against a grade.
+"""Late inputs and evidence against a grade, which stand whatever was amended, withdrawn or parted since.
 
 A grade rests on what was said at the time. Whoever changes it afterwards changes the record, not what was known then:
 an input first given or changed by amendment after the limit is late, and a refutation, a use, a reversal or a first
@@ -62,7 +62,7 @@ def late_inputs(intent: RecordedIntent | None, inputs: GradingInputs, *, place: 
 
 
 def evidence_withdrawn(intent: RecordedIntent | None, inputs: GradingInputs) -> list[GradeReason]:
-    """What spoke against the grade and was amended, withdrawn or parted away: each entry, and what took it away."""
+    """Evidence against the grade that was amended, withdrawn or parted away: each entry, and what took it away."""
     lost: dict[GradeReason, None] = {}
     if inputs.entries.changed:
         still = {entry.id: set(_speaks(intent, inputs, entry)) for entry in inputs.entries.in_force()}
@@ -142,7 +142,7 @@ def _place_at(intent: RecordedIntent, inputs: GradingInputs, limit: datetime) ->
 
 
 def _place_given_by(intent: RecordedIntent, inputs: GradingInputs) -> list[StoredEntry]:
-    """What gave the place that counts, where the intent itself does not."""
+    """The entries that gave the place that counts, where the intent itself does not."""
     if intent.part.location_type:
         return []
     place = place_that_counts(intent, inputs)[0]
@@ -193,7 +193,7 @@ def _is_free(entry: EffectiveEntry[Any], change: StoredEntry, inputs: GradingInp
 
 
 def _speaks(intent: RecordedIntent | None, inputs: GradingInputs, entry: EffectiveEntry[Any]) -> Iterator[object]:
-    """What an entry, with this content, says against a grade: a refutation, a use, a reversal, a first disposal."""
+    """The evidence of an entry with this content against a grade: a refutation, a use, a reversal, a first disposal."""
     content, at = entry.entry, inputs.decided_at
     for power, use in uses_of(entry, inputs.outcomes):
         if at is None or use.at <= at + WINDOW:

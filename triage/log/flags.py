@@ -1,4 +1,4 @@
-"""What is raised about an incident as a whole, for as long as its entries say so.
+"""Flags of an incident as a whole, for as long as its entries say so.
 
 Disagreements are in `triage.log.resolve`; what time alone raises in `triage.log.incident.view_at`.
 """

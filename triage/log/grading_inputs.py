@@ -1,4 +1,4 @@
-"""What the rules of diversion ask of the entries."""
+"""The inputs that the rules of diversion ask of the entries."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ GradeReason = tuple[str, UUID]
 
 
 class GradingInputs(Struct, frozen=True, kw_only=True, gc=False):
-    """What DIV-1 looks at. Times are corrected for skew.
+    """The inputs of DIV-1. Times are corrected for skew.
 
     `limit` is the contemporaneity limit. `came_at` is when the car came. `parted` is evidence in incidents that were
     joined to this one and are no longer.
@@ -59,7 +59,7 @@ class GradingInputs(Struct, frozen=True, kw_only=True, gc=False):
         return next((event for event in held if event.at <= self.came_at < (event.until or event.at)), None)
 
     def after(self) -> list[GradeReason]:
-        """What befell the person in the 24 hours after the first disposal.
+        """Events of the person in the 24 hours after the first disposal.
 
         Where another outcome, decided within 30 minutes of it, says that s136 was used, that is what the two disagree
         on: it is undetermined, unless an entry other than such an outcome tells of the use.

@@ -39,7 +39,7 @@ _NOTHING: frozenset[str] = frozenset()
 
 
 class Incident(Struct, frozen=True, kw_only=True, gc=False):
-    """What entries add up to.
+    """An incident, added up from its entries.
 
     `view` is what somebody sees who sees everything, but for the grades and what time changes. `entries`, `outcomes`
     (in capture order), `intents` and `episodes` are what it was made from. `incident_ids`: every id it answers to.
@@ -90,7 +90,7 @@ def fold(
     terms: Terms,
     ids: tuple[UUID, ...] = (),
 ) -> Incident:
-    """What the entries of one incident add up to: all entries of every incident id that links join.
+    """Add up the entries of one incident: all entries of every incident id that links join.
 
     `person_events` is what other incidents of the same person contribute (`person_events` of each), and the evidence of
     incidents that were parted from this one (`triage.log.related`). `ids` are the incident ids, ascending, where they
@@ -170,7 +170,7 @@ def view_at(
     extra_flags: Iterable[str] = (),
     grades: Grades | None = None,
 ) -> IncidentView:
-    """What is served at an instant to an audience, from an incident folded of the entries that it may see.
+    """The view served at an instant to an audience, from an incident folded of the entries that it may see.
 
     `extra_flags` are added as they are. A lead's grades come from all entries: `grades`, if not the incident's own.
     """
@@ -231,7 +231,7 @@ def is_restricted(entries: Iterable[StoredEntry]) -> bool:
 
 
 def person_events(incident: Incident) -> tuple[PersonEvent, ...]:
-    """What this incident contributes to the others of the same person: nothing, if it is training."""
+    """The events that this incident contributes to the others of the same person: nothing, if it is training."""
     if incident.view.test:
         return ()
     held = tuple(
@@ -252,7 +252,7 @@ def _events(
     episodes: Sequence[Episode],
     incident: UUID,
 ) -> tuple[PersonEvent, ...]:
-    """What befell the person, each later detention being an event of its own."""
+    """Events of the person, each later detention being one."""
     events = timeline.events_in(entries, outcomes, used, incident)
     later = (
         PersonEvent(episode.view.power, episode.view.began_at, episode.entry, incident) for episode in episodes[1:]

@@ -43,7 +43,7 @@ def view_of(
     episodes: Sequence[Episode],
     flags: tuple[str, ...],
 ) -> IncidentView:
-    """What somebody sees who sees everything, but for the grades and what time changes."""
+    """The view of somebody who sees everything, without the grades and what time changes."""
     entries = inputs.entries
     contacts = entries.contacts
     newest = entries.stored[-1]

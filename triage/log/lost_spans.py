@@ -1,4 +1,4 @@
-"""What a restore lost, and phones send again: it is received again, and lateness is not held against it."""
+"""Entries that a restore lost and phones send again: it is received again, and lateness is not held against it."""
 
 from collections.abc import Sequence
 from datetime import datetime

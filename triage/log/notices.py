@@ -1,4 +1,4 @@
-"""What is odd but possible: told to the author of an entry when it is stored, and never a reason to refuse it.
+"""The odd but possible: told to the author of an entry when it is stored, and never a reason to refuse it.
 
 A fact must be recordable even when it was unlawful. The list is closed (`NOTICES`). A notice rests on the entry itself
 and on what the incident's other entries say as far as the author may see them, so that no notice tells what is hidden.
@@ -58,7 +58,7 @@ class Notice(Struct, frozen=True, gc=False):
 
 
 class IncidentContext:
-    """What the incident's other entries say, worked out only when it is asked for."""
+    """The incident's other entries, added up only when asked for."""
 
     def __init__(self, others: Iterable[StoredEntry]) -> None:
         self._others = others
@@ -117,7 +117,7 @@ def notices(
     others: Iterable[StoredEntry] = (),
     identifiers: Callable[[str], Sequence[object]] | None = None,
 ) -> tuple[Notice, ...]:
-    """What to tell the author of an entry.
+    """The notices for the author of an entry.
 
     `others` are the incident's other entries as the author may see them. `target_held` says whether the entry that an
     amendment or withdrawal names is held, `person_registered` whether the person of a link is known under that id; None
@@ -234,7 +234,7 @@ def _intent(intent: Any, under: str, lives: bool | None, about: IncidentContext 
 
 
 def _place(kind: str | None, lives: bool | None, field: str, used: bool = True) -> Iterator[Notice]:
-    """What the law says of the place. `used`: s136 was considered or used there."""
+    """The reach of the law at the place. `used`: s136 was considered or used there."""
     if used and resolve.s136_available(kind, lives) is False:
         yield _notice("power_location_conflict", field)
     elif (row := _LOCATIONS.get(kind)) and row.available == "disputed":

@@ -1,4 +1,4 @@
-"""What an audience sees of an incident: fields and entries are removed before entries are added up.
+"""An incident as an audience sees it: fields and entries are removed before entries are added up.
 
 So no sum tells what is hidden. Which fields are is a table (`triage.log.visibility`). Blind means computed as if it
 did not exist: until a nurse has given her own judgement (`s136_justified`), nothing that reaches her tells of an
@@ -37,14 +37,14 @@ from triage.log.visibility import FIELDS, PARTS, Sight, Who
 from triage.terms import Terms
 
 BLIND = Sight("health", True)
-"""What a health account sees before any judgement."""
+"""The sight of a health account before any judgement."""
 
 _FOLLOW_UPS = codes.list("follow_up_event")
 _CONTENTS = {str(kind.__struct_config__.tag): kind for kind in AMENDABLE}
 
 
 def sight_of(entries: Sequence[StoredEntry], audience: Audience, now: datetime, full: Incident | None = None) -> Sight:
-    """What this audience may see of an incident with these entries, at an instant. `full` as in `audience_incident`."""
+    """The sight of this audience of an incident with these entries, at an instant. `full` as in `audience_incident`."""
     if audience.side == "police":
         return Sight("police", False)
     if full:
@@ -94,7 +94,7 @@ class AudienceIncident(Struct, frozen=True, gc=False):
         return tuple(sorted(times | {time for time in (pending, self.unblinded_at) if time}))
 
     def at(self, now: datetime, extra_flags: Iterable[str] = ()) -> IncidentView:
-        """What is served at an instant before the sight of the audience changes."""
+        """The view served at an instant before the sight of the audience changes."""
         return view_at(self.incident, now, self.audience, self.sight, extra_flags, self.graded)
 
 
@@ -136,7 +136,7 @@ def audience_incident(
 
 
 def visible_events(events: Sequence[PersonEvent], sight: Sight) -> Sequence[PersonEvent]:
-    """What other incidents of the same person contribute, as far as this sight may know of it."""
+    """The events that other incidents of the same person contribute, as far as this sight may know of them."""
     return events if sight.side == "police" else [event for event in events if event.code not in POLICE_ONLY]
 
 
@@ -156,7 +156,7 @@ def view_for(
     full: Incident | None = None,
     ids: tuple[UUID, ...] = (),
 ) -> IncidentView | None:
-    """What this audience is served of an incident at an instant; None where it sees nothing of it."""
+    """The view that this audience is served at an instant; None where it sees nothing of it."""
     seen = audience_incident(entries, person_events, audience, now, terms=terms, full=full, ids=ids)
     return None if seen is None else seen.at(now, extra_flags)
 
@@ -191,7 +191,7 @@ class _Redaction:
         return side_of(stored.profession) == self.sight.side
 
     def _show(self, stored: StoredEntry, entry: Any) -> None:
-        """What a newer version wrote and this one cannot read is shown to the side that wrote it alone."""
+        """Content that a newer version wrote and this one cannot read is shown to the side that wrote it alone."""
         if entry is None:
             return
         if stored.newer is not None and not self._is_own(stored):
@@ -216,7 +216,7 @@ class _Redaction:
                 self._show_chain(self.by_id[root_id], chain, in_force)
 
     def _show_pending(self, stored: StoredEntry, entry: Amendment) -> None:
-        """What an amendment of the other side changes cannot be told without the original: it stays hidden."""
+        """The change that an amendment of the other side makes cannot be told without the original: it stays hidden."""
         if self._is_own(stored):
             content = _seen_content(entry.entry, stored.profession, self.sight)
             self._show(stored, content and _amendment(entry, content, entry.amends))
@@ -315,7 +315,7 @@ def _follow_up_is_seen(content: Any, profession: str, sight: Sight) -> bool:
 
 
 def _instead(name: str, field: str, value: Any, content: Any, sight: Sight) -> Any:
-    """What stands in place of a value that is not seen as it is."""
+    """The value that stands in place of one that is not seen as it is."""
     match FIELDS[name].get(field):
         case Who.OFFENCE if not sight.blind:
             return value if value == "none" else "alleged"

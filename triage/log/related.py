@@ -1,4 +1,4 @@
-"""What incidents tell of each other: events of the same person, and evidence of incidents that were parted.
+"""Incidents in the light of each other: events of the same person, and evidence of incidents that were parted.
 
 Whoever parts an incident from the one that holds a refutation, a use, a reversal or an earlier first disposal does not
 part it from the evidence (`triage.log.evidence`): it is told on, with the statement that parted the two.
@@ -29,7 +29,7 @@ Parted = tuple[UUID, UUID, StoredEntry]
 
 
 def related_events(incidents: Iterable[Incident]) -> dict[UUID, tuple[PersonEvent, ...]]:
-    """What these incidents contribute to each other, by the id of the one concerned, in order; nothing is left out."""
+    """The events that these incidents contribute to each other, by the id of the one concerned, in order."""
     every = list(incidents)
     told: dict[UUID, set[PersonEvent]] = {incident.id: set() for incident in every}
     by_person: dict[UUID, list[Incident]] = {}
@@ -98,7 +98,7 @@ def _is_exempt(own: Incident, change: StoredEntry) -> bool:
 
 
 def _evidence(other: Incident, change: StoredEntry) -> Iterator[PersonEvent]:
-    """What the other incident held against a grade when the two were parted."""
+    """The evidence against a grade that the other incident held when the two were parted."""
     at = captured(change)
     held = {entry.id for entry in other.entries.stored if captured(entry) <= at}
     for event in (*other.events, *_refutations(other)):

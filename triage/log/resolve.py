@@ -1,4 +1,4 @@
-"""What several contacts say together: which value counts, and where they disagree.
+"""Several contacts read together: which value counts, and where they disagree.
 
 A coded missing value, an empty text and an empty list never beat an answer and never disagree with one. Among answers
 the officer's counts for the place and the offence, the nurse's for the primary presenting, a verified age before a
@@ -88,7 +88,7 @@ def place_of_contacts(officers: Sequence[EffectiveEntry[Any]], contacts: Sequenc
 
 
 def presenting(entries: SortedEntries) -> tuple[str, ...] | None:
-    """What was presented, the first being primary: a nurse's list before the others'."""
+    """The presentations, the first being primary: a nurse's list before the others'."""
     for contacts in (entries.nurses, entries.contacts):
         for contact in reversed(contacts):
             if contact.entry.presenting:
@@ -106,7 +106,7 @@ def age(ages: Sequence[StatedAge]) -> StatedAge | None:
 
 
 def ages(contacts: Iterable[EffectiveEntry[Contact]]) -> list[StatedAge]:
-    """What each contact that knows it says of the age."""
+    """The age by each contact that knows it."""
     stated = []
     for contact in contacts:
         entry = contact.entry

@@ -70,7 +70,7 @@ def is_authorised(events: Iterable[Any]) -> bool:
 def station_flag(
     entries: SortedEntries, outcomes: Sequence[DatedOutcome], location_type: str | None, child: bool, terms: Terms
 ) -> str | None:
-    """What is raised about a police station in this incident."""
+    """The flags about a police station in this incident."""
     held_at = station_uses(entries, outcomes, location_type)
     if not held_at:
         return None

@@ -144,7 +144,7 @@ def uses_of(effective: EffectiveEntry[Any], outcomes: Iterable[DatedOutcome]) ->
 def events_in(
     entries: SortedEntries, outcomes: Sequence[DatedOutcome], used: dict[str, PowerUse], incident: UUID
 ) -> tuple[PersonEvent, ...]:
-    """What befell the person in this incident and after it, as far as this incident's entries say."""
+    """Events of the person in this incident and after it, as far as this incident's entries say."""
     events = [PersonEvent(power, use.at, use.entry, incident) for power, use in used.items()]
     for effective in (*entries.outcomes, *entries.contacts, *entries.detentions, *entries.follow_ups):
         events += [
@@ -156,7 +156,7 @@ def events_in(
 
 
 def events_of(effective: EffectiveEntry[Any]) -> Iterator[tuple[str, datetime]]:
-    """What an entry tells that befell the person, beside the use of a power, and when."""
+    """The events of the person that an entry tells, with their times, beside the use of a power."""
     entry = effective.entry
     match kind(effective.stored.entry):
         case "outcome":

@@ -1,4 +1,4 @@
-"""What is served of an incident. A field that the audience may not see is absent; one that is not known is null.
+"""An incident as it is served. A field that the audience may not see is absent; one that is not known is null.
 
 All times are corrected for the skew of the phones that gave them; the list of an incident's entries shows them as sent.
 No field says how long something still takes: a view changes with its entries, and by time alone only at the incident's
@@ -41,7 +41,7 @@ class ViewPart(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class DecisionView(ViewPart, frozen=True, kw_only=True):
-    """What was decided, when, and by which profession (`decided_by` of the entry)."""
+    """A decision, its time, and by which profession it was made (`decided_by` of the entry)."""
 
     disposal: str
     decided_at: datetime | None

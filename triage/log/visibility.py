@@ -31,7 +31,7 @@ class Who(Enum):
 
 
 class Sight(Struct, frozen=True):
-    """What an audience may see of one incident: its side, and whether it is blind."""
+    """The sight of an audience of one incident: its side, and whether it is blind."""
 
     side: Side
     blind: bool

@@ -16,7 +16,7 @@ from triage.pages import words
 
 
 class SideOfConflict(Struct, frozen=True):
-    """What one entry says where records disagree; `shown` where it is what the service shows."""
+    """One entry's answer where records disagree; `shown` where it is what the service shows."""
 
     who: str
     at: str
@@ -33,7 +33,7 @@ class FieldConflict(Struct, frozen=True):
 
 
 def conflicts(view: IncidentView, entries: Sequence[StoredEntry], zone: ZoneInfo, now: datetime) -> list[FieldConflict]:
-    """What each entry in force says of the fields on which this incident's records disagree."""
+    """The answer of each entry in force for the fields on which this incident's records disagree."""
     contents = list(_in_force(entries))
     fields = []
     for flag in view.flags:

@@ -58,7 +58,7 @@ def when(name: str = "at", question: str = "When?", *, required: bool = True, hi
 
 
 class Answers(Struct):
-    """What a form's fields say: values that could be read, and for each field that could not, why."""
+    """The answers of a form: values that could be read, and for each field that could not, why."""
 
     values: dict[str, Any]
     faults: dict[str, str]

@@ -9,7 +9,7 @@ from triage.pages.fields import Field
 
 REASON: Final = "Why?"
 Asked = Mapping[str, str]
-"""What the address of a form says beside its name."""
+"""The query of a form's address."""
 
 
 class EntryForm(Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ def render(template: str, **content: Any) -> bytes:
 
 
 def file(name: str) -> bytes:
-    """What pages load beside themselves: `style.css`, `icon.svg`."""
+    """The files that pages load: `style.css`, `icon.svg`."""
     source, _, _ = _loader.get_source(_templates, name)
     return source.encode()
 

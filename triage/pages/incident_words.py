@@ -1,4 +1,4 @@
-"""What several pages say of one incident: where and who, the clock of a detention, the state it is in."""
+"""Words for one incident that several pages share: where and who, the clock of a detention, the state it is in."""
 
 from datetime import datetime, timedelta
 from typing import Final, Literal

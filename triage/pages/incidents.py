@@ -50,7 +50,7 @@ _Short = Annotated[str, QueryParameter(max_length=64)]
 
 
 class Search(Struct, frozen=True, kw_only=True):
-    """What is asked for; empty is not asked."""
+    """The filter of the list; empty is not asked."""
 
     log_ref: str = ""
     since: str = ""

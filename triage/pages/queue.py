@@ -146,7 +146,7 @@ async def _quarantine_card(
 
 
 async def _stored(service: Service, actor: Actor, sent: dict[str, Any]) -> dict[str, Any]:
-    """What is stored under the id of a refused entry, as far as the reader may see it; else nothing."""
+    """The entry stored under the id of a refused one, as far as the reader may see it; else nothing."""
     try:
         incident_id, entry_id = UUID(str(sent.get("incident_id"))), UUID(str(sent.get("id")))
         shown = await service.incidents.entries(actor, incident_id)

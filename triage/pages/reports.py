@@ -259,7 +259,7 @@ async def list_behind(
 
 
 def _label_of(summary: Summary, line: str) -> str:
-    """What a line is called."""
+    """The name of a line."""
     code, _, rest = line.partition("/")
     measure = next((measure for measure in summary.measures if measure.code == code), None)
     if measure is None:

@@ -69,7 +69,7 @@ _LITESTAR: Final = {400: INVALID_PARAMETER, 404: NOT_FOUND, 405: METHOD_NOT_ALLO
 
 
 class Done(Struct, frozen=True, array_like=True):
-    """What a form has just done, said once on the page after it. `undo` is where it can be taken back."""
+    """The success of a form, said once on the page after it. `undo` is where it can be taken back."""
 
     said: str
     undo: str = ""
@@ -115,7 +115,7 @@ async def _sign_in(request: AnyRequest) -> None:
 
 
 async def _typed(request: AnyRequest, session: Session | None, now: datetime) -> TypedForm | None:
-    """What somebody without an open session sent, if it came from a page of ours."""
+    """The form that somebody without an open session sent, if it came from a page of ours."""
     if request.method != "POST" or request.url.path.startswith("/review/sign-"):
         return None
     try:
@@ -154,7 +154,7 @@ def cookie(request: AnyRequest, name: str) -> str | None:
 
 
 def read_cookie(request: AnyRequest, name: str, kind: type[sessions.T]) -> sessions.T | None:
-    """What a cookie holds; None where it is not ours."""
+    """The content of a cookie; None where it is not ours."""
     return sessions.opened(_key(request), name, cookie(request, name), kind)
 
 
@@ -174,12 +174,12 @@ def keep(request: AnyRequest, name: str, content: Struct | None, same_site: Any 
 
 
 def seal_typed(request: AnyRequest, typed: TypedForm) -> str:
-    """What was typed, for a hidden field: the browser can neither read nor change it."""
+    """The typed values for a hidden field: the browser can neither read nor change it."""
     return sessions.sealed(_key(request), sessions.TYPED, typed)
 
 
 def open_typed(request: AnyRequest, text: str | None, now: datetime) -> TypedForm | None:
-    """What was typed before signing in, while it is fresh."""
+    """The values typed before signing in, while it is fresh."""
     typed = sessions.opened(_key(request), sessions.TYPED, text, TypedForm, sessions.LONGEST_TYPED)
     return typed if typed and sessions.is_fresh(typed.sent_at, now) else None
 

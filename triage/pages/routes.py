@@ -16,7 +16,7 @@ _TYPES: Final = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
 
 @get(["/style.css", "/icon.svg"], session="none")
 async def get_file(request: Request[Any, Any, Any], held: IfNoneMatch = "") -> Page:
-    """What every page loads; it changes with the version of the service only."""
+    """A file that every page loads; it changes with the version of the service only."""
     name = request.url.path.rsplit("/", 1)[1]
     tag = frame.tag(name)
     if held.strip() == "*" or tag in (held_tag.strip().removeprefix("W/") for held_tag in held.split(",")):

@@ -60,7 +60,7 @@ class SignInForm(Struct, frozen=True, array_like=True):
 
 
 class Leaving(Struct, frozen=True, array_like=True):
-    """What the browser keeps while it is at an issuer: the sign-in that was begun, and the page to go to after it."""
+    """The browser's cookie while it is at an issuer: the sign-in that was begun, and the page to go to after it."""
 
     pending: Pending
     onward: str
@@ -131,7 +131,7 @@ def sealed(key: bytes, name: str, content: Struct) -> str:
 
 
 def opened(key: bytes, name: str, value: str | None, kind: type[T], longest: int = LONGEST_COOKIE) -> T | None:
-    """What `sealed` was given; None for anything else."""
+    """The content given to `sealed`; None for anything else."""
     if not value or len(value) > longest:
         return None
     try:

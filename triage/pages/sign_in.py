@@ -60,7 +60,7 @@ async def show_sign_in(
 
 @get("/locked", session="none")
 async def show_locked(request: AnyRequest, onward: Onward = "") -> Page:
-    """What a page turns into that nobody has used for ten minutes.
+    """The locked page, after ten minutes without use.
 
     Where another tab kept the session in use, the way back is a press away: a page that came back by itself would keep
     a session open for ever that nobody sits at.

@@ -1,4 +1,4 @@
-"""What happened in an incident, in the order of the facts' own times."""
+"""The events of an incident, in the order of the facts' own times."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -46,7 +46,7 @@ class TimelineEvent(Struct, frozen=True, kw_only=True):
 
 
 class TimelineRow(Struct, frozen=True):
-    """What happened in one minute, by different professions; `day` where a new one begins."""
+    """The events of one minute, by different professions; `day` where a new one begins."""
 
     day: str
     time: str
@@ -54,7 +54,7 @@ class TimelineRow(Struct, frozen=True):
 
 
 def timeline(incident: LoadedIncident) -> list[TimelineRow]:
-    """What happened, in the order of the facts' own times; the same minute of different professions is one row."""
+    """The timeline, in the order of the facts' own times; the same minute of different professions is one row."""
     moments = sorted(_moments(incident), key=lambda moment: moment.at)
     minutes: list[list[TimelineEvent]] = []
     for moment in moments:

@@ -73,7 +73,7 @@ class Today(Struct, frozen=True, kw_only=True):
 async def show_today(
     request: PageRequest, service: TheService, start: Annotated[int, QueryParameter(ge=0, le=1_000_000)] = 0
 ) -> Page:
-    """What needs action now, as the reader may see it, with clocks read at this moment."""
+    """The incidents that need action now, as the reader may see them, with clocks read at this moment."""
     actor, now, database = request.user, datetime.now(UTC), service.database
     zone = (await calendars.team(database, actor.team_id)).calendar.zone
     views, total = await review_lists.list_needing_action(database, service.incidents, actor, now, start)

@@ -136,12 +136,12 @@ _LISTS: Final = {
 """Fields whose list has another name."""
 _AS_TYPED: Final = ("note", "log_ref", "car", "referrer", "sent", "id", "incident_id", "other_incident_id")
 _DEEPEST: Final = 4
-"""What is refused may be nested without end; entries are not nested deeper than this."""
+"""Refused content may be nested without end; entries are not nested deeper than this."""
 _NAMED: Final = frozenset(codes.names())
 
 
 def code(field: str, value: str) -> str:
-    """What a code of this field means; one that no list knows is shown as it is, without underscores."""
+    """A code of this field in words; one that no list knows is shown as it is, without underscores."""
     for name in _LISTS.get(field, (field,)):
         if name in _NAMED and value in codes.list(name):
             return codes.list(name)[value].label
@@ -158,7 +158,7 @@ def short(field: str, value: str) -> str:
 
 
 def flag(name: str) -> str:
-    """What a flag says."""
+    """A flag in words."""
     if name.startswith("conflict:"):
         return f"Records disagree: {name.removeprefix('conflict:').replace('_', ' ')}"
     return FLAGS.get(name) or sentence(name)

@@ -148,7 +148,7 @@ def encrypt(data_key: bytes, plaintext: bytes, aad: bytes) -> bytes:
 
 
 def decrypt(data_key: bytes, sealed: bytes, aad: bytes) -> bytes:
-    """What `seal` was given. Raises Unreadable."""
+    """The content given to `seal`. Raises Unreadable."""
     head, nonce, body = _split(sealed, len(_FORMAT))
     return _decrypt(AESGCM(data_key), nonce, body, head + aad)
 

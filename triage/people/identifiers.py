@@ -1,4 +1,4 @@
-"""What a person can be recognised by, brought into one spelling and looked up without being stored in the open.
+"""A person's identifiers, brought into one spelling and looked up without being stored in the open.
 
 Matching is exact, over normalised values, by a keyed digest ("blind index"). An NHS number belongs to the health side
 and a police reference to the police side: a person holds one or the other, never both, and no digest covers both, so
@@ -26,7 +26,7 @@ from triage.problems import INVALID, FieldError, Refused
 
 
 class IdentifierKind(StrEnum):
-    """What an identifier is, and the name of the index it is looked up in."""
+    """The kind of an identifier, and the name of the index it is looked up in."""
 
     NHS_NUMBER = "nhs_number"
     POLICE_REF = "police_ref"
@@ -34,7 +34,7 @@ class IdentifierKind(StrEnum):
 
 
 class Identity(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """What was said of a person, as it was said. It is sealed whole, and shows nothing when printed."""
+    """A person's identifiers as they were given. It is sealed whole, and shows nothing when printed."""
 
     nhs_number: str | None = None
     police_ref: str | None = None
@@ -170,6 +170,6 @@ class BlindIndex:
         )
 
     def digest(self, team: UUID, identifier: Identifier) -> bytes:
-        """What this identifier is looked up by in this team: the same person has other digests in another team."""
+        """The digest of this identifier in this team: the same person has other digests in another team."""
         of_team = hmac.digest(self.keys[identifier.kind], team.bytes, "sha256")
         return blind_index(of_team, identifier.kind, identifier.value)

@@ -1,4 +1,4 @@
-"""What in a note could name somebody, so that its author is told. A note is never edited, and never shown here.
+"""Parts of a note that could name somebody, so that its author is told. A note is never edited, and never shown here.
 
 Findings are likely, not certain: a warning too many costs its author a glance, a warning too few leaves a name in the
 log. Offsets count characters (code points) of the note as sent.
@@ -22,7 +22,7 @@ from triage.people.name_words import (
 
 
 class FindingKind(StrEnum):
-    """What a part of a note looks like."""
+    """The kind of thing a part of a note looks like."""
 
     EMAIL = "email"
     NHS_NUMBER = "nhs_number"

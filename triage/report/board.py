@@ -775,7 +775,7 @@ def changes_summary(summary: Summary) -> str:
 
 
 def changes_said(summary: Summary) -> tuple[str, ...]:
-    """What an edition changed against the one before it, a sentence a figure."""
+    """The changes of an edition against the one before it, a sentence a figure."""
     return tuple(_change_said(change) for change in summary.changes)
 
 
@@ -790,7 +790,7 @@ def _value(value: int | float | None) -> str:
 
 
 def no_data(summary: Summary, zone: ZoneInfo) -> Report:
-    """What is printed of a period whose run failed."""
+    """The report of a period whose run failed."""
     return Report(
         title=f"{summary.kind.capitalize()} summary",
         period=summary.period,

@@ -20,7 +20,7 @@ STYLE_SHEET: Final = "style.css"
 _TEMPLATES: Final[Mapping[type, str]] = {Report: "report.html", Day: "day.html", Week: "week.html"}
 
 Document = Report | Day | Week
-"""What an edition is printed as."""
+"""The kinds of report that an edition is printed as."""
 
 
 def kind_of(block: AnyBlock) -> str:
@@ -54,7 +54,7 @@ def content_of(
     earlier: str = "",
     running: Sequence[Any] | None = None,
 ) -> dict[str, Any]:
-    """What its template asks for.
+    """The values that its template asks for.
 
     `links`: the addresses behind lines of measures; `files`: other forms by name; `newer`: the address of the latest
     edition, where this is another; `earlier`: of the period before; `running`: the detentions to hand over now.

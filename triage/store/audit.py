@@ -71,7 +71,7 @@ class AuditPosition(msgspec.Struct, frozen=True, array_like=True):
 
 
 class AuditFilter(Struct, frozen=True, kw_only=True):
-    """What of the audit is asked for."""
+    """A filter of the audit."""
 
     person: UUID | None = None
     incident: UUID | None = None
@@ -82,7 +82,7 @@ class AuditFilter(Struct, frozen=True, kw_only=True):
 
 
 class _AuditRow(Struct, frozen=True):
-    """What a row of the audit says."""
+    """The content of a row of the audit."""
 
     at: datetime
     id: int
@@ -320,7 +320,7 @@ def _chained(team_id: UUID, row: _ChainedAuditRow) -> chain.ChainedRow:
 
 
 def payload_of(team_id: UUID, position: int, row: _AuditRow) -> bytes:
-    """What the link of a row covers: everything the row says, as JSON in a fixed order."""
+    """The bytes that the link of a row covers: everything the row says, as JSON in a fixed order."""
     said = (
         team_id,
         position,

@@ -42,11 +42,11 @@ UNREACHABLE: Final = (
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
 )
-"""What is raised when a server is gone, ends, starts, is full, or has become a standby: to be tried again."""
+"""The exceptions raised when a server is gone, ends, starts, is full, or has become a standby: to be tried again."""
 
 
 class ConnectionFault(OperatorError):
-    """What the address leads to cannot be worked with; the message says what it is, and holds no password."""
+    """The database at the address cannot be worked with; the message says what it is, and holds no password."""
 
 
 class TeamConnection(PatientConnection):

@@ -42,7 +42,7 @@ class PatientConnection(asyncpg.Connection):
     def _cancel_current_command(
         self, waiter: asyncio.Future[None], cancel_waiter: asyncio.Future[None] | None = None
     ) -> None:
-        """What asyncpg calls when a statement's time is over or its task is cancelled."""
+        """Called by asyncpg when a statement's time is over or its task is cancelled."""
         asyncio.get_running_loop().call_soon(getattr(self, "_protocol").abort)  # noqa: B009 -- not among its types
         if not waiter.done():
             waiter.set_result(None)

@@ -153,7 +153,7 @@ class Journal:
             return await _INSTALLATION.fetch_first(connection)
 
     async def last_of_chains(self) -> list[ChainAnchored | ChainRewound]:
-        """What was last said of each chain of each team."""
+        """The last line of each chain of each team."""
         async with self._connect() as connection:
             lines = [_read(stored) for stored in await _LAST_OF_CHAINS.fetch(connection)]
         return [line for line in lines if isinstance(line, ChainAnchored | ChainRewound)]

@@ -196,13 +196,13 @@ JournalLine = (
 
 
 def kind_of(line: JournalLine) -> str:
-    """What lines are looked up by: the tag, and of a published row its table."""
+    """The key by which lines are looked up: the tag, and of a published row its table."""
     tag = str(line.__struct_config__.tag)
     return f"{tag} {line.table}" if isinstance(line, RowPublished) else tag
 
 
 def name_of(line: JournalLine) -> bytes | None:
-    """What a published row is known by: of a run, which goes on changing, only which one it is."""
+    """The digest by which a published row is known: of a run, which goes on changing, only which one it is."""
     if not isinstance(line, RowPublished):
         return None
     values = msgspec.json.decode(line.row)

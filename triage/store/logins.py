@@ -1,4 +1,4 @@
-"""What a login may do in its database, and how that database is kept."""
+"""The rights of a login in its database, and how that database is kept."""
 
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -8,7 +8,7 @@ from triage.store.statements import statement
 
 
 class DatabaseLogin(NamedTuple):
-    """What a login may do in its database, and how that database is kept."""
+    """The rights of a login in its database, and how that database is kept."""
 
     name: str
     superuser: bool
@@ -28,7 +28,7 @@ _READ: Final = statement("logins.read", DatabaseLogin)
 
 
 async def read_login(url: str) -> DatabaseLogin:
-    """What the login of this address may do. Raises what a server out of reach raises."""
+    """The rights of the login of this address. Raises what a server out of reach raises."""
     connection = await hosts.connect(url)
     try:
         return await _READ.fetch_one(connection)

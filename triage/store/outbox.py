@@ -239,7 +239,7 @@ async def _record_disclosure(connection: Connection, team_id: UUID, message: Mes
 
 
 async def undelivered(connection: Connection, team_id: UUID) -> list[Undelivered]:
-    """What waits and what is dead, oldest first."""
+    """Messages that wait or are dead, oldest first."""
     return await _UNDELIVERED.fetch(connection, team_id=team_id)
 
 

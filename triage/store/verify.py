@@ -45,7 +45,7 @@ class ChainVerdict(Struct, frozen=True):
 
 
 class KnownElsewhere(Struct, frozen=True):
-    """What journal and key store know: the entries whose text was erased, which keys there are, and by team the times
+    """Texts outside the database: the entries whose text was erased, which keys there are, and by team the times
     whose entries a restore or failover lost."""
 
     erased: frozenset[UUID]
@@ -142,7 +142,7 @@ def _home(row: _Correction, by_id: Mapping[UUID, _Correction]) -> UUID:
 
 
 def _columns_fault(row: _ChainedEntry, lost: Sequence[LostSpan]) -> str | None:
-    """What stands beside the chain and decides how the entry counts, against its content and the times of loss."""
+    """A fault of the columns beside the chain, against the entry's content and the times of loss."""
     entry, _ = read_stored_body(row.body, row.incident_id, row.received_at)
     which = f"entry {row.seq} ({row.id})"
     if row.test != bool(entry.test):

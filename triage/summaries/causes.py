@@ -24,7 +24,7 @@ MOST = 500_000
 """Incidents times kinds that are computed again; beyond it the kinds are named for the edition as a whole."""
 
 Elsewhere = Mapping[str, tuple[str, ...]]
-"""What else than entries moved on: by line, and under the empty name for every line."""
+"""Causes other than entries: by line, and under the empty name for every line."""
 
 
 class ChangedIncidents(Struct, frozen=True):

@@ -144,7 +144,7 @@ def parse_span(text: str) -> Span:
 
 
 def check_spans(first: Span, second: Span, calendar: Calendar, now: datetime) -> tuple[Coverage, Coverage]:
-    """What of each span the log covers.
+    """The part of each span that the log covers.
 
     Raises SpanFault for what would print a number that is none: a span that is not over, one before the log began, and
     two that share a month.
@@ -176,7 +176,7 @@ def compare(first: Scope, second: Scope, *, days: tuple[int, int]) -> tuple[Comp
 
 
 def notes(first: Span, second: Span, covered: tuple[Coverage, Coverage]) -> tuple[str, ...]:
-    """What a reader has to know of these spans."""
+    """The notes on these spans for a reader."""
     said = [
         f"The log covers only {part.covered_from:%-d %B %Y} to {part.covered_to:%-d %B %Y} of {span.name}: its counts "
         "are of these days, and no count or rate is compared."

@@ -29,7 +29,7 @@ HEADINGS = (
 )
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a spreadsheet takes for a formula, or for the end of the cell before one (OWASP, CSV injection)."""
+"""Characters that a spreadsheet takes for a formula, or for the end of the cell before one (OWASP, CSV injection)."""
 
 CsvValue = str | int | float | None
 

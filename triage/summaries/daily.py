@@ -176,7 +176,7 @@ def action_needed(scope: Scope) -> Figure:
 
 
 def actions_of(recent: RecentIncident) -> frozenset[str]:
-    """What somebody still has to do about an incident."""
+    """The actions that an incident still needs."""
     fact = recent.fact
     return actions(fact.flags, counts=fact.counts, linked=bool(fact.people), duplicate=recent.duplicate)
 

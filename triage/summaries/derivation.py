@@ -183,7 +183,7 @@ def _others(
     told: Iterable[timeline.PersonEvent],
     related: Mapping[UUID, Iterable[timeline.PersonEvent]],
 ) -> tuple[timeline.PersonEvent, ...]:
-    """What the other incidents here tell of this one, and what those tell of which there is no entry here."""
+    """The events told by the other incidents here, and by those of which there is no entry here."""
     elsewhere = (event for i in incident.incident_ids for event in related.get(i, ()))
     events = {*told, *(event for event in elsewhere if incident.people or event.gone)}
     return tuple(sorted(events, key=lambda event: (event.at, event.code, event.entry.bytes)))

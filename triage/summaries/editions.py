@@ -27,7 +27,7 @@ NO_DATA = "No data: the run for this period failed. It is tried again until it s
 
 
 Part = Literal["value", "of", "known", "missing", "percent", "low", "high"]
-"""What is printed of a line: its value, what that is of, what is missing, the percentage or rate and its interval."""
+"""The printed parts of a line: its value, what that is of, what is missing, the percentage or rate and its interval."""
 
 
 class Difference(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -119,7 +119,7 @@ def decode(body: bytes) -> Summary:
 
 
 def rules_in_force(terms: Terms) -> str:
-    """What the numbers of a team with these terms depend on beside the entries.
+    """The version of all that a team's numbers depend on beside the entries.
 
     When it moves on, facts are made anew and editions looked at again.
     """
@@ -135,7 +135,7 @@ def compute_measures(scope: Scope) -> tuple[Measure, ...]:
 
 
 def notes(scope: Scope, late: bool) -> tuple[str, ...]:
-    """What a reader has to know about the edition as a whole."""
+    """The notes on the edition as a whole for a reader."""
     said = [SILENT] if scope.silent else []
     said += [LATE] if late else []
     said += coverage_notes(scope.covered)
@@ -180,7 +180,7 @@ Why = Mapping[LinePart, tuple[str, ...]]
 def changes(
     old: Sequence[Measure], then: Sequence[Measure], new: Sequence[Measure], why: Why
 ) -> tuple[Difference, ...]:
-    """What changed since `old`: up to `then` (the new position, the old instant) by entries, from there on by time."""
+    """The changes since `old`: up to `then` (the new position, the old instant) by entries, from there on by time."""
     by_entries = [
         structs.replace(difference, kinds=why.get((difference.line, difference.part), ()))
         for difference in _differences(old, then)

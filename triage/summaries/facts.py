@@ -1,4 +1,4 @@
-"""What measures need of an incident: a narrow row, derived from the incident as its entries add up.
+"""The facts of an incident for measures: a narrow row, derived from the incident as its entries add up.
 
 A fact holds nothing that depends on the time of reading: whether a grade is still P, how old an open outcome is, or how
 much of a clock is left follows from the instant that a summary is computed for. All times are corrected for skew.
@@ -141,7 +141,7 @@ class IncidentFact(FactPart, frozen=True):
     follow_ups: tuple[DatedFollowUp, ...]
     events: tuple[DatedEvent, ...]
     others: tuple[DatedEvent, ...]
-    """What befell the person, by this incident's entries and by those of the person's other incidents."""
+    """Events of the person, by this incident's entries and by those of the person's other incidents."""
     people: tuple[UUID, ...]
     overdue_at: datetime | None
     # quality
@@ -172,7 +172,7 @@ class IncidentFact(FactPart, frozen=True):
 
 
 class Profile(Struct, frozen=True, array_like=True):
-    """What the pooled tables ask of an incident, and no more: few enough that the database counts them."""
+    """The fields of an incident for the pooled tables alone: few enough that the database counts them."""
 
     ethnicity: str | None
     sex: str | None

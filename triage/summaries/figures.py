@@ -56,7 +56,7 @@ class ComputedRow(FigureRow, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Figure(Struct, frozen=True, kw_only=True):
-    """What a measure computes: one value, or rows; `known` of N, the others `missing`.
+    """The result of a measure: one value, or rows; `known` of N, the others `missing`.
 
     `incidents` are those that the value counts, as in `ComputedRow`.
     """

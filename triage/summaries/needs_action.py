@@ -1,4 +1,4 @@
-"""What needs somebody to act: one definition for the day's summary, the first page, the chase list and the alerts."""
+"""Which incidents need action: one definition for the day's summary, the first page, the chase list and alerts."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "likely_duplicates": "Likely duplicates",
     "unlinked": "No person linked",
 }
-"""What an incident may need, in the order in which it is printed."""
+"""The actions that an incident may need, in the order in which it is printed."""
 
 RUNNING: Final = frozenset(("clock_running", "clock_unknown"))
 """The flags of a detention without an end; its 24 hours run whether or not an outcome was ever sent."""
@@ -28,7 +28,7 @@ _THRESHOLDS: Final[tuple[tuple[timedelta, ClockAlert], ...]] = (
 
 
 def actions(flags: Collection[str], *, counts: bool, linked: bool, duplicate: bool) -> frozenset[str]:
-    """What somebody has to do about an incident, from the flags raised about it (codes of `ACTIONS`).
+    """The actions that an incident needs, from the flags raised about it (codes of `ACTIONS`).
 
     Nothing about one that does not count: a lone intent, training, or what was withdrawn. `linked`: a person is linked;
     `duplicate`: the machine suggests that it is another one written down twice.

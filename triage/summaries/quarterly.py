@@ -20,7 +20,7 @@ ATTENDED = ("attended",)
 REMOTE = ("telephone", "video")
 GROUPS = {name: name for name in ("White", "Mixed", "Asian", "Black", "Other")}
 HARMED = frozenset(("s136", "s135", "s2", "s3", "s4", "s5", "s2_s3_s4", "mha_detention", "serious_harm", "died"))
-"""What ends survival after s136 was considered and not used."""
+"""The events that end survival after s136 was considered and not used."""
 
 
 FORCE_LINE = "s136_per_100_000/force"

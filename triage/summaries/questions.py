@@ -30,13 +30,13 @@ COUNTED: Final[Mapping[Counted, Callable[[IncidentFact], object]]] = {
     "s136": lambda fact: fact.s136_at,
     "s135": lambda fact: fact.s135_at,
 }
-"""What is counted: all incidents, or those in which a power was used."""
+"""The things counted: all incidents, or those in which a power was used."""
 
 _INTOXICATED: Final = {"intoxication_alcohol": "drink", "intoxication_drug": "drugs"}
 
 
 class Question(Struct, frozen=True):
-    """What is counted, by which variables, and whether the hours of detention are asked for as well."""
+    """A question: the things counted, by which variables, and whether the hours of detention are asked for as well."""
 
     of: Counted
     by: tuple[str, ...]

@@ -41,7 +41,7 @@ class ForceTotal(Struct, frozen=True):
 
 
 class Scope(Struct, frozen=True, kw_only=True, dict=True):
-    """What measures look at: the incidents of a period, what surrounds them, and the instant they are computed for.
+    """The scope of measures: the incidents of a period, what surrounds them, and the instant they are computed for.
 
     `members` count and happened in the period; `recent` are those of the 28 days before `as_at`, for a period longer
     than a week the likely duplicates among them; `pooled` counts those of the 12 months that end with the period, since
@@ -196,7 +196,7 @@ def measure(
 
 
 def definitions(kind: PeriodKind) -> list[Definition]:
-    """What a summary of this kind holds, in order."""
+    """The measures of a summary of this kind, in order."""
     return [definition for definition in REGISTRY.values() if kind in definition.periods]
 
 

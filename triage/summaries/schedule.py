@@ -72,7 +72,7 @@ class Coverage(Struct, frozen=True):
 
 
 def coverage(period: Period, calendar: Calendar, now: datetime) -> Coverage:
-    """What of a period the log covers at an instant: whole operational days, from the team's first day on."""
+    """The part of a period that the log covers at an instant: whole operational days, from the team's first day on."""
     today = operational_day(now, calendar.zone, calendar.day_start_hour)
     first, after = max(period.starts, calendar.starts_on), min(period.ends, today)
     if first >= after:

@@ -97,7 +97,7 @@ def new_code() -> str:
 
 
 def code_digest(code: str) -> bytes:
-    """What is stored of a code; case, blanks and dashes do not matter."""
+    """The digest under which a code is stored; case, blanks and dashes do not matter."""
     return sha256(code.upper().replace("-", "").replace(" ", "").encode()).digest()
 
 

@@ -196,7 +196,7 @@ class SignIn:
 
 
 def _digest(token: str, subject: Subject | None) -> bytes:
-    """What a sign-in is remembered by."""
+    """The key under which a sign-in is remembered."""
     return token_hash(f"{subject.issuer} {subject.subject}") if subject else token_hash(token)
 
 

@@ -26,7 +26,7 @@ class AgreementFault(OperatorError):
 
 
 class NewAgreement(Struct, frozen=True, kw_only=True):
-    """What a partner gets, what for, and until when. Columns and areas: None is all that the kind of body may get."""
+    """An agreement to be signed. Columns and areas: None is all that the kind of body may get."""
 
     agreement_id: UUID
     partner_id: UUID

@@ -27,7 +27,7 @@ class Offer(Struct, frozen=True):
 
 
 class AgreementInForce(Struct, frozen=True):
-    """What an agreement in force says that a pull is logged with."""
+    """The terms of an agreement in force with which a pull is logged."""
 
     agreement_id: UUID
     datasets: list[str]

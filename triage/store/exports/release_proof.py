@@ -96,7 +96,7 @@ def _k_people(stored: StoredRelease, selection: Selection) -> int | None:
 
 
 def _misstated(stored: StoredRelease, manifest: Manifest, selection: Selection) -> str | None:
-    """What the statement says was achieved, against what is frozen."""
+    """The achieved figures of the statement, against what is frozen."""
     match stored.frozen, manifest.statement:
         case FrozenRecords(release=release, config=config), RecordsStatement(achieved=achieved):
             selected = extract(release, selection, b"")

@@ -1,4 +1,4 @@
-"""What a release is cut from: the incidents of a stretch of time as they stood at a position in the log."""
+"""The members that a release is cut from: the incidents of a stretch of time as they stood at a position in the log."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence

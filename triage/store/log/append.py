@@ -53,13 +53,13 @@ SINGLES: Final = 256
 CHUNK: Final = 100
 """Entries of a sync that go into one append: between two chunks, others pass."""
 _REFUSED: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
-"""What the database says to content that it cannot take, as against a fault of its own."""
+"""The database's errors for content that it cannot take, as against a fault of its own."""
 CONTENDED: Final = 64
 """Appends that queue for the head after a lost race."""
 
 
 class _Read(NamedTuple):
-    """What an append decides on; arrays are null where there is nothing."""
+    """The columns read for an append; arrays are null where there is nothing."""
 
     seq: int
     link: bytes
@@ -91,7 +91,7 @@ class Appended:
 
 
 class _Plan(NamedTuple):
-    """What one append would do, and what it was decided from."""
+    """The decision of one append, and what it was made from."""
 
     read: Snapshot
     decision: AppendDecision
@@ -107,7 +107,7 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _Queue:
-    """What waits for one team's log: entries sent one by one, and chunks of syncs."""
+    """The queue of one team's log: entries sent one by one, and chunks of syncs."""
 
     singles: deque[_Waiting] = field(default_factory=deque)
     chunks: deque[_Waiting] = field(default_factory=deque)
@@ -224,7 +224,7 @@ class Log:
             queue.contended = CONTENDED
 
     async def _decide(self, connection: Connection, team_id: UUID, items: Sequence[IncomingEntry]) -> _Plan:
-        """What the items would do, read until no person is concerned whose other incidents were not read."""
+        """The decision for the items, read until no person is concerned whose other incidents were not read."""
         people: set[UUID] = set()
         while True:
             read = await self._read(connection, team_id, items, people)

@@ -22,7 +22,7 @@ _NOBODY: frozenset[UUID] = frozenset()
 
 
 class Likeness(NamedTuple):
-    """What two incidents are compared by."""
+    """The values by which two incidents are compared."""
 
     log_ref: str | None
     occurred_at: datetime
@@ -109,7 +109,7 @@ async def _find(connection: Connection, team_id: UUID, looking: Sequence[Inciden
 
 
 def likeness(group: IncidentAfter) -> Likeness | None:
-    """What the incident is compared by; None without a contact in force that everybody sees, and for training."""
+    """The values by which the incident is compared; None for training, and without a contact that everybody sees."""
     outline = group.blind_columns
     if outline is None or not outline.entries.contacts or outline.view.test or outline.view.status == "withdrawn":
         return None

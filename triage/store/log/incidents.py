@@ -76,7 +76,7 @@ class ListedVersion(NamedTuple):
 
 
 class IncidentFilter(Struct, frozen=True, kw_only=True):
-    """What of the incident list is asked for; `ids`: of these alone."""
+    """A filter of the incident list; `ids`: of these alone."""
 
     status: str | None = None
     area: str | None = None
@@ -115,7 +115,7 @@ class ServedView(NamedTuple):
 
 
 class _Beside(NamedTuple):
-    """What is kept with an incident but is not of its entries."""
+    """The facts kept with an incident that are not of its entries."""
 
     id: UUID
     related: bytes
@@ -231,7 +231,7 @@ class Incidents:
         return served
 
     def _views_for(self, actor: Actor) -> OrderedDict[IncidentVersion, ServedView]:
-        """What is remembered for those who see the same of this team: the row says the rest."""
+        """The key of a view remembered for those who see the same of this team: the row says the rest."""
         return self._views.setdefault((actor.team_id, actor.side, actor.level), OrderedDict())
 
     async def _make(
@@ -330,7 +330,7 @@ class Incidents:
     async def _walk(
         self, connection: Connection, actor: Actor, wanted: IncidentFilter, now: datetime, most: int | None
     ) -> AsyncIterator[tuple[IncidentPosition, ServedView]]:
-        """What the filter finds, newest first, read page by page; at least so many, where there are."""
+        """The incidents of the filter, newest first, read page by page; at least so many, where there are."""
         position, more, count = wanted.after, True, 0
         while more and (most is None or count < most):
             rows = await _LIST.fetch(connection, **_conditions(actor, wanted, position, now))
@@ -401,7 +401,7 @@ def _remember(views: OrderedDict[IncidentVersion, ServedView], version: Incident
 
 
 class _Material(NamedTuple):
-    """What an incident's view is made of."""
+    """The material of an incident's view."""
 
     entries: list[StoredEntry]
     related: tuple[PersonEvent, ...]

@@ -1,4 +1,4 @@
-"""What a newer version sent, taken by the service itself once a version runs that understands it."""
+"""Entries of a newer version, taken by the service itself once a version runs that understands it."""
 
 from typing import Any, Final
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What a phone is told to hold, and what to let go, since its cursor."""
+"""The incidents that a phone is told to hold or to let go, since its cursor."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -66,7 +66,7 @@ class _LogChanges(NamedTuple):
 
 
 class _Step(NamedTuple):
-    """What one statement gives of a page, and where to go on."""
+    """A page as one statement gives it, and where to go on."""
 
     changed: list["_Changed"]
     cursor: Cursor
@@ -141,7 +141,7 @@ def _rows(page: _Changes | _LogChanges) -> list[_Changed]:
 
 
 async def _follow(connection: Connection, actor: Actor, cursor: Cursor, now: datetime) -> _Step:
-    """What changed in the log beyond the cursor, or for a phone that starts afresh all it may hold."""
+    """The changes in the log beyond the cursor, or for a phone that starts afresh all it may hold."""
     statement = _IN_SCOPE if cursor.stage == "scope" else _CHANGED
     page = await statement.fetch_one(connection, position=cursor.position, place=cursor.place, **_as_phone(actor, now))
     epoch = page.epoch.bytes[:EPOCH_BYTES]
@@ -160,7 +160,7 @@ async def _follow(connection: Connection, actor: Actor, cursor: Cursor, now: dat
 
 
 async def _turned(connection: Connection, actor: Actor, cursor: Cursor, now: datetime) -> _Step:
-    """What time alone changed, between the instants of the cursor."""
+    """The changes by time alone, between the instants of the cursor."""
     page = await _TURNED.fetch_one(connection, since=cursor.since, place=cursor.place, **_as_phone(actor, cursor.until))
     changed, at = _rows(page), (cursor.position, cursor.link, cursor.epoch)
     if len(changed) == PAGE:

@@ -1,4 +1,4 @@
-"""What was refused, or came from a revoked phone: kept sealed until its side releases or discards it.
+"""Entries that were refused or came from a revoked phone, kept sealed until its side releases or discards it.
 
 What a newer version sent waits beside it, for longer, until a version that understands it takes it by itself.
 """
@@ -23,7 +23,7 @@ from triage.store.statements import statement
 
 PAGE: Final = 50
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What is raised by content that is no sound JSON."""
+"""The exceptions of content that is no sound JSON."""
 
 
 class Refusal(Struct, frozen=True):
@@ -329,7 +329,7 @@ def _digest(actor: Actor, refusal: Refusal) -> bytes:
 
 
 def _as_json(sent: bytes) -> Raw:
-    """What was sent, if it is JSON; else as text, so that it can still be looked at."""
+    """The sent content, if it is JSON; else as text, so that it can still be looked at."""
     try:
         msgspec.json.decode(sent, type=Any)
         return Raw(sent)

@@ -31,7 +31,7 @@ class ReviewPage(NamedTuple):
 
 
 class ActionPage(NamedTuple):
-    """What needs action from a place in the list on, and how many incidents there are in all."""
+    """The incidents that need action from a place in the list on, and how many incidents there are in all."""
 
     views: list[IncidentView]
     total: int
@@ -197,7 +197,7 @@ async def list_likely_duplicates(
 async def hidden_content(
     database: Database, actor: Actor, visible: Sequence[StoredEntry], entry_id: UUID
 ) -> dict[str, Any]:
-    """What of the content of an entry, as last amended, its reader may not see: an amendment keeps it unseen."""
+    """The content of an entry, as last amended, that its reader may not see: an amendment keeps it unseen."""
     shown = next((entry for entry in reversed(visible) if getattr(entry.entry, "amends", None) == entry_id), None)
     shown = shown or next(entry for entry in visible if entry.id == entry_id)
     async with database.team(actor.team_id) as connection:

@@ -185,7 +185,7 @@ def entry_rows(team_id: UUID, read: Snapshot, added: Sequence[Addition]) -> tupl
 def incident_rows(
     team_id: UUID, read: Snapshot, groups: Sequence[IncidentAfter], added: Sequence[Addition]
 ) -> list[IncidentUpsert]:
-    """What changed of incidents, for those who see all and for the blind.
+    """The changed rows of incidents, for those who see all and for the blind.
 
     What a blind health device sees keeps its place in the log when only something hidden was added.
     """
@@ -233,7 +233,7 @@ def _scope_until(incident: Incident, changed_at: datetime) -> datetime:
 def _emptied(
     team_id: UUID, read: Snapshot, groups: Sequence[IncidentAfter], head: int, at: datetime
 ) -> list[IncidentUpsert]:
-    """What `abandoned_ids` finds and the rows do not say yet: nobody sees them."""
+    """Rows of what `abandoned_ids` finds and the rows do not say yet: nobody sees them."""
     gone = set(abandoned_ids(read, groups))
     if not gone:
         return []

@@ -148,7 +148,7 @@ async def list_asks(database: Database, keys: KeyStore, actor: Actor) -> list[As
 
 
 async def list_tasks_of(database: Database, keys: KeyStore, actor: Actor, incident_ids: Sequence[UUID]) -> list[Task]:
-    """What the actor's side was asked about an incident, given by all its ids, answered or not; oldest first."""
+    """The questions to the actor's side about an incident, given by all its ids, answered or not; oldest first."""
     async with database.team(actor.team_id) as connection, connection.transaction():
         for incident_id in incident_ids:
             await _RECORD_ANSWERS.execute(connection, team_id=actor.team_id, addressee=None, incident_id=incident_id)
@@ -160,7 +160,7 @@ async def list_tasks_of(database: Database, keys: KeyStore, actor: Actor, incide
 
 
 async def open_chases(database: Database, actor: Actor) -> dict[UUID, Task]:
-    """What the actor's side was given to chase and has not answered, by incident; the latest of several."""
+    """The open chases of the actor's side, by incident; the latest of several."""
     async with database.team(actor.team_id) as connection, connection.transaction():
         await _RECORD_ANSWERS.execute(connection, team_id=actor.team_id, addressee=None, incident_id=None)
         rows = await _OPEN_CHASES.fetch(connection, team_id=actor.team_id, side=actor.side)
@@ -173,7 +173,7 @@ def _task(row: _Row, text: str | None) -> Task:
 
 
 async def list_filed(connection: Connection, keys: KeyStore, team_id: UUID, incident_ids: Sequence[UUID]) -> list[Task]:
-    """What anybody was asked about these incidents, for the person whom they concern; as the owner, oldest first."""
+    """All questions about these incidents, for the person whom they concern; as the owner, oldest first."""
     rows = await _FILED.fetch(connection, team_id=team_id, incident_ids=list(incident_ids))
     texts = await _texts(keys, team_id, rows)
     return [_task(row, texts.get(row.id)) for row in rows]
@@ -187,5 +187,5 @@ async def _texts(keys: KeyStore, team_id: UUID, rows: Iterable[_Row]) -> dict[UU
 
 
 def _place(team_id: UUID, task_id: UUID) -> bytes:
-    """What a sealed text is bound to: it opens in no other row."""
+    """The place that a sealed text is bound to: it opens in no other row."""
     return b"task" + team_id.bytes + task_id.bytes

@@ -30,7 +30,7 @@ class UnderLegalHold(OperatorError):
 
 
 class ErasureReceipt(Struct, frozen=True):
-    """What an erasure did, in numbers; stored are its id, who and when."""
+    """The result of an erasure, in numbers; stored are its id, who and when."""
 
     id: UUID
     texts: int
@@ -38,7 +38,7 @@ class ErasureReceipt(Struct, frozen=True):
 
 
 class Erasable(Struct, frozen=True):
-    """What an erasure would destroy, in numbers."""
+    """The reach of an erasure, in numbers."""
 
     incidents: int
     texts: int
@@ -93,7 +93,7 @@ _EMPTY_TASKS = statement("erasure.empty_tasks")
 async def find_erasable(
     connection: asyncpg.Connection, keys: KeyStore, team_id: UUID, *, person_id: UUID | None, incident_id: UUID | None
 ) -> Erasable:
-    """What erasing a person, or an incident, would destroy. Raises as the erasure itself does."""
+    """The reach of erasing a person or an incident. Raises as the erasure itself does."""
     if incident_id is not None:
         incidents = await regimes.linked_ids(connection, team_id, incident_id)
     else:
@@ -255,7 +255,7 @@ async def _destroy_texts(
 async def _in_quarantine(
     connection: asyncpg.Connection, keys: KeyStore, team_id: UUID, incidents: Sequence[UUID]
 ) -> list[_InQuarantine]:
-    """What waits and speaks of these incidents or of an entry of theirs, whether it can be read as JSON or not."""
+    """The quarantined items that name these incidents or an entry of theirs, readable as JSON or not."""
     entries = await _ENTRY_IDS.fetch(connection, team_id=team_id, incidents=incidents)
     named = [i.hex.encode() for i in (*incidents, *entries)]
     rows = await _QUARANTINED.fetch(connection, team_id=team_id)

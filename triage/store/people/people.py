@@ -181,7 +181,7 @@ def _decide(
 
 
 def _place(team_id: UUID, person_id: UUID) -> bytes:
-    """What a sealed person is bound to: it opens in no other row."""
+    """The place that a sealed person is bound to: it opens in no other row."""
     return b"person" + team_id.bytes + person_id.bytes
 
 
@@ -190,5 +190,5 @@ def _lock_of(digest: bytes) -> int:
 
 
 def open_person(key: bytes, sealed: bytes, team_id: UUID, person_id: UUID) -> Identity:
-    """What is known of a person. Raises Unreadable."""
+    """A person's identifiers. Raises Unreadable."""
     return _decode(decrypt(key, sealed, _place(team_id, person_id)))

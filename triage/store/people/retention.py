@@ -23,7 +23,7 @@ BY: Final = "retention table"
 
 
 class RetentionDue(Struct, frozen=True, kw_only=True):
-    """What of a part is past its period, and what becomes of it. `applied`: the owner has switched the rule on."""
+    """The records of a part past their period, and what becomes of them. `applied`: the owner switched the rule on."""
 
     part: str
     months: int
@@ -34,7 +34,7 @@ class RetentionDue(Struct, frozen=True, kw_only=True):
 
 
 class RetentionRun(Struct, frozen=True):
-    """What the daily job found; `applied`: and did."""
+    """A run of the daily job; `applied`: it did what was due."""
 
     day: date
     applied: bool
@@ -77,7 +77,7 @@ class Retention:
         self._quarantine_days = quarantine_days
 
     async def run(self, connection: asyncpg.Connection, team_id: UUID, now: datetime, dry: bool) -> list[RetentionDue]:
-        """What is due, and unless `dry`, do what is switched on. The owner's connection, in a transaction."""
+        """Find what is due, and unless `dry`, do what is switched on. The owner's connection, in a transaction."""
         due = []
         for rule in await _RETENTION.fetch(connection):
             act = rule.applied and rule.afterwards == "destroy" and not dry
@@ -172,7 +172,7 @@ class Retention:
 
 
 async def runs(connection: asyncpg.Connection, team_id: UUID) -> list[RetentionRun]:
-    """What the daily job found in the last days, newest first."""
+    """The runs of the daily job in the last days, newest first."""
     return [
         RetentionRun(run.day, run.applied, msgspec.json.decode(run.found, type=list[RetentionDue]))
         for run in await _RUNS.fetch(connection, team_id=team_id)

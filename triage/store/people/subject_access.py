@@ -36,7 +36,7 @@ class FiledEntry(Struct, frozen=True, kw_only=True):
 
 
 class FiledTask(Struct, frozen=True, kw_only=True):
-    """What a lead asked somebody about an incident; of both only the ids, as of who wrote an entry."""
+    """A lead's question to somebody about an incident; of both only the ids, as of who wrote an entry."""
 
     id: UUID
     incident_id: UUID

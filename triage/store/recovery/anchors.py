@@ -72,7 +72,7 @@ _PUBLISHED_POSITIONS = statement("recovery.published_positions", _PublishedPosit
 
 
 class Anchors:
-    """What a journal tells of the chains; the order of its lines decides what a restore made void, no clock."""
+    """The chains as a journal tells them; the order of its lines decides what a restore made void, no clock."""
 
     def __init__(self, lines: Iterable[JournalLine]) -> None:
         self._links: dict[tuple[UUID, ChainName], list[KnownLink]] = {}

@@ -53,7 +53,7 @@ def dump(url: str, file: Path, keys: bool) -> None:
 
 
 def read_installation(file: Path) -> Installation:
-    """What a backup says of the installation it was made of. Raises BackupFault for a file that is no such backup."""
+    """The installation that a backup was made of. Raises BackupFault for a file that is no such backup."""
     done = subprocess.run(
         [find_program("pg_restore"), "--data-only", "--table=installation", "--schema=public", "--file=-", str(file)],
         capture_output=True,

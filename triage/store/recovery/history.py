@@ -1,4 +1,4 @@
-"""What a database is, and which history it holds: the installation's name, and the epoch that phones are told."""
+"""The identity of a database, and the history it holds: the installation's name, and the epoch that phones are told."""
 
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -21,7 +21,7 @@ class HistoryForked(OperatorError):
 
 
 class Installation(NamedTuple):
-    """What a database says of itself. The last three are as of its last backup, and null before the first."""
+    """The identity of a database. The last three are as of its last backup, and null before the first."""
 
     id: UUID
     epoch: UUID
@@ -38,7 +38,7 @@ _MARK_BACKUP = statement("recovery.mark_backup", UUID)
 
 
 async def read_installation(connection: Connection) -> Installation:
-    """What the database says of itself."""
+    """The identity of the database."""
     return await _INSTALLATION.fetch_one(connection)
 
 

@@ -1,4 +1,4 @@
-"""What measures need of incidents, kept from the last time they were added up.
+"""Facts of incidents for measures, kept from the last time they were added up.
 
 It is read where it is still true, and made from the entries where it is not.
 
@@ -47,7 +47,7 @@ _LOST: Final = (asyncpg.UniqueViolationError, asyncpg.SerializationError, asyncp
 """Another process keeps the same facts."""
 
 related_of = msgspec.json.Decoder(tuple[PersonEvent, ...]).decode
-"""What other incidents of the same people contribute to an incident, as its row holds it."""
+"""The events that other incidents of the same people contribute to an incident, as its row holds it."""
 
 
 class _FactRow(Struct, frozen=True):

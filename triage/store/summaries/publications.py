@@ -22,7 +22,7 @@ from triage.times import PeriodKind, period_of
 
 
 class PeriodRun(Struct, frozen=True):
-    """What was done about a period. `edition` is None while none was published."""
+    """The run of a period. `edition` is None while none was published."""
 
     kind: PeriodKind
     period: str
@@ -117,7 +117,7 @@ _LIST_RUNS = statement("summaries.list_runs", _LatestEdition)
 
 
 async def runs(connection: Connection, team_id: UUID) -> dict[tuple[PeriodKind, str], PeriodRun]:
-    """What was done about each period of the internal form."""
+    """The run of each period of the internal form."""
     return {(run.kind, run.period): run for run in await _RUNS.fetch(connection, team_id=team_id)}
 
 

@@ -62,7 +62,7 @@ _LATEST_UNTIL = statement("report_files.latest_until", _LatestBody)
 
 
 async def load_document(connection: Connection, team: CalendarTeam, summary: Summary) -> Document:
-    """What an internal edition is printed as: a sheet of its day or week, or a board report."""
+    """The report that an internal edition is printed as: a sheet of its day or week, or a board report."""
     zone = team.calendar.zone
     if not summary.edition:
         return board.no_data(summary, zone)

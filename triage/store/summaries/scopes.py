@@ -1,4 +1,4 @@
-"""What measures are computed from as the log stands: for an edition, a comparison, and the incidents behind a figure.
+"""The scopes of measures as the log stands: for an edition, a comparison, and the incidents behind a figure.
 
 Everything is read within one snapshot, so the incidents are those of the log's head that is read with them.
 """
@@ -209,7 +209,7 @@ async def enter_force_total(
 
 
 async def force_totals(connection: Connection, team_id: UUID, period: Period, until: datetime) -> list[ForceTotal]:
-    """What was entered for a period by an instant, the newest version last."""
+    """The totals entered for a period by an instant, the newest version last."""
     return await _FORCE_TOTALS.fetch(connection, team_id=team_id, kind=period.kind, period=period.name, until=until)
 
 
