@@ -11,11 +11,11 @@ from uuid import uuid4
 from support.phones import entry
 
 from ha.cluster import TTL_S, Cluster, until
+from ha.deployment import PORTS, Deployment
 from ha.machine import Machine
 from ha.network import Network, mend, pull
 from ha.outcome import GRACE_S
 from ha.phones import Fleet, SendingPhone
-from ha.site import PORTS, Site
 
 CUT_S: Final = 40.0
 FROZEN_S: Final = 12.0
@@ -43,10 +43,10 @@ class Rig:
     """All there is to break."""
 
     cluster: Cluster
-    site: Site
+    deployment: Deployment
     fleet: Fleet
-    leaver: SendingPhone
-    """A phone that is never sent from; its officer leaves."""
+    spare: SendingPhone
+    """A phone that sends only where an event says so; its officer leaves in the end."""
 
 
 async def settle(rig: Rig) -> None:
@@ -66,6 +66,7 @@ class Event:
 
 
 async def kill_primary(rig: Rig) -> Repaired:
+    """It is started again once a standby leads."""
     leader = await rig.cluster.leader()
     leader.kill()
     await rig.cluster.led_by_another_than(leader)
@@ -74,10 +75,12 @@ async def kill_primary(rig: Rig) -> Repaired:
 
 
 async def cut_cable(rig: Rig) -> Repaired:
+    """Neither clients nor standbys nor etcd reach the leader, nor it them."""
     return await _unplug(await rig.cluster.leader(), CUT_S)
 
 
 async def lose_leader_in_black_hole(rig: Rig) -> Repaired:
+    """As a machine behind a router whose power fails: what is sent to it is lost without an error."""
     return await _unplug(await rig.cluster.leader(), TTL_S + 10, silently=True)
 
 
@@ -97,11 +100,11 @@ async def put_standby_first(rig: Rig) -> None:
 async def lose_first_standby_in_black_hole(rig: Rig) -> Repaired:
     """Every session of the service ends too, so that each must find its way anew; then a process starts."""
     first = rig.cluster.machines[1]
-    usual = await rig.site.restart_process(PORTS[1])
+    usual = await rig.deployment.restart_process(PORTS[1])
     pull(first.number, *Network, silently=True)
     await rig.cluster.end_sessions("triage_app")
     await asyncio.sleep(HOLE_S)
-    took = await rig.site.restart_process(PORTS[1])
+    took = await rig.deployment.restart_process(PORTS[1])
     mend(first.number, *Network)
     if took > usual + DEAD_HOST_COSTS_S:
         raise EventFault(f"a process took {took:.1f} s to start beside a dead host, {usual:.1f} s before")
@@ -109,6 +112,7 @@ async def lose_first_standby_in_black_hole(rig: Rig) -> Repaired:
 
 
 async def freeze_leader(rig: Rig) -> Repaired:
+    """It keeps its connections and answers nothing, and finds itself replaced when it goes on."""
     leader = await rig.cluster.leader()
     leader.freeze()
     await rig.cluster.led_by_another_than(leader)
@@ -118,11 +122,13 @@ async def freeze_leader(rig: Rig) -> Repaired:
 
 
 async def switch_over(rig: Rig) -> Repaired:
+    """As before work on the leader."""
     await rig.cluster.switch_over()
     return Repaired()
 
 
 async def freeze_standbys(rig: Rig) -> Repaired:
+    """Nothing can be acknowledged until one goes on."""
     standbys = await rig.cluster.standbys()
     for standby in standbys:
         standby.freeze()
@@ -142,8 +148,9 @@ async def fill_disk(rig: Rig) -> Repaired:
 
 
 async def restart_processes(rig: Rig) -> Repaired:
+    """As an upgrade does it: each is ready again before the next one ends."""
     for port in PORTS:
-        await rig.site.restart_process(port)  # ready again before the next one ends
+        await rig.deployment.restart_process(port)
     return Repaired()
 
 
@@ -161,37 +168,25 @@ async def cut_replication(rig: Rig) -> Repaired:
     """Entries that reach the leader alone are neither acknowledged nor held; then the leader dies with them."""
     leader = await rig.cluster.leader()
     pull(leader.number, Network.REPLICATION, silently=True)
-    probes = [str(entry("outcome", uuid4())["id"]) for _ in range(PROBES)]
-    phone = rig.fleet.phones[0]
-    stored = await asyncio.gather(*(_put_probe(phone, entry_id) for entry_id in probes))
-    held = await _ask_held(phone, probes)
+    bodies = {body["id"]: body for body in (entry("outcome", uuid4()) for _ in range(PROBES))}
+    rig.spare.outbox.extend(bodies.values())
+    await asyncio.gather(*(rig.spare.put(body) for body in bodies.values()))
+    await rig.spare.ask_held(list(bodies))
     leader.kill()
     killed = time.monotonic()
     mend(leader.number, Network.REPLICATION)
-    successor = await rig.cluster.led_by_another_than(leader)
-    there = await _ids(rig.cluster, probes)
+    await rig.cluster.led_by_another_than(leader)
+    there = await _ids(rig.cluster, list(bodies))
     rig.cluster.start_patroni(leader)
     await rig.cluster.settled()
     await _set_patience(rig.cluster, "5s")
-    told = {entry_id for entry_id, is_stored in zip(probes, stored, strict=True) if is_stored} | held
-    if lost := told - there:
-        raise EventFault(f"{len(lost)} of {PROBES} were said to be stored or held, and are lost")
+    if told := rig.spare.acknowledged.keys() & bodies.keys():
+        raise EventFault(f"{len(told)} of {PROBES} were said to be stored or held; {len(told - there)} are lost")
     if there:
-        raise EventFault(f"{len(there)} of {PROBES} outlived the leader on {successor.name}: replication was not cut")
-    remark = f"{PROBES} of {PROBES} that reached the leader alone neither acknowledged nor held"
+        raise EventFault(f"{len(there)} of {PROBES} outlived the leader: replication was not cut")
+    await rig.spare.drain()
+    remark = f"{PROBES} of {PROBES} that only the leader had neither acknowledged nor held"
     return Repaired(killed + TTL_S + GRACE_S, remark)
-
-
-async def _put_probe(phone: SendingPhone, entry_id: str) -> bool:
-    body = entry("outcome", uuid4())
-    content = {name: value for name, value in body.items() if name != "id"}
-    answer = await phone.client.put(f"/v1/entries/{entry_id}", json=content, headers=phone.signed_in)
-    return answer.status_code != 503
-
-
-async def _ask_held(phone: SendingPhone, ids: list[str]) -> set[str]:
-    answer = await phone.client.post("/v1/sync/held", json={"ids": ids}, headers=phone.signed_in)
-    return set(answer.json()["held"]) if answer.status_code == 200 else set()
 
 
 async def _ids(cluster: Cluster, ids: list[str]) -> set[str]:
@@ -204,6 +199,7 @@ async def _ids(cluster: Cluster, ids: list[str]) -> set[str]:
 
 
 async def replicate_asynchronously(rig: Rig) -> None:
+    """The leader waits for nobody."""
     await rig.cluster.settled()
     await rig.cluster.configure(synchronous_mode=False, synchronous_mode_strict=False)
     await rig.cluster.settled(synchronous=False)
@@ -214,7 +210,7 @@ async def lose_last_moments(rig: Rig) -> Repaired:
     leader = await rig.cluster.leader()
     pull(leader.number, Network.REPLICATION)
     await asyncio.sleep(LOSING_S)
-    await rig.site.triage("backup", str(rig.site.folder / "before_loss.dump"))
+    await rig.deployment.triage("backup", str(rig.deployment.folder / "before_loss.dump"))
     leader.kill()
     killed = time.monotonic()
     mend(leader.number, Network.REPLICATION)
@@ -231,16 +227,16 @@ async def go_back_in_time(rig: Rig) -> Repaired:
     leader = await rig.cluster.leader()
     base = await asyncio.to_thread(rig.cluster.copy_base, leader)
     await asyncio.sleep(LOSING_S)
-    until = datetime.now(UTC).isoformat()
+    moment = datetime.now(UTC).isoformat()
     await asyncio.sleep(LOSING_S)
-    await rig.site.triage("staff", "disable", rig.leaver.staff_id)
-    await rig.site.triage("backup", str(rig.site.folder / "before_recovery.dump"))
+    await rig.deployment.triage("staff", "disable", rig.spare.staff_id)
+    await rig.deployment.triage("backup", str(rig.deployment.folder / "before_recovery.dump"))
     await _archive(rig.cluster)
-    rig.cluster.restore(base, until)
+    rig.cluster.restore(base, moment)
     await rig.cluster.settled()
     remark = await _adopt(rig)
     adopted = time.monotonic()
-    answer = await rig.leaver.client.get("/v1/incidents", headers=rig.leaver.signed_in)
+    answer = await rig.spare.client.get("/v1/incidents", headers=rig.spare.signed_in)
     if answer.status_code != 401:
         raise EventFault(f"who left before the recovery is answered {answer.status_code}")
     return Repaired(adopted + GRACE_S, f"{remark}; who left stays out")
@@ -263,10 +259,10 @@ async def _archive(cluster: Cluster) -> None:
 
 async def _adopt(rig: Rig) -> str:
     """As the run book says it; a process that starts before says so. What phones are told of is counted."""
-    refused = await rig.site.triage("serve", "--without-jobs", "--port", "0", fails=True)
+    refused = await rig.deployment.triage("serve", "--without-jobs", "--port", "0", fails=True)
     if "triage adopt" not in refused:
         raise EventFault(f"a process started on another history says: {refused}")
-    await rig.site.triage("adopt", "--yes")
+    await rig.deployment.triage("adopt", "--yes")
 
     async def all_told() -> bool | None:
         return rig.fleet.resynced() == len(rig.fleet.phones) or None

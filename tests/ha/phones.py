@@ -81,11 +81,12 @@ class SendingPhone:
             await asyncio.sleep(PAUSE_S)
 
     async def _send(self) -> None:
-        sent = await (self._sync() if random.random() < SYNC_SHARE else self._put(self.outbox[0]))
+        sent = await (self._sync() if random.random() < SYNC_SHARE else self.put(self.outbox[0]))
         if not sent and random.random() < 0.5:
-            await self._ask_held([entry["id"] for entry in list(self.outbox)[:SYNC_ENTRIES]])
+            await self.ask_held([entry["id"] for entry in list(self.outbox)[:SYNC_ENTRIES]])
 
-    async def _put(self, body: Json) -> bool:
+    async def put(self, body: Json) -> bool:
+        """Send one entry; whether it was acknowledged. Waits as it is told when it was not."""
         content = {name: value for name, value in body.items() if name != "id"}
         answer, started = await self._request("PUT", f"/v1/entries/{body['id']}", content)
         stored = answer is not None and answer.status_code in (200, 201)
@@ -113,14 +114,14 @@ class SendingPhone:
         """The history is another: begin anew, and put into the outbox what it lacks of what was acknowledged."""
         self.cursor = None
         self.resynced = True
-        while (held := await self._ask_held(list(self.acknowledged))) is None:
+        while (held := await self.ask_held(list(self.acknowledged))) is None:
             pass  # asking waits as it is told
         lacking = [body for entry_id, body in self.acknowledged.items() if entry_id not in held]
         self.offered_again += len(lacking)
         self.outbox.extendleft(lacking)
 
-    async def _ask_held(self, ids: Sequence[str]) -> set[str] | None:
-        """Which of these the service says it holds; what waits among them waits no longer."""
+    async def ask_held(self, ids: Sequence[str]) -> set[str] | None:
+        """Which of these the service says it holds, if it says; what waits among them waits no longer."""
         answer, started = await self._request("POST", "/v1/sync/held", {"ids": ids})
         if answer is None or answer.status_code != 200:
             self._note(answer, started, [])

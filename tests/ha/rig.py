@@ -4,7 +4,6 @@ import asyncio
 import signal
 import sys
 import time
-import traceback
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,10 +15,10 @@ import httpx
 
 from ha import network
 from ha.cluster import TTL_S, Cluster
+from ha.deployment import Deployment
 from ha.events import EVENTS, Event, Rig
-from ha.outcome import GRACE_S, RunOutcome, measure, table
+from ha.outcome import GRACE_S, EventOutcome, measure, table
 from ha.phones import PATIENCE_S, Fleet, SendingPhone
-from ha.site import Site
 from triage import logs
 
 PHONES: Final = 10
@@ -34,34 +33,34 @@ async def rig_in(folder: Path) -> AsyncIterator[Rig]:
     cluster = Cluster.prepare(folder)
     cluster.start()
     await cluster.settled()
-    site = await Site.install(folder, cluster)
-    await site.start()
+    deployment = await Deployment.install(folder, cluster)
+    await deployment.start()
     async with AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(_client(site)) for _ in range(PHONES + 1)]
-        team = (await site.triage("team", "add", "--name", "Rig")).split()[0]
-        enrolled = await asyncio.gather(*(_enrol(site, client, team) for client in clients))
-        *phones, leaver = [
+        clients = [await stack.enter_async_context(_client(deployment)) for _ in range(PHONES + 1)]
+        team = (await deployment.triage("team", "add", "--name", "Rig")).split()[0]
+        enrolled = await asyncio.gather(*(_enrol(deployment, client, team) for client in clients))
+        *phones, spare = [
             SendingPhone(client, *enrolment) for client, enrolment in zip(clients, enrolled, strict=True)
         ]
-        yield Rig(cluster, site, Fleet(phones), leaver)
+        yield Rig(cluster, deployment, Fleet(phones), spare)
 
 
-def _client(site: Site) -> httpx.AsyncClient:
+def _client(deployment: Deployment) -> httpx.AsyncClient:
     timeout = httpx.Timeout(PATIENCE_S, connect=3)
-    return httpx.AsyncClient(base_url=site.address, verify=site.trust(), timeout=timeout)
+    return httpx.AsyncClient(base_url=deployment.address, verify=deployment.trust(), timeout=timeout)
 
 
-async def _enrol(site: Site, client: httpx.AsyncClient, team: str) -> tuple[str, str]:
+async def _enrol(deployment: Deployment, client: httpx.AsyncClient, team: str) -> tuple[str, str]:
     """An officer of the team and the token of a phone."""
-    added = await site.triage("staff", "add", "--team", team, "--name", "PC Rig", "--role", "officer")
+    added = await deployment.triage("staff", "add", "--team", team, "--name", "PC Rig", "--role", "officer")
     staff_id = added.split()[0]
-    code = (await site.triage("enrol", "--team", team, staff_id)).split()[0]
+    code = (await deployment.triage("enrol", "--team", team, staff_id)).split()[0]
     answer = await client.post("/v1/devices", json={"code": code, "name": "phone of the rig"})
     answer.raise_for_status()
     return answer.json()["token"], staff_id
 
 
-async def outcome_of(event: Event, rig: Rig) -> RunOutcome:
+async def outcome_of(event: Event, rig: Rig) -> EventOutcome:
     """Let the event happen under the phones, and hold the log against what they were told."""
     await event.prepare(rig)
     async with rig.fleet.sending():
@@ -74,8 +73,8 @@ async def outcome_of(event: Event, rig: Rig) -> RunOutcome:
     silence, back = measure(answers, fault)
     acknowledged = rig.fleet.acknowledged()
     stored = await _stored(rig.cluster)
-    await rig.site.triage("verify")
-    return RunOutcome(
+    await rig.deployment.triage("verify")
+    return EventOutcome(
         title=event.title,
         silence_s=silence,
         back_s=back,
@@ -101,19 +100,17 @@ async def _stored(cluster: Cluster) -> Counter[str]:
 
 async def run(folder: Path, names: list[str]) -> bool:
     """Whether every goal of these events was reached."""
-    outcomes: list[RunOutcome] = []
-    reached = True
+    outcomes: list[EventOutcome] = []
     async with rig_in(folder) as rig:
-        for name in names:
-            print(f"{datetime.now(UTC):%H:%M:%S} {name}", flush=True)
-            outcome = await outcome_of(EVENTS[name], rig)
-            outcomes.append(outcome)
-            print(f"  {' | '.join(outcome.cells())}", flush=True)
-            for words in outcome.missed():
-                reached = False
-                print(f"  MISSED: {words}", flush=True)
-    print(f"\n{datetime.now(UTC):%d %B %Y}\n\n{table(outcomes)}")
-    return reached
+        try:
+            for name in names:
+                print(f"{datetime.now(UTC):%H:%M:%S} {name}", flush=True)
+                outcomes.append(await outcome_of(EVENTS[name], rig))
+                for words in outcomes[-1].missed():
+                    print(f"  missed: {words}", flush=True)
+        finally:
+            print(f"\n{datetime.now(UTC):%d %B %Y}\n\n{table(outcomes)}", flush=True)
+    return not any(outcome.missed() for outcome in outcomes)
 
 
 def main() -> int:
@@ -128,9 +125,6 @@ def main() -> int:
         return 0 if asyncio.run(run(Path(folder), names or list(EVENTS))) else 1
     except KeyboardInterrupt:
         return 130
-    except Exception:
-        traceback.print_exc()
-        return 1
 
 
 if __name__ == "__main__":

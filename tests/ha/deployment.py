@@ -27,12 +27,12 @@ PORTS: Final = (8001, 8002)
 STOPPED_WITHIN_S: Final = 30
 
 
-class SiteFault(Exception):
+class DeploymentFault(Exception):
     """The service, or a command of its, did not do what it should."""
 
 
 @dataclass(slots=True)
-class Site:
+class Deployment:
     """An installation on a cluster. `address` is nginx's."""
 
     folder: Path
@@ -42,16 +42,16 @@ class Site:
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @classmethod
-    async def install(cls, folder: Path, cluster: Cluster) -> "Site":
+    async def install(cls, folder: Path, cluster: Cluster) -> "Deployment":
         """By the run book, on a cluster that has settled."""
         keys = EmbeddedPostgres(folder / "keys")
         superuser = await asyncpg.connect(await asyncio.to_thread(keys.start))
         await _say(superuser, ON_KEYS)
         await _say(await cluster.superuser(), ON_MAIN)
-        site = cls(folder, cluster, keys)
-        await site.triage("migrate", "--create")
-        print(await site.triage("check"), flush=True)
-        return site
+        deployment = cls(folder, cluster, keys)
+        await deployment.triage("migrate", "--create")
+        print(await deployment.triage("check"), flush=True)
+        return deployment
 
     async def start(self) -> None:
         """nginx, both processes and the jobs."""
@@ -61,7 +61,7 @@ class Site:
         self._start_nginx()
 
     async def triage(self, *args: str, fails: bool = False) -> str:
-        """What a command of the operator's prints. Raises SiteFault when it ends otherwise than it should."""
+        """What a command of the operator's prints. Raises DeploymentFault when it ends otherwise than it should."""
         command = await asyncio.create_subprocess_exec(
             *_command(args),
             env=self._environ(TRIAGE_OWNER_DATABASE_URL=self._url("triage_owner")),
@@ -70,18 +70,18 @@ class Site:
         )
         printed = (await command.communicate())[0].decode()
         if (command.returncode != 0) != fails:
-            raise SiteFault(f"triage {' '.join(args)}: exit code {command.returncode}\n{printed}")
+            raise DeploymentFault(f"triage {' '.join(args)}: exit code {command.returncode}\n{printed}")
         return printed
 
     async def start_process(self, port: int) -> float:
-        """Start `triage serve` and wait until it is ready; how many seconds that took. Raises SiteFault."""
+        """Start `triage serve` and wait until it is ready; how many seconds that took. Raises DeploymentFault."""
         started = time.monotonic()
         process = self._start(f"serve-{port}", ["serve", "--without-jobs", "--port", str(port)])
 
         async def ready() -> bool | None:
             if process.poll() is not None:
-                raise SiteFault(f"the process on port {port} ended with exit code {process.returncode}")
-            return await is_ready(port) or None
+                raise DeploymentFault(f"the process on port {port} ended with exit code {process.returncode}")
+            return await _is_ready(port) or None
 
         await until(ready, f"the process on port {port} is not ready")
         return time.monotonic() - started
@@ -94,7 +94,7 @@ class Site:
         return await self.start_process(port)
 
     def trust(self) -> ssl.SSLContext:
-        """What a client must know to believe this site's certificate."""
+        """What a client must know to believe its certificate."""
         return ssl.create_default_context(cafile=str(self.folder / "nginx/tls.crt"))
 
     def _start(self, name: str, args: list[str]) -> subprocess.Popen[bytes]:
@@ -111,10 +111,8 @@ class Site:
         shutil.copytree(TOP / "deploy/nginx", folder)
         _make_certificate(folder)
         configuration = folder / "nginx.conf"
-        text = (
-            configuration.read_text().replace("/etc/nginx/tls", str(folder)).replace("/run/nginx.pid", f"{folder}/pid")
-        )
-        configuration.write_text(text)
+        text = configuration.read_text().replace("/etc/nginx/tls", str(folder))
+        configuration.write_text(text.replace("/run/nginx.pid", f"{folder}/pid"))
         with (self.folder / "nginx.log").open("ab") as log:
             command = ["nginx", "-c", str(configuration), "-g", "daemon off;"]
             self._running["nginx"] = subprocess.Popen(command, stderr=log, start_new_session=True)
@@ -136,7 +134,7 @@ class Site:
         return f"postgresql://{login}@{self.cluster.hosts}/triage?target_session_attrs=read-write"
 
 
-async def is_ready(port: int) -> bool:
+async def _is_ready(port: int) -> bool:
     """Whether the process says that it can serve."""
     with contextlib.suppress(httpx.TransportError):
         async with httpx.AsyncClient(timeout=10) as client:
