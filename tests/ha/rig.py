@@ -39,9 +39,7 @@ async def rig_in(folder: Path) -> AsyncIterator[Rig]:
         clients = [await stack.enter_async_context(_client(deployment)) for _ in range(PHONES + 1)]
         team = (await deployment.triage("team", "add", "--name", "Rig")).split()[0]
         enrolled = await asyncio.gather(*(_enrol(deployment, client, team) for client in clients))
-        *phones, spare = [
-            SendingPhone(client, *enrolment) for client, enrolment in zip(clients, enrolled, strict=True)
-        ]
+        *phones, spare = [SendingPhone(client, *enrolment) for client, enrolment in zip(clients, enrolled, strict=True)]
         yield Rig(cluster, deployment, Fleet(phones), spare)
 
 

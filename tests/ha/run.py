@@ -7,6 +7,7 @@ mounts), which the kernel ends with this program, however it ends. Exit code 1 w
 """
 
 import argparse
+import importlib.util
 import os
 import shutil
 import signal
@@ -16,7 +17,14 @@ import tempfile
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
-NEEDED = {"etcd": "etcd-server", "nginx": "nginx", "ip": "iproute2", "mkfs.ext4": "e2fsprogs", "unshare": "util-linux"}
+NEEDED = {
+    "etcd": "etcd-server",
+    "nginx": "nginx",
+    "ip": "iproute2",
+    "mkfs.ext4": "e2fsprogs",
+    "unshare": "util-linux",
+    "openssl": "openssl",
+}
 """Programs, and Debian's packages of them."""
 ALONE = ("unshare", "--net", "--pid", "--mount", "--mount-proc", "--fork", "--kill-child")
 REAPING = ("sh", "-c", '"$@"; exit $?', "sh")
@@ -29,9 +37,8 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="directory, not yet there, in which everybody's logs are kept")
     chosen = parser.parse_args()
     os.environ["PATH"] += ":/usr/sbin:/sbin"
-    missing = [package for program, package in NEEDED.items() if not shutil.which(program)]
-    if os.geteuid() != 0 or missing:
-        print(f"needs root, and of Debian's packages: {' '.join(missing) or 'none that is not here'}", file=sys.stderr)
+    if lacking := _lacking():
+        print(f"lacking: {', '.join(lacking)}", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory(prefix="triage-ha-", ignore_cleanup_errors=True) as folder:
         try:
@@ -39,6 +46,13 @@ def main() -> int:
         finally:
             if chosen.keep:
                 _keep_logs(Path(folder), chosen.keep)
+
+
+def _lacking() -> list[str]:
+    lacking = [f"Debian's {package}" for program, package in NEEDED.items() if not shutil.which(program)]
+    if not importlib.util.find_spec("patroni"):
+        lacking.append("the dependency group `ha`")
+    return lacking if os.geteuid() == 0 else ["root", *lacking]
 
 
 def _keep_logs(folder: Path, kept: Path) -> None:
