@@ -11,13 +11,10 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import TypeVar
-from uuid import UUID
-
-import msgspec
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from support.population import population
+from support.population import copies, population
 
 from triage.exports import files, parquet, tables
 from triage.exports.members import ReleaseMember
@@ -29,19 +26,6 @@ YEAR = months_between(date(2025, 4, 1), date(2026, 4, 1))
 
 
 T = TypeVar("T")
-
-
-def copies(members: list[ReleaseMember], times: int) -> list[ReleaseMember]:
-    """More of the same people's neighbours: every copy has incidents and people of its own."""
-    return [
-        msgspec.structs.replace(
-            member,
-            incident_id=UUID(int=member.incident_id.int ^ copy),
-            person_id=member.person_id and UUID(int=member.person_id.int ^ copy),
-        )
-        for copy in range(times)
-        for member in members
-    ]
 
 
 def timed(label: str, work: Callable[[], T]) -> T:

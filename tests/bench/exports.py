@@ -25,13 +25,12 @@ from uuid import UUID
 
 import asyncpg
 import httpx
-import msgspec
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.export_team import ExportTeam, Partner, add_export_team
 from support.phones import RunningService, running_service
-from support.population import population
+from support.population import copies, population
 
 from triage.embedded import EmbeddedPostgres
 from triage.exports.members import ReleaseMember
@@ -42,19 +41,6 @@ YEAR_CUT = datetime(2026, 4, 29, 6, tzinfo=UTC)
 MIB = 1024 * 1024
 SETTLING_S = 20
 """The serving process also releases what is due for the empty log; that is no part of serving."""
-
-
-def copies(members: list[ReleaseMember], times: int) -> list[ReleaseMember]:
-    """More of the same people's neighbours: every copy has incidents and people of its own."""
-    return [
-        msgspec.structs.replace(
-            member,
-            incident_id=UUID(int=member.incident_id.int ^ copy),
-            person_id=member.person_id and UUID(int=member.person_id.int ^ copy),
-        )
-        for copy in range(times)
-        for member in members
-    ]
 
 
 def peak() -> float:

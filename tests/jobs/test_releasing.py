@@ -18,6 +18,7 @@ from support.export_team import ExportTeam, SeededLog, entries_of, half_a_year, 
 from support.phones import running_service
 from support.population import Arrival
 
+from triage.exports.members import ReleaseMember
 from triage.exports.tree import CONFIG
 from triage.jobs import release
 from triage.jobs.release import ReleasedEdition, Unreleased
@@ -184,9 +185,7 @@ async def test_late_records_come_once_in_a_file_of_their_own(released: ExportTea
     assert {row["month"] for row in await partner.rows("records/2025-Q2-late")} == {"*"}
 
 
-async def test_links_made_after_the_cut_off_join_nothing_before_it(exporting: ExportTeam) -> None:
-    first, second = [a.member for a in _quarter()][:2]
-    at = QUARTER + DAY
+async def _link(exporting: ExportTeam, first: ReleaseMember, second: ReleaseMember, at: datetime) -> None:
     same = e.SameIncident(
         id=uuid4(),
         incident_id=first.incident_id,
@@ -196,6 +195,12 @@ async def test_links_made_after_the_cut_off_join_nothing_before_it(exporting: Ex
         codes_version=1,
     )
     await exporting.append([item(same, exporting.team_id, at)])
+
+
+async def test_links_made_after_the_cut_off_join_nothing_before_it(exporting: ExportTeam) -> None:
+    first, second = [a.member for a in _quarter()][:2]
+    at = QUARTER + DAY
+    await _link(exporting, first, second, at)
     await exporting.release(QUARTER + DAY * 2)
     ids = {
         row["incident_id"] for row in await exporting.fetch("SELECT incident_id FROM release_row WHERE team_id = $1")
@@ -206,15 +211,7 @@ async def test_links_made_after_the_cut_off_join_nothing_before_it(exporting: Ex
 async def test_incidents_linked_before_the_cut_off_are_one_row_and_neither_comes_again(exporting: ExportTeam) -> None:
     first, second = [a.member for a in _quarter()][:2]
     at = QUARTER - DAY
-    same = e.SameIncident(
-        id=uuid4(),
-        incident_id=first.incident_id,
-        other_incident_id=second.incident_id,
-        reason="same_log_and_person",
-        captured_at=at,
-        codes_version=1,
-    )
-    await exporting.append([item(same, exporting.team_id, at)])
+    await _link(exporting, first, second, at)
     await exporting.release(QUARTER + DAY)
     rows = await exporting.fetch(
         "SELECT number FROM release_row WHERE team_id = $1 AND incident_id = ANY ($2::uuid[]) ORDER BY number",

@@ -12,6 +12,8 @@ from functools import cache
 from itertools import accumulate
 from uuid import UUID
 
+from msgspec import structs
+
 from triage.exports.members import LUTON, ReleaseMember
 
 YEAR_STARTS = datetime(2025, 4, 1, 5, tzinfo=UTC)
@@ -77,6 +79,19 @@ def population(incidents: int, linked: float = 0.88, seed: int = 1, late: float 
 def between(arrivals: list[Arrival], first: datetime, after: datetime, known_by: datetime) -> list[ReleaseMember]:
     """The members of a period as the service knew them at a cut-off."""
     return [a.member for a in arrivals if first <= a.member.occurred_at < after and a.arrived_at < known_by]
+
+
+def copies(members: list[ReleaseMember], times: int) -> list[ReleaseMember]:
+    """More of the same people's neighbours: every copy has incidents and people of its own."""
+    return [
+        structs.replace(
+            member,
+            incident_id=UUID(int=member.incident_id.int ^ copy),
+            person_id=member.person_id and UUID(int=member.person_id.int ^ copy),
+        )
+        for copy in range(times)
+        for member in members
+    ]
 
 
 def _pick(rng: random.Random, weighted: Weighted) -> str | None:
