@@ -9,13 +9,13 @@ import msgspec
 import pytest
 
 from triage import problems
-from triage.problems import CATALOGUE, FieldError, Listed, Refused
+from triage.problems import CATALOGUE, FieldError, ListedProblem, Refused
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("listed", CATALOGUE.values(), ids=CATALOGUE)
-def test_each_problem_is_a_document_of_rfc_9457(listed: Listed) -> None:
+def test_each_problem_is_a_document_of_rfc_9457(listed: ListedProblem) -> None:
     document = msgspec.json.decode(msgspec.json.encode(listed.problem()))
     assert document["type"] == f"/problems/{listed.code}"
     assert document["status"] == HTTPStatus(listed.status)
@@ -27,7 +27,7 @@ def test_each_problem_is_a_document_of_rfc_9457(listed: Listed) -> None:
 
 
 def test_codes_are_unique_and_named_like_their_constants() -> None:
-    constants = {name: value for name, value in vars(problems).items() if isinstance(value, Listed)}
+    constants = {name: value for name, value in vars(problems).items() if isinstance(value, ListedProblem)}
     assert {name: value.code for name, value in constants.items()} == {name: name.lower() for name in constants}
     assert set(CATALOGUE) == {value.code for value in constants.values()}
 

@@ -14,7 +14,7 @@ import pytest_asyncio
 from support.loopback_issuer import AUDIENCE, LoopbackIssuer
 
 from triage.access.oidc import Issuer, OidcClient, OidcRefused, Provider, RefusalReason, Subject
-from triage.access.oidc_login import PENDING_FOR, Callback, Pending, begin, finish
+from triage.access.oidc_login import PENDING_FOR, Callback, PendingSignIn, begin, finish
 
 NOW = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
 BACK = "https://triage.example/sign-in/callback"
@@ -42,12 +42,12 @@ def provider(issuer: LoopbackIssuer, http: httpx.AsyncClient) -> Provider:
     return provider_of(issuer, http, OidcClient(client_id="pages"))
 
 
-async def signed_in(provider: Provider, issuer: LoopbackIssuer) -> tuple[Pending, Callback]:
+async def signed_in(provider: Provider, issuer: LoopbackIssuer) -> tuple[PendingSignIn, Callback]:
     address, pending = await begin(provider, BACK, NOW)
     return pending, Callback(**issuer.authorize(address))
 
 
-async def refusal(provider: Provider, pending: Pending, callback: Callback, now: datetime = NOW) -> RefusalReason:
+async def refusal(provider: Provider, pending: PendingSignIn, callback: Callback, now: datetime = NOW) -> RefusalReason:
     with pytest.raises(OidcRefused) as refused:
         await finish(provider, pending, callback, now)
     return refused.value.reason
@@ -209,5 +209,5 @@ async def test_what_is_kept_meanwhile_survives_the_trip_and_shows_nothing(
     provider: Provider, issuer: LoopbackIssuer
 ) -> None:
     pending, callback = await signed_in(provider, issuer)
-    assert msgspec.json.decode(msgspec.json.encode(pending), type=Pending) == pending
+    assert msgspec.json.decode(msgspec.json.encode(pending), type=PendingSignIn) == pending
     assert (repr(pending), repr(callback)) == ("Pending(…)", "Callback(…)")

@@ -78,7 +78,7 @@ async def deliver_due(database: Database, sender: Sender, now: datetime) -> int:
     return sum([await deliver.deliver_due(database, sender, topic, lambda: now) for topic in get_args(Topic)])
 
 
-async def waiting(team: TeamLog) -> list[outbox.Undelivered]:
+async def waiting(team: TeamLog) -> list[outbox.UndeliveredMessage]:
     async with team.database.team(TEAM) as connection:
         return await outbox.undelivered(connection, TEAM)
 

@@ -19,7 +19,7 @@ from support.team_log import TEAM, TeamLog, open_team_log
 
 from triage.demo import DemoEntry
 from triage.exports.catalogue import ladders
-from triage.exports.protected import Protected, protected
+from triage.exports.protected import ProtectedSummary, protected
 from triage.exports.published_answers import NotPublishable, published_answer
 from triage.exports.tables import classify, freeze
 from triage.log.entries import AnyEntry
@@ -268,7 +268,7 @@ def test_hours_of_detention_by_age_count_those_with_both_times() -> None:
 # --- what may be published
 
 
-def published_quarter() -> Protected:
+def published_quarter() -> ProtectedSummary:
     forms = [form for ladder in ladders("quarterly") for form in ladder]
     members = [classify(a.member, bytes(32)) for a in population(5_000) if a.member.occurred_at < QUARTER_ENDS]
     edition = freeze("quarterly", "2025-Q1", forms, members, bytes(32))

@@ -24,7 +24,7 @@ PENDING_FOR: Final = timedelta(minutes=10)
 _ID_TOKEN_TYPES: Final = frozenset({"", "jwt", "id+jwt"})
 
 
-class Pending(Struct, frozen=True):
+class PendingSignIn(Struct, frozen=True):
     """A sign-in that was begun. Secret: it shows nothing when printed."""
 
     issuer: str
@@ -54,12 +54,12 @@ class _Tokens(Struct, frozen=True):
     id_token: str
 
 
-async def begin(provider: Provider, redirect_uri: str, now: datetime) -> tuple[str, Pending]:
+async def begin(provider: Provider, redirect_uri: str, now: datetime) -> tuple[str, PendingSignIn]:
     """The address to send the browser to, and what to keep until it is back. Raises OidcRefused (unreachable)."""
     endpoint = (await provider.metadata()).authorization_endpoint
     if endpoint is None:
         raise OidcRefused(RefusalReason.UNREACHABLE)
-    pending = Pending(
+    pending = PendingSignIn(
         issuer=provider.issuer.url,
         redirect_uri=redirect_uri,
         state=token_urlsafe(32),
@@ -80,7 +80,7 @@ async def begin(provider: Provider, redirect_uri: str, now: datetime) -> tuple[s
     return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}", pending
 
 
-async def finish(provider: Provider, pending: Pending, callback: Callback, now: datetime) -> Subject:
+async def finish(provider: Provider, pending: PendingSignIn, callback: Callback, now: datetime) -> Subject:
     """Who signed in. Raises OidcRefused."""
     if pending.issuer != provider.issuer.url or not _same(callback.state, pending.state):
         raise OidcRefused(RefusalReason.STATE)
@@ -102,7 +102,7 @@ async def finish(provider: Provider, pending: Pending, callback: Callback, now: 
     return Subject(provider.issuer.url, claims["sub"])
 
 
-async def _exchange(provider: Provider, metadata: Metadata, pending: Pending, code: str) -> str:
+async def _exchange(provider: Provider, metadata: Metadata, pending: PendingSignIn, code: str) -> str:
     """The ID token for a code. Raises OidcRefused (denied when the code is not good, unreachable)."""
     login = _login(provider)
     form = {

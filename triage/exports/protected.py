@@ -20,7 +20,7 @@ AGREEMENT: Final = "none"
 PURPOSE: Final = "Summary for partners and the public"
 
 
-class Protected(Struct, frozen=True, kw_only=True):
+class ProtectedSummary(Struct, frozen=True, kw_only=True):
     """A protected edition as it is stored and served."""
 
     kind: PeriodKind
@@ -37,11 +37,11 @@ class Protected(Struct, frozen=True, kw_only=True):
 
 def protected(
     edition: Edition, covered: Coverage, cut_off: datetime, published_at: datetime, rules: Rules = RULES
-) -> Protected:
+) -> ProtectedSummary:
     """The protected summary of a frozen edition; `covered` is the part of its period that the log holds."""
     file = files.tables_csv(edition)
     earlier = f"tables/{edition.period}/{edition.edition - 1}" if edition.edition > 1 else None
-    return Protected(
+    return ProtectedSummary(
         kind=edition.kind,
         period=edition.period,
         covered_from=covered.covered_from,
@@ -57,20 +57,20 @@ def protected(
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Protected).decode
+_decode = msgspec.json.Decoder(ProtectedSummary).decode
 
 
-def encode(summary: Protected) -> bytes:
+def encode(summary: ProtectedSummary) -> bytes:
     """The bytes that are stored and served."""
     return _encode(summary)
 
 
-def decode(body: bytes) -> Protected:
+def decode(body: bytes) -> ProtectedSummary:
     """A stored protected edition."""
     return _decode(body)
 
 
-def csv(summary: Protected) -> bytes:
+def csv(summary: ProtectedSummary) -> bytes:
     """`tables.csv`, byte for byte, from the stored summary."""
     lines = [files.TABLES_COLUMNS, *files.published_lines(summary.period, summary.edition, summary.tables)]
     return "".join(",".join(line) + "\r\n" for line in lines).encode()

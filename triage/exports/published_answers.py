@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from triage.exports.files import PublishedTable
-from triage.exports.protected import Protected
+from triage.exports.protected import ProtectedSummary
 from triage.exports.tables import ALL
 from triage.summaries.csv_files import write
 
@@ -18,7 +18,7 @@ class NotPublishable(Exception):
     """No protected table answers the question; the message says which coarser one would do."""
 
 
-def published_answer(summary: Protected, of: Literal["incidents", "s136"], by: Sequence[str]) -> bytes:
+def published_answer(summary: ProtectedSummary, of: Literal["incidents", "s136"], by: Sequence[str]) -> bytes:
     """The numbers of the one table that answers a question, as CSV headed by what a reader must know of them.
 
     Raises NotPublishable.
@@ -59,7 +59,7 @@ def _column(table: PublishedTable, of: str, wanted: Sequence[str]) -> str | None
     return None if table.column_variable in wanted else ALL
 
 
-def _instead(summary: Protected, of: str, wanted: Sequence[str]) -> str:
+def _instead(summary: ProtectedSummary, of: str, wanted: Sequence[str]) -> str:
     """The period's tables by some of the question's variables, most variables first."""
     coarser = [
         (len(table.row_variables), table.title)

@@ -20,7 +20,7 @@ import msgspec
 
 from triage.exports import members as m
 from triage.exports.columns import RECORD_COLUMNS, SHUFFLED_COLUMNS
-from triage.exports.tree import CONFIG, LATE_ORDER, VALUES, Config, Finest, KeyedChoice, Leaf, Tree
+from triage.exports.tree import CONFIG, LATE_ORDER, VALUES, Config, FinestGroup, KeyedChoice, Leaf, Tree
 from triage.times import DAY_START_HOUR, LONDON, operational_day
 
 COLUMNS: Final = tuple(column.name for column in RECORD_COLUMNS)
@@ -209,13 +209,13 @@ _POWER_AT, _DISPOSAL_AT = (
 )
 
 
-def _finest(rows: Sequence[_ProjectedRow], config: Config) -> list[Finest]:
+def _finest(rows: Sequence[_ProjectedRow], config: Config) -> list[FinestGroup]:
     """One pass: rows that agree in every attribute, in an order that does not depend on that of the members."""
-    groups: dict[tuple[str, ...], Finest] = {}
+    groups: dict[tuple[str, ...], FinestGroup] = {}
     for at, row in enumerate(rows):
         group = groups.get(row.classes)
         if group is None:
-            group = groups[row.classes] = Finest(row.classes, [0] * len(VALUES))
+            group = groups[row.classes] = FinestGroup(row.classes, [0] * len(VALUES))
         group.rows.append(at)
         power, disposal, *_ = row.what
         group.counts[_POWER_AT[power]] += 1

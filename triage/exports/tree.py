@@ -97,7 +97,7 @@ class KeyedChoice:
 
 
 @dataclass(slots=True)
-class Finest:
+class FinestGroup:
     """Rows that agree in every attribute, with what the rules need to know about them."""
 
     classes: tuple[str, ...]
@@ -114,7 +114,7 @@ class Leaf(msgspec.Struct, frozen=True):
     """One group of a release: the label of each attribute of the order, and the rows that share them."""
 
     labels: tuple[str, ...]
-    groups: tuple[Finest, ...]
+    groups: tuple[FinestGroup, ...]
 
 
 class Passes:
@@ -124,13 +124,13 @@ class Passes:
         self._k, self._l, self._alpha = config.k, config.l, config.alpha
         self._views = [_parts(view, config.harmful) for view in config.views]
 
-    def __call__(self, groups: Iterable[Finest]) -> bool:
+    def __call__(self, groups: Iterable[FinestGroup]) -> bool:
         groups = list(groups)
         return self._enough_people(groups) and self._mixed(
             [sum(column) for column in zip(*(g.counts for g in groups), strict=True)]
         )
 
-    def _enough_people(self, groups: list[Finest]) -> bool:
+    def _enough_people(self, groups: list[FinestGroup]) -> bool:
         return any(self._enough(group.people[at] for group in groups) for at in range(len(m.BITS)))
 
     def _enough(self, of_groups: Iterable[set[UUID | int]]) -> bool:
@@ -175,20 +175,22 @@ class Tree:
         self._config, self._secret, self._months = config, secret, months
         self._passes = Passes(config)
 
-    def leaves(self, groups: Iterable[Finest]) -> Iterator[Leaf]:
+    def leaves(self, groups: Iterable[FinestGroup]) -> Iterator[Leaf]:
         """The groups of the release; none at all where the whole does not pass."""
         root = tuple(groups)
         if self._passes(root):
             yield from self._grow(root, ())
 
-    def _grow(self, groups: tuple[Finest, ...], labels: tuple[str, ...]) -> Iterator[Leaf]:
+    def _grow(self, groups: tuple[FinestGroup, ...], labels: tuple[str, ...]) -> Iterator[Leaf]:
         if len(labels) == len(self._config.order):
             yield Leaf(labels, groups)
             return
         for label, part in self._split(groups, labels):
             yield from self._grow(part, (*labels, label))
 
-    def _split(self, groups: tuple[Finest, ...], labels: tuple[str, ...]) -> Iterable[tuple[str, tuple[Finest, ...]]]:
+    def _split(
+        self, groups: tuple[FinestGroup, ...], labels: tuple[str, ...]
+    ) -> Iterable[tuple[str, tuple[FinestGroup, ...]]]:
         attribute = self._config.order[len(labels)]
         classes = self._classes(attribute, labels)
         if len(classes) == 1:
@@ -199,11 +201,11 @@ class Tree:
         return [(label, tuple(part)) for label, part in shown.items()]
 
     def _shown(
-        self, attribute: Attribute, classes: tuple[str, ...], groups: tuple[Finest, ...]
-    ) -> dict[str, list[Finest]]:
+        self, attribute: Attribute, classes: tuple[str, ...], groups: tuple[FinestGroup, ...]
+    ) -> dict[str, list[FinestGroup]]:
         """Groups by label: classes that pass alone, and the pool of all others. Empty where nothing can be shown."""
         at = ORDER.index(attribute)
-        parts: dict[str, list[Finest]] = {}
+        parts: dict[str, list[FinestGroup]] = {}
         for group in groups:
             parts.setdefault(group.classes[at], []).append(group)
         shown = {label: parts[label] for label in classes if label in parts and self._passes(parts[label])}

@@ -23,7 +23,7 @@ from triage.log.entries import Time
 from triage.problems import CODE_EXPIRED, CODE_USED, NOT_FOUND, RATE_LIMITED, TOKEN_INVALID, TOKEN_MISSING, Refused
 from triage.store.access import attempts, devices, enrolment, staff, teams
 from triage.store.access.devices import DevicePosition
-from triage.store.access.enrolment import Enrolled
+from triage.store.access.enrolment import EnrolledDevice
 
 _encode = msgspec.json.Encoder().encode
 
@@ -147,7 +147,7 @@ async def count_attempt(request: AnyRequest) -> None:
     response_description="The device and its token, shown once.",
     problems=[NOT_FOUND, CODE_USED, CODE_EXPIRED, RATE_LIMITED],
 )
-async def post_device(service: TheService, data: JSONBody[DeviceRequest]) -> Response[Enrolled]:
+async def post_device(service: TheService, data: JSONBody[DeviceRequest]) -> Response[EnrolledDevice]:
     """Enrol a device with a code. Attempts are counted for the address and for the code, in all processes together."""
     most = service.settings.enrol_attempts_per_hour
     await attempts.count_attempt(service.database, "enrol/code", enrolment.code_digest(data.code), most, HOUR)

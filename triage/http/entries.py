@@ -16,7 +16,7 @@ from triage.http.bodies import read_json
 from triage.http.negotiation import MINIMAL, Prefer, prefers_minimal, ready
 from triage.http.openapi import PREFERENCE_APPLIED
 from triage.http.parameters import Id, Moment, SignedIn
-from triage.log.append_decision import IncomingEntry, Receipt, Stale
+from triage.log.append_decision import IncomingEntry, Receipt, StaleSender
 from triage.log.canonical import canonical
 from triage.log.decode import decode
 from triage.log.entries import AnyEntry
@@ -36,7 +36,7 @@ from triage.problems import (
     Refused,
 )
 from triage.service import Service
-from triage.store.log.append import Appended
+from triage.store.log.append import AppendedItem
 from triage.store.log.quarantine import Refusal
 from triage.store.log.release import check_profession
 
@@ -44,7 +44,7 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 _encode = msgspec.json.Encoder().encode
 
 
-class Stored(Struct, frozen=True, kw_only=True):
+class EntryAnswer(Struct, frozen=True, kw_only=True):
     """The answer to an entry: its place in the log, what is odd about it, and the incident as its author may see it."""
 
     id: UUID
@@ -65,7 +65,9 @@ class Stored(Struct, frozen=True, kw_only=True):
     status_code=201,
     response_description="Stored.",
     response_headers=[PREFERENCE_APPLIED],
-    responses={200: ResponseSpec(Stored, description="The same content was stored before.", generate_examples=False)},
+    responses={
+        200: ResponseSpec(EntryAnswer, description="The same content was stored before.", generate_examples=False)
+    },
     problems=[
         NEWER_THAN_SERVICE,
         WRONG_PROFESSION,
@@ -85,7 +87,7 @@ async def put_entry(
         HeaderParameter(name="Triage-Sent-At", description="The phone's clock, to measure its skew."),
     ] = None,
     prefer: Prefer = None,
-) -> Response[Stored]:
+) -> Response[EntryAnswer]:
     """Store one entry, or say why not. What was refused is kept in quarantine.
 
     With `Prefer: return=minimal` the answer comes without `incident`.
@@ -108,7 +110,7 @@ async def put_entry(
         raise
     item = IncomingEntry(id=id, entry=entry, content=canonical(entry), actor=actor, skew_ms=skew_ms)
     [appended] = await service.log.append(actor.team_id, [item])
-    if isinstance(appended.result, Stale):
+    if isinstance(appended.result, StaleSender):
         item.actor = actor = await _writer(service, request)
         check_profession(actor, entry)
         [appended] = await service.log.append(actor.team_id, [item])
@@ -128,8 +130,13 @@ async def _writer(service: Service, request: SignedIn) -> Actor:
 
 
 async def receipt(
-    service: Service, actor: Actor, appended: Appended, now: datetime, status: int | None = None, minimal: bool = False
-) -> Response[Stored]:
+    service: Service,
+    actor: Actor,
+    appended: AppendedItem,
+    now: datetime,
+    status: int | None = None,
+    minimal: bool = False,
+) -> Response[EntryAnswer]:
     """201 for what is new, 200 for what was sent before, with the incident as the actor may see it unless `minimal`."""
     result, group = appended.result, appended.group
     assert isinstance(result, Receipt) and group
@@ -137,7 +144,7 @@ async def receipt(
         await service.database.barrier()
     elif result.status == "duplicate":  # a new entry is the record of its own reading
         await service.incidents.record_reading(actor, "entry", [group.root])
-    answer = Stored(
+    answer = EntryAnswer(
         id=result.id,
         incident_id=result.incident_id,
         seq=result.seq,

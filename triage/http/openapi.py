@@ -27,7 +27,7 @@ from triage.http.access_control import Needs
 from triage.http.parameters import Moment
 from triage.http.schemas import SCHEMAS, Json, code_lists, schemas
 from triage.log.entries import AnyEntry
-from triage.problems import CATALOGUE, Listed, Problem
+from triage.problems import CATALOGUE, ListedProblem, Problem
 from triage.resources import folder
 
 SUMMARY: Final = "Incidents of a mental health street triage team: what was considered, done, and what came of it."
@@ -251,7 +251,7 @@ def _complete_responses(responses: Json, handler: HTTPRouteHandler) -> None:
         response["headers"] = {name: headers[name] for name in sorted(headers) if name in HEADERS}
 
 
-def _refusals(operation: Json, handler: HTTPRouteHandler) -> Iterable[tuple[int, Sequence[Listed]]]:
+def _refusals(operation: Json, handler: HTTPRouteHandler) -> Iterable[tuple[int, Sequence[ListedProblem]]]:
     """The problems of an operation by status: its own, and those of every operation of its sort."""
     listed = [*handler.opt.get("problems", ()), *_ALWAYS]
     if handler.opt.get("sign_in") not in ("nobody", "by_itself"):
@@ -267,7 +267,7 @@ def _refusals(operation: Json, handler: HTTPRouteHandler) -> Iterable[tuple[int,
         yield status, list(same)
 
 
-def _refusal(status: int, listed: Sequence[Listed]) -> Json:
+def _refusal(status: int, listed: Sequence[ListedProblem]) -> Json:
     return {
         "description": "; ".join(f"`{problem.code}`: {problem.title}" for problem in listed) + ".",
         "headers": {name: _ref("headers", name) for name in sorted({*WITH_PROBLEM.get(status, ()), "X-Request-ID"})},

@@ -58,7 +58,7 @@ class PersonAnswer(Struct, frozen=True):
     person_id: UUID
 
 
-class Submitted(Struct, frozen=True):
+class SubmittedAnswer(Struct, frozen=True):
     """The one answer to field roles, whether or not anybody is found."""
 
     status: Literal["submitted"] = "submitted"
@@ -89,7 +89,9 @@ async def post_person(request: SignedIn, service: TheService, data: JSONBody[Per
     status_code=200,
     problems=[NOT_FOUND],
     response_description="To leads: who has this number.",
-    responses={202: ResponseSpec(Submitted, description="To field roles, whoever is known.", generate_examples=False)},
+    responses={
+        202: ResponseSpec(SubmittedAnswer, description="To field roles, whoever is known.", generate_examples=False)
+    },
 )
 async def post_match(request: SignedIn, service: TheService, data: JSONBody[MatchRequest]) -> Response[Match]:
     """Search for a person.
@@ -98,7 +100,7 @@ async def post_match(request: SignedIn, service: TheService, data: JSONBody[Matc
     """
     today = datetime.now(UTC).date()
     match = await service.people.match(request.user, data.identity(), data.incident_id, today)
-    return ready(_encode(Submitted()), 202) if match is None else ready(_encode(match))
+    return ready(_encode(SubmittedAnswer()), 202) if match is None else ready(_encode(match))
 
 
 router = Router(

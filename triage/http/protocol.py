@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from triage.problems import BODY_TIMEOUT, HEADERS_TIMEOUT, HEADERS_TOO_LARGE, NOT_HTTP, Listed
+from triage.problems import BODY_TIMEOUT, HEADERS_TIMEOUT, HEADERS_TOO_LARGE, NOT_HTTP, ListedProblem
 from triage.settings import Settings
 
 SLOWEST_BODY: Final = 4096
@@ -131,7 +131,7 @@ class PatientProtocol(HttpToolsProtocol):
         allowed = self.patience.silent_s + self._taken / SLOWEST_BODY
         return now - self._heard_at > self.patience.silent_s or now - self._since > allowed
 
-    def _refuse(self, problem: Listed) -> None:
+    def _refuse(self, problem: ListedProblem) -> None:
         """Answer for the application, which is told that the client is gone, and close."""
         body_awaited, self._awaiting = self._awaiting == "body", "nothing"
         if body_awaited and self.cycle.response_started:
@@ -148,7 +148,7 @@ class PatientProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
-def _answer(problem: Listed, default_headers: list[tuple[bytes, bytes]]) -> bytes:
+def _answer(problem: ListedProblem, default_headers: list[tuple[bytes, bytes]]) -> bytes:
     body = msgspec.json.encode(problem.problem())
     headers = [
         *default_headers,

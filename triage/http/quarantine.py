@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from triage.access.actors import Actor, Side
 from triage.http.access_control import needs
-from triage.http.entries import Stored, receipt
+from triage.http.entries import EntryAnswer, receipt
 from triage.http.negotiation import ready
 from triage.http.paging import next_page, read_place
 from triage.http.parameters import After, Id, Limit, SignedIn, TheService
@@ -44,7 +44,7 @@ class QuarantineList(Struct, frozen=True):
     count: int
 
 
-class Discarded(Struct, frozen=True):
+class DiscardAnswer(Struct, frozen=True):
     """The receipt of a discarded item."""
 
     id: UUID
@@ -82,7 +82,7 @@ async def list_quarantine(
         *(ENTRY_ERASED, ENTRY_CONFLICT, INCIDENT_FULL, NEWER_THAN_SERVICE, BUSY),
     ],
 )
-async def release(request: SignedIn, service: TheService, id: Id) -> Response[Stored]:
+async def release(request: SignedIn, service: TheService, id: Id) -> Response[EntryAnswer]:
     """Release an item into the log as its author's. Under an id that other content took meanwhile, it gets its own."""
     side_of(request.user)
     appended = await releasing.release(service.quarantine, service.log, request.user, id)
@@ -97,12 +97,12 @@ async def release(request: SignedIn, service: TheService, id: Id) -> Response[St
     response_description="The receipt.",
     problems=[NOT_FOUND, QUARANTINE_DECIDED],
 )
-async def discard(request: SignedIn, service: TheService, id: Id) -> Response[Discarded]:
+async def discard(request: SignedIn, service: TheService, id: Id) -> Response[DiscardAnswer]:
     """Discard an item for good."""
     side_of(request.user)
     item = await service.quarantine.find(request.user, id)
     await service.quarantine.decide(request.user, item.id, "discarded")
-    return ready(_encode(Discarded(item.id, item.entry_id)))
+    return ready(_encode(DiscardAnswer(item.id, item.entry_id)))
 
 
 router = Router(

@@ -13,7 +13,7 @@ from msgspec import Struct
 from triage.access.actors import Actor
 from triage.exports import protected
 from triage.exports.files import TABLES_COLUMNS
-from triage.exports.protected import Protected
+from triage.exports.protected import ProtectedSummary
 from triage.http.access_control import needs
 from triage.http.negotiation import CSV, HTML, JSON, acceptable, ready, tagged
 from triage.http.openapi import ETAG, LINK, UNCHANGED
@@ -117,7 +117,7 @@ async def get_summary(
         QueryParameter(name="format", description="As `Accept`, for a link in a browser."),
     ] = None,
     held: IfNoneMatch = None,
-) -> Response[Summary | Protected]:
+) -> Response[Summary | ProtectedSummary]:
     """Read a summary: an edition, the latest where none is named, in the form that the reader gets."""
     media_type = MEDIA_TYPES[file_format] if file_format else acceptable(request.scope, *MEDIA_TYPES.values())
     actor, form, of_kind = request.user, form_of(request.user), _kind(kind)
@@ -160,13 +160,15 @@ class _WithEdition(Struct):
 _decode_edition = msgspec.json.Decoder(_WithEdition).decode
 
 
-async def _rendered(service: Service, team: CalendarTeam, summary: Summary | Protected, media_type: str) -> bytes:
+async def _rendered(
+    service: Service, team: CalendarTeam, summary: Summary | ProtectedSummary, media_type: str
+) -> bytes:
     """An edition as a page or a file. Raises Refused (406) for a day or week, or without the extra, as PDF."""
     if media_type == PDF:
         if summary.kind not in PROTECTED_KINDS or not summary.edition:
             raise Refused(NOT_ACCEPTABLE, "A day or week has no PDF: print its page.")
         return (await report_files.find_or_make(service.database, team, summary)).body
-    if isinstance(summary, Protected):
+    if isinstance(summary, ProtectedSummary):
         return _partners(summary, media_type, team.calendar.zone)
     match media_type:
         case "text/html":
@@ -178,7 +180,7 @@ async def _rendered(service: Service, team: CalendarTeam, summary: Summary | Pro
             return xlsx.of_summary(summary, team.calendar.zone)
 
 
-def _partners(summary: Protected, media_type: str, zone: ZoneInfo) -> bytes:
+def _partners(summary: ProtectedSummary, media_type: str, zone: ZoneInfo) -> bytes:
     """The CSV is the one that is frozen, with the caveats after it."""
     match media_type:
         case "text/html":

@@ -22,7 +22,7 @@ from triage.http.openapi import PREFERENCE_APPLIED
 from triage.http.parameters import SignedIn, TheService
 from triage.http.sync_messages import Counts, HeldAnswer, HeldRequest, ItemResult, SyncAnswer, SyncRequest
 from triage.http.versions import SERVICE, entry_schema
-from triage.log.append_decision import IncomingEntry, Receipt, Stale
+from triage.log.append_decision import IncomingEntry, Receipt, StaleSender
 from triage.log.body_errors import as_uuid
 from triage.log.canonical import canonical
 from triage.log.decode import decode_as, decode_item
@@ -155,7 +155,7 @@ async def _take(
     items = [item for item in read if isinstance(item, IncomingEntry)]
     appended = iter(await service.log.append(actor.team_id, items))
     outcomes = [next(appended).result if isinstance(item, IncomingEntry) else item for item in read]
-    if any(isinstance(outcome, Stale) for outcome in outcomes):
+    if any(isinstance(outcome, StaleSender) for outcome in outcomes):
         fresh, revoked = await sign_in(service, request.scope, "even_revoked")
         # all of them again: what was stored a moment ago answers as a duplicate
         return None if revoked else await _take(request, service, fresh, entries, skew_ms)
@@ -195,7 +195,7 @@ def _id_of(raw: Raw) -> UUID | None:
     return as_uuid(item.get("id")) if isinstance(item, dict) else None
 
 
-def _result(entry_id: UUID | None, outcome: Receipt | Problem | Stale, lost: bool) -> ItemResult:
+def _result(entry_id: UUID | None, outcome: Receipt | Problem | StaleSender, lost: bool) -> ItemResult:
     if isinstance(outcome, Receipt):
         return ItemResult(id=outcome.id, status=outcome.status, seq=outcome.seq, notices=outcome.notices)
     assert isinstance(outcome, Problem)

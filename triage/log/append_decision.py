@@ -48,7 +48,7 @@ from triage.problems import (
     INVALID,
     NOT_YOURS,
     FieldError,
-    Listed,
+    ListedProblem,
     Problem,
 )
 from triage.terms import Terms
@@ -100,12 +100,12 @@ class Receipt(Struct, frozen=True, kw_only=True):
     notices: tuple[Notice, ...]
 
 
-class Stale(Struct, frozen=True):
+class StaleSender(Struct, frozen=True):
     """The account or device no longer stands as it was when the request signed in."""
 
 
-STALE: Final = Stale()
-AppendResult = Receipt | Problem | Stale
+STALE: Final = StaleSender()
+AppendResult = Receipt | Problem | StaleSender
 
 
 class StoredRow(NamedTuple):
@@ -392,7 +392,7 @@ def _conflict(item: IncomingEntry, stored: Content, author: UUID) -> Problem:
     )
 
 
-def _fault(listed: Listed, name: str, code: str, message: str) -> Problem:
+def _fault(listed: ListedProblem, name: str, code: str, message: str) -> Problem:
     return listed.problem(errors=(FieldError(name, code, message),))
 
 

@@ -206,7 +206,7 @@ def _judgement(amendment: StoredEntry) -> str | None:
     return getattr(amendment.entry.entry, "s136_justified", None) if isinstance(amendment.entry, Amendment) else None
 
 
-class Signed(Protocol):
+class Authorship(Protocol):
     """An entry by whoever wrote it, and in which role."""
 
     @property
@@ -217,7 +217,7 @@ class Signed(Protocol):
     def role(self) -> str: ...
 
 
-def permitted(change: Signed, target: Signed) -> bool:
+def permitted(change: Authorship, target: Authorship) -> bool:
     """Whether the author of a change may make it: she wrote the original, or leads its side."""
     return change.author == target.author or change.role == LEADS.get(target.profession)
 

@@ -11,7 +11,7 @@ from triage.access.actors import Actor
 from triage.log.entries import AMENDABLE, Entry, PersonLink, StoredEntry
 from triage.pages import words
 from triage.pages.fields import YES_NO, Field, Options, of_list, when
-from triage.pages.form import REASON, Asked, EntryForm
+from triage.pages.form import REASON, EntryForm, FormQuery
 from triage.pages.loaded_incident import LoadedIncident, author, content_of, may_change
 from triage.problems import NOT_FOUND, NOT_YOURS, Refused
 
@@ -23,7 +23,7 @@ WITHDRAW_REASONS: Final[Options] = (
 )
 
 
-def withdraw(incident: LoadedIncident, actor: Actor, asked: Asked) -> EntryForm:
+def withdraw(incident: LoadedIncident, actor: Actor, asked: FormQuery) -> EntryForm:
     """An entry never counted."""
     stored = _entry(incident, actor, asked)
     return EntryForm(
@@ -39,7 +39,7 @@ def withdraw(incident: LoadedIncident, actor: Actor, asked: Asked) -> EntryForm:
     )
 
 
-def person_unlink(incident: LoadedIncident, actor: Actor, asked: Asked) -> EntryForm:
+def person_unlink(incident: LoadedIncident, actor: Actor, asked: FormQuery) -> EntryForm:
     """A person's link was a mistake."""
     stored = _entry(incident, actor, asked)
     if not isinstance(stored.entry, PersonLink):
@@ -65,7 +65,7 @@ def _kind(stored: StoredEntry) -> str:
     return words.KINDS.get(str(stored.entry.__struct_config__.tag), "Entry")
 
 
-def _entry(incident: LoadedIncident, actor: Actor, asked: Asked) -> StoredEntry:
+def _entry(incident: LoadedIncident, actor: Actor, asked: FormQuery) -> StoredEntry:
     """The entry that the form is about. Raises Refused: 404, or 403 for who may not change it."""
     entry = next((stored for stored in incident.stored if str(stored.id) == asked.get("entry")), None)
     if entry is None:
@@ -87,7 +87,7 @@ _KEPT: Final = ("note", "s136_justified", "told_intent", "assessment")
 """A note left out is kept; a judgement is its author's own."""
 
 
-def amend(incident: LoadedIncident, actor: Actor, asked: Asked) -> EntryForm:
+def amend(incident: LoadedIncident, actor: Actor, asked: FormQuery) -> EntryForm:
     """An entry's content as it should have been; what the form does not ask for stays as it is."""
     stored = _entry(incident, actor, asked)
     if not isinstance(stored.entry, AMENDABLE):

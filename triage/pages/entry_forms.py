@@ -12,7 +12,7 @@ from triage.log.view import IncidentView
 from triage.pages import words
 from triage.pages.correction_forms import amend, person_unlink, withdraw
 from triage.pages.fields import YES_NO, Field, Options, of_list, when
-from triage.pages.form import REASON, Asked, EntryForm
+from triage.pages.form import REASON, EntryForm, FormQuery
 from triage.pages.loaded_incident import LoadedIncident
 from triage.problems import NOT_FOUND, Refused
 
@@ -67,7 +67,7 @@ def _odd_times(incident: LoadedIncident, *names: str) -> Callable[[dict[str, Any
     return odd
 
 
-def _end(incident: LoadedIncident, actor: Actor, _: Asked) -> EntryForm:
+def _end(incident: LoadedIncident, actor: Actor, _: FormQuery) -> EntryForm:
     return EntryForm(
         title="Record the end of a detention",
         button="Record the end",
@@ -81,7 +81,7 @@ def _end(incident: LoadedIncident, actor: Actor, _: Asked) -> EntryForm:
     )
 
 
-def _extend(incident: LoadedIncident, _: Actor, __: Asked) -> EntryForm:
+def _extend(incident: LoadedIncident, _: Actor, __: FormQuery) -> EntryForm:
     day = incident.now.astimezone(incident.zone).date()
     stay = incident.view.detention.places[-1] if incident.view.detention and incident.view.detention.places else None
     station = (
@@ -111,7 +111,7 @@ def _extend(incident: LoadedIncident, _: Actor, __: Asked) -> EntryForm:
     )
 
 
-def _arrival(incident: LoadedIncident, _: Actor, __: Asked) -> EntryForm:
+def _arrival(incident: LoadedIncident, _: Actor, __: FormQuery) -> EntryForm:
     day = incident.now.astimezone(incident.zone).date()
     return EntryForm(
         title="Record the arrival",
@@ -124,7 +124,7 @@ def _arrival(incident: LoadedIncident, _: Actor, __: Asked) -> EntryForm:
     )
 
 
-def _outcome(incident: LoadedIncident, actor: Actor, _: Asked) -> EntryForm:
+def _outcome(incident: LoadedIncident, actor: Actor, _: FormQuery) -> EntryForm:
     day = incident.view.occurred_at.astimezone(incident.zone).date()
     may_use = actor.side == "police"
 
@@ -172,7 +172,7 @@ APART_REASONS: Final[Options] = (
 )
 
 
-def _link(incident: LoadedIncident, _: Actor, asked: Asked) -> EntryForm:
+def _link(incident: LoadedIncident, _: Actor, asked: FormQuery) -> EntryForm:
     other = asked.get("other", "")
     reference = Field(
         name="log_ref",
@@ -198,7 +198,7 @@ def _link(incident: LoadedIncident, _: Actor, asked: Asked) -> EntryForm:
     )
 
 
-def _apart(incident: LoadedIncident, _: Actor, asked: Asked) -> EntryForm:
+def _apart(incident: LoadedIncident, _: Actor, asked: FormQuery) -> EntryForm:
     other = asked.get("other", "")
     linked = tuple(
         (str(linked_id), f"The incident that began as {str(linked_id)[-6:]}") for linked_id in incident.view.linked_ids
@@ -223,7 +223,7 @@ def _apart(incident: LoadedIncident, _: Actor, asked: Asked) -> EntryForm:
     )
 
 
-def _follow_up(incident: LoadedIncident, actor: Actor, _: Asked) -> EntryForm:
+def _follow_up(incident: LoadedIncident, actor: Actor, _: FormQuery) -> EntryForm:
     day = incident.now.astimezone(incident.zone).date()
     sources = tuple((source, words.code("sources", source)) for source in ("trust_record", "police_s136_list", "ed"))
     return EntryForm(
@@ -252,7 +252,7 @@ def _follow_up(incident: LoadedIncident, actor: Actor, _: Asked) -> EntryForm:
     )
 
 
-FORMS: Final[Mapping[str, Callable[[LoadedIncident, Actor, Asked], EntryForm]]] = {
+FORMS: Final[Mapping[str, Callable[[LoadedIncident, Actor, FormQuery], EntryForm]]] = {
     "end": _end,
     "extend": _extend,
     "arrival": _arrival,

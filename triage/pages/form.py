@@ -8,7 +8,7 @@ from msgspec import Struct
 from triage.pages.fields import Field
 
 REASON: Final = "Why?"
-Asked = Mapping[str, str]
+FormQuery = Mapping[str, str]
 """The query of a form's address."""
 
 

@@ -28,7 +28,7 @@ from triage.pages.incident_words import clock, heading, reference
 from triage.pages.loaded_incident import ID, LoadedIncident, author, load
 from triage.pages.other_forms import ask_form, assign_form, person_form
 from triage.pages.request import (
-    Done,
+    FormSuccess,
     Page,
     PageRequest,
     TheService,
@@ -109,7 +109,7 @@ class OpenForm:
         """Back to where the form was opened from, saying what it has done."""
         origins = {"today": "/review", "queue": "/review/queue"}
         back = origins.get(sent.get("back", ""), f"/review/incidents/{self.incident.view.id}")
-        return redirect(self.request, back, Done(self.form.done, undo, notices))
+        return redirect(self.request, back, FormSuccess(self.form.done, undo, notices))
 
     def leave_recorded(self, sent: Mapping[str, str], notices: tuple[str, ...] = ()) -> Page:
         """Back, with the entry in the log and a way to withdraw it."""

@@ -16,7 +16,7 @@ from triage.log.view import IncidentView
 from triage.pages import words
 from triage.pages.conflicts import FieldConflict, conflicts
 from triage.pages.incident_words import heading, person, reference
-from triage.pages.request import Done, Page, PageRequest, TheService, page, problem_page, read_form, redirect
+from triage.pages.request import FormSuccess, Page, PageRequest, TheService, page, problem_page, read_form, redirect
 from triage.problems import ENTRY_CONFLICT, FORBIDDEN, Problem, Refused
 from triage.service import Service
 from triage.store.log import release, review_lists
@@ -166,7 +166,7 @@ async def release_item(request: PageRequest, service: TheService, id: ITEM) -> P
     appended = await release.release(service.quarantine, service.log, request.user, id)
     if isinstance(appended.result, Problem):
         return problem_page(request, appended.result)
-    return redirect(request, QUEUE, Done("Released into the log."))
+    return redirect(request, QUEUE, FormSuccess("Released into the log."))
 
 
 @post("/quarantine/{id:uuid}/discard", status_code=303)
@@ -178,7 +178,7 @@ async def discard_item(request: PageRequest, service: TheService, id: ITEM) -> P
     _side(request.user)
     item = await service.quarantine.find(request.user, id)
     await service.quarantine.decide(request.user, item.id, "discarded")
-    return redirect(request, QUEUE, Done("Discarded for good."))
+    return redirect(request, QUEUE, FormSuccess("Discarded for good."))
 
 
 HANDLERS: Final = (show_queue, release_item, discard_item)

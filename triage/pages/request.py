@@ -68,7 +68,7 @@ _LEADS_ON: Final = re.compile(r"/review(/(?!sign-|locked)[\w.-]+)*(\?[\w.=&%+-]*
 _LITESTAR: Final = {400: INVALID_PARAMETER, 404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: TOO_LARGE}
 
 
-class Done(Struct, frozen=True, array_like=True):
+class FormSuccess(Struct, frozen=True, array_like=True):
     """The success of a form, said once on the page after it. `undo` is where it can be taken back."""
 
     said: str
@@ -271,15 +271,15 @@ def respond(request: AnyRequest, body: bytes, status: int = 200, media_type: str
     return Response(body, status_code=status, media_type=media_type, headers=headers, cookies=list(given.values()))
 
 
-def redirect(request: AnyRequest, address: str, done: Done | None = None) -> Page:
+def redirect(request: AnyRequest, address: str, done: FormSuccess | None = None) -> Page:
     """Send the browser on, with GET; the next page says once what was done."""
     if done:
         keep(request, DONE, done)
     return respond(request, b"", 303, location=address)
 
 
-def _take_done(request: AnyRequest) -> Done | None:
-    done = read_cookie(request, DONE, Done)
+def _take_done(request: AnyRequest) -> FormSuccess | None:
+    done = read_cookie(request, DONE, FormSuccess)
     if done:
         keep(request, DONE, None)
     return done

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from triage.access.actors import Actor
-from triage.access.oidc_login import Pending
+from triage.access.oidc_login import PendingSignIn
 from triage.people.encryption import Undecryptable, decrypt, encrypt
 
 IDLE: Final = timedelta(minutes=10)
@@ -62,7 +62,7 @@ class SignInForm(Struct, frozen=True, array_like=True):
 class Leaving(Struct, frozen=True, array_like=True):
     """The browser's cookie while it is at an issuer: the sign-in that was begun, and the page to go to after it."""
 
-    pending: Pending
+    pending: PendingSignIn
     onward: str
 
 

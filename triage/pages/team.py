@@ -13,7 +13,7 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from triage.pages import words
-from triage.pages.request import Done, Page, PageRequest, TheService, page, read_form, redirect
+from triage.pages.request import FormSuccess, Page, PageRequest, TheService, page, read_form, redirect
 from triage.store.access import devices as store_devices
 from triage.store.access import enrolment
 from triage.store.access.devices import Device
@@ -137,7 +137,7 @@ async def revoke(request: PageRequest, service: TheService, id: DEVICE) -> Page:
         return redirect(request, TEAM)
     await store_devices.revoke_device(service.database, request.user, id, service.journal)
     said = "Revoked. The phone hands over what it holds once, then wipes itself."
-    return redirect(request, TEAM, Done(said))
+    return redirect(request, TEAM, FormSuccess(said))
 
 
 HANDLERS: Final = (show_team, enrol, revoke)

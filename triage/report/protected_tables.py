@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from triage.exports.catalogue import Quantity
 from triage.exports.dictionary import title
 from triage.exports.files import PublishedRow, PublishedTable
-from triage.exports.protected import Protected
+from triage.exports.protected import ProtectedSummary
 from triage.report.blocks import (
     AnyBlock,
     Callout,
@@ -34,7 +34,7 @@ COUNTED: Final[Mapping[Quantity, str]] = {
 """The one row of a table without a row variable."""
 
 
-def report(summary: Protected, zone: ZoneInfo) -> Report:
+def report(summary: ProtectedSummary, zone: ZoneInfo) -> Report:
     """Every table, its caveats first. No weekly line, no link to an incident, no cell that the catalogue lacks."""
     period = parse_period(summary.kind, summary.period)
     return Report(
@@ -51,7 +51,7 @@ def report(summary: Protected, zone: ZoneInfo) -> Report:
     )
 
 
-def _blocks(summary: Protected) -> Iterator[AnyBlock]:
+def _blocks(summary: ProtectedSummary) -> Iterator[AnyBlock]:
     coverage = _coverage(summary)
     if coverage:
         yield Callout(strong="Not all of the period is covered.", text=coverage)
@@ -66,7 +66,7 @@ def _blocks(summary: Protected) -> Iterator[AnyBlock]:
     yield Tables(across=1, items=tuple(map(_table, summary.tables)))
 
 
-def _coverage(summary: Protected) -> str:
+def _coverage(summary: ProtectedSummary) -> str:
     """Which part of the period the log holds; empty where that is all of it."""
     period = parse_period(summary.kind, summary.period)
     first, last = summary.covered_from, summary.covered_to

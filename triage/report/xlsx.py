@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import xlsxwriter
 from msgspec import UNSET
 
-from triage.exports.protected import Protected
+from triage.exports.protected import ProtectedSummary
 from triage.summaries.comparison import Comparison
 from triage.summaries.editions import Summary
 from triage.summaries.figures import Measure
@@ -79,7 +79,7 @@ def of_summary(summary: Summary, zone: ZoneInfo) -> bytes:
     )
 
 
-def of_protected(summary: Protected, zone: ZoneInfo) -> bytes:
+def of_protected(summary: ProtectedSummary, zone: ZoneInfo) -> bytes:
     """A protected edition: the cells of its catalogue, hidden ones as they are published."""
     about = (
         ("Summary", _title(summary)),
@@ -125,7 +125,7 @@ def of_comparison(compared: Comparison, zone: ZoneInfo) -> bytes:
     return _workbook(title, compared.as_at, about, (("Figures", COMPARED, lines),))
 
 
-def _title(summary: Summary | Protected) -> str:
+def _title(summary: Summary | ProtectedSummary) -> str:
     return f"{summary.kind.capitalize()} summary {summary.period}, edition {summary.edition}"
 
 

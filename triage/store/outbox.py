@@ -87,7 +87,7 @@ class Message(Struct, frozen=True):
         return Destination(self.destination_id, self.channel, self.address)
 
 
-class Undelivered(Struct, frozen=True):
+class UndeliveredMessage(Struct, frozen=True):
     """A message that still waits, or is dead."""
 
     id: UUID
@@ -118,7 +118,7 @@ _WAITING_DESTINATIONS = statement("outbox.waiting_destinations", UUID)
 _CLAIM = statement("outbox.claim", Message)
 _SETTLE = statement("outbox.settle", int)
 _RECORD_ATTEMPT = statement("outbox.record_attempt")
-_UNDELIVERED = statement("outbox.undelivered", Undelivered)
+_UNDELIVERED = statement("outbox.undelivered", UndeliveredMessage)
 _ATTEMPTS = statement("outbox.attempts", Attempt)
 _REPLAY = statement("outbox.replay", UUID)
 
@@ -238,7 +238,7 @@ async def _record_disclosure(connection: Connection, team_id: UUID, message: Mes
     )
 
 
-async def undelivered(connection: Connection, team_id: UUID) -> list[Undelivered]:
+async def undelivered(connection: Connection, team_id: UUID) -> list[UndeliveredMessage]:
     """Messages that wait or are dead, oldest first."""
     return await _UNDELIVERED.fetch(connection, team_id=team_id)
 

@@ -32,7 +32,7 @@ class Enrolment(Struct, frozen=True):
     expires_at: datetime
 
 
-class Enrolled(Struct, frozen=True):
+class EnrolledDevice(Struct, frozen=True):
     """A device with its first tokens, shown once. With `send_token` it can hand over what it holds, and no more."""
 
     device_id: UUID
@@ -127,7 +127,7 @@ async def use_code(connection: Connection, digest: bytes) -> bool:
     return await _USE_CODE.fetch_first(connection, code_hash=digest) is not None
 
 
-async def enrol(database: Database, code: str, name: str, installation: UUID | None = None) -> Enrolled:
+async def enrol(database: Database, code: str, name: str, installation: UUID | None = None) -> EnrolledDevice:
     """A new device for the member of staff whose code this is; `installation` is the phone that it is on.
 
     Raises Refused: 404 unknown, 410 used or expired, which it is as well once the account is disabled.
@@ -150,4 +150,4 @@ async def enrol(database: Database, code: str, name: str, installation: UUID | N
         await devices.add_token(connection, token, team_id, device_id=device_id)
         await devices.add_token(connection, send_token, team_id, device_id=device_id, send_only=True)
         await audit.record_by_device(connection, team_id, staff_id, device_id, "device")
-        return Enrolled(device_id, token, send_token, await staff.find_staff(connection, team_id, staff_id))
+        return EnrolledDevice(device_id, token, send_token, await staff.find_staff(connection, team_id, staff_id))

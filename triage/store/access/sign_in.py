@@ -15,7 +15,7 @@ from triage.problems import (
     NOT_READY,
     TOKEN_EXPIRED,
     TOKEN_INVALID,
-    Listed,
+    ListedProblem,
     Refused,
 )
 from triage.store.database import Database
@@ -81,7 +81,7 @@ class SignInRefused(Refused):
 
     def __init__(
         self,
-        listed: Listed,
+        listed: ListedProblem,
         team_id: UUID | None = None,
         staff_id: UUID | None = None,
         device_id: UUID | None = None,

@@ -83,7 +83,7 @@ _HOLD_POSITION = statement("log.hold_position")
 
 
 @dataclass(slots=True)
-class Appended:
+class AppendedItem:
     """The result of one item, with the incident as it stands after its append (None for a refusal)."""
 
     result: AppendResult
@@ -102,7 +102,7 @@ class _Plan(NamedTuple):
 @dataclass(slots=True)
 class _Waiting:
     items: Sequence[IncomingEntry]
-    done: asyncio.Future[list[Appended]]
+    done: asyncio.Future[list[AppendedItem]]
 
 
 @dataclass(slots=True)
@@ -144,17 +144,17 @@ class Log:
         self.waiting = 0
         self.observe: Callable[[int, float], None] | None = None
 
-    async def append(self, team_id: UUID, items: Sequence[IncomingEntry]) -> list[Appended]:
+    async def append(self, team_id: UUID, items: Sequence[IncomingEntry]) -> list[AppendedItem]:
         """Append what is new and answer each item. All of it is durable when this returns.
 
         A chunk of more than `CHUNK` items is appended piece by piece. Raises Refused (503) when too much waits already.
         """
-        answers: list[Appended] = []
+        answers: list[AppendedItem] = []
         for start in range(0, len(items), CHUNK):
             answers += await self._enqueue(team_id, items[start : start + CHUNK])
         return answers
 
-    async def _enqueue(self, team_id: UUID, items: Sequence[IncomingEntry]) -> list[Appended]:
+    async def _enqueue(self, team_id: UUID, items: Sequence[IncomingEntry]) -> list[AppendedItem]:
         if self.waiting + len(items) > self._queue_limit:
             raise Refused(BUSY, retry_after=2)
         queue = self._queues.setdefault(team_id, _Queue())
@@ -201,17 +201,17 @@ class Log:
                 waiting.done.set_result(answers[start:end])
             start = end
 
-    async def _one_by_one(self, team_id: UUID, queue: _Queue, items: Sequence[IncomingEntry]) -> list[Appended]:
+    async def _one_by_one(self, team_id: UUID, queue: _Queue, items: Sequence[IncomingEntry]) -> list[AppendedItem]:
         answers = []
         for item in items:
             try:
                 answers += await self._append(team_id, queue, [item])
             except _REFUSED as error:
                 logger.error("entry_poisoned", exc_info=error)
-                answers.append(Appended(INTERNAL.problem(), None))
+                answers.append(AppendedItem(INTERNAL.problem(), None))
         return answers
 
-    async def _append(self, team_id: UUID, queue: _Queue, items: Sequence[IncomingEntry]) -> list[Appended]:
+    async def _append(self, team_id: UUID, queue: _Queue, items: Sequence[IncomingEntry]) -> list[AppendedItem]:
         while True:
             async with self._database.team(team_id) as connection, AsyncExitStack() as stack:
                 if queue.contended:
@@ -352,12 +352,12 @@ def _json(rows: Sequence[Struct]) -> str:
     return msgspec.json.encode(rows).decode()
 
 
-def _answers(plan: _Plan) -> list[Appended]:
+def _answers(plan: _Plan) -> list[AppendedItem]:
     """Each result with the incident as it stands: that which the entry belongs to, whatever id it was sent under."""
     group_of = {i: group for group in plan.groups for i in group.ids}
     home_of = {addition.stored.id: addition.stored.entry.incident_id for addition in plan.decision.added}
     home_of |= {row.id: row.incident_id for row in plan.read.stored.values()}
     return [
-        Appended(result, group_of.get(home_of[result.id]) if isinstance(result, append_decision.Receipt) else None)
+        AppendedItem(result, group_of.get(home_of[result.id]) if isinstance(result, append_decision.Receipt) else None)
         for result in plan.decision.results
     ]

@@ -13,7 +13,7 @@ from triage.log.decode import decode
 from triage.log.effective import kind
 from triage.log.entries import Amendment, AnyEntry
 from triage.problems import ENTRY_CONFLICT, NOT_YOURS, WRONG_PROFESSION, Problem, Refused
-from triage.store.log.append import Appended, Log
+from triage.store.log.append import AppendedItem, Log
 from triage.store.log.quarantine import Quarantine
 
 _PROFESSIONS: Final = {"officer": "police", "intent": "police", "nurse": "nurse", "paramedic": "paramedic"}
@@ -33,7 +33,7 @@ def check_profession(actor: Actor, entry: AnyEntry) -> None:
         raise Refused(NOT_YOURS)
 
 
-async def release(quarantine: Quarantine, log: Log, actor: Actor, item_id: UUID) -> Appended:
+async def release(quarantine: Quarantine, log: Log, actor: Actor, item_id: UUID) -> AppendedItem:
     """Put an item into the log. Under an id that other content took meanwhile, it gets its own.
 
     The item is settled once the log has it; what the log refuses stays. Raises Refused: 404, 409 also for what only a

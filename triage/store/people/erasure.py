@@ -37,7 +37,7 @@ class ErasureReceipt(Struct, frozen=True):
     keys: int
 
 
-class Erasable(Struct, frozen=True):
+class ErasureReach(Struct, frozen=True):
     """The reach of an erasure, in numbers."""
 
     incidents: int
@@ -92,7 +92,7 @@ _EMPTY_TASKS = statement("erasure.empty_tasks")
 
 async def find_erasable(
     connection: asyncpg.Connection, keys: KeyStore, team_id: UUID, *, person_id: UUID | None, incident_id: UUID | None
-) -> Erasable:
+) -> ErasureReach:
     """The reach of erasing a person or an incident. Raises as the erasure itself does."""
     if incident_id is not None:
         incidents = await regimes.linked_ids(connection, team_id, incident_id)
@@ -105,7 +105,7 @@ async def find_erasable(
     texts = await _TEXTS.fetch(connection, team_id=team_id, incidents=incidents)
     waiting = await _in_quarantine(connection, keys, team_id, incidents)
     asked = await _ASKED.fetch(connection, team_id=team_id, incidents=incidents)
-    return Erasable(len(incidents), len(texts) + len(waiting) + len(asked))
+    return ErasureReach(len(incidents), len(texts) + len(waiting) + len(asked))
 
 
 async def erase_person(

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from triage import codes
 from triage.exports import protected
-from triage.exports.protected import Protected
+from triage.exports.protected import ProtectedSummary
 from triage.store.database import Connection
 from triage.store.statements import statement
 from triage.store.summaries.calendars import CalendarTeam
@@ -148,7 +148,12 @@ async def adjoining_slot(connection: Connection, team_id: UUID, slot: Slot) -> S
 
 
 async def add_edition(
-    connection: Connection, team_id: UUID, slot: Slot, summary: Summary | Protected, at: LogPosition, rules: str = ""
+    connection: Connection,
+    team_id: UUID,
+    slot: Slot,
+    summary: Summary | ProtectedSummary,
+    at: LogPosition,
+    rules: str = "",
 ) -> None:
     """Store an edition, and that its period is published; an internal one with the rules that it was made under.
 
@@ -157,7 +162,7 @@ async def add_edition(
     match summary:
         case Summary():
             as_at, body = summary.as_at, editions.encode(summary)
-        case Protected():
+        case ProtectedSummary():
             as_at, body = summary.cut_off, protected.encode(summary)
     address = {"team_id": team_id, "kind": summary.kind, "period": summary.period, "form": summary.form}
     await _RECORD_RUN.execute(

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from msgspec import Struct
 
 from triage.exports import protected
-from triage.exports.protected import Protected
+from triage.exports.protected import ProtectedSummary
 from triage.problems import NOT_INSTALLED, Refused
 from triage.report import board, comparison, pdf, protected_tables, sheets
 from triage.report.blocks import Report
@@ -103,7 +103,7 @@ async def load_summaries(
     return summaries
 
 
-async def find_or_make(database: Database, team: CalendarTeam, summary: Summary | Protected) -> ReportFile:
+async def find_or_make(database: Database, team: CalendarTeam, summary: Summary | ProtectedSummary) -> ReportFile:
     """The PDF of an edition: made once, in a thread, and the same bytes from then on.
 
     Raises Refused (406) where it is not made yet and the extra `pdf` is not installed.
@@ -147,7 +147,7 @@ async def make_missing(database: Database, team: CalendarTeam) -> None:
             logger.error("report_not_made", exc_info=error, extra={"kind": edition.kind, "period": edition.period})
 
 
-def decode(body: bytes, form: str) -> Summary | Protected:
+def decode(body: bytes, form: str) -> Summary | ProtectedSummary:
     """A stored edition of either form."""
     return editions.decode(body) if form == "internal" else protected.decode(body)
 
