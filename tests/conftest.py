@@ -49,6 +49,7 @@ BROWSER_INSTALLED = (
 IN_A_BROWSER = [
     "browser/test_in_chromium.py",
     "browser/test_demo_pages.py",
+    "browser/test_demo_reports.py",
     *(f"phone/test_{name}.py" for name in ("lock", "outbox", "recording", "releases", "screens", "team")),
 ]
 IN_NODE = ["phone/test_scripts.py"]

@@ -3,50 +3,34 @@
 Every page leaves a picture in `build/screens/pages`.
 """
 
-import asyncio
 import html
 import re
-import socket
-import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import httpx
-import msgspec
 import pytest
 import pytest_asyncio
+from demonstration import (
+    FIRST_SCREEN,
+    LEADS,
+    SCHEMES,
+    WIDTHS,
+    ServingDemo,
+    at,
+    fits,
+    photograph,
+    serving_demo,
+    signed_in,
+    smallest_text,
+)
 from playwright.async_api import Browser, Page
-from support.chromium import accessibility_faults, install_from_npm, opened, scrolls_sideways
+from support.chromium import accessibility_faults, install_from_npm
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
-PICTURES = Path(__file__).parents[2] / "build" / "screens" / "pages"
-WIDTHS = (360, 1280)
-SCHEMES = ("light", "dark")
-LEADS = ("sergeant", "clinical_lead")
 FORMS = ("end", "extend", "arrival", "outcome", "link", "follow-up", "person", "ask", "assign")
-PX_OF_A4 = 1_600
-FIRST_SCREEN = 800
-
-
-class ServingDemo(NamedTuple):
-    """A demo that serves, and what it wrote down of itself."""
-
-    address: str
-    tokens: dict[str, str]
-    staff: dict[str, str]
-
-    async def code(self, role: str) -> str:
-        """A one-time code, from the own phone of the one who signs in."""
-        async with httpx.AsyncClient(base_url=self.address) as client:
-            headers = {"authorization": f"Bearer {self.tokens[role]}"}
-            answer = await client.post("/v1/enrolments", json={"staff_id": self.staff[role]}, headers=headers)
-        assert answer.status_code == 201, answer.text
-        code: str = answer.json()["code"]
-        return code
+TWO_SCREENS = 1_600
 
 
 @pytest.fixture(scope="module")
@@ -56,60 +40,10 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     return (packages / "axe-core/axe.min.js").read_text()
 
 
-@pytest.fixture(scope="module")
-def data_dir() -> Iterator[Path]:
-    """A directory that the database's account can reach, which pytest's own cannot be when root runs the tests."""
-    with tempfile.TemporaryDirectory(prefix="triage-test-") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
-
-
 @pytest_asyncio.fixture(scope="module")
-async def demo(data_dir: Path) -> AsyncIterator[ServingDemo]:
-    """The demo with one month, served by the command itself."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    address, log = f"http://127.0.0.1:{port}", data_dir / "log"
-    options = ("--port", str(port), "--data-dir", str(data_dir / "demo"), "--months", "1")
-    with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "triage", "demo", *options, stdout=output, stderr=output
-        )
-    try:
-        await answering(process, address, log)
-        said = msgspec.json.decode((data_dir / "demo" / "demo.json").read_bytes())
-        yield ServingDemo(address, said["tokens"], said["ids"]["staff"])
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-
-
-async def answering(process: asyncio.subprocess.Process, address: str, log: Path) -> None:
-    """Wait until the demo serves; fails when it ends before."""
-    async with asyncio.timeout(300), httpx.AsyncClient() as client:
-        while True:
-            assert process.returncode is None, log.read_text()
-            try:
-                await client.get(f"{address}/health/live")
-                return
-            except httpx.TransportError:
-                await asyncio.sleep(0.5)
-
-
-@asynccontextmanager
-async def signed_in(chromium: Browser, demo: ServingDemo, role: str = "sergeant", **how: Any) -> AsyncIterator[Page]:
-    """A page on which a lead of the demo is signed in."""
-    async with opened(chromium, demo.address, **how) as page:
-        await page.goto("/review/sign-in")
-        await page.get_by_label("One-time code").fill(await demo.code(role))
-        await page.get_by_role("button", name="Sign in").click()
-        await page.locator("#head").wait_for()
-        yield page
-
-
-def at(width: int, height: int = FIRST_SCREEN) -> dict[str, Any]:
-    return {"viewport": {"width": width, "height": height}}
+async def demo() -> AsyncIterator[ServingDemo]:
+    async with serving_demo(months=1) as serving:
+        yield serving
 
 
 async def addresses(page: Page) -> dict[str, str]:
@@ -126,15 +60,16 @@ async def addresses(page: Page) -> dict[str, str]:
     return sections | {"compare": "/review/compare", "not-found": "/review/nothing"}
 
 
+@pytest.mark.parametrize("role", LEADS)
 async def test_today_fits_two_screens_of_a_phone_and_what_presses_comes_first(
-    chromium: Browser, demo: ServingDemo
+    chromium: Browser, demo: ServingDemo, role: str
 ) -> None:
-    async with signed_in(chromium, demo, **at(360)) as page:
+    async with signed_in(chromium, demo, role, **at(360)) as page:
         height = await page.evaluate("document.documentElement.scrollHeight")
         tops = await page.locator("a.do").evaluate_all("links => links.map(a => a.getBoundingClientRect().bottom)")
         bars = await page.locator(".clockbar").evaluate_all("bars => bars.map(b => b.getBoundingClientRect().bottom)")
         content = await page.content()
-    assert height <= PX_OF_A4, height
+    assert height <= TWO_SCREENS * 0.95, height
     assert tops[0] <= FIRST_SCREEN and max(bars) <= FIRST_SCREEN and len(bars) >= 3
     assert not re.search(r"(: 0\b|>0<| 0 )", re.sub(r"<svg.*?</svg>", "", content, flags=re.S))
 
@@ -169,12 +104,7 @@ async def test_no_text_is_too_small_and_no_page_too_wide(chromium: Browser, demo
         for name, address in (await addresses(page)).items():
             if name != "not-found":
                 await page.goto(address)
-                sizes = await page.evaluate(
-                    "[...document.querySelectorAll('text, p, td, th, a, li, span, dd, dt, label, button')]"
-                    ".filter(e => e.textContent.trim() && e.getClientRects().length)"
-                    ".map(e => parseFloat(getComputedStyle(e).fontSize))"
-                )
-                assert (name, await scrolls_sideways(page), min(sizes) >= 12) == (name, False, True), min(sizes)
+                assert (name, await fits(page), await smallest_text(page) >= 12) == (name, True, True)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -182,17 +112,13 @@ async def test_no_text_is_too_small_and_no_page_too_wide(chromium: Browser, demo
 async def test_every_page_is_accessible_in_light_and_dark(
     chromium: Browser, demo: ServingDemo, axe: str, role: str, scheme: Any
 ) -> None:
-    PICTURES.mkdir(parents=True, exist_ok=True)
     async with signed_in(chromium, demo, role, **at(360), color_scheme=scheme) as page:
-        links = await addresses(page)
-        del links["not-found"]  # the console tells of a 404, which `opened` takes for a fault
-        for name, address in links.items():
+        pages = await addresses(page)
+        del pages["not-found"]  # the console tells of a 404, which `opened` takes for a fault
+        for name, address in pages.items():
             await page.goto(address)
             assert (name, await accessibility_faults(page, axe)) == (name, [])
-            for width in WIDTHS:
-                await page.set_viewport_size({"width": width, "height": FIRST_SCREEN})
-                await page.screenshot(path=PICTURES / f"{role}-{name}-{width}-{scheme}.png", full_page=True)
-            await page.set_viewport_size({"width": 360, "height": FIRST_SCREEN})
+            await photograph(page, f"{role}-{name}", scheme)
 
 
 @pytest.mark.parametrize(("kind", "pages"), [("daily", (1,)), ("weekly", (1,)), ("monthly", range(3, 9))])

@@ -34,7 +34,8 @@ class ClockWords(Struct, frozen=True, kw_only=True):
 
 def heading(view: IncidentView) -> str:
     """Where and who, as far as anybody needs it to know which incident this is."""
-    return f"{words.short('area', view.area)}: {person(view)}"
+    where = "Area unknown" if view.area == "unknown" else words.short("area", view.area)
+    return f"{where}: {person(view)}"
 
 
 def person(view: IncidentView) -> str:
