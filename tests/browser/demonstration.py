@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ import httpx
 import msgspec
 from playwright.async_api import Browser, Page
 from support.chromium import opened, scrolls_sideways
+
+from triage.times import operational_day
 
 PICTURES = Path(__file__).parents[2] / "build" / "screens" / "pages"
 WIDTHS = (360, 1280)
@@ -43,6 +46,11 @@ class ServingDemo(NamedTuple):
         async with httpx.AsyncClient(base_url=self.address, timeout=60) as client:
             return await client.get(path, headers=headers)
 
+    async def periods(self, role: str, kind: str) -> list[str]:
+        """The periods of a kind that are published, the newest first."""
+        listed = (await self.get(role, f"/v1/summaries?kind={kind}")).json()["summaries"]
+        return [row["period"] for row in listed]
+
 
 @asynccontextmanager
 async def serving_demo(months: int) -> AsyncIterator[ServingDemo]:
@@ -59,25 +67,31 @@ async def serving_demo(months: int) -> AsyncIterator[ServingDemo]:
                 sys.executable, "-m", "triage", "demo", *options, stdout=output, stderr=output
             )
         try:
-            await answering(process, address, log)
+            await answering(process, log)
             said = msgspec.json.decode((directory / "demo" / "demo.json").read_bytes())
-            yield ServingDemo(address, said["tokens"], said["ids"]["staff"])
+            demo = ServingDemo(address, said["tokens"], said["ids"]["staff"])
+            await caught_up(demo)
+            yield demo
         finally:
             if process.returncode is None:
                 process.terminate()
             await process.wait()
 
 
-async def answering(process: asyncio.subprocess.Process, address: str, log: Path) -> None:
-    """Wait until the demo serves; fails when it ends before."""
-    async with asyncio.timeout(500), httpx.AsyncClient() as client:
-        while True:
+async def answering(process: asyncio.subprocess.Process, log: Path) -> None:
+    """Wait until the demo says that everything is there; fails when it ends before."""
+    async with asyncio.timeout(500):
+        while "Stop with Ctrl-C" not in log.read_text():
             assert process.returncode is None, log.read_text()
-            try:
-                await client.get(f"{address}/health/live")
-                return
-            except httpx.TransportError:
-                await asyncio.sleep(0.5)
+            await asyncio.sleep(0.5)
+
+
+async def caught_up(demo: ServingDemo) -> None:
+    """Wait until yesterday is published: the demo catches up with what is due while it serves, the oldest first."""
+    yesterday = str(operational_day(datetime.now(UTC)) - timedelta(days=1))
+    async with asyncio.timeout(500):
+        while yesterday not in await demo.periods("sergeant", "daily"):
+            await asyncio.sleep(0.5)
 
 
 @asynccontextmanager

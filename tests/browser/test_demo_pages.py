@@ -129,6 +129,19 @@ async def test_a_day_and_a_week_print_on_one_sheet(chromium: Browser, demo: Serv
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) in pages
 
 
+async def test_every_page_is_whole_without_script(chromium: Browser, demo: ServingDemo) -> None:
+    async with signed_in(chromium, demo, **at(360), java_script_enabled=False) as page:
+        for name, address in (await addresses(page)).items():
+            if name != "not-found":
+                answer = await page.goto(address)
+                assert answer and (name, answer.status) == (name, 200)
+                assert (name, await page.locator("main h1").count(), await page.locator("script").count()) == (
+                    name,
+                    1,
+                    0,
+                )
+
+
 async def test_everything_works_without_script_and_is_undone_where_it_was_made(
     chromium: Browser, demo: ServingDemo
 ) -> None:
