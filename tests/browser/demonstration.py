@@ -90,7 +90,9 @@ async def caught_up(demo: ServingDemo) -> None:
     """Wait until yesterday is published: the demo catches up with what is due while it serves, the oldest first."""
     yesterday = str(operational_day(datetime.now(UTC)) - timedelta(days=1))
     async with asyncio.timeout(500):
-        while yesterday not in await demo.periods("sergeant", "daily"):
+        while True:
+            if yesterday in await demo.periods("sergeant", "daily"):
+                return
             await asyncio.sleep(0.5)
 
 

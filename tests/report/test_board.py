@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from triage.report import board, comparison, pdf
+from triage.report import board, comparison, equality, pdf
 from triage.report.blocks import (
     AnyBlock,
     Callout,
@@ -169,8 +169,8 @@ def test_rows_under_six_stand_in_one_line_at_the_foot() -> None:
 
 
 def test_a_group_is_called_apart_only_where_chance_gives_as_much_in_1_of_500() -> None:
-    assert board.is_apart(14, 38, 53, 517) and not board.is_apart(6, 38, 53, 517)
-    assert not board.is_apart(1, 0, 5, 10) and not board.is_apart(0, 10, 0, 90)
+    assert equality.is_apart(14, 38, 53, 517) and not equality.is_apart(6, 38, 53, 517)
+    assert not equality.is_apart(1, 0, 5, 10) and not equality.is_apart(0, 10, 0, 90)
     assert "11 to 15 (apart)" in words_of(REPORT)
     [table] = [t for b in REPORT.blocks if isinstance(b, Tables) for t in b.items if t.caption == "Age"]
     assert isinstance(table.rows[0][3], IntervalCell) and table.rows[2][3] == TextCell("too few")

@@ -21,7 +21,9 @@ from triage.report.blocks import (
     Tables,
     TextCell,
 )
-from triage.report.board import FOOTER, legend_of, run_charts, sentence
+from triage.report.board import FOOTER
+from triage.report.edition_figures import sentence
+from triage.report.run_charts import legend_of, run_charts
 from triage.summaries.comparison import ComparedLine, ComparedValue, Comparison, CoveredSpan
 from triage.summaries.daily import GRADES, POWERS
 from triage.summaries.editions import Summary
@@ -180,12 +182,12 @@ def _said(value: ComparedValue) -> str:
 
 
 def _difference(line: ComparedLine) -> str:
-    """ "−2.2 points (−5.4 to +1)"; "0.98 times (0.89 to 1.09)"."""
+    """ "−2.2 points (−5.4 to +1)"; "1.00 times (0.89 to 1.09)"."""
     if line.difference is None:
         return "–"
     if line.unit == "ratio":
-        upper = "no upper limit" if line.high is None else f"{line.high:g}"
-        return f"{line.difference:g} times ({line.low:g} to {upper})"
+        upper = "no upper limit" if line.high is None else f"{line.high:.2f}"
+        return f"{line.difference:.2f} times ({line.low:.2f} to {upper})"
     points = " points" if line.unit == "percentage_points" else ""
     interval = (
         f" ({_signed(line.low)} to {_signed(line.high)})" if line.low is not None and line.high is not None else ""

@@ -22,7 +22,7 @@ from triage.report.blocks import (
     Tile,
     Tiles,
 )
-from triage.report.board import period_said, short_label
+from triage.report.edition_figures import period_said, short_label
 from triage.times import parse_period
 
 FOOTER: Final = "Street Triage Log. Protected figures: small numbers are hidden or rounded."

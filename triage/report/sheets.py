@@ -8,7 +8,7 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from triage.report import charts, spc
-from triage.report.board import EditionFigures, changes_said, changes_summary, line_of, sentence, short_label
+from triage.report.edition_figures import EditionFigures, changes_said, changes_summary, line_of, sentence, short_label
 from triage.report.spc import SeriesPoint
 from triage.summaries.editions import Summary
 from triage.summaries.figures import FigureRow

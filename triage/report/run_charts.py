@@ -1,0 +1,167 @@
+"""The series of a report month by month, as run charts with what they say."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from msgspec import UNSET, Struct
+
+from triage.report import spc
+from triage.report.blocks import AnyBlock, ChartItem, Charts, Heading, Paragraph
+from triage.report.edition_figures import EditionFigures
+from triage.report.spc import SeriesPoint
+from triage.summaries.editions import Summary
+from triage.summaries.figures import FigureRow, Measure
+
+METHOD: Final = (
+    "XmR chart for counts (mean ± 2.66 × mean moving range), p chart for shares, as NHS England’s Making Data Count "
+    "draws them. Signals: a point outside the range; 7 in a row on one side of the mean; 7 rising or falling; 2 of 3 "
+    "near a limit. No limits below 12 whole months, or where a count averages under 5 a month. More or fewer incidents "
+    "is neither good nor bad."
+)
+
+
+class _Run(Struct, frozen=True, kw_only=True):
+    """A series over the months: a count, or a share."""
+
+    name: str
+    title: str
+    what: str
+    figure: Callable[[EditionFigures], Measure | FigureRow | None]
+    share: bool = False
+
+
+RUNS: Final = (
+    _Run(
+        name="incidents",
+        title="Incidents attended, by month",
+        what="the number of incidents",
+        figure=lambda f: f.measure("incidents"),
+    ),
+    _Run(
+        name="s136",
+        title="Section 136 used, by month",
+        what="the use of Section 136",
+        figure=lambda f: f.row("powers_used", "s136"),
+    ),
+    _Run(
+        name="a",
+        title="Considered and not used, grade A",
+        what="grade A",
+        figure=lambda f: f.row("considered_by_grade", "A"),
+    ),
+    _Run(
+        name="b",
+        title="Considered and not used, grade B",
+        what="grade B",
+        figure=lambda f: f.row("considered_by_grade", "B"),
+    ),
+    _Run(
+        name="handover",
+        title="Handed over within 60 minutes",
+        what="the handover",
+        figure=lambda f: f.measure("handover_within_target"),
+        share=True,
+    ),
+    _Run(
+        name="ed",
+        title="First taken to an emergency department",
+        what="the share taken to an emergency department",
+        figure=lambda f: f.measure("ed_share"),
+        share=True,
+    ),
+    _Run(
+        name="consulted",
+        title="Consulted before Section 136",
+        what="consultation",
+        figure=lambda f: f.measure("consultation_rate"),
+        share=True,
+    ),
+    _Run(name="complete", title="Fields answered", what="completeness", figure=lambda f: _completeness(f), share=True),
+)
+
+
+def _completeness(figures: EditionFigures) -> Measure | None:
+    measure = figures.measure("completeness_by_field")
+    if measure is None or not measure.known + measure.missing:
+        return None
+    every = measure.known + measure.missing
+    return Measure(
+        code=measure.code,
+        label=measure.label,
+        kind="flow",
+        known=every,
+        missing=0,
+        value=measure.known,
+        percent=round(100 * measure.known / every, 1),
+    )
+
+
+def run_charts(months: Sequence[Summary]) -> list[ChartItem]:
+    """The series of a report over these months, as far as any has a figure."""
+    if not months:
+        return []
+    items = []
+    for run in RUNS:
+        points = [_point(run, month) for month in months]
+        if all(point.value is None for point in points):
+            continue
+        chart = spc.p(points) if run.share else spc.xmr(points)
+        said = spc.reading(chart, run.what, " %" if run.share else "")
+        items.append(ChartItem(name=run.name, title=run.title, said=said, chart=chart, unit="%" if run.share else ""))
+    return items
+
+
+def legend_of(runs: Iterable[ChartItem]) -> tuple[tuple[str, str], ...]:
+    """The marks that these charts use, each with what it means."""
+    charts = [run.chart for run in runs]
+    points = [judged for chart in charts for judged in chart.points]
+    limited = any(chart.kind != "run" for chart in charts)
+    marks = (
+        ("dot", "a month", True),
+        ("special", "a change worth asking about", any(judged.signals for judged in points)),
+        ("hollow", "not a whole month", any(judged.point.partial for judged in points)),
+        ("band", "usual range", limited),
+        ("mean", "mean", limited),
+        ("median", "median, where no range is drawn", any(chart.kind == "run" for chart in charts)),
+    )
+    return tuple((mark, meaning) for mark, meaning, is_used in marks if is_used)
+
+
+def _point(run: _Run, month: Summary) -> SeriesPoint:
+    label = datetime.strptime(month.period, "%Y-%m").strftime("%b %y")  # noqa: DTZ007 - a name, no instant
+    figure = run.figure(EditionFigures(month))
+    partial = is_partial(month)
+    if figure is None or figure.value in (None, UNSET):
+        return SeriesPoint(label, None, None, partial)
+    if not run.share:
+        return SeriesPoint(label, float(figure.value or 0), None, partial)
+    of = figure.known if isinstance(figure, Measure) else figure.of
+    value = round(100 * float(figure.value or 0) / of, 1) if of else None
+    return SeriesPoint(label, value, of, partial)
+
+
+def is_partial(summary: Summary) -> bool:
+    """Whether the log does not cover the whole period."""
+    late_start = summary.covered_from is not None and summary.covered_from > summary.starts_at.date()
+    last_day = (summary.ends_at - timedelta(days=1)).date()
+    return late_start or (summary.covered_to is not None and summary.covered_to < last_day)
+
+
+def changes_over_months(runs: Sequence[ChartItem]) -> Iterator[AnyBlock]:
+    """Whether anything changed, by the series that the first page has no room for."""
+    if not runs:
+        return
+    signals = [run.title[:1].lower() + run.title[1:] for run in runs if run.chart.has_signal]
+    said = (
+        f"{len(signals)} of {len(runs)} series {'shows' if len(signals) == 1 else 'show'} a change worth asking about: "
+        f"{'; '.join(signals)}."
+        if signals
+        else "No series shows a change beyond what months vary by anyhow."
+    )
+    yield Heading(text="Has anything changed?", anchor="change", page=True)
+    yield Paragraph(
+        text=f"{said} The band is the range that months of this service usually fall in. A dot inside it is not news."
+    )
+    yield Charts(items=tuple(runs[2:]))
+    yield Paragraph(text=METHOD, small=True)
