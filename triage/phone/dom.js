@@ -20,11 +20,7 @@ export function h(tag, ...parts) {
 }
 
 /** @param {any[]} children @returns {(Node | string)[]} what there is of them, in one row */
-export const nodes = (children) =>
-  children
-    .flat(Infinity)
-    .filter((child) => child != null && child !== false)
-    .map((child) => (typeof child === "number" ? String(child) : child));
+export const nodes = (children) => children.flat(Infinity).filter((child) => child != null && child !== false);
 
 /** The parts that there are, in one line. @param {any[]} parts @param {string} [between] */
 export const joined = (parts, between = " · ") => parts.filter(Boolean).join(between);

@@ -84,10 +84,10 @@ class Form {
 
   /** @param {Draft} draft */
   constructor(draft) {
-    const { form, corrects, repairs, open, incident } = draft;
+    const { form, corrects, repairs, incident } = draft;
     this.draft = draft;
     this.view = incidentOf(incident);
-    this.skip = form !== "contact" || corrects || repairs || open ? {} : known(this.view, findCode);
+    this.skip = form !== "contact" || corrects || repairs || draft.open ? {} : known(this.view, findCode);
     this.questions = [...questionsOf(form).map((question) => this.#ordered(question))];
     if (corrects) this.questions.push(REASONS.amendment);
     const onpointerdown = () => {
@@ -99,6 +99,10 @@ class Form {
     const list = () => h("div.questions", { onpointerdown, onclick, onchange, oninput });
     this.list = list();
     this.more = list();
+    const open = this.questions.some(({ more, field }) => more && draft.answers[field] != null);
+    this.details = /** @type {HTMLDetailsElement} */ (
+      h("details", { open, ontoggle: () => this.#refresh() }, h("summary", "More: log number, times, note"), this.more)
+    );
     this.save = button(".primary.big", "Save", () => this.#send(), { id: "save" });
     this.progress = /** @type {HTMLProgressElement} */ (h("progress", { "aria-label": "Questions answered" }));
   }
@@ -119,7 +123,7 @@ class Form {
 
   draw() {
     this.#refresh();
-    const { corrects, repairs, form, ask, answers } = this.draft,
+    const { corrects, repairs, form, ask } = this.draft,
       doing = corrects ? "Correct: " : repairs ? "Put right: " : "",
       name = FORM_NAMES[form];
     return [
@@ -135,13 +139,7 @@ class Form {
       this.#known(),
       faultList(session.entries.find(({ id }) => id === repairs)?.problem?.errors),
       this.list,
-      this.questions.some(({ more }) => more) &&
-        h(
-          "details",
-          { open: this.questions.some(({ more, field }) => more && answers[field] != null) },
-          h("summary", "More: log number, times, note"),
-          this.more,
-        ),
+      this.questions.some(({ more }) => more) && this.details,
       this.save,
       button(".quiet.discard", "Discard", () => this.#discard()),
     ];
@@ -181,17 +179,14 @@ class Form {
     );
   }
 
-  /** What stands stays, with its state; a condition adds a question of its own below. */
+  /** What stands stays, with its state; a condition adds a question of its own below. What is folded away is not drawn. */
   #refresh() {
     const { answers } = this.draft;
     this.#asked = applicable(this.questions, answers, this.skip);
-    this.#place(
-      this.more,
-      this.#asked.filter(({ more }) => more),
-    );
-    const main = this.#asked.filter(({ more }) => !more),
+    const [main, more] = [false, true].map((more) => this.#asked.filter((question) => !!question.more === more)),
       left = main.filter((question) => !this.#isAnswered(question)).length;
     this.#place(this.list, main);
+    if (this.details.open) this.#place(this.more, more);
     this.progress.max = main.length;
     this.progress.value = main.length - left;
     this.save.textContent = left ? `Save, ${left} not answered` : "Save";

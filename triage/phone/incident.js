@@ -58,7 +58,8 @@ export async function drawIncident(id) {
 /** @param {string} id @param {Incident | undefined} view */
 function clockCard(id, view) {
   const detention = detentionOf(id),
-    station = (view?.place_now ?? detention?.places?.at(-1)?.place_of_safety) === "police_station";
+    unsent = entriesOf(id).findLast(({ state, entry }) => state === "waiting" && entry.place_of_safety);
+  const station = (unsent?.entry.place_of_safety ?? view?.place_now) === "police_station";
   const text = clock.detentionClock(detention, clock.now(), { station, child: view?.under_18 });
   if (!text) return null;
   return h(

@@ -175,27 +175,21 @@ async function exchange(account) {
     pull ? account.token : account.sendToken,
   );
   const answer = await answerOf(response);
-  switch (response.status) {
-    case 200:
-      break;
-    case 202:
-      await settle(account, rows, answer, null);
-      // the rest first, then nothing stays
-      if (all.length > rows.length) return true;
-      await listeners.wiped(account);
-      return false;
-    // a restored backup: from the start, nothing is lost
-    case 410:
-      await account.db.put("meta", { cursor: null, offerAgain: true });
-      return true;
-    default:
-      if (answer.code === "cursor_malformed") {
-        await account.db.put("meta", { cursor: null });
-        return true;
-      }
-      if (isAboutEntries(response, answer) && rows.length) return await halve(account, rows, answer);
-      throw failure(response, answer);
+  const { status } = response;
+  if (status === 202) {
+    await settle(account, rows, answer, null);
+    // the rest first, then nothing stays
+    if (all.length > rows.length) return true;
+    await listeners.wiped(account);
+    return false;
   }
+  // a restored backup, or no cursor of this service: from the start, nothing is lost
+  if (status === 410 || answer.code === "cursor_malformed") {
+    await account.db.put("meta", { cursor: null, offerAgain: true });
+    return true;
+  }
+  if (isAboutEntries(response, answer) && rows.length) return await halve(account, rows, answer);
+  if (status !== 200) throw failure(response, answer);
   clock.setOffset(clock.measureOffset(answer.server_time, sent, Date.now()));
   await settle(account, rows, answer, pull ? { fromStart: cursor === null } : null);
   account.batch = Math.min(LARGEST_BATCH, account.batch * 2);
