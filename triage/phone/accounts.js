@@ -1,4 +1,4 @@
-// What lies on the phone: its database, and who uses it.
+// The phone's disk: its database, and the people who use it.
 import { importKey, uuid7 } from "./vault.js";
 
 // IndexedDB, with two rules that everything rests on:
@@ -84,7 +84,8 @@ export class Database {
     return this.#transaction("readwrite", work);
   }
 
-  /** Values by their keys, into a store that is keyed from outside. @param {string} store @param {Record<string, any>} values */
+  /** Values by their keys, into a store that is keyed from outside.
+   * @param {string} store @param {Record<string, any>} values */
   put(store, values) {
     return this.write((stores) => putAll(stores(store), values));
   }
@@ -154,10 +155,11 @@ export async function loadAccounts() {
   return begun && ![...accounts.values()].some(({ profile }) => profile.device === begun.device) ? begun : null;
 }
 
-/** A device is known before its PIN is: kept until the PIN is there. @param {{device: string, sendToken: string} | null} begun */
+/** A device is known before its PIN is: kept until the PIN is there.
+ * @param {{device: string, sendToken: string} | null} begun */
 export const keepBegun = (begun) => phone.put("phone", { begun });
 
-/** What one's own entries wait for: to be sent. @param {Account} account @returns {Promise<any[]>} rows of the outbox */
+/** The entries that wait to be sent. @param {Account} account @returns {Promise<any[]>} rows of the outbox */
 export const waiting = async ({ db }) => (await db.all("outbox")).filter((row) => row.state === "waiting");
 
 /** @param {string} staff */
@@ -236,7 +238,7 @@ export async function renewAccount(account, device, kept, token) {
   Object.assign(account.status, { phase: "idle", until: 0, failures: 0 });
 }
 
-/** Whoever used the phone last, if anybody. */
+/** The person who used the phone last, null where nobody is on it. */
 export const lastAccount = async () =>
   accounts.get(await phone.get("phone", "last")) ?? accounts.values().next().value ?? null;
 /** @param {string} staff */

@@ -31,7 +31,7 @@ export const today = () => new Date(now()).toISOString().slice(0, 10);
  * @param {number} [instant] on the service's clock, in ms
  */
 export const phoneTime = (instant = now()) => new Date(instant - offset).toISOString().replace("Z", "+00:00");
-/** What the phone's clock showed, on the service's clock, in ms. @param {string} time */
+/** An instant that the phone's clock showed, on the service's clock, in ms. @param {string} time */
 export const serviceTime = (time) => Date.parse(time) + offset;
 
 /** @param {number} instant @param {Intl.DateTimeFormatOptions} options */
@@ -87,7 +87,7 @@ export function age(ms) {
  * ClockText `left` in ms, null where no arrival is known.
  */
 
-/** What the screen says of a detention that goes on; null where none does. @param {any} detention @param {number} at
+/** The words of the screen for a detention that goes on; null where none does. @param {any} detention @param {number} at
  * @param {{station?: boolean, child?: boolean}} [where] @returns {ClockText | null} */
 export function detentionClock(detention, at, where = {}) {
   if (!detention || detention.ended_at) return null;

@@ -1,6 +1,7 @@
 // Elements without markup: text is always text, so no value of a record can become script (Trusted Types hold).
 
-/** What may stand in an element: rows of rows are laid flat. @typedef {Node | string | number | null | undefined | false | any[]} Child */
+/** The content of an element: rows of rows are laid flat.
+ * @typedef {Node | string | number | null | undefined | false | any[]} Child */
 /** @typedef {Record<string, any>} Attributes */
 
 /** @param {string} tag "div.class" @param {...(Child | Attributes)} parts attributes first, if any */
@@ -35,7 +36,8 @@ export const list = (items, row) =>
     items.map((item) => h("li", row(item))),
   );
 
-/** Under a heading of its own, or not at all. @template T @param {string} title @param {T[]} items @param {(item: T) => Child} row */
+/** Under a heading of its own, or not at all.
+ * @template T @param {string} title @param {T[]} items @param {(item: T) => Child} row */
 export const section = (title, items, row) => (items.length ? [h("h2", title), list(items, row)] : null);
 
 /** @param {[string, string][]} rows each its name and its value */
@@ -46,7 +48,8 @@ export const facts = (rows) =>
     rows.map(([name, value]) => h("div", h("dt", name), h("dd", value))),
   );
 
-/** A field to type in, of a short text unless `attributes` say otherwise. @param {string} id @param {Attributes} [attributes] */
+/** A field to type in, of a short text unless `attributes` say otherwise.
+ * @param {string} id @param {Attributes} [attributes] */
 export const input = (id, attributes) =>
   /** @type {HTMLInputElement} */ (
     h("input", {
@@ -68,7 +71,7 @@ export const group = (title, options, grid = "div.grid") => h("fieldset", h("leg
 /** @param {string} text */
 export const alert = (text) => h("p.problem", { role: "alert" }, text);
 
-/** What is wrong with an entry, in the service's words. @param {{message: string}[] | undefined} errors */
+/** The faults of an entry, in the service's words. @param {{message: string}[] | undefined} errors */
 export const faultList = (errors) => errors?.length && h("div", { role: "alert" }, messages("ul.problems", errors));
 /** @param {string} tag @param {{message: string}[]} said */
 export const messages = (tag, said) =>

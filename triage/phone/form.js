@@ -27,7 +27,7 @@ import { seal } from "./vault.js";
 
 /** @typedef {import("./forms.js").Question} Question */
 /**
- * What is being written, and all that is kept of it. `corrects` and `repairs` name the own entry that is replaced;
+ * A draft, and all that is kept of it. `corrects` and `repairs` name the own entry that is replaced;
  * `open`: known facts are asked too; `announced`: the entry that told the others of the incident; `ask`: the question
  * that this answers.
  * @typedef {{form: string, incident: string, id: string, answers: Record<string, any>,
@@ -107,7 +107,7 @@ class Form {
     this.progress = /** @type {HTMLProgressElement} */ (h("progress", { "aria-label": "Questions answered" }));
   }
 
-  /** What may come next in a detention stands first. @param {Question} question @returns {Question} */
+  /** The events that may come next in a detention stand first. @param {Question} question @returns {Question} */
   #ordered(question) {
     if (listOf(question) !== "detention_event") return question;
     const next = nextEvents(detentionOf(this.draft.incident));
@@ -179,7 +179,7 @@ class Form {
     );
   }
 
-  /** What stands stays, with its state; a condition adds a question of its own below. What is folded away is not drawn. */
+  /** Questions that stand already stay, with their state; a condition adds one below. Folded away, none is drawn. */
   #refresh() {
     const { answers } = this.draft;
     this.#asked = applicable(this.questions, answers, this.skip);

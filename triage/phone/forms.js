@@ -25,7 +25,8 @@ const time = (field, ask, how) => code(field, ask, { when: true, ...how });
 const wide = true,
   more = true,
   required = true;
-/** A condition on one answer. @param {string} field @param {...string} codes @returns {(answers: Answers) => boolean} */
+/** A condition on one answer.
+ * @param {string} field @param {...string} codes @returns {(answers: Answers) => boolean} */
 const is =
   (field, ...codes) =>
   (answers) =>
@@ -266,7 +267,7 @@ const FROM_THE_INCIDENT = [
 const HELD_BY_A_CONSTABLE = /^s13[56]_(removed|kept)$/;
 
 /**
- * What the incident already says, and need not be asked again.
+ * The answers that the incident already has, which are not asked again.
  * @param {any} view
  * @param {(list: string, code: string) => any} find
  * @returns {Answers}
@@ -351,7 +352,7 @@ export function replacement(form, original, answers) {
 }
 
 /**
- * What may happen next in a detention, the likeliest first.
+ * The events that may come next in a detention, the likeliest first.
  * @param {any} detention as the incident shows it, or null
  * @returns {string[]}
  */

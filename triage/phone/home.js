@@ -143,7 +143,8 @@ const sharedRow = (view) =>
     isOverdue(view) ? "Outcome overdue" : "",
   );
 
-/** @param {string} id @param {string | null | undefined} area @param {any} whose @param {string[]} words @param {string} [otherwise] */
+/** @param {string} id
+ * @param {string | null | undefined} area @param {any} whose @param {string[]} words @param {string} [otherwise] */
 function incidentRow(id, area, whose, words, otherwise) {
   const text = clock.detentionClock(detentionOf(id), clock.now());
   const state = text?.text ?? otherwise;
@@ -206,7 +207,7 @@ export async function drawJoin() {
 const plain = (text) => text.toLowerCase().replace(/[\s-]/g, "");
 
 /**
- * What this phone does not hold yet is begun under its log number; the two are joined later by a person.
+ * An incident that this phone does not hold yet is begun under its log number; a person joins the two later.
  * @param {string} log
  */
 async function byLogNumber(log) {

@@ -103,7 +103,7 @@ function actions(incident, own) {
   );
 }
 
-/** What any form asks, once; where, who and when stand in the title. */
+/** The questions of all forms, each once; where and who stand in the title. */
 const ASKED = new Map(
   [...FORMS.outcome, ...FORMS.paramedic, ...FORMS.nurse, ...FORMS.officer]
     .filter(({ field }) => !["area", "age_band", "sex"].includes(field))
@@ -151,11 +151,12 @@ async function putKnownRight(incident) {
   await (own ? correct(own) : go("form", { form: "contact", incident, open: true }));
 }
 
-/** What says who it is. */
+/** The number that says who it is, by the side that asks. */
 const identifier = () =>
   isPolice() ? { words: "Police reference", field: "police_ref" } : { words: "NHS number", field: "nhs_number" };
 
-/** Sent at once and never kept on the phone; what comes back is a number that means nothing elsewhere. @param {string} incident */
+/** Sent at once and never kept on the phone; what comes back is a number that means nothing elsewhere.
+ * @param {string} incident */
 export function drawPerson(incident) {
   const { words, field } = identifier(),
     typed = input("identifier", { inputMode: isPolice() ? "text" : "numeric" });

@@ -90,7 +90,7 @@ async function choose(step, part) {
 }
 
 /**
- * What has left the phone, or may leave it now, is not changed any more: a correction follows it.
+ * An intent that has left the phone, or may leave it now, is not changed any more: a correction follows it.
  * @param {Step} step
  */
 async function keep({ incident, entry, corrects }) {

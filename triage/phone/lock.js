@@ -147,7 +147,8 @@ export const drawPeople = () => [
   button(".primary.big", "I have a code", () => go("enrol")),
 ];
 
-/** Six digits, by thumb or keyboard. @param {string} title @param {string} hint @param {(pin: string) => unknown} done @param {string} problem */
+/** Six digits, by thumb or keyboard.
+ * @param {string} title @param {string} hint @param {(pin: string) => unknown} done @param {string} problem */
 export function keypad(title, hint, done, problem) {
   let pin = "",
     busy = false;
@@ -307,7 +308,7 @@ async function enrol(code) {
   await go("pin", { answer, me, codes });
 }
 
-/** What a code is good for, once. @param {string} code */
+/** Change a code, which is good once, for a device and its tokens. @param {string} code */
 async function redeem(code) {
   const response = await call("/v1/devices", { code, name: deviceName(), installation: await installation() }, null);
   const answer = await answerOf(response);

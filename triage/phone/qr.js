@@ -101,7 +101,8 @@ function writeFormat(modules) {
   modules[SIZE - 8][8] = true;
 }
 
-/** Upwards and downwards in pairs of columns, from the right. @param {Modules} modules @param {Modules} fixed @param {number[]} words */
+/** Upwards and downwards in pairs of columns, from the right.
+ * @param {Modules} modules @param {Modules} fixed @param {number[]} words */
 function writeData(modules, fixed, words) {
   let bit = 0;
   for (let right = SIZE - 1; right > 0; right -= right === 8 ? 3 : 2) {
@@ -116,7 +117,8 @@ function writeData(modules, fixed, words) {
   }
 }
 
-/** The dark modules of a QR code, row by row, without the quiet zone. Throws RangeError beyond 62 bytes. @param {string} text */
+/** The dark modules of a QR code, row by row, without the quiet zone. Throws RangeError beyond 62 bytes.
+ * @param {string} text */
 export function qrCode(text) {
   const bytes = new TextEncoder().encode(text);
   if (bytes.length > CAPACITY - 2) throw new RangeError("longer than a version 4 code of level M holds");

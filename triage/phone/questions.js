@@ -166,7 +166,7 @@ function typedField(question, value = "") {
 }
 
 /**
- * What an input of a question says now.
+ * The answer that an input of a question gives now.
  * @param {Question} question
  * @param {HTMLInputElement} input
  * @param {Answers} answers

@@ -74,7 +74,7 @@ async function draw() {
 }
 
 /**
- * What the line says: counts from the disk, the time of the last answer, and why nothing moves.
+ * The words of the line: counts from the disk, the time of the last answer, and why nothing moves.
  * @param {{state: string}[]} own
  * @param {import("./accounts.js").Status} status
  * @param {number} others unsent of other people

@@ -1,4 +1,5 @@
-// What the person who is signed in has in front of them: read from disk and opened with the data key, gone on lock.
+// The incidents, entries, drafts and questions of whoever is signed in: read from disk and opened with the data key,
+// gone on lock.
 import * as clock from "./clock.js";
 import { joined } from "./dom.js";
 import { open, uuid7 } from "./vault.js";
@@ -75,7 +76,7 @@ export const isWithdrawn = (id) =>
   session.entries.some(
     ({ id: by, entry }) => entry.kind === "withdrawal" && entry.withdraws === id && !isWithdrawn(by),
   );
-/** What is in force of one's own entry: its last correction, else itself. @param {OwnEntry} own */
+/** The content in force of one's own entry: its last correction, else itself. @param {OwnEntry} own */
 export function inForce(own) {
   const corrections = session.entries.filter(
     ({ id, entry }) => entry.kind === "amendment" && entry.amends === own.id && !isWithdrawn(id),
@@ -135,7 +136,7 @@ export function envelope(kind, incident) {
     ...(training ? { test: true } : {}),
   };
 }
-/** What an envelope may hold, and the question that an entry answers. */
+/** The fields of an envelope, and the one that names the question that an entry answers. */
 export const ENVELOPE = ["id", "incident_id", "captured_at", "codes_version", "form_version", "answers", "test", "car"];
 
 /**
@@ -155,7 +156,7 @@ export const amendment = (own, entry, reason, id = uuid7()) => ({
 /** @param {{id: string, incident: string}} own @param {string} reason */
 export const withdrawal = (own, reason) => ({ ...envelope("withdrawal", own.incident), withdraws: own.id, reason });
 
-/** What an entry says: a correction says what it puts in place. @param {any} entry */
+/** The content of an entry; of a correction, that which it puts in place. @param {any} entry */
 export const subject = (entry) => (entry.kind === "amendment" ? entry.entry : entry);
 
 const CONTACTS = ["officer", "nurse", "paramedic"];
@@ -166,7 +167,7 @@ export const isFirstWord = (entry) =>
   CONTACTS.includes(entry.kind) &&
   Object.keys(entry).every((field) => ["kind", "area", "occurred_at", ...ENVELOPE].includes(field));
 
-/** What an entry is called in a list. @param {any} entry @returns {string} */
+/** The name of an entry in a list. @param {any} entry @returns {string} */
 export function kindName(entry) {
   if (entry.kind === "amendment") return `Correction: ${kindName(entry.entry).toLowerCase()}`;
   if (isFirstWord(entry)) return "Place and time";

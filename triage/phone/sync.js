@@ -6,7 +6,7 @@ import { openRow, session } from "./state.js";
 import { seal } from "./vault.js";
 
 /** @typedef {import("./accounts.js").Account} Account */
-/** What the service answers, from its OpenAPI document.
+/** The answers of the service, from its OpenAPI document.
  * @typedef {import("wire").components["schemas"]} Schemas */
 /** @typedef {Schemas["IncidentView"]} Incident */
 /** @typedef {Schemas["DetentionView"]} Detention */
@@ -63,7 +63,7 @@ export async function answerOf(response) {
 
 // The loop.
 
-/** What to do when the phone learnt something, and when it was taken off the team. */
+/** Called when the phone learnt something, and when it was taken off the team. */
 export const listeners = { changed: () => {}, wiped: async (/** @type {Account} */ _) => {} };
 let timer = 0;
 
@@ -140,14 +140,14 @@ async function follow(account) {
   return nextDue(account);
 }
 
-/** How long until then, in ms. What is further away than anything waits was set by a clock that has been put back since.
+/** How long until then, in ms; none where it is further away than anything waits: the clock has been put back since.
  * @param {number} instant on the phone's clock, in ms */
 const ahead = (instant) => {
   const wait = instant - Date.now();
   return wait > LONGEST_WAIT ? 0 : Math.max(0, wait);
 };
 
-/** What may be sent now, oldest first. @param {Account} account */
+/** The entries that may be sent now, oldest first. @param {Account} account */
 const due = async (account) =>
   (await waiting(account)).filter((row) => !ahead(row.holdUntil)).sort((a, b) => (a.id < b.id ? -1 : 1));
 
@@ -296,7 +296,7 @@ document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") soon();
 });
 
-// What a phone does beside sending: renew its token, renew its codes, drop what it may no longer keep, offer again
+// Upkeep, beside sending: renew its token, renew its codes, drop what it may no longer keep, offer again
 // what a restored or renewed service may lack.
 
 /** After a sync in which nothing more waited. @param {Account} account signed in */
@@ -324,7 +324,7 @@ export async function expire({ db }) {
   });
 }
 
-/** What was received while the phone was locked is sealed with the data key now, so that it cannot be read without it.
+/** Entries received while the phone was locked are sealed with the data key now, so that only it reads them.
  * @param {Account} account signed in */
 export async function sealReceived(account) {
   const open = (await account.db.all("outbox")).filter((row) => row.state === "received" && row.key === "device");
@@ -338,7 +338,7 @@ async function resealed(account, row, key) {
   return { ...row, ...(await sealRow(account, row.id, key, { entry, notices, problem })) };
 }
 
-/** What a row of the outbox holds, sealed with one of the two keys. @param {Account} account @param {string} id
+/** The content of a row of the outbox, sealed with one of the two keys. @param {Account} account @param {string} id
  * @param {"device" | "data"} key @param {{entry: any, notices?: any, problem?: any}} content */
 export const sealRow = async (account, id, key, content) => ({
   key,
@@ -352,7 +352,7 @@ const putRows = ({ db }, rows, meta = {}) =>
     putAll(stores("meta"), meta);
   });
 
-/** What an answer says of the service itself, to be kept with it: another history, another version.
+/** The marks of the service itself in an answer, to be kept with it: another history, another version.
  * @param {Account} account @param {any} answer */
 export async function changedService({ db }, { epoch, service, entry_schema }) {
   if (!service) return {};
