@@ -1,6 +1,5 @@
-// Every sentence of the app that says what the law is, with its source. Nothing about the law is said anywhere
-// else. Each stands under its source: sections are of the Mental Health Act 1983 as amended by the Policing and Crime Act 2017, in force 11
-// December 2017.
+// Every sentence of the app that says what the law is, under its source. Nothing about the law is said anywhere else.
+// Sections are of the Mental Health Act 1983 as amended by the Policing and Crime Act 2017, in force 11 December 2017.
 
 export const LAW = {
   // s136(2A): 24 hours from arrival at the first place of safety; an emergency department counts
