@@ -1,4 +1,7 @@
-"""No text of a CSV file that the service hands out is read by a spreadsheet as a date, a number or a formula."""
+"""No text of a CSV file that the service hands out is read by a spreadsheet as a date, a number or a formula.
+
+The files of releases are in `tests/exports/test_published_files.py`, the audit's in `tests/trust/test_audit.py`.
+"""
 
 import csv
 import io

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from support.logins import unguarded
 from support.phones import Crew, RunningService, now, refused
+from support.spreadsheet import taken_for_something_else
 
 from triage.store import audit
 from triage.store.access.staff import as_owner
@@ -144,6 +145,20 @@ async def test_a_file_holds_everything_asked_for(crew: Crew) -> None:
     told = [msgspec.json.decode(line) for line in lines.content.splitlines()]
     assert [row["n"] for row in rows] == [str(operation["n"]) for operation in told] == ["3", "2", "1"]
     assert table.headers["content-type"].startswith("text/csv")
+
+
+async def test_no_text_of_the_audits_file_is_a_formula_a_date_or_a_number_to_a_spreadsheet(crew: Crew) -> None:
+    """Names of recipients and reasons are typed by people."""
+    formulas = ["=HYPERLINK(1)", "+44 20", "-1", "@SUM(A1)", "\tcmd"]
+    async with as_owner(crew.owner_url, crew.team_id) as owner:
+        for text in formulas:
+            await audit.record_by_owner(owner, crew.team_id, "disclosure", text, recipient=text, detail=text)
+    for query in ({"operation": "disclosure"}, {}):
+        table = await crew.auditor.get("/v1/audit", {"accept": "text/csv"}, **query)
+        rows = list(csv.DictReader(io.StringIO(table.text)))
+        assert {text for row in rows for text in (row["recipient"], row["detail"])} >= {f"'{text}" for text in formulas}
+        texts = {row[name] for row in rows for name in row.keys() - {"at", "n", "sealed"}} | rows[0].keys()
+        assert [text for text in texts if taken_for_something_else(text)] == []
 
 
 async def test_another_teams_audit_is_not_there(crew: Crew, other_crew: Crew) -> None:

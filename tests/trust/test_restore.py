@@ -11,6 +11,7 @@ from support.installation import InstalledService
 from support.logins import KEYS, as_login, unguarded
 from support.phones import DAY, entry, now, refused, running_service
 
+from triage.jobs.journal import anchor_logs
 from triage.store.access.staff import as_owner
 from triage.store.journal import Journal
 from triage.store.journal_lines import EpochBegan
@@ -180,7 +181,7 @@ async def forked(installation: InstalledService) -> None:
     kept = await crew.officer.tell("officer", uuid4())
     await crew.officer.follow()
     await crew.officer.tell("officer", uuid4())
-    await AnchorWriter(service.database, service.journal).write(crew.team_id)
+    await anchor_logs(service.database, AnchorWriter(service.database, service.journal))
     async with as_owner(crew.owner_url, crew.team_id) as owner, unguarded(owner):
         await owner.execute("DELETE FROM entry WHERE team_id = $1 AND seq = 3", crew.team_id)
         await owner.execute(

@@ -24,6 +24,7 @@ from triage.problems import NOT_FOUND
 from triage.store import audit
 from triage.store.audit import AuditedOperation, AuditFilter, AuditPosition, Reader
 from triage.store.database import Database
+from triage.summaries import csv_files
 
 PAGE_OF_FILE = 1000
 COLUMNS = AuditedOperation.__struct_fields__
@@ -115,10 +116,10 @@ def _row(record: AuditedOperation) -> list[str]:
 
 
 def _text(value: object) -> str:
-    """A column as text; ids parted by blanks."""
+    """A column as text that no spreadsheet runs; ids parted by blanks."""
     if isinstance(value, list):
         return " ".join(map(str, value))
-    return "" if value is None else str(msgspec.to_builtins(value))
+    return "" if value is None else str(csv_files.safe(str(msgspec.to_builtins(value))))
 
 
 def _csv(rows: Iterable[Iterable[str]]) -> bytes:

@@ -20,3 +20,12 @@ async def write_anchors(database: Database, anchors: AnchorWriter) -> None:
     """Write down the head of every chain that moved, also of the audit that belongs to no team."""
     for team_id in (*await teams.list_teams(database), NO_TEAM):
         await anchors.write(team_id)
+
+
+async def anchor_logs(database: Database, anchors: AnchorWriter) -> None:
+    """Write down the head of every log that moved: a database that lost its last moments is known by it at its start.
+
+    A team appends some fifty times a day; the other chains move with every reading, and are told of less often.
+    """
+    for team_id in await teams.list_teams(database):
+        await anchors.write(team_id, ("entries",))

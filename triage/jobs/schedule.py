@@ -18,7 +18,7 @@ from msgspec import Struct
 from triage.jobs.alerts import raise_alerts
 from triage.jobs.cleanup import clean_up, take_understood
 from triage.jobs.deliver import Sender, deliver_due
-from triage.jobs.journal import copy_publications, write_anchors
+from triage.jobs.journal import anchor_logs, copy_publications, write_anchors
 from triage.jobs.publish import GATHER, PublishOptions, publish_due
 from triage.jobs.release_process import release_if_due
 from triage.jobs.retention import run_retention
@@ -60,6 +60,7 @@ def service_jobs(service: Service) -> tuple[Job, ...]:
         Job("deliver_summaries", partial(deliver_due, database, sender, "summary", now), 15),
         Job("release", lambda: release_if_due(database, settings, service.root, now()), 15),
         Job("copy_publications", partial(copy_publications, database, publications), 30),
+        Job("anchor_logs", partial(anchor_logs, database, anchors), 10),
         Job("write_anchors", partial(write_anchors, database, anchors), 600),
         Job("export_journal", partial(service.journal.export, settings.journal), 3600),
         Job("take_understood", partial(take_understood, service), 6 * 3600),
@@ -85,14 +86,14 @@ async def scheduled(jobs: Sequence[Job], database: Database) -> AsyncIterator[No
     """Run the jobs for as long as the block lasts. A failure is logged and recorded, and the job called again."""
     scheduler = AsyncIOScheduler(timezone=UTC)
     running: set[asyncio.Task[None]] = set()
-    runs = JobRuns(database, RECORD_EVERY_S)
+    runs, failures = JobRuns(database, RECORD_EVERY_S), _Failures(database)
 
     async def run(job: Job) -> None:
         task = asyncio.current_task()
         assert task
         running.add(task)
         try:
-            await _run(job, runs)
+            await _run(job, runs, failures)
         except asyncio.CancelledError:
             pass  # the end of the block, which APScheduler would log as a failure
         finally:
@@ -118,18 +119,44 @@ async def scheduled(jobs: Sequence[Job], database: Database) -> AsyncIterator[No
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _run(job: Job, runs: JobRuns) -> None:
+class _Failures:
+    """What fails now, so that the log has a line where that changes and not one a call.
+
+    An outage of the database is told by the database itself, once for all jobs.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._failing: dict[str, type[Exception]] = {}
+
+    def note(self, event: str, job: Job, error: Exception | None) -> None:
+        """`error` None: what failed before, if anything did, works again."""
+        name = f"{event} {job.name}"
+        before = self._failing.pop(name, None)
+        if error is None:
+            if before:
+                logger.warning("job_works_again", extra={"job": job.name})
+        elif self._database.reachable or not isinstance(error, UNREACHABLE):
+            self._failing[name] = type(error)
+            if type(error) is not before:
+                logger.error(event, exc_info=error, extra={"job": job.name})
+
+
+async def _run(job: Job, runs: JobRuns, failures: _Failures) -> None:
     try:
         await job.work()
     except Exception as error:
-        logger.error("job_failed", exc_info=error, extra={"job": job.name})
-        await _record(runs.failed(job.name, job.every_s))
+        failures.note("job_failed", job, error)
+        await _record(job, runs.failed(job.name, job.every_s), failures)
     else:
-        await _record(runs.succeeded(job.name, job.every_s))
+        failures.note("job_failed", job, None)
+        await _record(job, runs.succeeded(job.name, job.every_s), failures)
 
 
-async def _record(record: Awaitable[None]) -> None:
+async def _record(job: Job, record: Awaitable[None], failures: _Failures) -> None:
     try:
         await record
     except UNREACHABLE as error:
-        logger.error("job_run_not_recorded", exc_info=error)
+        failures.note("job_run_not_recorded", job, error)
+    else:
+        failures.note("job_run_not_recorded", job, None)

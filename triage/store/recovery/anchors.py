@@ -1,11 +1,12 @@
 """Anchors: where a chain stood, told outside the database, so that cutting its end off shows.
 
-The journal is told every few minutes, and the log's chain in every published edition as well.
+The journal is told of the log's chain within ten seconds, of the others within ten minutes; every published edition
+tells of the log's as well.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, get_args
 from uuid import UUID
 
 import asyncpg
@@ -24,6 +25,7 @@ from triage.store.verify import LOG_HEAD, ChainVerdict
 
 KINDS: Final = ("head", "rewound", "published summary_edition")
 """The lines of the journal that say where a chain stood."""
+CHAINS: Final[tuple[ChainName, ...]] = get_args(ChainName)
 _ADOPT: Final = "the database is not the one that the journal knows: run `triage adopt`"
 
 
@@ -118,20 +120,14 @@ class AnchorWriter:
         self._journal = journal
         self._told: dict[tuple[UUID, ChainName], tuple[int, bytes]] = {}
 
-    async def write(self, team_id: UUID) -> None:
-        """Add a line for each chain that moved since this process last told.
+    async def write(self, team_id: UUID, chains: Sequence[ChainName] = CHAINS) -> None:
+        """Add a line for each of these chains that moved since this process last told.
 
         Raises HistoryForked where what it told then is not true any more.
         """
         async with self._database.team(team_id) as connection:
             await self._check(connection, team_id)
-            log = await LOG_HEAD.fetch_first(connection, team_id=team_id)
-            pulls = await LEDGER_ENDS.fetch_first(connection, team_id=team_id)
-        heads: dict[ChainName, tuple[int, bytes] | None] = {
-            "entries": log,
-            "pulls": pulls,
-            "audit": await audit.head(self._database, team_id),
-        }
+        heads = {chain: await self._head(team_id, chain) for chain in chains}
         moved = {
             chain: head
             for chain, head in heads.items()
@@ -146,6 +142,13 @@ class AnchorWriter:
                 )
             )
             self._told |= {(team_id, chain): head for chain, head in moved.items()}
+
+    async def _head(self, team_id: UUID, chain: ChainName) -> tuple[int, bytes] | None:
+        if chain == "audit":
+            return await audit.head(self._database, team_id)
+        async with self._database.team(team_id) as connection:
+            ends = LOG_HEAD if chain == "entries" else LEDGER_ENDS
+            return await ends.fetch_first(connection, team_id=team_id)
 
     async def _check(self, connection: Connection, team_id: UUID) -> None:
         told = self._told.get((team_id, "entries"))
