@@ -14,11 +14,11 @@ from msgspec import Meta, Struct
 from triage import codes
 from triage.http import versions
 from triage.http.access_control import HOUR, find_device
-from triage.http.errors import NO_STORE
 from triage.http.negotiation import ready
 from triage.http.openapi import LINK
 from triage.http.paging import next_page, read_place
 from triage.http.parameters import After, AnyRequest, Id, Limit, SignedIn, TheService
+from triage.http.responses import NO_STORE
 from triage.log.entries import Time
 from triage.problems import CODE_EXPIRED, CODE_USED, NOT_FOUND, RATE_LIMITED, TOKEN_INVALID, TOKEN_MISSING, Refused
 from triage.store.access import attempts, devices, enrolment, staff, teams

@@ -15,11 +15,11 @@ from msgspec import Struct
 
 from triage.access.actors import Actor
 from triage.http.access_control import needs
-from triage.http.errors import NO_STORE
 from triage.http.negotiation import CSV, JSON, NDJSON, form, ready
 from triage.http.openapi import LINK
 from triage.http.paging import next_page, read_place
 from triage.http.parameters import After, Id, Moment, SignedIn, TheService
+from triage.http.responses import NO_STORE
 from triage.problems import NOT_FOUND
 from triage.store import audit
 from triage.store.audit import AuditedOperation, AuditFilter, AuditPosition, Reader

@@ -11,7 +11,7 @@ from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
 
 from triage.http.access_control import AnyConnection
-from triage.http.parameters import AnyRequest
+from triage.http.parameters import AnyRequest, sent_header
 from triage.log.decode import decode_as
 from triage.problems import INVALID_PARAMETER, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, Refused
 
@@ -60,9 +60,9 @@ async def read_json(request: AnyRequest) -> bytes:
 
 def plain_json(connection: AnyConnection, body: bytes) -> bytes:
     """The JSON that was sent, decompressed. Raises Refused: 415, 413, 400."""
-    if connection.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+    if sent_header(connection.scope, b"content-type").split(";")[0].strip().lower() != "application/json":
         raise Refused(UNSUPPORTED_MEDIA_TYPE)
-    coding = connection.headers.get("content-encoding", "identity").strip().lower()
+    coding = sent_header(connection.scope, b"content-encoding").strip().lower() or "identity"
     most = connection.app.state.service.settings.max_decoded_bytes
     plain = body if coding in ("identity", "") or not body else decompress(body, coding, most)
     return plain.removeprefix(BOM_UTF8)

@@ -5,11 +5,14 @@ Frozen files and what is coded already go out as they are.
 """
 
 import zlib
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, Literal
 
 import zstandard
 from litestar.types import Scope
+
+from triage.http.parameters import sent_header
 
 Coding = Literal["zstd", "gzip"]
 HeaderList = list[tuple[bytes, bytes]]
@@ -25,7 +28,7 @@ _LEVEL: Final = 4
 
 def accepted_coding(scope: Scope) -> Coding | None:
     """The coding that the client takes and prefers; zstd where it takes both alike."""
-    accepts = b",".join([value for name, value in scope["headers"] if name == b"accept-encoding"]).decode("latin-1")
+    accepts = sent_header(scope, b"accept-encoding")
     if not accepts:
         return None
     qualities: dict[str, float] = {}
@@ -44,21 +47,20 @@ def _quality(weight: str) -> float:
         return 0.0
 
 
-def is_compressible(headers: HeaderList) -> bool:
+def is_compressible(named: Mapping[bytes, bytes]) -> bool:
     """Whether an answer with these headers may be coded: long text, whole, and not coded yet."""
-    named = dict(headers)
-    if (
-        not {b"content-encoding", b"accept-ranges"}.isdisjoint(named)
-        or int(named.get(b"content-length", b"0")) <= SMALLEST
-    ):
-        return False
-    return named.get(b"content-type", b"").startswith(_TEXTS)
+    return (
+        int(named.get(b"content-length", b"0")) > SMALLEST
+        and b"content-encoding" not in named
+        and b"accept-ranges" not in named
+        and named.get(b"content-type", b"").startswith(_TEXTS)
+    )
 
 
 def vary(headers: HeaderList) -> HeaderList:
     """The headers of an answer that another `Accept-Encoding` would have got otherwise."""
     before = [value for name, value in headers if name == b"vary"]
-    rest = [(name, value) for name, value in headers if name != b"vary"]
+    rest = [header for header in headers if header[0] != b"vary"] if before else headers
     return [*rest, (b"vary", b", ".join([*before, b"Accept-Encoding"]))]
 
 

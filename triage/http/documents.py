@@ -78,7 +78,7 @@ async def get_page(request: AnyRequest, held: IfNoneMatch = None) -> Response[by
 )
 async def get_style(request: AnyRequest, held: IfNoneMatch = None) -> Response[bytes]:
     """The style sheet of that page."""
-    return tagged(request, reference.style(), MediaType.CSS, REVALIDATE)
+    return tagged(request, reference.style(), MediaType.CSS.value, REVALIDATE)
 
 
 @get(

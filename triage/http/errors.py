@@ -11,6 +11,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import Scope
 
 from triage.http.parameters import AnyRequest
+from triage.http.responses import NO_STORE, EncodedResponse
 from triage.problems import (
     BODY_TIMEOUT,
     INTERNAL,
@@ -29,8 +30,6 @@ from triage.store.database import UNREACHABLE
 logger = logging.getLogger(__name__)
 
 PROBLEM_JSON: Final = "application/problem+json"
-NO_STORE: Final = {"cache-control": "no-store"}
-"""Answers may hold personal data: nothing on the way keeps them."""
 _OF_LITESTAR: Final = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: TOO_LARGE}
 
 
@@ -38,7 +37,7 @@ class ClientGone(Exception):
     """The client hung up, or was too slow, before its request was whole: nobody reads the answer."""
 
 
-def problem_response(refused: Refused) -> Response[bytes]:
+def problem_response(refused: Refused) -> EncodedResponse:
     """A refusal as a problem document."""
     problem = refused.problem
     headers = NO_STORE | refused.headers
@@ -46,7 +45,7 @@ def problem_response(refused: Refused) -> Response[bytes]:
         headers["www-authenticate"] = "Bearer"
     if refused.retry_after is not None or problem.status in (429, 503):
         headers["retry-after"] = str(jittered(refused.retry_after or 1))
-    return Response(msgspec.json.encode(problem), status_code=problem.status, media_type=PROBLEM_JSON, headers=headers)
+    return EncodedResponse(msgspec.json.encode(problem), problem.status, headers, PROBLEM_JSON)
 
 
 def jittered(seconds: int) -> int:

@@ -3,10 +3,9 @@
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
-from litestar import Response
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
@@ -20,6 +19,7 @@ from triage.http.compression import (
     with_plain_tags,
 )
 from triage.http.errors import problem_response
+from triage.http.parameters import sent_header
 from triage.logs import REQUEST_ID
 from triage.problems import NOT_FOUND, Refused
 
@@ -57,32 +57,27 @@ class OuterMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        answer = _Answer(scope, send, lambda headers: self._headers(scope, headers, request_id))
         request_id = _request_id(scope)
         # the server runs each request in a context of its own, which ends with it
         REQUEST_ID.set(request_id)
+        https_only = [_HTTPS_ONLY] if self._https or scope["scheme"] == "https" else []
+        answer = _Answer(scope, send, [(b"x-request-id", request_id.encode()), *_ALWAYS, *https_only])
         if _EMPTY_PART.search(scope["path"]):  # Litestar reads the path as if it were not there
-            await _send(problem_response(Refused(NOT_FOUND)), answer.send)
+            await problem_response(Refused(NOT_FOUND))(scope, receive, answer.send)
         else:
             await self._app(_asked_by(scope), receive, answer.send)
         seconds = time.perf_counter() - started
         method = str(scope.get("method"))
         self._observe(method, str(scope.get("path_template", "")), answer.status, seconds)
         # what went well is counted, and told only to those who ask for it: a line costs as much as an append
-        tell = logger.debug if answer.status < 400 else logger.info
-        tell("request", extra={"method": method, "status": answer.status, "ms": round(seconds * 1000, 1)})
-
-    def _headers(self, scope: Scope, sent: Iterable[tuple[bytes, bytes]], request_id: str) -> HeaderList:
-        headers = [*sent, (b"x-request-id", request_id.encode()), *_ALWAYS]
-        if all(name != _SHOWS_NOTHING[0] for name, _ in headers):
-            headers.append(_SHOWS_NOTHING)
-        if self._https or scope["scheme"] == "https":
-            headers.append(_HTTPS_ONLY)
-        return headers
+        level = logging.DEBUG if answer.status < 400 else logging.INFO
+        if logger.isEnabledFor(level):
+            told = {"method": method, "status": answer.status, "ms": round(seconds * 1000, 1)}
+            logger.log(level, "request", extra=told)
 
 
 def _request_id(scope: Scope) -> str:
-    sent = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
+    sent = sent_header(scope, b"x-request-id")
     return sent if _REQUEST_ID.fullmatch(sent) else str(uuid7())
 
 
@@ -90,10 +85,8 @@ class _Answer:
     """The answer on its way to the client: with the headers of every answer, coded where it may be, without a body to
     HEAD (RFC 9110, 9.3.2)."""
 
-    def __init__(
-        self, scope: Scope, send: Send, complete: Callable[[Iterable[tuple[bytes, bytes]]], HeaderList]
-    ) -> None:
-        self._scope, self._send, self._complete = scope, send, complete
+    def __init__(self, scope: Scope, send: Send, always: HeaderList) -> None:
+        self._scope, self._send, self._always = scope, send, always
         self._start: Any = None  # held back until its body is coded
         self.status = 0
 
@@ -105,11 +98,14 @@ class _Answer:
 
     async def _begin(self, message: Any) -> None:
         self.status = message["status"]
-        headers = self._complete(message["headers"])
+        headers: HeaderList = [*message["headers"], *self._always]
+        named = dict(headers)
+        if _SHOWS_NOTHING[0] not in named:
+            headers.append(_SHOWS_NOTHING)
         if self.status == 304:
             headers = with_held_tag(headers, _if_none_match(self._scope))
         message["headers"] = headers
-        if is_compressible(headers):
+        if is_compressible(named):
             message["headers"] = vary(headers)
             self._start = message
         else:
@@ -137,12 +133,4 @@ def _asked_by(scope: Scope) -> Scope:
 
 
 def _if_none_match(scope: Scope) -> bytes:
-    return b",".join([value for name, value in scope["headers"] if name == b"if-none-match"])
-
-
-async def _send(response: Response[bytes], send: Send) -> None:
-    headers = [(b"content-type", str(response.media_type).encode())]
-    headers += [(name.encode(), str(value).encode()) for name, value in response.headers.items()]
-    headers.append((b"content-length", str(len(response.content)).encode()))
-    await send({"type": "http.response.start", "status": response.status_code or 200, "headers": headers})
-    await send({"type": "http.response.body", "body": response.content, "more_body": False})
+    return sent_header(scope, b"if-none-match").encode("latin-1")

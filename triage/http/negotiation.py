@@ -16,8 +16,8 @@ from litestar.response import Response
 from litestar.types import Scope
 
 from triage.http.access_control import AnyConnection
-from triage.http.errors import NO_STORE
-from triage.http.parameters import AnyRequest
+from triage.http.parameters import AnyRequest, sent_header
+from triage.http.responses import NO_STORE, EncodedResponse
 from triage.log.body_errors import CONTROL
 from triage.problems import INVALID_PARAMETER, NOT_ACCEPTABLE, UNKNOWN_PARAMETER, Refused
 
@@ -75,7 +75,7 @@ def acceptable(scope: Scope, *served: str) -> str:
 
     Litestar's own choice passes over how specific a range is: `text/csv;q=0.1, */*` would give CSV.
     """
-    accept = b", ".join(value for name, value in scope["headers"] if name == b"accept").decode("latin-1")
+    accept = sent_header(scope, b"accept")
     if accept.strip() in ("", "*/*"):
         return served[0]
     best, best_quality = None, 0.0
@@ -117,7 +117,7 @@ def ready(
     body: bytes, status: int = 200, headers: dict[str, str] | None = None, media_type: str = JSON
 ) -> Response[Any]:
     """An answer that is encoded already, kept by nobody on the way unless its headers say otherwise."""
-    return Response(body, status_code=status, headers=NO_STORE | (headers or {}), media_type=media_type)
+    return EncodedResponse(body, status, NO_STORE | (headers or {}), media_type)
 
 
 def tagged(
@@ -151,5 +151,5 @@ def strong_etag(body: bytes) -> str:
 
 def is_held(connection: AnyConnection, etag: str) -> bool:
     """Whether `If-None-Match` names this entity tag: compared weakly (RFC 9110, 13.1.2)."""
-    sent = ",".join(connection.headers.getall("if-none-match", [])).strip()
+    sent = sent_header(connection.scope, b"if-none-match").strip()
     return sent == "*" or etag in (tag.strip().removeprefix("W/") for tag in sent.split(","))
