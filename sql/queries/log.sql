@@ -111,12 +111,13 @@ WITH head AS (
     SELECT :team_id, k.person, k.incident
     FROM head, unnest(:linked_people::uuid[], :linked_incidents::uuid[]) k (person, incident)
     ON CONFLICT DO NOTHING
-), sent AS (
+), known AS (
     INSERT INTO intent_served (team_id, incident_id, staff_id, phone, at)
-    SELECT :team_id, x.incident, x.staff, coalesce(d.installation, d.device_id), x.at
-    FROM head, unnest(:sent_incidents::uuid[], :sent_by::uuid[], :sent_on::uuid[], :sent_at::timestamptz[])
+    SELECT :team_id, x.incident, x.staff,
+        coalesce(d.installation, d.device_id, '00000000-0000-0000-0000-000000000000'), x.at
+    FROM head, unnest(:known_incidents::uuid[], :known_by::uuid[], :known_on::uuid[], :known_at::timestamptz[])
          x (incident, staff, device, at)
-    JOIN device d ON d.team_id = :team_id AND d.device_id = x.device
+    LEFT JOIN device d ON d.team_id = :team_id AND d.device_id = x.device
     ON CONFLICT DO NOTHING
 )
 SELECT count(*) FROM head

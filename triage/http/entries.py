@@ -108,7 +108,9 @@ async def put_entry(
         actor = await _writer(service, request)
         await service.quarantine.keep(actor, [Refusal(id, body, refused.problem, skew_ms)])
         raise
-    item = IncomingEntry(id=id, entry=entry, content=canonical(entry), actor=actor, skew_ms=skew_ms)
+    minimal = prefers_minimal(prefer)
+    content = canonical(entry)
+    item = IncomingEntry(id=id, entry=entry, content=content, actor=actor, skew_ms=skew_ms, shown=not minimal)
     [appended] = await service.log.append(actor.team_id, [item])
     if isinstance(appended.result, StaleSender):
         item.actor = actor = await _writer(service, request)
@@ -118,7 +120,7 @@ async def put_entry(
         await service.quarantine.keep(actor, [Refusal(id, body, appended.result, skew_ms)])
         raise Refused(appended.result)
     if isinstance(appended.result, Receipt):
-        return await receipt(service, actor, appended, now, minimal=prefers_minimal(prefer))
+        return await receipt(service, actor, appended, now, minimal=minimal)
     raise Refused(FORBIDDEN)
 
 

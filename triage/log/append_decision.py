@@ -16,7 +16,7 @@ from msgspec import Struct, structs
 
 from triage.access.actors import Actor
 from triage.log import effective, links
-from triage.log.blindness import ServedIntent, holds_judgement, with_blindness
+from triage.log.blindness import ServedIntent, holds_intent, holds_judgement, with_blindness
 from triage.log.canonical import Content, canonical, differing_fields, with_current_codes, without_text
 from triage.log.entries import (
     Amendment,
@@ -72,7 +72,8 @@ DUPLICATES_SHOWN: Final = 4
 
 @dataclass(slots=True, kw_only=True)
 class IncomingEntry:
-    """An entry on its way into the log. `data_key` seals its text, where it has any.
+    """An entry on its way into the log. `data_key` seals its text, where it has any. `shown`: its author gets the
+    incident for an answer.
 
     `received_at` is when the service first held the content, where that was before: in quarantine, or in the demo's
     past; else the database's clock says it.
@@ -86,6 +87,7 @@ class IncomingEntry:
     released_by: UUID | None = None
     data_key: DataKey | None = None
     received_at: datetime | None = None
+    shown: bool = False
 
 
 class Receipt(Struct, frozen=True, kw_only=True):
@@ -415,6 +417,13 @@ class IncidentAfter:
     family: UUID | None = None
     served: dict[tuple[str, str, bool], bytes] = field(default_factory=dict)
     """Views as served, by side, level and blindness."""
+    knowing: set[tuple[UUID | None, UUID | None]] = field(default_factory=set)
+    """Accounts and devices of which it is written down that they know of its intents."""
+
+    @cached_property
+    def has_intent(self) -> bool:
+        """Whether an entry tells of an intent."""
+        return any(map(holds_intent, self.entries))
 
     @cached_property
     def visible(self) -> list[StoredEntry]:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -43,6 +43,7 @@ from triage.store.database import Connection, Database
 from triage.store.keys import KeyStore
 from triage.store.log import duplicates, rows
 from triage.store.log.entries import EntryColumns
+from triage.store.log.incidents import shows_intent
 from triage.store.statements import statement
 from triage.terms import Terms
 
@@ -282,7 +283,7 @@ class Log:
         relinked = [group for group in groups if append_decision.changes_people(group, read)]
         incidents = rows.incident_rows(team_id, read, groups, added)
         suggestions = await duplicates.changes(connection, team_id, read, groups, added)
-        sent = [addition.stored for addition in added if addition.stored.device and holds_intent(addition.stored)]
+        knowing = list(_knowing(plan))
         swap = {
             "team_id": team_id,
             "seq": seq,
@@ -296,10 +297,10 @@ class Log:
             "relinked": [i for group in relinked for i in group.ids] + append_decision.abandoned_ids(read, groups),
             "linked_people": [person for group in relinked for _ in group.ids for person in group.full.people],
             "linked_incidents": [i for group in relinked for i in group.ids for _ in group.full.people],
-            "sent_incidents": [stored.entry.incident_id for stored in sent],
-            "sent_by": [stored.author for stored in sent],
-            "sent_on": [stored.device for stored in sent],
-            "sent_at": [stored.received_at for stored in sent],
+            "known_incidents": [row.incident_id for row in knowing],
+            "known_by": [row.staff_id for row in knowing],
+            "known_on": [row.device_id for row in knowing],
+            "known_at": [row.at for row in knowing],
         }
         suggested = {change.id for change in suggestions}
         held = [
@@ -346,6 +347,21 @@ def _snapshot(read: _Read, terms: Terms) -> Snapshot:
         lost=[LostSpan(*row) for row in read.lost or ()],
         terms=terms,
     )
+
+
+def _knowing(plan: _Plan) -> Iterator[ServedIntent]:
+    """Who knows of an intent by this append: whoever sent one by phone, and whose answer shows one."""
+    group_of = {i: group for group in plan.groups if group.has_intent for i in group.ids}
+    for addition in plan.decision.added if group_of else ():
+        stored, item = addition.stored, addition.item
+        group = group_of.get(stored.entry.incident_id)
+        if group is None:
+            continue
+        if stored.device and holds_intent(stored):
+            yield ServedIntent(stored.entry.incident_id, stored.author, stored.device, stored.received_at)
+        if item.shown and shows_intent(group, item.actor, plan.read.now):
+            group.knowing.add((stored.author, stored.device))
+            yield from (ServedIntent(i, stored.author, stored.device, plan.read.now) for i in group.ids)
 
 
 def _json(rows: Sequence[Struct]) -> str:

@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 from triage.access.actors import Actor
 from triage.log.append_decision import IncidentAfter
 from triage.log.blindness import holds_intent, is_blind, with_blindness
-from triage.log.entries import Intent, Officer, StoredEntry
+from triage.log.entries import StoredEntry
 from triage.log.incident import view_at
 from triage.log.redaction import BLIND, view_for, visible_entries
 from triage.log.timeline import PersonEvent
@@ -32,9 +32,6 @@ MOVING_FLAGS: Final = frozenset({"outcome_overdue", "expiry_passed_no_end", "clo
 """Flags that come and go by time alone, on incidents without their outcome or end; they are not stored."""
 VIEWS_REMEMBERED: Final = 1000
 """Views of about 2 kB each, for each team and kind of reader: every phone of a team asks for the same ones."""
-RECEIPTS_REMEMBERED: Final = 10_000
-"""Who was served an intent by a receipt, for as long as this process knows that it is written down."""
-
 NAMES_LAST: Final = timedelta(minutes=5)
 """How long the name of a member of staff is remembered, and a view that shows it: a new name shows after twice that."""
 
@@ -182,7 +179,6 @@ class Incidents:
         self._names: dict[UUID, str] = {}
         self._names_until: dict[UUID, datetime] = {}
         self._views: dict[tuple[Any, ...], OrderedDict[IncidentVersion, ServedView]] = {}
-        self._receipts: set[tuple[UUID | None, UUID | None, tuple[UUID, ...]]] = set()
 
     async def after_append(self, actor: Actor, incident: IncidentAfter, now: datetime) -> Raw:
         """The incident as this actor may see it right after an append, as JSON; `null` where nothing may be seen.
@@ -197,19 +193,10 @@ class Incidents:
                 async with self._database.team(actor.team_id) as connection:
                     await self._learn_names(connection, actor.team_id, authors_of(view), now)
             incident.served[key] = _encode(view and with_names(view, self._names))
-        if not key[2] and any(map(holds_intent, incident.entries)) and not _sent_intent(actor, incident):
-            await self._record_receipt(actor, incident.ids)
+        if shows_intent(incident, actor, now) and (actor.staff_id, actor.device_id) not in incident.knowing:
+            async with self._database.team(actor.team_id) as connection:
+                await _record_served(connection, actor, incident.ids)
         return Raw(incident.served[key])
-
-    async def _record_receipt(self, actor: Actor, ids: tuple[UUID, ...]) -> None:
-        receipt = (actor.staff_id, actor.device_id, ids)
-        if receipt in self._receipts:
-            return
-        async with self._database.team(actor.team_id) as connection:
-            await _record_served(connection, actor, ids)
-        if len(self._receipts) >= RECEIPTS_REMEMBERED:
-            self._receipts.clear()
-        self._receipts.add(receipt)
 
     async def serve(
         self, connection: Connection, actor: Actor, versions: Iterable[IncidentVersion], now: datetime
@@ -365,16 +352,9 @@ def _is_blind(incident: IncidentAfter, whom: Audience, now: datetime) -> bool:
     return is_blind(whom, incident.full.judged_by, incident.full.lead_unblinded_at, now)
 
 
-def _sent_intent(actor: Actor, incident: IncidentAfter) -> bool:
-    """Whether this device sent an intent of the incident, and its append has recorded that it knows of it."""
-    sender = actor.staff_id, actor.device_id
-    return actor.device_id is not None and any(
-        (stored.author, stored.device) == sender
-        and isinstance(stored.entry, Officer | Intent)
-        and stored.entry.intent is not None
-        and incident.ids == (stored.entry.incident_id,)
-        for stored in incident.entries
-    )
+def shows_intent(incident: IncidentAfter, actor: Actor, now: datetime) -> bool:
+    """Whether the actor learns of an intent from the incident as it is right after an append."""
+    return incident.has_intent and not _is_blind(incident, audience_of(actor), now)
 
 
 def _view_after_append(incident: IncidentAfter, whom: Audience, now: datetime) -> IncidentView | None:
