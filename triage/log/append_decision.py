@@ -37,7 +37,7 @@ from triage.log.entries import (
 from triage.log.incident import Incident, fold
 from triage.log.lost_spans import LostSpan, is_received_again
 from triage.log.notices import Notice
-from triage.log.redaction import BLIND, redact, visible_events
+from triage.log.redaction import BLIND, is_all, redact, visible_events
 from triage.log.related import related_events
 from triage.log.timeline import PersonEvent
 from triage.people.encryption import DataKey
@@ -433,8 +433,12 @@ class IncidentAfter:
     @cached_property
     def blind(self) -> Incident | None:
         """The incident for those who may not know of an intent; None where nothing is visible to them."""
+        if not self.visible:
+            return None
         told = visible_events(self.related, BLIND)
-        return fold(self.visible, told, terms=self.terms, ids=self.ids) if self.visible else None
+        if is_all(self.visible, self.full) and len(told) == len(self.related):
+            return self.full
+        return fold(self.visible, told, terms=self.terms, ids=self.ids)
 
     @cached_property
     def blind_columns(self) -> Incident | None:

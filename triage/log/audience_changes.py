@@ -5,12 +5,13 @@ A blind row moves by what the blind see alone (`triage.store.log.rows`); the ful
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from datetime import datetime
+from typing import Final, NamedTuple
 
 from triage.access.actors import Side
 from triage.log.append_decision import IncidentAfter, Snapshot, related_before
 from triage.log.entries import Amendment, FollowUp, NewerEntry, StoredEntry, Withdrawal
-from triage.log.incident import Incident, fold, view_at
+from triage.log.incident import fold, view_at
 from triage.log.redaction import redact, visible_events
 from triage.log.timeline import PersonEvent
 from triage.log.view import Audience
@@ -27,7 +28,7 @@ class Readers(NamedTuple):
     lead: bool
 
 
-ALL_READERS: Final = tuple(Readers(side, lead) for side in ("police", "health") for lead in (False, True))
+SIDES: Final[tuple[Side, ...]] = ("police", "health")
 
 
 def readers_told_nothing(group: IncidentAfter, read: Snapshot) -> list[Readers]:
@@ -39,24 +40,33 @@ def readers_told_nothing(group: IncidentAfter, read: Snapshot) -> list[Readers]:
     entries = [stored for stored in group.entries if stored.seq <= read.seq]
     if not entries:
         return []
-    events = related_before(row)
+    return [readers for side in SIDES for readers in _told_nothing(side, entries, related_before(row), group, read.now)]
+
+
+def _told_nothing(
+    side: Side, entries: Sequence[StoredEntry], events: Sequence[PersonEvent], group: IncidentAfter, now: datetime
+) -> list[Readers]:
+    """Those of a side for whom nothing differs. What adds up is looked at only where every entry is what it was."""
+    sight = Sight(side, False)
+    visible = redact(entries, sight)
+    if visible != redact(group.full.entries.stored, sight):
+        return []
     before = fold(entries, events, terms=group.terms, ids=group.ids)
+    if before.restricted != group.full.restricted:
+        return []
+    seen_before, seen_now = (
+        fold(visible, visible_events(told, sight), terms=group.terms, ids=group.ids) if visible else None
+        for told in (events, group.related)
+    )
+    if seen_before is None or seen_now is None:
+        return [Readers(side, lead) for lead in (False, True)]
     return [
-        readers
-        for readers in ALL_READERS
-        if _told(readers, before, events, group, read) == _told(readers, group.full, group.related, group, read)
+        Readers(side, lead)
+        for lead in (False, True)
+        if view_at(seen_before, now, _audience(side, lead), sight, (), before)
+        == view_at(seen_now, now, _audience(side, lead), sight, (), group.full)
     ]
 
 
-def _told(
-    readers: Readers, full: Incident, events: Sequence[PersonEvent], group: IncidentAfter, read: Snapshot
-) -> tuple[bool, list[StoredEntry], Any]:
-    """All that is served of the incident to these readers."""
-    sight = Sight(readers.side, False)
-    visible = redact(full.entries.stored, sight)
-    if not visible:
-        return full.restricted, [], None
-    incident = fold(visible, visible_events(events, sight), terms=group.terms, ids=group.ids)
-    audience = Audience(readers.side, "lead" if readers.lead else "field")
-    view = view_at(incident, read.now, audience, sight, (), full.diversion)
-    return full.restricted, visible, view
+def _audience(side: Side, lead: bool) -> Audience:
+    return Audience(side, "lead" if lead else "field")

@@ -7,20 +7,21 @@ from the entries before they are added up (`triage.log.redaction`); `view_at` on
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from triage.log import detention, diversion, flags, links, resolve, timeline
+from triage.log import detention, diversion, links, resolve, timeline
 from triage.log.blindness import lead_unblinded_at
 from triage.log.detention import Episode
 from triage.log.diversion import CLINICAL, POLICE_ONLY, Grades
 from triage.log.effective import SortedEntries, capture_order, captured, judges, sort_entries
 from triage.log.entries import AMENDABLE, StoredEntry
+from triage.log.flags import incident_flags
 from triage.log.grading_inputs import GradingInputs, contemporaneity_limit
-from triage.log.incident_view import view_of
+from triage.log.incident_view import Outline, outline_of, view_of
 from triage.log.intents import RecordedIntent, recorded_intents
 from triage.log.resolve import StatedAge
 from triage.log.timeline import DatedOutcome, PersonEvent, PowerUse, events_of
@@ -38,49 +39,107 @@ _UNDER_WAY = ("open", "awaiting_outcome")
 _NOTHING: frozenset[str] = frozenset()
 
 
-class Incident(Struct, frozen=True, kw_only=True, gc=False):
-    """An incident, added up from its entries.
+class Incident(Struct, frozen=True, kw_only=True, dict=True):
+    """An incident, added up from its entries; parts that not every reader needs are worked out when first asked for.
 
-    `view` is what somebody sees who sees everything, but for the grades and what time changes. `entries`, `outcomes`
-    (in capture order), `intents` and `episodes` are what it was made from. `incident_ids`: every id it answers to.
-    `happened_at`: when it occurred. `counts`: it has a contact, outcome or detention that is not training.
-    `restricted`: the person died, and not in training; only sergeant, clinical lead and auditor may reach it.
-    `conflicts` are the flags of disagreement. `inputs` are what it was graded by. `overdue_at`, `expires_at`: from
-    when, if nothing is added, it is overdue, and its clock has run out without an end. `events` is what befell the
-    person; `other_contacts` the other contacts with the person. `judged_by`: whose accounts have stored an
-    `s136_justified`. `lead_unblinded_at`: from when the clinical lead sees intents although nobody has.
+    `inputs` are what it was graded by: entries in order, outcomes (in capture order), intents and uses of powers.
+    `ages` is what contacts say of the age; `child`: to be treated as under 18. `incident_ids`: every id it answers to;
+    `parted`: two of them were declared apart. `happened_at`: when it occurred. `counts`: it has a contact, outcome or
+    detention that is not training. `restricted`: the person died, and not in training; only sergeant, clinical lead and
+    auditor may reach it. `overdue_at`, `expires_at`: from when, if nothing is added, it is overdue, and its clock has
+    run out without an end. `events` is what befell the person; `other_contacts` the other contacts with the person.
     """
 
-    view: IncidentView
-    entries: SortedEntries
-    outcomes: list[DatedOutcome]
-    intents: list[RecordedIntent]
+    inputs: GradingInputs
+    terms: Terms
+    status: Status
+    training: bool
+    ages: list[StatedAge]
+    child: bool
     episodes: tuple[Episode, ...]
     incident_ids: tuple[UUID, ...]
+    parted: bool
     happened_at: datetime
     counts: bool
     restricted: bool
-    someone_lives_there: bool | None
-    conflicts: tuple[str, ...]
-    used: dict[str, PowerUse]
-    inputs: GradingInputs
+    flags: tuple[str, ...]
     overdue_at: datetime | None
     expires_at: datetime | None
-    diversion: Grades
     events: tuple[PersonEvent, ...]
     other_contacts: tuple[PersonEvent, ...]
     people: tuple[UUID, ...]
-    judged_by: tuple[UUID, ...]
-    lead_unblinded_at: datetime | None
 
     @property
     def id(self) -> UUID:
-        return self.view.id
+        return self.incident_ids[0]
+
+    @property
+    def entries(self) -> SortedEntries:
+        return self.inputs.entries
+
+    @property
+    def outcomes(self) -> Sequence[DatedOutcome]:
+        return self.inputs.outcomes
+
+    @property
+    def intents(self) -> list[RecordedIntent]:
+        return self.inputs.intents
+
+    @property
+    def used(self) -> dict[str, PowerUse]:
+        return self.inputs.used
+
+    @property
+    def someone_lives_there(self) -> bool | None:
+        return self.inputs.someone_lives_there
 
     @property
     def changes_at(self) -> tuple[datetime, ...]:
         """The instants, ascending, at which the view of somebody who sees everything changes by time alone."""
         return changes_at(self, grades=True)
+
+    @cached_property
+    def outline(self) -> Outline:
+        """The person and the place, as its row tells of them."""
+        return outline_of(self.entries.contacts, self.ages)
+
+    @cached_property
+    def view(self) -> IncidentView:
+        """The view of somebody who sees everything, but for the grades and what time changes."""
+        return view_of(
+            self.inputs,
+            incident_ids=self.incident_ids,
+            status=self.status,
+            training=self.training,
+            occurred_at=self.happened_at,
+            day=self.terms.operational_day(self.happened_at),
+            age=resolve.age(self.ages),
+            outline=self.outline,
+            child=self.child,
+            episodes=self.episodes,
+            flags=self.flags,
+        )
+
+    @cached_property
+    def conflicts(self) -> tuple[str, ...]:
+        """The flags of disagreement."""
+        conflicts = resolve.conflicts(self.entries, self.ages, self.outcomes, self.intents)
+        return (*conflicts, "conflict:link") if self.parted else tuple(conflicts)
+
+    @cached_property
+    def diversion(self) -> Grades:
+        """The grades of DIV-1."""
+        return diversion.derive(self.inputs)
+
+    @cached_property
+    def judged_by(self) -> tuple[UUID, ...]:
+        """Whose accounts have stored an `s136_justified`."""
+        return judges(self.entries.stored)
+
+    @cached_property
+    def lead_unblinded_at(self) -> datetime | None:
+        """From when the clinical lead sees intents although nobody has judged."""
+        return lead_unblinded_at(self.entries)
 
 
 def fold(
@@ -101,64 +160,35 @@ def fold(
     if not in_order.stored:
         raise ValueError("an incident has at least one entry")
     incident_ids, parted = _incident_ids(in_order, ids)
-    ages = resolve.ages(in_order.contacts)
     outcomes = timeline.dated_outcomes(in_order)
     used = timeline.earliest_uses(in_order, outcomes)
     episodes = detention.episodes(in_order, outcomes)
     events = _events(in_order, outcomes, used, episodes, incident_ids[0])
-    inputs = _grading_inputs(in_order, outcomes, used, events, person_events)
-    conflicts = resolve.conflicts(in_order, ages, outcomes, inputs.intents)
-    if parted:
-        conflicts.append("conflict:link")
+    happened_at = _happened_at(in_order)
+    inputs = _grading_inputs(in_order, outcomes, used, events, person_events, happened_at)
+    ages = resolve.ages(in_order.contacts)
+    child = resolve.under_18(in_order.contacts, ages)
+    status, training = _status(in_order, episodes), _is_training(in_order)
     died = any(event.code == "died" for event in events)
-    training = _is_training(in_order)
-    view = _view(inputs, incident_ids, ages, episodes, training, terms)
     return Incident(
-        view=view,
-        entries=in_order,
-        outcomes=outcomes,
-        intents=inputs.intents,
+        inputs=inputs,
+        terms=terms,
+        status=status,
+        training=training,
+        ages=ages,
+        child=child,
         episodes=episodes,
         incident_ids=incident_ids,
-        happened_at=view.occurred_at,
+        parted=parted,
+        happened_at=happened_at,
         counts=not training and bool(in_order.contacts or outcomes or in_order.detentions),
         restricted=died and not training,
-        someone_lives_there=inputs.someone_lives_there,
-        conflicts=tuple(conflicts),
-        used=used,
-        inputs=inputs,
-        overdue_at=None if died else _overdue(view.status, view.occurred_at, episodes),
+        flags=tuple(incident_flags(inputs, episodes, child, terms)),
+        overdue_at=None if died else _overdue(status, happened_at, episodes),
         expires_at=episodes[-1].expires_at if episodes and episodes[-1].running and not died else None,
-        diversion=diversion.derive(inputs),
         events=events,
         other_contacts=_other_contacts(person_events),
         people=links.people(in_order.people) if in_order.people else (),
-        judged_by=judges(in_order.stored),
-        lead_unblinded_at=lead_unblinded_at(in_order),
-    )
-
-
-def _view(
-    inputs: GradingInputs,
-    incident_ids: tuple[UUID, ...],
-    ages: Sequence[StatedAge],
-    episodes: Sequence[Episode],
-    training: bool,
-    terms: Terms,
-) -> IncidentView:
-    happened_at = _happened_at(inputs.entries)
-    child = resolve.under_18(inputs.entries.contacts, ages)
-    return view_of(
-        inputs,
-        incident_ids=incident_ids,
-        status=_status(inputs.entries, episodes),
-        training=training,
-        occurred_at=happened_at,
-        day=terms.operational_day(happened_at),
-        age=resolve.age(ages),
-        child=child,
-        episodes=episodes,
-        flags=tuple(flags.incident_flags(inputs, episodes, child, terms)),
     )
 
 
@@ -168,13 +198,13 @@ def view_at(
     audience: Audience,
     sight: Sight = EVERYTHING,
     extra_flags: Iterable[str] = (),
-    grades: Grades | None = None,
+    graded: Incident | None = None,
 ) -> IncidentView:
     """The view served at an instant to an audience, from an incident folded of the entries that it may see.
 
-    `extra_flags` are added as they are. A lead's grades come from all entries: `grades`, if not the incident's own.
+    `extra_flags` are added as they are. A lead's grades come from all entries: from `graded`, if not this incident.
     """
-    raised = [*incident.view.flags, *extra_flags]
+    raised = [*incident.flags, *extra_flags]
     if incident.overdue_at and incident.overdue_at <= now:
         raised.append("outcome_overdue")
     if incident.expires_at and incident.expires_at <= now:
@@ -188,7 +218,7 @@ def view_at(
         raised += incident.conflicts
         raised += ["restricted_death"] if incident.restricted else []
         hidden = _NOTHING if audience.full else CLINICAL if audience.side == "police" else POLICE_ONLY
-        changes["diversion"] = diversion.diversion_view(grades or incident.diversion, now, hidden)
+        changes["diversion"] = diversion.diversion_view((graded or incident).diversion, now, hidden)
     return structs.replace(incident.view, flags=tuple(sorted(set(raised))), **changes)
 
 
@@ -218,7 +248,7 @@ def changes_at(incident: Incident, grades: bool) -> tuple[datetime, ...]:
 def repeat_changes_at(incident: Incident, audience: Audience | None = None) -> tuple[datetime, ...]:
     """The instants, ascending, at which another contact leaves the view of an audience; None: of any."""
     spans = {span for span in (_SHOWN_TO_LEADS, _SHOWN_TO_FIELD) if audience is None or span == _span(audience)}
-    if audience is None or audience.level == "lead" or incident.view.status in _UNDER_WAY:
+    if audience is None or audience.level == "lead" or incident.status in _UNDER_WAY:
         return tuple(sorted({event.at + span for event in incident.other_contacts for span in spans}))
     return ()
 
@@ -232,7 +262,7 @@ def is_restricted(entries: Iterable[StoredEntry]) -> bool:
 
 def person_events(incident: Incident) -> tuple[PersonEvent, ...]:
     """The events that this incident contributes to the others of the same person: nothing, if it is training."""
-    if incident.view.test:
+    if incident.training:
         return ()
     held = tuple(
         PersonEvent("held", episode.view.began_at, episode.entry, incident.id, until=episode.lasts_until)
@@ -266,6 +296,7 @@ def _grading_inputs(
     used: dict[str, PowerUse],
     events: Sequence[PersonEvent],
     person_events: Sequence[PersonEvent],
+    happened_at: datetime,
 ) -> GradingInputs:
     first = timeline.first_disposal(outcomes)
     limit = contemporaneity_limit(entries)
@@ -278,13 +309,13 @@ def _grading_inputs(
         first=first,
         decided_at=first.at if first else None,
         used=used,
-        events=(*events, *(event for event in person_events if event.gone is None)),
+        events=(*events, *(event for event in person_events if event.gone is None)) if person_events else events,
         parted=[event for event in person_events if event.gone is not None],
         location_type=place,
         someone_lives_there=lives,
         disposal_conflict=len(outcomes) > 1 and resolve.used_and_not(outcomes),
         limit=limit,
-        came_at=min(arrivals) if arrivals else _happened_at(entries),
+        came_at=min(arrivals, default=happened_at),
     )
 
 
@@ -311,7 +342,7 @@ def _other_contacts(person_events: Sequence[PersonEvent]) -> tuple[PersonEvent, 
 
 def _repeat(incident: Incident, now: datetime, audience: Audience) -> RepeatView | UnsetType:
     span = _span(audience)
-    if span is None or (audience.level == "field" and incident.view.status not in _UNDER_WAY):
+    if span is None or (audience.level == "field" and incident.status not in _UNDER_WAY):
         return UNSET
     contacts = [event for event in incident.other_contacts if event.at > now - span]
     if audience.level == "field":

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from triage import codes
@@ -30,6 +30,26 @@ from triage.log.view import (
 _DISPOSALS = codes.list("disposal")
 
 
+class Outline(NamedTuple):
+    """What an incident's row tells of the person and the place, and likely duplicates are compared by."""
+
+    log_ref: str | None
+    area: str
+    age_band: str | None
+    sex: str | None
+
+
+def outline_of(contacts: Sequence[EffectiveEntry[Contact]], ages: Sequence[StatedAge]) -> Outline:
+    """The outline of an incident with these contacts."""
+    age = resolve.age(ages)
+    return Outline(
+        log_ref=latest_known(contacts, "log_ref"),
+        area=latest_known(contacts, "area") or "unknown",
+        age_band=age.band if age else latest_known(contacts, "age_band"),
+        sex=latest_known(contacts, "sex"),
+    )
+
+
 def view_of(
     inputs: GradingInputs,
     *,
@@ -39,6 +59,7 @@ def view_of(
     occurred_at: datetime,
     day: date,
     age: StatedAge | None,
+    outline: Outline,
     child: bool,
     episodes: Sequence[Episode],
     flags: tuple[str, ...],
@@ -60,14 +81,16 @@ def view_of(
         arrived_at=arrived_at,
         left_at=left_at,
         operational_day=day,
-        area=latest_known(contacts, "area") or "unknown",
+        area=outline.area,
         location_type=inputs.location_type,
         someone_lives_there=inputs.someone_lives_there,
         place_now=episodes[-1].place_now if episodes else None,
+        log_ref=outline.log_ref,
         car=next((stored.entry.car for stored in reversed(entries.stored) if stored.entry.car), None),
         age=age.years if age else None,
-        age_band=age.band if age else latest_known(contacts, "age_band"),
+        age_band=outline.age_band,
         under_18=child,
+        sex=outline.sex,
         presenting=resolve.presenting(entries),
         legal_status=_legal_status(contacts, inputs.first, episodes),
         advice=_advice(entries),
@@ -87,7 +110,7 @@ def view_of(
 
 _RESOLVED = {
     *("id", "test", "car", "occurred_at", "arrived_at", "left_at", "area", "location_type", "someone_lives_there"),
-    *("age", "age_band", "presenting", "legal_status", "advice", "referrals", "consulted"),
+    *("age", "age_band", "log_ref", "sex", "presenting", "legal_status", "advice", "referrals", "consulted"),
 }
 """The members of a view that have the name of a field, and are more than the latest answer to it."""
 

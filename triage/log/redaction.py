@@ -18,9 +18,10 @@ from msgspec import Struct, structs
 from triage import codes
 from triage.access.actors import side_of
 from triage.log.blindness import is_blind, lead_unblinded_at
-from triage.log.diversion import POLICE_ONLY, Grades
+from triage.log.diversion import POLICE_ONLY
 from triage.log.effective import (
     amendments_of,
+    in_log_order,
     judges,
     kind,
     originals,
@@ -40,6 +41,7 @@ BLIND = Sight("health", True)
 """The sight of a health account before any judgement."""
 
 _FOLLOW_UPS = codes.list("follow_up_event")
+_CHANGES = (Amendment, Withdrawal)
 _CONTENTS = {str(kind.__struct_config__.tag): kind for kind in AMENDABLE}
 
 
@@ -60,8 +62,10 @@ def redact(entries: Sequence[StoredEntry], sight: Sight) -> list[StoredEntry]:
     Whether an extension moves the expiry is kept, its ground is not: for police a valid one stays as it is, every other
     one becomes `other`. `visible_entries` removes both.
     """
-    stored = sorted({entry.id: entry for entry in entries}.values(), key=lambda entry: entry.seq)
-    return _Redaction(stored, sight).visible()
+    stored = in_log_order(entries)
+    if any(isinstance(entry.entry, _CHANGES) for entry in stored):
+        return _Redaction(stored, sight).visible()
+    return [shown for entry in stored if (shown := _shown(entry, sight)) is not None]
 
 
 def visible_entries(entries: Sequence[StoredEntry], audience: Audience, now: datetime) -> list[StoredEntry]:
@@ -69,7 +73,7 @@ def visible_entries(entries: Sequence[StoredEntry], audience: Audience, now: dat
     if not may_reach(entries, audience):
         return []
     if audience.full:
-        return sorted({entry.id: entry for entry in entries}.values(), key=lambda entry: entry.seq)
+        return in_log_order(entries)
     visible = redact(entries, sight_of(entries, audience, now))
     return [_without_ground(entry) for entry in visible] if audience.side == "police" else visible
 
@@ -77,19 +81,19 @@ def visible_entries(entries: Sequence[StoredEntry], audience: Audience, now: dat
 class AudienceIncident(Struct, frozen=True, gc=False):
     """An incident as an audience sees it.
 
-    `graded` is what a lead's grades come from: all entries, unless she is blind. `changes_at` are the instants at which
-    the view changes by time alone.
+    `graded` is that from which a lead's grades come: of all entries, unless she is blind. `changes_at` are the instants
+    at which the view changes by time alone.
     """
 
     incident: Incident
     audience: Audience
     sight: Sight
-    graded: Grades
+    graded: Incident
     unblinded_at: datetime | None = None
 
     @property
     def changes_at(self) -> tuple[datetime, ...]:
-        pending = self.graded.pending_until if self.audience.level == "lead" else None
+        pending = self.graded.diversion.pending_until if self.audience.level == "lead" else None
         times = {*changes_at(self.incident, grades=False), *repeat_changes_at(self.incident, self.audience)}
         return tuple(sorted(times | {time for time in (pending, self.unblinded_at) if time}))
 
@@ -118,21 +122,21 @@ def audience_incident(
     sight = sight_of(entries, audience, now, full)
     if audience.full:
         whole = full or fold(entries, person_events, terms=terms, ids=ids)
-        return AudienceIncident(whole, audience, sight, whole.diversion)
+        return AudienceIncident(whole, audience, sight, whole)
     visible = redact(entries, sight)
     if not visible:
         return None
     told = visible_events(person_events, sight)
-    if full and _is_all(visible, full) and len(told) == len(person_events):
-        return AudienceIncident(full, audience, sight, full.diversion)
+    if full and is_all(visible, full) and len(told) == len(person_events):
+        return AudienceIncident(full, audience, sight, full)
     incident = fold(visible, told, terms=terms, ids=ids)
     if audience.level == "field":
-        return AudienceIncident(incident, audience, sight, incident.diversion)
+        return AudienceIncident(incident, audience, sight, incident)
     if sight.blind:
         unblinded_at = full.lead_unblinded_at if full else lead_unblinded_at(sort_entries(entries))
-        return AudienceIncident(incident, audience, sight, incident.diversion, unblinded_at)
+        return AudienceIncident(incident, audience, sight, incident, unblinded_at)
     whole = full or fold(entries, person_events, terms=terms, ids=ids)
-    return AudienceIncident(incident, audience, sight, whole.diversion)
+    return AudienceIncident(incident, audience, sight, whole)
 
 
 def visible_events(events: Sequence[PersonEvent], sight: Sight) -> Sequence[PersonEvent]:
@@ -140,7 +144,8 @@ def visible_events(events: Sequence[PersonEvent], sight: Sight) -> Sequence[Pers
     return events if sight.side == "police" else [event for event in events if event.code not in POLICE_ONLY]
 
 
-def _is_all(visible: Sequence[StoredEntry], full: Incident) -> bool:
+def is_all(visible: Sequence[StoredEntry], full: Incident) -> bool:
+    """Whether these are the very entries that the incident was folded of: nothing was removed from any."""
     stored = full.entries.stored
     return len(visible) == len(stored) and all(map(operator.is_, visible, stored))
 
@@ -179,24 +184,15 @@ class _Redaction:
 
     def visible(self) -> list[StoredEntry]:
         for entry in self.stored:
-            if isinstance(entry.entry, NewerEntry):
-                self._show(entry, entry.entry if self._is_own(entry) else None)
-            elif not isinstance(entry.entry, Amendment | Withdrawal):
-                self._show(entry, _seen_content(entry.entry, entry.profession, self.sight))
+            if not isinstance(entry.entry, _CHANGES) and (shown := _shown(entry, self.sight)) is not None:
+                self.shown[entry.id] = shown
         self._show_amendments()
         self._show_withdrawals([(entry, entry.entry) for entry in self.stored if isinstance(entry.entry, Withdrawal)])
         return [self.shown[entry.id] for entry in self.stored if entry.id in self.shown]
 
-    def _is_own(self, stored: StoredEntry) -> bool:
-        return side_of(stored.profession) == self.sight.side
-
     def _show(self, stored: StoredEntry, entry: Any) -> None:
-        """Content that a newer version wrote and this one cannot read is shown to the side that wrote it alone."""
-        if entry is None:
-            return
-        if stored.newer is not None and not self._is_own(stored):
-            stored = structs.replace(stored, newer=None)
-        self.shown[stored.id] = stored if entry is stored.entry else structs.replace(stored, entry=entry)
+        if entry is not None:
+            self.shown[stored.id] = _with_content(stored, entry, self.sight)
 
     def _show_amendments(self) -> None:
         roots = originals(self.by_id)
@@ -217,7 +213,7 @@ class _Redaction:
 
     def _show_pending(self, stored: StoredEntry, entry: Amendment) -> None:
         """The change that an amendment of the other side makes cannot be told without the original: it stays hidden."""
-        if self._is_own(stored):
+        if _is_own(stored, self.sight):
             content = _seen_content(entry.entry, stored.profession, self.sight)
             self._show(stored, content and _amendment(entry, content, entry.amends))
 
@@ -253,12 +249,31 @@ class _Redaction:
         ready = []
         for stored, entry in withdrawals:
             against.setdefault(entry.withdraws, []).append(stored)
-            if entry.withdraws in self.shown or (entry.withdraws not in self.by_id and self._is_own(stored)):
+            if entry.withdraws in self.shown or (entry.withdraws not in self.by_id and _is_own(stored, self.sight)):
                 ready.append(stored)
         while ready:
             stored = ready.pop()
             self.shown[stored.id] = stored
             ready += against.get(stored.id, ())
+
+
+def _shown(stored: StoredEntry, sight: Sight) -> StoredEntry | None:
+    """A content as it is seen; None where it is hidden. A kind that is not known here is seen by its own side alone."""
+    if isinstance(stored.entry, NewerEntry):
+        return stored if _is_own(stored, sight) else None
+    content = _seen_content(stored.entry, stored.profession, sight)
+    return None if content is None else _with_content(stored, content, sight)
+
+
+def _with_content(stored: StoredEntry, entry: Any, sight: Sight) -> StoredEntry:
+    """Content that a newer version wrote and this one cannot read is shown to the side that wrote it alone."""
+    if stored.newer is not None and not _is_own(stored, sight):
+        stored = structs.replace(stored, newer=None)
+    return stored if entry is stored.entry else structs.replace(stored, entry=entry)
+
+
+def _is_own(stored: StoredEntry, sight: Sight) -> bool:
+    return side_of(stored.profession) == sight.side
 
 
 def _telling(content: Any, amendments: Iterable[tuple[UUID, Any]]) -> Iterable[UUID]:
@@ -294,15 +309,15 @@ def _seen_content(content: Any, profession: str, sight: Sight) -> Any:
     if name not in _CONTENTS:
         hidden_answers = getattr(content, "answers", None) and side_of(profession) != sight.side
         return structs.replace(content, answers=None) if hidden_answers else content
-    fields = {
+    seen = {
         field: _instead(name, field, value, content, sight)
         for field in _hidden(name, sight, profession)
         if (value := getattr(content, field, None)) is not None
     }
-    part = _seen_parts(content, sight, fields)
-    if name == "intent" and "intent" in fields:
+    if name == "intent" and "intent" in seen:
         return None
-    changed = {field: value for field, value in (fields | part).items() if value != getattr(content, field)}
+    seen |= _seen_parts(content, sight, seen)
+    changed = {field: value for field, value in seen.items() if value != getattr(content, field)}
     return structs.replace(content, **changed) if changed else content
 
 

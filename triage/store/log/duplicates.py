@@ -109,12 +109,12 @@ async def _find(connection: Connection, team_id: UUID, looking: Sequence[Inciden
 
 
 def likeness(group: IncidentAfter) -> Likeness | None:
-    """The values by which the incident is compared; None for training, and without a contact that everybody sees."""
-    outline = group.blind_columns
-    if outline is None or not outline.entries.contacts or outline.view.test or outline.view.status == "withdrawn":
+    """What the incident is compared by; None without a contact in force that everybody sees, and for training."""
+    incident = group.blind_columns
+    if incident is None or not incident.entries.contacts or incident.training or incident.status == "withdrawn":
         return None
-    seen = outline.view
-    return Likeness(seen.log_ref, outline.happened_at, seen.area, seen.age_band, seen.sex)
+    seen = incident.outline
+    return Likeness(seen.log_ref, incident.happened_at, seen.area, seen.age_band, seen.sex)
 
 
 def alike(first: Likeness, second: Likeness) -> bool:

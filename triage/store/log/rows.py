@@ -225,7 +225,7 @@ def _scope_before(group: IncidentAfter, before: IncidentBefore) -> datetime:
 
 
 def _scope_until(incident: Incident, changed_at: datetime) -> datetime:
-    if incident.view.status in ("open", "awaiting_outcome"):
+    if incident.status in ("open", "awaiting_outcome"):
         return max(changed_at + CHANGED_FOR, incident.happened_at + OPEN_FOR)
     return changed_at + CHANGED_FOR
 
@@ -322,8 +322,8 @@ def _row(
     # a grade leaves P a day after the first disposal: always in the blind row, so that it tells of no intent
     settled = {first.at + GRADES_SETTLE_AFTER} if first and first.at else set()
     for_lead = {*changes_at(incident, grades=not blind), *repeats, *settled, *([unblinded_at] if unblinded_at else [])}
-    seen = incident.view
-    flags = [*seen.flags, *incident.conflicts, *_unseen(group, blind, seen.flags)]
+    outline = incident.outline
+    flags = [*incident.flags, *incident.conflicts, *_unseen(group, blind, incident.flags)]
     flags += [POSSIBLE_DUPLICATE] if suggested else []
     return IncidentUpsert(
         team_id,
@@ -333,7 +333,7 @@ def _row(
         group.ids if len(group.ids) > 1 else (),
         _if_other(group.family, group.root),
         seq,
-        seen.status,
+        incident.status,
         incident.happened_at,
         changed_at,
         _scope_until(incident, changed_at),
@@ -341,13 +341,13 @@ def _row(
         sorted(for_lead),
         max(for_lead, default=None),
         unblinded_at,
-        seen.area,
-        seen.log_ref,
-        seen.age_band,
-        seen.sex,
+        outline.area,
+        outline.log_ref,
+        outline.age_band,
+        outline.sex,
         bool(incident.entries.contacts),
         incident.counts,
-        seen.test,
+        incident.training,
         incident.restricted,
         flags,
         incident.judged_by,
