@@ -12,8 +12,9 @@ CREATE TABLE audience_position (
     PRIMARY KEY (team_id, incident_id, side, lead),
     CHECK (seq < row_seq)
 );
-CREATE INDEX audience_position_seq ON audience_position (team_id, side, lead, seq, incident_id);
-CREATE INDEX audience_position_scope ON audience_position (team_id, side, lead, scope_until);
+-- neither begins with what the look-up by incident asks for as well: without statistics the planner would take it for that
+CREATE INDEX audience_position_seq ON audience_position (team_id, seq, incident_id);
+CREATE INDEX audience_position_scope ON audience_position (team_id, scope_until);
 
 CALL isolate_by_team(true, 'audience_position');
 GRANT SELECT, INSERT, UPDATE ON audience_position TO triage_service;

@@ -10,8 +10,10 @@ WITH scope AS MATERIALIZED (
 ), page AS (
     SELECT i.id, i.blind, i.seq, coalesce(p.seq, i.seq) AS position, true AS held
     FROM scope i
-    LEFT JOIN audience_position p ON p.team_id = :team_id AND p.incident_id = i.id AND p.row_seq = i.seq AND NOT i.blind
-        AND p.side = CASE :audience WHEN 'police' THEN 'police' ELSE 'health' END AND p.lead = :lead
+    LEFT JOIN LATERAL (
+        SELECT seq, scope_until FROM audience_position
+        WHERE team_id = :team_id AND incident_id = i.id AND row_seq = i.seq AND lead = :lead
+          AND side = CASE :audience WHEN 'police' THEN 'police' ELSE 'health' END OFFSET 0) p ON NOT i.blind
     WHERE is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now) AND i.status <> 'absorbed'
       AND (coalesce(p.seq, i.seq), i.id) > (:position, :place) AND (:lead OR NOT i.restricted)
       AND coalesce(p.scope_until > :now, true)
@@ -87,8 +89,10 @@ WITH turned AS MATERIALIZED (
 ), page AS (
     SELECT i.id, i.blind, i.seq, least(p.scope_until, i.scope_until) > :now AND (:lead OR NOT i.restricted) AS held
     FROM turned i
-    LEFT JOIN audience_position p ON p.team_id = :team_id AND p.incident_id = i.id AND p.row_seq = i.seq AND NOT i.blind
-        AND p.side = CASE :audience WHEN 'police' THEN 'police' ELSE 'health' END AND p.lead = :lead
+    LEFT JOIN LATERAL (
+        SELECT seq, scope_until FROM audience_position
+        WHERE team_id = :team_id AND incident_id = i.id AND row_seq = i.seq AND lead = :lead
+          AND side = CASE :audience WHEN 'police' THEN 'police' ELSE 'health' END OFFSET 0) p ON NOT i.blind
     WHERE is_readable(i.blind, i.judged_by, i.lead_unblinded_at, :audience, :account, :now)
       AND i.status <> 'absorbed' AND i.id > :place
       AND (i.by_time OR least(p.scope_until, i.scope_until) > :since AND least(p.scope_until, i.scope_until) <= :now)
