@@ -102,6 +102,14 @@ WITH head AS (
         age_band = excluded.age_band, sex = excluded.sex, contact = excluded.contact, counts = excluded.counts,
         test = excluded.test, restricted = excluded.restricted, flags = excluded.flags, judged_by = excluded.judged_by,
         duplicates = excluded.duplicates, apart = excluded.apart, people = excluded.people, related = excluded.related
+), held AS (
+    -- an incident stands where it stood for readers from whom what was appended is hidden
+    INSERT INTO audience_position AS p
+    SELECT h.* FROM head, json_populate_recordset(NULL::audience_position, :positions::json) h
+    ON CONFLICT (team_id, incident_id, side, lead) DO UPDATE SET
+        seq = CASE WHEN p.row_seq = excluded.seq THEN p.seq ELSE excluded.seq END,
+        scope_until = CASE WHEN p.row_seq = excluded.seq THEN p.scope_until ELSE excluded.scope_until END,
+        row_seq = excluded.row_seq
 ), unlinked AS (
     DELETE FROM incident_person p USING head WHERE p.team_id = :team_id AND p.incident_id = ANY (:relinked::uuid[])
       AND NOT EXISTS (SELECT FROM unnest(:linked_people::uuid[], :linked_incidents::uuid[]) k (person, incident)
@@ -132,15 +140,6 @@ UPDATE incident SET seq = :seq,
                  WHEN 'possible_duplicate' = ANY (flags) THEN flags
                  ELSE array_append(flags, 'possible_duplicate') END
 WHERE team_id = :team_id AND id = :id
-
--- name: hold_position
--- why: an incident stands where it stood for readers from whom what was appended is hidden
-INSERT INTO audience_position AS p (team_id, incident_id, side, lead, seq, scope_until, row_seq)
-VALUES (:team_id, :incident_id, :side, :lead, :seq, :scope_until, :row_seq)
-ON CONFLICT (team_id, incident_id, side, lead) DO UPDATE SET
-    seq = CASE WHEN p.row_seq = excluded.seq THEN p.seq ELSE excluded.seq END,
-    scope_until = CASE WHEN p.row_seq = excluded.seq THEN p.scope_until ELSE excluded.scope_until END,
-    row_seq = excluded.row_seq
 
 -- name: alike
 -- why: likely duplicates of an incident: the same log reference on the day, or near in time and area; bounded

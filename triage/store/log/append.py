@@ -80,7 +80,6 @@ _READ = statement("log.read", _Read)
 _LOCK_HEAD = statement("log.lock_head")
 _APPEND = statement("log.append", int)
 _PAIR = statement("log.pair")
-_HOLD_POSITION = statement("log.hold_position")
 
 
 @dataclass(slots=True)
@@ -283,6 +282,8 @@ class Log:
         relinked = [group for group in groups if append_decision.changes_people(group, read)]
         incidents = rows.incident_rows(team_id, read, groups, added)
         suggestions = await duplicates.changes(connection, team_id, read, groups, added)
+        suggested = {change.id for change in suggestions}
+        positions = rows.held_positions(team_id, read, groups, incidents)
         knowing = list(_knowing(plan))
         swap = {
             "team_id": team_id,
@@ -292,6 +293,7 @@ class Log:
             "link_before": read.link,
             "entries": _json(entries),
             "incidents": _json(incidents),
+            "positions": _json([position for position in positions if position.incident_id not in suggested]),
             "moved": [move.entry_id for move in plan.moves],
             "moved_to": [move.home for move in plan.moves],
             "relinked": [i for group in relinked for i in group.ids] + append_decision.abandoned_ids(read, groups),
@@ -302,13 +304,7 @@ class Log:
             "known_on": [row.device_id for row in knowing],
             "known_at": [row.at for row in knowing],
         }
-        suggested = {change.id for change in suggestions}
-        held = [
-            position
-            for position in rows.held_positions(team_id, read, groups, incidents)
-            if position.incident_id not in suggested
-        ]
-        if not suggestions and not held:
+        if not suggestions:
             return await _APPEND.fetch_one(connection, **swap) > 0
         async with connection.transaction():
             if not await _APPEND.fetch_one(connection, **swap):
@@ -316,7 +312,6 @@ class Log:
             await _PAIR.execute_many(
                 connection, [{"team_id": team_id, "seq": seq, **change._asdict()} for change in suggestions]
             )
-            await _HOLD_POSITION.execute_many(connection, [position._asdict() for position in held])
         return True
 
     async def _assign_keys(self, added: list[Addition]) -> None:

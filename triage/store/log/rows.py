@@ -7,7 +7,7 @@ longer than PostgreSQL needs to read the JSON.
 import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -107,7 +107,7 @@ class IncidentUpsert(Struct, frozen=True, gc=False):
     related: str
 
 
-class HeldPosition(NamedTuple):
+class HeldPosition(Struct, frozen=True, gc=False):
     """A row of `audience_position`."""
 
     team_id: UUID
