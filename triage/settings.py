@@ -117,7 +117,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     read_url: Annotated[
         DatabaseUrl | None,
         Meta(
-            description="A replica for lists that may be a little behind: the audit, who read an incident, pulls.",
+            description="A replica for what may be a little behind: the audit, lists of summaries, exports and "
+            "downloads, and `triage verify`. Name the primary after it, for when it is gone.",
             extra={"default": "as `TRIAGE_DATABASE_URL`"},
         ),
     ] = _DERIVED

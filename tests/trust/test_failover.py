@@ -9,16 +9,21 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 from support.cast import Json
 from support.phones import Crew, RunningService, entry, refused, running_service
 
 from triage import embedded
+from triage.commands.database import Databases
+from triage.commands.verify import verify_here
+from triage.databases import Addresses
 from triage.embedded import EmbeddedPostgres
 from triage.jobs.schedule import scheduled, service_jobs
 from triage.migrate import migrate
 from triage.resources import folder
 from triage.settings import DatabaseUrl
 from triage.store.journal import Journal
+from triage.store.recovery.anchors import AnchorWriter
 from triage.store.recovery.history import join
 
 pytestmark = pytest.mark.database
@@ -121,3 +126,25 @@ async def test_a_standby_answers_the_auditor(
         while str(crew.sergeant.staff_id) not in listed:  # the standby may be a moment behind
             readers = await crew.auditor.on(reading).see(f"/v1/audit/incidents/{incident}/readers")
             listed = [reader["actor"] for reader in readers["readers"]]
+        assert await crew.sergeant.on(reading).see("/v1/summaries") == {"summaries": []}
+
+
+async def test_a_chain_is_verified_on_a_standby_that_has_what_the_journal_knows(
+    pair: tuple[EmbeddedPostgres, EmbeddedPostgres], process: RunningService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    crew = await process.enrol_crew()
+    await crew.officer.tell("officer", uuid4())
+    primary, standby = (DatabaseUrl(server.url("triage")) for server in pair)
+    chosen = replace(process.service.settings, database_url=primary, owner_database_url=primary, read_url=standby)
+    databases = Databases(chosen, Addresses(primary, primary, primary))
+    follower = await asyncpg.connect(standby)
+    await follower.execute("SELECT pg_wal_replay_pause()")
+    await AnchorWriter(process.service.database, process.service.journal).write(crew.team_id)
+    verifying = asyncio.create_task(verify_here(databases))
+    await asyncio.wait({verifying}, timeout=1)
+    assert not verifying.done()  # what the journal was told is not there yet
+
+    await follower.execute("SELECT pg_wal_replay_resume()")
+    await verifying
+    assert f"team {crew.team_id}: 1 entries verified" in capsys.readouterr().out
+    await follower.close()

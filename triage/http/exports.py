@@ -56,7 +56,7 @@ class PullList(Struct, frozen=True):
 )
 async def list_exports(request: SignedIn, service: TheService) -> Response[OfferList]:
     """List the releases that the partner's agreements cover."""
-    offers = await downloads.offers(service.database, request.user, datetime.now(UTC))
+    offers = await downloads.offers(service.reader, request.user, datetime.now(UTC))
     return ready(_encode(OfferList(offers)))
 
 

@@ -78,8 +78,8 @@ async def list_summaries(
     actor, form = request.user, form_of(request.user)
     if form == "protected" and kind not in (None, *PROTECTED_KINDS):
         raise Refused(FORBIDDEN)
-    calendar = (await calendars.team(service.database, actor.team_id)).calendar
-    async with service.database.team(actor.team_id) as connection:
+    calendar = (await calendars.team(service.reader, actor.team_id)).calendar
+    async with service.reader.team(actor.team_id) as connection:
         listed = await publications.list_latest(
             connection,
             actor.team_id,

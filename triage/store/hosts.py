@@ -60,6 +60,12 @@ def addresses_of(url: str) -> list[str]:
     return [f"{parts.scheme}://{parts.netloc}{parts.path}?{urlencode(query, safe='/')}" for query in queries]
 
 
+def with_login_of(url: str, other: str) -> str:
+    """An address with the user and password of another one."""
+    parts, login = urlsplit(url), urlsplit(other).netloc.rpartition("@")[0]
+    return parts._replace(netloc=f"{login}@{parts.netloc.rpartition('@')[2]}").geturl()
+
+
 async def connect(
     url: str, *, connection_class: type[PatientConnection] = PatientConnection, **options: Any
 ) -> PatientConnection:
