@@ -225,6 +225,21 @@ def test_the_help_lists_every_command_with_the_line_of_the_table() -> None:
     assert [name for name, (_, line) in COMMANDS.items() if f"{name} {line.split('.')[0][:30]}" not in printed] == []
 
 
+def test_a_full_disk_behind_the_output_is_no_fault_of_the_database() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-m", "triage", "codes"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith("Error: no room is left")
+
+
+async def test_ending_nobodys_access_is_an_error(db_url: str, tmp_path: Path) -> None:
+    settings = installation(db_url, tmp_path)
+    assert run("migrate", "--create", **settings).exit_code == 0
+    assert run("team", "add", "--name", "x", **settings).exit_code == 0
+    assert failed(run("staff", "disable", ID, **settings)) == "Error: there is no such record in this team"
+
+
 async def test_lists_are_whole_for_people_and_for_programs(db_url: str, tmp_path: Path) -> None:
     settings = installation(db_url, tmp_path)
 

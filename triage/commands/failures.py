@@ -1,5 +1,6 @@
 """How commands fail: one line that says what is wrong and what to do, whatever happened. The one place for it."""
 
+import errno
 import os
 import traceback
 
@@ -34,6 +35,8 @@ def describe(error: BaseException) -> str:
             )
         case OSError(filename=str() as path, strerror=reason):
             return f"{path}: {reason}"
+        case OSError(errno=errno.ENOSPC) | asyncpg.DiskFullError():
+            return "no room is left where this writes: the disk, the database's disk, or what the output goes to"
         case error if isinstance(error, UNREACHABLE):
             return f"the database cannot be reached ({_kind(error)}): check its address, and that the server runs"
         case error:

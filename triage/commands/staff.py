@@ -78,6 +78,7 @@ async def list_(databases: Databases, team_id: UUID | None, as_json: bool) -> No
 async def disable(databases: Databases, team_id: UUID | None, staff_id: UUID) -> None:
     """End somebody's access at once and revoke the devices; what was sent stays."""
     async with databases.owner(team_id) as (connection, team):
+        await store.find_staff(connection, team, staff_id)
         revoked = await store.disable_staff(connection, team, staff_id)
         await databases.journal.add(StaffDisabled(at=datetime.now(UTC), team_id=team, staff_id=staff_id))
     click.echo(f"disabled; devices revoked: {len(revoked)}")

@@ -25,11 +25,13 @@ async def live() -> Health:
 
 @get("/ready", response_description="It can.", problems=[NOT_READY])
 async def ready(service: TheService) -> Health:
-    """Can the process serve: does the database answer, has it every migration, and can a row be written."""
+    """Can the process serve: does the database answer, has it every migration and room, and can a row be written."""
     try:
         synchronous = await service.database.try_write()
         async with service.database.no_team() as connection:
             waiting = await pending(connection, folder("sql") / "migrations")
+    except asyncpg.DiskFullError as error:
+        raise Refused(NOT_READY, "The disk of the database is full.", retry_after=30) from error
     except (*UNREACHABLE, asyncpg.PostgresError) as error:
         raise Refused(NOT_READY, "The database does not answer.", retry_after=5) from error
     except MigrationError as error:

@@ -29,6 +29,8 @@ FIRST_PLANS_FOR = 16
 _BARRIER = statement("database.barrier")
 _PROCESS = statement("database.process", int)
 _TRY_WRITE = statement("database.try_write", bool)
+_SPILL_EARLY = statement("database.spill_early", str)
+_TAKE_SPACE = statement("database.take_space", int)
 
 logger = logging.getLogger(__name__)
 
@@ -149,9 +151,12 @@ class Database:
     async def try_write(self) -> bool:
         """Write a row, and wait for whom synchronous replication promises it to; whether it promises it to anybody.
 
-        A full disk, a server that only reads and a standby that is gone show here, where reading shows nothing.
+        A server that only reads and a standby that is gone show here, where reading shows nothing, and so does a full
+        disk: the row itself finds room in the page it was in, so space is asked for besides.
         """
-        async with self.no_team() as connection:
+        async with self.no_team() as connection, connection.transaction():
+            await _SPILL_EARLY.fetch_one(connection)
+            await _TAKE_SPACE.fetch_one(connection)
             return await _TRY_WRITE.fetch_one(connection)
 
     async def barrier(self) -> None:
