@@ -93,7 +93,7 @@ def test_the_secrets_of_compose_lead_to_databases_that_work(open_dir: Path) -> N
         for server, file in zip(servers, ("database.sql", "keys.sql"), strict=True):
             server.start()
             script = (folder / file).read_text().replace("/run/secrets", str(secrets))
-            psql = [server._bin / "psql", "--quiet", "--set=ON_ERROR_STOP=1", server.url("postgres")]
+            psql = [str(server._bin / "psql"), "--quiet", "--set=ON_ERROR_STOP=1", server.url("postgres")]
             subprocess.run(psql, input=script, text=True, check=True)
         environ = os.environ | {
             "TRIAGE_DATABASE_URL": servers[0].url("triage").replace("//triage@", "//triage_app@"),

@@ -1,5 +1,6 @@
 """What holds for every command: it fails in one line, invents nothing, prints lists for programs too, loads little."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -235,9 +236,9 @@ def test_a_full_disk_behind_the_output_is_no_fault_of_the_database() -> None:
 
 async def test_ending_nobodys_access_is_an_error(db_url: str, tmp_path: Path) -> None:
     settings = installation(db_url, tmp_path)
-    assert run("migrate", "--create", **settings).exit_code == 0
-    assert run("team", "add", "--name", "x", **settings).exit_code == 0
-    assert failed(run("staff", "disable", ID, **settings)) == "Error: there is no such record in this team"
+    assert (await asyncio.to_thread(run, "team", "add", "--name", "x", **settings)).exit_code == 0
+    refusal = failed(await asyncio.to_thread(run, "staff", "disable", ID, **settings))
+    assert refusal == "Error: there is no such record in this team"
 
 
 async def test_lists_are_whole_for_people_and_for_programs(db_url: str, tmp_path: Path) -> None:
