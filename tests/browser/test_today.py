@@ -1,11 +1,14 @@
 """Today, an incident and the queue: what the sergeant and the clinical lead read."""
 
+from html import unescape
+
 import pytest
 from browsing import Browser, forms, signed_in, text
 from scenes import detained_for, intent_and_judgement, reported_twice
 from support.phones import DAY, HOUR, S136, Crew, RunningService, entry, now
 from uuid_utils.compat import uuid7
 
+from triage.pages import queue
 from triage.store.log import review_lists
 
 
@@ -365,3 +368,40 @@ async def test_whatever_was_refused_can_be_looked_at_and_discarded(
         assert "What was sent" in page and "<i>" not in page
         await lead.press(page, await discard_path(lead))
         assert "What was sent" not in await lead.read("/review/queue")
+
+
+async def test_the_queue_counts_all_that_waits_and_pages_the_quarantine(
+    service: RunningService, crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pairs, records that disagree and quarantined items beyond the first page of what the database gives."""
+    for constant in ("PAGE", "ACTIONS_AT_ONCE"):
+        monkeypatch.setattr(review_lists, constant, 2)
+    monkeypatch.setattr(queue, "QUARANTINED", 2)
+    for n in range(3):
+        at = now() - (n + 1) * HOUR
+        for _ in range(2):
+            await crew.officer.tell("officer", uuid7(), occurred_at=at, area="bedford", log_ref=f"BP-{n}")
+        disputed = uuid7()
+        await crew.officer.tell("officer", disputed, occurred_at=at - 20 * HOUR, area="luton_east", sex="female")
+        await crew.other_officer.tell("officer", disputed, occurred_at=at - 20 * HOUR, area="luton_east", sex="male")
+        await crew.officer.put(entry("officer", uuid7(), age=131))
+    async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
+        first = await sergeant.read("/review/queue")
+        assert "May be one incident: 3" in first
+        assert "Records that disagree: 3" in first
+        assert "In quarantine: 3" in first and "This page holds 2 of 3." in first
+        address = unescape(first.partition('href="/review/queue?after=')[2].partition("#")[0])
+        rest = await sergeant.read(f"/review/queue?after={address}")
+        assert "This page holds 1 of 3." in rest and "Next page" not in rest
+        assert (await sergeant.open("/review/queue?after=nowhere")).status_code == 404
+
+
+@pytest.mark.parametrize("need", ["unlinked", "person"])
+async def test_a_list_of_what_lacks_something_goes_beyond_its_first_page(
+    service: RunningService, crew: Crew, monkeypatch: pytest.MonkeyPatch, need: str
+) -> None:
+    monkeypatch.setattr(review_lists, "PAGE", 2)
+    for _ in range(5):
+        await crew.officer.tell("intent" if need == "unlinked" else "officer", uuid7())
+    async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
+        assert "5 incidents" in text(await sergeant.read(f"/review/incidents?need={need}"))

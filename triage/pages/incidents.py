@@ -143,8 +143,7 @@ async def _find(
     faults: dict[str, str],
 ) -> list[IncidentView]:
     if search.need in LISTS:
-        listed = review_lists.list_unlinked if search.need == "unlinked" else review_lists.list_without_person
-        return (await listed(service.database, service.incidents, actor, now)).views
+        return await _listed_by_database(service, actor, search.need, now)
     since = _day(search.since, "from", calendar, faults)
     until = _day(search.until, "to", calendar, faults, days=1)
     if faults:
@@ -153,6 +152,16 @@ async def _find(
         log_ref=search.log_ref or None, area=search.area or None, since=since, until=until, limit=WALKED
     )
     return await service.incidents.search(actor, wanted, lambda view: _matches(view, search), MOST, now)
+
+
+async def _listed_by_database(service: Service, actor: Actor, need: str, now: datetime) -> list[IncidentView]:
+    list_page = review_lists.list_unlinked if need == "unlinked" else review_lists.list_without_person
+    listed = await list_page(service.database, service.incidents, actor, now)
+    views = listed.views
+    while listed.following and len(views) < MOST:
+        listed = await list_page(service.database, service.incidents, actor, now, listed.following)
+        views += listed.views
+    return views[:MOST]
 
 
 def _day(text: str, name: str, calendar: Calendar, faults: dict[str, str], days: int = 0) -> datetime | None:

@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
 from litestar import get, post
-from litestar.params import PathParameter
+from litestar.params import PathParameter, QueryParameter
 from msgspec import Struct
 
 from triage.access.actors import PROFESSIONS, Actor, Side
@@ -17,15 +18,17 @@ from triage.pages import words
 from triage.pages.conflicts import FieldConflict, conflicts
 from triage.pages.incident_words import heading, person, reference
 from triage.pages.request import FormSuccess, Page, PageRequest, TheService, page, problem_page, read_form, redirect
-from triage.problems import ENTRY_CONFLICT, FORBIDDEN, Problem, Refused
+from triage.problems import ENTRY_CONFLICT, FORBIDDEN, NOT_FOUND, Problem, Refused
 from triage.service import Service
 from triage.store.log import release, review_lists
-from triage.store.log.quarantine import QuarantineItem
+from triage.store.log.quarantine import QuarantineItem, QuarantinePosition
 from triage.store.log.review_lists import LikelyPair
 from triage.store.summaries import calendars
 
 CONFLICTS: Final = 12
 """Incidents whose disagreeing records are laid side by side; the others fold."""
+QUARANTINED: Final = 100
+"""Items of the quarantine on a page."""
 QUEUE: Final = "/review/queue"
 ITEM = Annotated[UUID, PathParameter(description="An item of the quarantine.")]
 
@@ -72,14 +75,16 @@ class QuarantineCard(Struct, frozen=True, kw_only=True):
 
 
 @get("/queue")
-async def show_queue(request: PageRequest, service: TheService) -> Page:
-    """Everything that waits for a decision of the reader."""
+async def show_queue(
+    request: PageRequest, service: TheService, after: Annotated[str, QueryParameter(max_length=80)] = ""
+) -> Page:
+    """Everything that waits for a decision of the reader; the quarantine in pages, from the place `after` on."""
     actor, now = request.user, datetime.now(UTC)
     zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
-    pairs = (await review_lists.list_likely_duplicates(service.database, service.incidents, actor, now)).pairs
-    views, _ = await review_lists.list_needing_action(service.database, service.incidents, actor, now)
+    pairs = await review_lists.list_all_likely_duplicates(service.database, service.incidents, actor, now)
+    views = await review_lists.list_all_needing_action(service.database, service.incidents, actor, now)
     differing = [view for view in views if any(flag.startswith("conflict:") for flag in view.flags)]
-    items = (await service.quarantine.list_waiting(actor, _side(actor))).items
+    items, waiting, following = await service.quarantine.list_waiting(actor, _side(actor), _place(after), QUARANTINED)
     if items:
         await service.incidents.record_reading(actor, "quarantine", [item.id for item in items])
     return page(
@@ -90,7 +95,21 @@ async def show_queue(request: PageRequest, service: TheService) -> Page:
         conflicts=[await _conflict_card(service, actor, view, now, zone) for view in differing[:CONFLICTS]],
         more=[(view.id, heading(view)) for view in differing[CONFLICTS:]],
         items=[await _quarantine_card(service, actor, item, now, zone) for item in items],
+        waiting=waiting,
+        after=after,
+        following=urlencode({"after": f"{following.received_at.isoformat()} {following.id}"}) if following else "",
     )
+
+
+def _place(after: str) -> QuarantinePosition | None:
+    """Where a page of the quarantine begins. Raises Refused (404) for no place."""
+    if not after:
+        return None
+    try:
+        received_at, item_id = after.split(" ")
+        return QuarantinePosition(datetime.fromisoformat(received_at).astimezone(UTC), UUID(item_id))
+    except ValueError:
+        raise Refused(NOT_FOUND) from None
 
 
 def _side(actor: Actor) -> Side:

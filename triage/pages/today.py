@@ -77,7 +77,7 @@ async def show_today(
     actor, now, database = request.user, datetime.now(UTC), service.database
     zone = (await calendars.team(database, actor.team_id)).calendar.zone
     views, total = await review_lists.list_needing_action(database, service.incidents, actor, now, start)
-    pairs = (await review_lists.list_likely_duplicates(database, service.incidents, actor, now)).pairs
+    pairs = await review_lists.list_all_likely_duplicates(database, service.incidents, actor, now)
     chases = await tasks.open_chases(database, actor)
     loose = await review_lists.count_loose_ends(database, actor, now)
     today = arrange(views, pairs, chases, housekeeping(loose), now, zone)

@@ -103,6 +103,16 @@ async def list_needing_action(
     return ActionPage([views[row.root].view for row in rows if row.root in views], _total(rows))
 
 
+async def list_all_needing_action(
+    database: Database, incidents: Incidents, actor: Actor, now: datetime
+) -> list[IncidentView]:
+    """Every incident that may need somebody to act, whatever the pages."""
+    views, total = await list_needing_action(database, incidents, actor, now)
+    for start in range(ACTIONS_AT_ONCE, total, ACTIONS_AT_ONCE):
+        views += (await list_needing_action(database, incidents, actor, now, start)).views
+    return views
+
+
 async def count_loose_ends(database: Database, actor: Actor, now: datetime) -> LooseEnds:
     """The numbers alone: nobody consults an incident by them."""
     async with database.team(actor.team_id) as connection:
@@ -192,6 +202,18 @@ async def list_likely_duplicates(
             await audit.record(connection, actor, "consultation", "review/queue", shown)
     following = PairPosition(page[-1].occurred_at, page[-1].first_id, page[-1].second_id) if len(rows) > PAGE else None
     return PairPage(pairs, _total(rows), following)
+
+
+async def list_all_likely_duplicates(
+    database: Database, incidents: Incidents, actor: Actor, now: datetime
+) -> list[LikelyPair]:
+    """Every pair that may be one incident, whatever the pages. The reading is logged."""
+    page = await list_likely_duplicates(database, incidents, actor, now)
+    pairs = page.pairs
+    while page.following:
+        page = await list_likely_duplicates(database, incidents, actor, now, page.following)
+        pairs += page.pairs
+    return pairs
 
 
 async def hidden_content(
