@@ -228,6 +228,19 @@ async def test_an_outcome_without_what_was_decided_is_not_saved(phone: Handset) 
     await expect(phone.page.locator("#notice")).to_have_text("Answer this first: What was decided")
 
 
+async def test_more_is_offered_only_where_there_is_more(phone: Handset) -> None:
+    await phone.enrol("officer")
+    entry = await phone.record("officer", area="bedford")
+    await phone.sync()
+    await phone.page.locator(f'[data-id="{entry["incident_id"]}"]').tap()
+    await phone.tap("Outcome")
+    await phone.heading("Outcome")
+    await expect(phone.page.locator("summary")).to_be_hidden()
+    await phone.choose("disposal", "s136_removed")
+    await phone.page.locator("summary").tap()
+    await expect(phone.page.locator("#q-location_type")).to_be_visible()
+
+
 async def test_a_detention_that_was_not_sent_yet_has_its_clock(phone: Handset) -> None:
     await phone.enrol("officer")
     entry = await phone.record("officer", area="bedford")
@@ -256,8 +269,11 @@ async def test_at_a_police_station_the_conditions_are_asked_and_the_health_check
         "station_tests.no_other_place": "true", "station_tests.healthcare_available": "false",
         "authorised_rank": "inspector",
     })  # fmt: skip
+    await phone.context.set_offline(True)
     await phone.save()
     await phone.heading("Bedford")
+    await expect(phone.page.get_by_role("button", name="Health check done now")).to_be_visible()  # before it is sent
+    await phone.context.set_offline(False)
     detention = (await sent(phone, "officer", entry["incident_id"]))["detention"]
     assert detention["station_tests"] == {"imminent_risk": True, "no_other_place": True, "healthcare_available": False}
     assert detention["authorised_rank"] == "inspector"

@@ -99,9 +99,10 @@ class Form {
     const list = () => h("div.questions", { onpointerdown, onclick, onchange, oninput });
     this.list = list();
     this.more = list();
-    const open = this.questions.some(({ more, field }) => more && draft.answers[field] != null);
+    const summary = `More${form === "contact" ? ": log number, times, note" : ""}`,
+      open = this.questions.some(({ more, field }) => more && draft.answers[field] != null);
     this.details = /** @type {HTMLDetailsElement} */ (
-      h("details", { open, ontoggle: () => this.#refresh() }, h("summary", "More: log number, times, note"), this.more)
+      h("details", { open, ontoggle: () => this.#refresh() }, h("summary", summary), this.more)
     );
     this.save = button(".primary.big", "Save", () => this.#send(), { id: "save" });
     this.progress = /** @type {HTMLProgressElement} */ (h("progress", { "aria-label": "Questions answered" }));
@@ -139,7 +140,7 @@ class Form {
       this.#known(),
       faultList(session.entries.find(({ id }) => id === repairs)?.problem?.errors),
       this.list,
-      this.questions.some(({ more }) => more) && this.details,
+      this.details,
       this.save,
       button(".quiet.discard", "Discard", () => this.#discard()),
     ];
@@ -186,6 +187,7 @@ class Form {
     const [main, more] = [false, true].map((more) => this.#asked.filter((question) => !!question.more === more)),
       left = main.filter((question) => !this.#isAnswered(question)).length;
     this.#place(this.list, main);
+    this.details.hidden = !more.length;
     if (this.details.open) this.#place(this.more, more);
     this.progress.max = main.length;
     this.progress.value = main.length - left;
