@@ -109,7 +109,7 @@ async def _find(connection: Connection, team_id: UUID, looking: Sequence[Inciden
 
 
 def likeness(group: IncidentAfter) -> Likeness | None:
-    """What the incident is compared by; None without a contact in force that everybody sees, and for training."""
+    """The values by which the incident is compared; None for training, and without a contact that everybody sees."""
     incident = group.blind_columns
     if incident is None or not incident.entries.contacts or incident.training or incident.status == "withdrawn":
         return None
