@@ -10,11 +10,11 @@ from lines import Line
 from load import run
 from pgbench import cpu_seconds, postmaster
 from serving import Running, measure, scratch, serving
-from support.cast import BEDFORDSHIRE
 from traffic import COMPRESSED, SYNC, cursor_now, once, pull, puts, syncs
 
 from triage.commands.demo_data import TEAM
 from triage.summaries.editions import rules_in_force
+from triage.terms import Terms
 
 CLIENTS = 8
 FIRST = 10_000
@@ -100,7 +100,7 @@ async def grow(running: Running) -> None:
                 " SELECT team_id, $2, seq FROM log_head WHERE team_id = $1"
                 " ON CONFLICT (team_id, version) DO UPDATE SET seq = excluded.seq",
                 TEAM,
-                rules_in_force(terms=BEDFORDSHIRE),
+                rules_in_force(terms=Terms()),
             )
         await connection.execute("ANALYZE")
     finally:

@@ -20,7 +20,6 @@ import asyncpg
 from msgspec import Struct, structs
 from rich.console import Console
 from rich.table import Table
-from support.cast import BEDFORDSHIRE
 
 from triage.demo import CAST, generate
 from triage.embedded import EmbeddedPostgres
@@ -35,6 +34,7 @@ from triage.summaries import editions
 from triage.summaries.derivation import facts_of
 from triage.summaries.facts import IncidentFact, encode, profile_of
 from triage.summaries.schedule import Slot, slot
+from triage.terms import Terms
 from triage.times import period_of
 
 TEAM = UUID("0193a000-0000-7000-8000-0000000000be")
@@ -61,7 +61,7 @@ def told_month() -> list[IncidentFact]:
         )
         for seq, sent in enumerate(generate(CAST, STARTS, ends), 1)
     ]
-    return [fact for fact in facts_of(held, terms=BEDFORDSHIRE) if fact.counts]
+    return [fact for fact in facts_of(held, terms=Terms()) if fact.counts]
 
 
 def moved(value: Any, later: timedelta) -> Any:
@@ -96,7 +96,7 @@ async def fill(url: str, count: int, years: float) -> int:
         await migrate(owner, folder("sql") / "migrations")
         await teams.add_team(owner, TEAM, "Bench", STARTS, datetime.now(UTC), "Europe/London", 6)
         await owner.execute("SELECT set_config('triage.team', $1, false)", str(TEAM))
-        version = editions.rules_in_force(terms=BEDFORDSHIRE)
+        version = editions.rules_in_force(terms=Terms())
         size = 0
         for _, chunk in groupby(enumerate(copies(count, years)), lambda pair: pair[0] // 20_000):
             chunk_facts = [fact for _, fact in chunk]
@@ -160,7 +160,7 @@ async def measure(url: str) -> list[tuple[str, int, float, float, float]]:
 
 async def _in_database(connection: Any, team: calendars.CalendarTeam, where: Slot, now: datetime) -> float:
     """Planning and execution of everything that `load_scope` asks, as the server says."""
-    version = editions.rules_in_force(terms=BEDFORDSHIRE)
+    version = editions.rules_in_force(terms=Terms())
     since = scopes.pooled_since(where, team.calendar.zone)
     longer = where.period.kind not in ("daily", "weekly")
     people = [

@@ -54,16 +54,16 @@ def _told_nothing(
     before = fold(entries, events, terms=group.terms, ids=group.ids)
     if before.restricted != group.full.restricted:
         return []
-    seen_before, seen_now = (
-        fold(visible, visible_events(told, sight), terms=group.terms, ids=group.ids) if visible else None
-        for told in (events, group.related)
-    )
-    if seen_before is None or seen_now is None:
+    if not visible:
         return [Readers(side, lead) for lead in (False, True)]
+    told, told_now = visible_events(events, sight), visible_events(group.related, sight)
+    seen = seen_now = fold(visible, told, terms=group.terms, ids=group.ids)
+    if told != told_now:
+        seen_now = fold(visible, told_now, terms=group.terms, ids=group.ids)
     return [
         Readers(side, lead)
         for lead in (False, True)
-        if view_at(seen_before, now, _audience(side, lead), sight, (), before)
+        if view_at(seen, now, _audience(side, lead), sight, (), before)
         == view_at(seen_now, now, _audience(side, lead), sight, (), group.full)
     ]
 
