@@ -21,18 +21,21 @@ FIRST = 10_000
 COPIES = 100
 CHANGED = 100
 COPY_ENTRIES = """
-INSERT INTO entry
-SELECT e.team_id, e.seq + $1 * n, gen_random_uuid(), md5(e.incident_id::text || n)::uuid, e.kind, e.author,
-    e.profession, e.role, e.device, e.received_at - make_interval(days => 365), e.skew_ms, e.blind, e.released_by,
-    e.body, e.sealed, e.sealed_digest, e.key_ref, e.salt, e.link, e.notices, e.erased_at
+INSERT INTO entry (team_id, seq, id, incident_id, belongs_to, kind, author, profession, role, device, received_at,
+    skew_ms, blind, released_by, body, sealed, sealed_digest, key_ref, salt, link, notices, test, erased_at)
+SELECT e.team_id, e.seq + $1 * n, gen_random_uuid(), md5(e.incident_id::text || n)::uuid,
+    md5(e.incident_id::text || n)::uuid, e.kind, e.author, e.profession, e.role, e.device,
+    e.received_at - make_interval(days => 365), e.skew_ms, e.blind, e.released_by, e.body, e.sealed, e.sealed_digest,
+    e.key_ref, e.salt, e.link, e.notices, e.test, e.erased_at
 FROM entry e, generate_series(1, $2) n WHERE e.seq <= $1
 """
 COPY_INCIDENTS = """
 INSERT INTO incident (team_id, id, blind, root, seq, status, occurred_at, changed_at, scope_until, turns, turns_last,
-    area, log_ref, age_band, sex, contact, test, restricted, flags, judged_by, duplicates, apart, people, related)
+    area, log_ref, age_band, sex, contact, counts, test, restricted, flags, judged_by, duplicates, apart, people,
+    related)
 SELECT team_id, md5(id::text || n)::uuid, blind, md5(root::text || n)::uuid, seq + $1 * n, status, occurred_at,
-    changed_at, scope_until - make_interval(days => 365), '{}', NULL, area, log_ref, age_band, sex, contact, test,
-    restricted, flags, judged_by, '{}', '{}', people, related
+    changed_at, scope_until - make_interval(days => 365), '{}', NULL, area, log_ref, age_band, sex, contact, counts,
+    test, restricted, flags, judged_by, '{}', '{}', people, related
 FROM incident i, generate_series(1, $2) n WHERE seq <= $1
 """
 

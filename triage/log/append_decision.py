@@ -7,7 +7,6 @@ they change and what they now add up to (`incidents_after`); `triage.store.log.a
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Final, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -15,6 +14,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from triage.access.actors import Actor
+from triage.lazy import lazy_property
 from triage.log import effective, links
 from triage.log.blindness import ServedIntent, holds_intent, holds_judgement, with_blindness
 from triage.log.canonical import Content, canonical, differing_fields, with_current_codes, without_text
@@ -420,17 +420,17 @@ class IncidentAfter:
     knowing: set[tuple[UUID | None, UUID | None]] = field(default_factory=set)
     """Accounts and devices of which it is written down that they know of its intents."""
 
-    @cached_property
+    @lazy_property
     def has_intent(self) -> bool:
         """Whether an entry tells of an intent."""
         return any(map(holds_intent, self.entries))
 
-    @cached_property
+    @lazy_property
     def visible(self) -> list[StoredEntry]:
         """The entries that a health device may add up before its judgement."""
         return redact(self.entries, BLIND)
 
-    @cached_property
+    @lazy_property
     def blind(self) -> Incident | None:
         """The incident for those who may not know of an intent; None where nothing is visible to them."""
         if not self.visible:
@@ -440,7 +440,7 @@ class IncidentAfter:
             return self.full
         return fold(self.visible, told, terms=self.terms, ids=self.ids)
 
-    @cached_property
+    @lazy_property
     def blind_columns(self) -> Incident | None:
         """The incident behind the blind row. No column of it rests on what is hidden once a contact is in force,
         but its place in the log and its flags; of these it may hold more than are shown."""

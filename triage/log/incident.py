@@ -7,12 +7,13 @@ from the entries before they are added up (`triage.log.redaction`); `view_at` on
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
+from triage.lazy import lazy_property
 from triage.log import detention, diversion, links, resolve, timeline
 from triage.log.blindness import lead_unblinded_at
 from triage.log.detention import Episode
@@ -98,12 +99,12 @@ class Incident(Struct, frozen=True, kw_only=True, dict=True):
         """The instants, ascending, at which the view of somebody who sees everything changes by time alone."""
         return changes_at(self, grades=True)
 
-    @cached_property
+    @lazy_property
     def outline(self) -> Outline:
         """The person and the place, as its row tells of them."""
         return outline_of(self.entries.contacts, self.ages)
 
-    @cached_property
+    @lazy_property
     def view(self) -> IncidentView:
         """The view of somebody who sees everything, but for the grades and what time changes."""
         return view_of(
@@ -120,23 +121,23 @@ class Incident(Struct, frozen=True, kw_only=True, dict=True):
             flags=self.flags,
         )
 
-    @cached_property
+    @lazy_property
     def conflicts(self) -> tuple[str, ...]:
         """The flags of disagreement."""
         conflicts = resolve.conflicts(self.entries, self.ages, self.outcomes, self.intents)
         return (*conflicts, "conflict:link") if self.parted else tuple(conflicts)
 
-    @cached_property
+    @lazy_property
     def diversion(self) -> Grades:
         """The grades of DIV-1."""
         return diversion.derive(self.inputs)
 
-    @cached_property
+    @lazy_property
     def judged_by(self) -> tuple[UUID, ...]:
         """Whose accounts have stored an `s136_justified`."""
         return judges(self.entries.stored)
 
-    @cached_property
+    @lazy_property
     def lead_unblinded_at(self) -> datetime | None:
         """From when the clinical lead sees intents although nobody has judged."""
         return lead_unblinded_at(self.entries)

@@ -6,12 +6,12 @@ and on what the incident's other entries say as far as the author may see them, 
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
-from functools import cached_property
 from typing import Any, Final
 
 from msgspec import Struct
 
 from triage import codes
+from triage.lazy import lazy_property
 from triage.log import detention, effective, resolve, station, timeline
 from triage.log.canonical import coded_fields
 from triage.log.detention import CLOCK, Episode
@@ -63,36 +63,36 @@ class IncidentContext:
     def __init__(self, others: Iterable[StoredEntry]) -> None:
         self._others = others
 
-    @cached_property
+    @lazy_property
     def entries(self) -> SortedEntries:
         return effective.sort_entries(self._others) if self._others else _NOTHING
 
-    @cached_property
+    @lazy_property
     def outcomes(self) -> list[timeline.DatedOutcome]:
         return timeline.dated_outcomes(self.entries)
 
-    @cached_property
+    @lazy_property
     def place(self) -> resolve.Place:
         """Where s136 was used, as far as known, and whether somebody lives there."""
         kind, lives = resolve.place_of_contacts(self.entries.officers, self.entries.contacts)
         said = [outcome.effective.entry.location_type for outcome in self.outcomes if outcome.power == "s136"]
         return next((place for place in reversed(said) if resolve.is_known("location_type", place)), kind), lives
 
-    @cached_property
+    @lazy_property
     def under_18(self) -> bool:
         contacts = self.entries.contacts
         return resolve.under_18(contacts, resolve.ages(contacts))
 
-    @cached_property
+    @lazy_property
     def physical_need(self) -> bool:
         return resolve.latest_known(self.entries.paramedics, "physical_need") not in (None, "none")
 
-    @cached_property
+    @lazy_property
     def at_station(self) -> list[Detention]:
         """The detention events at a police station."""
         return [event.entry for event in station.events_at_station(self.entries)]
 
-    @cached_property
+    @lazy_property
     def episodes(self) -> tuple[Episode, ...]:
         return detention.episodes(self.entries, self.outcomes)
 

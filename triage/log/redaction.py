@@ -309,14 +309,20 @@ def _seen_content(content: Any, profession: str, sight: Sight) -> Any:
     if name not in _CONTENTS:
         hidden_answers = getattr(content, "answers", None) and side_of(profession) != sight.side
         return structs.replace(content, answers=None) if hidden_answers else content
+    content_type: type[Struct] = type(content)
+    hidden, parts = _hidden(name, sight, profession), _hidden_in_parts(content_type, sight)
+    if not hidden and not parts:
+        return content
     seen = {
         field: _instead(name, field, value, content, sight)
-        for field in _hidden(name, sight, profession)
+        for field in hidden
         if (value := getattr(content, field, None)) is not None
     }
     if name == "intent" and "intent" in seen:
         return None
-    seen |= _seen_parts(content, sight, seen)
+    for field, names in parts:
+        if field not in seen and (part := getattr(content, field)) is not None:
+            seen[field] = structs.replace(part, **dict.fromkeys(names))
     changed = {field: value for field, value in seen.items() if value != getattr(content, field)}
     return structs.replace(content, **changed) if changed else content
 
@@ -342,27 +348,13 @@ def _instead(name: str, field: str, value: Any, content: Any, sight: Sight) -> A
     return None
 
 
-def _seen_parts(content: Any, sight: Sight, hidden: dict[str, Any]) -> dict[str, Any]:
-    """The parts without those of their fields that are not seen, where that changes them."""
-    changed = {}
-    content_type: type[Struct] = type(content)
-    for name in _parts_of(content_type):
-        part = getattr(content, name)
-        if part is not None and name not in hidden:
-            gone = [field for field in _hidden_of_part(name, sight) if getattr(part, field) is not None]
-            if gone:
-                changed[name] = structs.replace(part, **dict.fromkeys(gone))
-    return changed
-
-
 @cache
-def _parts_of(content: type[Struct]) -> tuple[str, ...]:
-    return tuple(name for name in PARTS if name in content.__struct_fields__)
-
-
-@cache
-def _hidden_of_part(name: str, sight: Sight) -> tuple[str, ...]:
-    return tuple(field for field, who in PARTS[name].items() if not sight.sees(who, "police"))
+def _hidden_in_parts(content: type[Struct], sight: Sight) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The fields of this type that hold a part of which something is not seen, and what of it is not."""
+    hidden = {
+        part: tuple(name for name, who in rows.items() if not sight.sees(who, "police")) for part, rows in PARTS.items()
+    }
+    return tuple((part, names) for part, names in hidden.items() if names and part in content.__struct_fields__)
 
 
 def _amendment(entry: Amendment, content: Any, amends: UUID) -> Amendment:
