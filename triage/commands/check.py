@@ -26,7 +26,7 @@ async def check(databases: Databases) -> None:
         click.echo(f"{'wrong' if serious else 'note'}: {line}")
         wrong += serious
     if wrong:
-        raise click.ClickException(f"{wrong} things are wrong")
+        raise click.ClickException(f"things that are wrong: {wrong}")
     click.echo("nothing is wrong")
 
 
