@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 
 from triage import codes
 from triage.access.actors import token_hash
+from triage.settings import Settings
 from triage.store.access.staff import as_owner, disable_staff
 
 
@@ -93,6 +94,21 @@ async def test_attempts_are_limited_for_an_address_however_many_codes_it_tries(s
     async with running_service(service.url, data_dir, "203.0.113.11", enrol_attempts_per_hour=1) as process:
         answers = [await enrol(process, str(uuid7())) for _ in range(6)]
     assert [answer.status_code for answer in answers] == [404] * 5 + [429]
+
+
+async def test_240_wrong_codes_lock_out_their_address_and_nobody_elsewhere(
+    service: RunningService, another: RunningService, crew: Crew
+) -> None:
+    most = Settings().enrol_attempts_per_hour
+    data_dir = service.service.settings.data_dir
+    async with running_service(service.url, data_dir, "203.0.113.12", enrol_attempts_per_hour=most) as guessing:
+        answers = [await enrol(guessing, str(uuid7())) for _ in range(240)]
+        tried = [answer.status_code for answer in answers].count(404)
+        assert {answer.status_code for answer in answers[tried:]} == {429} and tried < 240
+        assert all(1 <= int(answer.headers["retry-after"]) <= 3600 for answer in answers[tried:])
+        code = await issue(crew.sergeant, crew.officer.staff_id)
+        assert refused(await enrol(guessing, code)) == (429, "rate_limited")
+    assert (await enrol(another, code)).status_code == 201  # a refusal by address has not used the code up
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from support.cast import Json
 from support.installation import InstalledService
 from support.logins import KEYS, as_login, unguarded
 from support.phones import DAY, entry, now, refused, running_service
@@ -171,16 +172,31 @@ async def test_lateness_is_not_held_against_what_was_lost_and_came_again(
     await installation.triage("verify")
 
 
+async def test_what_was_sent_after_the_backup_of_an_empty_log_is_received_again(
+    installation: InstalledService, tmp_path: Path
+) -> None:
+    """No entry says since when something may be lost: the team's beginning does."""
+    crew = installation.crew
+    file = await backed_up(installation, tmp_path / "main.dump")
+    lost = entry("officer", uuid4(), captured_at=now())
+    await crew.officer.sync(lost)
+    await installation.triage("restore", "--yes", str(file))
+    await crew.officer.sync(lost)
+    [again] = await crew.fetch("SELECT received_again FROM entry WHERE team_id = $1")
+    assert again["received_again"]
+    await installation.triage("verify")
+
+
 # --- a history that forked without a restore ---
 
 
-async def forked(installation: InstalledService) -> None:
-    """The last entry is gone as after a failover to a standby that had not got it; the journal knows of it."""
+async def forked(installation: InstalledService) -> Json:
+    """The last entry, which is gone as after a failover to a standby that had not got it; the journal knows of it."""
     crew, service = installation.crew, installation.process.service
     await crew.officer.tell("officer", uuid4())
-    kept = await crew.officer.tell("officer", uuid4())
-    await crew.officer.follow()
     await crew.officer.tell("officer", uuid4())
+    await crew.officer.follow()
+    lost = await crew.officer.tell("officer", uuid4(), captured_at=now())
     await anchor_logs(service.database, AnchorWriter(service.database, service.journal))
     async with as_owner(crew.owner_url, crew.team_id) as owner, unguarded(owner):
         await owner.execute("DELETE FROM entry WHERE team_id = $1 AND seq = 3", crew.team_id)
@@ -189,11 +205,11 @@ async def forked(installation: InstalledService) -> None:
             " WHERE team_id = $1",
             crew.team_id,
         )
-    assert kept["id"]
+    return lost
 
 
 async def test_a_forked_history_is_not_served_until_it_is_adopted(installation: InstalledService) -> None:
-    await forked(installation)
+    gone = await forked(installation)
     crew, settings = installation.crew, installation.process.service.settings
     with pytest.raises(HistoryForked, match="triage adopt"):
         async with running_service(
@@ -208,8 +224,12 @@ async def test_a_forked_history_is_not_served_until_it_is_adopted(installation: 
         installation.process.url, installation.data_dir, keys_database_url=settings.keys_database_url
     ) as again:
         assert refused(await crew.officer.on(again).post_sync(cursor=crew.officer.cursor)) == (410, "cursor_unknown")
+        assert (await crew.officer.on(again).sync(gone))["counts"]["stored"] == 1
     lost = await crew.fetch("SELECT since, until FROM lost_span WHERE team_id = $1")
     assert len(lost) == 1 and lost[0]["since"] < lost[0]["until"]
+    rows = await crew.fetch("SELECT seq, received_again FROM entry WHERE team_id = $1 ORDER BY seq")
+    assert [row["received_again"] for row in rows] == [False, False, True]
+    await installation.triage("verify")
 
 
 async def test_a_process_that_goes_on_over_a_fork_says_so(installation: InstalledService) -> None:
