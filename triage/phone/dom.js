@@ -9,7 +9,7 @@ export function h(tag, ...parts) {
   const [name, ...classes] = tag.split(".");
   const element = document.createElement(name);
   if (classes.length) element.className = classes.join(" ");
-  const attributes = Object.getPrototypeOf(parts[0] ?? 0) === Object.prototype ? parts.shift() : {};
+  const attributes = parts[0]?.constructor === Object ? parts.shift() : {};
   for (const [key, value] of Object.entries(/** @type {Attributes} */ (attributes))) {
     if (value === false || value == null) continue;
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);

@@ -220,7 +220,7 @@ setInterval(() => {
 /** The first screen of all. @param {Begun | null} begun a sign-in that was not finished */
 export async function begin(begun) {
   const account = await lastAccount(),
-    problem = begun ? await abandon(begun) : "";
+    problem = begun ? abandon(begun) : "";
   if (account && !codeInAddress()) await go("lock", account, problem);
   else await go("enrol", problem);
 }
@@ -230,9 +230,12 @@ export async function begin(begun) {
  * taken off the team's list, now or at the next start.
  * @param {Begun} begun
  */
-async function abandon({ device, sendToken }) {
-  const answer = await call(`/v1/devices/${device}/wiped`, {}, sendToken).catch(() => null);
-  if (answer && answer.status < 500) await keepBegun(null);
+function abandon({ device, sendToken }) {
+  call(`/v1/devices/${device}/wiped`, {}, sendToken)
+    .then(async ({ status }) => {
+      if (status < 500) await keepBegun(null);
+    })
+    .catch(() => null);
   return "The last code was used, but no PIN was chosen. Ask for a new code.";
 }
 
