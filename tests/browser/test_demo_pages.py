@@ -57,7 +57,18 @@ async def addresses(page: Page) -> dict[str, str]:
     sections |= {"today": "/review", "incident": str(incident), **first_of}
     sections |= {"incidents-searched": "/review/incidents?area=bedford&power=s136"}
     sections |= {f"form-{what}": f"{incident}/{what}" for what in FORMS}
+    sections |= await linked_from(page, sections["daily"], behind="/incidents?edition")
+    sections |= await linked_from(page, sections["incident"], withdraw="/withdraw?entry=", amend="/amend?entry=")
+    sections |= await linked_from(page, sections["queue"], pair="/link?other=", apart="/apart?other=")
+    sections |= {"locked": "/review/locked?to=/review/reports", "sign-in": "/review/sign-in"}
     return sections | {"compare": "/review/compare", "not-found": "/review/nothing"}
+
+
+async def linked_from(page: Page, address: str, **wanted: str) -> dict[str, str]:
+    """The first link of a page whose address has each of these parts, by the name given to it."""
+    await page.goto(address)
+    links = await page.locator("main a").evaluate_all("links => links.map(a => a.getAttribute('href'))")
+    return {name: next(link for link in links if part in link) for name, part in wanted.items()}
 
 
 @pytest.mark.parametrize("role", LEADS)
@@ -121,8 +132,52 @@ async def test_every_page_is_accessible_in_light_and_dark(
             await photograph(page, f"{role}-{name}", scheme)
 
 
-@pytest.mark.parametrize(("kind", "pages"), [("daily", (1,)), ("weekly", (1,)), ("monthly", range(3, 9))])
-async def test_a_day_and_a_week_print_on_one_sheet(chromium: Browser, demo: ServingDemo, kind: str, pages: Any) -> None:
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_what_a_press_leads_to_is_accessible_too(
+    chromium: Browser, demo: ServingDemo, axe: str, scheme: Any
+) -> None:
+    """A code refused, a form with faults, a form that has gone stale, a code for a phone: refusals first."""
+    how = {"color_scheme": scheme, "locale": "en-GB", "base_url": demo.address}
+    context = await chromium.new_context(**at(360), **how)
+    page = await context.new_page()
+
+    async def check(name: str) -> None:
+        assert (name, await accessibility_faults(page, axe), await fits(page)) == (name, [], True)
+        await photograph(page, f"after-{name}", scheme)
+
+    await page.goto("/review/sign-in")
+    await page.get_by_label("One-time code").fill("AAAA-BBBB-CCCC")
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("alert").wait_for()
+    await check("code-refused")
+    await page.get_by_label("One-time code").fill(await demo.code("sergeant"))
+    await page.get_by_role("button", name="Sign in").click()
+    await page.locator("a.do").first.click()
+    address = page.url
+    await page.locator("main form button").click()
+    await page.get_by_role("alert").wait_for()
+    await check("faults")
+    await page.goto("/review/nothing")
+    await check("not-found")
+    await page.goto("/review/team")
+    await page.get_by_role("button", name="Make a code for").first.click()
+    await page.locator(".code").wait_for()
+    await check("code-made")
+    await page.goto(address)
+    await context.clear_cookies()
+    await page.locator("main form button").click()
+    await page.get_by_text("Nothing was stored.").wait_for()
+    await check("session-ended")
+    await context.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "pages"),
+    [("today", (1, 2)), ("incident", (1, 2)), ("daily", (1,)), ("weekly", (1,)), ("monthly", range(3, 9))],
+)
+async def test_a_day_and_a_week_print_on_one_sheet_and_others_on_few(
+    chromium: Browser, demo: ServingDemo, kind: str, pages: Any
+) -> None:
     async with signed_in(chromium, demo, **at(1280)) as page:
         await page.goto((await addresses(page))[kind])
         printed = await page.pdf(format="A4", prefer_css_page_size=True)

@@ -118,7 +118,8 @@ def test_an_edition_is_shown_in_every_form_and_listed(run: Run, tmp_path: Path) 
     assert len(rows) > 50
     page = tmp_path / "page.html"
     ended_well(run("summary", "show", "daily", "2026-11-18", "--format", "html", "--output", str(page)))
-    assert page.read_text().startswith("<!DOCTYPE html>")
+    written = page.read_text()
+    assert written.startswith("<!DOCTYPE html>") and "<style>" in written and "<link" not in written
     monthly = ended_well(run("summary", "list", "--kind", "monthly"))
     assert "2026-10" in monthly and "2026-11-18" not in monthly
 

@@ -197,13 +197,13 @@ def reading(chart: ControlChart, what: str, unit: str = "") -> str:
         None,
     )
     if last is None:
-        return "No whole period yet." if any(each.point.value is not None for each in chart.points) else "No data."
+        return "No whole period yet." if any(judged.point.value is not None for judged in chart.points) else "No data."
     value = f"{last.point.value:g}{unit}"
     if chart.kind == "run":
         return f"{last.point.label}: {value}. No usual range is drawn: {chart.refused}"
     span = f"{max(0, last.lower or 0):.0f} to {last.upper:.0f}{unit}, mean {chart.middle:.0f}{unit}"
     if not last.signals:
-        earlier = [each.point.label for each in chart.points if each.signals]
+        earlier = [judged.point.label for judged in chart.points if judged.signals]
         stood_out = f"; {_first_to_last(earlier)} stood out" if earlier else ""
         return (
             f"{last.point.label}: {value}, within the usual range ({span}). No sign that {what} has changed{stood_out}."
