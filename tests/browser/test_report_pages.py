@@ -64,6 +64,7 @@ async def test_a_figure_leads_to_its_incidents_and_says_what_changed_since(servi
         page = await sergeant.read(f"/review/summaries/daily/{name}")
         link = page.split('incidents?edition=1&amp;line=incidents_by_area%2Fluton_west"')[0].rsplit('href="', 1)[1]
         behind = f"{link}incidents?edition=1&line=incidents_by_area%2Fluton_west"
+        assert 'href="/review/incidents?need=outcome"' in page  # no line of its own: what is left to do now
         said = text(await sergeant.read(behind))
         assert "1 incident , as edition 1" in said and "Luton: west" in said
         refused = await sergeant.open(f"{link}incidents?edition=1&line=completeness%2Fpolice")
