@@ -335,3 +335,14 @@ async def test_an_intent_may_not_be_amended_away_by_a_form_of_another_side(servi
     async with signed_in(service, crew.clinical_lead, crew.team_id) as lead:
         answer = await lead.open(f"/review/incidents/{incident}/withdraw?entry={intent['id']}")
     assert answer.status_code == 404
+
+
+async def test_an_intent_may_be_withdrawn_but_no_form_puts_it_into_other_words(
+    service: RunningService, crew: Crew
+) -> None:
+    incident = uuid7()
+    intent = await crew.officer.tell("intent", incident, intent=S136)
+    async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
+        page = await sergeant.read(f"/review/incidents/{incident}")
+        assert f"/withdraw?entry={intent['id']}" in page and "/amend?entry=" not in page
+        assert (await sergeant.open(f"/review/incidents/{incident}/amend?entry={intent['id']}")).status_code == 404

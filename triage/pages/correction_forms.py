@@ -96,6 +96,8 @@ def amend(incident: LoadedIncident, actor: Actor, asked: FormQuery) -> EntryForm
     content = _content_in_force(incident, stored.id) or content_of(served)
     on = stored.entry.captured_at.astimezone(incident.zone).date()
     questions = tuple(field for name in _own_fields(stored.entry) if (field := _question(name, on)))
+    if not questions:
+        raise Refused(NOT_FOUND)
     asked_for = {field.name for field in questions}
     kept = {name: value for name, value in content.items() if name not in asked_for and name not in _NOT_CONTENT}
 

@@ -11,6 +11,7 @@ from triage.access.actors import Actor
 from triage.log import effective
 from triage.log.entries import (
     Amendment,
+    Intent,
     NotSameIncident,
     PersonLink,
     PersonUnlink,
@@ -83,7 +84,7 @@ def _entry_actions(stored: StoredEntry, incident: LoadedIncident, actor: Actor) 
             yield Action("Unlink the person", f"{here}/person-unlink?entry={stored.id}")
         case NotSameIncident() | PersonUnlink():
             pass
-        case Amendment() | Withdrawal():
+        case Amendment() | Withdrawal() | Intent():  # an intent is said anew, never put into other words by a form
             yield Action("Withdraw", f"{here}/withdraw?entry={stored.id}")
         case _:
             yield Action("Amend", f"{here}/amend?entry={stored.id}")
