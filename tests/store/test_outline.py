@@ -9,8 +9,9 @@ from support.cast import BEDFORDSHIRE
 
 from triage.demo import CAST, generate
 from triage.log import links
-from triage.log.append_decision import LINKS, IncidentAfter, Snapshot, incidents_after
+from triage.log.append_decision import LINKS, Snapshot
 from triage.log.entries import StoredEntry
+from triage.log.incidents_after import IncidentAfter, incidents_after
 from triage.store.log import rows
 from triage.times import operational_day
 

@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from triage.access.actors import Side
-from triage.log.append_decision import IncidentAfter, Snapshot, related_before
+from triage.log.append_decision import Snapshot
 from triage.log.entries import Amendment, FollowUp, NewerEntry, StoredEntry, Withdrawal
 from triage.log.incident import fold, view_at
+from triage.log.incidents_after import IncidentAfter, related_before
 from triage.log.redaction import redact, visible_events
 from triage.log.timeline import PersonEvent
 from triage.log.view import Audience

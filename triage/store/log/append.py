@@ -26,15 +26,23 @@ from triage.log.append_decision import (
     Addition,
     AppendDecision,
     AppendResult,
-    IncidentAfter,
     IncidentBefore,
     IncomingEntry,
-    Move,
     Snapshot,
     StoredRow,
 )
 from triage.log.blindness import ServedIntent, holds_intent
 from triage.log.entries import PersonLink, PersonUnlink
+from triage.log.incidents_after import (
+    IncidentAfter,
+    Move,
+    abandoned_ids,
+    changes_people,
+    incidents_after,
+    names_incidents,
+    regrade_by_person,
+    send_home,
+)
 from triage.log.lost_spans import LostSpan
 from triage.people.encryption import Undecryptable, decrypt
 from triage.problems import BUSY, INTERNAL, Refused
@@ -229,12 +237,12 @@ class Log:
         while True:
             read = await self._read(connection, team_id, items, people)
             decision = append_decision.decide(read, items, self._incident_limit, self._notices)
-            moves = append_decision.send_home(read, decision.added)
-            groups = append_decision.incidents_after(read, decision.added, items, moves)
+            moves = send_home(read, decision.added)
+            groups = incidents_after(read, decision.added, items, moves)
             people = {person for group in groups for person in group.full.people}
             people |= {person for row in read.rows.values() for person in row.people}
             if people <= read.people:
-                append_decision.regrade_by_person(groups)
+                regrade_by_person(groups)
                 return _Plan(read, decision, moves, groups)
 
     async def _read(
@@ -248,7 +256,7 @@ class Log:
             team_id=team_id,
             ids=[item.id for item in items],
             targets=[name for item in items if (name := append_decision.named(item.entry)) is not None],
-            incidents=list({i for item in items for i in append_decision.names_incidents(item.entry)}),
+            incidents=list({i for item in items for i in names_incidents(item.entry)}),
             devices=[actor and actor.device_id for actor in actors],
             staff=[actor and actor.staff_id for actor in actors],
             stamps=[actor and actor.stamp for actor in actors],
@@ -279,7 +287,7 @@ class Log:
         await self._assign_keys(added)
         entries, link = rows.entry_rows(team_id, read, added)
         seq = added[-1].stored.seq
-        relinked = [group for group in groups if append_decision.changes_people(group, read)]
+        relinked = [group for group in groups if changes_people(group, read)]
         incidents = rows.incident_rows(team_id, read, groups, added)
         suggestions = await duplicates.changes(connection, team_id, read, groups, added)
         suggested = {change.id for change in suggestions}
@@ -296,7 +304,7 @@ class Log:
             "positions": _json([position for position in positions if position.incident_id not in suggested]),
             "moved": [move.entry_id for move in plan.moves],
             "moved_to": [move.home for move in plan.moves],
-            "relinked": [i for group in relinked for i in group.ids] + append_decision.abandoned_ids(read, groups),
+            "relinked": [i for group in relinked for i in group.ids] + abandoned_ids(read, groups),
             "linked_people": [person for group in relinked for _ in group.ids for person in group.full.people],
             "linked_incidents": [i for group in relinked for i in group.ids for _ in group.full.people],
             "known_incidents": [row.incident_id for row in knowing],

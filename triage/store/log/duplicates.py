@@ -11,7 +11,8 @@ from uuid import UUID
 
 from triage import codes
 from triage.log import links
-from triage.log.append_decision import DUPLICATES_SHOWN, LINKS, Addition, IncidentAfter, Snapshot
+from triage.log.append_decision import DUPLICATES_SHOWN, LINKS, Addition, Snapshot
+from triage.log.incidents_after import IncidentAfter
 from triage.store.database import Connection
 from triage.store.statements import statement
 

@@ -11,10 +11,10 @@ import msgspec
 from msgspec import Raw, Struct
 
 from triage.access.actors import Actor
-from triage.log.append_decision import IncidentAfter
 from triage.log.blindness import holds_intent, is_blind, with_blindness
 from triage.log.entries import StoredEntry
 from triage.log.incident import view_at
+from triage.log.incidents_after import IncidentAfter
 from triage.log.redaction import BLIND, view_for, visible_entries
 from triage.log.timeline import PersonEvent
 from triage.log.view import Audience, IncidentView, authors_of, with_names

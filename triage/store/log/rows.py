@@ -16,21 +16,11 @@ from msgspec import Struct, structs
 from triage import chain
 from triage.access.actors import Side
 from triage.log import links
-from triage.log.append_decision import (
-    CHANGED_FOR,
-    LINKS,
-    OPEN_FOR,
-    Addition,
-    IncidentAfter,
-    IncidentBefore,
-    Snapshot,
-    abandoned_ids,
-    named,
-    related_before,
-)
+from triage.log.append_decision import CHANGED_FOR, LINKS, OPEN_FOR, Addition, IncidentBefore, Snapshot, named
 from triage.log.audience_changes import readers_told_nothing
 from triage.log.effective import kind, sort_entries
 from triage.log.incident import Incident, changes_at, repeat_changes_at
+from triage.log.incidents_after import IncidentAfter, abandoned_ids, related_before
 from triage.log.redaction import BLIND, redact, visible_events
 from triage.log.timeline import first_disposal
 from triage.log.visibility import Sight
@@ -124,62 +114,72 @@ def entry_rows(team_id: UUID, read: Snapshot, added: Sequence[Addition]) -> tupl
     link = read.link
     rows = []
     for addition in added:
-        held, item = addition.stored, addition.item
-        salt = os.urandom(chain.SALT_BYTES)
-        told = _encode(addition.notices).decode() if addition.notices else "[]"
-        sealed = digest = key_ref = None
-        if item.content.secrets is not None:
-            assert item.data_key
-            key_ref = item.data_key.ref
-            sealed = encrypt(item.data_key.key, item.content.secrets, team_id.bytes + held.id.bytes)
-            digest = chain.digest(sealed)
-        envelope = chain.Envelope(
-            team=team_id,
-            seq=held.seq,
-            id=held.id,
-            incident_id=item.entry.incident_id,
-            kind=kind(held.entry),
-            author=held.author,
-            profession=held.profession,
-            role=held.role,
-            device=held.device,
-            received_at=held.received_at,
-            skew_ms=held.skew_ms,
-            blind=held.blind,
-            released_by=held.released_by,
-            notices=told,
-        )
-        link = chain.extend(link, chain.entry_payload(envelope, salt, item.content.body, digest))
-        rows.append(
-            EntryInsert(
-                team_id,
-                held.seq,
-                held.id,
-                item.entry.incident_id,
-                envelope.kind,
-                held.author,
-                held.profession,
-                held.role,
-                held.device,
-                held.received_at,
-                held.skew_ms,
-                held.blind,
-                held.released_by,
-                _bytes(item.content.body),
-                _bytes(sealed) if sealed else None,
-                _bytes(digest) if digest else None,
-                key_ref,
-                _bytes(salt),
-                _bytes(link),
-                told,
-                named(item.entry),
-                held.entry.incident_id,
-                getattr(item.entry, "person_id", None),
-                bool(item.entry.test),
-                held.received_again,
-            )
-        )
+        envelope, sealed = _envelope(team_id, addition), _sealed(team_id, addition)
+        salt, digest = os.urandom(chain.SALT_BYTES), None if sealed is None else chain.digest(sealed)
+        link = chain.extend(link, chain.entry_payload(envelope, salt, addition.item.content.body, digest))
+        rows.append(_entry_row(addition, envelope, sealed, digest, salt, link))
     return rows, link
+
+
+def _sealed(team_id: UUID, addition: Addition) -> bytes | None:
+    item = addition.item
+    if item.content.secrets is None:
+        return None
+    assert item.data_key
+    return encrypt(item.data_key.key, item.content.secrets, team_id.bytes + addition.stored.id.bytes)
+
+
+def _envelope(team_id: UUID, addition: Addition) -> chain.Envelope:
+    held = addition.stored
+    return chain.Envelope(
+        team=team_id,
+        seq=held.seq,
+        id=held.id,
+        incident_id=addition.item.entry.incident_id,
+        kind=kind(held.entry),
+        author=held.author,
+        profession=held.profession,
+        role=held.role,
+        device=held.device,
+        received_at=held.received_at,
+        skew_ms=held.skew_ms,
+        blind=held.blind,
+        released_by=held.released_by,
+        notices=_encode(addition.notices).decode() if addition.notices else "[]",
+    )
+
+
+def _entry_row(
+    addition: Addition, envelope: chain.Envelope, sealed: bytes | None, digest: bytes | None, salt: bytes, link: bytes
+) -> EntryInsert:
+    held, item = addition.stored, addition.item
+    return EntryInsert(
+        envelope.team,
+        envelope.seq,
+        envelope.id,
+        envelope.incident_id,
+        envelope.kind,
+        envelope.author,
+        envelope.profession,
+        envelope.role,
+        envelope.device,
+        envelope.received_at,
+        envelope.skew_ms,
+        envelope.blind,
+        envelope.released_by,
+        _bytes(item.content.body),
+        _bytes(sealed) if sealed else None,
+        _bytes(digest) if digest else None,
+        item.data_key.ref if sealed and item.data_key else None,
+        _bytes(salt),
+        _bytes(link),
+        envelope.notices,
+        named(item.entry),
+        held.entry.incident_id,
+        getattr(item.entry, "person_id", None),
+        bool(item.entry.test),
+        held.received_again,
+    )
 
 
 def incident_rows(
@@ -316,12 +316,8 @@ def _row(
     related: bytes,
     repeats: Sequence[datetime],
 ) -> IncidentUpsert:
-    first = first_disposal(incident.outcomes)
-    unblinded_at = group.full.lead_unblinded_at
     in_field = {*changes_at(incident, grades=False), *repeats}
-    # a grade leaves P a day after the first disposal: always in the blind row, so that it tells of no intent
-    settled = {first.at + GRADES_SETTLE_AFTER} if first and first.at else set()
-    for_lead = {*changes_at(incident, grades=not blind), *repeats, *settled, *([unblinded_at] if unblinded_at else [])}
+    for_lead = {*changes_at(incident, grades=not blind), *repeats, *_settled(incident, group.full.lead_unblinded_at)}
     outline = incident.outline
     flags = [*incident.flags, *incident.conflicts, *_unseen(group, blind, incident.flags)]
     flags += [POSSIBLE_DUPLICATE] if suggested else []
@@ -340,7 +336,7 @@ def _row(
         sorted(in_field),
         sorted(for_lead),
         max(for_lead, default=None),
-        unblinded_at,
+        group.full.lead_unblinded_at,
         outline.area,
         outline.log_ref,
         outline.age_band,
@@ -356,6 +352,15 @@ def _row(
         incident.people,
         _bytes(related),
     )
+
+
+def _settled(incident: Incident, unblinded_at: datetime | None) -> Iterator[datetime]:
+    """When a grade leaves P, a day after the first disposal: always in the blind row, so that it tells of no intent."""
+    first = first_disposal(incident.outcomes)
+    if first and first.at:
+        yield first.at + GRADES_SETTLE_AFTER
+    if unblinded_at:
+        yield unblinded_at
 
 
 def _unseen(group: IncidentAfter, blind: bool, flags: Sequence[str]) -> Iterator[str]:
