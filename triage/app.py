@@ -73,15 +73,7 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
         journal = Journal(keys_database.no_team)
         await _check(database, keys, journal)
         terms = TeamTerms(database.police_station_allowed_until)
-        writer = Log(
-            writers,
-            keys,
-            incident_limit=settings.incident_entries_limit,
-            queue_limit=settings.queue_limit,
-            notices=give_notices,
-            terms=terms,
-        )
-        writer.observe = metrics.observe_append
+        writer = _log(settings, writers, keys, terms)
         providers = _providers(settings, http)
         yield Service(
             settings=settings,
@@ -111,6 +103,19 @@ async def _check(database: Database, keys: KeyStore, journal: Journal) -> None:
     async with database.no_team() as connection:
         await check_joined(connection, journal)
     await check_history(database, journal, await list_teams(database))
+
+
+def _log(settings: Settings, writers: Database, keys: KeyStore, terms: TeamTerms) -> Log:
+    log = Log(
+        writers,
+        keys,
+        incident_limit=settings.incident_entries_limit,
+        queue_limit=settings.queue_limit,
+        notices=give_notices,
+        terms=terms,
+    )
+    log.observe = metrics.observe_append
+    return log
 
 
 def _providers(settings: Settings, http: httpx.AsyncClient) -> tuple[Provider, ...]:
