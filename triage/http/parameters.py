@@ -31,7 +31,7 @@ IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match", descri
 
 
 def sent_header(scope: Scope, name: bytes) -> str:
-    """What the client sent under this name, in lower case; several are joined, none is empty (RFC 9110, 5.3).
+    """The header of this name, in lower case; several are joined, none is empty (RFC 9110, 5.3).
 
     A tenth of what Litestar's `headers` take, which copy all of them first.
     """

@@ -120,7 +120,7 @@ async def scheduled(jobs: Sequence[Job], database: Database) -> AsyncIterator[No
 
 
 class _Failures:
-    """What fails now, so that the log has a line where that changes and not one a call.
+    """The jobs that fail now, so that the log has a line where that changes and not one a call.
 
     An outage of the database is told by the database itself, once for all jobs.
     """

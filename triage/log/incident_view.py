@@ -31,7 +31,7 @@ _DISPOSALS = codes.list("disposal")
 
 
 class Outline(NamedTuple):
-    """What an incident's row tells of the person and the place, and likely duplicates are compared by."""
+    """The person and the place as an incident's row tells them, by which likely duplicates are compared."""
 
     log_ref: str | None
     area: str

@@ -18,7 +18,7 @@ CANNOT: Final = (
 
 
 def first_page(figures: EditionFigures, runs: Sequence[ChartItem], months: Sequence[Summary]) -> Iterator[AnyBlock]:
-    """What a reader sees who turns no page."""
+    """The page for a reader who turns no other."""
     coverage = _coverage(figures.summary, months)
     if coverage:
         yield Callout(strong="Not all of the period is covered.", text=coverage)

@@ -20,7 +20,7 @@ FOLLOWED: Final = (
 
 
 def power_used(figures: EditionFigures) -> Iterator[AnyBlock]:
-    """What became of the uses of Section 136."""
+    """The outcomes of the uses of Section 136."""
     yield Heading(text=f"When Section 136 was used: {figures.count('powers_used', 's136')}", anchor="s136")
     tables = [
         counted(figures, "s136_by_place", "First place of safety", "Place"),
@@ -46,7 +46,7 @@ def _followed(figures: EditionFigures) -> TableBlock:
 
 
 def power_considered(figures: EditionFigures) -> Iterator[AnyBlock]:
-    """What became of the incidents in which an officer had Section 136 in mind."""
+    """The outcomes of the incidents in which an officer had Section 136 in mind."""
     code = "considered_attended" if figures.measure("considered_attended") else "considered_by_grade"
     measure = figures.measure(code)
     if measure is None:
