@@ -34,6 +34,7 @@ from support.population import copies, population
 
 from triage.embedded import EmbeddedPostgres
 from triage.exports.members import ReleaseMember
+from triage.settings import DatabaseUrl
 from triage.store.exports import releases, snapshots
 from triage.store.exports.snapshots import CountedMember
 
@@ -171,26 +172,32 @@ async def pull(address: str, token: str) -> tuple[float, float, int]:
     return first, spent, size
 
 
-@contextlib.asynccontextmanager
-async def serving(url: str, data_dir: Path) -> AsyncIterator[tuple[str, int]]:
-    """The service in a process of its own; its address and process id."""
-    port = 8199
-    environment = os.environ | {
+PORT = 8199
+
+
+def environment(url: str, data_dir: Path) -> dict[str, str]:
+    """Settings of a process that works with this database, its keys in it, as one login."""
+    return dict(os.environ) | {
         "TRIAGE_DATABASE_URL": url,
         "TRIAGE_KEYS_DATABASE_URL": url,
         "TRIAGE_DATA_DIR": str(data_dir),
-        "TRIAGE_PORT": str(port),
+        "TRIAGE_PORT": str(PORT),
         "TRIAGE_LOG_LEVEL": "error",
     }
-    process = subprocess.Popen([sys.executable, "-m", "triage", "serve"], env=environment)
+
+
+@contextlib.asynccontextmanager
+async def serving(url: str, data_dir: Path) -> AsyncIterator[tuple[str, int]]:
+    """The service in a process of its own; its address and process id."""
+    process = subprocess.Popen([sys.executable, "-m", "triage", "serve"], env=environment(url, data_dir))
     try:
         async with httpx.AsyncClient() as client:
             for _ in range(100):
                 with contextlib.suppress(httpx.ConnectError):
-                    if (await client.get(f"http://127.0.0.1:{port}/health/live")).status_code == 200:
+                    if (await client.get(f"http://127.0.0.1:{PORT}/health/live")).status_code == 200:
                         break
                 await asyncio.sleep(0.2)
-        yield f"http://127.0.0.1:{port}", process.pid
+        yield f"http://127.0.0.1:{PORT}", process.pid
     finally:
         process.terminate()
         process.wait()
@@ -231,8 +238,14 @@ async def main() -> None:
             await connection.execute("CREATE DATABASE bench")
             await connection.close()
             url = server.url("bench")
-            async with running_service(url, root / "data", command_timeout_s=600) as opened:
-                await measure(opened, members, url, root / "data", Processor(server))
+            data_dir = root / "data"
+            migrate = [sys.executable, "-m", "triage", "migrate", "--create"]
+            subprocess.run(migrate, env=environment(url, data_dir), check=True)
+            own = DatabaseUrl(url)
+            async with running_service(
+                url, data_dir, database_url=own, keys_database_url=own, command_timeout_s=600
+            ) as opened:
+                await measure(opened, members, url, data_dir, Processor(server))
         finally:
             server.stop()
 

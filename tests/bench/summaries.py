@@ -124,14 +124,14 @@ async def fill(url: str, count: int, years: float) -> int:
 
 COLUMNS = (
     "team_id", "id", "blind", "root", "seq", "status", "occurred_at", "changed_at", "scope_until", "area", "contact",
-    "test", "restricted", "flags", "judged_by", "people",
+    "counts", "test", "restricted", "flags", "judged_by", "people",
 )  # fmt: skip
 
 
 def _row(fact: IncidentFact) -> tuple[Any, ...]:
     return (
         TEAM, fact.id, False, fact.id, 1, fact.status, fact.at, fact.at, fact.at + timedelta(days=3), fact.area, True,
-        False, False, list(fact.flags), [], list(fact.people),
+        fact.counts, False, False, list(fact.flags), [], list(fact.people),
     )  # fmt: skip
 
 
