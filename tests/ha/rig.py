@@ -104,6 +104,7 @@ async def run(folder: Path, names: list[str]) -> bool:
             for name in names:
                 print(f"{datetime.now(UTC):%H:%M:%S} {name}", flush=True)
                 outcomes.append(await outcome_of(EVENTS[name], rig))
+                print(f"  {' | '.join(outcomes[-1].cells()[1:])}", flush=True)
                 for words in outcomes[-1].missed():
                     print(f"  missed: {words}", flush=True)
         finally:
