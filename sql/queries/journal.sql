@@ -53,9 +53,14 @@ SELECT fingerprint FROM keystore.root_check
 SELECT id FROM keystore.installation
 
 -- name: last_of_chains
--- why: what the journal last said of each chain
-SELECT DISTINCT ON (team_id, line->>'chain') n, kind, line::text AS line FROM keystore.journal
-WHERE kind IN ('head', 'rewound') ORDER BY team_id, line->>'chain', n DESC
+-- why: what the journal last said of each of these chains of these teams
+SELECT last.n, last.kind, last.line::text AS line
+FROM unnest(:team_ids::uuid[]) AS team (id)
+CROSS JOIN unnest(:chains::text[]) AS chain (name)
+CROSS JOIN LATERAL (
+    SELECT n, kind, line FROM keystore.journal
+    WHERE team_id = team.id AND line->>'chain' = chain.name AND kind IN ('head', 'rewound') ORDER BY n DESC LIMIT 1
+) last
 
 -- name: last_epoch
 -- why: the name of the history, whoever gave it

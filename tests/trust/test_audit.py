@@ -17,7 +17,7 @@ from support.spreadsheet import taken_for_something_else
 from triage.store import audit
 from triage.store.access.staff import as_owner
 from triage.store.journal_lines import ChainName
-from triage.store.recovery.anchors import Anchors, AnchorWriter, check_anchors
+from triage.store.recovery.anchors import Anchors, anchor, check_anchors
 from triage.store.verify import ChainVerdict
 
 ROLES = ["officer", "nurse", "paramedic", "sergeant", "clinical_lead", "admin", "partner"]
@@ -321,7 +321,7 @@ async def test_a_chain_cut_off_at_its_end_is_missed_by_the_journal(
         await crew.officer.incident(incident)
     await crew.officer.tell("officer", incident)
     await sealed(crew, service)
-    await AnchorWriter(service.service.database, service.service.journal).write(crew.team_id)
+    await anchor(service.service.database, service.service.journal, crew.team_id)
     assert await anchored(crew, service, chain) is None
     for sql in CUTS[chain]:
         await _tamper(crew, sql.replace("position = 3", "position > 2"))

@@ -13,7 +13,7 @@ from support.phones import Crew, entry, now, refused
 
 from triage.store.log import tasks
 from triage.store.log.tasks import NewTask
-from triage.store.recovery.anchors import AnchorWriter
+from triage.store.recovery.anchors import anchor
 from triage.store.recovery.journal_copy import PublicationWriter
 
 KIM: Json = {"nhs_number": "9990000018", "family_name": "Rowe", "given_name": "Kim", "born": "1971-02-03"}
@@ -225,7 +225,7 @@ async def test_a_restored_backup_revives_nothing_that_was_ended_since(
     await crew.nurse.follow()
     cursor = crew.nurse.cursor
     process = installation.process.service
-    await AnchorWriter(process.database, process.journal).write(crew.team_id)
+    await anchor(process.database, process.journal, crew.team_id)
     assert "rehearsed" in await installation.triage("restore", "--rehearse", file)
     assert (await crew.nurse.get(f"/v1/incidents/{since['incident_id']}")).status_code == 200  # nothing was replaced
     assert "restored" in await installation.triage("restore", "--yes", file)
@@ -239,7 +239,7 @@ async def test_a_restored_backup_revives_nothing_that_was_ended_since(
     assert refused(await crew.nurse.get(f"/v1/incidents/{since['incident_id']}")) == (404, "not_found")
     assert refused(await crew.nurse.post_sync(cursor=cursor)) == (410, "cursor_unknown")
     assert (await crew.nurse.sync(since))["counts"]["stored"] == 1
-    await AnchorWriter(process.database, process.journal).write(crew.team_id)
+    await anchor(process.database, process.journal, crew.team_id)
     assert "not as written" not in await installation.triage("verify")
 
 

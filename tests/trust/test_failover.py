@@ -23,7 +23,7 @@ from triage.migrate import migrate
 from triage.resources import folder
 from triage.settings import DatabaseUrl
 from triage.store.journal import Journal
-from triage.store.recovery.anchors import AnchorWriter
+from triage.store.recovery.anchors import anchor
 from triage.store.recovery.history import join
 
 pytestmark = pytest.mark.database
@@ -139,7 +139,7 @@ async def test_a_chain_is_verified_on_a_standby_that_has_what_the_journal_knows(
     databases = Databases(chosen, Addresses(primary, primary, primary))
     follower = await asyncpg.connect(standby)
     await follower.execute("SELECT pg_wal_replay_pause()")
-    await AnchorWriter(process.service.database, process.service.journal).write(crew.team_id)
+    await anchor(process.service.database, process.service.journal, crew.team_id)
     verifying = asyncio.create_task(verify_here(databases))
     await asyncio.wait({verifying}, timeout=1)
     assert not verifying.done()  # what the journal was told is not there yet

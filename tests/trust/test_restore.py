@@ -1,7 +1,6 @@
 """Going back in time: what is no backup of this installation is refused, and what was ended since stays ended."""
 
 import asyncio
-import os
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,8 +14,7 @@ from support.phones import DAY, entry, now, refused, running_service
 from triage.jobs.journal import anchor_logs
 from triage.store.access.staff import as_owner
 from triage.store.journal import Journal
-from triage.store.journal_lines import EpochBegan
-from triage.store.recovery.anchors import AnchorWriter
+from triage.store.journal_lines import ChainAnchored, EpochBegan
 from triage.store.recovery.backup import dump
 from triage.store.recovery.history import HistoryForked, WrongInstallation
 
@@ -197,7 +195,7 @@ async def forked(installation: InstalledService) -> Json:
     await crew.officer.tell("officer", uuid4())
     await crew.officer.follow()
     lost = await crew.officer.tell("officer", uuid4(), captured_at=now())
-    await anchor_logs(service.database, AnchorWriter(service.database, service.journal))
+    await anchor_logs(service.database, service.journal)
     async with as_owner(crew.owner_url, crew.team_id) as owner, unguarded(owner):
         await owner.execute("DELETE FROM entry WHERE team_id = $1 AND seq = 3", crew.team_id)
         await owner.execute(
@@ -232,17 +230,27 @@ async def test_a_forked_history_is_not_served_until_it_is_adopted(installation: 
     await installation.triage("verify")
 
 
-async def test_a_process_that_goes_on_over_a_fork_says_so(installation: InstalledService) -> None:
+async def test_whoever_goes_on_over_a_fork_says_so_until_it_is_adopted(installation: InstalledService) -> None:
+    """The journal's next line would hide it, whoever wrote the last one."""
+    await forked(installation)
     crew, service = installation.crew, installation.process.service
-    writer = AnchorWriter(service.database, service.journal)
     await crew.officer.tell("officer", uuid4())
-    await writer.write(crew.team_id)
-    async with as_owner(crew.owner_url, crew.team_id) as owner, unguarded(owner):
-        await owner.execute(
-            "UPDATE entry SET link = '\\x" + os.urandom(32).hex() + "' WHERE team_id = $1", crew.team_id
-        )
-    with pytest.raises(HistoryForked, match="triage adopt"):
-        await writer.write(crew.team_id)
+    for _ in range(2):
+        with pytest.raises(HistoryForked, match="triage adopt"):
+            await anchor_logs(service.database, service.journal)
+    await installation.triage("adopt", "--yes")
+    await anchor_logs(service.database, service.journal)
+
+
+async def test_a_fork_that_the_journal_goes_on_over_can_be_adopted(installation: InstalledService) -> None:
+    await forked(installation)
+    crew, service = installation.crew, installation.process.service
+    await crew.officer.tell("officer", uuid4())
+    link = await crew.fetch("SELECT link FROM entry WHERE team_id = $1 AND seq = 3")
+    line = ChainAnchored(at=now(), team_id=crew.team_id, chain="entries", position=3, link=link[0]["link"].hex())
+    await service.journal.add(line)
+    await installation.triage("adopt", "--yes")
+    await installation.triage("verify")
 
 
 async def test_a_backup_is_restored_whatever_the_clock_of_what_was_published_says(

@@ -20,7 +20,7 @@ from triage.store.job_runs import record_success
 from triage.store.journal_lines import ChainRewound
 from triage.store.recovery import backup as store
 from triage.store.recovery import history
-from triage.store.recovery.anchors import KINDS, Anchors, AnchorWriter, chain_ends, last_true, lost_between
+from triage.store.recovery.anchors import KINDS, Anchors, chain_ends, last_true, lost_between
 from triage.store.recovery.backup import BackupFault
 from triage.store.recovery.journal_copy import PublicationWriter
 from triage.store.recovery.replay import replay
@@ -49,7 +49,7 @@ async def write_journal(databases: Databases) -> None:
     """Bring the journal up to what was published and where the chains stand; note in the database how far it is."""
     async with databases.service() as database:
         await copy_publications(database, PublicationWriter(database, databases.journal))
-        await write_anchors(database, AnchorWriter(database, databases.journal))
+        await write_anchors(database, databases.journal)
     await databases.journal.export(databases.settings.journal)
     connection = await hosts.connect(databases.addresses.owner)
     try:

@@ -6,7 +6,8 @@ And with where the chains stand, so that cutting their ends off shows.
 from triage.store.access import teams
 from triage.store.audit import NO_TEAM
 from triage.store.database import Database
-from triage.store.recovery.anchors import AnchorWriter
+from triage.store.journal import Journal
+from triage.store.recovery.anchors import anchor
 from triage.store.recovery.journal_copy import PublicationWriter
 
 
@@ -16,16 +17,16 @@ async def copy_publications(database: Database, publications: PublicationWriter)
         await publications.write(team_id)
 
 
-async def write_anchors(database: Database, anchors: AnchorWriter) -> None:
+async def write_anchors(database: Database, journal: Journal) -> None:
     """Write down the head of every chain that moved, also of the audit that belongs to no team."""
     for team_id in (*await teams.list_teams(database), NO_TEAM):
-        await anchors.write(team_id)
+        await anchor(database, journal, team_id)
 
 
-async def anchor_logs(database: Database, anchors: AnchorWriter) -> None:
+async def anchor_logs(database: Database, journal: Journal) -> None:
     """Write down the head of every log that moved: a database that lost its last moments is known by it at its start.
 
     A team appends some fifty times a day; the other chains move with every reading, and are told of less often.
     """
     for team_id in await teams.list_teams(database):
-        await anchors.write(team_id, ("entries",))
+        await anchor(database, journal, team_id, ("entries",))

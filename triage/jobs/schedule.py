@@ -27,7 +27,6 @@ from triage.store import audit
 from triage.store.database import UNREACHABLE, Database
 from triage.store.job_runs import JobRuns
 from triage.store.people.retention import Retention
-from triage.store.recovery.anchors import AnchorWriter
 from triage.store.recovery.journal_copy import PublicationWriter
 
 logger = logging.getLogger(__name__)
@@ -50,7 +49,6 @@ def service_jobs(service: Service) -> tuple[Job, ...]:
     sender = Sender(settings, service.root)
     options = PublishOptions(public_url=settings.public_url, journal=service.journal, gather=GATHER)
     publications = PublicationWriter(database, service.journal)
-    anchors = AnchorWriter(database, service.journal)
     return (
         Job("chain_audit", partial(audit.extend_chain, database), 0.5),
         Job("prepare_audit_months", partial(audit.prepare_months, database), 6 * 3600),
@@ -60,8 +58,8 @@ def service_jobs(service: Service) -> tuple[Job, ...]:
         Job("deliver_summaries", partial(deliver_due, database, sender, "summary", now), 15),
         Job("release", lambda: release_if_due(database, settings, service.root, now()), 15),
         Job("copy_publications", partial(copy_publications, database, publications), 30),
-        Job("anchor_logs", partial(anchor_logs, database, anchors), 10),
-        Job("write_anchors", partial(write_anchors, database, anchors), 600),
+        Job("anchor_logs", partial(anchor_logs, database, service.journal), 10),
+        Job("write_anchors", partial(write_anchors, database, service.journal), 600),
         Job("export_journal", partial(service.journal.export, settings.journal), 3600),
         Job("take_understood", partial(take_understood, service), 6 * 3600),
         Job("clean_up", partial(clean_up, database, service.quarantine, settings.quarantine_days), 15),

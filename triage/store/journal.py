@@ -22,6 +22,7 @@ from triage.store import hosts
 from triage.store.hosts import Connection
 from triage.store.journal_lines import (
     ChainAnchored,
+    ChainName,
     ChainRewound,
     DeviceRevoked,
     EpochBegan,
@@ -152,10 +153,13 @@ class Journal:
         async with self._connect() as connection:
             return await _INSTALLATION.fetch_first(connection)
 
-    async def last_of_chains(self) -> list[ChainAnchored | ChainRewound]:
-        """The last line of each chain of each team."""
+    async def last_of_chains(
+        self, team_ids: Sequence[UUID], chains: Sequence[ChainName]
+    ) -> list[ChainAnchored | ChainRewound]:
+        """The last line of each of these chains of these teams, of those that have one."""
         async with self._connect() as connection:
-            lines = [_read(stored) for stored in await _LAST_OF_CHAINS.fetch(connection)]
+            stored = await _LAST_OF_CHAINS.fetch(connection, team_ids=list(team_ids), chains=list(chains))
+        lines = [_read(line) for line in stored]
         return [line for line in lines if isinstance(line, ChainAnchored | ChainRewound)]
 
     async def last_epoch(self) -> UUID | None:

@@ -112,59 +112,43 @@ class Anchors:
         return (team_id, kind, period, form, edition) in self._void
 
 
-class AnchorWriter:
-    """Tells the journal where the chains of a team stand, when they have moved."""
+async def anchor(database: Database, journal: Journal, team_id: UUID, chains: Sequence[ChainName] = CHAINS) -> None:
+    """Tell the journal where these chains of a team stand, of those that moved since it was last told by anybody.
 
-    def __init__(self, database: Database, journal: Journal) -> None:
-        self._database = database
-        self._journal = journal
-        self._told: dict[tuple[UUID, ChainName], tuple[int, bytes]] = {}
-
-    async def write(self, team_id: UUID, chains: Sequence[ChainName] = CHAINS) -> None:
-        """Add a line for each of these chains that moved since this process last told.
-
-        Raises HistoryForked where what it told then is not true any more.
-        """
-        async with self._database.team(team_id) as connection:
-            await self._check(connection, team_id)
-        heads = {chain: await self._head(team_id, chain) for chain in chains}
-        moved = {
-            chain: head
-            for chain, head in heads.items()
-            if head and head[0] > 0 and head != self._told.get((team_id, chain))
-        }
-        if moved:
-            now = datetime.now(UTC)
-            await self._journal.add(
-                *(
-                    ChainAnchored(at=now, team_id=team_id, chain=chain, position=position, link=link.hex())
-                    for chain, (position, link) in moved.items()
-                )
-            )
-            self._told |= {(team_id, chain): head for chain, head in moved.items()}
-
-    async def _head(self, team_id: UUID, chain: ChainName) -> tuple[int, bytes] | None:
-        if chain == "audit":
-            return await audit.head(self._database, team_id)
-        async with self._database.team(team_id) as connection:
-            ends = LOG_HEAD if chain == "entries" else LEDGER_ENDS
-            return await ends.fetch_first(connection, team_id=team_id)
-
-    async def _check(self, connection: Connection, team_id: UUID) -> None:
-        told = self._told.get((team_id, "entries"))
-        if told and not await _holds(connection, team_id, *told):
-            del self._told[team_id, "entries"]  # once adopted, it is told anew
-            raise HistoryForked(_ADOPT)
+    Raises HistoryForked where what it was told of the log is not true any more: a new line would hide that.
+    """
+    await check_history(database, journal, [team_id])
+    last = {line.chain: line for line in await journal.last_of_chains([team_id], chains)}
+    heads = {chain: await _head(database, team_id, chain) for chain in chains}
+    now = datetime.now(UTC)
+    moved = [
+        ChainAnchored(at=now, team_id=team_id, chain=chain, position=head[0], link=head[1].hex())
+        for chain, head in heads.items()
+        if head and head[0] > 0 and not _says(last.get(chain), *head)
+    ]
+    if moved:
+        await database.barrier()  # what one machine alone holds may be lost with it
+        await journal.add(*moved)
 
 
-async def check_history(database: Database, journal: Journal, team_ids: Iterable[UUID]) -> None:
+async def _head(database: Database, team_id: UUID, chain: ChainName) -> tuple[int, bytes] | None:
+    if chain == "audit":
+        return await audit.head(database, team_id)
+    async with database.team(team_id) as connection:
+        ends = LOG_HEAD if chain == "entries" else LEDGER_ENDS
+        return await ends.fetch_first(connection, team_id=team_id)
+
+
+def _says(line: ChainAnchored | ChainRewound | None, position: int, link: bytes) -> bool:
+    return isinstance(line, ChainAnchored) and (line.position, line.link) == (position, link.hex())
+
+
+async def check_history(database: Database, journal: Journal, team_ids: Sequence[UUID]) -> None:
     """Raises HistoryForked where what the journal last said of a team's log is not true in the database."""
-    last = {line.team_id: line for line in await journal.last_of_chains() if line.chain == "entries"}
-    for team_id in team_ids:
-        line = last.get(team_id)
+    for line in await journal.last_of_chains(team_ids, ["entries"]):
         if isinstance(line, ChainAnchored):
-            async with database.team(team_id) as connection:
-                if not await _holds(connection, team_id, line.position, bytes.fromhex(line.link)):
+            async with database.team(line.team_id) as connection:
+                if not await _holds(connection, line.team_id, line.position, bytes.fromhex(line.link)):
                     raise HistoryForked(_ADOPT)
 
 
@@ -183,15 +167,17 @@ async def chain_ends(connection: Connection, team_id: UUID) -> list[ChainRewound
 async def last_true(connection: Connection, anchors: Anchors, team_id: UUID) -> list[ChainRewound]:
     """Up to where the chains of a database are what the journal knows, as the owner.
 
-    That is their end, unless they went on from before it: then the last position that is known to be true.
+    That is their end, unless they went on from before it: then the last position that is known to be true before any
+    that is not. Those after it are void even where they are true: nobody had noticed yet.
     """
     rewound = []
     for end in await chain_ends(connection, team_id):
         known = anchors.links(team_id, end.chain)
         links = await _links(connection, team_id, end.chain, known)
         reached = [link for link in known if link.position <= end.position]
-        true = [link.position for link in reached if links.get(link.position) == link.link]
-        if len(true) < len(reached):
+        false = [link.position for link in reached if links.get(link.position) != link.link]
+        if false:
+            true = (link.position for link in reached if link.position < min(false))
             end = structs.replace(end, position=max(true, default=0))
             if end.chain == "entries":
                 since = await _KEPT_UNTIL.fetch_one(connection, team_id=team_id, position=end.position)
