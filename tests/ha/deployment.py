@@ -25,6 +25,7 @@ ON_MAIN, ON_KEYS = re.findall(r"```sql\n(.*?)```", (TOP / "docs/operations.md").
 PORTS: Final = (8001, 8002)
 """Where `deploy/nginx` expects the two processes."""
 STOPPED_WITHIN_S: Final = 30
+COMMAND_WITHIN_S: Final = 120
 
 
 class DeploymentFault(Exception):
@@ -61,14 +62,18 @@ class Deployment:
         self._start_nginx()
 
     async def triage(self, *args: str, fails: bool = False) -> str:
-        """What a command of the operator's prints. Raises DeploymentFault when it ends otherwise than it should."""
+        """What a command of the operator's prints. Raises DeploymentFault when it ends otherwise than it should.
+
+        Raises TimeoutError when it does not end.
+        """
         command = await asyncio.create_subprocess_exec(
             *_command(args),
             env=self._environ(TRIAGE_OWNER_DATABASE_URL=self._url("triage_owner")),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        printed = (await command.communicate())[0].decode()
+        async with asyncio.timeout(COMMAND_WITHIN_S):
+            printed = (await command.communicate())[0].decode()
         if (command.returncode != 0) != fails:
             raise DeploymentFault(f"triage {' '.join(args)}: exit code {command.returncode}\n{printed}")
         return printed
