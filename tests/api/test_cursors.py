@@ -517,3 +517,84 @@ async def test_a_correction_of_what_is_not_held_is_unlinked_for_its_own_side_alo
         assert listed.total == len(listed.views)
         ends = await review_lists.count_loose_ends(service.database, actor, now())
         assert ends.unlinked == listed.total
+
+
+EVENTS = ("later_arrest", "later_s136", "later_ed", "kept", "seen_again", "serious_harm")
+TOLD = ("officer", "nurse", "intent", "outcome", "follow_up", "follow_up", "amendment", "amendment", "withdrawal")
+
+
+class Teller:
+    """Writes a random story of one incident, with much in it that one side or the blind may not see."""
+
+    def __init__(self, crew: Crew, seed: int, incident: UUID) -> None:
+        self.random = Random(seed)
+        self.incident = incident
+        self.health = (crew.nurse, crew.paramedic, crew.clinical_lead)
+        self.phones = (crew.officer, crew.sergeant, *self.health)
+        self.crew = crew
+        self.told: list[tuple[Phone, str, Json]] = []
+
+    async def tell(self) -> None:
+        kind = self.random.choice(TOLD)
+        phone, content = self.crew.officer, self.content(kind)
+        if kind in ("amendment", "withdrawal"):
+            changeable = [each for each in self.told if each[1] in ("follow_up", "officer", "outcome")]
+            if not changeable:
+                return
+            phone, of, target = self.random.choice(changeable)
+            reference = "amends" if kind == "amendment" else "withdraws"
+            content = {reference: target["id"]}
+            content |= {"entry": {"kind": of} | self.content(of)} if kind == "amendment" else {}
+        elif kind == "nurse":
+            phone = self.crew.nurse
+        elif kind not in ("officer", "intent"):
+            phone = self.random.choice(self.phones)
+        self.told.append((phone, kind, await phone.tell(kind, self.incident, **content)))
+
+    def content(self, kind: str) -> Json:
+        pick = self.random.choice
+        match kind:
+            case "officer":
+                offence = pick([None, "alleged_minor"])
+                return {
+                    "area": "bedford",
+                    "sex": pick(["male", "female"]),
+                    "offence": offence,
+                    "note": pick([None, "x"]),
+                }
+            case "nurse":
+                return {"area": "bedford", "assessment": "phone", "s136_justified": pick([None, None, "yes"])}
+            case "outcome":
+                return {"disposal": "signposted", "decided_at": (now() - HOUR).isoformat()}
+            case "follow_up":
+                return {"event": pick(EVENTS), "at": (now() - MINUTE).isoformat()}
+        return {}
+
+
+async def shown_to(phone: Phone, incident: UUID) -> tuple[int, Any, Any]:
+    """All that is served of an incident to whoever asks for it."""
+    answer = await phone.get(f"/v1/incidents/{incident}")
+    entries = await phone.get(f"/v1/incidents/{incident}/entries")
+    return answer.status_code, answer.json(), entries.json()
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_an_incident_moves_for_each_reader_exactly_where_something_that_is_served_differs(
+    crew: Crew, seed: int
+) -> None:
+    incident = uuid7()
+    teller = Teller(crew, seed, incident)
+    phones = (crew.officer, crew.sergeant, crew.nurse, crew.other_nurse, crew.paramedic, crew.clinical_lead)
+    seen = [await shown_to(phone, incident) for phone in phones]
+    for phone in phones:
+        await phone.follow()
+    for _ in range(30):
+        await teller.tell()
+        for n, phone in enumerate(phones):
+            pulled = await phone.sync(cursor=phone.cursor)
+            phone.cursor = pulled["cursor"]
+            shown = await shown_to(phone, incident)
+            moved = [view["id"] for view in pulled["incidents"]] + pulled["gone"]
+            same = (shown[0] != 200 and seen[n][0] != 200) or shown == seen[n]
+            assert moved == ([] if same else [str(incident)]), (n, teller.told[-1][1:])
+            seen[n] = shown

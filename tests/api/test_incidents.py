@@ -315,3 +315,14 @@ async def test_a_log_reference_is_found_whatever_its_case_blanks_and_dashes(crew
     await crew.officer.tell("officer", incident_id, log_ref="BP-01 17")
     await crew.officer.tell("officer", other, log_ref="BP-0118")
     assert [incident["id"] for incident in await crew.sergeant.incidents(log_ref=asked)] == [str(incident_id)]
+
+
+async def test_an_amendment_of_the_note_alone_is_read_by_whose_side_the_note_is(crew: Crew) -> None:
+    """What is stored of a text says not what it reads, so two texts cannot be taken for the same."""
+    incident = uuid7()
+    told = await crew.officer.tell("officer", incident, area="bedford", note="Calm.")
+    content = {"kind": "officer", "area": "bedford", "note": "Not calm at all."}
+    amendment = await crew.officer.tell("amendment", incident, amends=told["id"], entry=content)
+    listed = {entry["id"]: entry for entry in await crew.sergeant.entries(incident)}
+    assert listed[amendment["id"]]["entry"]["note"] == "Not calm at all."
+    assert amendment["id"] not in {entry["id"] for entry in await crew.nurse.entries(incident)}

@@ -363,10 +363,16 @@ def _amendment(entry: Amendment, content: Any, amends: UUID) -> Amendment:
     return structs.replace(entry, entry=content, amends=amends)
 
 
-def _same(content: Struct, other: Struct) -> bool:
-    """Whether two contents of a kind say the same; one may be an original, which has more than content."""
-    shared = set(content.__struct_fields__) & set(other.__struct_fields__) - set(Entry.__struct_fields__)
-    return all(getattr(content, name) == getattr(other, name) for name in shared)
+def _same(amended: Struct, content: Struct) -> bool:
+    """Whether an amended content says what another of its kind says; that may be an original, which has more fields.
+
+    A text is stored sealed, so that one that is given again may be another: it is never the same.
+    """
+    intent = getattr(amended, "intent", None)
+    if getattr(amended, "note", None) is not None or (intent is not None and intent.referrer is not None):
+        return False
+    shared = set(amended.__struct_fields__) & set(content.__struct_fields__) - set(Entry.__struct_fields__)
+    return all(getattr(amended, name) == getattr(content, name) for name in shared)
 
 
 def _without_ground(stored: StoredEntry) -> StoredEntry:
