@@ -19,6 +19,7 @@ from triage.log import links
 from triage.log.append_decision import CHANGED_FOR, LINKS, OPEN_FOR, Addition, IncidentBefore, Snapshot, named
 from triage.log.audience_changes import readers_told_nothing
 from triage.log.effective import kind, sort_entries
+from triage.log.entries import Amendment, Withdrawal
 from triage.log.incident import Incident, changes_at, repeat_changes_at
 from triage.log.incidents_after import IncidentAfter, abandoned_ids, related_before
 from triage.log.redaction import BLIND, redact, visible_events
@@ -195,7 +196,7 @@ def incident_rows(
         row = read.rows.get((group.root, False))
         regraded = row is not None and row.related != _related(group)
         if group.grown or group.moved or regraded:
-            blind_moves = group.moved or (row is not None and regraded and _is_regraded_for_blind(row, group))
+            blind_moves = group.moved or _is_changed_for_blind(row, regraded, group, read)
             full_seq, blind_seq = (head if moves else None for moves in (group.moved or regraded, blind_moves))
             own = _both(team_id, group, read, full_seq, blind_seq)
             rows += own
@@ -278,6 +279,15 @@ def _emptied(
 
 def _if_other(family: UUID | None, incident_id: UUID) -> UUID | None:
     return None if family == incident_id else family
+
+
+def _is_changed_for_blind(row: IncidentBefore | None, regraded: bool, group: IncidentAfter, read: Snapshot) -> bool:
+    """Whether the blind see something else than before: also what a change that they do not see takes away."""
+    if row is not None and regraded and _is_regraded_for_blind(row, group):
+        return True
+    if not any(isinstance(stored.entry, Amendment | Withdrawal) for stored in group.entries if stored.seq > read.seq):
+        return False
+    return redact([stored for stored in group.entries if stored.seq <= read.seq], BLIND) != group.visible
 
 
 def _is_regraded_for_blind(before: IncidentBefore, group: IncidentAfter) -> bool:
