@@ -67,45 +67,51 @@ def view_of(
     """The view of somebody who sees everything, without the grades and what time changes."""
     entries = inputs.entries
     contacts = entries.contacts
-    newest = entries.stored[-1]
     arrived_at, left_at = _on_scene(contacts)
     return IncidentView(
         id=incident_ids[0],
         linked_ids=incident_ids if len(incident_ids) > 1 else (),
         status=status,
         test=training,
-        revision=len(entries.stored),
-        seq=newest.seq,
-        changed_at=newest.received_at,
         occurred_at=occurred_at,
         arrived_at=arrived_at,
         left_at=left_at,
         operational_day=day,
-        area=outline.area,
         location_type=inputs.location_type,
         someone_lives_there=inputs.someone_lives_there,
-        place_now=episodes[-1].place_now if episodes else None,
-        log_ref=outline.log_ref,
         car=next((stored.entry.car for stored in reversed(entries.stored) if stored.entry.car), None),
         age=age.years if age else None,
-        age_band=outline.age_band,
         under_18=child,
-        sex=outline.sex,
         presenting=resolve.presenting(entries),
         legal_status=_legal_status(contacts, inputs.first, episodes),
         advice=_advice(entries),
         outcome=_outcome(inputs.first, timeline.latest_outcome(inputs.outcomes)),
         transport=latest_known(entries.outcomes, "transport"),
-        detention=episodes[-1].view if episodes else None,
-        detentions=tuple(episode.view for episode in episodes),
         follow_ups=_follow_ups(entries),
         referrals=_referrals(entries),
         flags=flags,
         contributions=_contributions(entries.stored),
         consulted=_consulted(entries.officers),
         intents=_intents(inputs.intents),
+        **outline._asdict(),
+        **_newest(entries.stored),
+        **_detained(episodes),
         **_latest_answers(entries),
     )
+
+
+def _newest(stored: Sequence[StoredEntry]) -> dict[str, Any]:
+    newest = stored[-1]
+    return {"revision": len(stored), "seq": newest.seq, "changed_at": newest.received_at}
+
+
+def _detained(episodes: Sequence[Episode]) -> dict[str, Any]:
+    latest = episodes[-1] if episodes else None
+    return {
+        "detention": latest and latest.view,
+        "detentions": tuple(episode.view for episode in episodes),
+        "place_now": latest and latest.place_now,
+    }
 
 
 _RESOLVED = {
