@@ -160,15 +160,14 @@ async def adopt(databases: Databases, yes: bool) -> None:
     try:
         anchors = Anchors(await databases.journal.read(*KINDS))
         async with connection.transaction():
-            ends = []
-            for team_id in (*await teams.team_ids(connection), audit.NO_TEAM):
-                await connection.execute("SELECT set_config('triage.team', $1, true)", str(team_id))
-                ends += await last_true(connection, anchors, team_id)
-            lost = sum(lost_between(anchors, end) for end in ends if end.chain == "entries")
-            confirm(
-                f"The journal knows of {lost} entries that this database lost or holds otherwise; it goes on anyway.",
-                yes,
-            )
+            lost = _lost(anchors, await _true_ends(connection, anchors))
+        confirm(
+            f"The journal knows of {lost} entries that this database lost or holds otherwise; it goes on anyway.", yes
+        )
+        async with connection.transaction():
+            # an append decides on what it read: it read before the loss ended, or knows of it
+            await connection.execute("LOCK TABLE log_head IN ACCESS EXCLUSIVE MODE")
+            ends = await _true_ends(connection, anchors)
             async with databases.keys() as keys:
                 await replay(connection, keys, databases.journal)
             await history.begin_epoch(connection, databases.journal, ends)
@@ -177,3 +176,16 @@ async def adopt(databases: Databases, yes: bool) -> None:
     await _chain_audit(databases.addresses.owner)
     report(await verify_all(databases, databases.addresses.owner))
     click.echo(f"adopted; {lost} entries lost, which phones are told to send again")
+
+
+async def _true_ends(connection: asyncpg.Connection, anchors: Anchors) -> list[ChainRewound]:
+    """Up to where each chain is what the journal knows; in a transaction."""
+    ends = []
+    for team_id in (*await teams.team_ids(connection), audit.NO_TEAM):
+        await connection.execute("SELECT set_config('triage.team', $1, true)", str(team_id))
+        ends += await last_true(connection, anchors, team_id)
+    return ends
+
+
+def _lost(anchors: Anchors, ends: list[ChainRewound]) -> int:
+    return sum(lost_between(anchors, end) for end in ends if end.chain == "entries")
