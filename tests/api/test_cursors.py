@@ -578,7 +578,7 @@ async def shown_to(phone: Phone, incident: UUID) -> tuple[int, Any, Any]:
     return answer.status_code, answer.json(), entries.json()
 
 
-@pytest.mark.parametrize("seed", [*range(6), 11])
+@pytest.mark.parametrize("seed", [*range(6), 11, 50])
 async def test_an_incident_moves_for_each_reader_exactly_where_something_that_is_served_differs(
     crew: Crew, seed: int
 ) -> None:

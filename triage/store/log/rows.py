@@ -241,40 +241,47 @@ def _emptied(
     family_of = links.families(held for group in groups for held in group.entries if isinstance(held.entry, LINKS))
     families = {i: _if_other(family_of.get(i), i) for i in gone}
     return [
-        IncidentUpsert(
-            team_id=team_id,
-            id=i,
-            blind=blind,
-            root=i,
-            ids=(),
-            family=families[i],
-            seq=head,
-            status="withdrawn",
-            occurred_at=at,
-            changed_at=at,
-            scope_until=at,
-            turns=(),
-            lead_turns=(),
-            turns_last=None,
-            lead_unblinded_at=None,
-            area="unknown",
-            log_ref=None,
-            age_band=None,
-            sex=None,
-            contact=False,
-            counts=False,
-            test=False,
-            restricted=False,
-            flags=(),
-            judged_by=(),
-            duplicates=(),
-            apart=(),
-            people=(),
-            related=_bytes(b"[]"),
-        )
+        _empty_row(team_id, i, blind, families[i], head, at)
         for (i, blind), row in read.rows.items()
         if i in gone and (row.status, row.family) != ("withdrawn", families[i])
     ]
+
+
+def _empty_row(
+    team_id: UUID, incident_id: UUID, blind: bool, family: UUID | None, seq: int, at: datetime
+) -> IncidentUpsert:
+    """The row of an incident of which nothing is seen any more: phones let it go."""
+    return IncidentUpsert(
+        team_id=team_id,
+        id=incident_id,
+        blind=blind,
+        root=incident_id,
+        ids=(),
+        family=family,
+        seq=seq,
+        status="withdrawn",
+        occurred_at=at,
+        changed_at=at,
+        scope_until=at,
+        turns=(),
+        lead_turns=(),
+        turns_last=None,
+        lead_unblinded_at=None,
+        area="unknown",
+        log_ref=None,
+        age_band=None,
+        sex=None,
+        contact=False,
+        counts=False,
+        test=False,
+        restricted=False,
+        flags=(),
+        judged_by=(),
+        duplicates=(),
+        apart=(),
+        people=(),
+        related=_bytes(b"[]"),
+    )
 
 
 def _if_other(family: UUID | None, incident_id: UUID) -> UUID | None:
@@ -311,6 +318,9 @@ def _both(
         if incident and (seq or entries[-1].seq > read.seq):
             newest = entries[-1]
             rows.append(_row(team_id, group, incident, blind, seq or newest.seq, newest.received_at, *shared))
+        elif seq and not incident and (group.root, blind) in read.rows:
+            family = _if_other(group.family, group.root)
+            rows.append(_empty_row(team_id, group.root, blind, family, seq, group.entries[-1].received_at))
     return rows
 
 
