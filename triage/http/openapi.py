@@ -7,6 +7,7 @@ program gives the same bytes.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from inspect import cleandoc
 from itertools import groupby
 from typing import Any, Final
 
@@ -181,7 +182,11 @@ def document(app: Litestar) -> bytes:
                 operation = described["paths"].get(route.path_format, {}).get(method.lower())
                 if operation is not None:
                     _complete(operation, handler, plugin)
-    described["components"]["schemas"] = plugin.components()
+    components = plugin.components()
+    for schema in components.values():
+        if "description" in schema:
+            schema["description"] = cleandoc(schema["description"])  # as Python 3.13 leaves a docstring
+    described["components"]["schemas"] = components
     return msgspec.json.format(msgspec.json.encode(described), indent=2) + b"\n"
 
 
