@@ -141,6 +141,16 @@ async def test_more_than_a_dozen_rows_fold(service: RunningService, crew: Crew) 
     assert (first.count('class="light"'), folded.split("</details>")[0].count('class="light"')) == (12, 2)
 
 
+async def test_clocks_never_fold_and_leave_less_room_for_the_others(service: RunningService, crew: Crew) -> None:
+    await crew.officer.sync(*(entry("officer", uuid7(), occurred_at=now() - 20 * HOUR) for _ in range(12)))
+    await detained_for(crew, 2)
+    await detained_for(crew, 3)
+    async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
+        page = await sergeant.read("/review")
+    assert "Detained now: 2" in page
+    assert page.partition("<details>")[0].count('class="light"') == 10
+
+
 async def test_housekeeping_is_counts_alone_and_nobody_consults_an_incident_by_them(
     service: RunningService, crew: Crew
 ) -> None:

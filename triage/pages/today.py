@@ -24,7 +24,7 @@ from triage.store.summaries import calendars
 WEEK: Final = timedelta(days=7)
 LONG_OPEN: Final = timedelta(days=28)
 FIRST_ROWS: Final = 12
-"""More rows than this fold."""
+"""More rows than this fold; clocks, which never do, count among them."""
 STATION: Final = ("under_18_police_station", "station_not_authorised")
 
 
@@ -91,7 +91,7 @@ async def show_today(
         locks=True,
         today=today,
         made=words.when(now, now, zone),
-        first=FIRST_ROWS,
+        first=max(FIRST_ROWS - len(today.clocks), 0),
         total=total,
         start=start,
         following=following if following < total else None,
