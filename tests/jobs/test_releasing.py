@@ -25,10 +25,11 @@ from triage.jobs.release import ReleasedEdition, Unreleased
 from triage.log import entries as e
 from triage.log.append_decision import IncomingEntry
 from triage.store.access.staff import as_owner
-from triage.store.exports import releases
+from triage.store.exports import releases, snapshots
 from triage.store.exports.release_proof import ReleaseVerdict, verify_releases
 from triage.store.exports.releases import withdraw
 from triage.store.people.erasure import erase_incident
+from triage.store.summaries import calendars
 
 DAY = timedelta(days=1)
 APRIL = datetime(2025, 5, 8, 5, tzinfo=UTC)
@@ -219,6 +220,26 @@ async def test_incidents_linked_before_the_cut_off_are_one_row_and_neither_comes
     )
     assert len(rows) == 2
     assert rows[1]["number"] is None
+
+
+async def test_what_is_linked_to_an_incident_that_was_released_is_not_released_after_it(released: ExportTeam) -> None:
+    gone_out = [a.member for a in _quarter()][:20]
+    late = [
+        a.member
+        for a in half_a_year()
+        if a.member.occurred_at < datetime(2025, 7, 1, 5, tzinfo=UTC) and QUARTER <= a.arrived_at < SECOND_QUARTER - DAY
+    ][:20]
+    assert len(late) > 5
+    for member, other in zip(late, gone_out, strict=False):
+        await _link(released, member, other, SECOND_QUARTER - DAY)
+    database = released.running.service.database
+    team = await calendars.team(database, released.team_id)
+    async with database.team(released.team_id) as connection, connection.transaction():
+        until = await releases.position(connection, released.team_id, SECOND_QUARTER)
+        waiting = await snapshots.snapshot(
+            connection, team, release.LONG_AGO, QUARTER, until, SECOND_QUARTER, CONFIG.policy
+        )
+    assert {id for counted in waiting for id in counted.incident_ids}.isdisjoint(m.incident_id for m in late)
 
 
 @pytest.mark.parametrize(
