@@ -141,11 +141,11 @@ SELECT pg_try_advisory_xact_lock(hashtextextended('retention ' || :team_id::uuid
 
 -- name: add_run
 -- why: what was found, and whether it was done
-INSERT INTO retention_run (team_id, day, applied, found) VALUES (:team_id, :day, :applied, :found)
+INSERT INTO retention_run (team_id, day, applied, found) VALUES (:team_id, :day, :applied, :due)
 
 -- name: runs
 -- why: an owner sees what the daily job would do before switching it on
-SELECT day, applied, found FROM retention_run WHERE team_id = :team_id ORDER BY day DESC LIMIT 7
+SELECT day, applied, found AS due FROM retention_run WHERE team_id = :team_id ORDER BY day DESC LIMIT 7
 
 -- name: asked
 -- why: what a lead asked about an incident is a note like others, and goes with them

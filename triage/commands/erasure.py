@@ -124,5 +124,5 @@ async def retention(databases: Databases, team_id: UUID | None, yes: bool, as_js
 
 def _daily_line(run: RetentionRun) -> str:
     did = "did what is switched on" if run.applied else "would do, once TRIAGE_RETENTION_APPLIED is set"
-    destroyed = [f"{due.part} {due.count}" for due in run.found if due.afterwards == "destroy" and due.applied]
+    destroyed = [f"{due.part} {due.count}" for due in run.due if due.afterwards == "destroy" and due.applied]
     return f"{run.day}: the daily job {did}: {', '.join(destroyed) or 'nothing is switched on'}"

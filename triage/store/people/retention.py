@@ -38,7 +38,7 @@ class RetentionRun(Struct, frozen=True):
 
     day: date
     applied: bool
-    found: list[RetentionDue]
+    due: list[RetentionDue]
 
 
 class _RetentionRule(Struct, frozen=True):
@@ -52,7 +52,7 @@ class _RetentionRule(Struct, frozen=True):
 class _RecordedRun(Struct, frozen=True):
     day: date
     applied: bool
-    found: str
+    due: str
 
 
 _RETENTION = statement("erasure.retention", _RetentionRule)
@@ -94,7 +94,7 @@ class Retention:
             return None
         due = await self.run(connection, team_id, now, dry)
         await _ADD_RUN.execute(
-            connection, team_id=team_id, day=day, applied=not dry, found=msgspec.json.encode(due).decode()
+            connection, team_id=team_id, day=day, applied=not dry, due=msgspec.json.encode(due).decode()
         )
         return due
 
@@ -174,6 +174,6 @@ class Retention:
 async def runs(connection: asyncpg.Connection, team_id: UUID) -> list[RetentionRun]:
     """The runs of the daily job in the last days, newest first."""
     return [
-        RetentionRun(run.day, run.applied, msgspec.json.decode(run.found, type=list[RetentionDue]))
+        RetentionRun(run.day, run.applied, msgspec.json.decode(run.due, type=list[RetentionDue]))
         for run in await _RUNS.fetch(connection, team_id=team_id)
     ]
