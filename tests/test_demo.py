@@ -11,15 +11,16 @@ import msgspec
 import pytest
 from msgspec import UNSET
 from support.cast import BEDFORDSHIRE
+from support.story import whole_view
 
 from triage import codes, times
 from triage.demo import CAST, Callers, DemoEntry, bulk, generate
 from triage.log import decode
 from triage.log import entries as e
 from triage.log.canonical import canonical, with_current_codes
-from triage.log.incident import fold, person_events, view_at
+from triage.log.incident import fold, person_events
 from triage.log.links import components
-from triage.log.view import FULL, Grade, IncidentView, Status
+from triage.log.view import Grade, IncidentView, Status
 from triage.people.identifiers import normalise
 from triage.people.notes import likely_identifiers
 
@@ -198,7 +199,7 @@ def views(seed: int) -> tuple[IncidentView, ...]:
         ]
         for id_, own in alone.items()
     }
-    return tuple(view_at(fold(group, related[id_], terms=BEDFORDSHIRE), ENDS, FULL) for id_, group in groups.items())
+    return tuple(whole_view(fold(group, related[id_], terms=BEDFORDSHIRE), ENDS) for id_, group in groups.items())
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -22,13 +22,14 @@ from support.story import (
     TESTS,
     Story,
     minute,
+    whole_view,
 )
 from support.strategies import stories
 
 from triage.log.entries import StoredEntry
-from triage.log.incident import fold, view_at
+from triage.log.incident import fold
 from triage.log.related import related_events
-from triage.log.view import FULL, DiversionView
+from triage.log.view import DiversionView
 
 STREET: dict[str, Any] = {"location_type": "street_or_park"}
 NO: dict[str, Any] = {"assessment": "phone", "s136_justified": "no"}
@@ -265,9 +266,8 @@ def graded_apart(story: Story) -> tuple[str | None, set[UUID | None]]:
     """The grade of the first incident once the two are folded apart, and what evidence it names as withdrawn."""
     apart = [[stored for stored in story.stored if stored.entry.incident_id == name] for name in (INCIDENT, ANOTHER)]
     events = related_events([fold(entries, terms=BEDFORDSHIRE) for entries in apart if entries])
-    served = view_at(
-        fold(apart[0], events[INCIDENT], ids=(INCIDENT,), terms=BEDFORDSHIRE), minute(3 * DAY), FULL
-    ).diversion
+    incident = fold(apart[0], events[INCIDENT], ids=(INCIDENT,), terms=BEDFORDSHIRE)
+    served = whole_view(incident, minute(3 * DAY)).diversion
     assert isinstance(served, DiversionView)
     gone = {reason.entry for reason in served.s136.because if reason.code == "evidence_withdrawn"}
     return served.s136.grade, gone

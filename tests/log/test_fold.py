@@ -24,14 +24,14 @@ from support.story import (
     SERGEANT,
     Story,
     minute,
-    served,
+    whole_view,
 )
 from support.strategies import KINDS, MINUTES, stories
 
 from triage.log.effective import kind
-from triage.log.incident import Incident, fold, person_events, view_at
+from triage.log.incident import Incident, changes_at, fold, person_events
 from triage.log.redaction import view_for
-from triage.log.view import FULL, Audience, ConsultedView, DiversionView, IncidentView, with_names
+from triage.log.view import Audience, ConsultedView, DiversionView, IncidentView, with_names
 from triage.terms import Terms
 
 
@@ -445,7 +445,7 @@ def test_an_open_incident_is_overdue_after_twelve_hours() -> None:
     story.officer(10, occurred_at=0)
     assert "outcome_overdue" not in story.flags(now=12 * 60 - 1)
     assert "outcome_overdue" in story.flags(now=12 * 60)
-    assert story.incident().changes_at == (minute(12 * 60),)
+    assert changes_at(story.incident(), grades=True) == {minute(12 * 60)}
 
 
 def test_the_outcome_is_the_latest_and_the_first() -> None:
@@ -663,10 +663,10 @@ def test_what_an_incident_tells_the_others_of_the_same_person() -> None:
 @given(stories(), st.randoms(use_true_random=False), st.data())
 def test_neither_order_nor_repetition_changes_a_view(story: Story, random: Random, data: st.DataObject) -> None:
     now = minute(data.draw(MINUTES))
-    expected = served(story.incident(), now)
+    expected = whole_view(story.incident(), now)
     shuffled = story.stored + data.draw(st.lists(st.sampled_from(story.stored), max_size=4))
     random.shuffle(shuffled)
-    assert served(fold(shuffled, terms=BEDFORDSHIRE), now) == expected
+    assert whole_view(fold(shuffled, terms=BEDFORDSHIRE), now) == expected
 
 
 @given(stories())
@@ -683,8 +683,8 @@ def test_by_time_alone_a_grade_moves_only_from_p_and_a_view_only_at_its_turns(st
     incident = story.incident()
     times = sorted(map(minute, minutes))
     for before, after in pairwise(times):
-        turned = any(before < turn <= after for turn in incident.changes_at)
-        same = served(incident, before) == served(incident, after)
+        turned = any(before < turn <= after for turn in changes_at(incident, grades=True))
+        same = whole_view(incident, before) == whole_view(incident, after)
         assert same or turned
         for before_grade, other in zip(grades(incident, before), grades(incident, after), strict=True):
             assert before_grade == other or before_grade == "P"
@@ -693,12 +693,12 @@ def test_by_time_alone_a_grade_moves_only_from_p_and_a_view_only_at_its_turns(st
 @given(stories())
 def test_a_view_changes_at_each_of_its_turns(story: Story) -> None:
     incident = story.incident()
-    for turn in incident.changes_at:
-        assert served(incident, turn - timedelta(microseconds=1)) != served(incident, turn)
+    for turn in changes_at(incident, grades=True):
+        assert whole_view(incident, turn - timedelta(microseconds=1)) != whole_view(incident, turn)
 
 
 def grades(incident: Incident, now: datetime) -> tuple[str | None, str | None]:
-    diversion = view_at(incident, now, FULL).diversion
+    diversion = whole_view(incident, now).diversion
     assert isinstance(diversion, DiversionView)
     return diversion.s136.grade, diversion.custody.grade
 

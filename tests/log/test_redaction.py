@@ -35,8 +35,8 @@ from support.strategies import HIDDEN_FROM_BLIND, KINDS, MINUTES, content, stori
 from triage.log.effective import kind
 from triage.log.entries import Nurse, Officer, StoredEntry
 from triage.log.incident import fold, view_at
-from triage.log.redaction import audience_incident, redact, sight_of, view_for, visible_entries
-from triage.log.view import FULL, Audience, DiversionView, IncidentView
+from triage.log.redaction import redact, sight_of, view_for, visible_entries
+from triage.log.view import Audience, DiversionView, IncidentView
 
 POLICE = (AS_OFFICER, AS_SERGEANT)
 HEALTH = (AS_NURSE, AS_PARAMEDIC, AS_CLINICAL_LEAD)
@@ -355,12 +355,6 @@ def test_a_death_in_training_closes_nothing_else_its_being_open_would_tell_of_a_
         story.intent(4)
 
 
-def test_the_service_itself_sees_all() -> None:
-    story = evening()
-    assert visible_entries(story.stored, FULL, LATER) == story.stored
-    assert view_for(story.stored, (), FULL, LATER, terms=BEDFORDSHIRE) == story.view()
-
-
 def test_what_nobody_may_see_is_no_view() -> None:
     story = Story()
     story.intent(4)
@@ -460,9 +454,6 @@ def test_the_clinical_lead_is_blind_until_a_judgement_can_no_longer_corroborate(
     story = Story()
     story.intent(4)
     story.officer(60, **STREET)
-    seen_from = audience_incident(story.stored, (), AS_CLINICAL_LEAD, minute(80), terms=BEDFORDSHIRE)
-    assert seen_from is not None
-    assert minute(4 + DAY) in seen_from.changes_at
     assert seen(story, AS_CLINICAL_LEAD, 4 + DAY - 1).intents is UNSET
     assert seen(story, AS_CLINICAL_LEAD, 4 + DAY).intents is not UNSET
     story.outcome("community_follow_up", 65)
@@ -502,10 +493,8 @@ def test_anothers_amendment_of_a_contact_makes_nobody_a_judge() -> None:
 
 def test_grades_turn_only_for_leads() -> None:
     story = evening()
-    for audience, turns in ((AS_OFFICER, ()), (AS_SERGEANT, (minute(65 + DAY),)), (UNJUDGED, ())):
-        incident = audience_incident(story.stored, (), audience, minute(80), terms=BEDFORDSHIRE)
-        assert incident is not None
-        assert incident.changes_at == turns
+    for audience, turns in ((AS_OFFICER, False), (AS_SERGEANT, True), (UNJUDGED, False)):
+        assert (seen(story, audience, 64 + DAY) != seen(story, audience, 65 + DAY)) is turns
 
 
 # --- properties ----------------------------------------------------------------------------------------------------
@@ -605,15 +594,13 @@ def test_nothing_that_reaches_the_blind_depends_on_an_intent(
 
 
 def told_to(story: Story, audience: Audience, when: int) -> tuple[object, ...]:
-    """All that reaches a blind audience: the view, the entries, and when the view changes before it is told more."""
+    """All that reaches a blind audience: the view and the entries."""
     now = minute(when)
-    incident = audience_incident(story.stored, (), audience, now, terms=BEDFORDSHIRE)
+    view = view_for(story.stored, (), audience, now, terms=BEDFORDSHIRE)
     entries = msgspec.json.encode(
         [(entry.seq, entry.id, entry.entry) for entry in visible_entries(story.stored, audience, now)]
     )
-    if incident is None:
-        return None, entries
-    return msgspec.json.encode(incident.at(now)), entries, set(incident.changes_at) - {incident.unblinded_at}
+    return msgspec.json.encode(view), entries
 
 
 @given(stories(), st.sampled_from(AUDIENCES), MINUTES)

@@ -19,7 +19,7 @@ from support.story import (
     STREET,
     Story,
     minute,
-    served,
+    whole_view,
 )
 
 from triage.log.entries import StoredEntry
@@ -110,7 +110,9 @@ def offline(stored: StoredEntry) -> StoredEntry:
 def test_one_entry_sent_three_times() -> None:
     story = Story()
     story.officer(60, occurred_at=0)
-    assert served(fold(story.stored * 3, terms=BEDFORDSHIRE), minute(61)) == served(story.incident(), minute(61))
+    assert whole_view(fold(story.stored * 3, terms=BEDFORDSHIRE), minute(61)) == whole_view(
+        story.incident(), minute(61)
+    )
 
 
 def test_nurse_and_officer_log_one_incident_under_two_ids() -> None:

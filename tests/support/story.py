@@ -5,11 +5,14 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec import structs
 
 from support.cast import BEDFORDSHIRE, CAST
+from triage.log.diversion import diversion_view
 from triage.log.entries import AnyEntry, StoredEntry
 from triage.log.incident import Incident, fold, view_at
-from triage.log.view import FULL, Audience, DiversionView, IncidentView
+from triage.log.view import Audience, DiversionView, IncidentView
+from triage.log.visibility import Sight
 
 TEN = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
 DAY = 24 * 60
@@ -132,11 +135,11 @@ class Story:
     def incident(self, *others: Any) -> Incident:
         return fold(self.stored, others, terms=BEDFORDSHIRE)
 
-    def view(self, now: float = 3 * DAY, audience: Audience = FULL) -> IncidentView:
-        return view_at(self.incident(), minute(now), audience)
+    def view(self, now: float = 3 * DAY) -> IncidentView:
+        return whole_view(self.incident(), minute(now))
 
     def diversion(self, now: float = 3 * DAY, *others: Any) -> DiversionView:
-        grades = view_at(self.incident(*others), minute(now), FULL).diversion
+        grades = whole_view(self.incident(*others), minute(now)).diversion
         assert isinstance(grades, DiversionView)
         return grades
 
@@ -152,9 +155,11 @@ class Story:
         return self.view(now).flags
 
 
-def served(incident: Incident, now: datetime, audience: Audience = FULL) -> bytes:
-    """The bytes of a view."""
-    return msgspec.json.encode(view_at(incident, now, audience))
+def whole_view(incident: Incident, now: datetime) -> IncidentView:
+    """All that the entries add up to at an instant, of which each reader sees a part."""
+    flags = view_at(incident, now, AS_SERGEANT, Sight("police", False)).flags
+    grades = diversion_view(incident.diversion, now, frozenset())
+    return structs.replace(incident.view, flags=flags, diversion=grades)
 
 
 _TIMES = {"occurred_at", "arrived_at", "left_at", "legal_status_at", "decided_at", "at", "formed_at", "log_time"} | {

@@ -39,7 +39,7 @@ def is_blind(audience: Audience, judged_by: Sequence[UUID], unblinded_at: dateti
 
     A nurse until she has judged, a paramedic until some nurse has, the clinical lead until then or `unblinded_at`.
     """
-    if audience.full or audience.side == "police":
+    if audience.side == "police":
         return False
     if audience.level == "lead":
         return not judged_by and (unblinded_at is None or now < unblinded_at)

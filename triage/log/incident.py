@@ -27,7 +27,7 @@ from triage.log.intents import RecordedIntent, recorded_intents
 from triage.log.resolve import StatedAge
 from triage.log.timeline import DatedOutcome, PersonEvent, PowerUse, events_of
 from triage.log.view import Audience, IncidentView, RepeatContact, RepeatView, Status
-from triage.log.visibility import EVERYTHING, VIEW, Sight, Who
+from triage.log.visibility import VIEW, Sight, Who
 from triage.terms import Terms
 
 OVERDUE = timedelta(hours=12)
@@ -37,7 +37,6 @@ _SHOWN_TO_LEADS = timedelta(days=28)
 _SHOWN_TO_FIELD = timedelta(hours=72)
 _THRESHOLDS = (5, 2)
 _UNDER_WAY = ("open", "awaiting_outcome")
-_NOTHING: frozenset[str] = frozenset()
 
 
 class Incident(Struct, frozen=True, kw_only=True, dict=True):
@@ -93,11 +92,6 @@ class Incident(Struct, frozen=True, kw_only=True, dict=True):
     @property
     def someone_lives_there(self) -> bool | None:
         return self.inputs.someone_lives_there
-
-    @property
-    def changes_at(self) -> tuple[datetime, ...]:
-        """The instants, ascending, at which the view of somebody who sees everything changes by time alone."""
-        return changes_at(self, grades=True)
 
     @lazy_property
     def outline(self) -> Outline:
@@ -197,7 +191,7 @@ def view_at(
     incident: Incident,
     now: datetime,
     audience: Audience,
-    sight: Sight = EVERYTHING,
+    sight: Sight,
     extra_flags: Iterable[str] = (),
     graded: Incident | None = None,
 ) -> IncidentView:
@@ -210,15 +204,15 @@ def view_at(
         raised.append("outcome_overdue")
     if incident.expires_at and incident.expires_at <= now:
         raised.append("expiry_passed_no_end")
-    changes: dict[str, Any] = {} if audience.full else dict.fromkeys(_absent(sight, audience.level == "lead"), UNSET)
-    if sight.side == "police" and not audience.full:
+    changes: dict[str, Any] = dict.fromkeys(_absent(sight, audience.level == "lead"), UNSET)
+    if sight.side == "police":
         changes |= _without_results(incident.view)
-    if incident.people and not audience.full:
+    if incident.people:
         changes["repeat_contact"] = _repeat(incident, now, audience)
     if audience.level == "lead":
         raised += incident.conflicts
         raised += ["restricted_death"] if incident.restricted else []
-        hidden = _NOTHING if audience.full else CLINICAL if audience.side == "police" else POLICE_ONLY
+        hidden = CLINICAL if audience.side == "police" else POLICE_ONLY
         changes["diversion"] = diversion.diversion_view((graded or incident).diversion, now, hidden)
     return structs.replace(incident.view, flags=tuple(sorted(set(raised))), **changes)
 
@@ -240,18 +234,15 @@ def _without_results(view: IncidentView) -> dict[str, Any]:
     return {"detention": served[-1], "detentions": served}
 
 
-def changes_at(incident: Incident, grades: bool) -> tuple[datetime, ...]:
-    """The instants, ascending, at which a view changes by time alone, with or without the grades that a lead sees."""
+def changes_at(incident: Incident, grades: bool) -> set[datetime]:
+    """The instants at which a view changes by time alone, with or without the grades that a lead sees."""
     pending = incident.diversion.pending_until if grades else None
-    return tuple(sorted({time for time in (incident.overdue_at, incident.expires_at, pending) if time is not None}))
+    return {time for time in (incident.overdue_at, incident.expires_at, pending) if time is not None}
 
 
-def repeat_changes_at(incident: Incident, audience: Audience | None = None) -> tuple[datetime, ...]:
-    """The instants, ascending, at which another contact leaves the view of an audience; None: of any."""
-    spans = {span for span in (_SHOWN_TO_LEADS, _SHOWN_TO_FIELD) if audience is None or span == _span(audience)}
-    if audience is None or audience.level == "lead" or incident.status in _UNDER_WAY:
-        return tuple(sorted({event.at + span for event in incident.other_contacts for span in spans}))
-    return ()
+def repeat_changes_at(incident: Incident) -> set[datetime]:
+    """The instants at which another contact leaves the view of some audience."""
+    return {event.at + span for event in incident.other_contacts for span in (_SHOWN_TO_LEADS, _SHOWN_TO_FIELD)}
 
 
 def is_restricted(entries: Iterable[StoredEntry]) -> bool:
@@ -328,8 +319,6 @@ def _is_training(entries: SortedEntries) -> bool:
 
 def _span(audience: Audience) -> timedelta | None:
     """How long other contacts are shown to an audience; None: it is shown none."""
-    if audience.full:
-        return None
     if audience.level == "lead":
         return _SHOWN_TO_LEADS
     return _SHOWN_TO_FIELD if audience.side == "health" else None

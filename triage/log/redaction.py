@@ -31,7 +31,7 @@ from triage.log.effective import (
     without_training,
 )
 from triage.log.entries import AMENDABLE, Amendment, Detention, Entry, NewerEntry, StoredEntry, Withdrawal
-from triage.log.incident import Incident, changes_at, fold, is_restricted, repeat_changes_at, view_at
+from triage.log.incident import Incident, fold, is_restricted, view_at
 from triage.log.timeline import PersonEvent
 from triage.log.view import Audience, IncidentView
 from triage.log.visibility import FIELDS, PARTS, Sight, Who
@@ -46,7 +46,7 @@ _CONTENTS = {str(kind.__struct_config__.tag): kind for kind in AMENDABLE}
 
 
 def sight_of(entries: Sequence[StoredEntry], audience: Audience, now: datetime, full: Incident | None = None) -> Sight:
-    """The sight of this audience of an incident with these entries, at an instant. `full` as in `audience_incident`."""
+    """The sight of this audience of an incident with these entries, at an instant. `full` as in `view_for`."""
     if audience.side == "police":
         return Sight("police", False)
     if full:
@@ -72,71 +72,8 @@ def visible_entries(entries: Sequence[StoredEntry], audience: Audience, now: dat
     """The entries of one incident as this audience may read them, in the log's order; none if it may not reach it."""
     if not may_reach(entries, audience):
         return []
-    if audience.full:
-        return in_log_order(entries)
     visible = redact(entries, sight_of(entries, audience, now))
     return [_without_ground(entry) for entry in visible] if audience.side == "police" else visible
-
-
-class AudienceIncident(Struct, frozen=True, gc=False):
-    """An incident as an audience sees it.
-
-    `graded` is that from which a lead's grades come: of all entries, unless she is blind. `changes_at` are the instants
-    at which the view changes by time alone.
-    """
-
-    incident: Incident
-    audience: Audience
-    sight: Sight
-    graded: Incident
-    unblinded_at: datetime | None = None
-
-    @property
-    def changes_at(self) -> tuple[datetime, ...]:
-        pending = self.graded.diversion.pending_until if self.audience.level == "lead" else None
-        times = {*changes_at(self.incident, grades=False), *repeat_changes_at(self.incident, self.audience)}
-        return tuple(sorted(times | {time for time in (pending, self.unblinded_at) if time}))
-
-    def at(self, now: datetime, extra_flags: Iterable[str] = ()) -> IncidentView:
-        """The view served at an instant before the sight of the audience changes."""
-        return view_at(self.incident, now, self.audience, self.sight, extra_flags, self.graded)
-
-
-def audience_incident(
-    entries: Sequence[StoredEntry],
-    person_events: Sequence[PersonEvent],
-    audience: Audience,
-    now: datetime,
-    *,
-    terms: Terms,
-    full: Incident | None = None,
-    ids: tuple[UUID, ...] = (),
-) -> AudienceIncident | None:
-    """The incident as this audience sees it from now on; None where it sees nothing of it.
-
-    `person_events` and `ids` as in `fold`. `full` is the incident folded of all entries and `person_events`, where it
-    is at hand.
-    """
-    if not may_reach(entries, audience, full):
-        return None
-    sight = sight_of(entries, audience, now, full)
-    if audience.full:
-        whole = full or fold(entries, person_events, terms=terms, ids=ids)
-        return AudienceIncident(whole, audience, sight, whole)
-    visible = redact(entries, sight)
-    if not visible:
-        return None
-    told = visible_events(person_events, sight)
-    if full and is_all(visible, full) and len(told) == len(person_events):
-        return AudienceIncident(full, audience, sight, full)
-    incident = fold(visible, told, terms=terms, ids=ids)
-    if audience.level == "field":
-        return AudienceIncident(incident, audience, sight, incident)
-    if sight.blind:
-        unblinded_at = full.lead_unblinded_at if full else lead_unblinded_at(sort_entries(entries))
-        return AudienceIncident(incident, audience, sight, incident, unblinded_at)
-    whole = full or fold(entries, person_events, terms=terms, ids=ids)
-    return AudienceIncident(incident, audience, sight, whole)
 
 
 def visible_events(events: Sequence[PersonEvent], sight: Sight) -> Sequence[PersonEvent]:
@@ -161,14 +98,29 @@ def view_for(
     full: Incident | None = None,
     ids: tuple[UUID, ...] = (),
 ) -> IncidentView | None:
-    """The view that this audience is served at an instant; None where it sees nothing of it."""
-    seen = audience_incident(entries, person_events, audience, now, terms=terms, full=full, ids=ids)
-    return None if seen is None else seen.at(now, extra_flags)
+    """The view that this audience is served at an instant; None where it sees nothing of it.
+
+    `person_events` and `ids` as in `fold`. `full` is the incident folded of all entries and `person_events`, where it
+    is at hand. A lead's grades come from all entries, unless she is blind.
+    """
+    if not may_reach(entries, audience, full):
+        return None
+    sight = sight_of(entries, audience, now, full)
+    visible = redact(entries, sight)
+    if not visible:
+        return None
+    told = visible_events(person_events, sight)
+    if full and is_all(visible, full) and len(told) == len(person_events):
+        return view_at(full, now, audience, sight, extra_flags)
+    incident = graded = fold(visible, told, terms=terms, ids=ids)
+    if audience.level == "lead" and not sight.blind:
+        graded = full or fold(entries, person_events, terms=terms, ids=ids)
+    return view_at(incident, now, audience, sight, extra_flags, graded)
 
 
 def may_reach(entries: Sequence[StoredEntry], audience: Audience, full: Incident | None = None) -> bool:
     """Whether the incident is open to this audience at all: after a death only sergeant and clinical lead reach it."""
-    if audience.full or audience.level == "lead":
+    if audience.level == "lead":
         return True
     return not (full.restricted if full else is_restricted(entries))
 

@@ -21,19 +21,12 @@ Grade = Literal["A", "B", "C", "X", "R", "U", "P"]
 
 
 class Audience(Struct, frozen=True):
-    """Who looks: a side, the field or its lead (sergeant, clinical lead), the account and its profession.
-
-    `full` is the service itself (storage, measures): nothing is hidden from it, and nothing it makes is served.
-    """
+    """Who looks: a side, the field or its lead (sergeant, clinical lead), the account and its profession."""
 
     side: Side
     level: AudienceLevel
     account: UUID | None = None
     profession: str = "nurse"
-    full: bool = False
-
-
-FULL = Audience("police", "lead", None, "police", True)
 
 
 class ViewPart(Struct, frozen=True, kw_only=True, gc=False):

@@ -1,6 +1,6 @@
 """Who may see each field of every kind of entry, and each member of a view: an allow-list.
 
-A field without a row here is shown to nobody but the service itself, and fails a test. Fields are removed from entries
+A field without a row here is shown to nobody, and fails a test. Fields are removed from entries
 before they are added up (`triage.log.redaction`), so that no sum tells what is hidden.
 """
 
@@ -51,10 +51,6 @@ class Sight(Struct, frozen=True):
                 return self.side == author
             case Who.LEADS:
                 return False
-
-
-EVERYTHING = Sight("police", False)
-"""For the service itself, from which nothing is hidden (`Audience.full`)."""
 
 
 def _rows(who: Who, names: str) -> dict[str, Who]:

@@ -334,10 +334,10 @@ def _row(
     suggested: Sequence[UUID],
     apart: Sequence[UUID],
     related: bytes,
-    repeats: Sequence[datetime],
+    repeats: set[datetime],
 ) -> IncidentUpsert:
-    in_field = {*changes_at(incident, grades=False), *repeats}
-    for_lead = {*changes_at(incident, grades=not blind), *repeats, *_settled(incident, group.full.lead_unblinded_at)}
+    in_field = changes_at(incident, grades=False) | repeats
+    for_lead = changes_at(incident, grades=not blind) | {*repeats, *_settled(incident, group.full.lead_unblinded_at)}
     outline = incident.outline
     flags = [*incident.flags, *incident.conflicts, *_unseen(group, blind, incident.flags)]
     flags += [POSSIBLE_DUPLICATE] if suggested else []
