@@ -25,10 +25,10 @@ _FIXED = struct.Struct(">16sQ16s16s16s16s16sqq??").pack
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Envelope(Struct, kw_only=True, frozen=True, gc=False):
-    """The fields that are chained beside the content of an entry."""
+class Envelope(Struct, frozen=True, gc=False):
+    """The columns of an entry that are chained beside its content."""
 
-    team: UUID
+    team_id: UUID
     seq: int
     id: UUID
     incident_id: UUID
@@ -81,7 +81,7 @@ def entry_payload(envelope: Envelope, salt: bytes, body: bytes, sealed_digest: b
     e = envelope
     since_epoch = e.received_at - _EPOCH
     fixed = _FIXED(
-        e.team.bytes,
+        e.team_id.bytes,
         e.seq,
         e.id.bytes,
         e.incident_id.bytes,

@@ -41,8 +41,8 @@ VALUES (:team_id, :n, :at, :partner_id, :agreement_id, :purpose, :dataset, :peri
 
 -- name: pulls
 -- why: a partner reads its own pulls, the auditor everybody's, newest first
-SELECT n, at, partner_id, agreement_id, purpose, dataset, period, edition, file, columns, areas, part, rows, sha256,
-       link
+SELECT at, partner_id, agreement_id, purpose, dataset, period, edition, file, columns, areas, part, rows,
+       encode(sha256, 'hex') AS sha256
 FROM ledger
 WHERE team_id = :team_id AND (:partner_id::uuid IS NULL OR partner_id = :partner_id)
   AND (:before::timestamptz IS NULL OR at < :before)
@@ -50,8 +50,8 @@ ORDER BY at DESC LIMIT :most
 
 -- name: walk_ledger
 -- why: verifying recomputes every link
-SELECT n, at, partner_id, agreement_id, purpose, dataset, period, edition, file, columns, areas, part, rows, sha256,
-       link
+SELECT at, partner_id, agreement_id, purpose, dataset, period, edition, file, columns, areas, part, rows,
+       encode(sha256, 'hex') AS sha256, n, link
 FROM ledger WHERE team_id = :team_id AND n > :after ORDER BY n LIMIT :most
 
 -- name: ledger_ends

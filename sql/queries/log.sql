@@ -162,8 +162,8 @@ JOIN LATERAL (
 
 -- name: walk
 -- why: verification recomputes every link in order
-SELECT seq, id, incident_id, kind, author, profession, role, device, received_at, skew_ms, blind, released_by, body, sealed,
-       sealed_digest, salt, link, notices, key_ref, alias, test, received_again, erased_at
+SELECT team_id, seq, id, incident_id, kind, author, profession, role, device, received_at, skew_ms, blind, released_by,
+       notices, body, sealed, sealed_digest, salt, link, key_ref, alias, test, received_again, erased_at
 FROM entry WHERE team_id = :team_id AND seq > :after ORDER BY seq LIMIT :most
 
 -- name: lost_spans

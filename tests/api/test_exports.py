@@ -407,7 +407,7 @@ async def test_twenty_pulls_at_once_are_twenty_lines_and_a_changed_one_is_found(
     assert len((await partner.get("/ledger")).json()["pulls"]) == 20
     async with as_owner(released.running.url, released.team_id) as owner:
         verdict = await verify_ledger(owner, released.team_id)
-        assert (verdict.fault, verdict.lines >= 20) == (None, True)
+        assert (verdict.fault, verdict.rows >= 20) == (None, True)
         for change, fault in (
             ("UPDATE ledger SET rows = rows + 1 WHERE team_id = $1 AND n = 3", "line 3 was altered, or moved here"),
             ("DELETE FROM ledger WHERE team_id = $1 AND n = 5", "line 5 is missing"),

@@ -23,8 +23,9 @@ from support.phones import Crew, Phone, RunningService, entry, refused, running_
 from uuid_utils.compat import uuid7
 
 from triage.store.access.staff import as_owner
+from triage.store.chains import ChainVerdict
 from triage.store.database import Database
-from triage.store.verify import ChainVerdict, KnownElsewhere, verify
+from triage.store.verify import KnownElsewhere, verify
 
 
 async def every_key(refs: list[UUID]) -> set[UUID]:
@@ -41,7 +42,7 @@ async def stored(crew: Crew) -> list[str]:
     rows = await crew.fetch("SELECT id, seq, received_at FROM entry WHERE team_id = $1 ORDER BY seq")
     assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
     chain = await verdict(crew)
-    assert (chain.fault, chain.entries) == (None, len(rows))
+    assert (chain.fault, chain.rows) == (None, len(rows))
     assert [row["received_at"] for row in rows] == sorted(row["received_at"] for row in rows)
     return [str(row["id"]) for row in rows]
 

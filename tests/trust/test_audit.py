@@ -16,9 +16,9 @@ from support.spreadsheet import taken_for_something_else
 
 from triage.store import audit
 from triage.store.access.staff import as_owner
+from triage.store.chains import ChainVerdict
 from triage.store.journal_lines import ChainName
 from triage.store.recovery.anchors import Anchors, anchor, check_anchors
-from triage.store.verify import ChainVerdict
 
 ROLES = ["officer", "nurse", "paramedic", "sergeant", "clinical_lead", "admin", "partner"]
 
@@ -267,8 +267,11 @@ async def test_any_number_of_processes_seal_one_chain(
             "audit row 2 was altered, or moved here",
         ),
         ("DELETE FROM audit WHERE team_id = $1 AND position = 2", "audit row 2 is missing"),
-        ("DELETE FROM audit WHERE team_id = $1 AND position = 3", "audit row 3 is missing"),
-        ("UPDATE audit_head SET position = position + 1 WHERE team_id = $1", "audit row 4 is missing"),
+        ("DELETE FROM audit WHERE team_id = $1 AND position = 3", "audit row 3 is missing: the head is at 3"),
+        (
+            "UPDATE audit_head SET position = position + 1 WHERE team_id = $1",
+            "audit row 4 is missing: the head is at 4",
+        ),
     ],
 )
 async def test_what_was_done_to_the_audit_shows(crew: Crew, service: RunningService, tamper: str, fault: str) -> None:
@@ -279,7 +282,7 @@ async def test_what_was_done_to_the_audit_shows(crew: Crew, service: RunningServ
     await sealed(crew, service)
     rows = await crew.fetch("SELECT count(*) AS n FROM audit WHERE team_id = $1")
     await _tamper(crew, tamper.replace("position = 3", f"position = {rows[0]['n']}"))
-    expected = fault.replace("row 3", f"row {rows[0]['n']}").replace("row 4", f"row {rows[0]['n'] + 1}")
+    expected = fault.replace("3", str(rows[0]["n"])).replace("4", str(rows[0]["n"] + 1))
     assert await verdict(crew) == expected
 
 

@@ -15,6 +15,7 @@ from triage.migrate import migrate
 from triage.resources import folder
 from triage.store import audit, hosts
 from triage.store.access import teams
+from triage.store.chains import ChainVerdict
 from triage.store.database import connect
 from triage.store.job_runs import record_success
 from triage.store.journal_lines import ChainRewound
@@ -24,7 +25,6 @@ from triage.store.recovery.anchors import KINDS, Anchors, chain_ends, last_true,
 from triage.store.recovery.backup import BackupFault
 from triage.store.recovery.journal_copy import PublicationWriter
 from triage.store.recovery.replay import replay
-from triage.store.verify import ChainVerdict
 
 FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 Verdicts = list[tuple[str, ChainVerdict]]

@@ -14,12 +14,13 @@ from triage.errors import OperatorError
 from triage.log.lost_spans import LostSpan
 from triage.store import audit, hosts
 from triage.store.access.staff import as_owner
+from triage.store.chains import ChainVerdict
 from triage.store.exports.ledger import verify_ledger
 from triage.store.journal import Journal
 from triage.store.journal_lines import ChainRewound, NotesErased
 from triage.store.keys import KeyStore
 from triage.store.recovery.anchors import KINDS, Anchors, check_anchors
-from triage.store.verify import ChainVerdict, KnownElsewhere
+from triage.store.verify import KnownElsewhere
 from triage.store.verify import verify as verify_log
 
 
@@ -41,7 +42,7 @@ def report(verdicts: list[tuple[str, ChainVerdict]]) -> None:
     """Print a line for each chain. Raises click.ClickException where one is not as it was written."""
     for what, verdict in verdicts:
         click.echo(
-            f"team {verdict.team_id}: {verdict.entries} {what} verified, head {verdict.head or '-'}: "
+            f"team {verdict.team_id}: {verdict.rows} {what} verified, head {verdict.head or '-'}: "
             f"{verdict.fault or 'whole'}"
         )
     if broken := sorted({what for what, verdict in verdicts if verdict.fault}):
@@ -69,8 +70,7 @@ async def verify_all(
                     if team_id != audit.NO_TEAM:
                         log = await verify_log(connection, team_id, known, update)
                         verdicts.append(("entries", await check_anchors(connection, anchors, "entries", log)))
-                        ledger = await verify_ledger(connection, team_id)
-                        pulls = ChainVerdict(team_id, ledger.lines, "", ledger.fault)
+                        pulls = await verify_ledger(connection, team_id)
                         verdicts.append(("pulls", await check_anchors(connection, anchors, "pulls", pulls)))
                     rows = await audit.verify(connection, team_id, update)
                     verdicts.append(("audit rows", await check_anchors(connection, anchors, "audit", rows)))

@@ -1,6 +1,5 @@
 """The ledger of pulls: every download of a file, each line chained to the one before it."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -8,13 +7,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from triage import chain
-
 WHOLE: Final = "whole"
 """The part of a pull that asked for all of a file; else the bytes, as `bytes=0-99`."""
 
 
-class Download(Struct, frozen=True, kw_only=True):
+class Download(Struct, frozen=True):
     """One download: who got which file of which release under which agreement, and what the file selects.
 
     `columns` and `areas` are the agreement's for a record file; `part` is what was asked for of the file's bytes.
@@ -28,34 +25,13 @@ class Download(Struct, frozen=True, kw_only=True):
     period: str
     edition: int
     file: str
-    columns: tuple[str, ...]
-    areas: tuple[str, ...]
+    columns: list[str]
+    areas: list[str]
     part: str
     rows: int
     sha256: str
 
 
-class LedgerLine(Struct, frozen=True):
-    """A pull with its place in the chain."""
-
-    n: int
-    pull: Download
-    link: bytes
-
-
-def link(team_id: UUID, previous: bytes, n: int, pull: Download) -> bytes:
-    """H(previous ‖ team ‖ number ‖ the pull as JSON), H being SHA-256."""
-    return chain.extend(previous, _payload(team_id, n, pull))
-
-
-def _payload(team_id: UUID, n: int, pull: Download) -> bytes:
+def payload(team_id: UUID, n: int, pull: Download) -> bytes:
+    """The bytes that the link of a line covers: team, number, and the pull as JSON."""
     return team_id.bytes + n.to_bytes(8, "big") + msgspec.json.encode(pull)
-
-
-def fault(team_id: UUID, previous: LedgerLine | None, lines: Iterable[LedgerLine]) -> str | None:
-    """The first line that does not follow from the ones before it; None where all do."""
-    head = chain.Head(previous.n, previous.link) if previous else chain.Head(0, chain.GENESIS)
-    rows = (
-        chain.ChainedRow(line.n, _payload(team_id, line.n, line.pull), line.link, f"line {line.n}") for line in lines
-    )
-    return chain.follow(head, rows, "line")[1]

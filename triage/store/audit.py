@@ -13,13 +13,13 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from triage import chain
 from triage.access.actors import Actor
+from triage.store.chains import BEGINNING, ChainVerdict, verify_chain
 from triage.store.database import Connection, Database
 from triage.store.statements import statement
-from triage.store.verify import ChainVerdict
 
 Operation = Literal[
     "collection", "alteration", "consultation", "disclosure", "combination", "erasure", "refusal", "access"
@@ -81,6 +81,12 @@ class AuditFilter(Struct, frozen=True, kw_only=True):
     operation: str | None = None
 
 
+class _Author(NamedTuple):
+    actor: UUID | None = None
+    role: str | None = None
+    device: UUID | None = None
+
+
 class _AuditRow(Struct, frozen=True):
     """The content of a row of the audit."""
 
@@ -101,11 +107,6 @@ class _ChainedAuditRow(_AuditRow, frozen=True):
     link: bytes
 
 
-class _ChainHead(NamedTuple):
-    position: int
-    link: bytes
-
-
 class AuditHead(NamedTuple):
     """Where the chain stands, and where what is kept of it begins."""
 
@@ -113,6 +114,16 @@ class AuditHead(NamedTuple):
     link: bytes
     from_position: int
     from_link: bytes
+
+    @property
+    def start(self) -> chain.Head:
+        """The last row before those that are kept."""
+        return chain.Head(self.from_position, self.from_link)
+
+    @property
+    def end(self) -> chain.Head:
+        """The last sealed row."""
+        return chain.Head(self.position, self.link)
 
 
 class _Backlog(NamedTuple):
@@ -125,7 +136,7 @@ _TRAIL = statement("audit.trail", AuditedOperation)
 _READERS = statement("audit.readers", Reader)
 _UNCHAINED_TEAMS = statement("audit.unchained_teams", UUID)
 _OPEN_HEAD = statement("audit.open_head")
-_TAKE_HEAD = statement("audit.take_head", _ChainHead)
+_TAKE_HEAD = statement("audit.take_head", chain.Head)
 _UNCHAINED = statement("audit.unchained", _AuditRow)
 _CHAIN = statement("audit.chain")
 _MOVE_HEAD = statement("audit.move_head")
@@ -146,18 +157,8 @@ async def record(
     detail: str | None = None,
 ) -> None:
     """Record an operation of an actor on the connection, and in the transaction, of the act itself."""
-    await _RECORD.execute(
-        connection,
-        team_id=actor.team_id,
-        operation=operation,
-        actor=actor.account,
-        role=actor.role,
-        device=actor.device_id,
-        query=query,
-        ids=list(ids),
-        recipient=recipient,
-        detail=detail,
-    )
+    by = _Author(actor.account, actor.role, actor.device_id)
+    await _record(connection, actor.team_id, by, operation, query, ids, recipient, detail)
 
 
 async def record_by_owner(
@@ -171,18 +172,7 @@ async def record_by_owner(
     detail: str | None = None,
 ) -> None:
     """Record what was done from the command line; `detail` says by whom, where that is known."""
-    await _RECORD.execute(
-        connection,
-        team_id=team_id,
-        operation=operation,
-        actor=None,
-        role="owner",
-        device=None,
-        query=query,
-        ids=list(ids),
-        recipient=recipient,
-        detail=detail,
-    )
+    await _record(connection, team_id, _Author(role="owner"), operation, query, ids, recipient, detail)
 
 
 async def record_refusal(database: Database, actor: Actor, query: str, ids: Sequence[UUID], code: str) -> None:
@@ -197,33 +187,32 @@ async def note_sign_in(
     """Record a failed sign-in; of a token that is nobody's, no team is known."""
     team = team_id or NO_TEAM
     async with database.team(team) as connection:
-        await _record_access(connection, team, staff_id, device_id, "sign_in", [], code)
+        await _record(connection, team, _Author(staff_id, device=device_id), "access", "sign_in", detail=code)
 
 
 async def record_by_device(connection: Connection, team_id: UUID, staff_id: UUID, device_id: UUID, query: str) -> None:
     """Record what somebody did who has no actor yet: enrol a device."""
-    await _record_access(connection, team_id, staff_id, device_id, query, [device_id], None)
+    await _record(connection, team_id, _Author(staff_id, device=device_id), "access", query, [device_id])
 
 
-async def _record_access(
+async def _record(
     connection: Connection,
     team_id: UUID,
-    staff_id: UUID | None,
-    device_id: UUID | None,
+    by: _Author,
+    operation: Operation,
     query: str,
-    ids: Sequence[UUID],
-    detail: str | None,
+    ids: Sequence[UUID] = (),
+    recipient: str | None = None,
+    detail: str | None = None,
 ) -> None:
     await _RECORD.execute(
         connection,
         team_id=team_id,
-        operation="access",
-        actor=staff_id,
-        role=None,
-        device=device_id,
+        operation=operation,
+        **by._asdict(),
         query=query,
-        ids=ids,
-        recipient=None,
+        ids=list(ids),
+        recipient=recipient,
         detail=detail,
     )
 
@@ -299,11 +288,11 @@ async def find_head(connection: Connection, team_id: UUID) -> AuditHead | None:
     return await _HEAD.fetch_first(connection, team_id=team_id)
 
 
-async def head(database: Database, team_id: UUID) -> tuple[int, bytes] | None:
-    """Position and link of the last sealed row; None where there is none."""
+async def head(database: Database, team_id: UUID) -> chain.Head | None:
+    """The last sealed row; None where there is none."""
     async with _acting(database, SEALER_ROLE, team_id) as connection:
-        head = await _HEAD.fetch_first(connection, team_id=team_id)
-    return (head.position, head.link) if head else None
+        head = await find_head(connection, team_id)
+    return head and head.end
 
 
 async def prepare_months(database: Database, ahead: int = 2) -> None:
@@ -312,11 +301,6 @@ async def prepare_months(database: Database, ahead: int = 2) -> None:
         await _become(connection, SEALER_ROLE)
         for month in range(ahead + 1):
             await _ADD_MONTH.fetch_one(connection, ahead=month)
-
-
-def _chained(team_id: UUID, row: _ChainedAuditRow) -> chain.ChainedRow:
-    payload = payload_of(team_id, row.position, row)
-    return chain.ChainedRow(row.position, payload, row.link, f"audit row {row.position}")
 
 
 def payload_of(team_id: UUID, position: int, row: _AuditRow) -> bytes:
@@ -340,24 +324,23 @@ def payload_of(team_id: UUID, position: int, row: _AuditRow) -> bytes:
 
 async def verify(connection: asyncpg.Connection, team_id: UUID, progress: Callable[[int, int], None]) -> ChainVerdict:
     """Recompute the chain of a team's audit, as the owner. A tail unsealed for over a minute is a fault."""
-    head = await _HEAD.fetch_first(connection, team_id=team_id)
-    position, link = (head.from_position, head.from_link) if head else (0, chain.GENESIS)
-    start = position
-    while rows := await _WALK.fetch(connection, team_id=team_id, position=position, most=SEALED_AT_ONCE):
-        for row in rows:
-            (position, link), fault = chain.follow(chain.Head(position, link), [_chained(team_id, row)], "audit row")
-            if fault is not None:
-                return ChainVerdict(team_id, position - start, link.hex(), fault)
-            if head and position == head.position and link != head.link:
-                return ChainVerdict(team_id, position - start, link.hex(), "the head's link is not that of its row")
-        progress(position - start, (head.position if head else position) - start)
-    if head and position < head.position:
-        return ChainVerdict(team_id, position - start, link.hex(), f"audit row {position + 1} is missing")
+    stands = await find_head(connection, team_id)
+    start, head = (stands.start, stands.end) if stands else (BEGINNING, BEGINNING)
+
+    async def fetch(after: int) -> list[_ChainedAuditRow]:
+        return await _WALK.fetch(connection, team_id=team_id, position=after, most=SEALED_AT_ONCE)
+
+    def chained(row: _ChainedAuditRow) -> chain.ChainedRow:
+        return chain.ChainedRow(
+            row.position, payload_of(team_id, row.position, row), row.link, f"audit row {row.position}"
+        )
+
+    verdict = await verify_chain(team_id, "audit row", head, fetch, chained, start=start, progress=progress)
     waiting = await _WAITING.fetch_one(connection, team_id=team_id)
-    fault = None
-    if waiting.seconds > UNSEALED_FOR_AT_MOST_S:
+    if verdict.fault is None and waiting.seconds > UNSEALED_FOR_AT_MOST_S:
         fault = f"{waiting.n} audit rows wait to be sealed, the oldest for {waiting.seconds:.0f} s"
-    return ChainVerdict(team_id, position - start, link.hex(), fault)
+        verdict = structs.replace(verdict, fault=fault)
+    return verdict
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Recomputing a log from its first entry: what was altered, is missing or was moved shows at once, and where."""
+"""Recomputing a log from its first entry, with the texts and columns that no link covers."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -6,13 +6,14 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from triage import chain
 from triage.log.effective import permitted
 from triage.log.entries import LoggedEntry, NewerEntry, StoredEntry
 from triage.log.lost_spans import LostSpan, is_received_again
 from triage.log.stored_body import read_stored_body
+from triage.store.chains import ChainVerdict, verify_chain
 from triage.store.statements import statement
 
 PAGE: Final = 2_000
@@ -35,15 +36,6 @@ class _Correction(NamedTuple):
 _CORRECTIONS = statement("log.corrections", _Correction)
 
 
-class ChainVerdict(Struct, frozen=True):
-    """Whether the log is whole. `fault` names the first entry that is not as it was written."""
-
-    team_id: UUID
-    entries: int
-    head: str
-    fault: str | None
-
-
 class KnownElsewhere(Struct, frozen=True):
     """Texts outside the database: the entries whose text was erased, which keys there are, and by team the times
     whose entries a restore or failover lost."""
@@ -53,25 +45,12 @@ class KnownElsewhere(Struct, frozen=True):
     lost: Mapping[UUID, frozenset[LostSpan]]
 
 
-class _ChainedEntry(Struct, frozen=True):
-    seq: int
-    id: UUID
-    incident_id: UUID
-    kind: str
-    author: UUID
-    profession: str
-    role: str
-    device: UUID | None
-    received_at: datetime
-    skew_ms: int | None
-    blind: bool
-    released_by: UUID | None
+class _ChainedEntry(chain.Envelope, frozen=True, gc=False):
     body: bytes
     sealed: bytes | None
     sealed_digest: bytes | None
     salt: bytes
     link: bytes
-    notices: str
     key_ref: UUID | None
     alias: UUID | None
     test: bool
@@ -96,26 +75,19 @@ async def verify(
     lost = await _LOST_SPANS.fetch(connection, team_id=team_id)
     if frozenset(lost) != known.lost.get(team_id, frozenset()):
         return ChainVerdict(team_id, 0, "", "the times whose entries were lost are not those that the journal knows")
-    link, seq = chain.GENESIS, 0
-    while rows := await _WALK.fetch(connection, team_id=team_id, after=seq, most=PAGE):
-        for row in rows:
-            if row.seq > head.position:
-                break
-            fault = _fault(team_id, row, link, seq) or _columns_fault(row, lost)
-            if fault is not None:
-                return ChainVerdict(team_id, seq, link.hex(), fault)
-            link, seq = row.link, row.seq
-        if fault := await _texts_fault(rows, known):
-            return ChainVerdict(team_id, seq, link.hex(), fault)
-        progress(seq, head.position)
-        if seq >= head.position or rows[-1].seq > head.position:
-            break
-    if seq != head.position:
-        return ChainVerdict(team_id, seq, link.hex(), f"entry {seq + 1} is missing: the log ends at {head.position}")
-    if link != head.link:
-        return ChainVerdict(team_id, seq, link.hex(), f"the head's link is not that of entry {seq}")
-    corrections = await _CORRECTIONS.fetch(connection, team_id=team_id, head=seq)
-    return ChainVerdict(team_id, seq, link.hex(), _homes_fault(corrections))
+
+    async def fetch(after: int) -> list[_ChainedEntry]:
+        return await _WALK.fetch(connection, team_id=team_id, after=after, most=PAGE)
+
+    async def beside(rows: Sequence[_ChainedEntry]) -> str | None:
+        faults = (_columns_fault(row, lost) for row in rows)
+        return next(filter(None, faults), None) or await _texts_fault(rows, known)
+
+    verdict = await verify_chain(team_id, "entry", head, fetch, _chained, beside=beside, progress=progress)
+    if verdict.fault is None:
+        corrections = await _CORRECTIONS.fetch(connection, team_id=team_id, head=head.position)
+        verdict = structs.replace(verdict, fault=_homes_fault(corrections))
+    return verdict
 
 
 def _homes_fault(rows: Sequence[_Correction]) -> str | None:
@@ -151,6 +123,8 @@ def _columns_fault(row: _ChainedEntry, lost: Sequence[LostSpan]) -> str | None:
         return f"{which}: it links another person than it was written about"
     if row.received_again != is_received_again(_stored(row, entry), lost):
         return f"{which}: whether it was lost and received again is not as the times of loss say"
+    if row.sealed is not None and chain.digest(row.sealed) != row.sealed_digest:
+        return f"{which}: its sealed text was altered"
     if row.erased_at is not None and row.sealed_digest is None:
         return f"{which}: it counts as erased, and has no text"
     return None
@@ -183,26 +157,6 @@ async def _texts_fault(rows: Sequence[_ChainedEntry], known: KnownElsewhere) -> 
     return None
 
 
-def _fault(team_id: UUID, row: _ChainedEntry, link: bytes, seq: int) -> str | None:
-    digest = row.sealed_digest
-    if row.sealed is not None and chain.digest(row.sealed) != digest:
-        return f"entry {row.seq} ({row.id}): its sealed text was altered"
-    envelope = chain.Envelope(
-        team=team_id,
-        seq=row.seq,
-        id=row.id,
-        incident_id=row.incident_id,
-        kind=row.kind,
-        author=row.author,
-        profession=row.profession,
-        role=row.role,
-        device=row.device,
-        received_at=row.received_at,
-        skew_ms=row.skew_ms,
-        blind=row.blind,
-        released_by=row.released_by,
-        notices=row.notices,
-    )
-    payload = chain.entry_payload(envelope, row.salt, row.body, digest)
-    chained = chain.ChainedRow(row.seq, payload, row.link, f"entry {row.seq} ({row.id})")
-    return chain.follow(chain.Head(seq, link), [chained], "entry")[1]
+def _chained(row: _ChainedEntry) -> chain.ChainedRow:
+    payload = chain.entry_payload(row, row.salt, row.body, row.sealed_digest)
+    return chain.ChainedRow(row.seq, payload, row.link, f"entry {row.seq} ({row.id})")

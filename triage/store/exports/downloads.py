@@ -6,13 +6,12 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
+from triage import chain
 from triage.access.actors import Actor
-from triage.exports import ledger
-from triage.exports.ledger import Download
+from triage.exports.ledger import Download, payload
 from triage.problems import AGREEMENT_EXPIRED, NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.database import Connection, Database
-from triage.store.exports.ledger import LedgerRow
 from triage.store.exports.rendered_files import CHUNK
 from triage.store.statements import statement
 
@@ -79,7 +78,7 @@ _OPEN_LEDGER = statement("exports.open_ledger")
 _LEDGER_HEAD = statement("exports.ledger_head", _LedgerEnd)
 _MOVE_LEDGER_HEAD = statement("exports.move_ledger_head")
 _ADD_PULL = statement("exports.add_pull")
-_PULLS = statement("exports.pulls", LedgerRow)
+_PULLS = statement("exports.pulls", Download)
 
 
 async def offers(database: Database, actor: Actor, now: datetime) -> list[Offer]:
@@ -177,14 +176,14 @@ async def record_download(
             period=period,
             edition=release.edition,
             file=stored.name,
-            columns=tuple(agreement.columns) if records else (),
-            areas=tuple(agreement.areas) if records else (),
+            columns=agreement.columns if records else [],
+            areas=agreement.areas if records else [],
             part=part,
             rows=stored.rows or 0,
             sha256=stored.sha256,
         )
         n = head.n + 1
-        link = ledger.link(actor.team_id, head.link, n, pull)
+        link = chain.extend(head.link, payload(actor.team_id, n, pull))
         line = structs.asdict(pull) | {"sha256": bytes.fromhex(pull.sha256)}
         await _ADD_PULL.execute(connection, team_id=actor.team_id, n=n, link=link, **line)
         await _MOVE_LEDGER_HEAD.execute(connection, team_id=actor.team_id, n=n, at=pull.at, link=link)
@@ -196,7 +195,6 @@ async def record_download(
 async def list_downloads(database: Database, actor: Actor, before: datetime | None, limit: int) -> list[Download]:
     """Pulls, newest first: a partner's own, or everybody's for the auditor."""
     async with database.team(actor.team_id) as connection:
-        rows = await _PULLS.fetch(
+        return await _PULLS.fetch(
             connection, team_id=actor.team_id, partner_id=actor.partner_id, before=before, most=limit
         )
-    return [row.line().pull for row in rows]

@@ -34,29 +34,15 @@ TARGET_NOT_HELD: Final = "target_not_held"
 GRADES_SETTLE_AFTER: Final = timedelta(hours=24)
 
 
-class EntryInsert(Struct, frozen=True, gc=False):
+class EntryInsert(chain.Envelope, frozen=True, gc=False):
     """A new row of `entry`, named by its columns. Bytes are written as PostgreSQL reads them (`\\x…`)."""
 
-    team_id: UUID
-    seq: int
-    id: UUID
-    incident_id: UUID
-    kind: str
-    author: UUID
-    profession: str
-    role: str
-    device: UUID | None
-    received_at: datetime
-    skew_ms: int | None
-    blind: bool
-    released_by: UUID | None
     body: str
     sealed: str | None
     sealed_digest: str | None
     key_ref: UUID | None
     salt: str
     link: str
-    notices: str
     names: UUID | None
     belongs_to: UUID
     alias: UUID | None
@@ -133,7 +119,7 @@ def _sealed(team_id: UUID, addition: Addition) -> bytes | None:
 def _envelope(team_id: UUID, addition: Addition) -> chain.Envelope:
     held = addition.stored
     return chain.Envelope(
-        team=team_id,
+        team_id=team_id,
         seq=held.seq,
         id=held.id,
         incident_id=addition.item.entry.incident_id,
@@ -155,31 +141,18 @@ def _entry_row(
 ) -> EntryInsert:
     held, item = addition.stored, addition.item
     return EntryInsert(
-        envelope.team,
-        envelope.seq,
-        envelope.id,
-        envelope.incident_id,
-        envelope.kind,
-        envelope.author,
-        envelope.profession,
-        envelope.role,
-        envelope.device,
-        envelope.received_at,
-        envelope.skew_ms,
-        envelope.blind,
-        envelope.released_by,
-        _bytes(item.content.body),
-        _bytes(sealed) if sealed else None,
-        _bytes(digest) if digest else None,
-        item.data_key.ref if sealed and item.data_key else None,
-        _bytes(salt),
-        _bytes(link),
-        envelope.notices,
-        named(item.entry),
-        held.entry.incident_id,
-        getattr(item.entry, "person_id", None),
-        bool(item.entry.test),
-        held.received_again,
+        **structs.asdict(envelope),
+        body=_bytes(item.content.body),
+        sealed=_bytes(sealed) if sealed else None,
+        sealed_digest=_bytes(digest) if digest else None,
+        key_ref=item.data_key.ref if sealed and item.data_key else None,
+        salt=_bytes(salt),
+        link=_bytes(link),
+        names=named(item.entry),
+        belongs_to=held.entry.incident_id,
+        alias=getattr(item.entry, "person_id", None),
+        test=bool(item.entry.test),
+        received_again=held.received_again,
     )
 
 

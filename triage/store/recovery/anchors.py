@@ -13,15 +13,16 @@ import asyncpg
 import msgspec
 from msgspec import Struct, structs
 
-from triage.chain import GENESIS
+from triage.chain import Head
 from triage.store import audit
+from triage.store.chains import BEGINNING, ChainVerdict
 from triage.store.database import Connection, Database
 from triage.store.exports.ledger import LEDGER_ENDS
 from triage.store.journal import Journal
 from triage.store.journal_lines import ChainAnchored, ChainName, ChainRewound, JournalLine, RowPublished
 from triage.store.recovery.history import HistoryForked
 from triage.store.statements import statement
-from triage.store.verify import LOG_HEAD, ChainVerdict
+from triage.store.verify import LOG_HEAD
 
 KINDS: Final = ("head", "rewound", "published summary_edition")
 """The lines of the journal that say where a chain stood."""
@@ -52,11 +53,6 @@ class _PublishedPosition(NamedTuple):
     chain_head: bytes
 
 
-class _Link(NamedTuple):
-    position: int
-    link: bytes
-
-
 class _PublishedEdition(Struct):
     team_id: UUID
     kind: str
@@ -68,8 +64,8 @@ class _PublishedEdition(Struct):
 
 _ENDS = statement("recovery.ends", _ChainEnd)
 _KEPT_UNTIL = statement("recovery.kept_until", datetime)
-_LINKS = statement("recovery.links", _Link)
-_ENTRY_LINKS = statement("recovery.entry_links", _Link)
+_LINKS = statement("recovery.links", Head)
+_ENTRY_LINKS = statement("recovery.entry_links", Head)
 _PUBLISHED_POSITIONS = statement("recovery.published_positions", _PublishedPosition)
 
 
@@ -122,16 +118,16 @@ async def anchor(database: Database, journal: Journal, team_id: UUID, chains: Se
     heads = {chain: await _head(database, team_id, chain) for chain in chains}
     now = datetime.now(UTC)
     moved = [
-        ChainAnchored(at=now, team_id=team_id, chain=chain, position=head[0], link=head[1].hex())
+        ChainAnchored(at=now, team_id=team_id, chain=chain, position=head.position, link=head.link.hex())
         for chain, head in heads.items()
-        if head and head[0] > 0 and not _says(last.get(chain), *head)
+        if head and head.position > 0 and not _says(last.get(chain), *head)
     ]
     if moved:
         await database.barrier()  # what one machine alone holds may be lost with it
         await journal.add(*moved)
 
 
-async def _head(database: Database, team_id: UUID, chain: ChainName) -> tuple[int, bytes] | None:
+async def _head(database: Database, team_id: UUID, chain: ChainName) -> Head | None:
     if chain == "audit":
         return await audit.head(database, team_id)
     async with database.team(team_id) as connection:
@@ -203,7 +199,7 @@ async def check_anchors(
 
 async def _fault(connection: asyncpg.Connection, anchors: Anchors, chain: ChainName, team_id: UUID) -> str | None:
     known = anchors.links(team_id, chain)
-    start, start_link = 0, GENESIS
+    start = BEGINNING
     if chain == "entries":
         known += [
             KnownLink(
@@ -215,12 +211,12 @@ async def _fault(connection: asyncpg.Connection, anchors: Anchors, chain: ChainN
             if not anchors.is_void(team_id, position.kind, position.period, position.form, position.edition)
         ]
     elif chain == "audit" and (head := await audit.find_head(connection, team_id)):
-        start, start_link = head.from_position, head.from_link
-        if start and (start, start_link) not in [(link.position, link.link) for link in known]:
-            return f"it begins after row {start}, of which the journal does not know"
-    links = {start: start_link} | await _links(connection, team_id, chain, known)
+        start = head.start
+        if start.position and start not in [(link.position, link.link) for link in known]:
+            return f"it begins after row {start.position}, of which the journal does not know"
+    links = dict([start]) | await _links(connection, team_id, chain, known)
     for link in known:
-        if link.position >= start and links.get(link.position) != link.link:
+        if link.position >= start.position and links.get(link.position) != link.link:
             return f"row {link.position} is missing or another than {link.by} says"
     return None
 
