@@ -59,7 +59,7 @@ collect_ignore = [
     *(() if shutil.which("node") else IN_NODE),
     *(() if os.geteuid() == 0 else MOUNTING),
 ]
-pytest_plugins = ["support.handset"] if BROWSER_INSTALLED else []
+pytest_plugins = ["support.standby", *(["support.handset"] if BROWSER_INSTALLED else [])]
 
 MEMORY = Path("/dev/shm")
 

@@ -37,11 +37,10 @@ from triage.store.log.incidents import Incidents, audience_of
 from triage.store.log.quarantine import Quarantine
 from triage.store.people.people import People
 from triage.store.recovery.anchors import check_history
-from triage.store.recovery.history import check_joined
+from triage.store.recovery.history import check_joined, check_replica
+from triage.store.replica import connect_replica
 from triage.terms import Terms
 
-READERS = 2
-"""Connections to the replica, or to the database where there is none."""
 WRITERS = 4
 """Connections that append to logs: one for each team that is appended to at a moment, beside the pool."""
 PULLERS = 4
@@ -63,7 +62,7 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
             police_station_allowed_until=settings.police_station_allowed_until,
         ) as database,
         connect(addresses.service, WRITERS, settings.command_timeout_s, kind=GenericPlans) as writers,
-        connect(settings.read_url or addresses.service, READERS, settings.command_timeout_s) as reader,
+        connect_replica(settings.read_url, database, settings.command_timeout_s) as replica,
         connect(addresses.service, PULLERS, settings.command_timeout_s, kind=GenericPlans) as pullers,
         connect(addresses.keys, 4, settings.command_timeout_s, role=None) as keys_database,
         httpx.AsyncClient() as http,
@@ -72,6 +71,8 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
         keys = KeyStore(keys_database, root, settings.root_key_file)
         journal = Journal(keys_database.no_team)
         await _check(database, keys, journal)
+        if replica.replica is not None:
+            await check_replica(replica.replica, database)
         terms = TeamTerms(database.police_station_allowed_until)
         writer = _log(settings, writers, keys, terms)
         providers = _providers(settings, http)
@@ -80,7 +81,7 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
             owner_url=addresses.owner,
             root=root,
             database=database,
-            reader=reader,
+            replica=replica,
             pullers=pullers,
             keys=keys,
             sign_in=SignIn(database, timedelta(days=settings.token_idle_days), journal, Verifier(providers)),

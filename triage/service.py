@@ -18,6 +18,7 @@ from triage.store.log.append import Log
 from triage.store.log.incidents import Incidents
 from triage.store.log.quarantine import Quarantine
 from triage.store.people.people import People
+from triage.store.replica import Replica
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,8 +29,8 @@ class Service:
     owner_url: str
     root: Root
     database: Database
-    reader: Database
-    """A replica, where one is set: for what may be a little behind, and writes nothing."""
+    replica: Replica
+    """For what may be a moment behind, and writes nothing."""
     pullers: Database
     """For what changed since a cursor, planned once."""
     keys: KeyStore

@@ -117,11 +117,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     read_url: Annotated[
         DatabaseUrl | None,
         Meta(
-            description="A replica for what may be a little behind: the audit, lists of summaries, exports and "
-            "downloads, and `triage verify`. Name the primary after it, for when it is gone.",
-            extra={"default": "as `TRIAGE_DATABASE_URL`"},
+            description="A replica for what may be a little behind: summaries, files of exports, the audit, and what "
+            "commands compute or verify. While it does not answer, the database does.",
+            extra={"default": "none: the database"},
         ),
-    ] = _DERIVED
+    ] = None
     data_dir: Annotated[
         Path,
         Meta(
@@ -274,8 +274,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.owner_database_url is None:
             force_setattr(self, "owner_database_url", self.database_url)
-        if self.read_url is None:
-            force_setattr(self, "read_url", self.database_url)
         if self.keys_database_url is None and self.database_url is not None:
             force_setattr(self, "keys_database_url", self.database_url.beside("_keys"))
         if self.root_key_file is None:

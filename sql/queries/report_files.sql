@@ -2,6 +2,12 @@
 -- why: a report that was made once is served as it was made
 SELECT sha256, body FROM report_file
 WHERE team_id = :team_id AND kind = :kind AND period = :period AND form = :form AND edition = :edition
+  AND (:sha256::bytea IS NULL OR sha256 = :sha256)
+
+-- name: digest
+-- why: whether a report is made, and which bytes are it, without reading them
+SELECT sha256 FROM report_file
+WHERE team_id = :team_id AND kind = :kind AND period = :period AND form = :form AND edition = :edition
 
 -- name: add
 -- why: of two processes that make the same report at once, the first one's stays

@@ -134,15 +134,21 @@ UNION ALL
 SELECT 'summary_edition', row_to_json(e)::text FROM summary_edition e
 WHERE e.team_id = :team_id AND e.kind = :kind AND e.period = :period AND e.form = :form AND e.edition = :edition
 
--- name: edition
+-- name: find_edition
 -- why: one edition of a period, the latest where none is named; tables that were withdrawn are so in every form
-SELECT body FROM summary_edition e
+SELECT kind, form, period, edition, published_at, chain_head FROM summary_edition e
 WHERE team_id = :team_id AND kind = :kind AND period = :period AND form = :form
   AND (:edition::int IS NULL OR edition = :edition)
   AND (form = 'internal' OR NOT EXISTS (
       SELECT FROM release r WHERE r.team_id = e.team_id AND r.dataset = 'tables' AND r.period = e.period
           AND r.edition = e.edition AND r.withdrawn_at IS NOT NULL))
 ORDER BY edition DESC LIMIT 1
+
+-- name: body
+-- why: the bytes of an edition, wherever it is the same one: its number alone may be another's in a history that was lost
+SELECT body FROM summary_edition
+WHERE team_id = :team_id AND kind = :kind AND period = :period AND form = :form AND edition = :edition
+  AND published_at = :published_at AND chain_head = :chain_head
 
 -- name: editions
 -- why: every edition of a period, oldest first

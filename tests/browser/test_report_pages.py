@@ -154,7 +154,7 @@ async def test_a_line_is_a_link_exactly_where_it_leads_to_as_many_incidents_as_i
         actor = await sign_in.find_account(database, crew.team_id, lead.staff_id)
         assert actor
         async with database.team(crew.team_id) as connection, connection.transaction(isolation="repeatable_read"):
-            body = await publications.find_edition(connection, crew.team_id, kind, name)
+            body = await publications.find_body(connection, crew.team_id, kind, name)
             assert body
             summary = editions.decode(body)
             printed = values_of(summary.measures, snapshots=True)

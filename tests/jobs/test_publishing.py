@@ -48,7 +48,7 @@ async def team(db_url: str, tmp_path: Path) -> AsyncIterator[TeamLog]:
 
 async def edition(team: TeamLog, kind: PeriodKind, period: str, number: int | None = None) -> Summary | None:
     async with team.database.team(TEAM) as connection:
-        body = await publications.find_edition(connection, TEAM, kind, period, number)
+        body = await publications.find_body(connection, TEAM, kind, period, number)
     return None if body is None else editions.decode(body)
 
 

@@ -1,5 +1,7 @@
 """How a command opens the databases: the one way there is."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,9 +23,11 @@ from triage.settings import Settings
 from triage.store import hosts
 from triage.store.access import teams
 from triage.store.access.staff import as_owner
-from triage.store.database import Connection, Database, connect
+from triage.store.audit import NO_TEAM
+from triage.store.database import UNREACHABLE, Connection, Database, connect
 from triage.store.journal import Journal
 from triage.store.keys import KeyStore
+from triage.store.replica import Replica, connect_replica
 from triage.store.summaries import calendars
 from triage.store.summaries.calendars import CalendarTeam
 
@@ -61,10 +65,34 @@ class Databases:
     async def team(self, team_id: UUID | None) -> AsyncIterator[tuple[Connection, CalendarTeam]]:
         """The database as one team sees it, by the service's own login. Raises OperatorError as `team_id` does."""
         async with self.service() as database:
-            by_id = {team.team_id: team for team in await calendars.teams(database)}
-            team = by_id[the_team(list(by_id), team_id)]
+            team = await _calendar_team(database, team_id)
             async with database.team(team.team_id) as connection:
                 yield connection, team
+
+    @asynccontextmanager
+    async def replica(self, team_id: UUID | None) -> AsyncIterator[tuple[Replica, CalendarTeam]]:
+        """As `team`, for what reads much and may be a moment behind."""
+        async with self.service() as database, connect_replica(self.settings.read_url, database, PATIENCE_S) as replica:
+            yield replica, await _calendar_team(database, team_id)
+
+    async def owner_at_replica(self) -> str:
+        """The owner's address at the replica, which has by then what the database has now.
+
+        The database's own where there is no replica, or none that answers. Raises OperatorError where it is too far
+        behind.
+        """
+        owner, replica = self.addresses.owner, self.settings.read_url
+        if replica is None:
+            return owner
+        address = hosts.with_login_of(replica, owner)
+        async with as_owner(owner, NO_TEAM) as connection:
+            position = await connection.fetchval("SELECT pg_current_wal_lsn()")
+        try:
+            await _wait_for_replica(address, position)
+        except UNREACHABLE as error:
+            click.echo(f"the replica does not answer ({type(error).__name__}): the database is read", err=True)
+            return owner
+        return address
 
     @asynccontextmanager
     async def owner(self, team_id: UUID | None) -> AsyncIterator[tuple[asyncpg.Connection, UUID]]:
@@ -99,6 +127,23 @@ class Databases:
     async def team_id(self, team_id: UUID | None) -> UUID:
         """The team that is named, or the only one. Raises OperatorError where that is none."""
         return the_team(await self.teams(), team_id)
+
+
+async def _wait_for_replica(address: str, position: object) -> None:
+    waiting_until = time.monotonic() + PATIENCE_S
+    while True:
+        async with as_owner(address, NO_TEAM) as connection:
+            # not null only on a replica: anything else has all that it will ever have
+            if await connection.fetchval("SELECT coalesce(pg_last_wal_replay_lsn() >= $1::pg_lsn, true)", position):
+                return
+        if time.monotonic() > waiting_until:
+            raise OperatorError("the replica that TRIAGE_READ_URL names is too far behind")
+        await asyncio.sleep(0.2)
+
+
+async def _calendar_team(database: Database, team_id: UUID | None) -> CalendarTeam:
+    by_id = {team.team_id: team for team in await calendars.teams(database)}
+    return by_id[the_team(list(by_id), team_id)]
 
 
 def the_team(team_ids: list[UUID], team_id: UUID | None) -> UUID:

@@ -62,8 +62,9 @@ def _show_released(released: list[ReleasedEdition]) -> None:
 async def verify(databases: Databases, as_json: bool) -> None:
     """Recompute every release: k in people, what is stated of each file, and every SHA-256."""
     verdicts: list[ReleaseVerdict] = []
-    for team_id in await databases.teams():
-        async with as_owner(databases.addresses.owner, team_id) as connection:
+    owner = await databases.owner_at_replica()
+    for team_id in await databases.teams(owner):
+        async with as_owner(owner, team_id) as connection:
             with progress(f"team {team_id}") as update:
                 verdicts += await verify_releases(connection, team_id, update)
     rows = [(verdict.name, verdict.files, verdict.k_people, verdict.fault or "as frozen") for verdict in verdicts]

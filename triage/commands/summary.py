@@ -2,6 +2,7 @@
 
 import contextlib
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 from uuid import UUID
@@ -134,8 +135,8 @@ async def recompute(
     if not published.edition:
         raise click.ClickException("no edition is published for this period: its run failed")
     flows = tuple(measure for measure in published.measures if measure.kind == "flow")
-    async with databases.team(team_id) as (connection, team):
-        again = await recomputation.recompute(connection, team, published)
+    async with databases.replica(team_id) as (replica, team):
+        again = await replica.read(team.team_id, partial(recomputation.recompute, team=team, summary=published))
     if msgspec.json.encode(again) != msgspec.json.encode(flows):
         raise click.ClickException("the numbers differ from those published")
     click.echo(f"{kind} {published.period} edition {published.edition}: the same numbers, to the byte")
@@ -162,13 +163,13 @@ async def compare(
 ) -> None:
     """Compare two spans of whole months, such as 2025-01..2025-12 2026-01..2026-12."""
     now = as_at or datetime.now(UTC)
-    async with databases.team(team_id) as (connection, team):
-        async with connection.transaction(isolation="repeatable_read"):
-            try:
-                report = await scopes.compare(connection, team, first, second, now)
-                document = await report_files.load_comparison(connection, team, report)
-            except SpanFault as error:
-                raise click.ClickException(str(error)) from error
+    async with databases.replica(team_id) as (replica, team):
+        try:
+            report, document = await replica.read(
+                team.team_id, partial(report_files.load_comparison, team=team, first=first, second=second, now=now)
+            )
+        except SpanFault as error:
+            raise click.ClickException(str(error)) from error
     if form == "html":
         _write(html.render(document, standalone=True), output)
         return
@@ -195,8 +196,10 @@ async def home_office(
         period = parse_year(year)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
-    async with databases.team(team_id) as (connection, team):
-        facts = await scopes.incidents_between(connection, team, period.starts, period.ends)
+    async with databases.replica(team_id) as (replica, team):
+        facts = await replica.read(
+            team.team_id, partial(scopes.incidents_between, team=team, starts=period.starts, ends=period.ends)
+        )
     _write(annual_return(year, facts, triage_car), output)
 
 
@@ -227,12 +230,15 @@ async def question(
     refused, with the coarser table that would do.
     """
     asked = _period(period)
+    if not publishable:
+        async with databases.replica(team_id) as (replica, team):
+            facts = await replica.read(
+                team.team_id, partial(scopes.incidents_between, team=team, starts=asked.starts, ends=asked.ends)
+            )
+        _write(answer(Question(of, by, hours), facts, team.calendar.zone), output)
+        return
     async with databases.team(team_id) as (connection, team):
-        if not publishable:
-            facts = await scopes.incidents_between(connection, team, asked.starts, asked.ends)
-            _write(answer(Question(of, by, hours), facts, team.calendar.zone), output)
-            return
-        body = await publications.find_edition(connection, team.team_id, asked.kind, asked.name, form="protected")
+        body = await publications.find_body(connection, team.team_id, asked.kind, asked.name, form="protected")
     if of == "s135" or hours:
         raise click.ClickException("no protected table counts section 135, or hours of detention")
     if body is None:
@@ -330,7 +336,7 @@ async def _find(
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     async with databases.team(team_id) as (connection, team):
-        body = await publications.find_edition(connection, team.team_id, kind, name, edition)
+        body = await publications.find_body(connection, team.team_id, kind, name, edition)
         if body is not None:
             return editions.decode(body), team
         failed = None if edition else await publications.find_failed(connection, team.team_id, kind, name)

@@ -1,18 +1,15 @@
 """`triage verify`: whether everything is as it was written."""
 
-import asyncio
-import time
 from collections import defaultdict
 from collections.abc import Iterable
 from uuid import UUID
 
 import click
 
-from triage.commands.database import PATIENCE_S, Databases, with_databases
+from triage.commands.database import Databases, with_databases
 from triage.commands.output import progress
-from triage.errors import OperatorError
 from triage.log.lost_spans import LostSpan
-from triage.store import audit, hosts
+from triage.store import audit
 from triage.store.access.staff import as_owner
 from triage.store.chains import ChainVerdict
 from triage.store.exports.ledger import verify_ledger
@@ -33,9 +30,7 @@ async def verify(databases: Databases) -> None:
 
 async def verify_here(databases: Databases) -> None:
     """Verify the databases there are, on their replica where one is set. Raises click.ClickException as `report`."""
-    chosen, owner = databases.settings, databases.addresses.owner
-    replica = chosen.read_url if chosen.read_url != chosen.database_url else None
-    report(await verify_all(databases, owner, replica=replica and hosts.with_login_of(replica, owner)))
+    report(await verify_all(databases, databases.addresses.owner, by_replica=True))
 
 
 def report(verdicts: list[tuple[str, ChainVerdict]]) -> None:
@@ -50,19 +45,18 @@ def report(verdicts: list[tuple[str, ChainVerdict]]) -> None:
 
 
 async def verify_all(
-    databases: Databases, owner_url: str, rewound: Iterable[ChainRewound] = (), replica: str | None = None
+    databases: Databases, owner_url: str, rewound: Iterable[ChainRewound] = (), *, by_replica: bool = False
 ) -> list[tuple[str, ChainVerdict]]:
     """The verdict on every chain of every team: entries, pulls, audit rows; `rewound` comes after the journal.
 
-    Where there is a replica it is read in place of the owner's database, and as the owner, when it has what the journal
-    knows of. Raises OperatorError where it is too far behind.
+    A replica, where there is one, has what the journal knows of before it is read in place of the database. Raises
+    OperatorError where it is too far behind.
     """
     anchors = Anchors([*await databases.journal.read(*KINDS), *rewound])
     async with databases.keys() as keys:
         known = await _known_elsewhere(databases.journal, keys)
-        if replica:
-            await _wait_for_replica(replica, owner_url)
-            owner_url = replica
+        if by_replica:
+            owner_url = await databases.owner_at_replica()
         verdicts = []
         for team_id in (*await databases.teams(owner_url), audit.NO_TEAM):
             async with as_owner(owner_url, team_id) as connection:
@@ -75,20 +69,6 @@ async def verify_all(
                     rows = await audit.verify(connection, team_id, update)
                     verdicts.append(("audit rows", await check_anchors(connection, anchors, "audit", rows)))
         return verdicts
-
-
-async def _wait_for_replica(replica: str, primary: str) -> None:
-    async with as_owner(primary, audit.NO_TEAM) as connection:
-        position = await connection.fetchval("SELECT pg_current_wal_lsn()")
-    waiting_until = time.monotonic() + PATIENCE_S
-    while True:
-        async with as_owner(replica, audit.NO_TEAM) as connection:
-            # not null only on a replica: anything else has all that it will ever have
-            if await connection.fetchval("SELECT coalesce(pg_last_wal_replay_lsn() >= $1::pg_lsn, true)", position):
-                return
-        if time.monotonic() > waiting_until:
-            raise OperatorError("the replica that TRIAGE_READ_URL names is too far behind")
-        await asyncio.sleep(0.2)
 
 
 async def _known_elsewhere(journal: Journal, keys: KeyStore) -> KnownElsewhere:

@@ -23,7 +23,8 @@ from triage.http.responses import NO_STORE
 from triage.problems import NOT_FOUND
 from triage.store import audit
 from triage.store.audit import AuditedOperation, AuditFilter, AuditPosition, Reader
-from triage.store.database import Database
+from triage.store.database import Connection
+from triage.store.replica import Replica
 from triage.summaries import csv_files
 
 PAGE_OF_FILE = 1000
@@ -87,8 +88,10 @@ async def list_audit(
         await audit.record(connection, actor, "consultation", "audit", about)
     if form != JSON:
         headers = NO_STORE | {"content-disposition": f'attachment; filename="{FILE_NAMES[form]}"'}
-        return Stream(_file(service.reader, actor, wanted, form), media_type=form, headers=headers)  # type: ignore[return-value]
-    records, following = await audit.page(service.reader, actor, wanted, place, limit)
+        return Stream(_file(service.replica, actor, wanted, form), media_type=form, headers=headers)  # type: ignore[return-value]
+    records, following = await service.replica.read(
+        actor.team_id, lambda connection: audit.page(connection, actor, wanted, place, limit)
+    )
     return ready(_encode(AuditList(records)), headers={} if following is None else next_page(request, following))
 
 
@@ -97,15 +100,22 @@ async def list_readers(request: SignedIn, service: TheService, id: Id) -> Respon
     """Who read an incident and had no part in it."""
     async with service.database.team(request.user.team_id) as connection:
         await audit.record(connection, request.user, "consultation", "audit/readers", [id])
-    return ready(_encode(ReaderList(await audit.readers(service.reader, request.user, id))))
+    listed = await service.replica.read(
+        request.user.team_id, lambda connection: audit.readers(connection, request.user, id)
+    )
+    return ready(_encode(ReaderList(listed)))
 
 
-async def _file(database: Database, actor: Actor, wanted: AuditFilter, form: str) -> AsyncIterator[bytes]:
+async def _file(replica: Replica, actor: Actor, wanted: AuditFilter, form: str) -> AsyncIterator[bytes]:
     if form == CSV:
         yield _csv([COLUMNS])
     place: AuditPosition | None = None
+
+    async def load(connection: Connection) -> tuple[list[AuditedOperation], AuditPosition | None]:
+        return await audit.page(connection, actor, wanted, place, PAGE_OF_FILE)
+
     while True:
-        records, place = await audit.page(database, actor, wanted, place, PAGE_OF_FILE)
+        records, place = await replica.read(actor.team_id, load)
         yield _csv(map(_row, records)) if form == CSV else b"".join(_encode(record) + b"\n" for record in records)
         if place is None:
             return

@@ -56,7 +56,7 @@ class PullList(Struct, frozen=True):
 )
 async def list_exports(request: SignedIn, service: TheService) -> Response[OfferList]:
     """List the releases that the partner's agreements cover."""
-    offers = await downloads.offers(service.reader, request.user, datetime.now(UTC))
+    offers = await downloads.offers(service.database, service.replica, request.user, datetime.now(UTC))
     return ready(_encode(OfferList(offers)))
 
 
@@ -119,7 +119,7 @@ async def get_file(
     if request.scope.get("head"):
         return ready(b"", status, headers, stored.media_type)
     await downloads.record_download(database, actor, release, dataset, period, stored, text)
-    pieces = downloads.read_pieces(database, actor.team_id, release, stored.name, first, last)
+    pieces = downloads.read_pieces(service.replica, actor.team_id, release, stored.name, first, last)
     return Stream(pieces, status_code=status, media_type=stored.media_type, headers=headers)  # type: ignore[return-value]
 
 
@@ -169,7 +169,7 @@ async def get_ledger(
     ] = None,
 ) -> Response[PullList]:
     """List pulls: the partner's own; for the auditor everybody's."""
-    pulls = await downloads.list_downloads(service.reader, request.user, before, limit + 1)
+    pulls = await downloads.list_downloads(service.replica, request.user, before, limit + 1)
     page = pulls[:limit]
     link = link_to_next(request, before=page[-1].at.isoformat()) if len(pulls) > limit else {}
     return ready(_encode(PullList(page)), headers=link)

@@ -101,7 +101,7 @@ async def _behind(
     of_kind: PeriodKind = kind  # type: ignore[assignment]
     team = await calendars.team(service.database, actor.team_id)
     async with service.database.team(actor.team_id) as connection, connection.transaction(isolation="repeatable_read"):
-        body = await publications.find_edition(connection, actor.team_id, of_kind, period, int(number))
+        body = await publications.find_body(connection, actor.team_id, of_kind, period, int(number))
         if body is None:
             raise Refused(EDITION_NOT_FOUND)
         summary = editions.decode(body)

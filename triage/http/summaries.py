@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime, time
+from functools import partial
 from typing import Annotated, Any, Final, Literal, get_args
 from zoneinfo import ZoneInfo
 
@@ -34,7 +35,7 @@ from triage.service import Service
 from triage.store import audit
 from triage.store.summaries import calendars, publications, report_files
 from triage.store.summaries.calendars import CalendarTeam
-from triage.store.summaries.publications import ListedSummary
+from triage.store.summaries.publications import EditionAddress, ListedSummary
 from triage.summaries import csv_files, editions
 from triage.summaries.editions import Form, Summary
 from triage.times import PeriodKind, due_at, parse_period
@@ -78,18 +79,18 @@ async def list_summaries(
     actor, form = request.user, form_of(request.user)
     if form == "protected" and kind not in (None, *PROTECTED_KINDS):
         raise Refused(FORBIDDEN)
-    calendar = (await calendars.team(service.reader, actor.team_id)).calendar
-    async with service.reader.team(actor.team_id) as connection:
-        listed = await publications.list_latest(
-            connection,
-            actor.team_id,
-            form,
-            kind=kind,
-            from_=_day_or_time(since, calendar),
-            to=_day_or_time(until, calendar),
-            after=None if after is None else read_place(after, tuple[date, PeriodKind]),
-            limit=limit + 1,
-        )
+    calendar = (await calendars.team(service.database, actor.team_id)).calendar
+    wanted = partial(
+        publications.list_latest,
+        team_id=actor.team_id,
+        form=form,
+        kind=kind,
+        from_=_day_or_time(since, calendar),
+        to=_day_or_time(until, calendar),
+        after=None if after is None else read_place(after, tuple[date, PeriodKind]),
+        limit=limit + 1,
+    )
+    listed = await service.replica.read(actor.team_id, wanted)
     page = listed[:limit]
     link = next_page(request, (page[-1].first_day, page[-1].kind)) if len(listed) > limit else {}
     return ready(_encode(SummaryList(page)), headers=link)
@@ -125,21 +126,21 @@ async def get_summary(
         raise Refused(FORBIDDEN)
     name = _existing(of_kind, period)
     async with service.database.team(actor.team_id) as connection:
-        body = await publications.find_edition(connection, actor.team_id, of_kind, name, edition, form)
-        if body is None:
-            body = await _without_edition(connection, actor, of_kind, name, edition, form)
+        address = await publications.find_edition(connection, actor.team_id, of_kind, name, edition, form)
+        if address is None:
+            body = editions.encode(await _failed(connection, actor, of_kind, name, edition, form))
         operation: audit.Operation = "disclosure" if actor.partner_id else "consultation"
         recipient = str(actor.partner_id) if actor.partner_id else None
         await audit.record(connection, actor, operation, f"summary {of_kind} {name} {form}", recipient=recipient)
     headers = {"vary": "Accept"}
     if media_type in FILES:
-        edition = _decode_edition(body).edition
-        headers["content-disposition"] = (
-            f'attachment; filename="{of_kind}-{name}-{form}-e{edition}.{FILES[media_type]}"'
-        )
+        number = address.edition if address else 0
+        headers["content-disposition"] = f'attachment; filename="{of_kind}-{name}-{form}-e{number}.{FILES[media_type]}"'
+    if address is not None:
+        body = await publications.read_body(service.replica, actor.team_id, address)
     if media_type != JSON:
         team = await calendars.team(service.database, actor.team_id)
-        body = await _rendered(service, team, report_files.decode(body, form), media_type)
+        body = await _rendered(service, team, address, report_files.decode(body, form), media_type)
     if media_type == HTML:
         headers["content-security-policy"] = html.CONTENT_SECURITY_POLICY
     return tagged(request, body, media_type, headers)
@@ -153,27 +154,23 @@ def form_of(actor: Actor) -> Form:
     return "protected"
 
 
-class _WithEdition(Struct):
-    edition: int
-
-
-_decode_edition = msgspec.json.Decoder(_WithEdition).decode
-
-
 async def _rendered(
-    service: Service, team: CalendarTeam, summary: Summary | ProtectedSummary, media_type: str
+    service: Service,
+    team: CalendarTeam,
+    address: EditionAddress | None,
+    summary: Summary | ProtectedSummary,
+    media_type: str,
 ) -> bytes:
     """An edition as a page or a file. Raises Refused (406) for a day or week, or without the extra, as PDF."""
     if media_type == PDF:
         if summary.kind not in PROTECTED_KINDS or not summary.edition:
             raise Refused(NOT_ACCEPTABLE, "A day or week has no PDF: print its page.")
-        return (await report_files.find_or_make(service.database, team, summary)).body
+        return (await report_files.find_or_make(service.database, service.replica, team, summary)).body
     if isinstance(summary, ProtectedSummary):
         return _partners(summary, media_type, team.calendar.zone)
     match media_type:
         case "text/html":
-            async with service.database.team(team.team_id) as connection:
-                return html.render(await report_files.load_document(connection, team, summary))
+            return html.render(await report_files.read_document(service.replica, team, address, summary))
         case "text/csv":
             return csv_files.of_summary(summary)
         case _:
@@ -191,9 +188,9 @@ def _partners(summary: ProtectedSummary, media_type: str, zone: ZoneInfo) -> byt
             return xlsx.of_protected(summary, zone)
 
 
-async def _without_edition(
+async def _failed(
     connection: Any, actor: Actor, kind: PeriodKind, period: str, edition: int | None, form: Form
-) -> bytes:
+) -> Summary:
     """No data where the run failed. Raises Refused (404) where nothing is published, or not this edition."""
     if edition is not None:
         if await publications.find_edition(connection, actor.team_id, kind, period, None, form) is not None:
@@ -202,7 +199,7 @@ async def _without_edition(
     failed = await publications.find_failed(connection, actor.team_id, kind, period, form)
     if failed is None:
         raise Refused(PERIOD_NOT_FOUND)
-    return editions.encode(failed)
+    return failed
 
 
 def _kind(text: str) -> PeriodKind:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any, Final, get_args
 from urllib.parse import quote, urlencode
 
@@ -23,9 +24,9 @@ from triage.service import Service
 from triage.store import audit
 from triage.store.database import Connection
 from triage.store.log import review_lists
-from triage.store.summaries import calendars, publications, report_files, scopes, tracing
+from triage.store.summaries import calendars, publications, report_files, tracing
 from triage.store.summaries.calendars import CalendarTeam
-from triage.store.summaries.publications import ListedSummary
+from triage.store.summaries.publications import EditionAddress, ListedSummary
 from triage.store.summaries.report_files import REPORTED
 from triage.summaries import comparison, csv_files, editions
 from triage.summaries.editions import Summary
@@ -76,13 +77,16 @@ class ListedReport(Struct, frozen=True, kw_only=True):
 async def list_reports(request: PageRequest, service: TheService) -> Page:
     """Every kind of summary, the newest periods first, each with its latest edition."""
     actor = _reader(request)
-    async with service.database.team(actor.team_id) as connection:
-        listed = {
+
+    async def load(connection: Connection) -> dict[PeriodKind, list[ListedSummary]]:
+        return {
             kind: await publications.list_latest(
                 connection, actor.team_id, kind=kind, limit=LISTED_OF.get(kind, LISTED)
             )
             for kind in KINDS
         }
+
+    listed = await service.replica.read(actor.team_id, load)
     return page(
         request,
         "reports.html",
@@ -128,8 +132,9 @@ def _address(kind: str, period: str, edition: int | None = None) -> str:
 async def show_latest_day(request: PageRequest, service: TheService) -> Page:
     """The sheet of the newest day that is published."""
     actor = _reader(request)
-    async with service.database.team(actor.team_id) as connection:
-        newest = await publications.list_latest(connection, actor.team_id, kind="daily", limit=1)
+    newest = await service.replica.read(
+        actor.team_id, partial(publications.list_latest, team_id=actor.team_id, kind="daily", limit=1)
+    )
     if not newest:
         return page(
             request,
@@ -153,9 +158,9 @@ async def _show(
     request: PageRequest, service: Service, actor: Actor, kind: str, period: str, edition: int | None
 ) -> Page:
     team = await calendars.team(service.database, actor.team_id)
+    summary, address, latest = await _load(service, actor, kind, period, edition)
+    document = await report_files.read_document(service.replica, team, address, summary)
     async with service.database.team(actor.team_id) as connection, connection.transaction(isolation="repeatable_read"):
-        summary, latest = await _load(connection, actor, kind, period, edition)
-        document = await report_files.load_document(connection, team, summary)
         links = await _links(service, connection, actor, team, summary, lines_of(document))
     content = html.content_of(
         document,
@@ -183,8 +188,13 @@ def lines_of(document: Document) -> frozenset[str]:
     return board.lines_of(document) if isinstance(document, Report) else sheets.lines_of(document)
 
 
-async def _load(connection: Connection, actor: Actor, kind: str, name: str, edition: int | None) -> tuple[Summary, int]:
-    """An edition and the number of the latest one; without data where the run failed. The reading is logged."""
+async def _load(
+    service: Service, actor: Actor, kind: str, name: str, edition: int | None
+) -> tuple[Summary, EditionAddress | None, int]:
+    """An edition, its address and the number of the latest one; without data where the run failed.
+
+    The reading is logged.
+    """
     if kind not in KINDS:
         raise Refused(NOT_FOUND)
     try:
@@ -192,21 +202,22 @@ async def _load(connection: Connection, actor: Actor, kind: str, name: str, edit
     except ValueError as error:
         raise Refused(PERIOD_NOT_FOUND) from error
     of_kind: PeriodKind = kind  # type: ignore[assignment]
-    latest = await publications.find_edition(connection, actor.team_id, of_kind, period)
-    if latest is None:
-        failed = await publications.find_failed(connection, actor.team_id, of_kind, period)
-        if failed is None or edition is not None:
-            raise Refused(PERIOD_NOT_FOUND)
-        return failed, 0
-    body = (
-        latest
-        if edition is None
-        else await publications.find_edition(connection, actor.team_id, of_kind, period, edition)
-    )
-    if body is None:
-        raise Refused(EDITION_NOT_FOUND)
-    await audit.record(connection, actor, "consultation", f"summary {kind} {period} internal")
-    return editions.decode(body), editions.decode(latest).edition
+    async with service.database.team(actor.team_id) as connection:
+        latest = await publications.find_edition(connection, actor.team_id, of_kind, period)
+        if latest is None:
+            failed = await publications.find_failed(connection, actor.team_id, of_kind, period)
+            if failed is None or edition is not None:
+                raise Refused(PERIOD_NOT_FOUND)
+            return failed, None, 0
+        address = latest
+        if edition is not None:
+            named = await publications.find_edition(connection, actor.team_id, of_kind, period, edition)
+            if named is None:
+                raise Refused(EDITION_NOT_FOUND)
+            address = named
+        await audit.record(connection, actor, "consultation", f"summary {kind} {period} internal")
+    body = await publications.read_body(service.replica, actor.team_id, address)
+    return editions.decode(body), address, latest.edition
 
 
 async def _links(
@@ -238,8 +249,8 @@ async def list_behind(
     """The incidents behind a figure, counted by the measure itself as when the edition was made."""
     actor, now = _reader(request), datetime.now(UTC)
     team = await calendars.team(service.database, actor.team_id)
+    summary, _, _ = await _load(service, actor, kind, period, edition)
     async with service.database.team(actor.team_id) as connection, connection.transaction(isolation="repeatable_read"):
-        summary, _ = await _load(connection, actor, kind, period, edition)
         views = await tracing.follow_line(connection, service.incidents, actor, team, summary, line, now)
         ids = [view.id for view in views]
         await audit.record(
@@ -297,8 +308,7 @@ async def get_file(
     """An edition as a file: CSV for programs, XLSX for people, PDF for the board."""
     actor = _reader(request)
     team = await calendars.team(service.database, actor.team_id)
-    async with service.database.team(actor.team_id) as connection, connection.transaction():
-        summary, _ = await _load(connection, actor, kind, period, edition)
+    summary, _, _ = await _load(service, actor, kind, period, edition)
     name = f"{kind}-{summary.period}-internal-e{summary.edition}.{form}"
     match form:
         case "csv":
@@ -306,7 +316,7 @@ async def get_file(
         case "xlsx":
             return _attached(request, xlsx.of_summary(summary, team.calendar.zone), XLSX, name)
         case "pdf" if kind in REPORTED and summary.edition:
-            made = await report_files.find_or_make(service.database, team, summary)
+            made = await report_files.find_or_make(service.database, service.replica, team, summary)
             return _attached(request, made.body, PDF, name)
         case _:
             raise Refused(NOT_FOUND)
@@ -340,15 +350,13 @@ async def compare(
     team = await calendars.team(service.database, actor.team_id)
     now = datetime.now(UTC)
     try:
-        async with (
-            service.database.team(actor.team_id) as connection,
-            connection.transaction(isolation="repeatable_read"),
-        ):
-            compared = await scopes.compare(connection, team, before, after, now)
-            report = await report_files.load_comparison(connection, team, compared)
-            await audit.record(connection, actor, "consultation", f"review/compare {before.name} {after.name}")
+        compared, report = await service.replica.read(
+            actor.team_id, partial(report_files.load_comparison, team=team, first=before, second=after, now=now)
+        )
     except comparison.SpanFault as fault:
         return page(request, "compare.html", 422, **asked, fault=str(fault), report=None)
+    async with service.database.team(actor.team_id) as connection:
+        await audit.record(connection, actor, "consultation", f"review/compare {before.name} {after.name}")
     name = f"comparison-{before.name}-{after.name}".replace("..", "_")
     match form:
         case "csv":

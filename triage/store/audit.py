@@ -5,8 +5,7 @@ A sealer gives each its place and link within about a second. Entries of the log
 alteration and combination; the auditor's list holds both.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
@@ -218,10 +217,11 @@ async def _record(
 
 
 async def page(
-    database: Database, actor: Actor, wanted: AuditFilter, after: AuditPosition | None, limit: int
+    connection: Connection, actor: Actor, wanted: AuditFilter, after: AuditPosition | None, limit: int
 ) -> tuple[list[AuditedOperation], AuditPosition | None]:
     """A page of the list, newest first, and where the next one begins."""
-    async with _acting(database, AUDITOR_ROLE, actor.team_id) as connection:
+    async with connection.transaction():
+        await _become(connection, AUDITOR_ROLE)
         rows = await _TRAIL.fetch(
             connection,
             team_id=actor.team_id,
@@ -240,9 +240,10 @@ async def page(
     return rows[:limit], AuditPosition(last.at, last.n, last.query) if last else None
 
 
-async def readers(database: Database, actor: Actor, incident_id: UUID) -> list[Reader]:
+async def readers(connection: Connection, actor: Actor, incident_id: UUID) -> list[Reader]:
     """Who read an incident without having written to it, the latest first."""
-    async with _acting(database, AUDITOR_ROLE, actor.team_id) as connection:
+    async with connection.transaction():
+        await _become(connection, AUDITOR_ROLE)
         return await _READERS.fetch(connection, team_id=actor.team_id, incident=incident_id)
 
 
@@ -290,7 +291,8 @@ async def find_head(connection: Connection, team_id: UUID) -> AuditHead | None:
 
 async def head(database: Database, team_id: UUID) -> chain.Head | None:
     """The last sealed row; None where there is none."""
-    async with _acting(database, SEALER_ROLE, team_id) as connection:
+    async with database.team(team_id) as connection, connection.transaction():
+        await _become(connection, SEALER_ROLE)
         head = await find_head(connection, team_id)
     return head and head.end
 
@@ -343,13 +345,6 @@ async def verify(connection: asyncpg.Connection, team_id: UUID, progress: Callab
     return verdict
 
 
-@asynccontextmanager
-async def _acting(database: Database, role: str, team_id: UUID) -> AsyncIterator[Connection]:
-    """A transaction in another role, of which the service's login has to be a member."""
-    async with database.team(team_id) as connection, connection.transaction():
-        await _become(connection, role)
-        yield connection
-
-
 async def _become(connection: Connection, role: str) -> None:
+    """Act, to the end of the transaction, in another role, of which the service's login has to be a member."""
     await connection.execute(f"SET LOCAL ROLE {role}")

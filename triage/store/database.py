@@ -88,9 +88,17 @@ class Database:
     That the server is out of reach, and that it is back, is one line of the log each, whoever notices first.
     """
 
-    def __init__(self, pool: asyncpg.Pool, patience_s: float, police_station_allowed_until: date | None = None) -> None:
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        patience_s: float,
+        police_station_allowed_until: date | None = None,
+        *,
+        needed: bool = True,
+    ) -> None:
         self._pool = pool
         self._patience_s = patience_s
+        self._needed = needed
         self.police_station_allowed_until = police_station_allowed_until
         """The owner's date of law, by which the entries of every team here are added up."""
         self.reachable = True
@@ -142,7 +150,9 @@ class Database:
         self._note(None)
 
     def _note(self, error: str | None) -> None:
-        if error and self.reachable:
+        if not self._needed:
+            pass  # whoever can do without it tells
+        elif error and self.reachable:
             logger.error("database_unreachable", extra={"error": error})
         elif not error and not self.reachable:
             logger.warning("database_reached")
@@ -184,8 +194,10 @@ async def connect(
     role: str | None = SERVICE_ROLE,
     kind: type[TeamConnection] = TeamConnection,
     police_station_allowed_until: date | None = None,
+    *,
+    needed: bool = True,
 ) -> AsyncIterator[Database]:
-    """Open the pool for the time of the block.
+    """Open the pool for the time of the block; at once, unless it is not needed.
 
     Raises ConnectionFault where a pooler stands between; OSError or asyncpg.PostgresError when there is no
     server, or the login may not act as the role.
@@ -202,16 +214,16 @@ async def connect(
     try:
         async with asyncpg.create_pool(
             url,
-            min_size=1,
+            min_size=1 if needed else 0,
             max_size=size,
             command_timeout=command_timeout_s,
             connection_class=kind,
             connect=cast(Any, hosts.connect),  # without asyncpg's own record type
+            init=_refuse_pooler,
             reset=_keep,
             server_settings=settings | ({"role": role} if role else {}),
         ) as pool:
-            await _refuse_pooler(pool)
-            yield Database(pool, command_timeout_s, police_station_allowed_until)
+            yield Database(pool, command_timeout_s, police_station_allowed_until, needed=needed)
     except asyncpg.ProtocolViolationError as error:
         raise ConnectionFault(f"no PostgreSQL server, or a pooler before it: {error}; {_NO_POOLER}") from error
 
@@ -222,8 +234,7 @@ _NO_POOLER: Final = (
 )
 
 
-async def _refuse_pooler(pool: asyncpg.Pool) -> None:
+async def _refuse_pooler(connection: asyncpg.Connection) -> None:
     """A pooler shows by the process behind a connection: it is not the one that answered when the connection began."""
-    async with pool.acquire() as connection:
-        if await _PROCESS.fetch_one(connection) != connection.get_server_pid():
-            raise ConnectionFault(f"a connection pooler stands before the database; {_NO_POOLER}")
+    if await _PROCESS.fetch_one(connection) != connection.get_server_pid():
+        raise ConnectionFault(f"a connection pooler stands before the database; {_NO_POOLER}")

@@ -13,6 +13,7 @@ from triage.problems import AGREEMENT_EXPIRED, NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.database import Connection, Database
 from triage.store.exports.rendered_files import CHUNK
+from triage.store.replica import Replica
 from triage.store.statements import statement
 
 
@@ -81,14 +82,17 @@ _ADD_PULL = statement("exports.add_pull")
 _PULLS = statement("exports.pulls", Download)
 
 
-async def offers(database: Database, actor: Actor, now: datetime) -> list[Offer]:
+async def offers(database: Database, replica: Replica, actor: Actor, now: datetime) -> list[Offer]:
     """Every edition that the partner may pull, the latest first. Raises Refused (403) when all has expired."""
     async with database.team(actor.team_id) as connection:
         agreements = await _agreements(connection, actor, now)
         valid = [agreement.agreement_id for agreement in agreements if not agreement.expired]
         if agreements and not valid:
             raise Refused(AGREEMENT_EXPIRED)
-        return await _LIST_RELEASES.fetch(connection, team_id=actor.team_id, agreements=valid)
+    return await replica.read(
+        actor.team_id,
+        lambda connection: _LIST_RELEASES.fetch(connection, team_id=actor.team_id, agreements=valid),
+    )
 
 
 async def find(
@@ -140,19 +144,26 @@ async def find_file(database: Database, actor: Actor, release: OfferedRelease, n
 
 
 async def read_pieces(
-    database: Database, team_id: UUID, release: OfferedRelease, name: str, first: int, last: int
+    replica: Replica, team_id: UUID, release: OfferedRelease, name: str, first: int, last: int
 ) -> AsyncIterator[bytes]:
-    """The bytes from `first` to `last`, both included; no connection is held while a client is slow."""
+    """The bytes from `first` to `last`, both included; no connection is held while a client is slow.
+
+    They were frozen under the release's id, so that any copy of them is the right one.
+    """
+
+    async def load(connection: Connection) -> bytes | None:
+        return await CHUNK_OF_FILE.fetch_first(
+            connection,
+            team_id=team_id,
+            release_id=release.release_id,
+            agreement_id=release.agreement.agreement_id,
+            name=name,
+            n=n,
+        )
+
     for n in range(first // CHUNK, last // CHUNK + 1):
-        async with database.team(team_id) as connection:
-            body = await CHUNK_OF_FILE.fetch_one(
-                connection,
-                team_id=team_id,
-                release_id=release.release_id,
-                agreement_id=release.agreement.agreement_id,
-                name=name,
-                n=n,
-            )
+        body = await replica.read(team_id, load)
+        assert body is not None, "a file ends before the size that is stored of it"
         start = n * CHUNK
         yield body[max(first - start, 0) : last - start + 1]
 
@@ -192,9 +203,11 @@ async def record_download(
         await audit.record(connection, actor, "disclosure", query, ids, recipient=str(actor.partner_id))
 
 
-async def list_downloads(database: Database, actor: Actor, before: datetime | None, limit: int) -> list[Download]:
+async def list_downloads(replica: Replica, actor: Actor, before: datetime | None, limit: int) -> list[Download]:
     """Pulls, newest first: a partner's own, or everybody's for the auditor."""
-    async with database.team(actor.team_id) as connection:
-        return await _PULLS.fetch(
+    return await replica.read(
+        actor.team_id,
+        lambda connection: _PULLS.fetch(
             connection, team_id=actor.team_id, partner_id=actor.partner_id, before=before, most=limit
-        )
+        ),
+    )

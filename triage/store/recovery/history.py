@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
+import asyncpg
+
 from triage.errors import OperatorError
 from triage.store.audit import NO_TEAM
-from triage.store.database import Connection
+from triage.store.database import UNREACHABLE, Connection, Database
 from triage.store.journal import Journal
 from triage.store.journal_lines import ChainRewound, EpochBegan
 from triage.store.statements import statement
@@ -65,6 +67,19 @@ async def check_joined(connection: Connection, journal: Journal) -> None:
     epoch = await journal.last_epoch()
     if epoch is not None and epoch != here.epoch:
         raise HistoryForked("the database holds an older history than the journal: run `triage adopt`")
+
+
+async def check_replica(replica: Database, database: Database) -> None:
+    """Raises WrongInstallation where the replica is another installation's; it need not answer, nor be up to date."""
+    async with database.no_team() as connection:
+        here = await read_installation(connection)
+    try:
+        async with replica.no_team() as connection:
+            there = await read_installation(connection)
+    except (*UNREACHABLE, asyncpg.PostgresError):
+        return
+    if there.id != here.id:
+        raise WrongInstallation("the replica is that of another installation: check TRIAGE_READ_URL")
 
 
 async def mark_backup(connection: Connection, journal: Journal) -> None:

@@ -12,6 +12,7 @@ from triage import codes
 from triage.exports import protected
 from triage.exports.protected import ProtectedSummary
 from triage.store.database import Connection
+from triage.store.replica import Replica
 from triage.store.statements import statement
 from triage.store.summaries.calendars import CalendarTeam
 from triage.store.summaries.scopes import LogPosition
@@ -52,6 +53,17 @@ class ListedSummary(Struct, frozen=True, kw_only=True, omit_defaults=True):
     published_at: datetime | None
     late: bool
     problem: str | None = None
+
+
+class EditionAddress(NamedTuple):
+    """An edition that is published: its bytes never change, so that any copy of them is the right one."""
+
+    kind: PeriodKind
+    form: Form
+    period: str
+    edition: int
+    published_at: datetime
+    chain_head: bytes
 
 
 class _PublishedPeriod(NamedTuple):
@@ -110,7 +122,8 @@ _ADD_EDITION = statement("summaries.add_edition")
 _ROWS_OF = statement("summaries.rows_of", _EditionRow)
 _RECORD_FAILURE = statement("summaries.record_failure")
 _CHECKED = statement("summaries.checked")
-_EDITION = statement("summaries.edition", bytes)
+_FIND_EDITION = statement("summaries.find_edition", EditionAddress)
+_BODY = statement("summaries.body", bytes)
 _EDITIONS = statement("summaries.editions", bytes)
 _FAILED_RUN = statement("summaries.failed_run", _FailedRun)
 _LIST_RUNS = statement("summaries.list_runs", _LatestEdition)
@@ -240,9 +253,36 @@ async def find_edition(
     period: str,
     edition: int | None = None,
     form: Form = "internal",
+) -> EditionAddress | None:
+    """An edition, the latest where none is named; None where there is none, or it is withdrawn."""
+    return await _FIND_EDITION.fetch_first(
+        connection, team_id=team_id, kind=kind, period=period, form=form, edition=edition
+    )
+
+
+async def load_body(connection: Connection, team_id: UUID, address: EditionAddress) -> bytes | None:
+    """The bytes of an edition; None where a replica has it not, or not yet."""
+    return await _BODY.fetch_first(connection, team_id=team_id, **address._asdict())
+
+
+async def read_body(replica: Replica, team_id: UUID, address: EditionAddress) -> bytes:
+    """The bytes of an edition, by whoever has it."""
+    body = await replica.read(team_id, lambda connection: load_body(connection, team_id, address))
+    assert body is not None, "an edition that was published stays"
+    return body
+
+
+async def find_body(
+    connection: Connection,
+    team_id: UUID,
+    kind: PeriodKind,
+    period: str,
+    edition: int | None = None,
+    form: Form = "internal",
 ) -> bytes | None:
-    """The bytes of an edition, the latest where none is named; None where there is none."""
-    return await _EDITION.fetch_first(connection, team_id=team_id, kind=kind, period=period, form=form, edition=edition)
+    """The bytes of an edition, the latest where none is named; None where there is none, or it is withdrawn."""
+    address = await find_edition(connection, team_id, kind, period, edition, form)
+    return address and await load_body(connection, team_id, address)
 
 
 async def all_editions(

@@ -15,11 +15,13 @@ from triage.report import board, comparison, pdf, protected_tables, sheets
 from triage.report.blocks import Report
 from triage.report.html import Document
 from triage.store.database import Connection, Database
+from triage.store.replica import Replica
 from triage.store.statements import statement
+from triage.store.summaries import scopes
 from triage.store.summaries.calendars import CalendarTeam
-from triage.store.summaries.publications import find_failed
+from triage.store.summaries.publications import EditionAddress, find_failed, load_body
 from triage.summaries import editions
-from triage.summaries.comparison import Comparison
+from triage.summaries.comparison import Comparison, Span
 from triage.summaries.editions import Summary
 from triage.summaries.schedule import slot
 from triage.times import Period, PeriodKind
@@ -56,6 +58,7 @@ class _LatestBody(NamedTuple):
 
 
 _FIND = statement("report_files.find", ReportFile)
+_DIGEST = statement("report_files.digest", bytes)
 _ADD = statement("report_files.add")
 _WITHOUT_FILE = statement("report_files.without_file", _EditionWithoutFile)
 _LATEST_UNTIL = statement("report_files.latest_until", _LatestBody)
@@ -75,6 +78,21 @@ async def load_document(connection: Connection, team: CalendarTeam, summary: Sum
     return await load_report(connection, team, summary)
 
 
+async def read_document(
+    replica: Replica, team: CalendarTeam, address: EditionAddress | None, summary: Summary
+) -> Document:
+    """As `load_document`, by whoever has the edition; without an address it is one of a run that failed."""
+
+    async def load(connection: Connection) -> Document | None:
+        if address and await load_body(connection, team.team_id, address) is None:
+            return None
+        return await load_document(connection, team, summary)
+
+    document = await replica.read(team.team_id, load)
+    assert document is not None, "an edition that was published stays"
+    return document
+
+
 async def load_report(connection: Connection, team: CalendarTeam, summary: Summary) -> Report:
     """The board report of an internal edition."""
     months = await load_summaries(connection, team, "monthly", LONG_AGO, summary.ends_at, MONTHS)
@@ -82,13 +100,19 @@ async def load_report(connection: Connection, team: CalendarTeam, summary: Summa
     return board.report(summary, months, weeks, team.calendar.zone)
 
 
-async def load_comparison(connection: Connection, team: CalendarTeam, compared: Comparison) -> Report:
-    """The report of a comparison, with the run charts of the months from one span to the other."""
-    spans = (compared.first, compared.second)
-    whole = Period("monthly", "", min(span.starts for span in spans), max(span.ends for span in spans))
-    bounds = slot(whole, team.calendar)
-    months = await load_summaries(connection, team, "monthly", bounds.starts_at, bounds.ends_at, MONTHS)
-    return comparison.report(compared, months, team.calendar.zone)
+async def load_comparison(
+    connection: Connection, team: CalendarTeam, first: Span, second: Span, now: datetime
+) -> tuple[Comparison, Report]:
+    """Two spans side by side, and their report with the run charts of the months from one to the other.
+
+    Raises SpanFault.
+    """
+    async with connection.transaction(isolation="repeatable_read"):
+        compared = await scopes.compare(connection, team, first, second, now)
+        whole = Period("monthly", "", min(first.starts, second.starts), max(first.ends, second.ends))
+        bounds = slot(whole, team.calendar)
+        months = await load_summaries(connection, team, "monthly", bounds.starts_at, bounds.ends_at, MONTHS)
+    return compared, comparison.report(compared, months, team.calendar.zone)
 
 
 async def load_summaries(
@@ -103,21 +127,37 @@ async def load_summaries(
     return summaries
 
 
-async def find_or_make(database: Database, team: CalendarTeam, summary: Summary | ProtectedSummary) -> ReportFile:
-    """The PDF of an edition: made once, in a thread, and the same bytes from then on.
+async def find_or_make(
+    database: Database, replica: Replica, team: CalendarTeam, summary: Summary | ProtectedSummary
+) -> ReportFile:
+    """The PDF of an edition: made once, and the same bytes from then on, which any copy has.
 
     Raises Refused (406) where it is not made yet and the extra `pdf` is not installed.
     """
-    key: dict[str, Any] = {
+    key = _key(team, summary)
+    async with database.team(team.team_id) as connection:
+        sha256 = await _DIGEST.fetch_first(connection, **key)
+    if sha256 is None:
+        return await _make(database, team, summary)
+    stored = await replica.read(team.team_id, lambda connection: _FIND.fetch_first(connection, **key, sha256=sha256))
+    assert stored is not None, "a report was there, and reports stay"
+    return stored
+
+
+def _key(team: CalendarTeam, summary: Summary | ProtectedSummary) -> dict[str, Any]:
+    return {
         "team_id": team.team_id,
         "kind": summary.kind,
         "period": summary.period,
         "form": summary.form,
         "edition": summary.edition,
     }
+
+
+async def _make(database: Database, team: CalendarTeam, summary: Summary | ProtectedSummary) -> ReportFile:
+    """By the database itself, and in a thread: what is frozen lacks no edition that is published before it."""
+    key = _key(team, summary)
     async with database.team(team.team_id) as connection:
-        if stored := await _FIND.fetch_first(connection, **key):
-            return stored
         if not pdf.is_installed():
             raise Refused(NOT_INSTALLED)
         report = (
@@ -128,7 +168,7 @@ async def find_or_make(database: Database, team: CalendarTeam, summary: Summary 
     body = await asyncio.to_thread(pdf.make, report)
     async with database.team(team.team_id) as connection:
         await _ADD.execute(connection, **key, sha256=sha256(body).digest(), body=body)
-        return await _FIND.fetch_one(connection, **key)
+        return await _FIND.fetch_one(connection, **key, sha256=None)
 
 
 async def make_missing(database: Database, team: CalendarTeam) -> None:
@@ -142,7 +182,7 @@ async def make_missing(database: Database, team: CalendarTeam) -> None:
         lacking = await _WITHOUT_FILE.fetch(connection, team_id=team.team_id, kinds=list(REPORTED), most=AT_ONCE)
     for edition in lacking:
         try:
-            await find_or_make(database, team, decode(edition.body, edition.form))
+            await _make(database, team, decode(edition.body, edition.form))
         except Exception as error:
             logger.error("report_not_made", exc_info=error, extra={"kind": edition.kind, "period": edition.period})
 
