@@ -1,6 +1,6 @@
-"""The command line. A command's module is loaded when it is called: importing the whole service takes a second."""
+"""The command line. A command is declared by a module of its own, which is loaded when the command is asked for."""
 
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
 import click
@@ -34,7 +34,7 @@ COMMANDS = {
     "serve": ("serve", "Serve until stopped by SIGINT or SIGTERM."),
     "jobs": ("jobs", "Run the jobs beside `triage serve --without-jobs`, and those that destroy: retention."),
 }
-"""Command → the module of `triage.commands` that holds it, and its line in the help."""
+"""Command → the module of `triage.cli` that declares it, and its line in the help."""
 
 
 class LazyGroup(click.Group):
@@ -47,7 +47,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(import_module(f"triage.commands.{module}"), cmd_name.replace("-", "_"))
+        command: click.Command = resolve_name(f"triage.cli.{module}:{cmd_name.replace('-', '_')}")
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -64,8 +64,7 @@ class LazyGroup(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:
-            failures = import_module("triage.commands.failures")
-            raise click.ClickException(failures.describe(error)) from error
+            raise click.ClickException(resolve_name("triage.commands.failures:describe")(error)) from error
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -15,8 +15,7 @@ from click.testing import CliRunner
 from support.operations import OPERATIONS
 
 from triage import codes
-from triage.commands import codes as codes_command
-from triage.commands import openapi as openapi_command
+from triage.__main__ import main
 from triage.http import openapi, reference, schemas
 from triage.http.application import build
 from triage.http.sync_messages import SyncRequest
@@ -56,9 +55,9 @@ def test_the_same_program_gives_the_same_bytes() -> None:
 
 def test_the_commands_print_what_is_committed_and_what_is_served() -> None:
     run = CliRunner()
-    assert run.invoke(openapi_command.openapi).stdout_bytes == BYTES
-    assert run.invoke(codes_command.codes).stdout_bytes == codes.document() + b"\n"
-    assert run.invoke(codes_command.codes, ["--markdown"]).stdout == codes.page()
+    assert run.invoke(main, ["openapi"]).stdout_bytes == BYTES
+    assert run.invoke(main, ["codes"]).stdout_bytes == codes.document() + b"\n"
+    assert run.invoke(main, ["codes", "--markdown"]).stdout == codes.page()
 
 
 def test_every_reference_leads_somewhere() -> None:

@@ -1,12 +1,15 @@
 """What holds for every command: it fails in one line, invents nothing, prints lists for programs too, loads little."""
 
 import asyncio
+import inspect
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
 
 import asyncpg
 import click
@@ -182,37 +185,41 @@ def test_an_option_has_one_name_and_one_meaning_everywhere() -> None:
     assert names & {"--out", "--because", "--why", "--dir", "--file", "--directory"} == set()
 
 
-SERVING = {"litestar", "httpx", "uvicorn", "apscheduler", "rich", "triage.http"}
-PRINTING = {"jinja2", "pyarrow", "triage.exports.rendering", "triage.log.incident_view"}
+def loaded_by(code: str, *args: str) -> set[str]:
+    """The modules that a program has loaded when it ends."""
+    program = f"import sys\n{code}\nprint(*sys.modules, file=sys.stderr)"
+    process = subprocess.run([sys.executable, "-c", program, *args], capture_output=True, text=True, check=True)
+    return set(process.stderr.split())
 
 
-@pytest.mark.parametrize(
-    ("command", "unneeded"),
-    [
-        ("--help", {"asyncpg", "rich", "litestar", "triage.store"}),
-        ("codes --help", {"asyncpg", "litestar"}),
-        ("migrate --help", SERVING | PRINTING),
-        ("team list --help", SERVING | PRINTING),
-        ("staff --help", SERVING | PRINTING),
-        ("verify --help", SERVING | PRINTING),
-        ("check --help", SERVING | PRINTING),
-        ("keys --help", SERVING | PRINTING),
-        ("backup --help", SERVING | PRINTING),
-        ("erase --help", SERVING | PRINTING),
-        ("summary --help", SERVING | {"pyarrow"}),
-        ("partner --help", SERVING),
-        ("release --help", SERVING),
-    ],
-)
-def test_a_command_loads_no_more_than_it_needs(command: str, unneeded: set[str]) -> None:
-    loaded = (
-        "import sys; from triage.__main__ import main; main(sys.argv[1:], standalone_mode=False); "
-        "print(*sys.modules, file=sys.stderr)"
+def test_declaring_every_command_loads_none_of_what_they_do() -> None:
+    ours = {f"triage{module}" for module in ("", ".__main__", ".cli", ".cli.options", ".cli.work")}
+    declared = {f"triage.cli.{module}" for module, _ in COMMANDS.values()}
+    loaded = loaded_by("from triage.__main__ import COMMANDS, main\nfor name in COMMANDS: main.get_command(None, name)")
+    assert {name for name in loaded if name.partition(".")[0] == "triage"} == ours | declared
+    assert loaded & {"asyncio", "asyncpg", "msgspec", "rich"} == set()
+
+
+def test_the_help_of_every_command_loads_at_most_the_names_that_it_lists() -> None:
+    helps = [[*name.split(), "--help"] for name, _ in commands()]
+    loaded = loaded_by(
+        "import json\nfrom triage.__main__ import main\n"
+        "for words in json.loads(sys.argv[1]): main(words, standalone_mode=False)",
+        json.dumps(helps),
     )
-    process = subprocess.run(
-        [sys.executable, "-c", loaded, *command.split()], capture_output=True, text=True, check=True
-    )
-    assert set(process.stderr.split()) & unneeded == set()
+    assert loaded & {"triage.commands", "triage.app", "triage.http", "triage.pages", "triage.jobs"} == set()
+    assert loaded & {"litestar", "httpx", "uvicorn", "apscheduler", "jinja2", "pyarrow", "cryptography"} == set()
+
+
+def test_a_declared_command_and_its_work_take_the_same_options() -> None:
+    for name, command in commands():
+        if isinstance(command.callback, partial):
+            [work] = command.callback.args
+            taken = set(inspect.signature(resolve_name(work)).parameters)
+            opened = {"databases": "data_dir"}  # where a command works on databases, they are opened for it
+            assert {param.name for param in command.params} == {opened.get(option, option) for option in taken}, name
+        else:
+            assert isinstance(command, click.Group), name
 
 
 def test_the_shell_completes_commands_without_loading_them() -> None:

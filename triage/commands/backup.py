@@ -8,7 +8,7 @@ import asyncpg
 import click
 
 from triage.commands.database import Databases, with_databases
-from triage.commands.options import YES, confirm
+from triage.commands.options import confirm
 from triage.commands.verify import report, verify_all
 from triage.jobs.journal import copy_publications, write_anchors
 from triage.migrate import migrate
@@ -26,16 +26,12 @@ from triage.store.recovery.backup import BackupFault
 from triage.store.recovery.journal_copy import PublicationWriter
 from triage.store.recovery.replay import replay
 
-FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 Verdicts = list[tuple[str, ChainVerdict]]
 
 
-@click.command()
-@click.option("--keys", is_flag=True, help="The key store with the journal, alone: keep such backups 14 days at most.")
-@FILE
 @with_databases
 async def backup(databases: Databases, keys: bool, file: Path) -> None:
-    """Write the database into FILE, without the key store; or with --keys the key store alone."""
+    """The work of `triage backup`."""
     addresses = databases.addresses
     if not keys:
         await write_journal(databases)
@@ -58,17 +54,9 @@ async def write_journal(databases: Databases) -> None:
         await connection.close()
 
 
-@click.command()
-@YES
-@click.option("--rehearse", is_flag=True, help="Restore into a scratch database, verify it, and remove it.")
-@FILE
 @with_databases
 async def restore(databases: Databases, yes: bool, rehearse: bool, file: Path) -> None:
-    """Restore FILE beside the database, replay the journal, verify every chain, and only then take its place.
-
-    A file that is no backup of this installation is refused before anything is touched. The database that was replaced
-    is kept under another name. A running service goes on with the restored one.
-    """
+    """The work of `triage restore`."""
     if not file.exists():
         raise click.BadParameter(f"{file} does not exist")
     await history.check_backup(await asyncio.to_thread(store.read_installation, file), databases.journal)
@@ -147,15 +135,9 @@ async def _begin_epoch(url: str, databases: Databases, ends: list[ChainRewound])
         await connection.close()
 
 
-@click.command()
-@YES
 @with_databases
 async def adopt(databases: Databases, yes: bool) -> None:
-    """Go on with a database that lost its last moments: after a failover, a recovery to a point in time, or a snapshot.
-
-    What the journal knows is made true in it again: revocations, erasures, what was published. Phones are told that the
-    history is another, and send again what it lost.
-    """
+    """The work of `triage adopt`."""
     connection = await hosts.connect(databases.addresses.owner)
     try:
         anchors = Anchors(await databases.journal.read(*KINDS))

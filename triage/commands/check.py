@@ -17,10 +17,9 @@ from triage.store.recovery.history import check_joined
 MOST_SKEW_S: Final = 2.0
 
 
-@click.command()
 @with_databases
 async def check(databases: Databases) -> None:
-    """Say what of this installation is wrong: logins, grants, key store, journal, root secret, replication, clock."""
+    """The work of `triage check`."""
     wrong = 0
     async for serious, line in _findings(databases):
         click.echo(f"{'wrong' if serious else 'note'}: {line}")

@@ -15,7 +15,7 @@ import click
 
 from triage import logs
 from triage.commands import stopping
-from triage.commands.options import DATA_DIR, settings
+from triage.commands.options import settings
 from triage.databases import Addresses, databases
 from triage.errors import OperatorError
 from triage.people.encryption import Root, load_root
@@ -159,7 +159,6 @@ def the_team(team_ids: list[UUID], team_id: UUID | None) -> UUID:
 def with_databases(work: Work[P]) -> Callable[..., None]:
     """A command that works on the databases that there are, and prints nothing but its result."""
 
-    @DATA_DIR
     @wraps(work)
     def command(data_dir: Path | None, **options: Any) -> None:
         # an option of the group before the command, as in `triage release --data-dir DIR verify`

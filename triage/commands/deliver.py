@@ -7,7 +7,6 @@ from uuid import UUID
 import click
 
 from triage.commands.database import Databases, with_databases
-from triage.commands.options import JSON, TEAM
 from triage.commands.output import show_table
 from triage.jobs.deliver import Sender, Undeliverable, checked_url, deliver_due, webhook_secret
 from triage.store import outbox
@@ -15,27 +14,16 @@ from triage.store.journal_lines import DestinationDisabled
 from triage.store.outbox import Channel, Topic
 
 
-@click.group()
-def deliver() -> None:
-    """Messages: where they go, what waits, and another try."""
-
-
-@deliver.command()
-@TEAM
-@click.argument("channel", type=click.Choice(get_args(Channel)))
-@click.argument("address")
-@click.option(
-    "--topic", "topics", multiple=True, type=click.Choice(get_args(Topic)), default=get_args(Topic), help="Of what."
-)
 @with_databases
 async def add(
     databases: Databases, team_id: UUID | None, channel: Channel, address: str, topics: tuple[Topic, ...]
 ) -> None:
-    """Send messages to an address; a webhook's secret is printed for its receiver."""
+    """The work of `triage deliver add`."""
     _require_address(channel, address, databases.settings.webhook_private_addresses)
     root = databases.root
     async with databases.team(team_id) as (connection, team):
-        destination = await outbox.add_destination(connection, team.team_id, channel, address, list(topics))
+        of = list(topics or get_args(Topic))
+        destination = await outbox.add_destination(connection, team.team_id, channel, address, of)
     click.echo(destination)
     if channel == "webhook":
         click.echo(webhook_secret(root, destination))
@@ -54,24 +42,18 @@ def _require_address(channel: Channel, address: str, private: bool) -> None:
         raise click.ClickException("a webhook's address begins with https:// and holds no login") from error
 
 
-@deliver.command()
-@TEAM
-@JSON
 @with_databases
 async def destinations(databases: Databases, team_id: UUID | None, as_json: bool) -> None:
-    """List where messages go."""
+    """The work of `triage deliver destinations`."""
     async with databases.team(team_id) as (connection, team):
         listed = await outbox.list_destinations(connection, team.team_id)
     rows = [(destination.destination_id, destination.channel, destination.address) for destination in listed]
     show_table(("id", "channel", "address"), rows, as_json)
 
 
-@deliver.command()
-@TEAM
-@click.argument("destination", type=click.UUID)
 @with_databases
 async def stop(databases: Databases, team_id: UUID | None, destination: UUID) -> None:
-    """Send nothing more to a destination. What waits for it becomes dead."""
+    """The work of `triage deliver stop`."""
     async with databases.team(team_id) as (connection, team):
         now = datetime.now(UTC)
         # the one statement commits by itself, so the journal is told first: a line too many does no harm
@@ -81,12 +63,9 @@ async def stop(databases: Databases, team_id: UUID | None, destination: UUID) ->
     click.echo("stopped")
 
 
-@deliver.command("list")
-@TEAM
-@JSON
 @with_databases
 async def list_(databases: Databases, team_id: UUID | None, as_json: bool) -> None:
-    """List the messages that wait or are dead, with the last outcome."""
+    """The work of `triage deliver list`."""
     async with databases.team(team_id) as (connection, team):
         waiting = await outbox.undelivered(connection, team.team_id)
     headings = ("id", "channel", "message", "attempts", "last outcome", "next at", "dead at")
@@ -105,12 +84,9 @@ async def list_(databases: Databases, team_id: UUID | None, as_json: bool) -> No
     show_table(headings, rows, as_json)
 
 
-@deliver.command()
-@TEAM
-@click.option("--id", "message_id", type=click.UUID, help="One dead letter; by default all of them.")
 @with_databases
 async def retry(databases: Databases, team_id: UUID | None, message_id: UUID | None) -> None:
-    """Give dead letters another chance, and deliver whatever is due now."""
+    """The work of `triage deliver retry`."""
     sender = Sender(databases.settings, databases.root)
     async with databases.team(team_id) as (connection, team):
         replayed = await outbox.replay(connection, team.team_id, datetime.now(UTC), message_id)

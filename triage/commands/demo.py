@@ -14,9 +14,9 @@ from msgspec import structs
 from triage import logs
 from triage.app import open_service
 from triage.commands.demo_data import Demo, issue_codes, prepare
-from triage.commands.options import DATA_DIR, settings
+from triage.commands.options import settings
 from triage.commands.output import show_table
-from triage.commands.serve import HOST, PORT, listening_options, run
+from triage.commands.serve import listening_options, run
 from triage.errors import OperatorError
 from triage.service import Service
 from triage.settings import Settings
@@ -29,14 +29,8 @@ FIRST_LOOK = {"partner": "/v1/exports", "auditor": "/v1/audit", "admin": "/v1/su
 """Where a role finds something first by its token; the others start with the incidents."""
 
 
-@click.command()
-@DATA_DIR
-@HOST
-@PORT
-@click.option("--months", type=click.FloatRange(0.1, 60), default=1.0, show_default=True, help="Months to make up.")
-@click.option("--per-day", type=click.FloatRange(0.1, 2000), default=4.0, show_default=True, help="Incidents a day.")
 def demo(data_dir: Path | None, host: str | None, port: int | None, months: float, per_day: float) -> None:
-    """Serve synthetic months of a team, ending today, and print a token for every role."""
+    """The work of `triage demo`."""
     changed = listening_options(host, port)
     if "TRIAGE_ACTOR_REQUESTS_PER_MINUTE" not in os.environ:  # one token stands for a whole role here
         changed["actor_requests_per_minute"] = "6000000"

@@ -1,13 +1,12 @@
 """`triage erase`, `hold`, `regime`, `retention`: what is destroyed, what must not be, and under which law."""
 
 from datetime import UTC, datetime
-from typing import get_args
 from uuid import UUID
 
 import click
 
 from triage.commands.database import Databases, with_databases
-from triage.commands.options import BY, DRY_RUN, JSON, TEAM, YES, confirm
+from triage.commands.options import confirm
 from triage.commands.output import show_table
 from triage.store.people import erasure as store
 from triage.store.people import regimes
@@ -15,13 +14,6 @@ from triage.store.people.regimes import Regime
 from triage.store.people.retention import Retention, RetentionRun, runs
 
 
-@click.command()
-@TEAM
-@BY
-@YES
-@DRY_RUN
-@click.option("--person", "person_id", type=click.UUID, help="A person, with the notes of the person's incidents.")
-@click.option("--incident", "incident_id", type=click.UUID, help="The notes of an incident.")
 @with_databases
 async def erase(
     databases: Databases,
@@ -32,7 +24,7 @@ async def erase(
     person_id: UUID | None,
     incident_id: UUID | None,
 ) -> None:
-    """Destroy a person's identifiers, or an incident's notes, for good; totals and chains stay as they are."""
+    """The work of `triage erase`."""
     if (person_id is None) == (incident_id is None):
         raise click.UsageError("give either --person or --incident")
     journal = databases.journal
@@ -54,17 +46,11 @@ async def erase(
     click.echo(f"receipt {receipt.id}: {receipt.texts} texts, {receipt.keys} keys destroyed")
 
 
-@click.command()
-@TEAM
-@BY
-@click.option("--reason", help="Why nothing of the incident may be destroyed.")
-@click.option("--lift", is_flag=True, help="Lift the hold, also that of a death.")
-@click.argument("incident_id", type=click.UUID)
 @with_databases
 async def hold(
     databases: Databases, team_id: UUID | None, by: str, reason: str | None, lift: bool, incident_id: UUID
 ) -> None:
-    """Put an incident under legal hold, or lift it."""
+    """The work of `triage hold`."""
     if lift == bool(reason):
         raise click.UsageError("give either --reason or --lift")
     async with databases.owner(team_id) as (connection, team):
@@ -75,12 +61,6 @@ async def hold(
     click.echo("lifted" if lift else "held")
 
 
-@click.command()
-@TEAM
-@BY
-@click.option("--set", "regime", type=click.Choice(get_args(Regime)), help="What applies from now on.")
-@click.option("--reason", help="Why it is changed.")
-@click.argument("incident_id", type=click.UUID)
 @with_databases
 async def regime(
     databases: Databases,
@@ -90,7 +70,7 @@ async def regime(
     reason: str | None,
     incident_id: UUID,
 ) -> None:
-    """Show, or with --set change, under which law an incident is processed. A change is kept with who and why."""
+    """The work of `triage regime`."""
     if (regime is None) != (reason is None):
         raise click.UsageError("--set and --reason go together")
     async with databases.owner(team_id) as (connection, team):
@@ -101,14 +81,9 @@ async def regime(
     click.echo(in_force)
 
 
-@click.command()
-@TEAM
-@YES
-@JSON
-@click.option("--apply", "applying", is_flag=True, help="Do what is switched on; otherwise it is only shown.")
 @with_databases
 async def retention(databases: Databases, team_id: UUID | None, yes: bool, as_json: bool, applying: bool) -> None:
-    """Show what is past its period in the retention table, and with --apply destroy what the owner switched on."""
+    """The work of `triage retention`."""
     if applying:
         confirm("What is past its period and switched on in the retention table is destroyed for good.", yes)
     async with databases.keys() as keys, databases.owner(team_id) as (connection, team):

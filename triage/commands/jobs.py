@@ -4,11 +4,9 @@ import asyncio
 import logging
 from pathlib import Path
 
-import click
-
 from triage import logs
 from triage.app import open_service
-from triage.commands.options import DATA_DIR, settings
+from triage.commands.options import settings
 from triage.commands.stopping import on_stop
 from triage.jobs.schedule import owner_jobs, scheduled, service_jobs
 from triage.settings import Settings
@@ -16,10 +14,8 @@ from triage.settings import Settings
 logger = logging.getLogger(__name__)
 
 
-@click.command()
-@DATA_DIR
 def jobs(data_dir: Path | None) -> None:
-    """Run the jobs until stopped by SIGINT or SIGTERM: also those that need the owner's login, such as retention."""
+    """The work of `triage jobs`."""
     chosen = settings(data_dir)
     logs.configure(chosen.log_level)
     asyncio.run(_run(chosen))

@@ -6,7 +6,7 @@ from uuid import UUID
 import click
 
 from triage.commands.database import Databases, with_databases
-from triage.commands.options import YES, confirm
+from triage.commands.options import confirm
 from triage.commands.output import progress
 from triage.people.encryption import Root, add_wrapping_key, drop_wrapping_keys
 from triage.store.database import Connection
@@ -16,18 +16,9 @@ from triage.store.people.erasure import destroyed_by
 AT_ONCE = 1000
 
 
-@click.group()
-def keys() -> None:
-    """Keys: rotate the key-encryption key, retire old ones, forget what was erased."""
-
-
-@keys.command()
 @with_databases
 async def rotate(databases: Databases) -> None:
-    """Add a key-encryption key and wrap every data key anew. Cut short, the same command goes on where it stopped.
-
-    Nothing that is sealed is touched, and running services go on: they read the root secret again when they need it.
-    """
+    """The work of `triage keys rotate`."""
     root = databases.root
     async with databases.keys_database() as database, database.any_team() as connection:
         if set(await _wrapped_under(connection)) <= {root.newest}:  # else a rotation that was cut short is finished
@@ -51,23 +42,18 @@ async def rewrap_all(connection: Connection, root: Root) -> int:
     return done
 
 
-@keys.command()
 @with_databases
 async def retire(databases: Databases) -> None:
-    """Remove key-encryption keys that wrap nothing: a day after a rotation, when no process holds an old one."""
+    """The work of `triage keys retire`."""
     async with databases.keys_database() as database, database.any_team() as connection:
         used = await _wrapped_under(connection)
     root = await asyncio.to_thread(drop_wrapping_keys, databases.settings.root_key_file, used.keys())
     click.echo(f"key-encryption keys left: {', '.join(map(str, sorted(root.wrapping)))}")
 
 
-@keys.command()
-@YES
 @with_databases
 async def forget(databases: Databases, yes: bool) -> None:
-    """After the key store itself was restored: put the exported journal back, and destroy every key again that it says
-    was destroyed.
-    """
+    """The work of `triage keys forget`."""
     put_back = (
         await databases.journal.put_back(databases.settings.journal) if databases.settings.journal.exists() else 0
     )

@@ -7,17 +7,14 @@ import click
 
 from triage import logs
 from triage.commands import stopping
-from triage.commands.options import DATA_DIR, settings
+from triage.commands.options import settings
 from triage.databases import databases
 from triage.people.encryption import load_or_create_root
 from triage.settings import Settings
 
 
-@click.command()
-@DATA_DIR
-@click.option("--create", is_flag=True, help="Make what is missing: the databases and the root secret.")
 def migrate(data_dir: Path | None, create: bool) -> None:
-    """Bring the database and the key store up to this version of the program, by the owner's login."""
+    """The work of `triage migrate`."""
     chosen = settings(data_dir)
     logs.configure("warning" if chosen.log_level == "info" else chosen.log_level)
     stopping.run(_migrate(chosen, create))

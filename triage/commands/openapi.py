@@ -7,7 +7,6 @@ from triage.http.openapi import config, document
 from triage.settings import Settings
 
 
-@click.command()
 def openapi() -> None:
-    """Print the OpenAPI document. `openapi/triage.json` is this, and must not differ."""
+    """The work of `triage openapi`."""
     click.echo(document(build(Settings(), openapi_config=config())), nl=False)

@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from triage.access.actors import token_hash
 from triage.commands.database import Databases, with_databases
-from triage.commands.options import JSON, TEAM, YES, confirm
+from triage.commands.options import confirm
 from triage.commands.output import show_table
 from triage.exports import keys as disclosure
 from triage.exports.calendar import Dataset
@@ -21,11 +21,6 @@ from triage.store.exports import agreements as store
 from triage.store.exports.agreements import NewAgreement
 from triage.store.journal_lines import AgreementRevoked, JournalLine, PartnerRevoked, TokenIssued, TokenRevoked
 from triage.times import due_at
-
-
-@click.group()
-def partner() -> None:
-    """Partner organisations: add, agree, token, revoke, list."""
 
 
 @contextmanager
@@ -39,13 +34,9 @@ def _refused() -> Iterator[None]:
         raise click.ClickException("a name, purpose or contact is empty or too long") from error
 
 
-@partner.command()
-@TEAM
-@click.option("--name", required=True, help="What the organisation is called.")
-@click.option("--body", type=click.Choice(["police", "health", "other"]), required=True, help="What kind it is.")
 @with_databases
 async def add(databases: Databases, team_id: UUID | None, name: str, body: str) -> None:
-    """Add an organisation; print its id and a first token, which is not shown again."""
+    """The work of `triage partner add`."""
     partner_id = uuid7()
     with _refused():
         async with databases.owner(team_id) as (connection, team):
@@ -54,17 +45,6 @@ async def add(databases: Databases, team_id: UUID | None, name: str, body: str) 
     click.echo(f"{partner_id}\n{first}")
 
 
-@partner.command()
-@TEAM
-@click.argument("partner_id", type=click.UUID)
-@click.option(
-    "--dataset", "datasets", multiple=True, type=click.Choice(["records", "tables"]), help="Both if not given."
-)
-@click.option("--purpose", required=True, help="What the data is for, as the statement will say.")
-@click.option("--contact", required=True, help="Who answers for it.")
-@click.option("--expires", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The first day without access.")
-@click.option("--column", "columns", multiple=True, help="A column of record files; all that such a body may get.")
-@click.option("--area", "areas", multiple=True, help="An area of record files; all if not given.")
 @with_databases
 async def agree(
     databases: Databases,
@@ -77,7 +57,7 @@ async def agree(
     columns: tuple[str, ...],
     areas: tuple[str, ...],
 ) -> None:
-    """Sign an agreement: every release it covers is rendered for it now, and each later one when it is cut."""
+    """The work of `triage partner agree`."""
     new = NewAgreement(
         agreement_id=uuid7(),
         partner_id=partner_id,
@@ -95,12 +75,9 @@ async def agree(
     click.echo(f"{new.agreement_id}\nreleases rendered: {rendered}")
 
 
-@partner.command()
-@TEAM
-@click.argument("partner_id", type=click.UUID)
 @with_databases
 async def token(databases: Databases, team_id: UUID | None, partner_id: UUID) -> None:
-    """Print a further token, which is not shown again; the others go on working."""
+    """The work of `triage partner token`."""
     with _refused():
         async with databases.owner(team_id) as (connection, team):
             further = await store.add_token(connection, team, partner_id)
@@ -111,17 +88,11 @@ async def token(databases: Databases, team_id: UUID | None, partner_id: UUID) ->
     click.echo(further)
 
 
-@partner.command()
-@TEAM
-@YES
-@click.argument("partner_id", type=click.UUID)
-@click.option("--token", "name", help="Only this token, by the first digits that `list` shows.")
-@click.option("--agreement", "agreement_id", type=click.UUID, help="Only this agreement.")
 @with_databases
 async def revoke(
     databases: Databases, team_id: UUID | None, yes: bool, partner_id: UUID, name: str | None, agreement_id: UUID | None
 ) -> None:
-    """End an organisation's access at once and for good, or only a token or an agreement of it."""
+    """The work of `triage partner revoke`."""
     if name is not None and (len(name) < store.TOKEN_NAME or not name.isalnum()):
         raise click.ClickException(f"a token is named by {store.TOKEN_NAME} digits of its hash, as `list` shows them")
     if name is None and agreement_id is None:
@@ -143,12 +114,9 @@ async def revoke(
     click.echo("revoked")
 
 
-@partner.command("list")
-@TEAM
-@JSON
 @with_databases
 async def list_(databases: Databases, team_id: UUID | None, as_json: bool) -> None:
-    """List organisations with their agreements and tokens."""
+    """The work of `triage partner list`."""
     async with databases.owner(team_id) as (connection, team):
         partners = await store.partners(connection, team)
         agreements = await store.agreements(connection, team)

@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from triage.commands.database import Databases, with_databases
-from triage.commands.options import AS_AT, YES, confirm
+from triage.commands.options import confirm
 from triage.commands.output import progress
 from triage.jobs.publish import PublishOptions, publish_due
 from triage.store.database import Database
@@ -18,12 +18,9 @@ AHEAD_UNASKED: Final = timedelta(days=1)
 """How far ahead of the present a run's clock may be without anybody being asked."""
 
 
-@click.command()
-@AS_AT
-@YES
 @with_databases
 async def publish(databases: Databases, as_at: datetime | None, yes: bool) -> None:
-    """Publish whatever is due at that instant. Running it twice changes nothing. Fails where a run failed."""
+    """The work of `triage publish`."""
     now = datetime.now(UTC)
     instant = as_at or now
     async with databases.service() as database:

@@ -2,13 +2,12 @@
 
 import gc
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import UUID
 
 import click
 
 from triage.commands.database import Databases, with_databases
-from triage.commands.options import AS_AT, DATA_DIR, JSON, TEAM, YES, confirm
+from triage.commands.options import confirm
 from triage.commands.output import progress, show_table
 from triage.exports import keys as disclosure
 from triage.jobs.release import ReleasedEdition, Unreleased, release_due
@@ -16,19 +15,6 @@ from triage.store.access.staff import as_owner
 from triage.store.exports import releases
 from triage.store.exports.release_proof import ReleaseVerdict, verify_releases
 from triage.store.journal_lines import ReleaseWithdrawn
-
-
-@click.group(invoke_without_command=True)
-@DATA_DIR
-@AS_AT
-@click.pass_context
-def release(context: click.Context, data_dir: Path | None, as_at: datetime | None) -> None:
-    """Freeze every export that is due; doing it again changes nothing."""
-    if context.invoked_subcommand is None:
-        context.invoke(freeze, data_dir=data_dir, as_at=as_at)
-    elif as_at:
-        raise click.UsageError("--as-at goes with `triage release` alone")
-    context.obj = data_dir
 
 
 @with_databases
@@ -56,11 +42,9 @@ def _show_released(released: list[ReleasedEdition]) -> None:
     click.echo(f"{len(released)} released")
 
 
-@release.command()
-@JSON
 @with_databases
 async def verify(databases: Databases, as_json: bool) -> None:
-    """Recompute every release: k in people, what is stated of each file, and every SHA-256."""
+    """The work of `triage release verify`."""
     verdicts: list[ReleaseVerdict] = []
     owner = await databases.owner_at_replica()
     for team_id in await databases.teams(owner):
@@ -73,18 +57,11 @@ async def verify(databases: Databases, as_json: bool) -> None:
         raise click.ClickException("a release is not as it was frozen")
 
 
-@release.command()
-@TEAM
-@YES
-@click.argument("dataset", type=click.Choice(["records", "tables"]))
-@click.argument("period")
-@click.argument("edition", type=click.IntRange(1))
-@click.option("--reason", required=True, help="Why: it stays on record.")
 @with_databases
 async def withdraw(
     databases: Databases, team_id: UUID | None, yes: bool, dataset: str, period: str, edition: int, reason: str
 ) -> None:
-    """Withdraw a whole release for good; it is cut again only under a new policy version, never minus one row."""
+    """The work of `triage release withdraw`."""
     confirm(f"No partner can fetch {dataset} {period} edition {edition} again, and it is not cut anew.", yes)
     async with databases.owner(team_id) as (connection, team):
         if not await releases.withdraw(connection, team, dataset, period, edition, datetime.now(UTC), reason):

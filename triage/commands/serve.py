@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-import click
 import uvicorn
 from litestar.types import ASGIApp
 
 from triage import logs
 from triage.app import application, open_service
-from triage.commands.options import DATA_DIR, settings
+from triage.commands.options import settings
 from triage.commands.stopping import on_stop
 from triage.errors import OperatorError
 from triage.http.protocol import protocol
@@ -29,17 +28,9 @@ logger = logging.getLogger(__name__)
 GRACE_S = 5
 """How long requests under way may take to end once the service is stopped."""
 
-HOST = click.option("--host", help="Address to listen on; TRIAGE_HOST otherwise.")
-PORT = click.option("--port", type=int, help="Port to listen on; TRIAGE_PORT otherwise, 8000 by default.")
 
-
-@click.command()
-@DATA_DIR
-@HOST
-@PORT
-@click.option("--without-jobs", is_flag=True, help="Serve requests alone: `triage jobs` runs elsewhere.")
 def serve(data_dir: Path | None, host: str | None, port: int | None, without_jobs: bool) -> None:
-    """Serve until stopped by SIGINT or SIGTERM; jobs that need no owner's login run beside the requests."""
+    """The work of `triage serve`."""
     chosen = settings(data_dir, **listening_options(host, port))
     logs.configure(chosen.log_level)
     run(chosen, open_service(chosen), without_jobs, lambda url: logger.info("listening", extra={"url": url}))

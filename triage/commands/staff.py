@@ -7,9 +7,7 @@ import asyncpg
 import click
 from uuid_utils.compat import uuid7
 
-from triage.access.actors import PROFESSIONS
 from triage.commands.database import Databases, with_databases
-from triage.commands.options import JSON, TEAM
 from triage.commands.output import show_table
 from triage.store.access import enrolment
 from triage.store.access import staff as store
@@ -17,18 +15,6 @@ from triage.store.access.staff import NewStaff
 from triage.store.journal_lines import StaffDisabled
 
 
-@click.group()
-def staff() -> None:
-    """Staff: add, list, disable."""
-
-
-@staff.command()
-@TEAM
-@click.option("--name", required=True, help="The person's name.")
-@click.option("--role", required=True, help="officer, nurse, paramedic, sergeant, clinical_lead, auditor or admin.")
-@click.option("--profession", type=click.Choice(tuple(PROFESSIONS)), help="Follows from most roles.")
-@click.option("--issuer", help="The OIDC issuer through which the person signs in.")
-@click.option("--subject", help="The person's subject at that issuer.")
 @with_databases
 async def add(
     databases: Databases,
@@ -39,7 +25,7 @@ async def add(
     issuer: str | None,
     subject: str | None,
 ) -> None:
-    """Add a member of staff, and print the account's id."""
+    """The work of `triage staff add`."""
     new = NewStaff(
         staff_id=uuid7(),
         name=name,
@@ -58,12 +44,9 @@ async def add(
     click.echo(new.staff_id)
 
 
-@staff.command("list")
-@TEAM
-@JSON
 @with_databases
 async def list_(databases: Databases, team_id: UUID | None, as_json: bool) -> None:
-    """List a team's staff with the number of their devices."""
+    """The work of `triage staff list`."""
     async with databases.owner(team_id) as (connection, team):
         listed = await store.list_staff(connection, team)
     headings = ("id", "name", "role", "profession", "devices", "disabled at")
@@ -71,12 +54,9 @@ async def list_(databases: Databases, team_id: UUID | None, as_json: bool) -> No
     show_table(headings, rows, as_json)
 
 
-@staff.command()
-@TEAM
-@click.argument("staff_id", type=click.UUID)
 @with_databases
 async def disable(databases: Databases, team_id: UUID | None, staff_id: UUID) -> None:
-    """End somebody's access at once and revoke the devices; what was sent stays."""
+    """The work of `triage staff disable`."""
     async with databases.owner(team_id) as (connection, team):
         await store.find_staff(connection, team, staff_id)
         revoked = await store.disable_staff(connection, team, staff_id)
@@ -84,12 +64,9 @@ async def disable(databases: Databases, team_id: UUID | None, staff_id: UUID) ->
     click.echo(f"disabled; devices revoked: {len(revoked)}")
 
 
-@click.command()
-@TEAM
-@click.argument("staff_id", type=click.UUID)
 @with_databases
 async def enrol(databases: Databases, team_id: UUID | None, staff_id: UUID) -> None:
-    """Print a one-time code, valid for 15 minutes, that enrols a phone for this account or opens the review pages."""
+    """The work of `triage enrol`."""
     team = await databases.team_id(team_id)
     async with databases.service() as database:
         issued = await enrolment.issue_code_as_owner(database, team, staff_id)

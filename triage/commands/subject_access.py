@@ -12,7 +12,6 @@ import click
 import msgspec
 
 from triage.commands.database import Databases, with_databases
-from triage.commands.options import BY, TEAM
 from triage.store.people import subject_access as store
 from triage.store.people.regimes import Regime
 from triage.store.people.subject_access import SubjectFile
@@ -24,16 +23,9 @@ LAWS: Final[dict[Regime, str]] = {
 }
 
 
-@click.command("subject-access")
-@TEAM
-@BY
-@click.option(
-    "--output", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Directory of the two files."
-)
-@click.argument("person_id", type=click.UUID)
 @with_databases
 async def subject_access(databases: Databases, team_id: UUID | None, by: str, output: Path, person_id: UUID) -> None:
-    """Gather everything about one person into a readable page and a JSON file, for their owner only."""
+    """The work of `triage subject-access`."""
     output.mkdir(parents=True, exist_ok=True)
     async with databases.keys() as keys, databases.owner(team_id) as (connection, team):
         file = await store.gather(connection, keys, team, person_id, by, datetime.now(UTC))

@@ -4,7 +4,6 @@ import contextlib
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -13,7 +12,6 @@ import msgspec
 
 from triage import codes
 from triage.commands.database import Databases, with_databases
-from triage.commands.options import AS_AT, JSON, OUTPUT, TEAM
 from triage.commands.output import show_table
 from triage.errors import OperatorError
 from triage.exports import protected
@@ -23,42 +21,17 @@ from triage.store.summaries import calendars, publications, report_files, scopes
 from triage.store.summaries import recompute as recomputation
 from triage.store.summaries.calendars import CalendarTeam
 from triage.summaries import csv_files, editions
-from triage.summaries.comparison import Span, SpanFault, parse_span
+from triage.summaries.comparison import SpanFault, parse_span
 from triage.summaries.editions import Summary
 from triage.summaries.home_office import annual_return, parse_year
-from triage.summaries.questions import COUNTED, VARIABLES, Counted, Question, answer
+from triage.summaries.questions import Counted, Question, answer
 from triage.summaries.schedule import DEFAULTS, KINDS, DueTime, is_over
 from triage.times import Period, PeriodKind, parse_period
 
-KIND = click.argument("kind", type=click.Choice(get_args(PeriodKind)))
 
-
-class SpanOfMonths(click.ParamType[Span]):
-    """Whole months."""
-
-    name = "span"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Span:
-        """Refuses what is no span."""
-        try:
-            return value if isinstance(value, Span) else parse_span(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-@click.group()
-def summary() -> None:
-    """Published summaries, when they are due, and reports on demand."""
-
-
-@summary.command("list")
-@TEAM
-@JSON
-@click.option("--kind", type=click.Choice(get_args(PeriodKind)), help="One kind only.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many.")
 @with_databases
 async def list_(databases: Databases, team_id: UUID | None, as_json: bool, kind: PeriodKind | None, limit: int) -> None:
-    """List the latest edition of each period, newest first."""
+    """The work of `triage summary list`."""
     async with databases.team(team_id) as (connection, team):
         listed = await publications.list_latest(connection, team.team_id, kind=kind, limit=limit)
     headings = ("kind", "period", "edition", "published at", "late", "problem")
@@ -66,20 +39,6 @@ async def list_(databases: Databases, team_id: UUID | None, as_json: bool, kind:
     show_table(headings, rows, as_json)
 
 
-@summary.command()
-@TEAM
-@KIND
-@click.argument("period")
-@click.option("--edition", type=click.IntRange(1), help="By default the latest.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "csv", "html"]),
-    default="text",
-    show_default=True,
-    help="In which form.",
-)
-@OUTPUT
 @with_databases
 async def show(
     databases: Databases,
@@ -90,7 +49,7 @@ async def show(
     form: str,
     output: Path | None,
 ) -> None:
-    """Show an edition."""
+    """The work of `triage summary show`."""
     shown, team = await _find(databases, team_id, kind, period, edition)
     match form:
         case "json":
@@ -105,14 +64,9 @@ async def show(
             _write(_in_text(shown, team).encode(), output)
 
 
-@summary.command()
-@TEAM
-@KIND
-@click.argument("period")
-@click.option("--edition", type=click.IntRange(2), help="By default the latest.")
 @with_databases
 async def diff(databases: Databases, team_id: UUID | None, kind: PeriodKind, period: str, edition: int | None) -> None:
-    """Show what an edition changed against the one before it, and why."""
+    """The work of `triage summary diff`."""
     shown, _ = await _find(databases, team_id, kind, period, edition)
     if shown.previous is None:
         click.echo("This is the first edition.")
@@ -121,16 +75,11 @@ async def diff(databases: Databases, team_id: UUID | None, kind: PeriodKind, per
         click.echo(f"{change.line}: {change.old} -> {change.new} ({why})")
 
 
-@summary.command()
-@TEAM
-@KIND
-@click.argument("period")
-@click.option("--edition", type=click.IntRange(1), help="By default the latest.")
 @with_databases
 async def recompute(
     databases: Databases, team_id: UUID | None, kind: PeriodKind, period: str, edition: int | None
 ) -> None:
-    """Compute an edition again from the log alone, under its own rules and code lists. Fails where a number differs."""
+    """The work of `triage summary recompute`."""
     published, _ = await _find(databases, team_id, kind, period, edition)
     if not published.edition:
         raise click.ClickException("no edition is published for this period: its run failed")
@@ -142,60 +91,45 @@ async def recompute(
     click.echo(f"{kind} {published.period} edition {published.edition}: the same numbers, to the byte")
 
 
-@summary.command()
-@TEAM
-@click.argument("first", type=SpanOfMonths())
-@click.argument("second", type=SpanOfMonths())
-@click.option(
-    "--format", "form", type=click.Choice(["csv", "html"]), default="csv", show_default=True, help="In which form."
-)
-@AS_AT
-@OUTPUT
 @with_databases
 async def compare(
     databases: Databases,
     team_id: UUID | None,
-    first: Span,
-    second: Span,
+    first: str,
+    second: str,
     form: str,
     as_at: datetime | None,
     output: Path | None,
 ) -> None:
-    """Compare two spans of whole months, such as 2025-01..2025-12 2026-01..2026-12."""
+    """The work of `triage summary compare`."""
     now = as_at or datetime.now(UTC)
-    async with databases.replica(team_id) as (replica, team):
-        try:
+    try:
+        spans = parse_span(first), parse_span(second)
+        async with databases.replica(team_id) as (replica, team):
             report, document = await replica.read(
-                team.team_id, partial(report_files.load_comparison, team=team, first=first, second=second, now=now)
+                team.team_id,
+                partial(report_files.load_comparison, team=team, first=spans[0], second=spans[1], now=now),
             )
-        except SpanFault as error:
-            raise click.ClickException(str(error)) from error
+    except SpanFault as error:
+        raise click.ClickException(str(error)) from error
     if form == "html":
         _write(html.render(document, standalone=True), output)
         return
     _write(csv_files.of_comparison(report), output)
 
 
-@summary.command("home-office")
-@TEAM
-@click.argument("year")
-@click.option(
-    "--triage-car",
-    type=click.Choice([code.code for code in codes.list("transport") if code.code != "triage_car"]),
-    default="other",
-    show_default=True,
-    help="What a triage car is counted as.",
-)
-@OUTPUT
 @with_databases
 async def home_office(
     databases: Databases, team_id: UUID | None, year: str, triage_car: str, output: Path | None
 ) -> None:
-    """The annual return for a financial year, such as 2025-26, as CSV. Exact: for the force's own use."""
+    """The work of `triage summary home-office`."""
     try:
         period = parse_year(year)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
+    choices = [code.code for code in codes.list("transport") if code.code != "triage_car"]
+    if triage_car not in choices:
+        raise click.ClickException(f"--triage-car is one of {', '.join(choices)}")
     async with databases.replica(team_id) as (replica, team):
         facts = await replica.read(
             team.team_id, partial(scopes.incidents_between, team=team, starts=period.starts, ends=period.ends)
@@ -203,16 +137,6 @@ async def home_office(
     _write(annual_return(year, facts, triage_car), output)
 
 
-@summary.command()
-@TEAM
-@click.argument("period")
-@click.option(
-    "--of", "of", type=click.Choice(list(COUNTED)), default="s136", show_default=True, help="What is counted."
-)
-@click.option("--by", "by", type=click.Choice(list(VARIABLES)), multiple=True, help="By what; several are crossed.")
-@click.option("--hours", is_flag=True, help="With the hours of detention: how many are known, median and longest.")
-@click.option("--publishable", is_flag=True, help="Only what a protected table of the period answers.")
-@OUTPUT
 @with_databases
 async def question(
     databases: Databases,
@@ -224,11 +148,7 @@ async def question(
     publishable: bool,
     output: Path | None,
 ) -> None:
-    """Answer a question about a month, quarter or financial year, such as 2026-10 --of s136 --by month --by area.
-
-    The answer is exact and headed as not for publication. With --publishable it comes from the protected tables, or is
-    refused, with the coarser table that would do.
-    """
+    """The work of `triage summary question`."""
     asked = _period(period)
     if not publishable:
         async with databases.replica(team_id) as (replica, team):
@@ -258,21 +178,11 @@ def _period(name: str) -> Period:
     raise click.ClickException(f"{name!r} is no month, quarter or financial year, such as 2026-10, 2026-Q3 or 2026")
 
 
-@summary.command("force-total")
-@TEAM
-@click.argument("period")
-@click.argument("s136", type=click.IntRange(0, 1_000_000), required=False)
-@click.option("--source", help="Where the number comes from; printed with the rate.")
-@JSON
 @with_databases
 async def force_total(
     databases: Databases, team_id: UUID | None, period: str, s136: int | None, source: str | None, as_json: bool
 ) -> None:
-    """Enter how often the whole force used s136 in a quarter or financial year, such as 2026-Q3 or 2026.
-
-    The next edition has the rate of the force. A correction is entered as a new version. Without a number, lists what
-    was entered.
-    """
+    """The work of `triage summary force-total`."""
     now = datetime.now(UTC)
     try:
         of = parse_period("quarterly" if "Q" in period else "yearly", period)
@@ -295,14 +205,6 @@ async def force_total(
     )
 
 
-@summary.command()
-@TEAM
-@JSON
-@click.argument("kind", type=click.Choice(KINDS), required=False)
-@click.argument("at", type=click.DateTime(["%H:%M"]), required=False)
-@click.option(
-    "--after-days", type=click.IntRange(1, 120), help="Days after the period's last day; by default as shipped."
-)
 @with_databases
 async def schedule(
     databases: Databases,
@@ -312,7 +214,7 @@ async def schedule(
     at: datetime | None,
     after_days: int | None,
 ) -> None:
-    """Show when summaries are due, or set the local time at which a kind is, such as: daily 09:30."""
+    """The work of `triage summary schedule`."""
     if (kind or after_days is not None) and at is None:
         raise click.ClickException("say the kind and the time as well, such as daily 09:30")
     async with databases.team(team_id) as (connection, team):

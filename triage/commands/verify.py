@@ -21,10 +21,9 @@ from triage.store.verify import KnownElsewhere
 from triage.store.verify import verify as verify_log
 
 
-@click.command()
 @with_databases
 async def verify(databases: Databases) -> None:
-    """Recompute every chain, of log, audit and ledger of pulls, and name the first row altered, missing or moved."""
+    """The work of `triage verify`."""
     await verify_here(databases)
 
 

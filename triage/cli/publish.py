@@ -1,0 +1,15 @@
+"""`triage publish`: whatever is due, now or as at another instant."""
+
+import click
+
+from triage.cli.options import AS_AT, DATA_DIR, YES
+from triage.cli.work import runs
+
+
+@click.command()
+@AS_AT
+@YES
+@DATA_DIR
+@runs("triage.commands.publish:publish")
+def publish() -> None:
+    """Publish whatever is due at that instant. Running it twice changes nothing. Fails where a run failed."""
