@@ -8,7 +8,7 @@ from typing import Any, get_args
 import click
 
 
-def runs(work: str) -> Callable[[Callable[[], None]], "partial[None]"]:
+def runs(work: str) -> Callable[[Callable[[], None]], Callable[..., None]]:
     """A command that is done by the function which `work` names, as `module:function`; it is given the options."""
     return lambda declared: update_wrapper(partial(_run, work), declared)
 
