@@ -88,7 +88,7 @@ HAVING greatest(max(i.occurred_at), p.created_at) < :now::timestamptz - make_int
 
 -- name: due_texts
 -- why: one side's notes of incidents past a period and not held; of somebody under 18 not for 25 years
-SELECT e.id, e.incident_id, e.key_ref, r.id AS root
+SELECT e.id, e.key_ref, e.incident_id, r.id AS root
 FROM incident r
 JOIN incident i ON i.team_id = r.team_id AND i.root = r.id AND NOT i.blind
 JOIN entry e ON e.team_id = i.team_id AND e.belongs_to = i.id AND e.sealed IS NOT NULL
@@ -99,7 +99,7 @@ WHERE r.team_id = :team_id AND NOT r.blind AND r.root = r.id AND (e.profession =
 
 -- name: due_asked
 -- why: what one side's leads asked about these incidents is as old as its notes
-SELECT t.id, t.incident_id, t.key_ref, r.id AS root
+SELECT t.id, t.key_ref, t.incident_id, r.id AS root
 FROM incident r
 JOIN incident i ON i.team_id = r.team_id AND i.root = r.id AND NOT i.blind
 JOIN task t ON t.team_id = i.team_id AND t.incident_id = i.id AND t.key_ref IS NOT NULL

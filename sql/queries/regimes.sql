@@ -11,4 +11,4 @@ WHERE team_id = :team_id AND incident_id = ANY (:incidents::uuid[]) ORDER BY inc
 -- name: add
 -- why: a change never overwrites what was said before
 INSERT INTO incident_regime (team_id, incident_id, regime, reason, by, at)
-SELECT :team_id, x, :regime, :reason, :by, :at FROM unnest(:incidents::uuid[]) x ON CONFLICT DO NOTHING
+SELECT :team_id, x, :regime, :reason, :by, :at FROM unnest(:incident_ids::uuid[]) x ON CONFLICT DO NOTHING

@@ -28,7 +28,7 @@ from triage.store.access.staff import as_owner
 from triage.store.exports import releases, snapshots
 from triage.store.exports.release_proof import ReleaseVerdict, verify_releases
 from triage.store.exports.releases import withdraw
-from triage.store.people.erasure import erase_incident
+from triage.store.people.erasure import erase, find_erasable
 from triage.store.summaries import calendars
 
 DAY = timedelta(days=1)
@@ -158,7 +158,8 @@ async def test_what_is_erased_after_the_release_moves_no_byte_and_no_member_of_i
         async with as_owner(released.running.url, released.team_id) as owner:
             incident = arrival.member.incident_id
             journal = released.running.service.journal
-            await erase_incident(owner, keys, journal, released.team_id, incident, "a test")
+            reach = await find_erasable(owner, keys, released.team_id, person_id=None, incident_id=incident)
+            await erase(owner, keys, journal, released.team_id, reach, "a test")
     await released.release(QUARTER + 20 * DAY)
     assert (await partner.bytes("records/2025-Q1"), await partner.manifest("records/2025-Q1")) == before
     assert {verdict.fault for verdict in await _verdicts(released)} == {None}

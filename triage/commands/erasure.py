@@ -27,22 +27,18 @@ async def erase(
     """The work of `triage erase`."""
     if (person_id is None) == (incident_id is None):
         raise click.UsageError("give either --person or --incident")
-    journal = databases.journal
     async with databases.keys() as keys:
         async with databases.owner(team_id) as (connection, team):
-            erasable = await store.find_erasable(connection, keys, team, person_id=person_id, incident_id=incident_id)
+            reach = await store.find_erasable(connection, keys, team, person_id=person_id, incident_id=incident_id)
         identifiers = "the identifiers of a person and " if person_id else ""
-        what = f"{identifiers}{erasable.texts} texts of {erasable.incidents} incidents"
+        what = f"{identifiers}{len(reach.every_text)} texts of {len(reach.incidents)} incidents"
         if dry_run:
             click.echo(f"would destroy {what}")
             return
         confirm(f"Destroys {what} here at once, and in every backup within 14 days. Nothing brings them back.", yes)
         async with databases.owner(team_id) as (connection, team):
-            if person_id is not None:
-                receipt = await store.erase_person(connection, keys, journal, team, person_id, by)
-            else:
-                assert incident_id
-                receipt = await store.erase_incident(connection, keys, journal, team, incident_id, by)
+            reach = await store.find_erasable(connection, keys, team, person_id=person_id, incident_id=incident_id)
+            receipt = await store.erase(connection, keys, databases.journal, team, reach, by)
     click.echo(f"receipt {receipt.id}: {receipt.texts} texts, {receipt.keys} keys destroyed")
 
 

@@ -10,7 +10,7 @@ from typing import assert_never
 from uuid import UUID
 
 import asyncpg
-from msgspec import Struct
+from msgspec import Struct, structs
 from uuid_utils.compat import uuid7
 
 from triage.errors import OperatorError
@@ -37,13 +37,6 @@ class ErasureReceipt(Struct, frozen=True):
     keys: int
 
 
-class ErasureReach(Struct, frozen=True):
-    """The reach of an erasure, in numbers."""
-
-    incidents: int
-    texts: int
-
-
 class SealedText(Struct, frozen=True):
     """A sealed text of an entry, or in quarantine or a task, and the key it is sealed under."""
 
@@ -51,27 +44,42 @@ class SealedText(Struct, frozen=True):
     key_ref: UUID
 
 
-class DueText(Struct, frozen=True):
+class DueText(SealedText, frozen=True):
     """A sealed text past its period; `root` is the id under which its incident answers."""
 
-    id: UUID
     incident_id: UUID
-    key_ref: UUID
     root: UUID
 
 
-class _KnownPerson(Struct, frozen=True):
+class _InQuarantine(SealedText, frozen=True):
+    sealed: bytes
+
+
+class ErasablePerson(Struct, frozen=True):
+    """A person, and the key of what identifies her; None where that is gone."""
+
     person_id: UUID
     key_ref: UUID | None
 
 
-class _InQuarantine(Struct, frozen=True):
-    id: UUID
-    key_ref: UUID
-    sealed: bytes
+class Erasable(Struct, frozen=True, kw_only=True):
+    """The reach of an erasure: a person's identifiers, the texts of incidents, or both. `whole`: the incidents take
+    nothing new."""
+
+    person: ErasablePerson | None = None
+    incidents: Sequence[UUID] = ()
+    texts: Sequence[SealedText] = ()
+    in_quarantine: Sequence[SealedText] = ()
+    of_tasks: Sequence[SealedText] = ()
+    whole: bool = False
+
+    @property
+    def every_text(self) -> list[SealedText]:
+        """Of entries, in quarantine and of tasks."""
+        return [*self.texts, *self.in_quarantine, *self.of_tasks]
 
 
-_PERSON = statement("erasure.person", _KnownPerson)
+_PERSON = statement("erasure.person", ErasablePerson)
 _FORGET_IDENTIFIERS = statement("erasure.forget_identifiers")
 _EMPTY_PERSON = statement("erasure.empty_person")
 _INCIDENTS_OF = statement("erasure.incidents_of", UUID)
@@ -92,164 +100,67 @@ _EMPTY_TASKS = statement("erasure.empty_tasks")
 
 async def find_erasable(
     connection: asyncpg.Connection, keys: KeyStore, team_id: UUID, *, person_id: UUID | None, incident_id: UUID | None
-) -> ErasureReach:
-    """The reach of erasing a person or an incident. Raises as the erasure itself does."""
+) -> Erasable:
+    """The reach of erasing an incident under every id it answers to, or a person with the notes of every incident that
+    concerns the person.
+
+    `connection` is the owner's, set to the team, in a transaction. Raises Refused (404), or UnderLegalHold.
+    """
+    person = None
     if incident_id is not None:
         incidents = await regimes.linked_ids(connection, team_id, incident_id)
     else:
-        person = await _PERSON.fetch_first(connection, team_id=team_id, id=person_id)
-        if person is None:
-            raise Refused(NOT_FOUND)
+        assert person_id
+        person = await find_person(connection, team_id, person_id)
         incidents = await _INCIDENTS_OF.fetch(connection, team_id=team_id, person_id=person.person_id)
-    await _check_holds(connection, team_id, incidents)
-    texts = await _TEXTS.fetch(connection, team_id=team_id, incidents=incidents)
-    waiting = await _in_quarantine(connection, keys, team_id, incidents)
-    asked = await _ASKED.fetch(connection, team_id=team_id, incidents=incidents)
-    return ErasureReach(len(incidents), len(texts) + len(waiting) + len(asked))
-
-
-async def erase_person(
-    connection: asyncpg.Connection, keys: KeyStore, journal: Journal, team_id: UUID, person_id: UUID, by: str
-) -> ErasureReceipt:
-    """Destroy a person's identifiers, and the notes of every incident that concerns the person.
-
-    `connection` is the owner's, set to the team, in a transaction. Raises Refused (404), or Held.
-    """
-    person = await _PERSON.fetch_first(connection, team_id=team_id, id=person_id)
-    if person is None:
-        raise Refused(NOT_FOUND)
-    incidents = await _INCIDENTS_OF.fetch(connection, team_id=team_id, person_id=person.person_id)
-    await _check_holds(connection, team_id, incidents)
-    receipt = uuid7()
-    destroyed = await _destroy_person(connection, keys, journal, team_id, person.person_id, person.key_ref, receipt, by)
-    texts, more = await _erase_texts(connection, keys, journal, team_id, incidents, receipt, by)
-    await _sign(connection, team_id, receipt, by)
-    return ErasureReceipt(receipt, texts, destroyed + more)
-
-
-async def forget_person(
-    connection: asyncpg.Connection, keys: KeyStore, journal: Journal, team_id: UUID, person_id: UUID, by: str
-) -> ErasureReceipt:
-    """Destroy a person's identifiers only, as the end of their retention asks for; notes have a period of their own."""
-    person = await _PERSON.fetch_first(connection, team_id=team_id, id=person_id)
-    if person is None:
-        raise Refused(NOT_FOUND)
-    receipt = uuid7()
-    destroyed = await _destroy_person(connection, keys, journal, team_id, person.person_id, person.key_ref, receipt, by)
-    await _sign(connection, team_id, receipt, by)
-    return ErasureReceipt(receipt, 0, destroyed)
-
-
-async def forget_texts(
-    connection: asyncpg.Connection,
-    keys: KeyStore,
-    journal: Journal,
-    team_id: UUID,
-    texts: Sequence[DueText],
-    asked: Sequence[DueText],
-    by: str,
-) -> ErasureReceipt:
-    """Destroy these texts of entries and of tasks only, as the end of their retention asks for."""
-    receipt = uuid7()
-    incidents = sorted({text.incident_id for text in (*texts, *asked)})
-    destroyed = await _destroy_texts(connection, keys, journal, team_id, incidents, texts, asked, receipt, by)
-    await _EMPTY_TASKS.execute(connection, team_id=team_id, keys=[text.key_ref for text in asked])
-    await _sign(connection, team_id, receipt, by)
-    return ErasureReceipt(receipt, len(texts) + len(asked), destroyed)
-
-
-async def _destroy_person(
-    connection: asyncpg.Connection,
-    keys: KeyStore,
-    journal: Journal,
-    team_id: UUID,
-    person_id: UUID,
-    key: UUID | None,
-    receipt: UUID,
-    by: str,
-) -> int:
-    at = datetime.now(UTC)
-    await journal.add(PersonErased(at=at, team_id=team_id, receipt=receipt, person_id=person_id, by=by, key=key))
-    destroyed = await keys.destroy([key]) if key else 0
-    await _FORGET_IDENTIFIERS.execute(connection, team_id=team_id, person_id=person_id)
-    await _EMPTY_PERSON.execute(connection, team_id=team_id, person_id=person_id)
-    return destroyed
-
-
-async def erase_incident(
-    connection: asyncpg.Connection, keys: KeyStore, journal: Journal, team_id: UUID, incident_id: UUID, by: str
-) -> ErasureReceipt:
-    """Destroy an incident's notes under every id it answers to. Raises Refused (404), or Held."""
-    incidents = await regimes.linked_ids(connection, team_id, incident_id)
-    await _check_holds(connection, team_id, incidents)
-    receipt = uuid7()
-    texts, destroyed = await _erase_texts(connection, keys, journal, team_id, incidents, receipt, by, whole=True)
-    await _MARK_ERASED.execute(connection, team_id=team_id, incidents=incidents)
-    await _sign(connection, team_id, receipt, by)
-    return ErasureReceipt(receipt, texts, destroyed)
-
-
-async def _check_holds(connection: asyncpg.Connection, team_id: UUID, incidents: Sequence[UUID]) -> None:
     held = [str(incident) for incident in await _HELD.fetch(connection, team_id=team_id, incidents=incidents)]
     if held:
         raise UnderLegalHold(f"under legal hold: {', '.join(held)}")
-
-
-async def _erase_texts(
-    connection: asyncpg.Connection,
-    keys: KeyStore,
-    journal: Journal,
-    team_id: UUID,
-    incidents: Sequence[UUID],
-    receipt: UUID,
-    by: str,
-    *,
-    whole: bool = False,
-) -> tuple[int, int]:
-    """Destroy the texts of incidents, also those in quarantine and in tasks; how many texts and keys there were."""
-    texts = await _TEXTS.fetch(connection, team_id=team_id, incidents=incidents)
-    waiting = await _in_quarantine(connection, keys, team_id, incidents)
-    asked = await _ASKED.fetch(connection, team_id=team_id, incidents=incidents)
-    beside: list[SealedText | _InQuarantine] = [*waiting, *asked]
-    destroyed = await _destroy_texts(
-        connection, keys, journal, team_id, incidents, texts, beside, receipt, by, whole=whole
+    return Erasable(
+        person=person,
+        incidents=incidents,
+        texts=await _TEXTS.fetch(connection, team_id=team_id, incidents=incidents),
+        in_quarantine=await _in_quarantine(connection, keys, team_id, incidents),
+        of_tasks=await _ASKED.fetch(connection, team_id=team_id, incidents=incidents),
+        whole=person is None,
     )
-    await _EMPTY_TASKS.execute(connection, team_id=team_id, keys=[text.key_ref for text in asked])
-    await _END_SCOPE.execute(connection, team_id=team_id, incidents=incidents)
-    return len(texts) + len(beside), destroyed
 
 
-async def _destroy_texts(
-    connection: asyncpg.Connection,
-    keys: KeyStore,
-    journal: Journal,
-    team_id: UUID,
-    incidents: Sequence[UUID],
-    texts: Sequence[SealedText | DueText],
-    waiting: Sequence[SealedText | DueText | _InQuarantine],
-    receipt: UUID,
-    by: str,
-    *,
-    whole: bool = False,
-) -> int:
-    refs = [text.key_ref for text in (*texts, *waiting)]
-    ids = [text.id for text in texts]
-    await journal.add(
-        NotesErased(
-            at=datetime.now(UTC),
-            team_id=team_id,
-            receipt=receipt,
-            incident_ids=list(incidents),
-            entries=ids,
-            keys=refs,
-            by=by,
-            whole=whole,
+async def find_person(connection: asyncpg.Connection, team_id: UUID, person_id: UUID) -> ErasablePerson:
+    """Whom an alias means, locked. Raises Refused (404)."""
+    person = await _PERSON.fetch_first(connection, team_id=team_id, id=person_id)
+    if person is None:
+        raise Refused(NOT_FOUND)
+    return person
+
+
+async def erase(
+    connection: asyncpg.Connection, keys: KeyStore, journal: Journal, team_id: UUID, what: Erasable, by: str
+) -> ErasureReceipt:
+    """Destroy what an erasure reaches, as the owner, in the transaction in which that was found."""
+    receipt, at = uuid7(), datetime.now(UTC)
+    lines: list[PersonErased | NotesErased] = []
+    if what.person:
+        person_id, key = what.person.person_id, what.person.key_ref
+        lines.append(PersonErased(at=at, team_id=team_id, receipt=receipt, person_id=person_id, by=by, key=key))
+    if what.incidents:
+        lines.append(
+            NotesErased(
+                at=at,
+                team_id=team_id,
+                receipt=receipt,
+                incident_ids=list(what.incidents),
+                entries=[text.id for text in what.texts],
+                keys=[text.key_ref for text in what.every_text],
+                by=by,
+                whole=what.whole,
+            )
         )
-    )
-    destroyed = await keys.destroy(refs)
-    await _EMPTY_ENTRIES.execute(connection, team_id=team_id, ids=ids)
-    await DISCARD.execute(connection, team_id=team_id, ids=[text.id for text in waiting])
-    return destroyed
+    await journal.add(*lines)
+    destroyed = [await replay(connection, keys, line) for line in lines]
+    await DISCARD.execute(connection, team_id=team_id, ids=[text.id for text in what.in_quarantine])
+    await audit.record_by_owner(connection, team_id, "erasure", "erase", [receipt], detail=by)
+    return ErasureReceipt(receipt, len(what.every_text), sum(destroyed))
 
 
 async def _in_quarantine(
@@ -270,11 +181,6 @@ async def _in_quarantine(
         if any(i in plain for i in named):
             speaking.append(row)
     return speaking
-
-
-async def _sign(connection: asyncpg.Connection, team_id: UUID, receipt: UUID, by: str) -> None:
-    await _ADD_RECEIPT.execute(connection, team_id=team_id, id=receipt, by=by)
-    await audit.record_by_owner(connection, team_id, "erasure", "erase", [receipt], detail=by)
 
 
 async def place_hold(
@@ -301,45 +207,31 @@ async def replay(
     connection: Connection,
     keys: KeyStore | None,
     line: PersonErased | NotesErased | HoldPlaced | HoldLifted | RegimeChanged,
-) -> None:
-    """Make a line of the journal true, again in a restored database. Without `keys` the key store is left alone."""
+) -> int:
+    """Make a line of the journal true, again in a restored database; how many keys were destroyed. Without `keys` the
+    key store is left alone."""
+    destroyed = await keys.destroy(destroyed_by(line)) if keys else 0
     match line:
-        case PersonErased():
-            if keys:
-                await keys.destroy(destroyed_by(line))
-            await _FORGET_IDENTIFIERS.execute(connection, team_id=line.team_id, person_id=line.person_id)
-            await _EMPTY_PERSON.execute(connection, team_id=line.team_id, person_id=line.person_id)
+        case PersonErased(person_id=person_id):
+            await _FORGET_IDENTIFIERS.execute(connection, team_id=line.team_id, person_id=person_id)
+            await _EMPTY_PERSON.execute(connection, team_id=line.team_id, person_id=person_id)
             await _ADD_RECEIPT.execute(connection, team_id=line.team_id, id=line.receipt, by=line.by)
-        case NotesErased():
-            if keys:
-                await keys.destroy(destroyed_by(line))
+        case NotesErased(incident_ids=incidents):
             await _EMPTY_ENTRIES.execute(connection, team_id=line.team_id, ids=line.entries)
             await _EMPTY_TASKS.execute(connection, team_id=line.team_id, keys=line.keys)
-            await _END_SCOPE.execute(connection, team_id=line.team_id, incidents=line.incident_ids)
+            await _END_SCOPE.execute(connection, team_id=line.team_id, incidents=incidents)
             if line.whole:
-                await _MARK_ERASED.execute(connection, team_id=line.team_id, incidents=line.incident_ids)
+                await _MARK_ERASED.execute(connection, team_id=line.team_id, incidents=incidents)
             await _ADD_RECEIPT.execute(connection, team_id=line.team_id, id=line.receipt, by=line.by)
         case HoldPlaced():
-            await _HOLD.execute(
-                connection,
-                team_id=line.team_id,
-                incident_id=line.incident_id,
-                reason=line.reason,
-                by=line.by,
-                at=line.at,
-            )
+            await _HOLD.execute(connection, **structs.asdict(line))
         case HoldLifted():
-            await _LIFT.execute(
-                connection,
-                team_id=line.team_id,
-                incident_id=line.incident_id,
-                by=line.by,
-                at=line.at,
-            )
+            await _LIFT.execute(connection, **structs.asdict(line))
         case RegimeChanged():
             await regimes.apply_change(connection, line)
         case _:
             assert_never(line)
+    return destroyed
 
 
 def destroyed_by(line: JournalLine) -> list[UUID]:

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 import asyncpg
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
@@ -68,15 +68,7 @@ async def change(
 
 async def apply_change(connection: Connection, line: RegimeChanged) -> None:
     """Make a line of the journal true in the database, again if need be."""
-    await _ADD.execute(
-        connection,
-        team_id=line.team_id,
-        incidents=line.incident_ids,
-        regime=line.regime,
-        reason=line.reason,
-        by=line.by,
-        at=line.at,
-    )
+    await _ADD.execute(connection, **structs.asdict(line))
 
 
 async def _of(connection: asyncpg.Connection, team_id: UUID, ids: Sequence[UUID]) -> Regime:

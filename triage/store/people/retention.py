@@ -16,20 +16,23 @@ from triage.store.journal import Journal
 from triage.store.journal_lines import ChainAnchored
 from triage.store.keys import KeyStore
 from triage.store.people import erasure
-from triage.store.people.erasure import DISCARD, DueText, SealedText
+from triage.store.people.erasure import DISCARD, DueText, Erasable, SealedText, erase
 from triage.store.statements import statement
 
 BY: Final = "retention table"
 
 
-class RetentionDue(Struct, frozen=True, kw_only=True):
-    """The records of a part past their period, and what becomes of them. `applied`: the owner switched the rule on."""
-
+class _RetentionRule(Struct, frozen=True):
     part: str
     months: int
     afterwards: str
     applied: bool
     review_on: date
+
+
+class RetentionDue(_RetentionRule, frozen=True):
+    """The records of a part past their period, and what becomes of them. `applied`: the owner switched the rule on."""
+
     count: int
 
 
@@ -39,14 +42,6 @@ class RetentionRun(Struct, frozen=True):
     day: date
     applied: bool
     due: list[RetentionDue]
-
-
-class _RetentionRule(Struct, frozen=True):
-    part: str
-    months: int
-    afterwards: str
-    applied: bool
-    review_on: date
 
 
 class _RecordedRun(Struct, frozen=True):
@@ -127,18 +122,21 @@ class Retention:
     ) -> int:
         people = await _DUE_PEOPLE.fetch(connection, team_id=team_id, months=months, now=now)
         for person in people if act else ():
-            await erasure.forget_person(connection, self._keys, self._journal, team_id, person, BY)
+            known = await erasure.find_person(connection, team_id, person)
+            await erase(connection, self._keys, self._journal, team_id, Erasable(person=known), BY)
         return len(people)
 
     async def _notes(
         self, connection: asyncpg.Connection, team_id: UUID, now: datetime, months: int, police: bool, act: bool
     ) -> int:
-        due = {"team_id": team_id, "months": months, "now": now, "police": police}
-        texts = await _DUE_TEXTS.fetch(connection, **due)
-        asked = await _DUE_ASKED.fetch(connection, **due)
-        if act and (texts or asked):
-            await erasure.forget_texts(connection, self._keys, self._journal, team_id, texts, asked, BY)
-        return len({text.root for text in (*texts, *asked)})
+        past = {"team_id": team_id, "months": months, "now": now, "police": police}
+        texts = await _DUE_TEXTS.fetch(connection, **past)
+        asked = await _DUE_ASKED.fetch(connection, **past)
+        every = [*texts, *asked]
+        if act and every:
+            due_texts = Erasable(incidents=sorted({text.incident_id for text in every}), texts=texts, of_tasks=asked)
+            await erase(connection, self._keys, self._journal, team_id, due_texts, BY)
+        return len({text.root for text in every})
 
     async def _audit(self, connection: asyncpg.Connection, team_id: UUID, now: datetime, months: int, act: bool) -> int:
         count = await _DUE_AUDIT.fetch_one(connection, team_id=team_id, months=months, now=now)
