@@ -24,24 +24,6 @@ WHERE t.team_id = :team_id AND t.device_id = u.device_id AND t.hash <> :token_ha
 -- why: a partner's token that was revoked since
 UPDATE token SET revoked_at = :at WHERE team_id = :team_id AND hash = :token_hash AND revoked_at IS NULL
 
--- name: revoke_partner
--- why: a partner who was shown out since
-UPDATE partner SET revoked_at = :at WHERE team_id = :team_id AND partner_id = :partner_id AND revoked_at IS NULL
-
--- name: revoke_agreement
--- why: an agreement that ended since
-UPDATE agreement SET revoked_at = :at WHERE team_id = :team_id AND agreement_id = :agreement_id AND revoked_at IS NULL
-
--- name: disable_destination
--- why: an address that nothing is sent to since
-UPDATE destination SET disabled_at = :at
-WHERE team_id = :team_id AND destination_id = :destination_id AND disabled_at IS NULL
-
--- name: withdraw_release
--- why: a release that was withdrawn since
-UPDATE release SET withdrawn_at = :at, withdrawn_because = :because
-WHERE team_id = :team_id AND dataset = :dataset AND period = :period AND edition = :edition AND withdrawn_at IS NULL
-
 -- name: keep_published
 -- why: an edition or release published after the backup was made is put back as it was; a column younger than the row has
 -- its default

@@ -14,6 +14,7 @@ from triage.exports.keys import Keys
 from triage.exports.rendering import SignedAgreement
 from triage.exports.selection import Body, Selection, columns_for, faults
 from triage.store.access import devices
+from triage.store.database import Connection
 from triage.store.exports import releases, rendered_files
 from triage.store.statements import statement
 
@@ -154,13 +155,13 @@ async def revoke_token(
     return await _REVOKE_TOKEN.fetch(connection, team_id=team_id, partner_id=partner_id, name=name, now=now)
 
 
-async def revoke_agreement(connection: asyncpg.Connection, team_id: UUID, agreement_id: UUID, now: datetime) -> bool:
+async def revoke_agreement(connection: Connection, team_id: UUID, agreement_id: UUID, now: datetime) -> bool:
     """End an agreement; False where there is none in force."""
     revoked = await _REVOKE_AGREEMENT.fetch_first(connection, team_id=team_id, agreement_id=agreement_id, now=now)
     return revoked is not None
 
 
-async def revoke_partner(connection: asyncpg.Connection, team_id: UUID, partner_id: UUID, now: datetime) -> bool:
+async def revoke_partner(connection: Connection, team_id: UUID, partner_id: UUID, now: datetime) -> bool:
     """End all access of a partner; False where there is none."""
     return await _REVOKE_PARTNER.fetch_first(connection, team_id=team_id, partner_id=partner_id, now=now) is not None
 

@@ -5,7 +5,6 @@ from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
-import asyncpg
 from msgspec import Struct, structs
 
 from triage.exports import protected, rendering
@@ -279,7 +278,7 @@ async def add_summary(
 
 
 async def withdraw(
-    connection: asyncpg.Connection,
+    connection: Connection,
     team_id: UUID,
     dataset: str,
     period: str,

@@ -3,9 +3,11 @@
 from typing import assert_never
 from uuid import UUID
 
+from triage.store import outbox
 from triage.store.access.staff import disable_staff
 from triage.store.access.teams import team_ids
 from triage.store.database import Connection
+from triage.store.exports import agreements, releases
 from triage.store.journal import Journal, JournalFault
 from triage.store.journal_lines import (
     PUBLISHED,
@@ -38,10 +40,6 @@ _REVOKE_DEVICE = statement("recovery.revoke_device")
 _ISSUE_TOKEN = statement("recovery.issue_token")
 _USE_TOKEN = statement("recovery.use_token")
 _REVOKE_TOKEN = statement("recovery.revoke_token")
-_REVOKE_PARTNER = statement("recovery.revoke_partner")
-_REVOKE_AGREEMENT = statement("recovery.revoke_agreement")
-_DISABLE_DESTINATION = statement("recovery.disable_destination")
-_WITHDRAW_RELEASE = statement("recovery.withdraw_release")
 _KEEP_PUBLISHED = statement("recovery.keep_published", str)
 _END_SESSIONS = statement("recovery.end_sessions")
 
@@ -72,14 +70,13 @@ async def _make_true(connection: Connection, keys: KeyStore | None, line: Journa
         case TokenIssued() | TokenReplaced() | TokenRevoked():
             await _settle_token(connection, line)
         case PartnerRevoked(partner_id=partner_id):
-            await _REVOKE_PARTNER.execute(connection, team_id=team_id, partner_id=partner_id, at=at)
+            await agreements.revoke_partner(connection, team_id, partner_id, at)
         case AgreementRevoked(agreement_id=agreement_id):
-            await _REVOKE_AGREEMENT.execute(connection, team_id=team_id, agreement_id=agreement_id, at=at)
+            await agreements.revoke_agreement(connection, team_id, agreement_id, at)
         case DestinationDisabled(destination_id=destination_id):
-            await _DISABLE_DESTINATION.execute(connection, team_id=team_id, destination_id=destination_id, at=at)
+            await outbox.disable_destination(connection, team_id, destination_id, at)
         case ReleaseWithdrawn(dataset=dataset, period=period, edition=edition, because=because):
-            which = {"dataset": dataset, "period": period, "edition": edition}
-            await _WITHDRAW_RELEASE.execute(connection, team_id=team_id, at=at, because=because, **which)
+            await releases.withdraw(connection, team_id, dataset, period, edition, at, because)
         case PersonErased() | NotesErased() | HoldPlaced() | HoldLifted() | RegimeChanged():
             await erasure.replay(connection, keys, line)
         case RowPublished():
