@@ -14,9 +14,8 @@ from support.spreadsheet import taken_for_something_else
 from triage.exports import dictionary, files, parquet
 from triage.exports import tables as t
 from triage.exports.catalogue import CLASSES, TOTAL, ladders
-from triage.exports.columns import RECORD_COLUMNS
 from triage.exports.files import RenderedFile, published, records_csv, records_ndjson, tables_csv
-from triage.exports.members import AGE_FIRST
+from triage.exports.members import AGE_FIRST, RECORD_COLUMNS
 from triage.exports.records import COLUMNS
 from triage.exports.rendering import classes_for
 from triage.exports.selection import ROW_REF, Extract, Selection, extract, reference

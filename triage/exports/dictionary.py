@@ -9,7 +9,7 @@ import msgspec
 from triage import codes
 from triage.exports import members as m
 from triage.exports.catalogue import CLASSES, CatalogueTable
-from triage.exports.columns import RECORD_COLUMNS
+from triage.exports.members import RECORD_COLUMNS
 
 METADATA: Final = "metadata.json"
 

@@ -4,16 +4,19 @@ A class is what a partner sees. Every code of the code lists belongs to exactly 
 value that was not recorded has a class too, and the classes of a classification are listed in full, so that a file
 never shows by absence that something did not happen. Classifications belong to the policy version: a new code needs a
 decision here before it can be published, and until then a release stops with `UnmappedCode`.
+
+The columns of a record file come last: what each is called, means and may hold, and what becomes of it inside a group.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
+from typing import Final, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import msgspec
+from msgspec import Struct
 
 from triage.times import LONDON
 
@@ -63,7 +66,7 @@ def kinds_in_use(people: Iterable[RegisteredPerson | None]) -> tuple[Kinds, ...]
     return tuple(bit for bit in BITS if either & bit)
 
 
-class ReleaseMember(msgspec.Struct, frozen=True, gc=False):
+class ReleaseMember(Struct, frozen=True, gc=False):
     """One incident as it stood at the cut-off, in the codes of the code lists. None is "not recorded".
 
     `power` is the first power considered (intent), `disposal` the first disposal, `place_of_safety` the first place of
@@ -281,3 +284,52 @@ def minutes_band(minutes: int | None) -> str:
     if minutes is None:
         return MINUTES[4]
     return MINUTES[0] if minutes < 30 else MINUTES[1] if minutes < 60 else MINUTES[2] if minutes < 120 else MINUTES[3]
+
+
+class RecordColumn(Struct, frozen=True):
+    """A column. Those of `group` are what rows of a group share; `outcome` stays with them; `shuffled` is re-paired."""
+
+    name: str
+    title: str
+    meaning: str
+    part: Literal["group", "outcome", "shuffled"]
+    classes: tuple[str, ...]
+    """In published order; none for a month, which the period of a file says."""
+
+
+class ShuffledColumn(RecordColumn, frozen=True):
+    """A column that a classification makes of one field of a member."""
+
+    field: str
+    classification: Classification
+
+
+def _shuffled(name: str, title: str, meaning: str, field: str, classification: Classification) -> ShuffledColumn:
+    return ShuffledColumn(name, title, meaning, "shuffled", classification.classes, field, classification)
+
+
+SHUFFLED_COLUMNS: Final = (
+    _shuffled("source", "Source of the call", "Shuffled among the people of a group.", "referral_source", SOURCE),
+    _shuffled(
+        "conveyance",
+        "Conveyance",
+        "How the person travelled; shuffled among the people of a group.",
+        "conveyance",
+        CONVEYANCE,
+    ),
+)
+RECORD_COLUMNS: Final[tuple[RecordColumn, ...]] = (
+    RecordColumn("area", "Area", "Where it happened.", "group", AREA.classes),
+    RecordColumn("age", "Age", "In years.", "group", (*AGE.classes, "18-64")),
+    RecordColumn("sex", "Sex", "As recorded.", "group", SEX.classes),
+    RecordColumn("ethnic_group", "Ethnic group", "As the person said.", "group", ETHNIC_GROUP.classes),
+    RecordColumn("shift", "Shift", "Eight hours of local time.", "group", SHIFTS),
+    RecordColumn("month", "Month", "Of the operational day, which lasts from six to six in the morning.", "group", ()),
+    RecordColumn("power", "Power considered", "The first that an officer had in mind.", "outcome", POWER.classes),
+    RecordColumn("disposal", "First disposal", "What was done first.", "outcome", DISPOSAL.classes),
+    RecordColumn(
+        "place_of_safety", "Place of safety", "The first one of a detention.", "outcome", PLACE_OF_SAFETY.classes
+    ),
+    RecordColumn("minutes_at_scene", "Minutes at the scene", "From arrival to leaving.", "outcome", MINUTES),
+    *SHUFFLED_COLUMNS,
+)

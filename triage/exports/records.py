@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from triage.exports import members as m
-from triage.exports.columns import RECORD_COLUMNS, SHUFFLED_COLUMNS
+from triage.exports.members import RECORD_COLUMNS, SHUFFLED_COLUMNS
 from triage.exports.tree import CONFIG, LATE_ORDER, VALUES, Config, FinestGroup, KeyedChoice, Leaf, Tree
 from triage.times import DAY_START_HOUR, LONDON, operational_day
 

@@ -11,8 +11,8 @@ from msgspec import Struct, structs
 from triage.exports import dictionary, files, parquet
 from triage.exports import members as m
 from triage.exports.calendar import Dataset
-from triage.exports.columns import RECORD_COLUMNS
 from triage.exports.files import TABLES_COLUMNS, RenderedFile
+from triage.exports.members import RECORD_COLUMNS
 from triage.exports.records import RecordsRelease
 from triage.exports.selection import Selection, coarser, extract
 from triage.exports.statement import (
