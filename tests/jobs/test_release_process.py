@@ -15,7 +15,7 @@ MAY = datetime(2025, 5, 9, tzinfo=UTC)
 
 async def run_job(team: ExportTeam, now: datetime) -> None:
     service = team.running.service
-    await release_process.release_if_due(service.database, service.settings, service.root, now)
+    await release_process.release_if_due(service.database, service.settings, now)
 
 
 async def periods(team: ExportTeam) -> list[str]:

@@ -20,7 +20,7 @@ from support.population import Arrival
 
 from triage.exports.members import ReleaseMember
 from triage.exports.tree import CONFIG
-from triage.jobs import release
+from triage.jobs import due_releases
 from triage.jobs.release import ReleasedEdition, Unreleased
 from triage.log import entries as e
 from triage.log.append_decision import IncomingEntry
@@ -238,7 +238,7 @@ async def test_what_is_linked_to_an_incident_that_was_released_is_not_released_a
     async with database.team(released.team_id) as connection, connection.transaction():
         until = await releases.position(connection, released.team_id, SECOND_QUARTER)
         waiting = await snapshots.snapshot(
-            connection, team, release.LONG_AGO, QUARTER, until, SECOND_QUARTER, CONFIG.policy
+            connection, team, due_releases.LONG_AGO, QUARTER, until, SECOND_QUARTER, CONFIG.policy
         )
     assert {id for counted in waiting for id in counted.incident_ids}.isdisjoint(m.incident_id for m in late)
 
@@ -307,7 +307,7 @@ async def test_a_release_that_is_withdrawn_is_cut_again_under_a_new_policy_only(
     policy = "records-2"
     config = structs.replace(CONFIG, policy=policy)
     monkeypatch.setattr("triage.jobs.release.CONFIG", config)
-    monkeypatch.setitem(release._POLICY, "records", policy)
+    monkeypatch.setitem(due_releases._POLICY, "records", policy)
     assert named(await released.release(QUARTER)) == ["records/2025-Q1/2"]
     manifest = await partner.manifest("records/2025-Q1")
     assert manifest["statement"]["supersedes"] == "records/2025-Q1/1"
@@ -401,7 +401,7 @@ async def test_a_record_file_cut_again_makes_the_choices_of_the_first(
         await withdraw(owner, released.team_id, "records", "2025-Q1", 1, QUARTER, "a test")
     config = structs.replace(CONFIG, policy="records-2")
     monkeypatch.setattr("triage.jobs.release.CONFIG", config)
-    monkeypatch.setitem(release._POLICY, "records", "records-2")
+    monkeypatch.setitem(due_releases._POLICY, "records", "records-2")
     assert named(await released.release(QUARTER)) == ["records/2025-Q1/2"]
     assert sorted(tuple(row.values())[1:] for row in await partner.rows("records/2025-Q1")) == before
 

@@ -16,7 +16,7 @@ from support.attacked_team import MEDIUM, PROMPT, SMALL, AttackedTeam, Cells, Of
 
 from triage.exports.catalogue import CLASSES, CatalogueTable
 from triage.exports.members import ReleaseMember
-from triage.jobs import release
+from triage.jobs import due_releases
 from triage.times import PeriodKind
 
 Attacked = Callable[[str], Awaitable[AttackedTeam]]
@@ -121,7 +121,7 @@ async def test_a_quarter_minus_two_months_does_not_give_the_hidden_third(
     for period in (*months, town.period):
         await town.team.forget("tables", period)
     with town.switched("tables", {} if rule else EXACT) as patch:
-        patch.setattr(release, "TABLE_KINDS", ("monthly", "quarterly"))
+        patch.setattr(due_releases, "TABLE_KINDS", ("monthly", "quarterly"))
         await town.team.release(town.cut_off)
     partner = town.partners["other"]
     parts = [by_identity(await partner.cells(month), "monthly") for month in months]

@@ -30,7 +30,7 @@ from triage.exports.records import Cadence
 from triage.exports.selection import Body
 from triage.exports.tables import RULES
 from triage.exports.tree import CONFIG, ages_in
-from triage.jobs import release
+from triage.jobs import due_releases, release
 from triage.store.access.staff import as_owner
 from triage.store.database import Connection
 from triage.store.exports import agreements, snapshots
@@ -188,7 +188,7 @@ class AttackedTeam:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(release, "CONFIG", structs.replace(CONFIG, **(off or {} if dataset == "records" else {})))
             patch.setattr(release, "RULES", structs.replace(RULES, **(off or {} if dataset == "tables" else {})))
-            patch.setattr(release, "TABLE_KINDS", (self.kind,) if dataset == "tables" else ())
+            patch.setattr(due_releases, "TABLE_KINDS", (self.kind,) if dataset == "tables" else ())
             patch.setattr(tables, "admit", lambda kind, *_: forms(kind))
             patch.setattr(snapshots, "snapshot", self._snapshot)
             yield patch

@@ -6,18 +6,16 @@ import os
 import sys
 from datetime import datetime
 
-from triage.exports import keys
 from triage.jobs.release import Unreleased, is_anything_due
-from triage.people.encryption import Root
 from triage.settings import Settings
 from triage.store.database import Database
 
 logger = logging.getLogger(__name__)
 
 
-async def release_if_due(database: Database, settings: Settings, root: Root, now: datetime) -> None:
+async def release_if_due(database: Database, settings: Settings, now: datetime) -> None:
     """Start a process that releases what is due at `now`, where anything is. Raises Unreleased."""
-    if await is_anything_due(database, keys.derive(root), now):
+    if await is_anything_due(database, now):
         await release_in_subprocess(settings, now)
 
 

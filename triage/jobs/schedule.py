@@ -56,7 +56,7 @@ def service_jobs(service: Service) -> tuple[Job, ...]:
         Job("deliver_alerts", partial(deliver_due, database, sender, "alert", now), 5),
         Job("publish", lambda: publish_due(database, now(), options), 15),
         Job("deliver_summaries", partial(deliver_due, database, sender, "summary", now), 15),
-        Job("release", lambda: release_if_due(database, settings, service.root, now()), 15),
+        Job("release", lambda: release_if_due(database, settings, now()), 15),
         Job("copy_publications", partial(copy_publications, database, publications), 30),
         Job("anchor_logs", partial(anchor_logs, database, service.journal), 10),
         Job("write_anchors", partial(write_anchors, database, service.journal), 600),
