@@ -26,11 +26,15 @@ class InstalledService:
         assert (result.exit_code != 0) == fails, (result.output, result.exception)
         return result.output
 
-    def _invoke(self, args: tuple[str, ...], changed: dict[str, str]) -> Result:
-        environ = {
+    @property
+    def environ(self) -> dict[str, str]:
+        """The settings of a command."""
+        return {
             "TRIAGE_DATABASE_URL": as_login(self.process.url, SERVICE),
             "TRIAGE_OWNER_DATABASE_URL": self.process.url,
             "TRIAGE_KEYS_DATABASE_URL": self.keys_url,
             "TRIAGE_DATA_DIR": str(self.data_dir),
         }
-        return CliRunner().invoke(main, args, env=environ | changed)
+
+    def _invoke(self, args: tuple[str, ...], changed: dict[str, str]) -> Result:
+        return CliRunner().invoke(main, args, env=self.environ | changed)

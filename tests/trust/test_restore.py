@@ -1,6 +1,8 @@
 """Going back in time: what is no backup of this installation is refused, and what was ended since stays ended."""
 
 import asyncio
+import os
+import sys
 from pathlib import Path
 from uuid import uuid4
 
@@ -250,6 +252,26 @@ async def test_a_fork_that_the_journal_goes_on_over_can_be_adopted(installation:
     line = ChainAnchored(at=now(), team_id=crew.team_id, chain="entries", position=3, link=link[0]["link"].hex())
     await service.journal.add(line)
     await installation.triage("adopt", "--yes")
+    await installation.triage("verify")
+
+
+async def test_what_arrives_while_a_history_is_adopted_is_as_it_was_written(installation: InstalledService) -> None:
+    """Everything is captured in the time that was lost: whether it counts as received again, the adoption decides."""
+    await forked(installation)
+    crew, captured_at = installation.crew, now()
+    command = (sys.executable, "-m", "triage", "adopt", "--yes")
+    adopting = await asyncio.create_subprocess_exec(*command, env=os.environ | installation.environ)
+
+    async def send_meanwhile() -> None:
+        while adopting.returncode is None:
+            await crew.officer.tell("officer", uuid4(), captured_at=captured_at)
+
+    await asyncio.gather(*(send_meanwhile() for _ in range(8)), adopting.wait())
+    assert adopting.returncode == 0
+    await crew.officer.tell("officer", uuid4(), captured_at=captured_at)
+    came = await crew.fetch("SELECT received_again FROM entry WHERE team_id = $1 AND seq > 2 ORDER BY seq")
+    again = [row["received_again"] for row in came]
+    assert again == sorted(again) and {False, True} <= set(again)
     await installation.triage("verify")
 
 
