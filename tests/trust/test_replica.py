@@ -4,6 +4,7 @@ What the primary is kept from reading shows who read. The replica is paused befo
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -13,11 +14,13 @@ from uuid import uuid4
 import asyncpg
 import pytest
 import pytest_asyncio
+from click.testing import CliRunner
 from msgspec.structs import replace
 from support.export_team import add_export_team, half_a_year
 from support.phones import Crew, RunningService, refused, running_service
 from support.standby import Pair, lose
 
+from triage.__main__ import main
 from triage.commands.database import Databases
 from triage.commands.verify import verify_here
 from triage.databases import Addresses
@@ -233,6 +236,55 @@ async def test_chains_are_verified_on_a_replica_that_has_what_the_journal_knows(
     said = capsys.readouterr()
     assert "the replica does not answer" in said.err
     assert f"team {crew.team_id}: 2 entries verified" in said.out
+
+
+async def test_check_says_how_the_replica_stands(
+    pair: Pair,
+    reading: RunningService,
+    crew: Crew,
+    follower: asyncpg.Connection,
+    db_url: str,
+) -> None:
+    await pause(reading, follower)
+    at = DatabaseUrl(pair[1].url("triage").replace("//triage@", "//reader@"))
+    async with as_owner(reading.url, uuid4()) as owner:
+        await owner.execute("CREATE ROLE reader LOGIN")
+    assert "TRIAGE_READ_URL: the replica cannot be read" in await check(reading, at)
+    await follower.execute("SELECT pg_wal_replay_resume()")
+    while not await follower.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'reader')"):
+        pass
+    assert 'permission denied to set role "triage_service"' in await check(reading, at)
+
+    async with as_owner(reading.url, uuid4()) as owner:
+        await owner.execute("GRANT triage_service TO reader")
+    await pause(reading, follower)
+    said = await check(reading, at)
+    assert "wrong: the replica's login reader lacks triage_auditor, triage_sealer" in said
+    assert "note: hot_standby_feedback of the replica is off" in said
+    assert "behind" not in said
+    await crew.officer.tell("officer", uuid4())
+    assert re.search(r"note: the replica is \d+ s behind", await check(reading, at))
+    said = await check(reading, DatabaseUrl(pair[1].url("triage")))
+    assert "wrong: the replica's login triage owns tables or is a superuser" in said
+
+    said = await check(reading, DatabaseUrl(reading.url))
+    assert "names a server that follows none: it can be written to" in said
+    said = await check(reading, DatabaseUrl(db_url))
+    assert "names a server that is no copy of the database's" in said
+    assert "names the database of another installation" in said
+
+
+async def check(reading: RunningService, read_url: str) -> str:
+    """What `triage check` says of an installation with this replica; the other things that are wrong besides."""
+    environ = {
+        "TRIAGE_DATABASE_URL": reading.url,
+        "TRIAGE_KEYS_DATABASE_URL": reading.url,
+        "TRIAGE_READ_URL": read_url,
+        "TRIAGE_DATA_DIR": str(reading.service.settings.data_dir),
+    }
+    result = await asyncio.to_thread(CliRunner().invoke, main, ["check"], env=environ)
+    assert result.exit_code == 1, (result.output, result.exception)
+    return result.output
 
 
 def as_command(reading: RunningService) -> Databases:

@@ -9,12 +9,14 @@ import click
 
 from triage.commands.database import Databases, with_databases
 from triage.errors import OperatorError
-from triage.store.database import connect
+from triage.store.database import UNREACHABLE, connect
 from triage.store.journal import exported_until
-from triage.store.logins import DatabaseLogin, read_login
-from triage.store.recovery.history import check_joined
+from triage.store.logins import DatabaseLogin, read_login, read_replica
+from triage.store.recovery.history import Installation, check_joined, read_installation
 
 MOST_SKEW_S: Final = 2.0
+MOST_LAG_S: Final = 60.0
+"""How far a replica may be behind: an alert tells of more by bytes."""
 
 
 @with_databases
@@ -40,6 +42,9 @@ async def _findings(databases: Databases) -> AsyncIterator[tuple[bool, str]]:
             yield finding
     async for finding in _histories(databases):
         yield finding
+    if chosen.read_url is not None:
+        async for finding in _replica_findings(chosen.read_url, addresses.service, service):
+            yield finding
     if abs((service.at - datetime.now(UTC)).total_seconds()) > MOST_SKEW_S:
         yield True, "the clocks of this machine and of the database differ by over two seconds"
     if not service.synchronous_standbys:
@@ -79,6 +84,37 @@ def _login_findings(service: DatabaseLogin, owner: DatabaseLogin, keys: Database
         if login.listens_beyond and not login.encrypted
     ]
     return findings
+
+
+async def _replica_findings(url: str, service_url: str, service: DatabaseLogin) -> AsyncIterator[tuple[bool, str]]:
+    """Whether what TRIAGE_READ_URL names is a copy of the database that may be read and nothing else."""
+    try:
+        login, state = await read_login(url), await read_replica(url, service_url)
+        here, there = await _installation(service_url), await _installation(url)
+    except (*UNREACHABLE, asyncpg.PostgresError, OperatorError) as error:
+        yield True, f"TRIAGE_READ_URL: the replica cannot be read: {type(error).__name__}: {error}"
+        return
+    if login.system != service.system:
+        yield True, "TRIAGE_READ_URL names a server that is no copy of the database's"
+    elif not state.recovering:
+        yield True, "TRIAGE_READ_URL names a server that follows none: it can be written to"
+    if login.superuser or login.owns_tables:
+        yield True, f"the replica's login {login.name} owns tables or is a superuser: give it the service's"
+    if login.missing_roles:
+        yield True, f"the replica's login {login.name} lacks {', '.join(login.missing_roles)}"
+    if there.id != here.id:
+        yield True, "TRIAGE_READ_URL names the database of another installation"
+    elif there.epoch != here.epoch:
+        yield True, "the replica holds another history of the log than the database"
+    if state.behind_s:
+        yield state.behind_s > MOST_LAG_S, f"the replica is {state.behind_s:.0f} s behind"
+    if state.recovering and not state.holds_back_cleaning:
+        yield False, "hot_standby_feedback of the replica is off: a long reading is cut off and done by the database"
+
+
+async def _installation(url: str) -> Installation:
+    async with connect(url, 1, 10.0) as database, database.no_team() as connection:
+        return await read_installation(connection)
 
 
 async def _histories(databases: Databases) -> AsyncIterator[tuple[bool, str]]:

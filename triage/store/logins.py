@@ -24,7 +24,17 @@ class DatabaseLogin(NamedTuple):
     encrypted: bool
 
 
+class ReplicaState(NamedTuple):
+    """How a replica stands: whether it follows a primary, how far behind, and whether its readings are waited for."""
+
+    recovering: bool
+    behind_s: float
+    holds_back_cleaning: bool
+
+
 _READ: Final = statement("logins.read", DatabaseLogin)
+_POSITION: Final = statement("logins.position", str)
+_REPLICA: Final = statement("logins.replica", ReplicaState)
 
 
 async def read_login(url: str) -> DatabaseLogin:
@@ -34,3 +44,17 @@ async def read_login(url: str) -> DatabaseLogin:
         return await _READ.fetch_one(connection)
     finally:
         await connection.close()
+
+
+async def read_replica(url: str, database_url: str) -> ReplicaState:
+    """How the replica at an address stands to its database. Raises what a server out of reach raises."""
+    database = await hosts.connect(database_url)
+    try:
+        position = await _POSITION.fetch_one(database)
+    finally:
+        await database.close()
+    replica = await hosts.connect(url)
+    try:
+        return await _REPLICA.fetch_one(replica, position=position)
+    finally:
+        await replica.close()
