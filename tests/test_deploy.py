@@ -45,8 +45,8 @@ def command_lines() -> Iterator[tuple[str, str]]:
         for line in text.splitlines():
             if match := re.search(r"(?:args|command): \[triage, ([^]]+)\]", line):
                 yield file, match[1].replace(",", "")
-            elif match := re.search(r"^ExecStart=.*?bin/triage ([^'|]+)", line):
-                yield file, re.sub(r"%%?\w|\$\(.*|\"", "x", match[1])
+            elif match := re.search(r"^ExecStart=\S*bin/triage (.+)", line):
+                yield file, match[1].replace("%", "")
 
 
 @pytest.mark.parametrize(("file", "line"), sorted(set(command_lines())))
@@ -56,6 +56,23 @@ def test_every_command_that_is_called_has_these_options(file: str, line: str) ->
     assert command, (file, line)
     known = {option for parameter in command.params for option in parameter.opts}
     assert [word for word in rest if word.startswith("--") and word not in known] == []
+
+
+@pytest.mark.parametrize("folder", ["compose", "kubernetes", "systemd"])
+def test_each_way_to_deploy_runs_everything_that_must_run(folder: str) -> None:
+    run = {(name, *(word for word in rest if word.startswith("--"))) for name, *rest in calls_of(folder)}
+    assert {("jobs",), ("backup",), ("backup", "--keys"), ("restore", "--rehearse"), ("verify",)} <= run
+    assert {name for name, *_ in run} == {"migrate", "serve", "jobs", "backup", "restore", "verify"}
+    assert any({"serve", "--without-jobs"} <= set(call) for call in run)
+
+
+def calls_of(folder: str) -> list[list[str]]:
+    return [shlex.split(line) for file, line in command_lines() if file.startswith(folder)]
+
+
+@pytest.mark.parametrize("service", sorted((DEPLOY / "systemd").glob("triage-*.timer")))
+def test_each_timer_has_its_unit(service: Path) -> None:
+    assert service.with_suffix(".service").exists()
 
 
 def test_every_metric_that_is_asked_for_is_told() -> None:

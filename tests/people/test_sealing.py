@@ -1,5 +1,6 @@
 """What is sealed opens only with its own key, in its own place; the root secret is shared, kept private and rotated."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -146,6 +147,25 @@ def test_a_file_others_may_read_or_write_is_refused(path: Path, mode: int) -> No
     path.chmod(mode)
     with pytest.raises(RootFault, match="chmod 600"):
         encryption.load_or_create_root(path)
+
+
+def test_what_root_keeps_for_our_group_may_be_read_by_it_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So Kubernetes mounts a secret."""
+    encryption.load_or_create_root(path)
+    kept = path.stat()
+    ours = os.geteuid() + 1
+
+    def as_mounted(mode: int) -> None:
+        stat = os.stat_result((0o100000 | mode, *kept[1:4], 0, *kept[5:]))
+        monkeypatch.setattr(os, "fstat", lambda _: stat)
+        monkeypatch.setattr(os, "geteuid", lambda: ours)
+
+    for mode in (0o460, 0o444, 0o442):
+        as_mounted(mode)
+        with pytest.raises(RootFault, match="chmod 600"):
+            encryption.load_root(path)
+    as_mounted(0o440)
+    assert encryption.load_root(path)
 
 
 KEY_TEXT = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="

@@ -73,6 +73,28 @@ async def test_a_file_that_is_no_whole_backup_is_refused(
     assert await databases_of(installation) == before
 
 
+async def test_of_a_directory_the_newest_whole_backup_of_the_database_is_taken(
+    installation: InstalledService, tmp_path: Path
+) -> None:
+    backups = tmp_path / "backups"
+    backups.mkdir()
+    assert "holds no backup" in await installation.triage("restore", "--rehearse", str(backups), fails=True)
+    await installation.triage("backup", "--keys", str(backups))
+    assert "holds no backup" in await installation.triage("restore", "--rehearse", str(backups), fails=True)
+    for name, written_at in (("database-8", 1), ("database-9.part", 2**32)):
+        (backups / name).write_bytes(b"no backup")
+        os.utime(backups / name, (written_at, written_at))
+    await installation.triage("backup", str(backups))
+    assert "can be restored" in await installation.triage("restore", "--rehearse", str(backups))
+    [name] = [file.name for file in backups.glob("database-[1-7]")]
+    assert {file.name for file in backups.iterdir()} == {
+        name,
+        name.replace("database", "keys"),
+        "database-8",
+        "database-9.part",
+    }
+
+
 async def test_the_key_stores_backup_is_refused(installation: InstalledService, tmp_path: Path) -> None:
     keys = await backed_up(installation, tmp_path / "keys.dump", "--keys")
     said = await installation.triage("restore", "--yes", str(keys), fails=True)

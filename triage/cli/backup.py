@@ -7,7 +7,7 @@ import click
 from triage.cli.options import DATA_DIR, YES
 from triage.cli.work import runs
 
-FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+FILE = click.argument("file", type=click.Path(path_type=Path))
 
 
 @click.command()
@@ -16,7 +16,10 @@ FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @DATA_DIR
 @runs("triage.commands.backup:backup")
 def backup() -> None:
-    """Write the database into FILE, without the key store; or with --keys the key store alone."""
+    """Write the database into FILE, without the key store; or with --keys the key store alone.
+
+    Into a directory it goes as `database-` or `keys-` with the number of the weekday, so that seven are kept.
+    """
 
 
 @click.command()
@@ -28,8 +31,9 @@ def backup() -> None:
 def restore() -> None:
     """Restore FILE beside the database, replay the journal, verify every chain, and only then take its place.
 
-    A file that is no backup of this installation is refused before anything is touched. The database that was replaced
-    is kept under another name. A running service goes on with the restored one.
+    Of a directory it is the newest backup there. A file that is no backup of this installation is refused before
+    anything is touched. The database that was replaced is kept under another name. A running service goes on with the
+    restored one.
     """
 
 

@@ -10,4 +10,4 @@ from triage.cli.work import runs
 @DATA_DIR
 @runs("triage.commands.check:check")
 def check() -> None:
-    """Say what of this installation is wrong: logins, grants, key store, journal, root secret, replication, clock."""
+    """Say what of this installation is wrong: logins, grants, key store, journal, root secret, replica, clock."""

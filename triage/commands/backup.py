@@ -33,12 +33,22 @@ Verdicts = list[tuple[str, ChainVerdict]]
 async def backup(databases: Databases, keys: bool, file: Path) -> None:
     """The work of `triage backup`."""
     addresses = databases.addresses
+    if file.is_dir():
+        file = file / f"{'keys' if keys else 'database'}-{datetime.now(UTC):%u}"
     if not keys:
         await write_journal(databases)
     await asyncio.to_thread(store.dump, addresses.keys if keys else addresses.owner, file, keys)
     async with databases.service() as database, database.no_team() as connection:
         await record_success(connection, "backup_keys" if keys else "backup")
     click.echo(f"{file}: {file.stat().st_size} bytes")
+
+
+def newest_backup(directory: Path) -> Path:
+    """The newest whole backup of the database in a directory. Raises click.BadParameter where there is none."""
+    whole = [file for file in directory.glob("database-*") if file.suffix != store.UNFINISHED]
+    if not whole:
+        raise click.BadParameter(f"{directory} holds no backup of the database")
+    return max(whole, key=lambda file: file.stat().st_mtime)
 
 
 async def write_journal(databases: Databases) -> None:
@@ -57,6 +67,8 @@ async def write_journal(databases: Databases) -> None:
 @with_databases
 async def restore(databases: Databases, yes: bool, rehearse: bool, file: Path) -> None:
     """The work of `triage restore`."""
+    if file.is_dir():
+        file = newest_backup(file)
     if not file.exists():
         raise click.BadParameter(f"{file} does not exist")
     await history.check_backup(await asyncio.to_thread(store.read_installation, file), databases.journal)

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Final
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
@@ -15,6 +16,8 @@ from triage.store import hosts
 from triage.store.recovery.history import Installation
 
 KEYS_SCHEMA = "keystore"
+UNFINISHED: Final = ".part"
+"""The ending of a backup that is being written, or was when its process died."""
 _COPIED = re.compile(r"^COPY public\.installation \((?P<columns>[^)]+)\) FROM stdin;\n(?P<values>.+)$", re.MULTILINE)
 
 
@@ -40,7 +43,7 @@ def dump(url: str, file: Path, keys: bool) -> None:
 
     It appears under its name only when it is whole. Raises BackupFault.
     """
-    unfinished = file.with_name(file.name + ".part")
+    unfinished = file.with_name(file.name + UNFINISHED)
     handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.close(handle)
     which = f"--schema={KEYS_SCHEMA}" if keys else f"--exclude-schema={KEYS_SCHEMA}"
