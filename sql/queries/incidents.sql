@@ -1,6 +1,22 @@
--- name: position
--- why: a cursor is good only where this log has the same link at its position, and is of the same history
-SELECT (SELECT link FROM entry WHERE team_id = :team_id AND seq = :seq) AS link, (SELECT epoch FROM installation) AS epoch
+-- name: begin_pull
+-- why: whether sender and cursor still stand, and whether there may be anything to tell: most pulls end here. A cursor is
+-- good only where this log has the same link at its position, and is of the same history
+SELECT
+    EXISTS (SELECT FROM staff s LEFT JOIN device d ON d.team_id = :team_id AND d.device_id = :device
+            WHERE s.team_id = :team_id AND s.staff_id = :account AND s.stamp = :stamp AND s.disabled_at IS NULL
+              AND d.revoked_at IS NULL) AS stands,
+    h.seq AS head_seq, n.epoch,
+    (SELECT e.link FROM entry e WHERE e.team_id = :team_id AND e.seq = :position) AS link,
+    EXISTS (SELECT FROM incident
+            WHERE team_id = :team_id AND turns_last > :since AND turns_last < 'infinity'
+              AND EXISTS (SELECT FROM unnest(CASE WHEN :lead THEN lead_turns ELSE turns END) t WHERE t > :since AND t <= :now))
+        OR EXISTS (SELECT FROM incident WHERE team_id = :team_id AND scope_until > :since AND scope_until <= :now)
+        OR EXISTS (SELECT FROM audience_position
+                   WHERE team_id = :team_id AND scope_until > :since AND scope_until <= :now) AS turned,
+    EXISTS (SELECT FROM task t WHERE t.team_id = :team_id AND t.addressee = :account AND t.answered_at IS NULL
+            AND t.taken_back_at IS NULL) AS asked
+FROM log_head h, installation n
+WHERE h.team_id = :team_id
 
 -- name: in_scope
 -- why: a phone that starts afresh gets what it may hold now, in the order of change; scope first, as it lies at the log's end
@@ -114,6 +130,28 @@ SELECT r.root, r.blind, r.seq
 FROM incident i JOIN incident r ON r.team_id = i.team_id AND r.id = i.root
 WHERE i.team_id = :team_id AND i.id = :id AND NOT i.blind
   AND is_readable(r.blind, r.judged_by, r.lead_unblinded_at, :audience, :account, :now) AND (:lead OR NOT r.restricted)
+
+-- name: consult
+-- why: as `find`, for a request that only reads: whether its sender still stands, whether it is known already that the sender
+-- was served the incident's intents, and the reading logged, unless it is to turn out first whether it is one
+WITH sender AS (
+    SELECT coalesce(d.installation, d.device_id, '00000000-0000-0000-0000-000000000000') AS phone
+    FROM staff s LEFT JOIN device d ON d.team_id = :team_id AND d.device_id = :device
+    WHERE s.team_id = :team_id AND s.staff_id = :account AND s.stamp = :stamp AND s.disabled_at IS NULL AND d.revoked_at IS NULL
+), version AS (
+    SELECT r.root, r.blind, r.seq, CASE WHEN r.ids = '{}' THEN ARRAY[r.id] ELSE r.ids END AS ids
+    FROM incident i JOIN incident r ON r.team_id = i.team_id AND r.id = i.root
+    WHERE i.team_id = :team_id AND i.id = :id AND NOT i.blind
+      AND is_readable(r.blind, r.judged_by, r.lead_unblinded_at, :audience, :account, :now) AND (:lead OR NOT r.restricted)
+), noted AS (
+    INSERT INTO audit (team_id, operation, actor, role, device, query, ids)
+    SELECT :team_id, 'consultation', :account, :role, :device, 'incident', ARRAY[v.root] FROM version v, sender WHERE :note
+)
+SELECT s.phone IS NOT NULL AS stands, v.root, v.blind, v.seq,
+    (SELECT count(*) FROM unnest(v.ids) x
+     JOIN LATERAL (SELECT FROM intent_served WHERE team_id = :team_id AND incident_id = x AND staff_id = :account
+                   AND phone = s.phone OFFSET 0) k ON true) = cardinality(v.ids) AS knows_intents
+FROM (SELECT) x LEFT JOIN sender s ON true LEFT JOIN version v ON true
 
 -- name: list
 -- why: the incident list, newest first, keyset-paged; conditions left out are null (root = id would look like one row)

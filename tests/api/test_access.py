@@ -1,6 +1,7 @@
 """Enrolment, devices and tokens: who gets in, who lets in, and that access ends at once on every process."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
@@ -323,6 +324,74 @@ async def test_a_role_that_writes_no_entries_any_more_is_refused_at_once(crew: C
     )
     assert refused(await elsewhere.put(entry("officer", uuid7()))) == (403, "forbidden")
     assert len(await crew.fetch("SELECT 1 FROM entry WHERE team_id = $1")) == 1
+
+
+Ask = Callable[[Phone, str, str], Awaitable[httpx.Response]]
+READS: dict[str, Ask] = {
+    "incident": lambda phone, incident, _: phone.get(f"/v1/incidents/{incident}"),
+    "incident held": lambda phone, incident, _: phone.get(f"/v1/incidents/{incident}", {"if-none-match": "*"}),
+    "incident that is not there": lambda phone, *_: phone.get(f"/v1/incidents/{uuid7()}"),
+    "sync afresh": lambda phone, *_: phone.post_sync(),
+    "sync with nothing new": lambda phone, _, cursor: phone.post_sync(cursor=cursor),
+    "sync that pulls nothing": lambda phone, *_: phone.post_sync(pull=False),
+    "sync with a cursor that is none": lambda phone, *_: phone.post_sync(cursor="rubbish"),
+    "sync that is no JSON": lambda phone, *_: phone.sync_raw(b"{"),
+}
+
+
+@pytest.fixture
+async def remembered(crew: Crew, another: RunningService) -> tuple[Phone, str, str]:
+    """The officer's phone on a process that remembers it, with an incident and a cursor after which nothing changed."""
+    elsewhere = crew.officer.on(another)
+    incident = (await elsewhere.store(entry("officer", uuid7())))["incident_id"]
+    cursor = (await elsewhere.sync())["cursor"]
+    await elsewhere.incident(incident)
+    return elsewhere, incident, cursor
+
+
+@pytest.mark.parametrize("read", READS)
+async def test_who_is_remembered_reads_nothing_once_revoked(
+    crew: Crew, remembered: tuple[Phone, str, str], read: str
+) -> None:
+    logged = len(await crew.consultations())
+    await crew.sergeant.delete(f"/v1/devices/{crew.officer.device_id}")
+    answer = await READS[read](*remembered)
+    if read == "sync that is no JSON":
+        assert refused(answer) == (400, "malformed")
+    elif read.startswith("sync"):
+        assert (answer.status_code, answer.json()["wipe"], answer.json()["incidents"]) == (202, True, [])
+    else:
+        assert refused(answer) == (401, "device_revoked")
+    assert len(await crew.consultations()) == logged
+
+
+@pytest.mark.parametrize("read", READS)
+async def test_a_role_that_reads_no_incidents_any_more_reads_none_at_once(
+    crew: Crew, remembered: tuple[Phone, str, str], read: str
+) -> None:
+    logged = len(await crew.consultations())
+    await crew.fetch(
+        "UPDATE staff SET role = 'auditor', stamp = stamp + 1 WHERE team_id = $1 AND staff_id = $2 RETURNING 1",
+        crew.officer.staff_id,
+    )
+    assert refused(await READS[read](*remembered)) == (403, "forbidden")
+    assert len(await crew.consultations()) == logged
+
+
+@pytest.mark.parametrize("read", ["incident", "sync afresh"])
+async def test_a_role_that_comes_to_read_incidents_reads_them_at_once(
+    crew: Crew, another: RunningService, read: str
+) -> None:
+    incident = (await crew.officer.store(entry("officer", uuid7())))["incident_id"]
+    elsewhere = crew.auditor.on(another)
+    for _ in range(2):
+        assert refused(await READS[read](elsewhere, incident, "")) == (403, "forbidden")
+    await crew.fetch(
+        "UPDATE staff SET role = 'officer', profession = 'police', stamp = stamp + 1"
+        " WHERE team_id = $1 AND staff_id = $2 RETURNING 1",
+        crew.auditor.staff_id,
+    )
+    assert (await READS[read](elsewhere, incident, "")).status_code == 200
 
 
 async def test_a_revoked_partner_is_refused(crew: Crew) -> None:

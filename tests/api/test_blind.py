@@ -285,6 +285,32 @@ async def test_what_a_phone_sent_counts_as_served_to_it(service: RunningService,
     assert await judged_blind(crew, incident) == [False]
 
 
+async def test_an_intent_served_once_more_through_a_link_was_served_of_the_other_incident_too(crew: Crew) -> None:
+    incident, other, at = uuid7(), uuid7(), now() - 10 * MINUTE
+    for told in (incident, other):
+        await crew.officer.tell("officer", told, captured_at=at, occurred_at=at, intent=S136)
+    served = "SELECT incident_id FROM intent_served WHERE team_id = $1 AND staff_id = $2"
+    for linked in (False, True):
+        if linked:
+            await crew.officer.tell("same_incident", incident, other_incident_id=other)
+        for _ in range(2):
+            await crew.sergeant.incident(incident)
+        rows = await crew.fetch(served, crew.sergeant.staff_id)
+        assert {row["incident_id"] for row in rows} == ({incident, other} if linked else {incident})
+
+
+async def test_what_a_restored_backup_forgot_was_served_is_written_down_at_the_next_reading(crew: Crew) -> None:
+    incident, at = uuid7(), now() - 10 * MINUTE
+    await crew.officer.tell("officer", incident, captured_at=at, occurred_at=at, intent=S136)
+    for _ in range(2):
+        await crew.sergeant.incident(incident)
+        forgotten = await crew.fetch(
+            "DELETE FROM intent_served WHERE team_id = $1 AND staff_id = $2 RETURNING incident_id",
+            crew.sergeant.staff_id,
+        )
+        assert [row["incident_id"] for row in forgotten] == [incident]
+
+
 @pytest.mark.parametrize("how", ["view", "list", "entries", "sync"])
 async def test_however_the_intent_was_served_a_judgement_afterwards_is_not_blind(crew: Crew, how: str) -> None:
     """Her second judgement: after the first she may see the intent."""

@@ -36,7 +36,8 @@ class Follower:
         more = True
         while more:
             actor = await self.phone.actor()
-            told = await pull.pull(service.database, service.incidents, actor, self.cursor, at)
+            start = await pull.begin(service.database, actor, self.cursor, at)
+            told = await pull.pull(service.database, service.incidents, actor, self.cursor, at, start)
             views = [msgspec.json.decode(body) for body in told.incidents]
             self.holds |= {view["id"]: view for view in views}
             came |= {view["id"] for view in views}

@@ -278,15 +278,29 @@ ALIKE: dict[str, Any] = {
     "occurred": [NOW - timedelta(days=3)],
     "areas": ["bedford"],
 }
+BEGIN: dict[str, Any] = {
+    "team_id": TEAM,
+    "account": SOMEBODY,
+    "device": None,
+    "stamp": 1,
+    "lead": False,
+    "position": INCIDENTS // 2,
+    "since": NOW - timedelta(minutes=5),
+    "now": NOW,
+}
 HOT: list[tuple[str, dict[str, Any]]] = [
     ("log.read", READ),
     ("log.alike", ALIKE),
-    ("incidents.position", {"team_id": TEAM, "seq": INCIDENTS // 2}),
+    ("incidents.begin_pull", BEGIN),
     ("incidents.in_scope", pull(position=0)),
     ("incidents.changed", pull(position=INCIDENTS - 100)),
     ("incidents.changed", pull(position=INCIDENTS // 2)),
     ("incidents.turned", pull(UUID(int=0), since=NOW - timedelta(minutes=5))),
     ("incidents.find", READER | {"id": incident(9)}),
+    (
+        "incidents.consult",
+        READER | {"id": incident(9), "role": "officer", "device": None, "stamp": 1, "note": False},
+    ),
     ("incidents.list", listed()),
     ("incidents.list", listed(since=NOW - timedelta(days=30), until=NOW - timedelta(days=29))),
     ("incidents.list", listed(after_at=NOW - timedelta(days=60), after_id=AFTER)),

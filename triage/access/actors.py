@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from triage.problems import FORBIDDEN, Refused
+from triage.problems import BUSY, FORBIDDEN, Refused
 
 Side = Literal["police", "health"]
 Level = Literal["field", "lead", "office"]
@@ -50,6 +50,13 @@ class Actor(Struct, kw_only=True, frozen=True):
         """Raises Refused (403) without the verb."""
         if verb not in self.verbs:
             raise Refused(FORBIDDEN)
+
+
+class StaleActor(Refused):
+    """What is remembered of an actor no longer holds: it is to sign in afresh; where nobody sees to that, to retry."""
+
+    def __init__(self) -> None:
+        super().__init__(BUSY, retry_after=1)
 
 
 def new_token() -> str:

@@ -19,18 +19,19 @@ from triage.store.access.sign_in import SignInRefused
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 SignInRule = Literal["fresh", "remembered", "even_revoked", "nobody", "by_itself"]
-"""How a handler signs in (`sign_in=` in its decorator): `fresh` where it says nothing, `remembered` where the log's
-writer checks again, `nobody` where it is open, `by_itself` where it has credentials of another kind."""
+"""How a handler signs in (`sign_in=` in its decorator): `fresh` where it says nothing, `remembered` where the handler's
+own statement checks again, `even_revoked` likewise, and a revoked device passes; `nobody` where it is open, `by_itself`
+where it has credentials of another kind."""
 HOUR = timedelta(hours=1)
 
 
-async def sign_in(service: Service, scope: Scope, rule: SignInRule) -> tuple[Actor, bool]:
+async def sign_in(service: Service, scope: Scope, rule: SignInRule, *, afresh: bool = False) -> tuple[Actor, bool]:
     """The actor, and whether its device is revoked; both are kept in the scope. Raises Refused: 401, 429.
 
-    A failure is counted for the address, in all processes together, and recorded.
+    A failure is counted for the address, in all processes together, and recorded. `afresh`: whatever is remembered.
     """
     try:
-        actor, revoked = await _look_up(service, bearer(scope), rule)
+        actor, revoked = await _look_up(service, bearer(scope), rule, afresh)
     except SignInRefused as refused:
         await _count_failure(service, scope, refused)
         raise
@@ -59,11 +60,11 @@ async def _count_failure(service: Service, scope: Scope, refused: SignInRefused)
     await audit.note_sign_in(service.database, *account, refused.problem.code)
 
 
-async def _look_up(service: Service, token: str, rule: SignInRule) -> tuple[Actor, bool]:
+async def _look_up(service: Service, token: str, rule: SignInRule, afresh: bool) -> tuple[Actor, bool]:
+    if rule in ("remembered", "even_revoked") and not afresh and (actor := await service.sign_in.recall(token)):
+        return actor, False
     if rule == "even_revoked":
         return await service.sign_in.authenticate_even_revoked(token)
-    if rule == "remembered":
-        return await service.sign_in.authenticate_from_memory(token), False
     return await service.sign_in.authenticate(token), False
 
 

@@ -11,7 +11,7 @@ from msgspec import Raw, Struct
 
 from triage import codes
 from triage.access.actors import Actor
-from triage.http.access_control import needs
+from triage.http.access_control import needs, sign_in
 from triage.http.listed_entries import EntryList
 from triage.http.negotiation import is_held, ready, strong_etag, tagged
 from triage.http.openapi import ETAG, LINK, UNCHANGED
@@ -23,7 +23,7 @@ from triage.log.view import IncidentView, Status
 from triage.problems import EDITION_NOT_FOUND, INVALID_PARAMETER, LINE_NOT_TRACEABLE, NOT_FOUND, Refused
 from triage.service import Service
 from triage.store import audit
-from triage.store.log.incidents import IncidentFilter, IncidentPosition, ServedEntry
+from triage.store.log.incidents import IncidentFilter, IncidentPosition, ServedEntry, ServedView
 from triage.store.summaries import calendars, publications, tracing
 from triage.summaries import editions
 from triage.times import PeriodKind
@@ -40,6 +40,7 @@ class IncidentList(Struct):
 
 @get(
     "/",
+    guards=[needs("incidents.read")],
     response_headers=[LINK],
     response_description="A page of incidents.",
     problems=[EDITION_NOT_FOUND, LINE_NOT_TRACEABLE],
@@ -117,22 +118,37 @@ async def _behind(
 
 @get(
     "/{id:uuid}",
+    sign_in="remembered",
+    verbs=["incidents.read"],
     response_headers=[ETAG],
     responses=UNCHANGED,
     problems=[NOT_FOUND],
     response_description="The incident.",
 )
-async def get_incident(
-    request: SignedIn, service: TheService, id: Id, held: IfNoneMatch = None
-) -> Response[IncidentView]:
+async def get_incident(request: SignedIn, id: Id, held: IfNoneMatch = None) -> Response[IncidentView]:
     """Read one incident. 304 when the reader already has these very bytes, which is no consultation."""
-    row, seen = await service.incidents.find(request.user, id, datetime.now(UTC))
-    if not is_held(request, strong_etag(seen.body)):
-        await service.incidents.record_reading(request.user, "incident", [row.root])
-    return tagged(request, seen.body)
+    try:
+        root, served = await _consult(request, id, note=held is None)
+    except Refused:
+        await sign_in(request.app.state.service, request.scope, "fresh")
+        root, served = await _consult(request, id, note=held is None)
+    if held is not None and not is_held(request, strong_etag(served.body)):
+        await request.app.state.service.incidents.record_reading(request.user, "incident", [root])
+    return tagged(request, served.body)
 
 
-@get("/{id:uuid}/entries", problems=[NOT_FOUND], response_description="The entries, in the order of the log.")
+async def _consult(request: SignedIn, id: UUID, *, note: bool) -> tuple[UUID, ServedView]:
+    service: Service = request.app.state.service
+    request.user.require("incidents.read")
+    return await service.incidents.consult(request.user, id, datetime.now(UTC), note=note)
+
+
+@get(
+    "/{id:uuid}/entries",
+    guards=[needs("incidents.read")],
+    problems=[NOT_FOUND],
+    response_description="The entries, in the order of the log.",
+)
 async def get_entries(request: SignedIn, service: TheService, id: Id) -> Response[EntryList]:
     """Read an incident's entries, without the fields that the reader may not see."""
     shown = await service.incidents.entries(request.user, id)
@@ -174,9 +190,4 @@ def _content(entry: ServedEntry) -> dict[str, Any]:
     return shown_content(entry.stored, texts)
 
 
-router = Router(
-    "/v1/incidents",
-    route_handlers=[list_incidents, get_incident, get_entries],
-    guards=[needs("incidents.read")],
-    tags=["Incidents"],
-)
+router = Router("/v1/incidents", route_handlers=[list_incidents, get_incident, get_entries], tags=["Incidents"])

@@ -42,6 +42,8 @@ from triage.problems import (
 from triage.service import Service
 from triage.store.access import teams
 from triage.store.log import cursor, pull, tasks
+from triage.store.log.cursor import Cursor
+from triage.store.log.pull import PullStart
 from triage.store.log.quarantine import Refusal
 from triage.store.log.release import check_profession
 
@@ -71,56 +73,83 @@ async def post_sync(request: SignedIn, prefer: Prefer = None) -> Response[SyncAn
     stands more than once; a phone takes an omitted item as stored only where `counts` adds up to what it sent.
     """
     service: Service = request.app.state.service
-    request.user.require("entries.write")
-    body = await read_json(request)
+    if "entries.write" not in request.user.verbs:
+        await _sign_in_afresh(request)
+    try:
+        sent = decode_as(SyncRequest, await read_json(request))
+    except Refused:
+        await _sign_in_afresh(request)  # no statement asked whether what is remembered still holds
+        raise
     if service.syncing >= service.settings.sync_at_once:
         raise Refused(BUSY, retry_after=5)
     service.syncing += 1
     try:
-        sent = decode_as(SyncRequest, body)
         return await _sync(request, service, sent, prefers_minimal(prefer))
     finally:
         service.syncing -= 1
 
 
+async def _sign_in_afresh(request: SignedIn) -> tuple[Actor, bool]:
+    """The actor as it stands, and whether its device is revoked. Raises Refused: 401, 403, 429."""
+    actor, revoked = await sign_in(request.app.state.service, request.scope, "even_revoked", afresh=True)
+    actor.require("entries.write")
+    return actor, revoked
+
+
 async def _sync(request: SignedIn, service: Service, sent: SyncRequest, minimal: bool) -> Response[SyncAnswer]:
-    actor, now, entries = request.user, datetime.now(UTC), sent.entries or []
-    if len(entries) > service.settings.sync_limit:
-        raise Refused(TOO_MANY_ITEMS)
+    now, entries = datetime.now(UTC), sent.entries or []
     skew_ms = skew_of(sent.sent_at, now) if sent.sent_at else None
-    if request.auth:
+    try:
+        begun = await _begin(request, service, sent, now)
+    except Refused:
+        await _sign_in_afresh(request)
+        begun = await _begin(request, service, sent, now)
+    actor = request.user
+    if begun is None:
         return await _hand_over(service, actor, entries, skew_ms, now)
-    if actor.send_only and (sent.cursor or sent.pull is not False):
-        raise Refused(SEND_ONLY)
+    since, start = begun
     if skew_ms is not None:
         await service.clocks.record_skew(actor, skew_ms)
-    since = cursor.decode(sent.cursor) if sent.cursor else None
-    if since is not None and (entries or since.stage == "time" or sent.pull is False):
-        await pull.check_cursor(service.database, actor, since)
     results = await _take(request, service, actor, entries, skew_ms) if entries else []
     if results is None:
         return await _hand_over(service, actor, entries, skew_ms, now)
     counts = _counts(results)
     if counts.duplicate and not counts.stored:
         await service.database.barrier()
+    answer = _answer(results, now, start.epoch.bytes[: cursor.EPOCH_BYTES].hex())
     if sent.pull is False:
-        answer = _answer(results, now, await _epoch(service))
         answer = structs.replace(answer, cursor=sent.cursor or None)
     else:
         afresh = since is None or since.stage == "scope"
         database = service.database if afresh else service.pullers
-        pulled = await pull.pull(database, service.incidents, actor, since, now)
+        pulled = await pull.pull(database, service.incidents, actor, since, now, None if entries else start)
         answer = structs.replace(
-            _answer(results, now, pulled.cursor.epoch.hex()),
+            answer,
             incidents=[Raw(body) for body in pulled.incidents],
             gone=pulled.gone,
             cursor=cursor.encode(pulled.cursor),
             more=pulled.more,
+            epoch=pulled.cursor.epoch.hex(),
             asks=await tasks.list_asks(service.database, service.keys, actor) if pulled.asked else [],
         )
     if minimal:
         answer = structs.replace(answer, results=_worth_telling(results))
     return ready(_encode(answer), headers=MINIMAL if minimal else {})
+
+
+async def _begin(
+    request: SignedIn, service: Service, sent: SyncRequest, now: datetime
+) -> tuple[Cursor | None, PullStart] | None:
+    """The cursor, and how the pull begins; None: the device is revoked. Raises Refused: 400, 403, 410, 413, and
+    StaleActor."""
+    if len(sent.entries or ()) > service.settings.sync_limit:
+        raise Refused(TOO_MANY_ITEMS)
+    if request.auth:
+        return None
+    if request.user.send_only and (sent.cursor or sent.pull is not False):
+        raise Refused(SEND_ONLY)
+    since = cursor.decode(sent.cursor) if sent.cursor else None
+    return since, await pull.begin(service.pullers, request.user, since, now)
 
 
 def _answer(results: list[ItemResult], now: datetime, epoch: str) -> SyncAnswer:
@@ -156,7 +185,7 @@ async def _take(
     appended = iter(await service.log.append(actor.team_id, items))
     outcomes = [next(appended).result if isinstance(item, IncomingEntry) else item for item in read]
     if any(isinstance(outcome, StaleSender) for outcome in outcomes):
-        fresh, revoked = await sign_in(service, request.scope, "even_revoked")
+        fresh, revoked = await _sign_in_afresh(request)
         # all of them again: what was stored a moment ago answers as a duplicate
         return None if revoked else await _take(request, service, fresh, entries, skew_ms)
     problems = [(n, outcome) for n, outcome in enumerate(outcomes) if isinstance(outcome, Problem)]

@@ -101,8 +101,8 @@ class _Remembered:
 class SignIn:
     """Signs in with an opaque token of a device or partner, or with an access token of a configured issuer.
 
-    `authenticate` asks the database. `authenticate_from_memory` may answer from memory: only for requests whose own
-    statement checks again that account and device still stand, so that revoking takes effect at once on every process.
+    `authenticate` asks the database. `recall` answers from memory: only for requests whose own statement checks again
+    that account and device still stand, so that revoking takes effect at once on every process.
     """
 
     def __init__(self, database: Database, idle: timedelta, journal: Journal, verifier: Verifier | None = None) -> None:
@@ -113,33 +113,32 @@ class SignIn:
         self._remembered: dict[bytes, _Remembered] = {}
         self._touching: set[bytes] = set()
 
-    async def authenticate_from_memory(self, token: str) -> Actor:
-        """As `authenticate`; the signature and expiry of an access token are checked each time."""
-        subject = await self._subject(token)
-        remembered = self._remembered.get(_digest(token, subject))
-        if remembered and remembered.until > datetime.now(UTC):
-            return remembered.actor
-        return await self._authenticate(token, subject)
+    async def recall(self, token: str) -> Actor | None:
+        """The actor as last looked up; the signature and expiry of an access token are checked each time.
+
+        Raises SignInRefused for an access token that is no longer good.
+        """
+        remembered = self._remembered.get(_digest(token, await self._subject(token)))
+        return remembered.actor if remembered and remembered.until > datetime.now(UTC) else None
 
     async def authenticate(self, token: str) -> Actor:
         """The actor. Raises SignInRefused: unknown, expired, disabled, or of a revoked device."""
-        return await self._authenticate(token, await self._subject(token))
-
-    async def _authenticate(self, token: str, subject: Subject | None) -> Actor:
-        digest = _digest(token, subject)
-        self._remembered.pop(digest, None)
-        actor, revoked = await self._find(digest, subject)
+        actor, revoked = await self.authenticate_even_revoked(token)
         if revoked:
             raise SignInRefused(DEVICE_REVOKED, actor.team_id, actor.staff_id, actor.device_id)
-        if len(self._remembered) >= REMEMBERED:
-            self._remembered.clear()
-        self._remembered[digest] = _Remembered(actor, datetime.now(UTC) + REMEMBERED_FOR)
         return actor
 
     async def authenticate_even_revoked(self, token: str) -> tuple[Actor, bool]:
         """As `authenticate`, but a revoked device is told apart, not refused: it may hand over what it holds."""
         subject = await self._subject(token)
-        return await self._find(_digest(token, subject), subject)
+        digest = _digest(token, subject)
+        self._remembered.pop(digest, None)
+        actor, revoked = await self._find(digest, subject)
+        if not revoked:
+            if len(self._remembered) >= REMEMBERED:
+                self._remembered.clear()
+            self._remembered[digest] = _Remembered(actor, datetime.now(UTC) + REMEMBERED_FOR)
+        return actor, revoked
 
     async def find_device(self, token: str) -> tuple[UUID, UUID] | None:
         """Team and device of any token the device ever had, revoked or replaced; None for what is no device's."""

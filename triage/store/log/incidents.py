@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Raw, Struct
 
-from triage.access.actors import Actor
+from triage.access.actors import Actor, StaleActor
 from triage.log.blindness import holds_intent, is_blind, with_blindness
 from triage.log.entries import StoredEntry
 from triage.log.incident import view_at
@@ -111,6 +111,19 @@ class ServedView(NamedTuple):
         return _decode_view(self.body)
 
 
+class _Consulted(NamedTuple):
+    """The row under which the actor sees an incident, None where there is none. `stands`: the actor still does.
+
+    `knows_intents`: it stands already that intents of the incident were served to the actor.
+    """
+
+    stands: bool
+    root: UUID | None
+    blind: bool | None
+    seq: int | None
+    knows_intents: bool | None
+
+
 class _Beside(NamedTuple):
     """The facts kept with an incident that are not of its entries."""
 
@@ -135,6 +148,7 @@ class _Chained(NamedTuple):
 
 
 _FIND = statement("incidents.find", IncidentVersion)
+_CONSULT = statement("incidents.consult", _Consulted)
 _LIST = statement("incidents.list", ListedVersion)
 _READABLE = statement("incidents.readable", IncidentVersion)
 _ENTRIES = statement("incidents.entries", RootedColumns)
@@ -202,6 +216,14 @@ class Incidents:
         self, connection: Connection, actor: Actor, versions: Iterable[IncidentVersion], now: datetime
     ) -> dict[UUID, ServedView]:
         """The incidents of these rows as the actor may see them, by id. What shows an intent is recorded as served."""
+        served = await self._view(connection, actor, versions, now)
+        if shown := [i for view in served.values() for i in view.shows_intent_of]:
+            await _record_served(connection, actor, shown)
+        return served
+
+    async def _view(
+        self, connection: Connection, actor: Actor, versions: Iterable[IncidentVersion], now: datetime
+    ) -> dict[UUID, ServedView]:
         served: dict[UUID, ServedView] = {}
         missing = []
         views = self._views_for(actor)
@@ -211,11 +233,7 @@ class Incidents:
                 served[version.root] = view
             else:
                 missing.append(version)
-        if missing:
-            served |= await self._make(connection, actor, missing, now)
-        if shown := [i for view in served.values() for i in view.shows_intent_of]:
-            await _record_served(connection, actor, shown)
-        return served
+        return served | await self._make(connection, actor, missing, now) if missing else served
 
     def _views_for(self, actor: Actor) -> OrderedDict[IncidentVersion, ServedView]:
         """The key of a view remembered for those who see the same of this team: the row says the rest."""
@@ -277,6 +295,34 @@ class Incidents:
         if view is None:
             raise Refused(NOT_FOUND)
         return version, view
+
+    async def consult(self, actor: Actor, incident_id: UUID, now: datetime, *, note: bool) -> tuple[UUID, ServedView]:
+        """The id and view of one incident under any of its ids, in one statement where the view is remembered.
+
+        `note`: the reading is logged in it. The actor may be a remembered one. Raises StaleActor, and Refused (404) as
+        `find` does.
+        """
+        async with self._database.team(actor.team_id) as connection:
+            row = await _CONSULT.fetch_one(
+                connection,
+                id=incident_id,
+                role=actor.role,
+                device=actor.device_id,
+                stamp=actor.stamp,
+                note=note,
+                **as_reader(actor, now),
+            )
+            if not row.stands:
+                raise StaleActor
+            if row.root is None or row.blind is None or row.seq is None:
+                raise Refused(NOT_FOUND)
+            version = IncidentVersion(row.root, row.blind, row.seq)
+            view = (await self._view(connection, actor, [version], now)).get(row.root)
+            if view is None:
+                raise Refused(NOT_FOUND)
+            if view.shows_intent_of and not row.knows_intents:
+                await _record_served(connection, actor, view.shows_intent_of)
+        return row.root, view
 
     async def record_reading(self, actor: Actor, query: str, ids: Sequence[UUID]) -> None:
         """Log that the actor consulted these incidents; to be awaited before the answer is sent (DPA 2018 s62)."""

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from triage.access.actors import Actor
+from triage.access.actors import Actor, StaleActor
 from triage.problems import CURSOR_UNKNOWN, Refused
 from triage.store.database import Connection, Database
 from triage.store.log.cursor import ANYWHERE_AFTER, EPOCH_BYTES, Cursor
@@ -31,9 +31,18 @@ class PullPage(Struct, frozen=True):
     asked: bool
 
 
-class _Position(NamedTuple):
-    link: bytes | None
+class PullStart(NamedTuple):
+    """What a pull finds before anything is taken or read. `stands`: the actor is what it was when it signed in.
+
+    `turned`: time alone may have changed something for somebody since the cursor. `asked`: as a page has it.
+    """
+
+    stands: bool
+    head_seq: int
     epoch: UUID
+    link: bytes | None
+    turned: bool
+    asked: bool
 
 
 class _Changes(NamedTuple):
@@ -82,18 +91,36 @@ class _Changed(NamedTuple):
     held: bool
 
 
-_POSITION = statement("incidents.position", _Position)
+_BEGIN_PULL = statement("incidents.begin_pull", PullStart)
 _IN_SCOPE = statement("incidents.in_scope", _LogChanges)
 _CHANGED = statement("incidents.changed", _LogChanges)
 _TURNED = statement("incidents.turned", _Changes)
 _HELD = statement("incidents.held", UUID)
 
 
-async def check_cursor(database: Database, actor: Actor, cursor: Cursor) -> None:
-    """Raises Refused (410) for a cursor of another log or history: a backup was restored, and others wrote since."""
+async def begin(database: Database, actor: Actor, cursor: Cursor | None, now: datetime) -> PullStart:
+    """Look whether the actor still stands, and what there may be to tell, before anything is taken.
+
+    Raises StaleActor, or Refused (410) for a cursor of another log or history: a backup was restored, and others wrote
+    since.
+    """
     async with database.team(actor.team_id) as connection:
-        position = await _POSITION.fetch_one(connection, team_id=actor.team_id, seq=cursor.position)
-    _check(cursor, position.epoch, position.link)
+        start = await _BEGIN_PULL.fetch_one(
+            connection,
+            team_id=actor.team_id,
+            account=actor.account,
+            device=actor.device_id,
+            stamp=actor.stamp,
+            lead=actor.level == "lead",
+            position=cursor.position if cursor else 0,
+            since=cursor.since if cursor else now,
+            now=now,
+        )
+    if not start.stands:
+        raise StaleActor
+    if cursor:
+        _check(cursor, start.epoch, start.link)
+    return start
 
 
 def _check(cursor: Cursor, epoch: UUID, link: bytes | None) -> None:
@@ -103,14 +130,23 @@ def _check(cursor: Cursor, epoch: UUID, link: bytes | None) -> None:
 
 
 async def pull(
-    database: Database, incidents: Incidents, actor: Actor, cursor: Cursor | None, now: datetime
+    database: Database,
+    incidents: Incidents,
+    actor: Actor,
+    cursor: Cursor | None,
+    now: datetime,
+    start: PullStart | None = None,
 ) -> PullPage:
     """One page of what changed. The reading is logged in the statement that decides what is read.
 
+    `start` is how the pull began at this instant, where nothing was taken since: it may tell that nothing changed.
+
     But for a phone that starts afresh the connections may plan each statement once (`GenericPlans`): not knowing the
     instant, PostgreSQL would take most of a log for the scope.
-    Raises Refused (410) for a cursor of another log, as `check_cursor` does before anything is taken.
+    Raises Refused (410) for a cursor of another log, as `begin` does.
     """
+    if start and cursor and cursor.stage == "rest" and start.head_seq == cursor.position and not start.turned:
+        return PullPage([], [], structs.replace(cursor, since=now, until=now), False, start.asked)
     async with database.team(actor.team_id) as connection:
         cursor = _start(cursor, now)
         changed: list[_Changed] = []
