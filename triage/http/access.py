@@ -19,7 +19,6 @@ from triage.http.openapi import LINK
 from triage.http.paging import next_page, read_place
 from triage.http.parameters import After, AnyRequest, Id, Limit, SignedIn, TheService
 from triage.http.responses import NO_STORE
-from triage.log.entries import Time
 from triage.problems import CODE_EXPIRED, CODE_USED, NOT_FOUND, RATE_LIMITED, TOKEN_INVALID, TOKEN_MISSING, Refused
 from triage.store.access import attempts, devices, enrolment, staff, teams
 from triage.store.access.devices import DevicePosition
@@ -196,9 +195,9 @@ async def list_devices(
     request: SignedIn, service: TheService, limit: Limit = 50, after: After = None
 ) -> Response[DeviceList]:
     """List the devices one may manage, the latest seen first; for those who manage none, their own."""
-    position = None if after is None else DevicePosition(*read_place(after, tuple[Time, UUID]))
-    page, following = await devices.list_devices(service.database, request.user, position, limit)
-    return ready(_encode(DeviceList(page)), headers={} if following is None else next_page(request, following))
+    place = read_place(after, DevicePosition)
+    page, following = await devices.list_devices(service.database, request.user, place, limit)
+    return ready(_encode(DeviceList(page)), headers=next_page(request, following))
 
 
 @put("/v1/devices/{id:uuid}", status_code=204, response_description="Renamed.", problems=[NOT_FOUND])

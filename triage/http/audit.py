@@ -82,7 +82,7 @@ async def list_audit(
     """
     actor, database = request.user, service.database
     wanted = AuditFilter(person=person, incident=incident, actor=account, since=since, until=until, operation=operation)
-    place = None if after is None else read_place(after, AuditPosition)
+    place = read_place(after, AuditPosition)
     async with database.team(actor.team_id) as connection:
         about = [id for id in (person, incident, account) if id]
         await audit.record(connection, actor, "consultation", "audit", about)
@@ -92,7 +92,7 @@ async def list_audit(
     records, following = await service.replica.read(
         actor.team_id, lambda connection: audit.page(connection, actor, wanted, place, limit)
     )
-    return ready(_encode(AuditList(records)), headers={} if following is None else next_page(request, following))
+    return ready(_encode(AuditList(records)), headers=next_page(request, following))
 
 
 @get("/incidents/{id:uuid}/readers", problems=[NOT_FOUND], response_description="Readers, the latest first.")

@@ -18,7 +18,6 @@ from triage.http.openapi import ETAG, LINK, UNCHANGED
 from triage.http.paging import next_page, read_place
 from triage.http.parameters import After, Id, IfNoneMatch, Limit, Moment, SignedIn, TheService
 from triage.log.canonical import shown_content
-from triage.log.entries import Time
 from triage.log.view import IncidentView, Status
 from triage.problems import EDITION_NOT_FOUND, INVALID_PARAMETER, LINE_NOT_TRACEABLE, NOT_FOUND, Refused
 from triage.service import Service
@@ -75,7 +74,7 @@ async def list_incidents(
     after: After = None,
 ) -> Response[IncidentList]:
     """List the team's incidents as the reader may see them, newest first."""
-    place = None if after is None else IncidentPosition(*read_place(after, tuple[Time, UUID]))
+    place = read_place(after, IncidentPosition)
     if (edition is None) != (measure is None) or (row is not None and measure is None):
         raise Refused(INVALID_PARAMETER, "summary and measure go together, and row with them.")
     if edition is not None:
@@ -88,7 +87,7 @@ async def list_incidents(
     )
     page, following = await service.incidents.page(request.user, wanted, datetime.now(UTC))
     body = _encode({"incidents": [Raw(seen.body) for seen in page]})
-    return ready(body, headers={} if following is None else next_page(request, following))
+    return ready(body, headers=next_page(request, following))
 
 
 async def _behind(
@@ -112,8 +111,7 @@ async def _behind(
         ids = [view.id for view in page]
         await audit.record(connection, actor, "consultation", "list", ids, detail=f"{edition} {line}"[:200])
     following = IncidentPosition(page[-1].occurred_at, page[-1].id) if len(rest) > limit else None
-    headers = {} if following is None else next_page(request, following)
-    return ready(_encode({"incidents": page}), headers=headers)
+    return ready(_encode({"incidents": page}), headers=next_page(request, following))
 
 
 @get(

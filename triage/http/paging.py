@@ -12,8 +12,10 @@ from triage.problems import INVALID_PARAMETER, Refused
 T = TypeVar("T")
 
 
-def next_page(request: AnyRequest, place: object) -> dict[str, str]:
-    """The header that leads on from here: the same question, after this place (RFC 8288)."""
+def next_page(request: AnyRequest, place: object | None) -> dict[str, str]:
+    """The header that leads on: the same question, after this place (RFC 8288); none where nothing follows."""
+    if place is None:
+        return {}
     return link_to_next(request, after=urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("="))
 
 
@@ -23,8 +25,10 @@ def link_to_next(request: AnyRequest, **place: str) -> dict[str, str]:
     return {"link": f'<{request.scope["path"]}?{query}>; rel="next"'}
 
 
-def read_place(text: str, kind: type[T]) -> T:
-    """A place that `next_page` wrote. Raises Refused (400)."""
+def read_place(text: str | None, kind: type[T]) -> T | None:
+    """A place that `next_page` wrote; None for the first page. Raises Refused (400)."""
+    if text is None:
+        return None
     try:
         return msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=kind)
     except (ValueError, msgspec.MsgspecError) as error:

@@ -14,7 +14,6 @@ from triage.http.entries import EntryAnswer, receipt
 from triage.http.negotiation import ready
 from triage.http.paging import next_page, read_place
 from triage.http.parameters import After, Id, Limit, SignedIn, TheService
-from triage.log.entries import Time
 from triage.problems import (
     BUSY,
     ENTRY_CONFLICT,
@@ -65,12 +64,12 @@ async def list_quarantine(
 ) -> Response[QuarantineList]:
     """List what waits in quarantine, of the reader's own side, oldest first."""
     actor = request.user
-    position = None if after is None else QuarantinePosition(*read_place(after, tuple[Time, UUID]))
+    position = read_place(after, QuarantinePosition)
     page = await service.quarantine.list_waiting(actor, side_of(actor), position, limit)
     if page.items:
         await service.incidents.record_reading(actor, "quarantine", [item.id for item in page.items])
     body = _encode(QuarantineList(page.items, page.total))
-    return ready(body, headers={} if page.following is None else next_page(request, page.following))
+    return ready(body, headers=next_page(request, page.following))
 
 
 @post(

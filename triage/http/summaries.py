@@ -87,12 +87,12 @@ async def list_summaries(
         kind=kind,
         from_=_day_or_time(since, calendar),
         to=_day_or_time(until, calendar),
-        after=None if after is None else read_place(after, tuple[date, PeriodKind]),
+        after=read_place(after, tuple[date, PeriodKind]),
         limit=limit + 1,
     )
     listed = await service.replica.read(actor.team_id, wanted)
     page = listed[:limit]
-    link = next_page(request, (page[-1].first_day, page[-1].kind)) if len(listed) > limit else {}
+    link = next_page(request, (page[-1].first_day, page[-1].kind) if len(listed) > limit else None)
     return ready(_encode(SummaryList(page)), headers=link)
 
 

@@ -225,12 +225,7 @@ async def page(
         rows = await _TRAIL.fetch(
             connection,
             team_id=actor.team_id,
-            person=wanted.person,
-            incident=wanted.incident,
-            actor=wanted.actor,
-            since=wanted.since,
-            until=wanted.until,
-            operation=wanted.operation,
+            **structs.asdict(wanted),
             after_at=after and after.at,
             after_n=after and after.n,
             after_query=after and after.query,

@@ -1,7 +1,7 @@
 """Subject access: everything about one person, gathered as the owner (UK GDPR article 15, DPA 2018 s45)."""
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -20,9 +20,7 @@ from triage.store.people.regimes import IncidentRegime, regime_of
 from triage.store.statements import statement
 
 
-class FiledEntry(Struct, frozen=True, kw_only=True):
-    """One entry as stored, its texts opened; `erased_at` says that texts were destroyed."""
-
+class _Envelope(Struct, frozen=True):
     id: UUID
     seq: int
     incident_id: UUID
@@ -31,8 +29,13 @@ class FiledEntry(Struct, frozen=True, kw_only=True):
     author: UUID
     profession: str
     role: str
-    content: Any
     erased_at: datetime | None
+
+
+class FiledEntry(_Envelope, frozen=True):
+    """One entry as stored, its texts opened; `erased_at` says that texts were destroyed."""
+
+    content: Any
 
 
 class FiledTask(Struct, frozen=True, kw_only=True):
@@ -73,20 +76,13 @@ class SubjectFile(Struct, frozen=True, kw_only=True):
     operations: list[FiledOperation]
 
 
-class _EntryRow(NamedTuple):
-    id: UUID
-    seq: int
-    incident_id: UUID
-    kind: str
-    received_at: datetime
-    author: UUID
-    profession: str
-    role: str
-    erased_at: datetime | None
+class _EntryRow(_Envelope, frozen=True):
     body: bytes
     sealed: bytes | None
     key_ref: UUID | None
 
+
+_ENVELOPE: Final = _Envelope.__struct_fields__
 
 _LINKED = statement("subject.linked", UUID)
 _EVER_LINKED = statement("subject.ever_linked", UUID)
@@ -143,18 +139,7 @@ async def _entries(
     rows = await _ENTRIES.fetch(connection, team_id=team_id, incidents=incidents)
     opened = await keys.fetch({row.key_ref for row in rows if row.sealed and row.key_ref})
     return [
-        FiledEntry(
-            id=row.id,
-            seq=row.seq,
-            incident_id=row.incident_id,
-            kind=row.kind,
-            received_at=row.received_at,
-            author=row.author,
-            profession=row.profession,
-            role=row.role,
-            content=_content(team_id, row, opened),
-            erased_at=row.erased_at,
-        )
+        FiledEntry(**{name: getattr(row, name) for name in _ENVELOPE}, content=_content(team_id, row, opened))
         for row in rows
     ]
 
