@@ -38,7 +38,7 @@ def test_the_rooms_are_the_layers_that_the_linter_enforces() -> None:
     arrows = drawing("Rooms")
     drawn = [arrows[0][0], *(end for _, end in arrows)]
     assert [start for start, _ in arrows] == drawn[:-1]
-    assert [set(room.split(" · ")) for room in drawn] == [set(layer.split(" : ")) for layer in layers]
+    assert [set(room.split(" · ")) for room in drawn] == [set(re.split(" [:|] ", layer)) for layer in layers]
 
 
 @pytest.mark.parametrize("heading", ["One entry", "One figure"])

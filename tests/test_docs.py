@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from support import reference_pages
 
-from triage import settings
 from triage.__main__ import COMMANDS
 
 TOP = Path(__file__).parents[1]
@@ -27,8 +27,9 @@ def test_paths_and_commands_exist(page: Path) -> None:
         assert command in COMMANDS, command
 
 
-def test_the_settings_page_is_made_from_the_settings() -> None:
-    assert (TOP / "docs/settings.md").read_text() == settings.page()
+@pytest.mark.parametrize("name", reference_pages.PAGES)
+def test_what_is_made_from_the_code_says_what_the_code_says(name: str) -> None:
+    assert (TOP / "docs" / name).read_text() == reference_pages.PAGES[name](), "run tests/support/reference_pages.py"
 
 
 def test_the_readme_starts_a_newcomer_in_two_commands() -> None:

@@ -65,9 +65,3 @@ def test_no_problem_is_made_up_outside_the_catalogue() -> None:
         and getattr(node.func, "id", getattr(node.func, "attr", "")) in ("Problem", "Listed")
     }
     assert makers == {"problems.py"}
-
-
-def test_the_page_says_what_the_catalogue_says() -> None:
-    assert (ROOT / "docs" / "problems.md").read_text(encoding="utf-8") == problems.page(), (
-        "write it anew: python -c 'from triage import problems; print(problems.page(), end=\"\")' > docs/problems.md"
-    )

@@ -408,34 +408,3 @@ CATALOGUE: dict[str, ListedProblem] = {
     )
 }
 """Every problem by its code, in order of status."""
-
-_INTRODUCTION = """\
-# Problems
-
-Every answer that is not success is a problem document, `application/problem+json` (RFC 9457), and its `code` is one of
-those below: the list is closed. Act on `code` and `retry`; `title` and `detail` are for people and may be reworded.
-
-- `retry`: `never`, the same request will be refused again; `later`, send the same again after a pause (`Retry-After`
-  gives the seconds where it is sent); `after_fix`, put the request right first.
-- `errors`: every fault of a body, each with `field` (a dotted path such as `intent.power` or `presenting.1`), `code`
-  and `message`. A body with faults of shape and of content is 400 and lists both.
-  In `entry_conflict` it names the fields that differ, and only to the author of the held entry.
-- `wipe: true`: delete what this service gave the device. `resync: true`: send the same entries with `cursor: null`.
-
-No problem document ever repeats a value that was sent.
-
-In a sync every refused item carries the same document as `problem`.
-
-| code | status | retry | title |
-|---|---|---|---|
-"""
-
-
-def page() -> str:
-    """The catalogue as a page in Markdown, for `docs/problems.md`."""
-    rows = "".join(
-        f"| `{problem.code}` | {problem.status} | `{problem.retry}` | {problem.title} |\n"
-        for problem in CATALOGUE.values()
-    )
-    parts = "".join(f"\n## {problem.code}\n\n{problem.explanation}\n" for problem in CATALOGUE.values())
-    return _INTRODUCTION + rows + parts

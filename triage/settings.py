@@ -4,7 +4,6 @@ A setting is one field below: name, type, default, meaning. `load` and `table` k
 """
 
 import os
-import typing
 from collections.abc import Mapping
 from datetime import date
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -287,17 +286,17 @@ def load(environ: Mapping[str, str]) -> Settings:
 
     A secret may stand in a file instead, named by the same variable with `_FILE` appended.
     """
-    by_name = {_variable(field): field for field in fields(Settings)}
+    by_name = {variable(field): field for field in fields(Settings)}
     values: dict[str, Any] = {}
     faults = []
     for name, text in sorted(environ.items()):
         if not name.startswith(PREFIX) or name.startswith(TESTS_PREFIX) or name in READ_ELSEWHERE:
             continue
         try:
-            variable, text = (name, text) if name in by_name else _from_file(name, text, by_name, environ)
+            named, text = (name, text) if name in by_name else _from_file(name, text, by_name, environ)
             if not text:
                 raise SettingsError("is empty; give it a value or remove it")
-            field = by_name[variable]
+            field = by_name[named]
             values[field.name] = msgspec.convert(text, field.type, strict=False, dec_hook=_decode)
         except (SettingsError, msgspec.ValidationError) as error:
             faults.append(f"{name}: {error}")
@@ -308,13 +307,13 @@ def load(environ: Mapping[str, str]) -> Settings:
 
 def _from_file(name: str, path: str, by_name: Mapping[str, FieldInfo], environ: Mapping[str, str]) -> tuple[str, str]:
     """The setting that is meant by a variable of a file, and the file's content. Raises SettingsError."""
-    variable = name.removesuffix(FILE_SUFFIX)
-    if variable == name or variable not in by_name or not is_secret(by_name[variable]):
+    named = name.removesuffix(FILE_SUFFIX)
+    if named == name or named not in by_name or not is_secret(by_name[named]):
         raise SettingsError("there is no such setting")
-    if variable in environ:
-        raise SettingsError(f"{variable} is set, too: give one of them")
+    if named in environ:
+        raise SettingsError(f"{named} is set, too: give one of them")
     try:
-        return variable, Path(path).read_text("utf-8").rstrip("\r\n")
+        return named, Path(path).read_text("utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it holds no text"
         raise SettingsError(f"the file cannot be read: {reason}") from error
@@ -325,66 +324,10 @@ def is_secret(field: FieldInfo) -> bool:
     return get_args(field.type)[0] in (Secret | None, DatabaseUrl | None)
 
 
-def table() -> str:
-    """All settings as a Markdown table."""
-    rows = [
-        f"| `{_variable(field)}` | {_type(field)} | {_default(field)} | {_meta(field).description} |"
-        for field in fields(Settings)
-    ]
-    rows += [f"| `{name}` | path | none | {description} |" for name, description in READ_ELSEWHERE.items()]
-    return "\n".join(["| setting | type | default | meaning |", "| --- | --- | --- | --- |", *rows, ""])
-
-
-def page() -> str:
-    """The page of the documentation that lists them."""
-    head = (
-        "# Settings\n\n"
-        "All settings come from the environment. An unknown `TRIAGE_*` name or a wrong value stops the start with a\n"
-        "message that names it. A secret or a database address may stand in a file instead (a container's secret);\n"
-        "`_FILE` is appended to the name that says where, as in `TRIAGE_DATABASE_URL_FILE`. This page is made from\n"
-        "the code (`triage/settings.py`).\n\n"
-    )
-    return head + table()
-
-
 def _decode(kind: type, text: str) -> object:
     return kind(text)
 
 
-def _variable(field: FieldInfo) -> str:
+def variable(field: FieldInfo) -> str:
+    """The variable of the environment that holds a setting."""
     return PREFIX + field.name.upper()
-
-
-def _meta(field: FieldInfo) -> Meta:
-    meta = get_args(field.type)[1]
-    assert isinstance(meta, Meta)
-    return meta
-
-
-def _default(field: FieldInfo) -> str:
-    return (_meta(field).extra or {}).get("default") or f"`{field.default}`"
-
-
-def _type(field: FieldInfo) -> str:
-    kind, meta = get_args(field.type)
-    if typing.get_origin(kind) is Literal:
-        return ", ".join(f"`{value}`" for value in get_args(kind))
-    names: dict[object, str] = {
-        int: "whole number",
-        float: "number",
-        bool: "`true` or `false`",
-        str: "text",
-        str | None: "text",
-        Networks: "addresses",
-        Path: "path",
-        Path | None: "path",
-        Secret | None: "secret",
-        DatabaseUrl | None: "database address",
-        date | None: "date",
-    }
-    limits = [
-        f"{word} {limit}"
-        for word, limit in (("from", meta.ge), ("over", meta.gt), ("to", meta.le))
-        if limit is not None
-    ]
-    return " ".join([names[kind], *limits])

@@ -16,6 +16,7 @@ from support.operations import OPERATIONS
 
 from triage import codes
 from triage.__main__ import main
+from triage.commands.codes import page
 from triage.http import openapi, reference, schemas
 from triage.http.application import build
 from triage.http.sync_messages import SyncRequest
@@ -57,7 +58,7 @@ def test_the_commands_print_what_is_committed_and_what_is_served() -> None:
     run = CliRunner()
     assert run.invoke(main, ["openapi"]).stdout_bytes == BYTES
     assert run.invoke(main, ["codes"]).stdout_bytes == codes.document() + b"\n"
-    assert run.invoke(main, ["codes", "--markdown"]).stdout == codes.page()
+    assert run.invoke(main, ["codes", "--markdown"]).stdout == page()
 
 
 def test_every_reference_leads_somewhere() -> None:

@@ -395,10 +395,3 @@ def test_an_end_without_a_result_asks_for_the_power_to_hold() -> None:
 def test_every_notice_of_the_list_is_tested_above() -> None:
     source = Path(__file__).read_text(encoding="utf-8")
     assert [code for code in NOTICES if f'"{code}"' not in source] == []
-
-
-def test_the_page_says_what_the_code_does() -> None:
-    committed = Path(__file__).parents[2] / "docs" / "notices.md"
-    assert committed.read_text(encoding="utf-8") == notices.page(), (
-        "write it anew: python -c 'from triage.log import notices; print(notices.page(), end=\"\")' > docs/notices.md"
-    )

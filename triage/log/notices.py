@@ -315,9 +315,7 @@ def _says_under_18(contact: Any) -> bool:
     return says or bool(contact.could_be_under_18 and not (contact.age_verified and oldest is not None))
 
 
-# --- the page ---
-
-_WHEN: Final = {
+WHEN: Final = {
     "power_location_conflict": "Section 136 was considered or used where the code list says it does not reach "
     "(`location_type`, with `someone_lives_there` for a hotel or hostel room): the place of the intent or of the use, "
     "else of the contact, else of the incident's other entries.",
@@ -347,20 +345,4 @@ _WHEN: Final = {
     "check_power_to_release": "A detention event (other than `extended`) at a time after the expiry, or `ended` "
     "without a `result`.",
 }
-
-_INTRODUCTION: Final = """\
-# Notices
-
-An entry that is odd but possible is stored, and the answer carries `notices`: each with `code`, `field` (a dotted path)
-and `message`. The list is closed. A notice is never a reason to refuse: what happened must be recordable even when it
-was unlawful. It rests on the entry and on what its author may see of the incident at that moment; what concerns the
-incident as a whole is a flag of the incident as well, and follows later entries.
-
-| code | told when | message |
-|---|---|---|
-"""
-
-
-def page() -> str:
-    """The notices as a page in Markdown, for `docs/notices.md`."""
-    return _INTRODUCTION + "".join(f"| `{code}` | {_WHEN[code]} | {NOTICES[code]} |\n" for code in NOTICES)
+"""When each is given, for people; the rules above decide."""
