@@ -233,6 +233,12 @@ def is_missing(name: str, code: str | None) -> bool:
     return code is None or code in _lists[name].missing
 
 
+def short(name: str, code: str) -> str | None:
+    """The label of a code in at most 18 characters; None for one that the list does not know."""
+    listed = _lists[name].get(code)
+    return listed.short if listed else None
+
+
 def retired(name: str, code: str, on: date) -> bool:
     """Whether the code was replaced, or its last day was before `on`."""
     row = _lists[name].ending.get(code)

@@ -150,11 +150,7 @@ def code(field: str, value: str) -> str:
 
 def short(field: str, value: str) -> str:
     """A code's short label, for a row or a tile."""
-    for name in _LISTS.get(field, (field,)):
-        if name in _NAMED and value in codes.list(name):
-            listed = codes.list(name)[value]
-            return getattr(listed, "short", None) or listed.label
-    return sentence(value)
+    return codes.short(field, value) or sentence(value)
 
 
 def flag(name: str) -> str:

@@ -103,9 +103,8 @@ def sentence(label: str) -> str:
 
 
 def short_label(list_name: str, code: str, label: str) -> str:
-    """The short label of a code; its own label where the list has none."""
-    listed = codes.list(list_name)
-    return getattr(listed[code], "short", None) or label if code in listed else label
+    """The short label of a code; the label that it was published under where the list does not know it."""
+    return codes.short(list_name, code) or label
 
 
 def changes_summary(summary: Summary) -> str:

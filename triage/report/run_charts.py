@@ -22,7 +22,7 @@ METHOD: Final = (
 
 
 class _Run(Struct, frozen=True, kw_only=True):
-    """A series over the months: a count, or a share."""
+    """A series over months or weeks: a count, or a share."""
 
     name: str
     title: str
@@ -79,6 +79,20 @@ RUNS: Final = (
     ),
     _Run(name="complete", title="Fields answered", what="completeness", figure=lambda f: _completeness(f), share=True),
 )
+WEEKLY: Final = (
+    _Run(
+        name="week-incidents",
+        title="Incidents, by week",
+        what="the number of incidents",
+        figure=lambda f: f.measure("incidents"),
+    ),
+    _Run(
+        name="week-s136",
+        title="Section 136 used, by week",
+        what="the use of Section 136",
+        figure=lambda f: f.row("powers_used", "s136"),
+    ),
+)
 
 
 def _completeness(figures: EditionFigures) -> Measure | None:
@@ -99,17 +113,24 @@ def _completeness(figures: EditionFigures) -> Measure | None:
 
 def run_charts(months: Sequence[Summary]) -> list[ChartItem]:
     """The series of a report over these months, as far as any has a figure."""
-    if not months:
-        return []
-    items = []
-    for run in RUNS:
-        points = [_point(run, month) for month in months]
-        if all(point.value is None for point in points):
-            continue
-        chart = spc.p(points) if run.share else spc.xmr(points)
-        said = spc.reading(chart, run.what, " %" if run.share else "")
-        items.append(ChartItem(name=run.name, title=run.title, said=said, chart=chart, unit="%" if run.share else ""))
-    return items
+    series = [(run, _points(run, months, _month_name)) for run in RUNS]
+    return [_item(run, points) for run, points in series if any(point.value is not None for point in points)]
+
+
+def weekly_charts(weeks: Sequence[Summary]) -> list[ChartItem]:
+    """The series of a week's sheet."""
+    return [_item(run, _points(run, weeks, lambda week: f"w{week[-2:]} {week[:4]}")) for run in WEEKLY]
+
+
+def _item(run: _Run, points: Sequence[SeriesPoint]) -> ChartItem:
+    unit = "%" if run.share else ""
+    chart = spc.p(points) if run.share else spc.xmr(points)
+    said = spc.reading(chart, run.what, f" {unit}" if unit else "")
+    return ChartItem(name=run.name, title=run.title, said=said, chart=chart, unit=unit)
+
+
+def _month_name(period: str) -> str:
+    return datetime.strptime(period, "%Y-%m").strftime("%b %y")  # noqa: DTZ007 - a name, no instant
 
 
 def legend_of(runs: Iterable[ChartItem]) -> tuple[tuple[str, str], ...]:
@@ -128,10 +149,13 @@ def legend_of(runs: Iterable[ChartItem]) -> tuple[tuple[str, str], ...]:
     return tuple((mark, meaning) for mark, meaning, is_used in marks if is_used)
 
 
-def _point(run: _Run, month: Summary) -> SeriesPoint:
-    label = datetime.strptime(month.period, "%Y-%m").strftime("%b %y")  # noqa: DTZ007 - a name, no instant
-    figure = run.figure(EditionFigures(month))
-    partial = is_partial(month)
+def _points(run: _Run, editions: Sequence[Summary], name_of: Callable[[str], str]) -> list[SeriesPoint]:
+    return [_point(run, edition, name_of(edition.period)) for edition in editions]
+
+
+def _point(run: _Run, edition: Summary, label: str) -> SeriesPoint:
+    figure = run.figure(EditionFigures(edition))
+    partial = is_partial(edition)
     if figure is None or figure.value in (None, UNSET):
         return SeriesPoint(label, None, None, partial)
     if not run.share:

@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 from msgspec import Struct
 
-from triage.report import charts, spc
+from triage.report import charts
+from triage.report.blocks import ChartItem
 from triage.report.edition_figures import EditionFigures, changes_said, changes_summary, line_of, sentence, short_label
-from triage.report.spc import SeriesPoint
+from triage.report.run_charts import weekly_charts
 from triage.summaries.editions import Summary
 from triage.summaries.figures import FigureRow
 
@@ -54,15 +55,6 @@ class Day(Struct, frozen=True, kw_only=True):
     changes: tuple[str, ...]
 
 
-class RunFigure(Struct, frozen=True):
-    """A run chart with the sentence under it."""
-
-    title: str
-    said: str
-    signal: bool
-    svg: Markup
-
-
 class HeatRow(Struct, frozen=True):
     """An area by hours of the day: count and shade."""
 
@@ -76,7 +68,7 @@ class Week(Struct, frozen=True, kw_only=True):
     title: str
     about: str
     incidents: str
-    runs: tuple[RunFigure, ...]
+    runs: tuple[ChartItem, ...]
     bands: tuple[str, ...]
     heat: tuple[HeatRow, ...]
     missing: str
@@ -213,10 +205,7 @@ def week(summary: Summary, weeks: Sequence[Summary], zone: ZoneInfo) -> Week:
         title=f"Week {summary.period[-2:]}: {starts:%a %-d %b} to {ends:%a %-d %b %Y}, {ends:%H:%M}",
         about=" ".join((f"Edition {summary.edition}.", *summary.notes)),
         incidents=_number(figures.value("incidents")),
-        runs=(
-            _run(weeks, "week-incidents", "Incidents, by week", "the number of incidents", "incidents", ""),
-            _run(weeks, "week-s136", "Section 136 used, by week", "the use of Section 136", "powers_used", "s136"),
-        ),
+        runs=tuple(weekly_charts(weeks)),
         bands=bands,
         heat=heat,
         missing=f"{volume.missing} without an area" if volume and volume.missing else "",
@@ -225,20 +214,6 @@ def week(summary: Summary, weeks: Sequence[Summary], zone: ZoneInfo) -> Week:
         changed=changes_summary(summary),
         changes=changes_said(summary),
     )
-
-
-def _run(weeks: Sequence[Summary], name: str, title: str, what: str, code: str, row: str) -> RunFigure:
-    points = []
-    for edition in weeks:
-        figures = EditionFigures(edition)
-        figure = figures.row(code, row) if row else None
-        value = (figure.value if figure else None) if row else figures.value(code)
-        points.append(
-            SeriesPoint(f"w{edition.period[-2:]} {edition.period[:4]}", None if value is None else float(value))
-        )
-    chart = spc.xmr(points)
-    said = spc.reading(chart, what)
-    return RunFigure(title, said, chart.has_signal, charts.run_chart(name, title, chart, said, height=150))
 
 
 def _heat(figures: EditionFigures) -> tuple[tuple[str, ...], tuple[HeatRow, ...]]:
