@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from triage.report import board, comparison, equality, pdf
+from triage.report import board, comparison, equality, pdf, sheets
 from triage.report.blocks import (
     AnyBlock,
     Callout,
@@ -191,6 +191,14 @@ def test_a_month_that_the_log_does_not_cover_whole_is_hollow() -> None:
     begun[0] = msgspec.structs.replace(begun[0], covered_from=(begun[0].starts_at + timedelta(days=10)).date())
     chart = next(b for b in board.report(QUARTER, begun, [], LONDON).blocks if isinstance(b, Charts)).items[0].chart
     assert chart.points[0].point.partial and not chart.points[1].point.partial
+
+
+def test_a_week_that_the_log_does_not_cover_whole_is_hollow_too() -> None:
+    starts = [START + timedelta(weeks=n) for n in range(3)]
+    weeks = [summary("weekly", f"2026-W{27 + n}", starts=start, days=7) for n, start in enumerate(starts)]
+    weeks[0] = msgspec.structs.replace(weeks[0], covered_from=(starts[0] + timedelta(days=2)).date())
+    chart = sheets.week(weeks[-1], weeks, LONDON).runs[0].chart
+    assert [judged.point.partial for judged in chart.points] == [True, False, False]
 
 
 class TestPdf:
