@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from hashlib import sha256
 
-from litestar.types import Scope
-
 from triage.access.budget import Budget
 from triage.access.oidc import Provider
 from triage.people.encryption import Purpose, Root
@@ -45,7 +43,6 @@ class Service:
     providers: tuple[Provider, ...] = ()
     syncing: int = 0
 
-    def address_digest(self, scope: Scope) -> bytes:
-        """A keyed digest of where a request came from: addresses are not stored."""
-        client = scope["client"]
+    def address_digest(self, client: tuple[str, int] | None) -> bytes:
+        """A keyed digest of where a request came from, as ASGI names its client: addresses are not stored."""
         return sha256(self.root.derive(Purpose.LIMITS) + (client[0] if client else "").encode()).digest()

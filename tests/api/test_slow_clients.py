@@ -11,7 +11,7 @@ import uvicorn
 from msgspec import structs
 from support.phones import Crew, Phone, RunningService
 
-from triage.commands.serve import server_config
+from triage.commands.server import server_config
 
 SILENT_S = 0.6
 HEADERS_S = 0.4

@@ -211,6 +211,20 @@ def test_the_help_of_every_command_loads_at_most_the_names_that_it_lists() -> No
     assert loaded & {"litestar", "httpx", "uvicorn", "apscheduler", "jinja2", "pyarrow", "cryptography"} == set()
 
 
+@pytest.mark.parametrize(
+    ("process", "unneeded"),
+    [
+        ("triage.commands.database", {"litestar", "uvicorn", "jinja2", "triage.log.incident"}),
+        ("triage.commands.serve", {"litestar", "uvicorn", "jinja2", "apscheduler"}),  # loaded while databases open
+        ("triage.commands.jobs", {"litestar", "uvicorn"}),
+        ("triage.commands.server", set()),
+    ],
+)
+def test_a_process_loads_libraries_when_it_uses_them(process: str, unneeded: set[str]) -> None:
+    seldom = {"httpx", "rich", "jwt", "pyarrow", "xlsxwriter"}
+    assert loaded_by(f"import {process}") & (unneeded | seldom) == set()
+
+
 def test_a_declared_command_and_its_work_take_the_same_options() -> None:
     for name, command in commands():
         if isinstance(command.callback, partial):

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from triage.commands.serve import server_config
+from triage.commands.server import server_config
 from triage.settings import Networks, Settings
 
 SOON = 60.0

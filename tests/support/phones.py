@@ -20,10 +20,11 @@ from uuid_utils.compat import uuid7
 from support.cast import CAST, Json
 from support.logins import KEYS, SERVICE, as_login
 from triage.access.actors import Actor, new_token
-from triage.app import application, open_service
+from triage.app import application
 from triage.people.encryption import load_or_create_root
 from triage.service import Service
 from triage.settings import Settings
+from triage.startup import open_service
 from triage.store.access import devices, staff, teams
 from triage.store.access.staff import NewStaff, as_owner
 

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-import httpx
-import jwt
 import msgspec
 from msgspec import Struct
 
 from triage.errors import OperatorError
+from triage.libraries import httpx, jwt
 
 TOKEN_LIMIT: Final = 8192
 LONGEST_SUBJECT: Final = 255
@@ -141,6 +140,7 @@ class Provider:
         self.issuer = issuer
         self.http = http
         self._clock = clock
+        self._tokens = jwt.PyJWT()
         self._metadata: Metadata | None = None
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched = self._tried = float("-inf")
@@ -178,7 +178,7 @@ class Provider:
             raise OidcRefused(RefusalReason.TYPE)
         key = await self.key(str(header.get("kid", "")))
         try:
-            claims = jwt.decode(
+            claims = self._tokens.decode(
                 token,
                 key,
                 algorithms=self.issuer.algorithms,
@@ -206,7 +206,7 @@ class Provider:
             self._tried = self._clock()
             try:
                 metadata, keys = await self._fetch()
-            except FETCH_FAULTS as fault:
+            except fetch_faults() as fault:
                 logger.warning(
                     "oidc_keys_not_fetched", extra={"issuer": self.issuer.url, "fault": type(fault).__name__}
                 )
@@ -240,6 +240,8 @@ class Verifier:
 
     async def verify(self, token: str) -> Subject:
         """Who an access token stands for. Raises OidcRefused."""
+        if not self._providers:
+            raise OidcRefused(RefusalReason.ISSUER)
         _, claims = _peek(token)
         provider = self._providers.get(str(claims.get("iss")))
         if provider is None:
@@ -250,12 +252,13 @@ class Verifier:
         return Subject(issuer.url, claims["sub"])
 
 
-FETCH_FAULTS: Final = (httpx.HTTPError, httpx.InvalidURL, msgspec.DecodeError, TimeoutError, ValueError)
-"""The exceptions of `fetch` and of reading its answer."""
+def fetch_faults() -> tuple[type[Exception], ...]:
+    """The exceptions of `fetch` and of reading its answer."""
+    return httpx.HTTPError, httpx.InvalidURL, msgspec.DecodeError, TimeoutError, ValueError
 
 
 async def fetch(http: httpx.AsyncClient, method: str, url: str, **request: Any) -> bytes:
-    """The body of an issuer's answer, which has to be short and soon. Raises one of FETCH_FAULTS."""
+    """The body of an issuer's answer, which has to be short and soon. Raises one of `fetch_faults`."""
     body = b""
     async with asyncio.timeout(ANSWER_WITHIN_S), http.stream(method, url, **request) as response:
         response.raise_for_status()

@@ -12,11 +12,11 @@ from secrets import token_urlsafe
 from typing import Final
 from urllib.parse import quote_plus, urlencode
 
-import httpx
 import msgspec
 from msgspec import Struct
 
-from triage.access.oidc import FETCH_FAULTS, Metadata, OidcClient, OidcRefused, Provider, RefusalReason, Subject, fetch
+from triage.access.oidc import Metadata, OidcClient, OidcRefused, Provider, RefusalReason, Subject, fetch, fetch_faults
+from triage.libraries import httpx
 
 PENDING_FOR: Final = timedelta(minutes=10)
 """A sign-in is finished within this, or begun again."""
@@ -123,7 +123,7 @@ async def _exchange(provider: Provider, metadata: Metadata, pending: PendingSign
         raise OidcRefused(
             RefusalReason.DENIED if fault.response.is_client_error else RefusalReason.UNREACHABLE
         ) from None
-    except FETCH_FAULTS:
+    except fetch_faults():
         raise OidcRefused(RefusalReason.UNREACHABLE) from None
 
 

@@ -12,7 +12,6 @@ import msgspec
 from msgspec import structs
 
 from triage import logs
-from triage.app import open_service
 from triage.commands.demo_data import Demo, issue_codes, prepare
 from triage.commands.options import settings
 from triage.commands.output import show_table
@@ -20,6 +19,7 @@ from triage.commands.serve import listening_options, run
 from triage.errors import OperatorError
 from triage.service import Service
 from triage.settings import Settings
+from triage.startup import open_service
 
 FILE = "demo.json"
 PAGES, APP = "/review/sign-in?code=", "/app#code="

@@ -5,11 +5,11 @@ import logging
 from pathlib import Path
 
 from triage import logs
-from triage.app import open_service
 from triage.commands.options import settings
 from triage.commands.stopping import on_stop
 from triage.jobs.schedule import owner_jobs, scheduled, service_jobs
 from triage.settings import Settings
+from triage.startup import open_service
 
 logger = logging.getLogger(__name__)
 

@@ -6,27 +6,22 @@ import gc
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from pkgutil import resolve_name
 
-import uvicorn
-from litestar.types import ASGIApp
+import uvloop
 
 from triage import logs
-from triage.app import application, open_service
 from triage.commands.options import settings
 from triage.commands.stopping import on_stop
 from triage.errors import OperatorError
-from triage.http.protocol import protocol
-from triage.jobs.schedule import scheduled, service_jobs
 from triage.service import Service
 from triage.settings import Settings
+from triage.startup import open_service
 
 logger = logging.getLogger(__name__)
-
-GRACE_S = 5
-"""How long requests under way may take to end once the service is stopped."""
 
 
 def serve(data_dir: Path | None, host: str | None, port: int | None, without_jobs: bool) -> None:
@@ -53,14 +48,9 @@ def run(
     """
     # nearly all that a request makes is freed without it; a look for cycles every 700 objects costs a tenth
     gc.set_threshold(20_000, 20, 50)
-    with _bound(chosen.host, chosen.port) as bound:
-        with asyncio.Runner(loop_factory=uvicorn.Config(_nothing, log_config=None).get_loop_factory()) as runner:
-            with contextlib.suppress(asyncio.CancelledError):  # stopped before it listened
-                runner.run(_serve(opened, without_jobs, listening, bound))
-
-
-async def _nothing(*_: object) -> None:
-    """An application for a configuration of which only the event loop is asked."""
+    with _bound(chosen.host, chosen.port) as bound, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with contextlib.suppress(asyncio.CancelledError):  # stopped before it listened
+            runner.run(_serve(opened, without_jobs, listening, bound))
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -83,53 +73,12 @@ async def _serve(
     host, port = bound.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     opening = asyncio.current_task()
-    servers: list[_Server] = []
-
-    def stop() -> None:
-        """Requests under way may end; before there is a server, the opening is cancelled."""
-        if servers:
-            servers[0].should_exit = True
-        elif opening:
-            opening.cancel()
-
-    on_stop(stop)
+    assert opening
+    stop: list[Callable[[], object]] = [opening.cancel]
+    on_stop(lambda: stop[-1]())
+    # what answers requests takes as long to load as a database to start, so the one is done beside the other
+    loading = asyncio.create_task(asyncio.to_thread(resolve_name, "triage.commands.server:Server"))
     async with opened as service:
-        async with contextlib.nullcontext() if without_jobs else scheduled(service_jobs(service), service.database):
-            server = _Server(server_config(application(service), service.settings), lambda: listening(address))
-            servers.append(server)
-            await server.serve([bound])
-
-
-def server_config(app: ASGIApp, chosen: Settings) -> uvicorn.Config:
-    """How the server serves: addresses behind the proxies of the settings count, and its own logs are ours."""
-    return uvicorn.Config(
-        app,
-        http=protocol(chosen),
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=True,
-        forwarded_allow_ips=str(chosen.trusted_proxies),
-        lifespan="off",
-        timeout_graceful_shutdown=GRACE_S,
-        timeout_keep_alive=int(chosen.client_timeout_s) or 1,
-    )
-
-
-class _Server(uvicorn.Server):
-    """uvicorn on an open service, without its own way with signals."""
-
-    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._listening = listening
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals are taken care of before there is a server."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if not self.should_exit:
-            self._listening()
+        server = (await loading)(service, without_jobs, lambda: listening(address))
+        stop.append(lambda: setattr(server, "should_exit", True))  # requests under way may end
+        await server.serve([bound])

@@ -1,19 +1,16 @@
 """Parquet files, where the `parquet` extra is installed: typed columns, and key-value metadata that names them."""
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from triage.exports.files import HIDDEN, PARQUET, RenderedFile, published, published_lines, rendered
 from triage.exports.selection import Extract
 from triage.exports.tables import Edition
+from triage.libraries import parquet, pyarrow
 
-try:
-    import pyarrow
-    import pyarrow.parquet
-
-    AVAILABLE = True
-except ModuleNotFoundError:  # the extra is optional: releases then have no Parquet file
-    AVAILABLE = False
+AVAILABLE = find_spec("pyarrow") is not None
+"""The extra is optional: without it releases have no Parquet file."""
 
 
 def records_parquet(extract: Extract, about: Mapping[str, str]) -> RenderedFile:
@@ -54,5 +51,5 @@ def _require() -> None:
 def _written(name: str, columns: Mapping[str, Any], rows: int, about: Mapping[str, str]) -> RenderedFile:
     table = pyarrow.table(list(columns.values()), names=list(columns)).replace_schema_metadata(dict(about))
     out = pyarrow.BufferOutputStream()
-    pyarrow.parquet.write_table(table, out, compression="zstd")
+    parquet.write_table(table, out, compression="zstd")
     return rendered(name, PARQUET, rows, [out.getvalue().to_pybytes()])

@@ -134,7 +134,7 @@ async def count_attempt(request: AnyRequest) -> None:
     service = request.app.state.service
     most = service.settings.enrol_attempts_per_hour
     await attempts.count_attempt(
-        service.database, "enrol/address", service.address_digest(request.scope), most * 5, HOUR
+        service.database, "enrol/address", service.address_digest(request.scope["client"]), most * 5, HOUR
     )
 
 

@@ -55,7 +55,8 @@ async def find_device(service: Service, scope: Scope) -> tuple[UUID, UUID]:
 
 async def _count_failure(service: Service, scope: Scope, refused: SignInRefused) -> None:
     most = service.settings.sign_in_failures_per_hour
-    await attempts.count_attempt(service.database, "sign_in/address", service.address_digest(scope), most, HOUR)
+    where = service.address_digest(scope["client"])
+    await attempts.count_attempt(service.database, "sign_in/address", where, most, HOUR)
     account = refused.team_id, refused.staff_id, refused.device_id
     await audit.note_sign_in(service.database, *account, refused.problem.code)
 

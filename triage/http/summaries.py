@@ -1,5 +1,6 @@
 """Published summaries: the list, and one edition as JSON, a page, CSV, a workbook or a PDF."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from functools import partial
@@ -167,14 +168,14 @@ async def _rendered(
             raise Refused(NOT_ACCEPTABLE, "A day or week has no PDF: print its page.")
         return (await report_files.find_or_make(service.database, service.replica, team, summary)).body
     if isinstance(summary, ProtectedSummary):
-        return _partners(summary, media_type, team.calendar.zone)
+        return await asyncio.to_thread(_partners, summary, media_type, team.calendar.zone)
     match media_type:
         case "text/html":
             return html.render(await report_files.read_document(service.replica, team, address, summary))
         case "text/csv":
             return csv_files.of_summary(summary)
         case _:
-            return xlsx.of_summary(summary, team.calendar.zone)
+            return await asyncio.to_thread(xlsx.of_summary, summary, team.calendar.zone)
 
 
 def _partners(summary: ProtectedSummary, media_type: str, zone: ZoneInfo) -> bytes:

@@ -21,11 +21,11 @@ from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
 import aiosmtplib
-import httpx
 import msgspec
 from msgspec import Struct
 from prometheus_client import Counter
 
+from triage.libraries import httpx
 from triage.people.encryption import Purpose, Root
 from triage.settings import Settings
 from triage.store import outbox
@@ -209,7 +209,7 @@ async def _post(sender: Sender, message: Message, now: datetime) -> None:
         "user-agent": "street-triage-log",
     }
     try:
-        async with httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=None) as client:
+        async with await asyncio.to_thread(_client) as client:
             async with client.stream(
                 "POST",
                 url._replace(netloc=host + port).geturl(),
@@ -222,6 +222,11 @@ async def _post(sender: Sender, message: Message, now: datetime) -> None:
         raise Undeliverable("connection_failed") from error
     if not 200 <= status < 300:
         raise Undeliverable(f"http_{status}")
+
+
+def _client() -> "httpx.AsyncClient":
+    """Made in a thread: it loads the authorities' certificates, and the first one the library."""
+    return httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=None)
 
 
 def checked_url(address: str, private: bool) -> SplitResult:

@@ -1,5 +1,6 @@
 """Published summaries: the list by kind, the sheet of a day and a week, board reports, comparisons, and their files."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -314,7 +315,8 @@ async def get_file(
         case "csv":
             return _attached(request, csv_files.of_summary(summary), CSV, name)
         case "xlsx":
-            return _attached(request, xlsx.of_summary(summary, team.calendar.zone), XLSX, name)
+            book = await asyncio.to_thread(xlsx.of_summary, summary, team.calendar.zone)
+            return _attached(request, book, XLSX, name)
         case "pdf" if kind in REPORTED and summary.edition:
             made = await report_files.find_or_make(service.database, service.replica, team, summary)
             return _attached(request, made.body, PDF, name)
@@ -362,7 +364,8 @@ async def compare(
         case "csv":
             return _attached(request, csv_files.of_comparison(compared), CSV, f"{name}.csv")
         case "xlsx":
-            return _attached(request, xlsx.of_comparison(compared, team.calendar.zone), XLSX, f"{name}.xlsx")
+            book = await asyncio.to_thread(xlsx.of_comparison, compared, team.calendar.zone)
+            return _attached(request, book, XLSX, f"{name}.xlsx")
         case "pdf":
             return _attached(request, await report_files.make_pdf(report), PDF, f"{name}.pdf")
         case _:

@@ -87,7 +87,7 @@ async def begin_session(request: AnyRequest, service: TheService) -> Page:
             else unlock_page(request, typed, "Enter a code, or sign in in another tab first.")
         )
     most = service.settings.enrol_attempts_per_hour
-    where = service.address_digest(request.scope)
+    where = service.address_digest(request.scope["client"])
     await attempts.count_attempt(service.database, "review/address", where, most * 5, HOUR)
     await attempts.count_attempt(service.database, "review/code", enrolment.code_digest(code), most, HOUR)
     try:

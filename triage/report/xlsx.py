@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-import xlsxwriter
 from msgspec import UNSET
 
 from triage.exports.protected import ProtectedSummary
+from triage.libraries import xlsxwriter
 from triage.summaries.comparison import Comparison
 from triage.summaries.editions import Summary
 from triage.summaries.figures import Measure

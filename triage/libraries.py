@@ -1,0 +1,26 @@
+"""Libraries that most processes never need, and that take a start too long: each is loaded when it is first used."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+
+class LazyModule:
+    """Stands for a module, and loads it when something of it is asked for."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(self._name), name)
+
+
+if TYPE_CHECKING:
+    import httpx as httpx
+    import jwt as jwt
+    import pyarrow as pyarrow
+    import xlsxwriter as xlsxwriter
+    from pyarrow import parquet as parquet
+else:
+    httpx, jwt, pyarrow, parquet, xlsxwriter = map(
+        LazyModule, ("httpx", "jwt", "pyarrow", "pyarrow.parquet", "xlsxwriter")
+    )
