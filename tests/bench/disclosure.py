@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from support.population import copies, population
 
 from triage.exports import files, parquet, tables
+from triage.exports.classified import classify
 from triage.exports.members import ReleaseMember
 from triage.exports.records import config_for, freeze, months_between
 from triage.exports.selection import Selection, extract
@@ -47,7 +48,7 @@ def records(members: list[ReleaseMember]) -> None:
 
 
 def year_of_tables(members: list[ReleaseMember]) -> None:
-    placed = timed(f"place {len(members):,} members", lambda: [tables.classify(member, KEY) for member in members])
+    placed = timed(f"place {len(members):,} members", lambda: [classify(member, KEY) for member in members])
     forms = timed("admit a year on the year before", lambda: tables.admit("yearly", [placed], KEY))
     timed("tables of a year", lambda: tables.freeze("yearly", "2025", forms, placed, KEY))
 

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from support.population import Arrival, between, population
 
+from triage.exports.classified import ClassifiedMember, classify
 from triage.exports.members import RegisteredPerson, ReleaseMember
 from triage.exports.records import RecordsRelease, cadence, config_for, freeze, months_between
-from triage.exports.tables import ClassifiedMember, classify
 from triage.exports.tree import CONFIG, Config
 from triage.times import Period, PeriodKind, parse_period, period_bounds
 

@@ -15,6 +15,7 @@ from support.population import population
 
 from triage.exports import tables as t
 from triage.exports.catalogue import CLASSES, CatalogueTable, ladders
+from triage.exports.classified import ClassifiedMember, classify
 from triage.exports.tables import RULES, Rules
 from triage.times import PeriodKind
 
@@ -156,7 +157,7 @@ NO_HOLD = msgspec.structs.replace(RULES, hold_people=1)
 @pytest.mark.parametrize(("rules", "safe"), [(RULES, True), (NO_HOLD, False)])
 def test_one_late_record_moves_no_number(rules: Rules, safe: bool) -> None:
     before = edition("quarterly", "2025-Q1", MEDIUM, rules)
-    latecomers = [t.classify(member, KEY) for member in late("quarterly", "2025-Q1", MEDIUM)][:25]
+    latecomers = [classify(member, KEY) for member in late("quarterly", "2025-Q1", MEDIUM)][:25]
     moved = 0
     for record in latecomers:
         after = t.revise(before, {1: before.snapshot}, [*before.snapshot, record], KEY, rules)
@@ -167,7 +168,7 @@ def test_one_late_record_moves_no_number(rules: Rules, safe: bool) -> None:
 @pytest.mark.parametrize(("rules", "safe"), [(RULES, True), (NO_HOLD, False)])
 def test_a_late_batch_changes_every_cell_by_ten_people_or_not_at_all(rules: Rules, safe: bool) -> None:
     before = edition("quarterly", "2025-Q1", LARGE, rules)
-    batch = [t.classify(member, KEY) for member in late("quarterly", "2025-Q1", LARGE)][:60]
+    batch = [classify(member, KEY) for member in late("quarterly", "2025-Q1", LARGE)][:60]
     after = t.revise(before, {1: before.snapshot}, [*before.snapshot, *batch], KEY, rules)
     assert after is not None
     forms = {form.code: form for form in after.tables}
@@ -181,7 +182,7 @@ def test_a_late_batch_changes_every_cell_by_ten_people_or_not_at_all(rules: Rule
     assert min(sizes) >= 10 if safe else min(sizes) == 1
 
 
-def matches(key: Key, member: t.ClassifiedMember) -> bool:
+def matches(key: Key, member: ClassifiedMember) -> bool:
     return all(getattr(member, variable) == label for variable, label in key)
 
 
@@ -241,14 +242,14 @@ LARGEST = msgspec.structs.replace(RULES, largest_share=1.0)
 
 @pytest.mark.parametrize(("rules", "safe"), [(RULES, True), (LARGEST, False)])
 def test_a_cell_is_not_about_one_frequent_attender(rules: Rules, safe: bool) -> None:
-    members = [t.classify(a.member, KEY) for a in population(SMALL, linked=0.5, seed=7)]
+    members = [classify(a.member, KEY) for a in population(SMALL, linked=0.5, seed=7)]
     form = CatalogueTable("ethnicity", "Self-defined ethnicity", ("ethnicity",))
     published = t.freeze("yearly", "2025", [form], members, KEY, rules)
     dominated = [cell for _, cell, key in cells(published) if cell.count is not None and one_person_fills(key, members)]
     assert not dominated if safe else dominated
 
 
-def one_person_fills(key: Key, members: list[t.ClassifiedMember]) -> bool:
+def one_person_fills(key: Key, members: list[ClassifiedMember]) -> bool:
     inside = [p.person_id for p in members if matches(key, p)]
     return any(2 * inside.count(person) > len(inside) for person in {*inside} - {None})
 

@@ -12,6 +12,7 @@ from support.population import population
 
 from triage.exports import tables as t
 from triage.exports.catalogue import CLASSES, TOTAL, CatalogueTable, ladders
+from triage.exports.classified import ClassifiedMember, classify
 from triage.times import PeriodKind
 
 MONTHS = [f"2025-{month:02}" for month in range(4, 13)] + [f"2026-{month:02}" for month in range(1, 4)]
@@ -24,7 +25,7 @@ POWER = CatalogueTable("sex_power", "Sex by power", ("sex",), "power")
 GRADE = CatalogueTable("grade", "Grade", (), "grade")
 
 
-def people_of(members: list[t.ClassifiedMember], n: int) -> list[t.ClassifiedMember]:
+def people_of(members: list[ClassifiedMember], n: int) -> list[ClassifiedMember]:
     """Incidents of so many different known people, in one class of everything."""
     like = next(p for p in members if p.grade and p.minutes)
     return [
@@ -37,7 +38,7 @@ def number(edition: t.Edition, row: tuple[str, ...] = (), column: str = t.ALL) -
     return next(cell.count for cell in edition.cells if (cell.row, cell.column) == (row, column))
 
 
-def frozen(members: list[t.ClassifiedMember], *tables: CatalogueTable, key: bytes = KEY) -> t.Edition:
+def frozen(members: list[ClassifiedMember], *tables: CatalogueTable, key: bytes = KEY) -> t.Edition:
     return t.freeze("monthly", "2025-04", tables, members, key)
 
 
@@ -56,7 +57,7 @@ def test_nine_people_are_hidden_and_ten_are_shown(people: int, shown: bool) -> N
     assert is_shown(members) == shown
 
 
-def is_shown(members: list[t.ClassifiedMember]) -> bool:
+def is_shown(members: list[ClassifiedMember]) -> bool:
     """Whether the cell of everybody's sex, which all of these have in common, is shown."""
     return number(frozen(members, POWER), (members[0].sex,) if members else ("female",)) is not None
 
@@ -160,7 +161,7 @@ def test_another_key_is_another_die() -> None:
 @settings(max_examples=8)
 @given(st.integers(0, 2**32), st.integers(50, 250), st.sampled_from([0.2, 0.5, 0.88]))
 def test_no_cell_breaks_a_rule_and_overlapping_tables_agree(seed: int, n: int, linked: float) -> None:
-    members = [t.classify(a.member, KEY) for a in population(n, linked, seed)]
+    members = [classify(a.member, KEY) for a in population(n, linked, seed)]
     forms = [form for ladder in ladders("quarterly") for form in ladder]
     edition = t.freeze("quarterly", "2025-Q1", forms, members, KEY)
     answers: dict[tuple[int, int], set[int | None]] = {}
@@ -180,7 +181,7 @@ def test_no_cell_breaks_a_rule_and_overlapping_tables_agree(seed: int, n: int, l
     assert all(len(counts) == 1 for counts in answers.values())
 
 
-def in_cell(form: CatalogueTable, cell: t.TableCell, members: list[t.ClassifiedMember]) -> list[t.ClassifiedMember]:
+def in_cell(form: CatalogueTable, cell: t.TableCell, members: list[ClassifiedMember]) -> list[ClassifiedMember]:
     labels = dict(zip(form.rows, cell.row, strict=True)) | ({form.column: cell.column} if form.column else {})
     wanted = [(variable, label) for variable, label in labels.items() if label != t.ALL]
     counted = [p for p in members if form.column is None or getattr(p, form.column) is not None]
@@ -270,7 +271,7 @@ def test_a_force_publishes_its_areas_every_month() -> None:
 # --- revisions
 
 
-def first(members: list[t.ClassifiedMember]) -> t.Edition:
+def first(members: list[ClassifiedMember]) -> t.Edition:
     return t.freeze("quarterly", "2025-Q1", [TOTAL, POWER], members, KEY)
 
 
@@ -376,6 +377,6 @@ def test_freezing_twice_gives_the_same_edition_whatever_the_order() -> None:
 
 
 def test_a_snapshot_holds_classes_and_no_exact_time() -> None:
-    assert "occurred_at" not in t.ClassifiedMember.__struct_fields__
+    assert "occurred_at" not in ClassifiedMember.__struct_fields__
     assert all(p.minutes is None or p.minutes % 5 == 0 for p in placed("monthly", "2025-04", SMALL))
     assert len(known("monthly", "2025-04", SMALL)) == len(placed("monthly", "2025-04", SMALL))

@@ -17,6 +17,7 @@ from triage.exports import members as m
 from triage.exports import statement as s
 from triage.exports import tables as t
 from triage.exports.catalogue import TOTAL, CatalogueTable, ladders
+from triage.exports.classified import ClassifiedMember
 from triage.exports.records import COLUMNS, RecordsRelease, config_for_late, freeze
 from triage.exports.tables import RULES, Rules
 from triage.exports.tree import CONFIG, Config
@@ -104,15 +105,15 @@ POWERS = CatalogueTable("sex_power", "Sex by power", ("sex",), "power")
 MINUTES = CatalogueTable("minutes_at_scene", "Minutes", counts="median_minutes")
 
 
-def frozen(members: list[t.ClassifiedMember], *forms: CatalogueTable, rules: Rules = RULES) -> t.Edition:
+def frozen(members: list[ClassifiedMember], *forms: CatalogueTable, rules: Rules = RULES) -> t.Edition:
     return t.freeze("quarterly", "2025-Q1", forms, members, KEY, rules)
 
 
-def month() -> list[t.ClassifiedMember]:
+def month() -> list[ClassifiedMember]:
     return placed("monthly", "2025-04", SMALL)
 
 
-def copies(n: int, **changed: object) -> list[t.ClassifiedMember]:
+def copies(n: int, **changed: object) -> list[ClassifiedMember]:
     """Incidents of so many different people, alike but for these."""
     like = next(p for p in month() if p.minutes)
     return [

@@ -8,9 +8,10 @@ import pytest
 from support.population import population
 
 from triage.exports.catalogue import ladders
+from triage.exports.classified import classify
 from triage.exports.files import PublishedCell, PublishedRow, PublishedTable
 from triage.exports.protected import ProtectedSummary, protected
-from triage.exports.tables import classify, freeze
+from triage.exports.tables import freeze
 from triage.report import html, pdf, protected_tables
 from triage.report.blocks import Callout, Heading, Report, TableBlock, Tables, TextCell, Tiles
 from triage.summaries.schedule import Coverage

@@ -19,9 +19,10 @@ from support.team_log import TEAM, TeamLog, open_team_log
 
 from triage.demo import DemoEntry
 from triage.exports.catalogue import ladders
+from triage.exports.classified import classify
 from triage.exports.protected import ProtectedSummary, protected
 from triage.exports.published_answers import NotPublishable, published_answer
-from triage.exports.tables import classify, freeze
+from triage.exports.tables import freeze
 from triage.log.entries import AnyEntry
 from triage.report import comparison as comparison_report
 from triage.report import html

@@ -18,10 +18,11 @@ from uuid_utils.compat import uuid7
 from triage.errors import OperatorError
 from triage.exports import records, tables
 from triage.exports.calendar import LATE, Cut, Dataset
+from triage.exports.classified import ClassifiedMember, classify
 from triage.exports.keys import Keys
 from triage.exports.records import Cadence
 from triage.exports.rendering import Frozen, FrozenRecords, FrozenTables, ReleaseHeader
-from triage.exports.tables import RULES, ClassifiedMember, Edition
+from triage.exports.tables import RULES, Edition
 from triage.exports.tree import CONFIG, Config
 from triage.jobs.due_releases import LONG_AGO, LatestReleases, ReleaseCalendar, is_due, within, year_before
 from triage.store.database import Connection, Database
@@ -187,7 +188,7 @@ class _Releasing:
 
     def _classified(self, counted: Sequence[CountedMember]) -> list[ClassifiedMember]:
         zone = self._team.calendar.zone
-        return [tables.classify(incident.member, self._keys.tables, zone) for incident in counted]
+        return [classify(incident.member, self._keys.tables, zone) for incident in counted]
 
     async def _precedents(self, connection: Connection, due: Cut) -> list[Sequence[ClassifiedMember]]:
         """The cuts of the twelve months before; in a first quarter or year the shorter cuts within it, together."""
