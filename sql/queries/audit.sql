@@ -50,7 +50,7 @@ SELECT position, link FROM audit_head WHERE team_id = :team_id FOR UPDATE SKIP L
 
 -- name: unchained
 -- why: what is to be chained next
-SELECT at, id, operation, actor, role, device, query, ids, recipient, detail FROM audit
+SELECT at, operation, actor, role, device, query, ids, recipient, detail, id FROM audit
 WHERE team_id = :team_id AND link IS NULL ORDER BY at, id LIMIT :most
 
 -- name: chain
@@ -69,7 +69,7 @@ SELECT position, link, from_position, from_link FROM audit_head WHERE team_id = 
 
 -- name: walk
 -- why: verification recomputes every link in order
-SELECT at, id, operation, actor, role, device, query, ids, recipient, detail, position, link FROM audit
+SELECT at, operation, actor, role, device, query, ids, recipient, detail, id, position, link FROM audit
 WHERE team_id = :team_id AND position > :position ORDER BY position LIMIT :most
 
 -- name: waiting

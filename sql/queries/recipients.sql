@@ -30,13 +30,13 @@ WITH met AS (
     WHERE l.team_id = :team_id AND l.as_at_seq >= :since AND l.as_at_seq < :until
       AND EXISTS (SELECT FROM met WHERE met.at >= l.first_day AND met.at < l.cut_off)
 )
-SELECT t.what, d.channel AS how, d.address AS who, NULL::text AS role, o.delivered_at AS at
+SELECT o.delivered_at AS at, t.what, d.channel AS how, d.address AS who, NULL::text AS role
 FROM touched t
 JOIN outbox o ON o.team_id = :team_id AND o.delivered_at IS NOT NULL
     AND o.key = format('summary %s %s %s %s', t.kind, t.period, t.form, t.edition)
 JOIN destination d ON d.team_id = o.team_id AND d.destination_id = o.destination_id
 UNION ALL
-SELECT t.what, 'read', coalesce(s.name, p.name, a.actor::text), a.role, max(a.at)
+SELECT max(a.at), t.what, 'read', coalesce(s.name, p.name, a.actor::text), a.role
 FROM touched t
 JOIN audit a ON a.team_id = :team_id AND a.operation IN ('consultation', 'disclosure') AND a.at >= t.published_at
     AND (t.replaced_at IS NULL OR a.at < t.replaced_at)
@@ -46,7 +46,7 @@ LEFT JOIN staff s ON s.team_id = a.team_id AND s.staff_id = a.actor
 LEFT JOIN partner p ON p.team_id = a.team_id AND p.partner_id = a.actor
 GROUP BY t.what, s.name, p.name, a.actor, a.role
 UNION ALL
-SELECT format('%s %s edition %s', c.dataset, c.period, c.edition), 'pull', p.name, 'partner', max(l.at)
+SELECT max(l.at), format('%s %s edition %s', c.dataset, c.period, c.edition), 'pull', p.name, 'partner'
 FROM cut c
 JOIN ledger l ON l.team_id = :team_id AND l.dataset = c.dataset AND l.period = c.period AND l.edition = c.edition
 JOIN partner p ON p.team_id = l.team_id AND p.partner_id = l.partner_id

@@ -18,8 +18,8 @@ WHERE t.team_id = :team_id AND t.answered_at IS NULL AND t.taken_back_at IS NULL
 -- name: open_of
 -- why: what an account has to answer; a nurse is asked of an incident only once she has judged it, and of one that is
 -- restricted after a death nobody in the field is; 0.9.0 could take a question back, which no version does any more
-SELECT t.id, t.incident_id, t.kind, t.about, t.sealed, t.key_ref, t.made_at, t.due_at, t.made_by, m.name AS from_name,
-       t.addressee, a.name AS to_name, t.answered_by, t.answered_at
+SELECT t.id, t.incident_id, t.kind, t.about, t.made_at, t.due_at, t.made_by, m.name AS from_name, t.addressee,
+       a.name AS to_name, t.answered_by, t.answered_at, t.sealed, t.key_ref
 FROM task t JOIN staff m ON m.team_id = t.team_id AND m.staff_id = t.made_by
 JOIN staff a ON a.team_id = t.team_id AND a.staff_id = t.addressee JOIN role r ON r.role = a.role
 JOIN incident i ON i.team_id = t.team_id AND i.id = t.incident_id AND NOT i.blind
@@ -31,8 +31,8 @@ ORDER BY t.due_at NULLS LAST, t.made_at, t.id
 
 -- name: of_incident
 -- why: what was asked about an incident under any of its ids, by the reader's own side
-SELECT t.id, t.incident_id, t.kind, t.about, t.sealed, t.key_ref, t.made_at, t.due_at, t.made_by, m.name AS from_name,
-       t.addressee, a.name AS to_name, t.answered_by, t.answered_at
+SELECT t.id, t.incident_id, t.kind, t.about, t.made_at, t.due_at, t.made_by, m.name AS from_name, t.addressee,
+       a.name AS to_name, t.answered_by, t.answered_at, t.sealed, t.key_ref
 FROM task t JOIN staff m ON m.team_id = t.team_id AND m.staff_id = t.made_by
 JOIN staff a ON a.team_id = t.team_id AND a.staff_id = t.addressee JOIN role r ON r.role = a.role
 WHERE t.team_id = :team_id AND t.incident_id = ANY (:incident_ids::uuid[]) AND r.side = :side AND t.taken_back_at IS NULL
@@ -40,8 +40,8 @@ ORDER BY t.made_at, t.id
 
 -- name: filed
 -- why: whom incidents concern is told all that was asked about them, by whichever side
-SELECT t.id, t.incident_id, t.kind, t.about, t.sealed, t.key_ref, t.made_at, t.due_at, t.made_by, m.name AS from_name,
-       t.addressee, a.name AS to_name, t.answered_by, t.answered_at
+SELECT t.id, t.incident_id, t.kind, t.about, t.made_at, t.due_at, t.made_by, m.name AS from_name, t.addressee,
+       a.name AS to_name, t.answered_by, t.answered_at, t.sealed, t.key_ref
 FROM task t JOIN staff m ON m.team_id = t.team_id AND m.staff_id = t.made_by
 JOIN staff a ON a.team_id = t.team_id AND a.staff_id = t.addressee
 WHERE t.team_id = :team_id AND t.incident_id = ANY (:incident_ids::uuid[]) AND t.taken_back_at IS NULL
@@ -49,8 +49,8 @@ ORDER BY t.made_at, t.id
 
 -- name: open_chases
 -- why: who was given what to chase, for the list of what is open
-SELECT t.id, i.root AS incident_id, t.kind, t.about, NULL::bytea AS sealed, NULL::uuid AS key_ref, t.made_at, t.due_at,
-       t.made_by, m.name AS from_name, t.addressee, a.name AS to_name, t.answered_by, t.answered_at
+SELECT t.id, i.root AS incident_id, t.kind, t.about, t.made_at, t.due_at, t.made_by, m.name AS from_name,
+       t.addressee, a.name AS to_name, t.answered_by, t.answered_at, NULL::bytea AS sealed, NULL::uuid AS key_ref
 FROM task t JOIN staff m ON m.team_id = t.team_id AND m.staff_id = t.made_by
 JOIN staff a ON a.team_id = t.team_id AND a.staff_id = t.addressee JOIN role r ON r.role = a.role
 JOIN incident i ON i.team_id = t.team_id AND i.id = t.incident_id AND NOT i.blind

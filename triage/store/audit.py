@@ -35,8 +35,8 @@ SEALER_ROLE: Final = "triage_sealer"
 _encode = msgspec.json.Encoder().encode
 
 
-class AuditedOperation(Struct, frozen=True):
-    """One operation. `ids` are the records it touched, `query` is the kind of request, `recipient` to whom it went."""
+class _AuditRow(Struct, frozen=True):
+    """The content of a row of the audit."""
 
     at: datetime
     operation: str
@@ -47,6 +47,11 @@ class AuditedOperation(Struct, frozen=True):
     ids: list[UUID]
     recipient: str | None
     detail: str | None
+
+
+class AuditedOperation(_AuditRow, frozen=True):
+    """One operation. `ids` are the records it touched, `query` is the kind of request, `recipient` to whom it went."""
+
     n: int
     sealed: bool
 
@@ -86,22 +91,11 @@ class _Author(NamedTuple):
     device: UUID | None = None
 
 
-class _AuditRow(Struct, frozen=True):
-    """The content of a row of the audit."""
-
-    at: datetime
+class _UnchainedRow(_AuditRow, frozen=True):
     id: int
-    operation: str
-    actor: UUID | None
-    role: str | None
-    device: UUID | None
-    query: str
-    ids: list[UUID]
-    recipient: str | None
-    detail: str | None
 
 
-class _ChainedAuditRow(_AuditRow, frozen=True):
+class _ChainedAuditRow(_UnchainedRow, frozen=True):
     position: int
     link: bytes
 
@@ -136,7 +130,7 @@ _READERS = statement("audit.readers", Reader)
 _UNCHAINED_TEAMS = statement("audit.unchained_teams", UUID)
 _OPEN_HEAD = statement("audit.open_head")
 _TAKE_HEAD = statement("audit.take_head", chain.Head)
-_UNCHAINED = statement("audit.unchained", _AuditRow)
+_UNCHAINED = statement("audit.unchained", _UnchainedRow)
 _CHAIN = statement("audit.chain")
 _MOVE_HEAD = statement("audit.move_head")
 _HEAD = statement("audit.head", AuditHead)
@@ -300,7 +294,7 @@ async def prepare_months(database: Database, ahead: int = 2) -> None:
             await _ADD_MONTH.fetch_one(connection, ahead=month)
 
 
-def payload_of(team_id: UUID, position: int, row: _AuditRow) -> bytes:
+def payload_of(team_id: UUID, position: int, row: _UnchainedRow) -> bytes:
     """The bytes that the link of a row covers: everything the row says, as JSON in a fixed order."""
     said = (
         team_id,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -31,22 +31,25 @@ class Ask(Struct, frozen=True, kw_only=True):
     due_at: datetime | None
 
 
-class Task(Struct, frozen=True, kw_only=True):
-    """A task as the lead's pages show it. `answered_by` is the entry that answers it."""
-
+class _TaskColumns(Struct, frozen=True):
     id: UUID
     incident_id: UUID
     kind: TaskKind
     about: str
-    text: str | None
     made_at: datetime
     due_at: datetime | None
     made_by: UUID
     from_name: str
     addressee: UUID
     to_name: str
-    answered_by: UUID | None = None
-    answered_at: datetime | None = None
+    answered_by: UUID | None
+    answered_at: datetime | None
+
+
+class Task(_TaskColumns, frozen=True):
+    """A task as the lead's pages show it. `answered_by` is the entry that answers it."""
+
+    text: str | None
 
 
 class NewTask(Struct, frozen=True, kw_only=True):
@@ -71,21 +74,9 @@ class Colleague(Struct, frozen=True):
     level: str
 
 
-class _Row(NamedTuple):
-    id: UUID
-    incident_id: UUID
-    kind: TaskKind
-    about: str
+class _Row(_TaskColumns, frozen=True):
     sealed: bytes | None
     key_ref: UUID | None
-    made_at: datetime
-    due_at: datetime | None
-    made_by: UUID
-    from_name: str
-    addressee: UUID
-    to_name: str
-    answered_by: UUID | None
-    answered_at: datetime | None
 
 
 _ADD = statement("tasks.add")
@@ -168,8 +159,7 @@ async def open_chases(database: Database, actor: Actor) -> dict[UUID, Task]:
 
 
 def _task(row: _Row, text: str | None) -> Task:
-    columns = {name: value for name, value in row._asdict().items() if name not in ("sealed", "key_ref")}
-    return Task(**columns, text=text)
+    return Task(**{name: getattr(row, name) for name in _TaskColumns.__struct_fields__}, text=text)
 
 
 async def list_filed(connection: Connection, keys: KeyStore, team_id: UUID, incident_ids: Sequence[UUID]) -> list[Task]:

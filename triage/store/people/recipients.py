@@ -6,7 +6,6 @@ concerned. That is wide: it names everybody whose numbers may have been touched,
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -50,17 +49,9 @@ class Recipient(Struct, frozen=True, order=True):
     role: str | None
 
 
-class _ReceivedNumber(NamedTuple):
-    what: str
-    how: str
-    who: str
-    role: str | None
-    at: datetime
-
-
 _CONNECTED = statement("recipients.connected", EntryColumns)
 _OF_PERSON = statement("recipients.of_person", UUID)
-_TOLD = statement("recipients.told", _ReceivedNumber)
+_TOLD = statement("recipients.told", Recipient)
 
 
 async def find(connection: asyncpg.Connection, team_id: UUID, incident_id: UUID, by: str) -> list[Recipient]:
@@ -78,7 +69,7 @@ async def find(connection: asyncpg.Connection, team_id: UUID, incident_id: UUID,
         told = await _TOLD.fetch(
             connection, team_id=team_id, since=stretch.since, until=stretch.until, incidents=concerned
         )
-        recipients |= {Recipient(**row._asdict()) for row in told}
+        recipients |= set(told)
     await audit.record_by_owner(connection, team_id, "consultation", "recipients", [incident_id], detail=by)
     return sorted(recipients)
 
