@@ -310,14 +310,21 @@ async def test_a_request_id_is_kept_where_it_can_be_logged_as_it_is(
         assert answer.headers["x-request-id"]
 
 
-@pytest.mark.parametrize("path", ["/v1/me", "/nothing", "/health/live", "/docs"])
+@pytest.mark.parametrize("path", ["/v1/me", "/nothing", "/health/live", "/docs", "/app", "/review/sign-in"])
 async def test_every_answer_is_kept_from_being_misread(service: RunningService, path: str) -> None:
     headers = (await service.client.get(path)).headers
     assert headers["x-content-type-options"] == "nosniff"
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert "strict-transport-security" not in headers
+
+
+@pytest.mark.parametrize("path", ["/docs", "/app", "/review/sign-in", "/"])
+async def test_a_document_loads_nothing_of_others_and_tells_them_nothing(service: RunningService, path: str) -> None:
+    headers = (await service.client.get(path)).headers
     assert headers["x-frame-options"] == "DENY"
     assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
     assert "default-src 'none'" in headers["content-security-policy"]
-    assert "strict-transport-security" not in headers
 
 
 async def test_over_https_browsers_are_told_to_stay_there(service: RunningService) -> None:

@@ -21,7 +21,7 @@ SMALLEST: Final = 1024
 """Bytes of a body that is not worth it."""
 _CODINGS: Final[tuple[Coding, ...]] = ("zstd", "gzip")
 _TEXTS: Final = (b"text/", b"application/json", b"application/problem+json", b"application/vnd.oai", b"image/svg+xml")
-_ZSTD: Final = zstandard.ZstdCompressor(level=3)
+_ZSTD: Final = zstandard.ZstdCompressor(level=1)
 _LEVEL: Final = 4
 """Of gzip: half the time of its default, for a twentieth more bytes."""
 

@@ -4,10 +4,10 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from secrets import token_urlsafe
 from typing import Any
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
-from uuid_utils import uuid7
 
 from triage.http.compression import (
     HeaderList,
@@ -26,9 +26,12 @@ from triage.problems import NOT_FOUND, Refused
 logger = logging.getLogger(__name__)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_JSON = (b"application/json", b"application/problem+json")
 _EMPTY_PART = re.compile(r"//|./$")
-_ALWAYS = [
-    (b"x-content-type-options", b"nosniff"),
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+_NO_FRAMES = (b"content-security-policy", b"frame-ancestors 'none'")
+"""All that JSON needs: no browser takes it for a page, and none reads it without the bearer token that fetches it."""
+_OF_DOCUMENTS = [
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -61,7 +64,7 @@ class OuterMiddleware:
         # the server runs each request in a context of its own, which ends with it
         REQUEST_ID.set(request_id)
         https_only = [_HTTPS_ONLY] if self._https or scope["scheme"] == "https" else []
-        answer = _Answer(scope, send, [(b"x-request-id", request_id.encode()), *_ALWAYS, *https_only])
+        answer = _Answer(scope, send, [(b"x-request-id", request_id.encode()), _NO_SNIFFING, *https_only])
         if _EMPTY_PART.search(scope["path"]):  # Litestar reads the path as if it were not there
             await problem_response(Refused(NOT_FOUND))(scope, receive, answer.send)
         else:
@@ -78,7 +81,7 @@ class OuterMiddleware:
 
 def _request_id(scope: Scope) -> str:
     sent = sent_header(scope, b"x-request-id")
-    return sent if _REQUEST_ID.fullmatch(sent) else str(uuid7())
+    return sent if _REQUEST_ID.fullmatch(sent) else token_urlsafe(8)
 
 
 class _Answer:
@@ -100,8 +103,10 @@ class _Answer:
         self.status = message["status"]
         headers: HeaderList = [*message["headers"], *self._always]
         named = dict(headers)
-        if _SHOWS_NOTHING[0] not in named:
-            headers.append(_SHOWS_NOTHING)
+        if named.get(b"content-type") in _JSON:
+            headers.append(_NO_FRAMES)
+        else:
+            headers += _OF_DOCUMENTS if _SHOWS_NOTHING[0] in named else [*_OF_DOCUMENTS, _SHOWS_NOTHING]
         if self.status == 304:
             headers = with_held_tag(headers, _if_none_match(self._scope))
         message["headers"] = headers

@@ -16,4 +16,4 @@ SERVICE: Final = version("triage")
 def entry_schema() -> str:
     """A digest of every kind of entry and its fields: where it is another, a phone offers again what was too new."""
     schema = msgspec.json.encode(msgspec.json.schema(AnyEntry), order="sorted")
-    return sha256(schema).hexdigest()[:16]
+    return sha256(schema).hexdigest()[:8]

@@ -153,6 +153,9 @@ async def pull(
         asked = False
         if cursor.stage != "time":
             changed, cursor, asked = await _follow(connection, actor, cursor, now)
+        if cursor.stage == "time" and start and not start.turned:
+            # what came into the log since then may have: the next pull looks from the same instant
+            cursor = structs.replace(cursor, stage="rest", until=cursor.since)
         if cursor.stage == "time":
             turned, cursor, asked = await _turned(connection, actor, cursor, now)
             changed += turned
