@@ -1,7 +1,7 @@
--- name: read
--- why: everything one append decides on, in one round trip: the families of the incidents named, of what the entries correct
--- and of what waits for them, and those of every other incident of their people, whose grades may move; unnest with lateral
--- keeps the indexes in use on a fresh table
+-- name: reach
+-- why: what an append concerns besides the incidents that its entries are sent under: the families of these, of what the
+-- entries correct and of what waits for them, and those of every other incident of their people, whose grades may move;
+-- unnest with lateral keeps the indexes in use on a fresh table
 WITH told AS (
     SELECT unnest(:incidents::uuid[]) AS id
     UNION
@@ -46,21 +46,32 @@ WITH told AS (
     JOIN LATERAL (
         SELECT id FROM incident WHERE team_id = :team_id AND family = k.family AND NOT blind OFFSET 0) i ON true
 )
+SELECT h.seq,
+    (SELECT array_agg(id) FROM member) AS incidents,
+    (SELECT array_agg(id) FROM concerned) AS people,
+    (SELECT array_agg(row(a.alias, a.person_id, p.erased_at IS NULL))
+     FROM unnest(:aliases::uuid[]) x
+     JOIN person_alias a ON a.team_id = :team_id AND a.alias = x
+     JOIN person p ON p.team_id = :team_id AND p.person_id = a.person_id) AS aliases
+FROM log_head h WHERE h.team_id = :team_id
+
+-- name: read
+-- why: everything one append decides on, of the incidents that it concerns, in one round trip
 SELECT h.seq, h.link, clock_timestamp() AS now,
     (SELECT array_agg(row(e.seq, e.id, e.belongs_to, e.kind, e.author, e.profession, e.device, e.received_at, e.skew_ms,
                           e.body, e.sealed, e.key_ref, e.notices, e.erased_at IS NOT NULL))
-     FROM (SELECT unnest(:ids::uuid[]) AS x UNION SELECT unnest(:targets::uuid[])) w
-     JOIN LATERAL (SELECT * FROM entry WHERE team_id = :team_id AND id = w.x OFFSET 0) e ON true) AS held,
+     FROM unnest(:ids::uuid[] || :targets::uuid[]) x
+     JOIN LATERAL (SELECT * FROM entry WHERE team_id = :team_id AND id = x OFFSET 0) e ON true) AS held,
     (SELECT array_agg(row(e.*))
-     FROM member m
-     JOIN LATERAL (SELECT * FROM stored_entry WHERE team_id = :team_id AND incident_id = m.id OFFSET 0) e ON true) AS entries,
+     FROM unnest(:incidents::uuid[]) x
+     JOIN LATERAL (SELECT * FROM stored_entry WHERE team_id = :team_id AND incident_id = x OFFSET 0) e ON true) AS entries,
     (SELECT array_agg(row(i.id, i.blind, i.root, i.seq, i.duplicates, i.people, i.related, i.log_ref, i.occurred_at, i.area,
                           i.age_band, i.sex, i.family, i.status))
-     FROM member m
-     JOIN LATERAL (SELECT * FROM incident WHERE team_id = :team_id AND id = m.id OFFSET 0) i ON true) AS incidents,
+     FROM unnest(:incidents::uuid[]) x
+     JOIN LATERAL (SELECT * FROM incident WHERE team_id = :team_id AND id = x OFFSET 0) i ON true) AS incidents,
     (SELECT array_agg(row(s.incident_id, s.staff_id, d.device_id, s.at))
-     FROM member m
-     JOIN LATERAL (SELECT * FROM intent_served WHERE team_id = :team_id AND incident_id = m.id OFFSET 0) s ON true
+     FROM unnest(:incidents::uuid[]) x
+     JOIN LATERAL (SELECT * FROM intent_served WHERE team_id = :team_id AND incident_id = x OFFSET 0) s ON true
      LEFT JOIN LATERAL (SELECT device_id FROM device WHERE team_id = :team_id
                         AND coalesce(installation, device_id) = s.phone OFFSET 0) d ON true) AS served,
     (SELECT array_agg(x.n)
@@ -68,13 +79,15 @@ SELECT h.seq, h.link, clock_timestamp() AS now,
      LEFT JOIN staff s ON s.team_id = :team_id AND s.staff_id = x.staff
      LEFT JOIN device d ON d.team_id = :team_id AND d.device_id = x.device
      WHERE s.stamp IS DISTINCT FROM x.stamp OR s.disabled_at IS NOT NULL OR d.revoked_at IS NOT NULL) AS stale,
-    (SELECT array_agg(id) FROM concerned) AS people,
-    (SELECT array_agg(row(a.alias, a.person_id, p.erased_at IS NULL))
-     FROM unnest(:aliases::uuid[]) x
-     JOIN person_alias a ON a.team_id = :team_id AND a.alias = x
-     JOIN person p ON p.team_id = :team_id AND p.person_id = a.person_id) AS aliases,
-    (SELECT array_agg(m.id) FROM member m JOIN erased_incident g ON g.team_id = :team_id AND g.incident_id = m.id) AS erased,
-    (SELECT array_agg(row(l.since, l.until)) FROM lost_span l WHERE l.team_id = :team_id) AS lost
+    (SELECT array_agg(x)
+     FROM unnest(:incidents::uuid[]) x
+     JOIN LATERAL (SELECT FROM erased_incident WHERE team_id = :team_id AND incident_id = x OFFSET 0) g ON true) AS erased,
+    (SELECT array_agg(row(l.since, l.until)) FROM lost_span l WHERE l.team_id = :team_id) AS lost,
+    EXISTS (SELECT FROM unnest(:ids::uuid[]) x
+            JOIN LATERAL (SELECT FROM entry WHERE team_id = :team_id AND names = x OFFSET 0) e ON true)
+    OR EXISTS (SELECT FROM unnest(:incidents::uuid[]) x
+               JOIN LATERAL (SELECT FROM incident WHERE team_id = :team_id AND family = x AND NOT blind OFFSET 0) i
+               ON true) AS goes_on
 FROM log_head h WHERE h.team_id = :team_id
 
 -- name: lock_head

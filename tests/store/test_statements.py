@@ -268,6 +268,8 @@ READ: dict[str, Any] = {
     "devices": [None],
     "staff": [SOMEBODY],
     "stamps": [1],
+}
+REACH: dict[str, Any] = {name: READ[name] for name in ("team_id", "ids", "targets", "incidents")} | {
     "people": [PERSON],
     "aliases": [uuid7()],
 }
@@ -290,6 +292,7 @@ BEGIN: dict[str, Any] = {
 }
 HOT: list[tuple[str, dict[str, Any]]] = [
     ("log.read", READ),
+    ("log.reach", REACH),
     ("log.alike", ALIKE),
     ("incidents.begin_pull", BEGIN),
     ("incidents.in_scope", pull(position=0)),
@@ -331,7 +334,7 @@ async def test_a_hot_statement_reads_what_it_answers_with_and_no_more(
 
 
 PAGES = {
-    "log.read": 120,
+    "log.reach": 120,
     "incidents.in_scope": 300,
     "incidents.entries": 800,
     "incidents.beside": 500,

@@ -162,8 +162,8 @@ class Snapshot:
     """Incidents that were erased, of those read."""
     stale: frozenset[int] = frozenset()
     texts: dict[UUID, bytes | None] = field(default_factory=dict)
-    people: frozenset[UUID] = frozenset()
-    """Whose incidents were all read."""
+    goes_on: bool = False
+    """Whether links, corrections or people lead from these incidents to others."""
     lost: Sequence[LostSpan] = ()
 
     def root(self, incident_id: UUID) -> UUID:

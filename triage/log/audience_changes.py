@@ -41,7 +41,13 @@ def readers_told_nothing(group: IncidentAfter, read: Snapshot) -> list[Readers]:
     entries = [stored for stored in group.entries if stored.seq <= read.seq]
     if not entries:
         return []
-    return [readers for side in SIDES for readers in _told_nothing(side, entries, related_before(row), group, read.now)]
+    corrected = any(isinstance(stored.entry, Amendment | Withdrawal) for stored in group.entries)
+    return [
+        readers
+        for side in SIDES
+        if corrected or not redact(new, Sight(side, False))
+        for readers in _told_nothing(side, entries, related_before(row), group, read.now)
+    ]
 
 
 def _told_nothing(

@@ -9,10 +9,9 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import chain as concatenate
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -26,34 +25,26 @@ from triage.log.append_decision import (
     Addition,
     AppendDecision,
     AppendResult,
-    IncidentBefore,
     IncomingEntry,
     Snapshot,
-    StoredRow,
 )
 from triage.log.blindness import ServedIntent, holds_intent
-from triage.log.entries import PersonLink, PersonUnlink
 from triage.log.incidents_after import (
     IncidentAfter,
     Move,
     abandoned_ids,
     changes_people,
     incidents_after,
-    names_incidents,
     regrade_by_person,
     send_home,
 )
-from triage.log.lost_spans import LostSpan
-from triage.people.encryption import Undecryptable, decrypt
 from triage.problems import BUSY, INTERNAL, Refused
 from triage.store.access.teams import TeamTerms
 from triage.store.database import Connection, Database
 from triage.store.keys import KeyStore
-from triage.store.log import duplicates, rows
-from triage.store.log.entries import EntryColumns
+from triage.store.log import duplicates, rows, snapshot
 from triage.store.log.incidents import shows_intent
 from triage.store.statements import statement
-from triage.terms import Terms
 
 logger = logging.getLogger(__name__)
 
@@ -67,24 +58,6 @@ CONTENDED: Final = 64
 """Appends that queue for the head after a lost race."""
 
 
-class _Read(NamedTuple):
-    """The columns read for an append; arrays are null where there is nothing."""
-
-    seq: int
-    link: bytes
-    now: datetime
-    held: list[asyncpg.Record] | None
-    entries: list[asyncpg.Record] | None
-    incidents: list[asyncpg.Record] | None
-    served: list[asyncpg.Record] | None
-    stale: list[int] | None
-    people: list[UUID] | None
-    aliases: list[asyncpg.Record] | None
-    erased: list[UUID] | None
-    lost: list[asyncpg.Record] | None
-
-
-_READ = statement("log.read", _Read)
 _LOCK_HEAD = statement("log.lock_head")
 _APPEND = statement("log.append", int)
 _PAIR = statement("log.pair")
@@ -232,54 +205,21 @@ class Log:
             queue.contended = CONTENDED
 
     async def _decide(self, connection: Connection, team_id: UUID, items: Sequence[IncomingEntry]) -> _Plan:
-        """The decision for the items, read until no person is concerned whose other incidents were not read."""
-        people: set[UUID] = set()
+        """The decision for the items, read until nothing is concerned that was not read."""
+        terms = await self._terms.of(connection, team_id)
+        reach = await snapshot.reach_at_first(connection, team_id, items)
         while True:
-            read = await self._read(connection, team_id, items, people)
+            read = await snapshot.read(connection, team_id, items, reach, terms)
+            await snapshot.open_texts(self._keys, team_id, read, items)
             decision = append_decision.decide(read, items, self._incident_limit, self._notices)
             moves = send_home(read, decision.added)
             groups = incidents_after(read, decision.added, items, moves)
             people = {person for group in groups for person in group.full.people}
             people |= {person for row in read.rows.values() for person in row.people}
-            if people <= read.people:
+            if reach.is_all(read, people):
                 regrade_by_person(groups)
                 return _Plan(read, decision, moves, groups)
-
-    async def _read(
-        self, connection: Connection, team_id: UUID, items: Sequence[IncomingEntry], people: Iterable[UUID]
-    ) -> Snapshot:
-        # what was held before, in quarantine, keeps the account and device it came from, which may be gone by now
-        actors = [None if item.released_by or item.received_at else item.actor for item in items]
-        links = (item.entry for item in items if isinstance(item.entry, PersonLink | PersonUnlink))
-        record = await _READ.fetch_one(
-            connection,
-            team_id=team_id,
-            ids=[item.id for item in items],
-            targets=[name for item in items if (name := append_decision.named(item.entry)) is not None],
-            incidents=list({i for item in items for i in names_incidents(item.entry)}),
-            devices=[actor and actor.device_id for actor in actors],
-            staff=[actor and actor.staff_id for actor in actors],
-            stamps=[actor and actor.stamp for actor in actors],
-            people=list(people),
-            aliases=[entry.person_id for entry in links],
-        )
-        read = _snapshot(record, await self._terms.of(connection, team_id))
-        await self._open_texts(team_id, read, items)
-        return read
-
-    async def _open_texts(self, team_id: UUID, read: Snapshot, items: Sequence[IncomingEntry]) -> None:
-        """Unseal what is stored under ids sent again, to compare it."""
-        again = [read.stored[item.id] for item in items if item.id in read.stored]
-        sealed = {row.key_ref: row for row in again if row.key_ref and row.sealed}
-        if not sealed:
-            return
-        keys = await self._keys.fetch(ref for ref in sealed if ref)
-        for ref, row in sealed.items():
-            assert ref and row.sealed
-            try:
-                read.texts[row.id] = decrypt(keys[ref], row.sealed, team_id.bytes + row.id.bytes)
-            except (KeyError, Undecryptable):
-                read.stored[row.id] = row._replace(erased=True)
+            reach = await snapshot.reach_of(connection, team_id, items, people)
 
     async def _store(self, connection: Connection, team_id: UUID, plan: _Plan) -> bool:
         """Swap the head and write; False when another process was faster."""
@@ -327,29 +267,6 @@ class Log:
         if texts:
             for item, key in zip(texts, await self._keys.take(len(texts)), strict=True):
                 item.data_key = key
-
-
-def _snapshot(read: _Read, terms: Terms) -> Snapshot:
-    held = [StoredRow(*row) for row in read.held or ()]
-    entries = [EntryColumns(*row).entry() for row in read.entries or ()]
-    incidents = [IncidentBefore(*row) for row in read.incidents or ()]
-    aliases = [(alias, person, registered) for alias, person, registered in read.aliases or ()]
-    return Snapshot(
-        seq=read.seq,
-        link=read.link,
-        now=read.now,
-        stored={row.id: row for row in held},
-        entries={entry.id: entry for entry in entries},
-        rows={(row.id, row.blind): row for row in incidents},
-        served=[ServedIntent(*row) for row in read.served or ()],
-        aliases={alias: person for alias, person, _ in aliases},
-        registered=frozenset(alias for alias, _, registered in aliases if registered),
-        erased=frozenset(read.erased or ()),
-        stale=frozenset(n - 1 for n in read.stale or ()),
-        people=frozenset(read.people or ()),
-        lost=[LostSpan(*row) for row in read.lost or ()],
-        terms=terms,
-    )
 
 
 def _knowing(plan: _Plan) -> Iterator[ServedIntent]:
