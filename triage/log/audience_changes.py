@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from triage.access.actors import Side
 from triage.log.append_decision import Snapshot
 from triage.log.entries import Amendment, FollowUp, NewerEntry, StoredEntry, Withdrawal
-from triage.log.incident import fold, view_at
+from triage.log.incident import fold, grades_at, view_at
 from triage.log.incidents_after import IncidentAfter, related_before
 from triage.log.redaction import redact, visible_events
 from triage.log.timeline import PersonEvent
@@ -64,16 +64,19 @@ def _told_nothing(
     if not visible:
         return [Readers(side, lead) for lead in (False, True)]
     told, told_now = visible_events(events, sight), visible_events(group.related, sight)
-    seen = seen_now = fold(visible, told, terms=group.terms, ids=group.ids)
-    if told != told_now:
-        seen_now = fold(visible, told_now, terms=group.terms, ids=group.ids)
+    readers = [Readers(side, False)]
+    if grades_at(before, side, now) == grades_at(group.full, side, now):
+        readers.append(Readers(side, True))
+    if told == told_now:
+        return readers
+    seen, seen_now = (fold(visible, events, terms=group.terms, ids=group.ids) for events in (told, told_now))
     return [
-        Readers(side, lead)
-        for lead in (False, True)
-        if view_at(seen, now, _audience(side, lead), sight, (), before)
-        == view_at(seen_now, now, _audience(side, lead), sight, (), group.full)
+        reader
+        for reader in readers
+        if view_at(seen, now, _audience(reader), sight, (), group.full)
+        == view_at(seen_now, now, _audience(reader), sight, (), group.full)
     ]
 
 
-def _audience(side: Side, lead: bool) -> Audience:
-    return Audience(side, "lead" if lead else "field")
+def _audience(reader: Readers) -> Audience:
+    return Audience(reader.side, "lead" if reader.lead else "field")

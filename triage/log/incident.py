@@ -26,7 +26,7 @@ from triage.log.incident_view import Outline, outline_of, view_of
 from triage.log.intents import RecordedIntent, recorded_intents
 from triage.log.resolve import StatedAge
 from triage.log.timeline import DatedOutcome, PersonEvent, PowerUse, events_of
-from triage.log.view import Audience, IncidentView, RepeatContact, RepeatView, Status
+from triage.log.view import Audience, DiversionView, IncidentView, RepeatContact, RepeatView, Status
 from triage.log.visibility import VIEW, Sight, Who
 from triage.terms import Terms
 
@@ -212,9 +212,13 @@ def view_at(
     if audience.level == "lead":
         raised += incident.conflicts
         raised += ["restricted_death"] if incident.restricted else []
-        hidden = CLINICAL if audience.side == "police" else POLICE_ONLY
-        changes["diversion"] = diversion.diversion_view((graded or incident).diversion, now, hidden)
+        changes["diversion"] = grades_at(graded or incident, audience.side, now)
     return structs.replace(incident.view, flags=tuple(sorted(set(raised))), **changes)
+
+
+def grades_at(incident: Incident, side: str, now: datetime) -> DiversionView:
+    """The grades as a lead of a side is served them at an instant."""
+    return diversion.diversion_view(incident.diversion, now, CLINICAL if side == "police" else POLICE_ONLY)
 
 
 @cache

@@ -208,17 +208,19 @@ class Log:
         """The decision for the items, read until nothing is concerned that was not read."""
         terms = await self._terms.of(connection, team_id)
         reach = await snapshot.reach_at_first(connection, team_id, items)
+        people: set[UUID] = set()
         while True:
             read = await snapshot.read(connection, team_id, items, reach, terms)
-            await snapshot.open_texts(self._keys, team_id, read, items)
-            decision = append_decision.decide(read, items, self._incident_limit, self._notices)
-            moves = send_home(read, decision.added)
-            groups = incidents_after(read, decision.added, items, moves)
-            people = {person for group in groups for person in group.full.people}
             people |= {person for row in read.rows.values() for person in row.people}
-            if reach.is_all(read, people):
-                regrade_by_person(groups)
-                return _Plan(read, decision, moves, groups)
+            if reach.holds(read):
+                await snapshot.open_texts(self._keys, team_id, read, items)
+                decision = append_decision.decide(read, items, self._incident_limit, self._notices)
+                moves = send_home(read, decision.added)
+                groups = incidents_after(read, decision.added, items, moves)
+                people |= {person for group in groups for person in group.full.people}
+                if people <= reach.people:
+                    regrade_by_person(groups)
+                    return _Plan(read, decision, moves, groups)
             reach = await snapshot.reach_of(connection, team_id, items, people)
 
     async def _store(self, connection: Connection, team_id: UUID, plan: _Plan) -> bool:

@@ -67,9 +67,9 @@ class Reach:
     people: frozenset[UUID] = frozenset()
     aliases: Sequence[asyncpg.Record] = ()
 
-    def is_all(self, read: Snapshot, people: Collection[UUID]) -> bool:
-        """Whether what was read is all that the append concerns, these people being concerned."""
-        return (not read.goes_on if self.seq is None else read.seq == self.seq) and self.people.issuperset(people)
+    def holds(self, read: Snapshot) -> bool:
+        """Whether the append concerns nothing else, but for people of whom the items tell: see `people`."""
+        return not read.goes_on if self.seq is None else read.seq == self.seq
 
 
 async def reach_at_first(connection: Connection, team_id: UUID, items: Sequence[IncomingEntry]) -> Reach:
@@ -127,7 +127,7 @@ async def read(
         erased=frozenset(record.erased or ()),
         stale=frozenset(n - 1 for n in record.stale or ()),
         lost=[LostSpan(*row) for row in record.lost or ()],
-        goes_on=record.goes_on or any(row.family for row in incidents),
+        goes_on=record.goes_on or any(row.family or row.people for row in incidents),
         terms=terms,
     )
 
