@@ -54,9 +54,9 @@ def test_so_has_every_member_of_a_view() -> None:
 def without_a_row(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The table as it is after somebody added `force_type` to the contact and forgot it here."""
     monkeypatch.delitem(FIELDS["officer"], "force_type")
-    redaction._hidden.cache_clear()
+    redaction._masked.cache_clear()
     yield
-    redaction._hidden.cache_clear()
+    redaction._masked.cache_clear()
 
 
 @pytest.mark.usefixtures("without_a_row")

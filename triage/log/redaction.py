@@ -7,7 +7,7 @@ has judged; the clinical lead until then, or until a judgement can no longer cor
 """
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -236,7 +236,6 @@ def _telling(content: Any, amendments: Iterable[tuple[UUID, Any]]) -> Iterable[U
         content = amended
 
 
-@cache
 def _hidden(name: str, sight: Sight, author: str) -> tuple[str, ...]:
     """The fields of a kind that are not seen as they are. What has no row is hidden."""
     rows = FIELDS.get(name, {})
@@ -262,17 +261,18 @@ def _seen_content(content: Any, profession: str, sight: Sight) -> Any:
         hidden_answers = getattr(content, "answers", None) and side_of(profession) != sight.side
         return structs.replace(content, answers=None) if hidden_answers else content
     content_type: type[Struct] = type(content)
-    hidden, parts = _hidden(name, sight, profession), _hidden_in_parts(content_type, sight)
-    if not hidden and not parts:
+    masked = _masked(content_type, profession, sight)
+    values = masked.values(content)
+    if values.count(None) == len(values):
         return content
     seen = {
         field: _instead(name, field, value, content, sight)
-        for field in hidden
-        if (value := getattr(content, field, None)) is not None
+        for field, value in zip(masked.fields, values, strict=False)
+        if value is not None
     }
     if name == "intent" and "intent" in seen:
         return None
-    for field, names in parts:
+    for field, names in masked.parts:
         if field not in seen and (part := getattr(content, field)) is not None:
             seen[field] = structs.replace(part, **dict.fromkeys(names))
     changed = {field: value for field, value in seen.items() if value != getattr(content, field)}
@@ -298,6 +298,27 @@ def _instead(name: str, field: str, value: Any, content: Any, sight: Sight) -> A
             valid = (content.ground, content.authorised_by) == ("condition", "responsible_doctor")
             return value if valid else "other"
     return None
+
+
+class _Masked(Struct, frozen=True):
+    """The fields of a type that are not seen as they are; those that hold a part of which something is not seen, and
+    what of it is not. `values` of an entry are of these fields, in this order."""
+
+    fields: tuple[str, ...]
+    parts: tuple[tuple[str, tuple[str, ...]], ...]
+    values: Callable[[Any], tuple[Any, ...]]
+
+
+@cache
+def _masked(content: type[Struct], author: str, sight: Sight) -> _Masked:
+    """All of it at once: most contents hold nothing that would have to be hidden, which one look tells."""
+    hidden = _hidden(str(content.__struct_config__.tag), sight, author)
+    fields = tuple(field for field in hidden if field in content.__struct_fields__)
+    parts = _hidden_in_parts(content, sight)
+    names = (*fields, *(field for field, _ in parts))
+    if len(names) > 1:
+        return _Masked(fields, parts, operator.attrgetter(*names))
+    return _Masked(fields, parts, lambda entry: tuple(getattr(entry, name) for name in names))
 
 
 @cache
