@@ -90,6 +90,33 @@ async def test_single_entries_of_two_processes_interleave_and_each_gets_its_turn
     await stored(crew)
 
 
+async def test_links_and_corrections_that_two_processes_send_at_once_reach_all_that_they_concern(
+    crew: Crew, another: RunningService
+) -> None:
+    incidents = sorted(uuid7() for _ in range(16))
+    outcomes = [entry("outcome", incident) for incident in incidents]
+    # of another incident than the outcome that they name
+    withdrawals = [entry("withdrawal", incidents[0], withdraws=outcome["id"]) for outcome in outcomes[8:]]
+    links = [entry("same_incident", incidents[n], other_incident_id=incidents[n + 1]) for n in range(15)]
+    written = Random(7).sample(outcomes + withdrawals, 24)
+
+    async def send(phone: Phone, bodies: list[Json]) -> None:
+        for body in bodies:
+            await phone.store(body)
+
+    linker = crew.other_officer.on(another)
+    await asyncio.gather(
+        *(send(crew.officer, written[n::3]) for n in range(3)), *(send(linker, links[n::3]) for n in range(3))
+    )
+    rows = await crew.fetch("SELECT id, root, ids FROM incident WHERE team_id = $1 AND NOT blind ORDER BY id")
+    assert [row["id"] for row in rows] == incidents
+    assert {row["root"] for row in rows} == {incidents[0]}
+    assert rows[0]["ids"] == incidents
+    withdrawn = await crew.fetch("SELECT belongs_to FROM entry WHERE team_id = $1 AND kind = 'withdrawal'")
+    assert sorted(row["belongs_to"] for row in withdrawn) == incidents[8:]
+    await stored(crew)
+
+
 async def test_a_long_sync_lets_single_entries_pass_between_its_chunks(crew: Crew) -> None:
     entries = [entry("outcome", uuid7()) for _ in range(500)]
     syncing = asyncio.create_task(crew.officer.sync(*entries))
