@@ -17,7 +17,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 import pytest
-from support.cast import Clone, Json
+from support.cast import BEDFORDSHIRE, Clone, Json
 from support.logins import KEYS, SERVICE, as_login
 from support.phones import Crew, Phone, RunningService, entry, refused, running_service
 from uuid_utils.compat import uuid7
@@ -25,6 +25,7 @@ from uuid_utils.compat import uuid7
 from triage.store.access.staff import as_owner
 from triage.store.chains import ChainVerdict
 from triage.store.database import Database
+from triage.store.log import snapshot
 from triage.store.verify import KnownElsewhere, verify
 
 
@@ -115,6 +116,14 @@ async def test_links_and_corrections_that_two_processes_send_at_once_reach_all_t
     withdrawn = await crew.fetch("SELECT belongs_to FROM entry WHERE team_id = $1 AND kind = 'withdrawal'")
     assert sorted(row["belongs_to"] for row in withdrawn) == incidents[8:]
     await stored(crew)
+
+
+async def test_what_was_reached_in_a_log_that_moved_on_holds_no_longer(crew: Crew, database: Database) -> None:
+    async with database.team(crew.team_id) as connection:
+        reach = await snapshot.reach_of(connection, crew.team_id, [], [])
+        assert reach.holds(await snapshot.read(connection, crew.team_id, [], reach, BEDFORDSHIRE))
+        await crew.officer.store(entry("outcome", uuid7()))
+        assert not reach.holds(await snapshot.read(connection, crew.team_id, [], reach, BEDFORDSHIRE))
 
 
 async def test_a_long_sync_lets_single_entries_pass_between_its_chunks(crew: Crew) -> None:
