@@ -216,7 +216,8 @@ def test_the_help_of_every_command_loads_at_most_the_names_that_it_lists() -> No
     [
         ("triage.commands.database", {"litestar", "uvicorn", "jinja2", "triage.log.incident"}),
         ("triage.commands.serve", {"litestar", "uvicorn", "jinja2", "apscheduler"}),  # loaded while databases open
-        ("triage.commands.jobs", {"litestar", "uvicorn"}),
+        ("triage.commands.jobs", {"litestar", "uvicorn", "jinja2"}),
+        ("triage.commands.summary", {"jinja2"}),
         ("triage.commands.server", set()),
     ],
 )

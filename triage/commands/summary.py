@@ -4,6 +4,7 @@ import contextlib
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,7 @@ from triage.commands.output import show_table
 from triage.errors import OperatorError
 from triage.exports import protected
 from triage.exports.published_answers import NotPublishable, published_answer
-from triage.report import html
+from triage.report.sheets import Document
 from triage.store.summaries import calendars, publications, report_files, scopes
 from triage.store.summaries import recompute as recomputation
 from triage.store.summaries.calendars import CalendarTeam
@@ -59,7 +60,7 @@ async def show(
         case "html":
             async with databases.team(team_id) as (connection, team):
                 document = await report_files.load_document(connection, team, shown)
-            _write(html.render(document, standalone=True), output)
+            _write(_page(document), output)
         case _:
             _write(_in_text(shown, team).encode(), output)
 
@@ -113,7 +114,7 @@ async def compare(
     except SpanFault as error:
         raise click.ClickException(str(error)) from error
     if form == "html":
-        _write(html.render(document, standalone=True), output)
+        _write(_page(document), output)
         return
     _write(csv_files.of_comparison(report), output)
 
@@ -245,6 +246,12 @@ async def _find(
     if failed is None:
         raise OperatorError("nothing is published for this period, or not in this edition")
     return failed, team
+
+
+def _page(document: Document) -> bytes:
+    """The report as a file of its own; its templates are loaded for this form alone."""
+    page: bytes = resolve_name("triage.report.html:render")(document, standalone=True)
+    return page
 
 
 def _write(content: bytes, output: Path | None) -> None:

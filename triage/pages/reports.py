@@ -19,8 +19,7 @@ from triage.pages.today import TodayRow
 from triage.problems import EDITION_NOT_FOUND, NOT_FOUND, PERIOD_NOT_FOUND, Refused
 from triage.report import board, html, pdf, sheets, xlsx
 from triage.report.blocks import Report
-from triage.report.html import Document
-from triage.report.sheets import Day
+from triage.report.sheets import Day, Document
 from triage.service import Service
 from triage.store import audit
 from triage.store.database import Connection

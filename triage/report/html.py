@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from triage.report import charts
 from triage.report.blocks import AnyBlock, Report
-from triage.report.sheets import Day, Week
+from triage.report.sheets import Day, Document, Week
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
@@ -18,9 +18,6 @@ CONTENT_SECURITY_POLICY: Final = (
 )
 STYLE_SHEET: Final = "style.css"
 _TEMPLATES: Final[Mapping[type, str]] = {Report: "report.html", Day: "day.html", Week: "week.html"}
-
-Document = Report | Day | Week
-"""The kinds of report that an edition is printed as."""
 
 
 def kind_of(block: AnyBlock) -> str:

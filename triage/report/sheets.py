@@ -8,7 +8,7 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from triage.report import charts
-from triage.report.blocks import ChartItem
+from triage.report.blocks import ChartItem, Report
 from triage.report.edition_figures import EditionFigures, changes_said, changes_summary, line_of, sentence, short_label
 from triage.report.run_charts import weekly_charts
 from triage.summaries.editions import Summary
@@ -76,6 +76,10 @@ class Week(Struct, frozen=True, kw_only=True):
     talk: tuple[CountLine, ...]
     changed: str
     changes: tuple[str, ...]
+
+
+Document = Report | Day | Week
+"""The kinds of report that an edition is printed as."""
 
 
 def day(summary: Summary, zone: ZoneInfo) -> Day:

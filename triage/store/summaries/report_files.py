@@ -13,7 +13,7 @@ from triage.exports.protected import ProtectedSummary
 from triage.problems import NOT_INSTALLED, Refused
 from triage.report import board, comparison, pdf, protected_tables, sheets
 from triage.report.blocks import Report
-from triage.report.html import Document
+from triage.report.sheets import Document
 from triage.store.database import Connection, Database
 from triage.store.replica import Replica
 from triage.store.statements import statement
