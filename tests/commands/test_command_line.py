@@ -48,7 +48,7 @@ WORKING = [
     "retention",
     "backup /nowhere/backup",
     "keys rotate",
-    "keys retire",
+    "keys retire --yes",
     "keys forget --yes",
     "serve --port 0",
     "jobs",
@@ -173,7 +173,15 @@ def test_every_command_and_option_says_what_it_is_for() -> None:
 def test_every_list_is_there_as_json() -> None:
     lists = {name for name, command in commands() if name.endswith((" list", "destinations")) and options(command)}
     assert lists >= {"team list", "staff list", "partner list", "summary list", "deliver list", "deliver destinations"}
+    lists |= {"verify", "check", "release verify", "recipients", "retention", "summary diff", "summary schedule"}
     assert [name for name, command in commands() if name in lists and "--json" not in options(command)] == []
+
+
+def test_what_destroys_asks_first_and_says_in_a_dry_run_what_it_would_do() -> None:
+    asking = {name: options(command) for name, command in commands() if "--yes" in options(command)}
+    destroying = {"erase", "restore", "adopt", "keys retire", "keys forget", "release withdraw", "partner revoke"}
+    assert destroying == {name for name, flags in asking.items() if "--dry-run" in flags}
+    assert asking.keys() - destroying == {"retention", "publish"}  # without --apply a dry run; destroys nothing
 
 
 def test_an_option_has_one_name_and_one_meaning_everywhere() -> None:

@@ -121,10 +121,14 @@ async def test_an_administrator_signs_a_partner_up_releases_verifies_and_withdra
     assert token not in listed
     withdraw = ["release", "withdraw", *team, "records", "2025-Q1", "1", "--reason", "a test"]
     assert "Nothing was done" in await refused(exporting, *withdraw)
+    assert "No partner can fetch" in (await triage(exporting, *withdraw, "--dry-run"))[0]
     assert await triage(exporting, *withdraw, "--yes") == ["withdrawn"]
     assert "no such release" in await refused(exporting, *withdraw, "--yes")
     assert (await _client(exporting, partner_id, token).get("/records/2025-Q1")).status_code == 404
-    await triage(exporting, "partner", "revoke", "--yes", *team, partner_id)
+    revoke = ("partner", "revoke", *team, partner_id)
+    assert "every token and every agreement" in (await triage(exporting, *revoke, "--dry-run"))[0]
+    assert (await _client(exporting, partner_id, token).get("")).status_code == 200
+    await triage(exporting, *revoke, "--yes")
     assert (await _client(exporting, partner_id, token).get("")).status_code == 401
 
 

@@ -141,6 +141,7 @@ def test_a_difference_says_why(run: Run) -> None:
     ended_well(run("publish", "--as-at", early.isoformat()))
     assert "edition 2" not in ended_well(run("publish", "--as-at", ENDS.isoformat()))  # nothing was added since
     assert "first edition" in ended_well(run("summary", "diff", "daily", "2026-11-06"))
+    assert json.loads(ended_well(run("summary", "diff", "--json", "daily", "2026-11-06"))) == []
 
 
 def test_reports_come_out_as_csv(run: Run) -> None:

@@ -264,6 +264,8 @@ async def test_a_restored_key_store_forgets_again(installation: InstalledService
     rows = [tuple(row) for row in kept if row["ref"] in gone]
     await connection.executemany("INSERT INTO keystore.data_key (ref, wrapped, made_at) VALUES ($1, $2, $3)", rows)
     await connection.close()
+    assert "names 2 keys" in await installation.triage("keys", "forget", "--dry-run")
+    assert gone <= await keys_left(installation)
     assert "2 keys destroyed again" in await installation.triage("keys", "forget", "--yes")
     assert not gone & await keys_left(installation)
 
@@ -283,7 +285,9 @@ async def test_a_rotation_changes_no_content_and_no_process_notices(installation
     crew = installation.crew
     _, incident, _ = await known(crew)
     assert "under key 2" in await installation.triage("keys", "rotate")
-    assert "left: 2" in await installation.triage("keys", "retire")
+    assert "give --yes" in await installation.triage("keys", "retire", fails=True)
+    assert "for good: 1." in await installation.triage("keys", "retire", "--dry-run")
+    assert "left: 2" in await installation.triage("keys", "retire", "--yes")
     assert NOTE in str(await crew.nurse.entries(incident))
     await crew.nurse.tell("nurse", incident, note="after it")
     assert "after it" in str(await crew.nurse.entries(incident))
@@ -301,7 +305,7 @@ async def test_a_rotation_cut_short_goes_on(installation: InstalledService) -> N
     await connection.close()
     assert "left: 1, 2" in await installation.triage("keys", "retire")
     assert "5 data keys wrapped anew under key 2" in await installation.triage("keys", "rotate")
-    assert "left: 2" in await installation.triage("keys", "retire")
+    assert "left: 2" in await installation.triage("keys", "retire", "--yes")
     assert NOTE in str(await installation.crew.nurse.entries(incident))
 
 

@@ -240,6 +240,8 @@ async def test_a_forked_history_is_not_served_until_it_is_adopted(installation: 
             pass
     assert "not as written: entries" in await installation.triage("verify", fails=True)
 
+    assert "knows of 1 entries" in await installation.triage("adopt", "--dry-run")
+    assert "not as written: entries" in await installation.triage("verify", fails=True)
     assert "1 entries lost" in await installation.triage("adopt", "--yes")
     await installation.triage("verify")
     async with running_service(

@@ -1,6 +1,7 @@
 """docs/operations.md is done as it is written: its statements make the logins, its commands run one after the other."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -76,8 +77,10 @@ async def test_the_page_can_be_followed(site: ScriptedSite) -> None:
     await site.triage("backup", backups)
     await site.triage("backup", "--keys", backups)
     assert "can be restored" in await site.triage("restore", "--rehearse", backups)
+    assert "is replaced by" in await site.triage("restore", "--dry-run", backups)
     assert "what was there is kept as" in await site.triage("restore", "--yes", backups)
-    await site.triage("verify")
+    chains = json.loads(await site.triage("verify", "--json"))
+    assert {chain["fault"] for chain in chains} == {None} and {chain["chain"] for chain in chains} >= {"entries"}
     assert "0 entries lost" in await site.triage("adopt", "--yes")
     assert "wrapped" in await site.triage("keys", "rotate")
     await site.triage("keys", "forget", "--yes")

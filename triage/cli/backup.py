@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from triage.cli.options import DATA_DIR, YES
+from triage.cli.options import DATA_DIR, DRY_RUN, YES
 from triage.cli.work import runs
 
 FILE = click.argument("file", type=click.Path(path_type=Path))
@@ -24,6 +24,7 @@ def backup() -> None:
 
 @click.command()
 @YES
+@DRY_RUN
 @click.option("--rehearse", is_flag=True, help="Restore into a scratch database, verify it, and remove it.")
 @FILE
 @DATA_DIR
@@ -39,6 +40,7 @@ def restore() -> None:
 
 @click.command()
 @YES
+@DRY_RUN
 @DATA_DIR
 @runs("triage.commands.backup:adopt")
 def adopt() -> None:

@@ -2,11 +2,12 @@
 
 import click
 
-from triage.cli.options import DATA_DIR
+from triage.cli.options import DATA_DIR, JSON
 from triage.cli.work import runs
 
 
 @click.command()
+@JSON
 @DATA_DIR
 @runs("triage.commands.check:check")
 def check() -> None:

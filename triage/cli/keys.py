@@ -2,7 +2,7 @@
 
 import click
 
-from triage.cli.options import DATA_DIR, YES
+from triage.cli.options import DATA_DIR, DRY_RUN, YES
 from triage.cli.work import runs
 
 
@@ -22,6 +22,8 @@ def rotate() -> None:
 
 
 @keys.command()
+@YES
+@DRY_RUN
 @DATA_DIR
 @runs("triage.commands.keys:retire")
 def retire() -> None:
@@ -30,6 +32,7 @@ def retire() -> None:
 
 @keys.command()
 @YES
+@DRY_RUN
 @DATA_DIR
 @runs("triage.commands.keys:forget")
 def forget() -> None:

@@ -2,7 +2,7 @@
 
 import click
 
-from triage.cli.options import DATA_DIR, JSON, TEAM, YES
+from triage.cli.options import DATA_DIR, DRY_RUN, JSON, TEAM, YES
 from triage.cli.work import runs
 
 
@@ -50,6 +50,7 @@ def token() -> None:
 @partner.command()
 @TEAM
 @YES
+@DRY_RUN
 @click.argument("partner_id", type=click.UUID)
 @click.option("--token", "name", help="Only this token, by the first digits that `list` shows.")
 @click.option("--agreement", "agreement_id", type=click.UUID, help="Only this agreement.")

@@ -6,7 +6,7 @@ from pkgutil import resolve_name
 
 import click
 
-from triage.cli.options import AS_AT, DATA_DIR, JSON, TEAM, YES
+from triage.cli.options import AS_AT, DATA_DIR, DRY_RUN, JSON, TEAM, YES
 from triage.cli.work import runs
 
 
@@ -34,6 +34,7 @@ def verify() -> None:
 @release.command()
 @TEAM
 @YES
+@DRY_RUN
 @click.argument("dataset", type=click.Choice(["records", "tables"]))
 @click.argument("period")
 @click.argument("edition", type=click.IntRange(1))

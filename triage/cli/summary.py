@@ -49,6 +49,7 @@ def show() -> None:
 
 @summary.command()
 @TEAM
+@JSON
 @KIND
 @click.argument("period")
 @click.option("--edition", type=click.IntRange(2), help="By default the latest.")

@@ -65,7 +65,7 @@ async def write_journal(databases: Databases) -> None:
 
 
 @with_databases
-async def restore(databases: Databases, yes: bool, rehearse: bool, file: Path) -> None:
+async def restore(databases: Databases, yes: bool, dry_run: bool, rehearse: bool, file: Path) -> None:
     """The work of `triage restore`."""
     if file.is_dir():
         file = newest_backup(file)
@@ -73,7 +73,8 @@ async def restore(databases: Databases, yes: bool, rehearse: bool, file: Path) -
         raise click.BadParameter(f"{file} does not exist")
     await history.check_backup(await asyncio.to_thread(store.read_installation, file), databases.journal)
     if not rehearse:
-        confirm(f"The database is replaced by what {file} holds; what there is now is kept under another name.", yes)
+        replaced = f"The database is replaced by what {file} holds; what there is now is kept under another name."
+        confirm(replaced, yes=yes, dry_run=dry_run)
     verdicts, aside = await _restore(databases, file, rehearse)
     report(verdicts)
     if rehearse:
@@ -148,16 +149,15 @@ async def _begin_epoch(url: str, databases: Databases, ends: list[ChainRewound])
 
 
 @with_databases
-async def adopt(databases: Databases, yes: bool) -> None:
+async def adopt(databases: Databases, yes: bool, dry_run: bool) -> None:
     """The work of `triage adopt`."""
     connection = await hosts.connect(databases.addresses.owner)
     try:
         anchors = Anchors(await databases.journal.read(*KINDS))
         async with connection.transaction():
             lost = _lost(anchors, await _true_ends(connection, anchors))
-        confirm(
-            f"The journal knows of {lost} entries that this database lost or holds otherwise; it goes on anyway.", yes
-        )
+        forked = f"The journal knows of {lost} entries that this database lost or holds otherwise; it goes on anyway."
+        confirm(forked, yes=yes, dry_run=dry_run)
         async with connection.transaction():
             # an append decides on what it read: it read before the loss ended, or knows of it
             await connection.execute("LOCK TABLE log_head IN ACCESS EXCLUSIVE MODE")

@@ -8,6 +8,7 @@ import asyncpg
 import click
 
 from triage.commands.database import Databases, with_databases
+from triage.commands.output import show_table
 from triage.errors import OperatorError
 from triage.store.database import UNREACHABLE, connect
 from triage.store.journal import exported_until
@@ -20,15 +21,17 @@ MOST_LAG_S: Final = 60.0
 
 
 @with_databases
-async def check(databases: Databases) -> None:
+async def check(databases: Databases, as_json: bool) -> None:
     """The work of `triage check`."""
-    wrong = 0
-    async for serious, line in _findings(databases):
-        click.echo(f"{'wrong' if serious else 'note'}: {line}")
-        wrong += serious
-    if wrong:
+    findings = [("wrong" if serious else "note", line) async for serious, line in _findings(databases)]
+    if as_json:
+        show_table(("severity", "finding"), findings, as_json)
+    for severity, line in () if as_json else findings:
+        click.echo(f"{severity}: {line}")
+    if wrong := sum(severity == "wrong" for severity, _ in findings):
         raise click.ClickException(f"things that are wrong: {wrong}")
-    click.echo("nothing is wrong")
+    if not as_json:
+        click.echo("nothing is wrong")
 
 
 async def _findings(databases: Databases) -> AsyncIterator[tuple[bool, str]]:

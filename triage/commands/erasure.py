@@ -32,10 +32,8 @@ async def erase(
             reach = await store.find_erasable(connection, keys, team, person_id=person_id, incident_id=incident_id)
         identifiers = "the identifiers of a person and " if person_id else ""
         what = f"{identifiers}{len(reach.every_text)} texts of {len(reach.incidents)} incidents"
-        if dry_run:
-            click.echo(f"would destroy {what}")
-            return
-        confirm(f"Destroys {what} here at once, and in every backup within 14 days. Nothing brings them back.", yes)
+        irrevocable = f"Destroys {what} here at once, and in every backup within 14 days. Nothing brings them back."
+        confirm(irrevocable, yes=yes, dry_run=dry_run)
         async with databases.owner(team_id) as (connection, team):
             reach = await store.find_erasable(connection, keys, team, person_id=person_id, incident_id=incident_id)
             receipt = await store.erase(connection, keys, databases.journal, team, reach, by)
@@ -81,7 +79,7 @@ async def regime(
 async def retention(databases: Databases, team_id: UUID | None, yes: bool, as_json: bool, applying: bool) -> None:
     """The work of `triage retention`."""
     if applying:
-        confirm("What is past its period and switched on in the retention table is destroyed for good.", yes)
+        confirm("What is past its period and switched on in the retention table is destroyed for good.", yes=yes)
     async with databases.keys() as keys, databases.owner(team_id) as (connection, team):
         job = Retention(keys, databases.journal, databases.settings.quarantine_days)
         due_now = await job.run(connection, team, datetime.now(UTC), not applying)

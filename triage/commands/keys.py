@@ -43,24 +43,29 @@ async def rewrap_all(connection: Connection, root: Root) -> int:
 
 
 @with_databases
-async def retire(databases: Databases) -> None:
+async def retire(databases: Databases, yes: bool, dry_run: bool) -> None:
     """The work of `triage keys retire`."""
     async with databases.keys_database() as database, database.any_team() as connection:
         used = await _wrapped_under(connection)
+    unused = sorted(databases.root.wrapping.keys() - used.keys() - {databases.root.newest})
+    gone = f"Key-encryption keys that wrap nothing go for good: {', '.join(map(str, unused)) or 'none'}."
+    gone += " A backup of the key store made under them cannot be read then."
+    confirm(gone, yes=yes or not unused, dry_run=dry_run)
     root = await asyncio.to_thread(drop_wrapping_keys, databases.settings.root_key_file, used.keys())
     click.echo(f"key-encryption keys left: {', '.join(map(str, sorted(root.wrapping)))}")
 
 
 @with_databases
-async def forget(databases: Databases, yes: bool) -> None:
+async def forget(databases: Databases, yes: bool, dry_run: bool) -> None:
     """The work of `triage keys forget`."""
-    put_back = (
-        await databases.journal.put_back(databases.settings.journal) if databases.settings.journal.exists() else 0
-    )
-    click.echo(f"{put_back} lines of {databases.settings.journal} put back")
+    exported = databases.settings.journal
+    if not dry_run:
+        put_back = await databases.journal.put_back(exported) if exported.exists() else 0
+        click.echo(f"{put_back} lines of {exported} put back")
     lines = databases.journal.lines("person_erasure", "notes_erasure")
     refs = [ref async for line in lines for ref in destroyed_by(line)]
-    confirm(f"The journal names {len(refs)} keys that were destroyed; those that came back are destroyed again.", yes)
+    came_back = f"The journal names {len(refs)} keys that were destroyed; those that came back are destroyed again."
+    confirm(came_back, yes=yes, dry_run=dry_run)
     async with databases.keys_database() as database:
         store = KeyStore(database, databases.root, databases.settings.root_key_file)
         destroyed = await store.destroy(refs)

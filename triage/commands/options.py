@@ -20,8 +20,14 @@ def settings(data_dir: Path | None, **changed: str) -> Settings:
     return load(environ)
 
 
-def confirm(what: str, yes: bool) -> None:
-    """Say what would be done and ask, unless the answer was given. Without a terminal nothing is done: exit code 2."""
+def confirm(what: str, *, yes: bool, dry_run: bool = False) -> None:
+    """Say what would be done and ask, unless the answer was given. Without a terminal nothing is done: exit code 2.
+
+    A dry run ends here, with what would be done on standard output.
+    """
+    if dry_run:
+        click.echo(what)
+        raise click.exceptions.Exit(0)
     if yes:
         return
     if not sys.stdin.isatty():

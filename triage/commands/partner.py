@@ -90,13 +90,20 @@ async def token(databases: Databases, team_id: UUID | None, partner_id: UUID) ->
 
 @with_databases
 async def revoke(
-    databases: Databases, team_id: UUID | None, yes: bool, partner_id: UUID, name: str | None, agreement_id: UUID | None
+    databases: Databases,
+    team_id: UUID | None,
+    yes: bool,
+    dry_run: bool,
+    partner_id: UUID,
+    name: str | None,
+    agreement_id: UUID | None,
 ) -> None:
     """The work of `triage partner revoke`."""
     if name is not None and (len(name) < store.TOKEN_NAME or not name.isalnum()):
         raise click.ClickException(f"a token is named by {store.TOKEN_NAME} digits of its hash, as `list` shows them")
-    if name is None and agreement_id is None:
-        confirm("All access of this organisation ends for good: every token and every agreement.", yes)
+    whole = name is None and agreement_id is None
+    what = "every token and every agreement" if whole else f"the {'agreement' if name is None else 'token'} named"
+    confirm(f"Access of this organisation ends for good: {what}.", yes=yes, dry_run=dry_run)
     now = datetime.now(UTC)
     async with databases.owner(team_id) as (connection, team):
         if name is not None:

@@ -25,7 +25,7 @@ async def publish(databases: Databases, as_at: datetime | None, yes: bool) -> No
     instant = as_at or now
     async with databases.service() as database:
         if instant > now + AHEAD_UNASKED:
-            confirm(await _what_ahead(database, instant), yes)
+            confirm(await _what_ahead(database, instant), yes=yes)
         with progress("publishing") as update:
             options = PublishOptions(
                 public_url=databases.settings.public_url, journal=databases.journal, progress=update

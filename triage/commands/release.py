@@ -59,10 +59,18 @@ async def verify(databases: Databases, as_json: bool) -> None:
 
 @with_databases
 async def withdraw(
-    databases: Databases, team_id: UUID | None, yes: bool, dataset: str, period: str, edition: int, reason: str
+    databases: Databases,
+    team_id: UUID | None,
+    yes: bool,
+    dry_run: bool,
+    dataset: str,
+    period: str,
+    edition: int,
+    reason: str,
 ) -> None:
     """The work of `triage release withdraw`."""
-    confirm(f"No partner can fetch {dataset} {period} edition {edition} again, and it is not cut anew.", yes)
+    gone = f"No partner can fetch {dataset} {period} edition {edition} again, and it is not cut anew."
+    confirm(gone, yes=yes, dry_run=dry_run)
     async with databases.owner(team_id) as (connection, team):
         if not await releases.withdraw(connection, team, dataset, period, edition, datetime.now(UTC), reason):
             raise click.ClickException("there is no such release, or it was withdrawn before")

@@ -13,7 +13,7 @@ import msgspec
 
 from triage import codes
 from triage.commands.database import Databases, with_databases
-from triage.commands.output import show_table
+from triage.commands.output import show_json, show_table
 from triage.errors import OperatorError
 from triage.exports import protected
 from triage.exports.published_answers import NotPublishable, published_answer
@@ -66,9 +66,14 @@ async def show(
 
 
 @with_databases
-async def diff(databases: Databases, team_id: UUID | None, kind: PeriodKind, period: str, edition: int | None) -> None:
+async def diff(
+    databases: Databases, team_id: UUID | None, as_json: bool, kind: PeriodKind, period: str, edition: int | None
+) -> None:
     """The work of `triage summary diff`."""
     shown, _ = await _find(databases, team_id, kind, period, edition)
+    if as_json:
+        show_json(shown.changes)
+        return
     if shown.previous is None:
         click.echo("This is the first edition.")
     for change in shown.changes:

@@ -7,7 +7,7 @@ from uuid import UUID
 import click
 
 from triage.commands.database import Databases, with_databases
-from triage.commands.output import progress
+from triage.commands.output import progress, show_table
 from triage.log.lost_spans import LostSpan
 from triage.store import audit
 from triage.store.access.staff import as_owner
@@ -22,19 +22,22 @@ from triage.store.verify import verify as verify_log
 
 
 @with_databases
-async def verify(databases: Databases) -> None:
+async def verify(databases: Databases, as_json: bool) -> None:
     """The work of `triage verify`."""
-    await verify_here(databases)
+    await verify_here(databases, as_json)
 
 
-async def verify_here(databases: Databases) -> None:
+async def verify_here(databases: Databases, as_json: bool = False) -> None:
     """Verify the databases there are, on their replica where one is set. Raises click.ClickException as `report`."""
-    report(await verify_all(databases, databases.addresses.owner, by_replica=True))
+    report(await verify_all(databases, databases.addresses.owner, by_replica=True), as_json)
 
 
-def report(verdicts: list[tuple[str, ChainVerdict]]) -> None:
+def report(verdicts: list[tuple[str, ChainVerdict]], as_json: bool = False) -> None:
     """Print a line for each chain. Raises click.ClickException where one is not as it was written."""
-    for what, verdict in verdicts:
+    if as_json:
+        rows = [(chain, verdict.team_id, verdict.rows, verdict.head, verdict.fault) for chain, verdict in verdicts]
+        show_table(("chain", "team", "rows", "head", "fault"), rows, as_json)
+    for what, verdict in () if as_json else verdicts:
         click.echo(
             f"team {verdict.team_id}: {verdict.rows} {what} verified, head {verdict.head or '-'}: "
             f"{verdict.fault or 'whole'}"
