@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     import httpx as httpx
     import jwt as jwt
     import pyarrow as pyarrow
+    import segno as segno
+    import typst as typst
     import xlsxwriter as xlsxwriter
     from pyarrow import parquet as parquet
 else:
-    httpx, jwt, pyarrow, parquet, xlsxwriter = map(
-        LazyModule, ("httpx", "jwt", "pyarrow", "pyarrow.parquet", "xlsxwriter")
+    httpx, jwt, pyarrow, parquet, segno, typst, xlsxwriter = map(
+        LazyModule, ("httpx", "jwt", "pyarrow", "pyarrow.parquet", "segno", "typst", "xlsxwriter")
     )

@@ -196,7 +196,7 @@ async def test_a_lead_who_is_still_blind_is_led_to_no_incident_by_its_intent(
 async def test_without_the_extra_a_pdf_is_refused_and_the_page_prints(
     service: RunningService, crew: Crew, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pdf, "typst", None)
+    monkeypatch.setattr(pdf, "is_installed", lambda: False)
     month = (operational_day(now()).replace(day=1) - DAY).replace(day=3)
     name = await published(service, crew, "monthly", month)
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:

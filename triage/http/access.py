@@ -6,7 +6,6 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
-import segno
 from litestar import Response, Router, delete, get, post, put
 from litestar.params import JSONBody
 from msgspec import Meta, Struct
@@ -19,6 +18,7 @@ from triage.http.openapi import LINK
 from triage.http.paging import next_page, read_place
 from triage.http.parameters import After, AnyRequest, Id, Limit, SignedIn, TheService
 from triage.http.responses import NO_STORE
+from triage.libraries import segno
 from triage.problems import CODE_EXPIRED, CODE_USED, NOT_FOUND, RATE_LIMITED, TOKEN_INVALID, TOKEN_MISSING, Refused
 from triage.store.access import attempts, devices, enrolment, staff, teams
 from triage.store.access.devices import DevicePosition

@@ -22,7 +22,8 @@ from triage.log.view import IncidentView, Status
 from triage.problems import EDITION_NOT_FOUND, INVALID_PARAMETER, LINE_NOT_TRACEABLE, NOT_FOUND, Refused
 from triage.service import Service
 from triage.store import audit
-from triage.store.log.incidents import IncidentFilter, IncidentPosition, ServedEntry, ServedView
+from triage.store.log.incidents import IncidentFilter, IncidentPosition, ServedEntry
+from triage.store.log.served_views import ServedView
 from triage.store.summaries import calendars, publications, tracing
 from triage.summaries import editions
 from triage.times import PeriodKind

@@ -6,12 +6,12 @@ from typing import Annotated, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import segno
 from litestar import get, post
 from litestar.params import PathParameter
 from markupsafe import Markup
 from msgspec import Struct
 
+from triage.libraries import segno
 from triage.pages import words
 from triage.pages.request import FormSuccess, Page, PageRequest, TheService, page, read_form, redirect
 from triage.store.access import devices as store_devices

@@ -4,19 +4,16 @@ Typst refuses to compile where a picture lacks its alternative text or the docum
 """
 
 import tempfile
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from triage.libraries import typst
 from triage.report import charts
 from triage.report.blocks import Charts, Report, Tiles
-
-typst: Any
-try:
-    import typst
-except ImportError:  # the extra is not installed
-    typst = None
 
 TEMPLATE: Final = Path(__file__).with_name("report.typ")
 CHART_WIDTH: Final = 330
@@ -24,9 +21,10 @@ CHART_WIDTH: Final = 330
 TILE_WIDTH: Final = 120
 
 
+@cache
 def is_installed() -> bool:
     """Whether PDFs can be made here."""
-    return typst is not None
+    return find_spec("typst") is not None
 
 
 def make(report: Report) -> bytes:

@@ -1,6 +1,5 @@
 """Incidents as somebody may see them: rows decided in SQL, fields by adding up what that audience may know."""
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
@@ -26,26 +25,16 @@ from triage.store.database import Connection, Database
 from triage.store.keys import KeyStore
 from triage.store.log.entries import RootedColumns, served_to_judges
 from triage.store.log.rows import POSSIBLE_DUPLICATE
+from triage.store.log.served_views import IncidentVersion, ReaderGroup, ServedView, ServedViews
 from triage.store.statements import statement
 
 MOVING_FLAGS: Final = frozenset({"outcome_overdue", "expiry_passed_no_end", "clock_running", "clock_unknown"})
 """Flags that come and go by time alone, on incidents without their outcome or end; they are not stored."""
-VIEWS_REMEMBERED: Final = 1000
-"""Views of about 2 kB each, for each team and kind of reader: every phone of a team asks for the same ones."""
 NAMES_LAST: Final = timedelta(minutes=5)
 """How long the name of a member of staff is remembered, and a view that shows it: a new name shows after twice that."""
 
 _encode = msgspec.json.Encoder().encode
-_decode_view = msgspec.json.Decoder(IncidentView).decode
 _events = msgspec.json.Decoder(tuple[PersonEvent, ...])
-
-
-class IncidentVersion(NamedTuple):
-    """Which of an incident's two rows an actor reads, and where it last changed."""
-
-    root: UUID
-    blind: bool
-    seq: int
 
 
 class IncidentPosition(NamedTuple):
@@ -93,22 +82,6 @@ class ServedEntry(Struct, frozen=True):
     link: bytes
     notices: bytes
     secrets: bytes | None
-
-
-class ServedView(NamedTuple):
-    """A view as served, and from when to when it is what it is; `shows_intent_of`: of which ids it shows an intent."""
-
-    body: bytes
-    flags: tuple[str, ...]
-    status: str
-    since: datetime
-    until: datetime
-    shows_intent_of: tuple[UUID, ...]
-
-    @property
-    def view(self) -> IncidentView:
-        """The view, read back."""
-        return _decode_view(self.body)
 
 
 class _Consulted(NamedTuple):
@@ -172,6 +145,11 @@ def audience_of(actor: Actor) -> Audience:
     return Audience(actor.side, actor.level, actor.staff_id, actor.profession or "")
 
 
+def _readers(actor: Actor) -> ReaderGroup:
+    """Those for whom a view is remembered: which row they read says the rest."""
+    return ReaderGroup(actor.team_id, actor.side, actor.level)
+
+
 def as_reader(actor: Actor, now: datetime) -> dict[str, Any]:
     """The values by which statements decide which rows the actor reads."""
     return {
@@ -192,7 +170,7 @@ class Incidents:
         self._terms = terms
         self._names: dict[UUID, str] = {}
         self._names_until: dict[UUID, datetime] = {}
-        self._views: dict[tuple[Any, ...], OrderedDict[IncidentVersion, ServedView]] = {}
+        self._views = ServedViews()
 
     async def after_append(self, actor: Actor, incident: IncidentAfter, now: datetime) -> Raw:
         """The incident as this actor may see it right after an append, as JSON; `null` where nothing may be seen.
@@ -224,20 +202,8 @@ class Incidents:
     async def _view(
         self, connection: Connection, actor: Actor, versions: Iterable[IncidentVersion], now: datetime
     ) -> dict[UUID, ServedView]:
-        served: dict[UUID, ServedView] = {}
-        missing = []
-        views = self._views_for(actor)
-        for version in versions:
-            view = views.get(version)
-            if view and view.since <= now < view.until:
-                served[version.root] = view
-            else:
-                missing.append(version)
+        served, missing = self._views.find(_readers(actor), versions, now)
         return served | await self._make(connection, actor, missing, now) if missing else served
-
-    def _views_for(self, actor: Actor) -> OrderedDict[IncidentVersion, ServedView]:
-        """The key of a view remembered for those who see the same of this team: the row says the rest."""
-        return self._views.setdefault((actor.team_id, actor.side, actor.level), OrderedDict())
 
     async def _make(
         self, connection: Connection, actor: Actor, versions: Sequence[IncidentVersion], now: datetime
@@ -264,12 +230,12 @@ class Incidents:
             until = min([now + NAMES_LAST, *(turn for turn in incident.turns if turn > now)])
             shown = () if version.blind or not incident.has_intent else incident.ids
             made[version.root] = ServedView(
-                _encode(with_names(view, self._names)), view.flags, view.status, now, until, shown
+                version.seq, _encode(with_names(view, self._names)), view.flags, view.status, now, until, shown
             )
             # what an append overtook between the two statements is newer than its row says: not to be remembered
             newest = max(stored.seq for stored in incident.entries)
             if newest <= version.seq and (whom.side, whom.level) != ("health", "lead"):
-                _remember(self._views_for(actor), version, made[version.root])
+                self._views.remember(_readers(actor), version, made[version.root])
         return made
 
     def _unknown(self, staff: AbstractSet[UUID], now: datetime) -> list[UUID]:
@@ -418,12 +384,6 @@ def _view_after_append(incident: IncidentAfter, whom: Audience, now: datetime) -
         full=incident.full,
         ids=incident.ids,
     )
-
-
-def _remember(views: OrderedDict[IncidentVersion, ServedView], version: IncidentVersion, view: ServedView) -> None:
-    views[version] = view
-    if len(views) > VIEWS_REMEMBERED:
-        views.popitem(last=False)
 
 
 class _Material(NamedTuple):

@@ -12,7 +12,8 @@ from triage.log.entries import SEALED, Entry, StoredEntry
 from triage.log.view import IncidentView
 from triage.store import audit
 from triage.store.database import Connection, Database
-from triage.store.log.incidents import IncidentPosition, Incidents, IncidentVersion, as_reader, find_versions
+from triage.store.log.incidents import IncidentPosition, Incidents, as_reader, find_versions
+from triage.store.log.served_views import IncidentVersion
 from triage.store.statements import Statement, statement
 
 RECENT: Final = timedelta(days=28)
