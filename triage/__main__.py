@@ -1,5 +1,7 @@
 """The command line. A command is declared by a module of its own, which is loaded when the command is asked for."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pkgutil import resolve_name
 from typing import Any
 
@@ -58,16 +60,38 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in sorted(COMMANDS.items())])
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        with _in_one_line():
+            return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _in_one_line():
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
-            raise
-        except Exception as error:
-            raise click.ClickException(resolve_name("triage.commands.failures:describe")(error)) from error
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+class CalledWrongly(click.ClickException):
+    """There is no such command, option or value."""
+
+    exit_code = click.UsageError.exit_code
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """Whatever fails is said in one line: that of a command which was called wrongly names the help."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        how = f" See `{error.ctx.command_path} --help`." if error.ctx else ""
+        raise CalledWrongly(" ".join(error.format_message().split()).rstrip(".") + "." + how) from error
+    except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        raise
+    except Exception as error:
+        raise click.ClickException(resolve_name("triage.commands.failures:describe")(error)) from error
+
+
+@click.group("triage", cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="triage")
 def main() -> None:
     """Street Triage Log: incident records, graded diversion, scheduled summaries, anonymised exports."""

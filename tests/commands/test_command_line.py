@@ -146,6 +146,24 @@ def test_whatever_fails_is_one_line_that_quotes_no_row(error: Exception, said: s
     assert said in line and "\n" not in line and "hunter2" not in line
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("--colour", "No such option '--colour'. See `triage --help`."),
+        ("sreve", "No such command 'sreve'. See `triage --help`."),
+        ("serve --prot 1", "No such option '--prot'."),
+        ("team add", "Missing option '--name'. See `triage team add --help`."),
+        ("staff add --name x", "Missing option '--role'."),
+        ("partner add --name x", "Missing option '--body'. Choose from: police, health, other."),
+        ("deliver add fax x", "'fax' is not one of 'email', 'webhook'. See `triage deliver add --help`."),
+        ("release --as-at 2026-01-01T00:00 verify", "expected a time with an offset"),
+    ],
+)
+def test_a_command_that_is_called_wrongly_says_so_in_one_line(command: str, said: str) -> None:
+    result = run(*command.split())
+    assert result.exit_code == 2 and said in failed(result)
+
+
 # --- what every command has ---
 
 
@@ -245,10 +263,21 @@ def test_a_declared_command_and_its_work_take_the_same_options() -> None:
             assert isinstance(command, click.Group), name
 
 
-def test_the_shell_completes_commands_without_loading_them() -> None:
-    environ = {"_TRIAGE_COMPLETE": "bash_complete", "COMP_WORDS": "triage st", "COMP_CWORD": "1"}
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("triage st", ["staff"]),
+        ("triage staff d", ["disable"]),
+        ("triage deliver add e", ["email"]),
+        ("triage summary list --kind w", ["weekly"]),
+        ("triage keys retire --d", ["--dry-run", "--data-dir"]),
+    ],
+)
+def test_the_shell_completes_commands_options_and_names(typed: str, offered: list[str]) -> None:
+    word = str(typed.count(" "))
+    environ = {"_TRIAGE_COMPLETE": "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": word}
     printed = CliRunner(env=environ).invoke(main, prog_name="triage").output
-    assert printed == "plain,staff\n"
+    assert printed.splitlines() == [f"plain,{name}" for name in offered]
 
 
 def test_the_help_lists_every_command_with_the_line_of_the_table() -> None:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -175,11 +176,23 @@ def test_the_readmes_tour_does_what_it_says(open_dir: Path) -> None:
     script = "".join(blocks[:-1]).replace("DEMO=/var/lib/triage/demo.json", f"DEMO={open_dir}/demo.json")
     with triage(*DEMO, "--data-dir", str(open_dir)) as process:
         read_until(process, "Ctrl-C")
-        done = subprocess.run(["bash", "-eu", "-c", script], capture_output=True, text=True)
+        tours = [toured(shell, script) for shell in ("bash", "zsh") if shutil.which(shell)]
         process.terminate()
         assert process.wait(10) == 0
+    assert tours
+    for printed in tours:
+        check_tour(printed)
+
+
+def toured(shell: str, script: str) -> str:
+    """What the tour printed in a shell that stops at the first fault."""
+    done = subprocess.run([shell, "-eu", "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    enrolled, stored, again, conflict, synced, incident, summaries, releases = map(json.loads, done.stdout.splitlines())
+    return done.stdout
+
+
+def check_tour(printed: str) -> None:
+    enrolled, stored, again, conflict, synced, incident, summaries, releases = map(json.loads, printed.splitlines())
     assert enrolled["token"] and stored["status"] == "stored" and again["status"] == "duplicate"
     assert (conflict["status"], [error["field"] for error in conflict["errors"]]) == (409, ["sex"])
     assert synced["counts"]["stored"] == 1 and incident["outcome"]["disposal"] == "community_follow_up"
