@@ -12,7 +12,7 @@ from triage import codes
 from triage.http import reference
 from triage.http.negotiation import HTML, JSON, form, ready, tagged
 from triage.http.openapi import ETAG, LOCATION, UNCHANGED
-from triage.http.parameters import AnyRequest, IfNoneMatch
+from triage.http.parameters import AnyRequest
 from triage.problems import CATALOGUE, NOT_FOUND, Refused
 from triage.resources import folder
 
@@ -23,11 +23,12 @@ REVALIDATE: Final = {"cache-control": "no-cache"}
 
 @get(
     "/v1/codes",
+    request_headers=["If-None-Match"],
     response_headers=[ETAG],
     responses=UNCHANGED,
     response_description="Lists, validity, replacements.",
 )
-async def get_codes(request: AnyRequest, held: IfNoneMatch = None) -> Response[codes.Document]:
+async def get_codes(request: AnyRequest) -> Response[codes.Document]:
     """All code lists."""
     return tagged(request, codes.document(), JSON, REVALIDATE)
 
@@ -39,13 +40,12 @@ async def get_codes(request: AnyRequest, held: IfNoneMatch = None) -> Response[c
     security=[{}],
     forms=(JSON, OPENAPI_JSON),
     dependencies={"form": Provide(form, sync_to_thread=False)},
+    request_headers=["If-None-Match"],
     response_headers=[ETAG],
     responses=UNCHANGED,
     response_description="OpenAPI 3.1.",
 )
-async def get_openapi(
-    request: AnyRequest, form: NamedDependency[str], held: IfNoneMatch = None
-) -> Response[dict[str, Any]]:
+async def get_openapi(request: AnyRequest, form: NamedDependency[str]) -> Response[dict[str, Any]]:
     """This description."""
     return tagged(request, _openapi(), form, REVALIDATE)
 
@@ -56,11 +56,12 @@ async def get_openapi(
     any_query=True,
     security=[{}],
     media_type=MediaType.HTML,
+    request_headers=["If-None-Match"],
     response_headers=[ETAG],
     responses=UNCHANGED,
     response_description="A page.",
 )
-async def get_page(request: AnyRequest, held: IfNoneMatch = None) -> Response[bytes]:
+async def get_page(request: AnyRequest) -> Response[bytes]:
     """This description, to read: every operation, type and problem on one page that loads nothing from elsewhere."""
     policy = {"content-security-policy": reference.CONTENT_SECURITY_POLICY}
     return tagged(request, _page(), HTML, REVALIDATE | policy)
@@ -72,11 +73,12 @@ async def get_page(request: AnyRequest, held: IfNoneMatch = None) -> Response[by
     any_query=True,
     security=[{}],
     media_type=MediaType.CSS,
+    request_headers=["If-None-Match"],
     response_headers=[ETAG],
     responses=UNCHANGED,
     response_description="A style sheet.",
 )
-async def get_style(request: AnyRequest, held: IfNoneMatch = None) -> Response[bytes]:
+async def get_style(request: AnyRequest) -> Response[bytes]:
     """The style sheet of that page."""
     return tagged(request, reference.style(), MediaType.CSS.value, REVALIDATE)
 

@@ -7,15 +7,14 @@ from uuid import UUID
 import msgspec
 from litestar import Response, Router, put
 from litestar.openapi import ResponseSpec
-from litestar.params import HeaderParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from triage.access.actors import Actor
 from triage.http.access_control import sign_in
 from triage.http.bodies import read_json
-from triage.http.negotiation import MINIMAL, Prefer, prefers_minimal, ready
+from triage.http.negotiation import MINIMAL, prefers_minimal, ready
 from triage.http.openapi import PREFERENCE_APPLIED
-from triage.http.parameters import Id, Moment, SignedIn
+from triage.http.parameters import Id, SignedIn, phone_clock
 from triage.log.append_decision import IncomingEntry, Receipt, StaleSender
 from triage.log.canonical import canonical
 from triage.log.decode import decode
@@ -64,6 +63,7 @@ class EntryAnswer(Struct, frozen=True, kw_only=True):
     verbs=["entries.write"],
     status_code=201,
     response_description="Stored.",
+    request_headers=["Triage-Sent-At", "Prefer"],
     response_headers=[PREFERENCE_APPLIED],
     responses={
         200: ResponseSpec(EntryAnswer, description="The same content was stored before.", generate_examples=False)
@@ -79,28 +79,21 @@ class EntryAnswer(Struct, frozen=True, kw_only=True):
         BUSY,
     ],
 )
-async def put_entry(
-    request: SignedIn,
-    id: Id,
-    sent_at: Annotated[
-        Moment | None,
-        HeaderParameter(name="Triage-Sent-At", description="The phone's clock, to measure its skew."),
-    ] = None,
-    prefer: Prefer = None,
-) -> Response[EntryAnswer]:
+async def put_entry(request: SignedIn, id: Id) -> Response[EntryAnswer]:
     """Store one entry, or say why not. What was refused is kept in quarantine.
 
     With `Prefer: return=minimal` the answer comes without `incident`.
     """
     service: Service = request.app.state.service
     actor, now = request.user, datetime.now(UTC)
-    skew_ms = None if sent_at is None else skew_of(sent_at, now)
     try:
         actor.require("entries.write")
+        sent_at = phone_clock(request.scope)
         body = await read_json(request)
     except Refused:
         await _writer(service, request)  # no append asks whether what is remembered still holds
         raise
+    skew_ms = None if sent_at is None else skew_of(sent_at, now)
     try:
         entry = decode(body, id)
         check_profession(actor, entry)
@@ -108,7 +101,7 @@ async def put_entry(
         actor = await _writer(service, request)
         await service.quarantine.keep(actor, [Refusal(id, body, refused.problem, skew_ms)])
         raise
-    minimal = prefers_minimal(prefer)
+    minimal = prefers_minimal(request.scope)
     content = canonical(entry)
     item = IncomingEntry(id=id, entry=entry, content=content, actor=actor, skew_ms=skew_ms, shown=not minimal)
     [appended] = await service.log.append(actor.team_id, [item])

@@ -18,7 +18,7 @@ from triage.http.access_control import needs
 from triage.http.negotiation import acceptable, is_held, ready
 from triage.http.openapi import ACCEPT_RANGES, ETAG, LINK, UNCHANGED
 from triage.http.paging import link_to_next
-from triage.http.parameters import EditionNumber, IfNoneMatch, Limit, Moment, SignedIn, TheService
+from triage.http.parameters import EditionNumber, Limit, Moment, SignedIn, TheService
 from triage.problems import AGREEMENT_EXPIRED, NOT_FOUND, RANGE_NOT_SATISFIABLE, UNKNOWN_PARAMETER, Refused
 from triage.store.exports import downloads
 from triage.store.exports.downloads import Offer, StoredFile
@@ -79,6 +79,7 @@ async def get_manifest(
     "/{dataset:str}/{period:str}/files/{name:str}",
     forms=MEDIA_TYPES,
     guards=[needs("exports.read")],
+    request_headers=["If-None-Match"],
     response_headers=[ETAG, ACCEPT_RANGES],
     response_description="The file.",
     responses=UNCHANGED | {206: ResponseSpec(bytes, description="The range.", media_type=CSV, generate_examples=False)},
@@ -95,7 +96,6 @@ async def get_file(
     if_range: Annotated[
         str | None, HeaderParameter(name="If-Range", description="The entity tag that the range is of.")
     ] = None,
-    held: IfNoneMatch = None,
 ) -> Response[bytes]:
     """Download a file, or a range of it.
 

@@ -16,7 +16,7 @@ from triage.http.listed_entries import EntryList
 from triage.http.negotiation import is_held, ready, strong_etag, tagged
 from triage.http.openapi import ETAG, LINK, UNCHANGED
 from triage.http.paging import next_page, read_place
-from triage.http.parameters import After, Id, IfNoneMatch, Limit, Moment, SignedIn, TheService
+from triage.http.parameters import After, Id, Limit, Moment, SignedIn, TheService, sent_header
 from triage.log.canonical import shown_content
 from triage.log.view import IncidentView, Status
 from triage.problems import EDITION_NOT_FOUND, INVALID_PARAMETER, LINE_NOT_TRACEABLE, NOT_FOUND, Refused
@@ -119,19 +119,21 @@ async def _behind(
     "/{id:uuid}",
     sign_in="remembered",
     verbs=["incidents.read"],
+    request_headers=["If-None-Match"],
     response_headers=[ETAG],
     responses=UNCHANGED,
     problems=[NOT_FOUND],
     response_description="The incident.",
 )
-async def get_incident(request: SignedIn, id: Id, held: IfNoneMatch = None) -> Response[IncidentView]:
+async def get_incident(request: SignedIn, id: Id) -> Response[IncidentView]:
     """Read one incident. 304 when the reader already has these very bytes, which is no consultation."""
+    conditional = bool(sent_header(request.scope, b"if-none-match"))
     try:
-        root, served = await _consult(request, id, note=held is None)
+        root, served = await _consult(request, id, note=not conditional)
     except Refused:
         await sign_in(request.app.state.service, request.scope, "fresh")
-        root, served = await _consult(request, id, note=held is None)
-    if held is not None and not is_held(request, strong_etag(served.body)):
+        root, served = await _consult(request, id, note=not conditional)
+    if conditional and not is_held(request, strong_etag(served.body)):
         await request.app.state.service.incidents.record_reading(request.user, "incident", [root])
     return tagged(request, served.body)
 

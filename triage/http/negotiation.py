@@ -7,11 +7,11 @@ Handlers say in their decorators `forms=` media types to choose from (empty: wha
 from collections.abc import Mapping
 from functools import cache
 from hashlib import blake2b
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
-from litestar.params import HeaderParameter, QueryParameter
+from litestar.params import QueryParameter
 from litestar.response import Response
 from litestar.types import Scope
 
@@ -133,15 +133,12 @@ def tagged(
 
 MINIMAL: Final = {"preference-applied": "return=minimal"}
 """The header by which `Prefer: return=minimal` is said to be obeyed (RFC 7240)."""
-Prefer = Annotated[
-    str | None, HeaderParameter(name="Prefer", description="`return=minimal` for an answer without what is known.")
-]
 
 
-def prefers_minimal(prefer: str | None) -> bool:
+def prefers_minimal(scope: Scope) -> bool:
     """Whether the client wants no more than it needs (RFC 7240, 4.2)."""
-    preferences = [part.partition(";")[0].replace(" ", "").lower() for part in (prefer or "").split(",")]
-    return "return=minimal" in preferences
+    prefer = sent_header(scope, b"prefer").lower()
+    return "return=minimal" in [part.partition(";")[0].replace(" ", "") for part in prefer.split(",")]
 
 
 def strong_etag(body: bytes) -> str:

@@ -60,13 +60,15 @@ HEADERS: Final = {
 """Every header that an answer may document."""
 
 WITH_PROBLEM: Final = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
-REQUEST_ID: Final = {
-    "name": "X-Request-ID",
-    "in": "header",
-    "description": "1 to 64 letters, digits, dots, dashes or underscores to find this request by in the service's log; "
-    "anything else is passed over.",
-    "schema": {"type": "string"},
+REQUEST_HEADERS: Final = {
+    "X-Request-ID": "1 to 64 letters, digits, dots, dashes or underscores to find this request by in the service's "
+    "log; anything else is passed over.",
+    "If-None-Match": "Entity tags already held.",
+    "Prefer": "`return=minimal` for an answer without what is known.",
+    "Triage-Sent-At": "The phone's clock, to measure its skew.",
 }
+"""Headers that are read where they stand, for which Litestar's parameters would copy them all. Every operation takes
+the first, the others are named in `request_headers=`."""
 
 
 TAGS: Final = {
@@ -172,7 +174,10 @@ def document(app: Litestar) -> bytes:
     described = app.openapi_schema.to_schema()
     plugin = app.plugins.get(MsgspecSchemas)
     described["components"] |= {
-        "parameters": {"RequestId": REQUEST_ID},
+        "parameters": {
+            name: {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+            for name, text in REQUEST_HEADERS.items()
+        },
         "examples": {code: {"summary": listed.title, "value": listed.problem()} for code, listed in CATALOGUE.items()},
         "headers": {name: {"description": text, "schema": _header_schema(name)} for name, text in HEADERS.items()},
     }
@@ -205,7 +210,7 @@ def _complete(operation: Json, handler: HTTPRouteHandler, plugin: MsgspecSchemas
             parameter["schema"].pop("format", None)
         for name in ("deprecated", "allowEmptyValue", "allowReserved"):
             parameter.pop(name, None)
-    parameters.append(_ref("parameters", "RequestId"))
+    parameters += [_ref("parameters", name) for name in (*handler.opt.get("request_headers", ()), "X-Request-ID")]
     if "reads" in handler.opt:
         schema = plugin.reference(handler.opt["reads"])
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}

@@ -10,11 +10,12 @@ from uuid import UUID
 import msgspec
 from litestar import Request
 from litestar.di import NamedDependency
-from litestar.params import HeaderParameter, PathParameter, QueryParameter
+from litestar.params import PathParameter, QueryParameter
 from litestar.types import Scope, TypeDecodersSequence
 
 from triage.access.actors import Actor
 from triage.log.entries import Time
+from triage.problems import INVALID_PARAMETER, Refused
 from triage.service import Service
 
 SignedIn = Request[Actor, bool, Any]
@@ -27,7 +28,6 @@ After = Annotated[str | None, QueryParameter(description="Where the page begins,
 EditionNumber = Annotated[
     int | None, QueryParameter(ge=1, le=100_000, description="An edition; the latest if not given.")
 ]
-IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match", description="Entity tags already held.")]
 
 
 def sent_header(scope: Scope, name: bytes) -> str:
@@ -48,6 +48,17 @@ class Moment(datetime):
         if not 2000 <= moment.year <= 2100:
             raise ValueError("outside the years 2000 to 2100")
         return cls.fromtimestamp(moment.timestamp(), moment.tzinfo)
+
+
+def phone_clock(scope: Scope) -> datetime | None:
+    """What `Triage-Sent-At` says; None without it. Raises Refused (400) for what is no such time."""
+    sent = [value for name, value in scope["headers"] if name == b"triage-sent-at"]
+    if not sent:
+        return None
+    try:
+        return Moment.read(Moment, b", ".join(sent).decode("latin-1"))
+    except (ValueError, msgspec.ValidationError) as fault:
+        raise Refused(INVALID_PARAMETER, "Triage-Sent-At cannot be read.") from fault
 
 
 TYPE_DECODERS: TypeDecodersSequence = [(lambda kind: kind is Moment, Moment.read)]

@@ -20,7 +20,7 @@ from triage.http.access_control import needs
 from triage.http.negotiation import CSV, HTML, JSON, acceptable, ready, tagged
 from triage.http.openapi import ETAG, LINK, UNCHANGED
 from triage.http.paging import next_page, read_place
-from triage.http.parameters import After, EditionNumber, IfNoneMatch, Limit, Moment, SignedIn, TheService
+from triage.http.parameters import After, EditionNumber, Limit, Moment, SignedIn, TheService
 from triage.problems import (
     EDITION_NOT_FOUND,
     FORBIDDEN,
@@ -101,6 +101,7 @@ async def list_summaries(
     "/{kind:str}/{period:str}",
     forms=(JSON, HTML, CSV, XLSX, PDF),
     answers_within_s=60.0,
+    request_headers=["If-None-Match"],
     response_headers=[ETAG],
     response_description="The edition.",
     responses=UNCHANGED,
@@ -118,7 +119,6 @@ async def get_summary(
         Literal["json", "html", "csv", "xlsx", "pdf"] | None,
         QueryParameter(name="format", description="As `Accept`, for a link in a browser."),
     ] = None,
-    held: IfNoneMatch = None,
 ) -> Response[Summary | ProtectedSummary]:
     """Read a summary: an edition, the latest where none is named, in the form that the reader gets."""
     media_type = MEDIA_TYPES[file_format] if file_format else acceptable(request.scope, *MEDIA_TYPES.values())

@@ -17,7 +17,7 @@ from triage.access.actors import Actor
 from triage.http.access_control import needs, sign_in
 from triage.http.bodies import read_json
 from triage.http.entries import skew_of
-from triage.http.negotiation import MINIMAL, Prefer, prefers_minimal, ready
+from triage.http.negotiation import MINIMAL, prefers_minimal, ready
 from triage.http.openapi import PREFERENCE_APPLIED
 from triage.http.parameters import SignedIn, TheService
 from triage.http.sync_messages import Counts, HeldAnswer, HeldRequest, ItemResult, SyncAnswer, SyncRequest
@@ -57,6 +57,7 @@ _encode = msgspec.json.Encoder().encode
     verbs=["entries.write"],
     status_code=200,
     response_description="One result for each entry, and what changed.",
+    request_headers=["Prefer"],
     response_headers=[PREFERENCE_APPLIED],
     responses={
         202: ResponseSpec(
@@ -65,7 +66,7 @@ _encode = msgspec.json.Encoder().encode
     },
     problems=[CURSOR_MALFORMED, CURSOR_UNKNOWN, SEND_ONLY, TOO_MANY_ITEMS, BUSY],
 )
-async def post_sync(request: SignedIn, prefer: Prefer = None) -> Response[SyncAnswer]:
+async def post_sync(request: SignedIn) -> Response[SyncAnswer]:
     """Send entries and fetch what changed.
 
     Takes what the phone sends, item by item, and tells it what changed since its cursor. With `pull: false` nothing is
@@ -84,7 +85,7 @@ async def post_sync(request: SignedIn, prefer: Prefer = None) -> Response[SyncAn
         raise Refused(BUSY, retry_after=5)
     service.syncing += 1
     try:
-        return await _sync(request, service, sent, prefers_minimal(prefer))
+        return await _sync(request, service, sent, prefers_minimal(request.scope))
     finally:
         service.syncing -= 1
 
