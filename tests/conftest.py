@@ -54,10 +54,16 @@ IN_A_BROWSER = [
 ]
 IN_NODE = ["phone/test_scripts.py"]
 MOUNTING = ["trust/test_full_disk.py"]
+BEHIND_NGINX = ["test_proxy.py"]
 collect_ignore = [
     *(() if BROWSER_INSTALLED else IN_A_BROWSER),
     *(() if shutil.which("node") else IN_NODE),
     *(() if os.geteuid() == 0 else MOUNTING),
+    *(
+        ()
+        if shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") and shutil.which("openssl")
+        else BEHIND_NGINX
+    ),
 ]
 pytest_plugins = ["support.standby", *(["support.handset"] if BROWSER_INSTALLED else [])]
 

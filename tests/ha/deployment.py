@@ -5,10 +5,12 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -97,6 +99,16 @@ class Deployment:
         process.terminate()
         await asyncio.to_thread(process.wait, STOPPED_WITHIN_S)
         return await self.start_process(port)
+
+    @contextlib.contextmanager
+    def frozen_process(self, port: int) -> Iterator[None]:
+        """One process of `triage serve` keeps its connections, takes new ones, and answers none."""
+        process = self._running[f"serve-{port}"]
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
 
     def trust(self) -> ssl.SSLContext:
         """What a client must know to believe its certificate."""

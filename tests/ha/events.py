@@ -20,6 +20,7 @@ from ha.phones import Fleet, SendingPhone
 CUT_S: Final = 40.0
 FROZEN_S: Final = 12.0
 FULL_S: Final = 15.0
+PROCESS_FROZEN_S: Final = 20.0
 LOSING_S: Final = 6.0
 PROBES: Final = 20
 HOLE_S: Final = 15.0
@@ -154,6 +155,13 @@ async def restart_processes(rig: Rig) -> Repaired:
     return Repaired()
 
 
+async def freeze_process(rig: Rig) -> Repaired:
+    """The proxy gives it half of the requests all the same."""
+    with rig.deployment.frozen_process(PORTS[0]):
+        await asyncio.sleep(PROCESS_FROZEN_S)
+    return Repaired()
+
+
 async def be_patient_with_standbys(rig: Rig) -> None:
     """A standby that is cut off stays the one that may lead: only then is what only the leader has lost with it."""
     await _set_patience(rig.cluster, "60s")
@@ -283,6 +291,7 @@ EVENTS: Final = {
     "standbys_frozen": Event(f"both standbys frozen for {FROZEN_S:.0f} s", freeze_standbys),
     "disk_full": Event(f"leader's disk full for {FULL_S:.0f} s", fill_disk),
     "rolling_restart": Event("rolling restart of both processes", restart_processes),
+    "process_frozen": Event(f"SIGSTOP of one of both processes for {PROCESS_FROZEN_S:.0f} s", freeze_process),
     "replication_cut": Event("replication cut, then kill -9 of the primary", cut_replication, be_patient_with_standbys),
     "asynchronous": Event(
         "asynchronous, kill -9 of the primary, `triage adopt`", lose_last_moments, replicate_asynchronously, resync=True
