@@ -16,6 +16,7 @@ from triage.store.log.append import Log
 from triage.store.log.incidents import Incidents
 from triage.store.log.quarantine import Quarantine
 from triage.store.people.people import People
+from triage.store.recovery.watch import HistoryWatch
 from triage.store.replica import Replica
 
 
@@ -38,6 +39,7 @@ class Service:
     quarantine: Quarantine
     people: People
     journal: Journal
+    history: HistoryWatch
     budget: Budget
     clocks: PhoneClocks
     providers: tuple[Provider, ...] = ()

@@ -21,7 +21,7 @@ from triage.settings import Settings
 from triage.store import audit
 from triage.store.access.devices import PhoneClocks
 from triage.store.access.sign_in import SignIn
-from triage.store.access.teams import TeamTerms, list_teams
+from triage.store.access.teams import TeamTerms
 from triage.store.database import Database, GenericPlans, connect
 from triage.store.journal import Journal
 from triage.store.keys import KeyStore
@@ -29,8 +29,8 @@ from triage.store.log.append import Log
 from triage.store.log.incidents import Incidents, audience_of
 from triage.store.log.quarantine import Quarantine
 from triage.store.people.people import People
-from triage.store.recovery.anchors import check_history
-from triage.store.recovery.history import check_joined, check_replica
+from triage.store.recovery.history import check_replica
+from triage.store.recovery.watch import HistoryWatch
 from triage.store.replica import connect_replica
 from triage.terms import Terms
 
@@ -63,7 +63,9 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
         root = await asyncio.to_thread(load_or_create_root if create else load_root, settings.root_key_file)
         keys = KeyStore(keys_database, root, settings.root_key_file)
         journal = Journal(keys_database.no_team)
-        await _check(database, keys, journal)
+        await keys.check()
+        history = HistoryWatch(database, journal)
+        await history.check()
         if replica.replica is not None:
             await check_replica(replica.replica, database)
         terms = TeamTerms(database.police_station_allowed_until)
@@ -82,20 +84,13 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
             quarantine=Quarantine(database, keys, settings.quarantine_limit),
             people=People(database, keys, root),
             journal=journal,
+            history=history,
             budget=Budget(settings.actor_requests_per_minute),
             clocks=PhoneClocks(database),
             providers=providers,
         )
         await writer.close()
         await audit.extend_chain(database)  # the last process that ends leaves nothing unchained
-
-
-async def _check(database: Database, keys: KeyStore, journal: Journal) -> None:
-    """Raises OperatorError where database, key store and journal are not of one installation and one history."""
-    await keys.check()
-    async with database.no_team() as connection:
-        await check_joined(connection, journal)
-    await check_history(database, journal, await list_teams(database))
 
 
 def _log(settings: Settings, writers: Database, keys: KeyStore, terms: TeamTerms) -> Log:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from support.logins import SERVICE, as_login
+from support.logins import KEYS, SERVICE, as_login
 from support.phones import RunningService, running_service
 
 from triage.jobs import schedule
@@ -15,6 +15,8 @@ from triage.jobs.schedule import Job, owner_jobs, scheduled, service_jobs
 from triage.store import job_runs
 from triage.store.database import Database, connect
 from triage.store.job_runs import JobRun, JobRuns
+from triage.store.journal import Journal
+from triage.store.recovery.watch import HistoryWatch
 
 SOON = 10.0
 OFTEN = 0.01
@@ -54,6 +56,17 @@ class Calls:
     async def wait(self, times: int) -> None:
         for _ in range(times):
             await asyncio.wait_for(self.began.acquire(), SOON)
+
+
+async def test_no_job_runs_while_the_history_is_to_be_adopted(database: Database, db_url: str) -> None:
+    history, calls, going_on = HistoryWatch(database, Journal.at(as_login(db_url, KEYS))), Calls(), Calls()
+    history.forked = True
+    async with scheduled((Job("calls", calls, OFTEN),), database, history):
+        async with scheduled((Job("going_on", going_on, OFTEN),), database):
+            await going_on.wait(5)
+        assert calls.began.locked()
+        history.forked = False
+        await calls.wait(1)
 
 
 async def test_a_job_that_hangs_holds_up_no_other_and_ends_with_the_block(database: Database) -> None:

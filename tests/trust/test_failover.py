@@ -49,10 +49,12 @@ async def test_nothing_acknowledged_is_lost_and_the_service_goes_on(pair: Pair, 
         assert refused(answer) == (503, "not_ready")
         assert int(answer.headers["retry-after"]) >= 1
 
+    process.service.database.came_back.clear()
     promoted = await asyncpg.connect(standby.url("postgres"))
     assert await promoted.fetchval("SELECT pg_promote()")
     await promoted.close()
     assert (await process.client.get("/health/ready")).status_code == 200
+    assert process.service.database.came_back.is_set()  # the history is looked at
     asked = await crew.officer.post("/v1/sync/held", {"ids": [body["id"] for body in acknowledged]})
     assert asked.json()["missing"] == []
     again = await crew.officer.sync(*sent, cursor=crew.officer.cursor)

@@ -19,6 +19,7 @@ from triage.store.journal import Journal
 from triage.store.journal_lines import ChainAnchored, EpochBegan
 from triage.store.recovery.backup import dump
 from triage.store.recovery.history import HistoryForked, WrongInstallation
+from triage.store.recovery.watch import LOOK_EVERY_S
 
 pytestmark = pytest.mark.database
 
@@ -277,6 +278,40 @@ async def test_a_fork_that_the_journal_goes_on_over_can_be_adopted(installation:
     await service.journal.add(line)
     await installation.triage("adopt", "--yes")
     await installation.triage("verify")
+
+
+async def test_a_process_that_runs_answers_nothing_until_the_history_is_adopted(
+    installation: InstalledService, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who was revoked since is let in by nobody."""
+    caplog.set_level("WARNING", logger="triage.store.recovery")
+    gone = await forked(installation)
+    crew, client, history = installation.crew, installation.process.client, installation.process.service.history
+    await history.look()
+    for _ in range(2):
+        assert refused(await crew.officer.put(entry("officer", uuid4()))) == (503, "not_ready")
+        assert refused(await crew.sergeant.get("/v1/summaries")) == (503, "not_ready")
+        assert (await client.get("/review/sign-in")).status_code == 503
+        assert "run `triage adopt`" in (await client.get("/health/ready")).text
+        assert (await client.get("/health/live")).status_code == 200
+        await history.look()
+    assert [record.message for record in caplog.records] == ["history_forked"]
+    await installation.triage("adopt", "--yes")
+    await history.look()
+    assert (await client.get("/health/ready")).status_code == 200
+    assert (await crew.officer.sync(gone))["counts"]["stored"] == 1
+
+
+async def test_a_process_looks_at_its_history_as_soon_as_the_database_is_back(installation: InstalledService) -> None:
+    service = installation.process.service
+    await forked(installation)
+    async with service.history.watching(), asyncio.timeout(LOOK_EVERY_S / 2):
+        service.database.came_back.set()
+        while not service.history.forked:
+            await installation.crew.fetch("SELECT FROM team WHERE team_id = $1")
+        await installation.triage("adopt", "--yes")
+        while service.history.forked:
+            await installation.crew.fetch("SELECT FROM team WHERE team_id = $1")
 
 
 async def test_what_arrives_while_a_history_is_adopted_is_as_it_was_written(installation: InstalledService) -> None:

@@ -26,6 +26,6 @@ async def _run(chosen: Settings) -> None:
     on_stop(stopped.set)
     async with open_service(chosen) as service:
         todo = (*service_jobs(service), *owner_jobs(service, service.owner_url))
-        async with scheduled(todo, service.database):
+        async with service.history.watching(), scheduled(todo, service.database, service.history):
             logger.info("jobs_running", extra={"jobs": [job.name for job in todo]})
             await stopped.wait()

@@ -23,7 +23,7 @@ class Server(uvicorn.Server):
     def __init__(self, service: Service, without_jobs: bool, listening: Callable[[], None]) -> None:
         super().__init__(server_config(application(service), service.settings))
         self._jobs = () if without_jobs else service_jobs(service)
-        self._database = service.database
+        self._service = service
         self._listening = listening
 
     @contextlib.contextmanager
@@ -32,7 +32,8 @@ class Server(uvicorn.Server):
         yield
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        async with scheduled(self._jobs, self._database):
+        history = self._service.history
+        async with history.watching(), scheduled(self._jobs, self._service.database, history):
             await super().serve(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -11,6 +11,8 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from triage.http.access_control import SignInRule, sign_in
 from triage.http.errors import ClientGone
 from triage.http.negotiation import negotiate
+from triage.problems import NOT_READY, Refused
+from triage.service import Service
 
 ANSWER_WITHIN_S: Final = 8.0
 
@@ -48,7 +50,10 @@ class Admission(ASGIMiddleware):
 
         async with asyncio.timeout(allowed if whole else None) as limit:
             rule: SignInRule = handler.opt.get("sign_in", "fresh")
+            service: Service = scope["litestar_app"].state.service
+            if service.history.forked and not handler.opt.get("any_history"):
+                raise Refused(NOT_READY, "The database lost its last moments, which is to be adopted.", retry_after=30)
             if rule not in ("nobody", "by_itself"):
-                await sign_in(scope["litestar_app"].state.service, scope, rule)
+                await sign_in(service, scope, rule)
             negotiate(scope, handler)
             await next_app(scope, receive_timed, send_timed)

@@ -25,7 +25,7 @@ async def live() -> Health:
 
 @get("/ready", response_description="It can.", problems=[NOT_READY])
 async def ready(service: TheService) -> Health:
-    """Can the process serve: does the database answer, has it every migration and room, and can a row be written."""
+    """Can the process serve: does the database answer, is it the one known, whole and migrated, and takes it a row."""
     try:
         synchronous = await service.database.try_write()
         async with service.database.no_team() as connection:
@@ -38,6 +38,8 @@ async def ready(service: TheService) -> Health:
         raise Refused(NOT_READY, "The database does not fit this program.", retry_after=60) from error
     if waiting:
         raise Refused(NOT_READY, "The database is being migrated.", retry_after=5)
+    if service.history.forked:
+        raise Refused(NOT_READY, "The database is older than the journal: run `triage adopt`.", retry_after=30)
     if service.settings.require_synchronous and not synchronous:
         raise Refused(NOT_READY, "The database is not replicated synchronously.", retry_after=30)
     return Health("ok")
@@ -48,6 +50,6 @@ router = Router(
     route_handlers=[live, ready],
     tags=["Operations"],
     security=[{}],
-    opt={"sign_in": "nobody", "forms": (), "any_query": True},
+    opt={"sign_in": "nobody", "forms": (), "any_query": True, "any_history": True},
     response_headers={"cache-control": "no-store"},
 )

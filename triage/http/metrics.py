@@ -132,6 +132,7 @@ def _set(read: Gauges) -> None:
     sign_in="by_itself",
     forms=(),
     any_query=True,
+    any_history=True,
     media_type=MediaType.TEXT,
     response_description="Metrics.",
     problems=[NOT_FOUND, TOKEN_MISSING, TOKEN_INVALID],

@@ -28,6 +28,7 @@ from triage.store.database import UNREACHABLE, Database
 from triage.store.job_runs import JobRuns
 from triage.store.people.retention import Retention
 from triage.store.recovery.journal_copy import PublicationWriter
+from triage.store.recovery.watch import HistoryWatch
 
 logger = logging.getLogger(__name__)
 
@@ -80,13 +81,20 @@ def now() -> datetime:
 
 
 @asynccontextmanager
-async def scheduled(jobs: Sequence[Job], database: Database) -> AsyncIterator[None]:
-    """Run the jobs for as long as the block lasts. A failure is logged and recorded, and the job called again."""
+async def scheduled(
+    jobs: Sequence[Job], database: Database, history: HistoryWatch | None = None
+) -> AsyncIterator[None]:
+    """Run the jobs for as long as the block lasts, but none while the history is to be adopted.
+
+    A failure is logged and recorded, and the job called again.
+    """
     scheduler = AsyncIOScheduler(timezone=UTC)
     running: set[asyncio.Task[None]] = set()
     runs, failures = JobRuns(database, RECORD_EVERY_S), _Failures(database)
 
     async def run(job: Job) -> None:
+        if history and history.forked:
+            return
         task = asyncio.current_task()
         assert task
         running.add(task)

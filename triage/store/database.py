@@ -103,6 +103,8 @@ class Database:
         """The owner's date of law, by which the entries of every team here are added up."""
         self.reachable = True
         """Whether the last use found the server."""
+        self.came_back = asyncio.Event()
+        """Set when a use finds it again; whoever waits for that clears it."""
 
     @property
     def connections(self) -> int:
@@ -156,6 +158,7 @@ class Database:
             logger.error("database_unreachable", extra={"error": error})
         elif not error and not self.reachable:
             logger.warning("database_reached")
+            self.came_back.set()
         self.reachable = error is None
 
     async def try_write(self) -> bool:
@@ -206,8 +209,9 @@ async def connect(
         "application_name": "triage",
         "jit": "off",
         "plan_cache_mode": "force_generic_plan" if kind is GenericPlans else "auto",
-        # a lost replica must free its locks, and a client that gave up must not wait for one
-        "idle_in_transaction_session_timeout": "60s",
+        # a process that is lost, or stopped, must free its locks: that on a log's head before phones give up
+        "idle_in_transaction_session_timeout": "5s" if kind is GenericPlans else "60s",
+        # a client that gave up must not wait for one
         "client_connection_check_interval": "2s",
         "tcp_keepalives_idle": "10",
     }

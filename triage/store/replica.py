@@ -27,7 +27,7 @@ class Replica:
         self.replica = replica
         self._database = database
         self._left_alone_until = 0.0
-        self._failed_with: type[Exception] | None = None
+        self._failing = False
 
     async def read(self, team_id: UUID, work: Callable[[Connection], Awaitable[T]]) -> T:
         """What `work` reads, by a connection set to the team.
@@ -49,13 +49,12 @@ class Replica:
             return await work(connection)
 
     def _note(self, error: Exception | None) -> None:
-        """One line where it changes how the replica fails, and one when it is back."""
-        failed_with = type(error) if error else None
-        if failed_with and failed_with is not self._failed_with:
-            logger.warning("replica_failed", extra={"error": failed_with.__name__})
-        elif self._failed_with and not failed_with:
+        """One line when the replica fails, and one when it is back."""
+        if error and not self._failing:
+            logger.warning("replica_failed", extra={"error": type(error).__name__})
+        elif self._failing and not error:
             logger.warning("replica_works_again")
-        self._failed_with = failed_with
+        self._failing = error is not None
         self._left_alone_until = time.monotonic() + LEFT_ALONE_FOR_S if error else 0.0
 
 
