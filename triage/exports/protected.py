@@ -12,7 +12,7 @@ from msgspec import Struct
 from triage.exports import files
 from triage.exports.files import PublishedTable
 from triage.exports.statement import ReleaseTerms, TablesStatement, tables_statement
-from triage.exports.tables import RULES, Edition, Rules
+from triage.exports.tables import Edition
 from triage.summaries.schedule import Coverage
 from triage.times import PeriodKind
 
@@ -35,9 +35,7 @@ class ProtectedSummary(Struct, frozen=True, kw_only=True):
     statement: TablesStatement
 
 
-def protected(
-    edition: Edition, covered: Coverage, cut_off: datetime, published_at: datetime, rules: Rules = RULES
-) -> ProtectedSummary:
+def protected(edition: Edition, covered: Coverage, cut_off: datetime, published_at: datetime) -> ProtectedSummary:
     """The protected summary of a frozen edition; `covered` is the part of its period that the log holds."""
     file = files.tables_csv(edition)
     earlier = f"tables/{edition.period}/{edition.edition - 1}" if edition.edition > 1 else None
@@ -50,9 +48,7 @@ def protected(
         cut_off=cut_off,
         published_at=published_at,
         tables=files.published(edition),
-        statement=tables_statement(
-            edition, ReleaseTerms(AGREEMENT, PURPOSE, cut_off, file.name, file.sha256, earlier), rules
-        ),
+        statement=tables_statement(edition, ReleaseTerms(AGREEMENT, PURPOSE, cut_off, file.name, file.sha256, earlier)),
     )
 
 

@@ -36,12 +36,11 @@ def of_list(
     on: date,
     only: Callable[[str], bool] = lambda code: True,
     required: bool = True,
-    hint: str = "",
 ) -> Field:
     """A question whose answers are the codes of a list that are valid on a day."""
     options = tuple((code.code, code.label) for code in valid_codes(list_name, on) if only(code.code))
     kind: FieldKind = "radios" if len(options) <= RADIOS_AT_MOST else "choice"
-    return Field(name=name, kind=kind, question=question, options=options, required=required, hint=hint)
+    return Field(name=name, kind=kind, question=question, options=options, required=required)
 
 
 def valid_codes(list_name: str, on: date) -> Iterator[codes.Code]:

@@ -287,8 +287,9 @@ def clock(elapsed: float, extended: float = 0, *, height: int = 12) -> Markup:
     return _hidden("clockbar", height, x, f"{elapsed:.1f} of {limit:g} hours", *marks)
 
 
-def spark(values: Sequence[int], *, height: int = 28, width: int | None = None) -> Markup:
+def spark(values: Sequence[int], *, width: int | None = None) -> Markup:
     """A small line for a tile, whose total stands beside it."""
+    height = 28
     x, most, count = Across(width), max([*values, 1]), max(1, len(values) - 1)
 
     def y(value: int) -> str:

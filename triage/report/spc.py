@@ -1,4 +1,4 @@
-"""Statistical process control as NHS England's Making Data Count draws it: XmR for counts and times, p for shares.
+"""Statistical process control as NHS England's Making Data Count draws it: XmR for counts, p for shares.
 
 Mean ± 2.66 times the mean moving range, moving ranges above 3.267 times their mean screened out once, near limits at
 two thirds (Provost and Murray 2011). A share with denominators of its own gets binomial limits, widened where periods
@@ -66,34 +66,33 @@ class ControlChart(Struct, frozen=True):
         return any(point.signals for point in self.points[-LATEST:])
 
 
-def xmr(points: Sequence[SeriesPoint], *, count: bool = True, baseline: int = BASELINE) -> ControlChart:
-    """An XmR chart of counts or times; a run chart where limits may not be drawn.
+def xmr(points: Sequence[SeriesPoint]) -> ControlChart:
+    """An XmR chart of counts; a run chart where limits may not be drawn.
 
-    Limits come from the first `baseline` whole periods and stay: later periods are judged by them, so that a verdict
+    Limits come from the first `BASELINE` whole periods and stay: later periods are judged by them, so that a verdict
     once printed stands.
     """
     values = [point.value for point in points if point.value is not None and not point.partial]
     if len(values) < FEWEST_PERIODS:
         return _run_chart(points, values, _too_few(len(values)))
-    values = values[:baseline]
+    values = values[:BASELINE]
     mean = sum(values) / len(values)
-    if count and mean < FEWEST_A_PERIOD:
+    if mean < FEWEST_A_PERIOD:
         return _run_chart(points, values, f"Fewer than {FEWEST_A_PERIOD} a period: too few for limits.")
     ranges = [abs(b - a) for a, b in pairwise(values)]
     average = sum(ranges) / len(ranges)
     screened = [moved for moved in ranges if moved < _SCREENED_ABOVE * average] or ranges
     reach = _OF_MEAN_RANGE * sum(screened) / len(screened)
-    lower = max(0.0, mean - reach) if count else mean - reach
-    return _judge("XmR", points, mean, [(lower, mean + reach)] * len(points))
+    return _judge("XmR", points, mean, [(max(0.0, mean - reach), mean + reach)] * len(points))
 
 
-def p(points: Sequence[SeriesPoint], *, baseline: int = BASELINE) -> ControlChart:
+def p(points: Sequence[SeriesPoint]) -> ControlChart:
     """A p chart: the values are shares (0 to 100) of `of`, and the limits follow each denominator."""
     whole = [point for point in points if point.value is not None and point.of and not point.partial]
     values = [point.value for point in whole if point.value is not None]
     if len(whole) < FEWEST_PERIODS:
         return _run_chart(points, values, _too_few(len(whole)))
-    whole = whole[:baseline]
+    whole = whole[:BASELINE]
     n = sum(point.of or 0 for point in whole)
     share = sum((point.value or 0) * (point.of or 0) for point in whole) / n / 100
     if min(share, 1 - share) * n / len(whole) < FEWEST_A_PERIOD:

@@ -286,12 +286,12 @@ async def head(database: Database, team_id: UUID) -> chain.Head | None:
     return head and head.end
 
 
-async def prepare_months(database: Database, ahead: int = 2) -> None:
-    """Make the partitions of this month and the next ones, where they are missing."""
+async def prepare_months(database: Database) -> None:
+    """Make the partitions of this month and the next two, where they are missing."""
     async with database.no_team() as connection, connection.transaction():
         await _become(connection, SEALER_ROLE)
-        for month in range(ahead + 1):
-            await _ADD_MONTH.fetch_one(connection, ahead=month)
+        for ahead in range(3):
+            await _ADD_MONTH.fetch_one(connection, ahead=ahead)
 
 
 def payload_of(team_id: UUID, position: int, row: _UnchainedRow) -> bytes:

@@ -285,11 +285,9 @@ async def find_body(
     return address and await load_body(connection, team_id, address)
 
 
-async def all_editions(
-    connection: Connection, team_id: UUID, kind: PeriodKind, period: str, form: Form = "internal"
-) -> list[bytes]:
-    """Every edition of a period, oldest first."""
-    return await _EDITIONS.fetch(connection, team_id=team_id, kind=kind, period=period, form=form)
+async def all_editions(connection: Connection, team_id: UUID, kind: PeriodKind, period: str) -> list[bytes]:
+    """Every internal edition of a period, oldest first."""
+    return await _EDITIONS.fetch(connection, team_id=team_id, kind=kind, period=period, form="internal")
 
 
 async def find_failed(
