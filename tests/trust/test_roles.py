@@ -124,6 +124,8 @@ SERVICE = [
     "UPDATE ledger SET link = ''",
     "UPDATE role SET verbs = '{}'",
     "UPDATE team SET name = 'x'",
+    "UPDATE device SET team_id = gen_random_uuid()",
+    "UPDATE token SET device_id = gen_random_uuid()",
     "CREATE TABLE mine (id int)",
     "ALTER TABLE entry DISABLE TRIGGER ALL",
     "SET LOCAL session_replication_role = replica",
