@@ -26,8 +26,9 @@ from triage.store.database import Database, GenericPlans, connect
 from triage.store.journal import Journal
 from triage.store.keys import KeyStore
 from triage.store.log.append import Log
-from triage.store.log.incidents import Incidents, audience_of
+from triage.store.log.incidents import Incidents
 from triage.store.log.quarantine import Quarantine
+from triage.store.log.readers import audience_of
 from triage.store.people.people import People
 from triage.store.recovery.history import check_replica
 from triage.store.recovery.watch import HistoryWatch
@@ -80,7 +81,7 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
             keys=keys,
             sign_in=SignIn(database, timedelta(days=settings.token_idle_days), journal, Verifier(providers)),
             log=writer,
-            incidents=Incidents(database, keys, terms),
+            incidents=Incidents(database, terms),
             quarantine=Quarantine(database, keys, settings.quarantine_limit),
             people=People(database, keys, root),
             journal=journal,

@@ -22,7 +22,8 @@ from triage.log.view import IncidentView, Status
 from triage.problems import EDITION_NOT_FOUND, INVALID_PARAMETER, LINE_NOT_TRACEABLE, NOT_FOUND, Refused
 from triage.service import Service
 from triage.store import audit
-from triage.store.log.incidents import IncidentFilter, IncidentPosition, ServedEntry
+from triage.store.log.incidents import IncidentFilter, IncidentPosition
+from triage.store.log.served_entries import ServedEntry, list_entries
 from triage.store.log.served_views import ServedView
 from triage.store.summaries import calendars, publications, tracing
 from triage.summaries import editions
@@ -152,7 +153,7 @@ async def _consult(request: SignedIn, id: UUID, *, note: bool) -> tuple[UUID, Se
 )
 async def get_entries(request: SignedIn, service: TheService, id: Id) -> Response[EntryList]:
     """Read an incident's entries, without the fields that the reader may not see."""
-    shown = await service.incidents.entries(request.user, id)
+    shown = await list_entries(service.database, service.keys, request.user, id)
     return ready(_encode({"entries": listed_entries(shown, request.user)}))
 
 

@@ -22,7 +22,7 @@ from triage.log.entries import (
 from triage.pages import words
 from triage.pages.loaded_incident import LoadedIncident, author, content_of, may_change
 from triage.pages.today import Action
-from triage.store.log.incidents import ServedEntry
+from triage.store.log.served_entries import ServedEntry
 
 _BESIDE: Final = frozenset(("id", "incident_id", "kind", "captured_at", "codes_version", "form_version"))
 

@@ -19,7 +19,7 @@ from triage.pages import words
 from triage.service import Service
 from triage.store.access import staff
 from triage.store.log import tasks
-from triage.store.log.incidents import ServedEntry
+from triage.store.log.served_entries import ServedEntry, list_entries
 from triage.store.log.tasks import Task
 from triage.store.summaries import calendars
 
@@ -49,7 +49,7 @@ async def load(service: Service, actor: Actor, incident_id: UUID) -> LoadedIncid
     zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
     _, served = await service.incidents.find(actor, incident_id, now)
     view = served.view
-    entries = await service.incidents.entries(actor, incident_id)
+    entries = await list_entries(service.database, service.keys, actor, incident_id)
     authors = sorted({entry.stored.author for entry in entries})
     names = await staff.names_of_colleagues(service.database, actor, authors)
     ids = [view.id, *view.linked_ids]

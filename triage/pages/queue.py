@@ -23,6 +23,7 @@ from triage.service import Service
 from triage.store.log import release, review_lists
 from triage.store.log.quarantine import QuarantineItem, QuarantinePosition
 from triage.store.log.review_lists import LikelyPair
+from triage.store.log.served_entries import list_entries
 from triage.store.summaries import calendars
 
 CONFLICTS: Final = 12
@@ -138,7 +139,7 @@ def _likeness(view: IncidentView, now: datetime, zone: ZoneInfo) -> Iterable[tup
 async def _conflict_card(
     service: Service, actor: Actor, view: IncidentView, now: datetime, zone: ZoneInfo
 ) -> ConflictCard:
-    stored = [entry.stored for entry in await service.incidents.entries(actor, view.id)]
+    stored = [entry.stored for entry in await list_entries(service.database, service.keys, actor, view.id)]
     fields = tuple(conflicts(view, stored, zone, now))
     return ConflictCard(view.id, heading(view), words.when(view.occurred_at, now, zone), fields)
 
@@ -168,7 +169,7 @@ async def _stored(service: Service, actor: Actor, sent: dict[str, Any]) -> dict[
     """The entry stored under the id of a refused one, as far as the reader may see it; else nothing."""
     try:
         incident_id, entry_id = UUID(str(sent.get("incident_id"))), UUID(str(sent.get("id")))
-        shown = await service.incidents.entries(actor, incident_id)
+        shown = await list_entries(service.database, service.keys, actor, incident_id)
     except (ValueError, Refused):
         return {}
     entry = next((entry for entry in shown if entry.stored.id == entry_id), None)

@@ -28,7 +28,7 @@ from triage.log.entries import (
 from triage.log.view import IncidentView
 from triage.pages import words
 from triage.pages.loaded_incident import LoadedIncident, texts_of
-from triage.store.log.incidents import ServedEntry
+from triage.store.log.served_entries import ServedEntry
 
 LATE: Final = timedelta(hours=1)
 """An entry received later than this after its capture is said to have arrived late."""

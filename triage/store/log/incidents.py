@@ -1,8 +1,8 @@
 """Incidents as somebody may see them: rows decided in SQL, fields by adding up what that audience may know."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -10,20 +10,17 @@ import msgspec
 from msgspec import Raw, Struct
 
 from triage.access.actors import Actor, StaleActor
-from triage.log.blindness import holds_intent, is_blind, with_blindness
-from triage.log.entries import StoredEntry
+from triage.log.blindness import is_blind
 from triage.log.incident import view_at
 from triage.log.incidents_after import IncidentAfter
-from triage.log.redaction import BLIND, view_for, visible_entries
-from triage.log.timeline import PersonEvent
+from triage.log.redaction import BLIND, view_for
 from triage.log.view import Audience, IncidentView, authors_of, with_names
-from triage.people.encryption import Undecryptable, decrypt
 from triage.problems import NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.access.teams import TeamTerms
 from triage.store.database import Connection, Database
-from triage.store.keys import KeyStore
-from triage.store.log.entries import RootedColumns, served_to_judges
+from triage.store.log.material import find_version, load_material, record_served
+from triage.store.log.readers import as_reader, audience_of
 from triage.store.log.rows import POSSIBLE_DUPLICATE
 from triage.store.log.served_views import IncidentVersion, ReaderGroup, ServedView, ServedViews
 from triage.store.statements import statement
@@ -34,7 +31,6 @@ NAMES_LAST: Final = timedelta(minutes=5)
 """How long the name of a member of staff is remembered, and a view that shows it: a new name shows after twice that."""
 
 _encode = msgspec.json.Encoder().encode
-_events = msgspec.json.Decoder(tuple[PersonEvent, ...])
 
 
 class IncidentPosition(NamedTuple):
@@ -75,15 +71,6 @@ class IncidentFilter(Struct, frozen=True, kw_only=True):
     limit: int = 50
 
 
-class ServedEntry(Struct, frozen=True):
-    """An entry in the list of an incident's entries, with its place in the chain."""
-
-    stored: StoredEntry
-    link: bytes
-    notices: bytes
-    secrets: bytes | None
-
-
 class _Consulted(NamedTuple):
     """The row under which the actor sees an incident, None where there is none. `stands`: the actor still does.
 
@@ -97,52 +84,14 @@ class _Consulted(NamedTuple):
     knows_intents: bool | None
 
 
-class _Beside(NamedTuple):
-    """The facts kept with an incident that are not of its entries."""
-
-    id: UUID
-    related: bytes
-    duplicate: bool
-    turns: list[datetime]
-    ids: list[UUID]
-
-
 class _StaffName(NamedTuple):
     staff_id: UUID
     name: str
 
 
-class _Chained(NamedTuple):
-    id: UUID
-    link: bytes
-    sealed: bytes | None
-    key_ref: UUID | None
-    notices: str
-
-
-_FIND = statement("incidents.find", IncidentVersion)
 _CONSULT = statement("incidents.consult", _Consulted)
 _LIST = statement("incidents.list", ListedVersion)
-_READABLE = statement("incidents.readable", IncidentVersion)
-_ENTRIES = statement("incidents.entries", RootedColumns)
-_BESIDE = statement("incidents.beside", _Beside)
-_RECORD_SERVED = statement("incidents.record_served")
-_CHAINED = statement("incidents.chained", _Chained)
 _NAMES = statement("incidents.names", _StaffName)
-
-
-def audience_code(actor: Actor) -> str:
-    """How SQL decides which rows the actor reads."""
-    if actor.side == "police":
-        return "police"
-    return "clinical_lead" if actor.level == "lead" else str(actor.profession)
-
-
-def audience_of(actor: Actor) -> Audience:
-    """How fields are decided for the actor. Raises Refused (404) for one who sees no incidents."""
-    if actor.side is None or actor.level == "office":
-        raise Refused(NOT_FOUND)
-    return Audience(actor.side, actor.level, actor.staff_id, actor.profession or "")
 
 
 def _readers(actor: Actor) -> ReaderGroup:
@@ -150,23 +99,11 @@ def _readers(actor: Actor) -> ReaderGroup:
     return ReaderGroup(actor.team_id, actor.side, actor.level)
 
 
-def as_reader(actor: Actor, now: datetime) -> dict[str, Any]:
-    """The values by which statements decide which rows the actor reads."""
-    return {
-        "team_id": actor.team_id,
-        "audience": audience_code(actor),
-        "account": actor.staff_id,
-        "lead": actor.level == "lead",
-        "now": now,
-    }
-
-
 class Incidents:
     """Views of incidents, remembered while nothing changes them."""
 
-    def __init__(self, database: Database, keys: KeyStore, terms: TeamTerms) -> None:
+    def __init__(self, database: Database, terms: TeamTerms) -> None:
         self._database = database
-        self._keys = keys
         self._terms = terms
         self._names: dict[UUID, str] = {}
         self._names_until: dict[UUID, datetime] = {}
@@ -187,7 +124,7 @@ class Incidents:
             incident.served[key] = _encode(view and with_names(view, self._names))
         if shows_intent(incident, actor, now) and (actor.staff_id, actor.device_id) not in incident.knowing:
             async with self._database.team(actor.team_id) as connection:
-                await _record_served(connection, actor, incident.ids)
+                await record_served(connection, actor, incident.ids)
         return Raw(incident.served[key])
 
     async def serve(
@@ -196,7 +133,7 @@ class Incidents:
         """The incidents of these rows as the actor may see them, by id. What shows an intent is recorded as served."""
         served = await self._view(connection, actor, versions, now)
         if shown := [i for view in served.values() for i in view.shows_intent_of]:
-            await _record_served(connection, actor, shown)
+            await record_served(connection, actor, shown)
         return served
 
     async def _view(
@@ -208,7 +145,7 @@ class Incidents:
     async def _make(
         self, connection: Connection, actor: Actor, versions: Sequence[IncidentVersion], now: datetime
     ) -> dict[UUID, ServedView]:
-        material = await _material(connection, actor, [version.root for version in versions])
+        material = await load_material(connection, actor, [version.root for version in versions])
         whom, made = audience_of(actor), {}
         terms = await self._terms.of(connection, actor.team_id)
         await self._learn_names(
@@ -256,7 +193,7 @@ class Incidents:
     async def find(self, actor: Actor, incident_id: UUID, now: datetime) -> tuple[IncidentVersion, ServedView]:
         """One incident under any of its ids. Raises Refused (404) where the actor may not know of it."""
         async with self._database.team(actor.team_id) as connection:
-            version = await _find(connection, actor, incident_id, now)
+            version = await find_version(connection, actor, incident_id, now)
             view = (await self.serve(connection, actor, [version], now)).get(version.root)
         if view is None:
             raise Refused(NOT_FOUND)
@@ -287,7 +224,7 @@ class Incidents:
             if view is None:
                 raise Refused(NOT_FOUND)
             if view.shows_intent_of and not row.knows_intents:
-                await _record_served(connection, actor, view.shows_intent_of)
+                await record_served(connection, actor, view.shows_intent_of)
         return row.root, view
 
     async def record_reading(self, actor: Actor, query: str, ids: Sequence[UUID]) -> None:
@@ -342,23 +279,6 @@ class Incidents:
                     count += 1
                     yield position, view
 
-    async def entries(self, actor: Actor, incident_id: UUID) -> list[ServedEntry]:
-        """The entries of an incident as the actor may see them, in the order of the log. Logs the reading."""
-        now = datetime.now(UTC)
-        async with self._database.team(actor.team_id) as connection, connection.transaction():
-            version = await _find(connection, actor, incident_id, now)
-            incident = (await _material(connection, actor, [version.root], as_sent=True))[version.root]
-            visible = visible_entries(incident.entries, audience_of(actor), now)
-            if not visible:
-                raise Refused(NOT_FOUND)
-            ids = [stored.id for stored in visible]
-            chained = {row.id: row for row in await _CHAINED.fetch(connection, team_id=actor.team_id, ids=ids)}
-            await audit.record(connection, actor, "consultation", "entries", [version.root])
-            if not version.blind and incident.has_intent:
-                await _record_served(connection, actor, incident.ids)
-        keys = await self._keys.fetch({row.key_ref for row in chained.values() if row.key_ref})
-        return [_served_entry(actor.team_id, stored, chained[stored.id], keys) for stored in visible]
-
 
 def _is_blind(incident: IncidentAfter, whom: Audience, now: datetime) -> bool:
     return is_blind(whom, incident.full.judged_by, incident.full.lead_unblinded_at, now)
@@ -386,63 +306,6 @@ def _view_after_append(incident: IncidentAfter, whom: Audience, now: datetime) -
     )
 
 
-class _Material(NamedTuple):
-    """The material of an incident's view."""
-
-    entries: list[StoredEntry]
-    related: tuple[PersonEvent, ...]
-    extra_flags: tuple[str, ...]
-    turns: list[datetime]
-    ids: tuple[UUID, ...]
-
-    @property
-    def has_intent(self) -> bool:
-        return any(map(holds_intent, self.entries))
-
-
-async def _material(
-    connection: Connection, actor: Actor, roots: Sequence[UUID], *, as_sent: bool = False
-) -> dict[UUID, _Material]:
-    entries: dict[UUID, list[StoredEntry]] = {root: [] for root in roots}
-    lead = actor.level == "lead"
-    beside = await _BESIDE.fetch(connection, team_id=actor.team_id, roots=roots, lead=lead)
-    for columns in await _ENTRIES.fetch(connection, team_id=actor.team_id, roots=roots):
-        entries[columns.root].append(columns.entry(as_sent=as_sent))
-    served = await served_to_judges(connection, actor.team_id, roots)
-    return {
-        row.id: _Material(
-            with_blindness(entries[row.id], [intent for intent in served if intent.incident_id in row.ids]),
-            _events.decode(row.related),
-            (POSSIBLE_DUPLICATE,) if row.duplicate else (),
-            row.turns,
-            tuple(row.ids),
-        )
-        for row in beside
-    }
-
-
-async def _find(connection: Connection, actor: Actor, incident_id: UUID, now: datetime) -> IncidentVersion:
-    version = await _FIND.fetch_first(connection, id=incident_id, **as_reader(actor, now))
-    if version is None:
-        raise Refused(NOT_FOUND)
-    return version
-
-
-async def find_versions(
-    connection: Connection, actor: Actor, ids: Collection[UUID], now: datetime
-) -> dict[UUID, IncidentVersion]:
-    """The rows under which the actor sees these incidents; those that it may not see, or that a link absorbed, are left
-    out."""
-    rows = await _READABLE.fetch(connection, ids=list(ids), **as_reader(actor, now))
-    return {version.root: version for version in rows}
-
-
-async def _record_served(connection: Connection, actor: Actor, ids: Sequence[UUID]) -> None:
-    await _RECORD_SERVED.execute(
-        connection, team_id=actor.team_id, account=actor.staff_id, device=actor.device_id, ids=ids
-    )
-
-
 def _conditions(actor: Actor, wanted: IncidentFilter, after: IncidentPosition | None, now: datetime) -> dict[str, Any]:
     under_way = wanted.flag in MOVING_FLAGS
     return as_reader(actor, now) | {
@@ -458,14 +321,3 @@ def _conditions(actor: Actor, wanted: IncidentFilter, after: IncidentPosition | 
         "under_way": under_way,
         "most": wanted.limit + 1,
     }
-
-
-def _served_entry(team_id: UUID, stored: StoredEntry, row: _Chained, keys: dict[UUID, bytes]) -> ServedEntry:
-    """The entry with its own text unsealed; whether the reader may have it was decided by redacting."""
-    secrets = None
-    if row.sealed and row.key_ref in keys:
-        try:
-            secrets = decrypt(keys[row.key_ref], row.sealed, team_id.bytes + stored.id.bytes)
-        except Undecryptable:
-            secrets = None
-    return ServedEntry(stored, row.link, row.notices.encode(), secrets)

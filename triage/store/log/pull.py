@@ -11,7 +11,8 @@ from triage.access.actors import Actor, StaleActor
 from triage.problems import CURSOR_UNKNOWN, Refused
 from triage.store.database import Connection, Database
 from triage.store.log.cursor import ANYWHERE_AFTER, EPOCH_BYTES, Cursor
-from triage.store.log.incidents import Incidents, as_reader
+from triage.store.log.incidents import Incidents
+from triage.store.log.readers import as_reader
 from triage.store.log.served_views import IncidentVersion
 from triage.store.statements import statement
 

@@ -12,7 +12,9 @@ from triage.log.entries import SEALED, Entry, StoredEntry
 from triage.log.view import IncidentView
 from triage.store import audit
 from triage.store.database import Connection, Database
-from triage.store.log.incidents import IncidentPosition, Incidents, as_reader, find_versions
+from triage.store.log.incidents import IncidentPosition, Incidents
+from triage.store.log.material import find_versions
+from triage.store.log.readers import as_reader
 from triage.store.log.served_views import IncidentVersion
 from triage.store.statements import Statement, statement
 

@@ -9,7 +9,8 @@ from triage.log.view import IncidentView
 from triage.log.visibility import Sight
 from triage.problems import LINE_NOT_TRACEABLE, Refused
 from triage.store.database import Connection
-from triage.store.log.incidents import Incidents, find_versions
+from triage.store.log.incidents import Incidents
+from triage.store.log.material import find_versions
 from triage.store.log.served_views import IncidentVersion
 from triage.store.summaries.calendars import CalendarTeam
 from triage.store.summaries.scopes import changed_incidents, incidents_behind, load_scope, slot_of
