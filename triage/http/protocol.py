@@ -6,7 +6,7 @@ refused with a problem document, as everywhere; where nothing was asked, the con
 """
 
 import asyncio
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import msgspec
 from msgspec import Struct
@@ -36,13 +36,50 @@ class Patience(Struct, frozen=True):
         return min(self.silent_s, self.headers_s) / 4
 
 
+class JoinedWrites:
+    """A transport that hands the head of an answer to the socket with its body: writing is most of what a short answer
+    takes. What nothing follows in the same turn of the loop goes out at its end. Otherwise it is the transport."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held = b""
+
+    def write(self, data: bytes) -> None:
+        """Write, in this turn of the loop."""
+        if self._held:
+            held, self._held = self._held, b""
+            self._transport.writelines((held, data))
+        else:
+            self._held = data
+            self._loop.call_soon(self._flush)
+
+    def write_eof(self) -> None:
+        """As the transport's, after what is held."""
+        self._flush()
+        self._transport.write_eof()
+
+    def close(self) -> None:
+        """As the transport's, after what is held."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._held:
+            held, self._held = self._held, b""
+            self._transport.write(held)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class PatientProtocol(HttpToolsProtocol):
     """One connection. It is looked at from time to time, which costs a request nothing."""
 
     patience: Patience
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, JoinedWrites(transport, self.loop)))
         self._awaiting: Awaiting = "request"
         self._since = self._heard_at = self.loop.time()
         self._taken = 0  # bytes of the headers, or of the body, that are awaited
