@@ -8,7 +8,7 @@ stand between: it would hand one client's session to another.
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date
 from typing import Any, Final, cast
 from uuid import UUID
@@ -116,23 +116,17 @@ class Database:
         """How many of them nobody uses."""
         return self._pool.get_idle_size()
 
-    @asynccontextmanager
-    async def team(self, team_id: UUID) -> AsyncIterator[Connection]:
+    def team(self, team_id: UUID) -> AbstractAsyncContextManager[Connection]:
         """A connection set to the team."""
-        async with self._acquire(str(team_id)) as connection:
-            yield connection
+        return self._acquire(str(team_id))
 
-    @asynccontextmanager
-    async def any_team(self) -> AsyncIterator[Connection]:
+    def any_team(self) -> AbstractAsyncContextManager[Connection]:
         """A connection set to any team or none: only for functions of the database that look beyond teams."""
-        async with self._acquire(None) as connection:
-            yield connection
+        return self._acquire(None)
 
-    @asynccontextmanager
-    async def no_team(self) -> AsyncIterator[Connection]:
+    def no_team(self) -> AbstractAsyncContextManager[Connection]:
         """A connection set to no team: tables of a team look empty to it."""
-        async with self._acquire(NO_TEAM) as connection:
-            yield connection
+        return self._acquire(NO_TEAM)
 
     @asynccontextmanager
     async def _acquire(self, team: str | None) -> AsyncIterator[Connection]:

@@ -31,6 +31,7 @@ class Statement(Generic[R]):
     def __init__(self, name: str, text: str, row_type: type[R] | None, timeout_s: float | None = None) -> None:
         self.name = name
         self.parameters = tuple(dict.fromkeys(_PARAMETER.findall(text)))
+        self._names = frozenset(self.parameters)
         self.sql = _PARAMETER.sub(lambda match: f"${self.parameters.index(match[1]) + 1}", text)
         self.row_type = row_type
         self.timeout_s = timeout_s
@@ -63,7 +64,7 @@ class Statement(Generic[R]):
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """The values in the order of the parameters. Raises TypeError for one too many or too few."""
-        if len(values) != len(self.parameters) or not all(name in values for name in self.parameters):
+        if values.keys() != self._names:
             raise TypeError(f"{self.name} takes {', '.join(self.parameters)}; given were {', '.join(values)}")
         return [values[name] for name in self.parameters]
 
