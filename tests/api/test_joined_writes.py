@@ -3,7 +3,6 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from typing import cast
 
 import pytest
 
@@ -18,7 +17,7 @@ async def written() -> AsyncIterator[tuple[JoinedWrites, socket.socket]]:
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_connection(asyncio.Protocol, sock=ours)
     with theirs:
-        yield JoinedWrites(cast(asyncio.Transport, transport), loop), theirs
+        yield JoinedWrites(transport, loop), theirs
         transport.close()
 
 
