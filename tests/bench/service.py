@@ -2,7 +2,8 @@
 
 Every ratio is to a floor taken directly before and after on the same machine, disk and server: pgbench, bare SQL, or
 the bare equivalent in other frameworks. fsync and synchronous commit are on throughout. The load generator shares the
-cores with what it measures, as pgbench does. Parts: writes, pulls, incidents, footprint, frameworks, tail.
+cores with what it measures, as pgbench does. Parts: writes, pulls, incidents, footprint,
+starting, frameworks, tail.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import footprint
 import frameworks
 import incidents
 import pulls
+import starting
 import tail
 import uvloop
 import writes
@@ -22,6 +24,7 @@ PARTS: dict[str, Callable[[float], Awaitable[list[Line]]]] = {
     "pulls": pulls.bench,
     "incidents": incidents.bench,
     "footprint": footprint.bench,
+    "starting": starting.bench,
     "frameworks": frameworks.bench,
     "tail": tail.bench,
 }
