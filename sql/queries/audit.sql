@@ -40,6 +40,10 @@ GROUP BY a.actor, a.role ORDER BY max(a.at) DESC
 -- why: whose audit has rows that are not chained yet
 SELECT DISTINCT team_id FROM audit WHERE link IS NULL
 
+-- name: unchained_for
+-- why: how long the oldest row of any team's audit has waited to be chained, in seconds
+SELECT coalesce(extract(epoch FROM clock_timestamp() - min(at)), 0)::float FROM audit WHERE link IS NULL
+
 -- name: open_head
 -- why: the first row of a team's audit finds a head to be chained to
 INSERT INTO audit_head (team_id) VALUES (:team_id) ON CONFLICT DO NOTHING

@@ -62,6 +62,10 @@ CROSS JOIN LATERAL (
     WHERE team_id = team.id AND line->>'chain' = chain.name AND kind IN ('head', 'rewound') ORDER BY n DESC LIMIT 1
 ) last
 
+-- name: last_written
+-- why: when the journal was last told of anything
+SELECT (line ->> 'at')::timestamptz FROM keystore.journal ORDER BY n DESC LIMIT 1
+
 -- name: last_epoch
 -- why: the name of the history, whoever gave it
 SELECT n, kind, line::text AS line FROM keystore.journal WHERE kind = 'epoch' ORDER BY n DESC LIMIT 1

@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 from support.phones import Crew, RunningService, running_service
 
 from triage.http import metrics
-from triage.store import gauges
+from triage.store import audit, gauges
+from triage.store.access.staff import as_owner
 from triage.store.job_runs import JobRuns
 
 TOKEN = "metrics"
@@ -59,6 +61,50 @@ async def test_a_scrape_names_the_history_the_build_and_the_jobs(watched: Runnin
     assert read['triage_job_interval_seconds{job_name="publish"}'] == 60
     assert read['triage_job_failures{job_name="deliver"}'] == 1
     assert read["triage_pool_connections"] >= read["triage_pool_free_connections"] >= 0
+
+
+async def test_a_scrape_says_what_waits_and_who_is_silent(
+    watched: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "READ_EVERY_S", 0.0)
+    team = await watched.enrol_crew()
+    await team.sergeant.see("/v1/summaries")
+    before = await scrape(watched)
+    assert before["triage_audit_unsealed_oldest_seconds"] > 0  # no job seals here
+    assert before["triage_journal_written_timestamp_seconds"] > 1_700_000_000
+    assert before["triage_pool_wait_seconds"] > 0
+    assert before['triage_outbox_waiting{channel="email"}'] == before['triage_outbox_waiting{channel="webhook"}'] == 0
+    async with as_owner(watched.url, team.team_id) as owner:
+        await owner.execute(
+            "UPDATE device SET last_seen_at = now() - interval '3 hours' WHERE team_id = $1", team.team_id
+        )
+        for channel in ("email", "webhook"):
+            await add_waiting_message(owner, team.team_id, channel)
+    await audit.extend_chain(watched.service.database)
+    after = await scrape(watched)
+    assert after["triage_audit_unsealed_oldest_seconds"] == 0
+    assert after['triage_outbox_waiting{channel="email"}'] == 1
+    assert after['triage_outbox_waiting{channel="webhook"}'] == 1
+    for quantile in ("0.5", "0.9"):
+        assert 3 * 3600 <= after[f'triage_device_silence_seconds{{quantile="{quantile}"}}'] < 4 * 3600
+
+
+async def add_waiting_message(owner: asyncpg.Connection, team_id: UUID, channel: str) -> None:
+    destination_id = uuid4()
+    await owner.execute(
+        "INSERT INTO destination (team_id, destination_id, channel, address, topics)"
+        " VALUES ($1, $2, $3, 'x', '{alert}')",
+        team_id,
+        destination_id,
+        channel,
+    )
+    await owner.execute(
+        "INSERT INTO outbox (team_id, id, destination_id, key, payload, created_at, next_at)"
+        " VALUES ($1, $2, $3, 'alert', '', now(), now())",
+        team_id,
+        uuid4(),
+        destination_id,
+    )
 
 
 async def test_however_many_scrape_the_database_is_asked_once(

@@ -77,6 +77,12 @@ async def test_the_page_can_be_followed(site: ScriptedSite) -> None:
     await site.triage("backup", backups)
     await site.triage("backup", "--keys", backups)
     assert "can be restored" in await site.triage("restore", "--rehearse", backups)
+    await site.triage("verify")
+    alerts = (Path(__file__).parents[2] / "deploy/prometheus/rules.yml").read_text()
+    connection = await asyncpg.connect(site.environ["TRIAGE_OWNER_DATABASE_URL"])
+    succeeded = {row["job"] for row in await connection.fetch("SELECT job FROM job_run WHERE succeeded_at IS NOT NULL")}
+    await connection.close()
+    assert set(re.findall(r'job_name="(\w+)"', alerts)) <= succeeded  # an alert on what nobody tells is never silent
     assert "is replaced by" in await site.triage("restore", "--dry-run", backups)
     assert "what was there is kept as" in await site.triage("restore", "--yes", backups)
     chains = json.loads(await site.triage("verify", "--json"))

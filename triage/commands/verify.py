@@ -13,6 +13,7 @@ from triage.store import audit
 from triage.store.access.staff import as_owner
 from triage.store.chains import ChainVerdict
 from triage.store.exports.ledger import verify_ledger
+from triage.store.job_runs import record_success
 from triage.store.journal import Journal
 from triage.store.journal_lines import ChainRewound, NotesErased
 from triage.store.keys import KeyStore
@@ -30,6 +31,8 @@ async def verify(databases: Databases, as_json: bool) -> None:
 async def verify_here(databases: Databases, as_json: bool = False) -> None:
     """Verify the databases there are, on their replica where one is set. Raises click.ClickException as `report`."""
     report(await verify_all(databases, databases.addresses.owner, by_replica=True), as_json)
+    async with databases.service() as database, database.no_team() as connection:
+        await record_success(connection, "verify")
 
 
 def report(verdicts: list[tuple[str, ChainVerdict]], as_json: bool = False) -> None:

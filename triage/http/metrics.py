@@ -40,14 +40,24 @@ APPEND_ENTRIES = Histogram(
 )
 POOL_SIZE = Gauge("triage_pool_connections", "Database connections that this process has open.")
 POOL_FREE = Gauge("triage_pool_free_connections", "Of these, how many nobody uses.")
+POOL_WAITED = Gauge("triage_pool_wait_seconds", "How long requests have waited for one, all together since the start.")
 LOG_ENTRIES = Gauge("triage_log_entries", "Entries in the logs of all teams.")
 QUARANTINE = Gauge("triage_quarantine_items", "Items that wait in quarantine.")
 QUARANTINE_AGE = Gauge("triage_quarantine_oldest_seconds", "Age of the oldest item that waits in quarantine.")
 OUTBOX_AGE = Gauge("triage_outbox_oldest_seconds", "Age of the oldest message not delivered.")
-OUTBOX_WAITING = Gauge("triage_outbox_waiting", "Messages not delivered yet.")
+OUTBOX_WAITING = Gauge("triage_outbox_waiting", "Messages not delivered yet.", ["channel"])
 OUTBOX_DEAD = Gauge("triage_outbox_dead", "Messages that were given up.")
 OVERDUE = Gauge("triage_publication_overdue_seconds", "Time since the oldest unpublished summary was due.")
 CLOCK_SKEW = Gauge("triage_clock_skew_seconds", "The largest offset of a phone's clock, of the last day.")
+SILENCE = Gauge(
+    "triage_device_silence_seconds",
+    "Time since a device was last heard of, of those heard of in the last day; of the team where it is longest.",
+    ["quantile"],
+)
+AUDIT_UNCHAINED = Gauge("triage_audit_unsealed_oldest_seconds", "How long the oldest row waits to be chained.")
+JOURNAL_WRITTEN = Gauge(
+    "triage_journal_written_timestamp_seconds", "When the journal was last written to; NaN while it does not answer."
+)
 SYNCHRONOUS = Gauge(
     "triage_database_synchronous_standbys",
     "Standbys that a commit waits for; NaN where the login may not see them.",
@@ -98,7 +108,7 @@ class _Reading:
         """Read them, unless that was just done."""
         async with self._lock:
             if self._of is not service or time.monotonic() - self._at >= READ_EVERY_S:
-                _set(await gauges.read(service.database, datetime.now(UTC)))
+                _set(await gauges.read(service.database, service.journal, datetime.now(UTC)))
                 self._of, self._at = service, time.monotonic()
 
 
@@ -110,10 +120,15 @@ def _set(read: Gauges) -> None:
     QUARANTINE.set(read.quarantine)
     QUARANTINE_AGE.set(read.quarantine_seconds)
     OUTBOX_AGE.set(read.outbox_seconds)
-    OUTBOX_WAITING.set(read.outbox_waiting)
+    OUTBOX_WAITING.labels("email").set(read.emails_waiting)
+    OUTBOX_WAITING.labels("webhook").set(read.webhooks_waiting)
     OUTBOX_DEAD.set(read.outbox_dead)
     OVERDUE.set(read.overdue_seconds)
     CLOCK_SKEW.set(read.clock_skew_ms / 1000)
+    SILENCE.labels("0.5").set(read.median_silence_s)
+    SILENCE.labels("0.9").set(read.long_silence_s)
+    AUDIT_UNCHAINED.set(read.audit_unchained_s)
+    JOURNAL_WRITTEN.set(read.journal_written_at.timestamp() if read.journal_written_at else float("nan"))
     seen = read.replication.visible
     SYNCHRONOUS.set(read.replication.synchronous if seen else float("nan"))
     REPLICA_LAG.set(read.replication.lag_bytes if seen else float("nan"))
@@ -147,6 +162,7 @@ async def get_metrics(request: AnyRequest, service: TheService) -> Response[byte
     WAITING.set(service.log.waiting)
     POOL_SIZE.set(service.database.connections)
     POOL_FREE.set(service.database.free_connections)
+    POOL_WAITED.set(service.database.waited_s)
     await _reading.renew(service)
     return ready(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 

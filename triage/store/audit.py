@@ -128,6 +128,7 @@ _RECORD = statement("audit.record")
 _TRAIL = statement("audit.trail", AuditedOperation)
 _READERS = statement("audit.readers", Reader)
 _UNCHAINED_TEAMS = statement("audit.unchained_teams", UUID)
+_UNCHAINED_FOR = statement("audit.unchained_for", float)
 _OPEN_HEAD = statement("audit.open_head")
 _TAKE_HEAD = statement("audit.take_head", chain.Head)
 _UNCHAINED = statement("audit.unchained", _UnchainedRow)
@@ -271,6 +272,13 @@ async def _chain_team(connection: Connection, team_id: UUID) -> int:
     )
     await _MOVE_HEAD.execute(connection, team_id=team_id, position=head.position + len(rows), link=link)
     return len(rows)
+
+
+async def unchained_for_s(database: Database) -> float:
+    """How long the oldest row that is not chained yet has waited, of any team."""
+    async with database.no_team() as connection, connection.transaction():
+        await _become(connection, SEALER_ROLE)
+        return await _UNCHAINED_FOR.fetch_one(connection)
 
 
 async def find_head(connection: Connection, team_id: UUID) -> AuditHead | None:

@@ -7,6 +7,7 @@ stand between: it would hand one client's session to another.
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date
@@ -101,6 +102,8 @@ class Database:
         self._needed = needed
         self.police_station_allowed_until = police_station_allowed_until
         """The owner's date of law, by which the entries of every team here are added up."""
+        self.waited_s = 0.0
+        """How long its users have waited for a connection, all together."""
         self.reachable = True
         """Whether the last use found the server."""
         self.came_back = asyncio.Event()
@@ -130,9 +133,11 @@ class Database:
 
     @asynccontextmanager
     async def _acquire(self, team: str | None) -> AsyncIterator[Connection]:
+        began = time.perf_counter()
         try:
             async with asyncio.timeout(self._patience_s):  # the pool's own would make a task of each wait
                 connection = await self._pool.acquire()
+            self.waited_s += time.perf_counter() - began
             try:
                 if team is not None:
                     await cast(TeamConnection, connection).serve(team)

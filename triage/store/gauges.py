@@ -6,9 +6,11 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from triage.store import audit
 from triage.store.access.teams import find_epoch
-from triage.store.database import Database
+from triage.store.database import UNREACHABLE, Database
 from triage.store.job_runs import JobRun, list_runs
+from triage.store.journal import Journal
 from triage.store.statements import statement
 from triage.store.summaries import calendars, publications
 
@@ -20,9 +22,12 @@ class TeamGauges(Struct, frozen=True):
     quarantine: int
     quarantine_seconds: float
     outbox_seconds: float
-    outbox_waiting: int
+    emails_waiting: int
+    webhooks_waiting: int
     outbox_dead: int
     clock_skew_ms: int
+    median_silence_s: float
+    long_silence_s: float
 
 
 class Replication(Struct, frozen=True):
@@ -44,10 +49,15 @@ class Gauges(Struct, frozen=True, kw_only=True):
     quarantine: int
     quarantine_seconds: float
     outbox_seconds: float
-    outbox_waiting: int
+    emails_waiting: int
+    webhooks_waiting: int
     outbox_dead: int
     overdue_seconds: float
     clock_skew_ms: int
+    median_silence_s: float
+    long_silence_s: float
+    audit_unchained_s: float
+    journal_written_at: datetime | None
     replication: Replication
     jobs: list[JobRun]
     epoch: UUID
@@ -57,8 +67,8 @@ _OF_TEAM: Final = statement("gauges.of_team", TeamGauges)
 _REPLICATION: Final = statement("gauges.replication", Replication)
 
 
-async def read(database: Database, now: datetime) -> Gauges:
-    """The figures of this moment."""
+async def read(database: Database, journal: Journal, now: datetime) -> Gauges:
+    """The figures of this moment; of the journal nothing while its database does not answer."""
     of_teams: list[TeamGauges] = []
     overdue = [0.0]
     for team in await calendars.teams(database):
@@ -73,11 +83,23 @@ async def read(database: Database, now: datetime) -> Gauges:
         quarantine=sum(team.quarantine for team in of_teams),
         quarantine_seconds=max((team.quarantine_seconds for team in of_teams), default=0.0),
         outbox_seconds=max((team.outbox_seconds for team in of_teams), default=0.0),
-        outbox_waiting=sum(team.outbox_waiting for team in of_teams),
+        emails_waiting=sum(team.emails_waiting for team in of_teams),
+        webhooks_waiting=sum(team.webhooks_waiting for team in of_teams),
         outbox_dead=sum(team.outbox_dead for team in of_teams),
         overdue_seconds=max(overdue),
         clock_skew_ms=max((team.clock_skew_ms for team in of_teams), default=0),
+        median_silence_s=max((team.median_silence_s for team in of_teams), default=0.0),
+        long_silence_s=max((team.long_silence_s for team in of_teams), default=0.0),
+        audit_unchained_s=await audit.unchained_for_s(database),
+        journal_written_at=await _last_written(journal),
         replication=replication,
         jobs=await list_runs(database),
         epoch=await find_epoch(database),
     )
+
+
+async def _last_written(journal: Journal) -> datetime | None:
+    try:
+        return await journal.last_written()
+    except UNREACHABLE:
+        return None

@@ -76,6 +76,7 @@ _CLAIM = statement("journal.claim_installation", UUID)
 _FINGERPRINT = statement("journal.fingerprint", bytes)
 _INSTALLATION = statement("journal.installation", UUID)
 _LAST_OF_CHAINS = statement("journal.last_of_chains", _Stored)
+_LAST_WRITTEN = statement("journal.last_written", datetime)
 _LAST_EPOCH = statement("journal.last_epoch", _Stored)
 
 
@@ -161,6 +162,11 @@ class Journal:
             stored = await _LAST_OF_CHAINS.fetch(connection, team_ids=list(team_ids), chains=list(chains))
         lines = [_read(line) for line in stored]
         return [line for line in lines if isinstance(line, ChainAnchored | ChainRewound)]
+
+    async def last_written(self) -> datetime | None:
+        """When it was last told of anything; None while it is empty."""
+        async with self._connect() as connection:
+            return await _LAST_WRITTEN.fetch_first(connection)
 
     async def last_epoch(self) -> UUID | None:
         """The name of the history; None before the first."""

@@ -19,6 +19,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 from msgspec import Struct
+from prometheus_client import Counter
 
 from triage.log import append_decision
 from triage.log.append_decision import (
@@ -56,6 +57,7 @@ _REFUSED: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError,
 """The database's errors for content that it cannot take, as against a fault of its own."""
 CONTENDED: Final = 64
 """Appends that queue for the head after a lost race."""
+LOST_RACES = Counter("triage_appends_lost_races", "Appends that read again, since another process was faster.")
 
 
 _LOCK_HEAD = statement("log.lock_head")
@@ -202,6 +204,7 @@ class Log:
                 plan = await self._decide(connection, team_id, items)
                 if not plan.decision.added or await self._store(connection, team_id, plan):
                     return _answers(plan)
+            LOST_RACES.inc()
             queue.contended = CONTENDED
 
     async def _decide(self, connection: Connection, team_id: UUID, items: Sequence[IncomingEntry]) -> _Plan:
