@@ -31,7 +31,7 @@ class Service:
     replica: Replica
     """For what may be a moment behind, and writes nothing."""
     pullers: Database
-    """For what changed since a cursor, planned once."""
+    """For what changed since a cursor, and an incident by its id: planned once."""
     keys: KeyStore
     sign_in: SignIn
     log: Log

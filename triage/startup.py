@@ -38,7 +38,7 @@ from triage.terms import Terms
 WRITERS = 4
 """Connections that append to logs: one for each team that is appended to at a moment, beside the pool."""
 PULLERS = 4
-"""Connections by which phones pull what changed since their cursor."""
+"""Connections by which phones pull what changed since their cursor, and read an incident."""
 
 
 @asynccontextmanager
@@ -81,7 +81,7 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
             keys=keys,
             sign_in=SignIn(database, timedelta(days=settings.token_idle_days), journal, Verifier(providers)),
             log=writer,
-            incidents=Incidents(database, terms),
+            incidents=Incidents(database, pullers, terms),
             quarantine=Quarantine(database, keys, settings.quarantine_limit),
             people=People(database, keys, root),
             journal=journal,

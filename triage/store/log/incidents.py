@@ -102,8 +102,9 @@ def _readers(actor: Actor) -> ReaderGroup:
 class Incidents:
     """Views of incidents, remembered while nothing changes them."""
 
-    def __init__(self, database: Database, terms: TeamTerms) -> None:
+    def __init__(self, database: Database, pullers: Database, terms: TeamTerms) -> None:
         self._database = database
+        self._pullers = pullers
         self._terms = terms
         self._names: dict[UUID, str] = {}
         self._names_until: dict[UUID, datetime] = {}
@@ -205,7 +206,7 @@ class Incidents:
         `note`: the reading is logged in it. The actor may be a remembered one. Raises StaleActor, and Refused (404) as
         `find` does.
         """
-        async with self._database.team(actor.team_id) as connection:
+        async with self._pullers.team(actor.team_id) as connection:
             row = await _CONSULT.fetch_one(
                 connection,
                 id=incident_id,
