@@ -171,7 +171,9 @@ async def test_a_replica_that_is_gone_costs_a_line_and_no_answer(
     assert [record.message for record in caplog.records] == ["replica_failed"]
 
     await asyncio.to_thread(pair[1]._launch)
-    assert (await crew.sergeant.see("/v1/summaries/daily/2026-01-02"))["edition"] == 1
+    async with asyncio.timeout(30):  # it was started, which is not yet that it answers
+        while len(caplog.records) < 2:
+            assert (await crew.sergeant.see("/v1/summaries/daily/2026-01-02"))["edition"] == 1
     assert [record.message for record in caplog.records] == ["replica_failed", "replica_works_again"]
 
 

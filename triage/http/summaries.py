@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from functools import partial
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -37,12 +37,12 @@ from triage.store import audit
 from triage.store.summaries import calendars, publications, report_files
 from triage.store.summaries.calendars import CalendarTeam
 from triage.store.summaries.publications import EditionAddress, ListedSummary
+from triage.store.summaries.report_files import REPORTED
 from triage.summaries import csv_files, editions
 from triage.summaries.editions import Form, Summary
-from triage.times import PeriodKind, due_at, parse_period
+from triage.summaries.schedule import KINDS
+from triage.times import PeriodKind, due_at
 
-KINDS: Final = get_args(PeriodKind)
-PROTECTED_KINDS: Final = ("monthly", "quarterly", "yearly")
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PDF: Final = "application/pdf"
 FILES: Final[Mapping[str, str]] = {CSV: "csv", XLSX: "xlsx", PDF: "pdf"}
@@ -78,7 +78,7 @@ async def list_summaries(
     A period whose run failed is there, with its problem.
     """
     actor, form = request.user, form_of(request.user)
-    if form == "protected" and kind not in (None, *PROTECTED_KINDS):
+    if form == "protected" and kind not in (None, *REPORTED):
         raise Refused(FORBIDDEN)
     calendar = (await calendars.team(service.database, actor.team_id)).calendar
     wanted = partial(
@@ -122,23 +122,25 @@ async def get_summary(
 ) -> Response[Summary | ProtectedSummary]:
     """Read a summary: an edition, the latest where none is named, in the form that the reader gets."""
     media_type = MEDIA_TYPES[file_format] if file_format else acceptable(request.scope, *MEDIA_TYPES.values())
-    actor, form, of_kind = request.user, form_of(request.user), _kind(kind)
-    if form == "protected" and of_kind not in PROTECTED_KINDS:
+    actor, form = request.user, form_of(request.user)
+    if form == "protected" and kind in KINDS and kind not in REPORTED:
         raise Refused(FORBIDDEN)
-    name = _existing(of_kind, period)
+    asked = publications.asked_period(kind, period)
     async with service.database.team(actor.team_id) as connection:
-        address = await publications.find_edition(connection, actor.team_id, of_kind, name, edition, form)
-        if address is None:
-            body = editions.encode(await _failed(connection, actor, of_kind, name, edition, form))
+        published = await publications.find_published(connection, actor.team_id, asked, edition, form)
         operation: audit.Operation = "disclosure" if actor.partner_id else "consultation"
         recipient = str(actor.partner_id) if actor.partner_id else None
-        await audit.record(connection, actor, operation, f"summary {of_kind} {name} {form}", recipient=recipient)
+        await audit.record(
+            connection, actor, operation, f"summary {asked.kind} {asked.name} {form}", recipient=recipient
+        )
     headers = {"vary": "Accept"}
     if media_type in FILES:
-        number = address.edition if address else 0
-        headers["content-disposition"] = f'attachment; filename="{of_kind}-{name}-{form}-e{number}.{FILES[media_type]}"'
-    if address is not None:
-        body = await publications.read_body(service.replica, actor.team_id, address)
+        name = f"{asked.kind}-{asked.name}-{form}-e{published.edition}.{FILES[media_type]}"
+        headers["content-disposition"] = f'attachment; filename="{name}"'
+    if isinstance(published, EditionAddress):
+        address, body = published, await publications.read_body(service.replica, actor.team_id, published)
+    else:
+        address, body = None, editions.encode(published)
     if media_type != JSON:
         team = await calendars.team(service.database, actor.team_id)
         body = await _rendered(service, team, address, report_files.decode(body, form), media_type)
@@ -164,7 +166,7 @@ async def _rendered(
 ) -> bytes:
     """An edition as a page or a file. Raises Refused (406) for a day or week, or without the extra, as PDF."""
     if media_type == PDF:
-        if summary.kind not in PROTECTED_KINDS or not summary.edition:
+        if summary.kind not in REPORTED or not summary.edition:
             raise Refused(NOT_ACCEPTABLE, "A day or week has no PDF: print its page.")
         return (await report_files.find_or_make(service.database, service.replica, team, summary)).body
     if isinstance(summary, ProtectedSummary):
@@ -187,35 +189,6 @@ def _partners(summary: ProtectedSummary, media_type: str, zone: ZoneInfo) -> byt
             return protected.csv(summary) + csv_files.caveats(summary.statement.read_me, len(TABLES_COLUMNS))
         case _:
             return xlsx.of_protected(summary, zone)
-
-
-async def _failed(
-    connection: Any, actor: Actor, kind: PeriodKind, period: str, edition: int | None, form: Form
-) -> Summary:
-    """No data where the run failed. Raises Refused (404) where nothing is published, or not this edition."""
-    if edition is not None:
-        if await publications.find_edition(connection, actor.team_id, kind, period, None, form) is not None:
-            raise Refused(EDITION_NOT_FOUND)
-        raise Refused(PERIOD_NOT_FOUND)
-    failed = await publications.find_failed(connection, actor.team_id, kind, period, form)
-    if failed is None:
-        raise Refused(PERIOD_NOT_FOUND)
-    return failed
-
-
-def _kind(text: str) -> PeriodKind:
-    if text not in KINDS:
-        raise Refused(NOT_FOUND)
-    kind: PeriodKind = text  # type: ignore[assignment]
-    return kind
-
-
-def _existing(kind: PeriodKind, name: str) -> str:
-    """The period's name. Raises Refused (404) for a period that does not exist, such as 2026-W60."""
-    try:
-        return parse_period(kind, name).name
-    except ValueError as error:
-        raise Refused(PERIOD_NOT_FOUND) from error
 
 
 def _day_or_time(text: str | None, calendar: Any) -> datetime | None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any, Final
 from urllib.parse import quote, urlencode
 
 from litestar import get
@@ -16,7 +16,7 @@ from triage.pages import today
 from triage.pages.incidents import listed
 from triage.pages.request import Page, PageRequest, TheService, page, respond
 from triage.pages.today import TodayRow
-from triage.problems import EDITION_NOT_FOUND, NOT_FOUND, PERIOD_NOT_FOUND, Refused
+from triage.problems import NOT_FOUND, Refused
 from triage.report import board, html, pdf, sheets, xlsx
 from triage.report.blocks import Report
 from triage.report.sheets import Day, Document
@@ -30,9 +30,9 @@ from triage.store.summaries.publications import EditionAddress, ListedSummary
 from triage.store.summaries.report_files import REPORTED
 from triage.summaries import comparison, csv_files, editions
 from triage.summaries.editions import Summary
+from triage.summaries.schedule import KINDS
 from triage.times import PeriodKind, parse_period
 
-KINDS: Final = get_args(PeriodKind)
 LISTED: Final = 12
 LISTED_OF: Final[Mapping[str, int]] = {"daily": 7, "weekly": 6}
 # A year is long to compute, and so is a PDF that was not made at publication.
@@ -195,29 +195,17 @@ async def _load(
 
     The reading is logged.
     """
-    if kind not in KINDS:
-        raise Refused(NOT_FOUND)
-    try:
-        period = parse_period(kind, name).name  # type: ignore[arg-type]
-    except ValueError as error:
-        raise Refused(PERIOD_NOT_FOUND) from error
-    of_kind: PeriodKind = kind  # type: ignore[assignment]
+    asked = publications.asked_period(kind, name)
     async with service.database.team(actor.team_id) as connection:
-        latest = await publications.find_edition(connection, actor.team_id, of_kind, period)
-        if latest is None:
-            failed = await publications.find_failed(connection, actor.team_id, of_kind, period)
-            if failed is None or edition is not None:
-                raise Refused(PERIOD_NOT_FOUND)
-            return failed, None, 0
-        address = latest
+        published = await publications.find_published(connection, actor.team_id, asked, edition)
+        if isinstance(published, Summary):
+            return published, None, 0
+        latest = published
         if edition is not None:
-            named = await publications.find_edition(connection, actor.team_id, of_kind, period, edition)
-            if named is None:
-                raise Refused(EDITION_NOT_FOUND)
-            address = named
-        await audit.record(connection, actor, "consultation", f"summary {kind} {period} internal")
-    body = await publications.read_body(service.replica, actor.team_id, address)
-    return editions.decode(body), address, latest.edition
+            latest = await publications.find_edition(connection, actor.team_id, asked.kind, asked.name) or published
+        await audit.record(connection, actor, "consultation", f"summary {asked.kind} {asked.name} internal")
+    body = await publications.read_body(service.replica, actor.team_id, published)
+    return editions.decode(body), published, latest.edition
 
 
 async def _links(

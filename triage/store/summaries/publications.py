@@ -11,6 +11,7 @@ from msgspec import Struct
 from triage import codes
 from triage.exports import protected
 from triage.exports.protected import ProtectedSummary
+from triage.problems import EDITION_NOT_FOUND, NOT_FOUND, PERIOD_NOT_FOUND, Refused
 from triage.store.database import Connection
 from triage.store.replica import Replica
 from triage.store.statements import statement
@@ -18,8 +19,8 @@ from triage.store.summaries.calendars import CalendarTeam
 from triage.store.summaries.scopes import LogPosition
 from triage.summaries import editions
 from triage.summaries.editions import Form, Summary
-from triage.summaries.schedule import Slot, due_slots
-from triage.times import PeriodKind, period_of
+from triage.summaries.schedule import KINDS, Slot, due_slots
+from triage.times import Period, PeriodKind, parse_period, period_of
 
 
 class PeriodRun(Struct, frozen=True):
@@ -244,6 +245,39 @@ async def set_checked(
         rules=rules,
         now=now,
     )
+
+
+def asked_period(kind: str, name: str) -> Period:
+    """The period that an address names. Raises Refused (404) for another kind, and for none such as 2026-W60."""
+    if kind not in KINDS:
+        raise Refused(NOT_FOUND)
+    try:
+        return parse_period(kind, name)
+    except ValueError as error:
+        raise Refused(PERIOD_NOT_FOUND) from error
+
+
+async def find_published(
+    connection: Connection,
+    team_id: UUID,
+    asked: Period,
+    edition: int | None = None,
+    form: Form = "internal",
+) -> EditionAddress | Summary:
+    """An edition, the latest where none is named; a summary without data where the run of the period failed.
+
+    Raises Refused (404) where nothing is published, or not this edition.
+    """
+    address = await find_edition(connection, team_id, asked.kind, asked.name, edition, form)
+    if address is not None:
+        return address
+    if edition is None:
+        failed = await find_failed(connection, team_id, asked.kind, asked.name, form)
+        if failed is not None:
+            return failed
+    elif await find_edition(connection, team_id, asked.kind, asked.name, form=form) is not None:
+        raise Refused(EDITION_NOT_FOUND)
+    raise Refused(PERIOD_NOT_FOUND)
 
 
 async def find_edition(
