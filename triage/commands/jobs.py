@@ -10,6 +10,7 @@ from triage.commands.stopping import on_stop
 from triage.jobs.schedule import owner_jobs, scheduled, service_jobs
 from triage.settings import Settings
 from triage.startup import open_service
+from triage.store.logins import check_apart
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ async def _run(chosen: Settings) -> None:
     stopped = asyncio.Event()
     on_stop(stopped.set)
     async with open_service(chosen) as service:
+        await check_apart(service.settings)
         todo = (*service_jobs(service), *owner_jobs(service, service.owner_url))
         async with service.history.watching(), scheduled(todo, service.database, service.history):
             logger.info("jobs_running", extra={"jobs": [job.name for job in todo]})

@@ -20,6 +20,7 @@ from triage.errors import OperatorError
 from triage.service import Service
 from triage.settings import Settings
 from triage.startup import open_service
+from triage.store.logins import check_apart
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +80,7 @@ async def _serve(
     # what answers requests takes as long to load as a database to start, so the one is done beside the other
     loading = asyncio.create_task(asyncio.to_thread(resolve_name, "triage.commands.server:Server"))
     async with opened as service:
+        await check_apart(service.settings)
         server = (await loading)(service, without_jobs, lambda: listening(address))
         stop.append(lambda: setattr(server, "should_exit", True))  # requests under way may end
         await server.serve([bound])

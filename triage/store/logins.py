@@ -3,8 +3,14 @@
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from triage.errors import OperatorError
+from triage.settings import Settings
 from triage.store import hosts
 from triage.store.statements import statement
+
+
+class SharedCluster(OperatorError):
+    """The key store lies where each backup of the main database holds its keys too."""
 
 
 class DatabaseLogin(NamedTuple):
@@ -58,3 +64,15 @@ async def read_replica(url: str, database_url: str) -> ReplicaState:
         return await _REPLICA.fetch_one(replica, position=position)
     finally:
         await replica.close()
+
+
+async def check_apart(settings: Settings) -> None:
+    """Raises SharedCluster where people are reached by https, and one cluster has the data and the keys to them."""
+    if not settings.public_url.startswith("https:") or not (settings.database_url and settings.keys_database_url):
+        return
+    here, there = [await read_login(url) for url in (settings.database_url, settings.keys_database_url)]
+    if here.system == there.system:
+        raise SharedCluster(
+            "the key store lies in the main database's cluster, whose archive would hold every key: set "
+            "TRIAGE_KEYS_DATABASE_URL to a database of another one"
+        )
