@@ -106,7 +106,7 @@ def _put_code_lists_in_force(settings: Settings) -> None:
 
 
 async def _prepare(addresses: Addresses, create: bool, migrating: bool) -> None:
-    # by the owner where it is known: what the service's login lacks is for `triage check` to say, which comes this way too
+    # by the owner where it is known: what the login of the service lacks is for `triage check` to say
     for schema, url in (("public", addresses.owner_if_known or addresses.service), (KEYS_SCHEMA, addresses.keys)):
         if create:
             await _create(addresses.owner if schema == "public" else url)
