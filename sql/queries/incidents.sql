@@ -191,7 +191,7 @@ JOIN LATERAL (SELECT * FROM stored_entry WHERE team_id = :team_id AND incident_i
 -- name: beside
 -- why: what is kept with an incident but is not of its entries
 SELECT i.id, i.related, i.duplicates <> '{}' AS duplicate, CASE WHEN :lead THEN i.lead_turns ELSE i.turns END AS turns,
-       CASE WHEN i.ids = '{}' THEN ARRAY[i.id] ELSE i.ids END AS ids
+       CASE WHEN i.ids = '{}' THEN ARRAY[i.id] ELSE i.ids END AS ids, i.judged_by <> '{}' AS judged
 FROM incident i WHERE i.team_id = :team_id AND i.id = ANY (:roots::uuid[]) AND NOT i.blind
 
 -- name: served_to_judges

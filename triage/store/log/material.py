@@ -45,6 +45,7 @@ class _Beside(NamedTuple):
     duplicate: bool
     turns: list[datetime]
     ids: list[UUID]
+    judged: bool
 
 
 _FIND = statement("incidents.find", IncidentVersion)
@@ -80,7 +81,8 @@ async def load_material(
     beside = await _BESIDE.fetch(connection, team_id=actor.team_id, roots=roots, lead=lead)
     for columns in await _ENTRIES.fetch(connection, team_id=actor.team_id, roots=roots):
         entries[columns.root].append(columns.entry(as_sent=as_sent))
-    served = await served_to_judges(connection, actor.team_id, roots)
+    judged = [row.id for row in beside if row.judged]
+    served = await served_to_judges(connection, actor.team_id, judged) if judged else []
     return {
         row.id: IncidentMaterial(
             with_blindness(entries[row.id], [intent for intent in served if intent.incident_id in row.ids]),
