@@ -1,4 +1,4 @@
-"""What a process serves: requests, pages and the phone's files, as one ASGI application over an open service."""
+"""The ASGI application over an open service: requests, pages and the phone's files."""
 
 from litestar.types import ASGIApp
 

@@ -53,7 +53,7 @@ class Actor(Struct, kw_only=True, frozen=True):
 
 
 class StaleActor(Refused):
-    """What is remembered of an actor no longer holds: it is to sign in afresh; where nobody sees to that, to retry."""
+    """An actor's remembered rights no longer hold: it is to sign in afresh; where nobody sees to that, to retry."""
 
     def __init__(self) -> None:
         super().__init__(BUSY, retry_after=1)

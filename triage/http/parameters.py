@@ -51,7 +51,7 @@ class Moment(datetime):
 
 
 def phone_clock(scope: Scope) -> datetime | None:
-    """What `Triage-Sent-At` says; None without it. Raises Refused (400) for what is no such time."""
+    """The time in `Triage-Sent-At`; None without it. Raises Refused (400) for anything else in it."""
     sent = [value for name, value in scope["headers"] if name == b"triage-sent-at"]
     if not sent:
         return None

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Replica:
-    """What is read here may be behind, and is never what decides whether somebody may read: that is the database's."""
+    """Readings that may be behind, and never decide whether somebody may read: that is the database's."""
 
     def __init__(self, replica: Database | None, database: Database) -> None:
         self.replica = replica
@@ -30,7 +30,7 @@ class Replica:
         self._failing = False
 
     async def read(self, team_id: UUID, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """What `work` reads, by a connection set to the team.
+        """The answer of `work`, by a connection set to the team.
 
         It is done once more by the database itself where the replica answers None, which is taken for not there yet, or
         fails: it is gone, lacks a migration, or gave the reading up for what it has to replay.

@@ -34,7 +34,7 @@ class PullPage(Struct, frozen=True):
 
 
 class PullStart(NamedTuple):
-    """What a pull finds before anything is taken or read. `stands`: the actor is what it was when it signed in.
+    """The state before a pull takes or reads anything. `stands`: the actor is what it was when it signed in.
 
     `turned`: time alone may have changed something for somebody since the cursor. `asked`: as a page has it.
     """

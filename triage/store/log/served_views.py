@@ -53,13 +53,13 @@ class ReaderGroup(NamedTuple):
 
 
 class ServedViews:
-    """What is remembered, within so many bytes: who has not asked for the longest time loses the oldest first."""
+    """The remembered views, within so many bytes: who has not asked for the longest time loses the oldest first."""
 
     def __init__(self, limit: int = REMEMBERED_BYTES) -> None:
         self._limit = limit
         self._views: OrderedDict[ReaderGroup, dict[tuple[UUID, bool], ServedView]] = OrderedDict()
         self.bytes = 0
-        """What is remembered now takes, about."""
+        """The bytes that the views take now, about."""
 
     def find(
         self, readers: ReaderGroup, versions: Iterable[IncidentVersion], now: datetime

@@ -73,7 +73,7 @@ class Reach:
 
 
 async def reach_at_first(connection: Connection, team_id: UUID, items: Sequence[IncomingEntry]) -> Reach:
-    """What these items concern, as far as they say it themselves."""
+    """The reach of these items, as far as they say it themselves."""
     if any(isinstance(item.entry, _REACHING) or append_decision.named(item.entry) for item in items):
         return await reach_of(connection, team_id, items, ())
     return Reach(_incidents(items))
@@ -82,7 +82,7 @@ async def reach_at_first(connection: Connection, team_id: UUID, items: Sequence[
 async def reach_of(
     connection: Connection, team_id: UUID, items: Sequence[IncomingEntry], people: Collection[UUID]
 ) -> Reach:
-    """What these items, and these people, concern in the log as it stands."""
+    """The reach of these items, and of these people, in the log as it stands."""
     reach = await _REACH.fetch_one(
         connection,
         team_id=team_id,
