@@ -370,7 +370,8 @@ async def test_what_was_planned_while_the_tables_were_empty_is_planned_again_as_
         assert looked_at[-1] < 50
 
 
-PULLS = [(name, values) for name, values in HOT if name in ("incidents.changed", "incidents.turned")]
+PLANNED_ONCE = ("begin_pull", "changed", "turned", "consult", "entries", "beside")
+PULLS = [(name, values) for name, values in HOT if name in {f"incidents.{own}" for own in PLANNED_ONCE}]
 
 
 @pytest.mark.parametrize(("name", "values"), PULLS, ids=[name for name, _ in PULLS])
