@@ -103,17 +103,6 @@ class ComparedLine(Struct, frozen=True, kw_only=True):
     high: float | None
     caveat: str
 
-    @property
-    def difference_text(self) -> str:
-        """The difference in words."""
-        if self.difference is None:
-            return "not shown: too few, too many not recorded, or not covered"
-        if self.unit == "ratio":
-            upper = "no upper limit" if self.high is None else f"{self.high:g}"
-            return f"{self.difference:g} times (95 % interval {self.low:g} to {upper})"
-        interval = f" (95 % interval {self.low:+g} to {self.high:+g})" if self.low is not None else ""
-        return f"{self.difference:+g}{' percentage points' if self.unit == 'percentage_points' else ''}{interval}"
-
 
 class Comparison(Struct, frozen=True, kw_only=True):
     """The quarterly measures of two spans. `notes` are about these very spans, `caveats` about all comparisons."""
