@@ -76,21 +76,16 @@ class _LogChanges(NamedTuple):
     asked: bool
 
 
+_Changed = tuple[IncidentVersion, bool]
+"""An incident's row that changed, and whether the phone may hold it."""
+
+
 class _Step(NamedTuple):
     """A page as one statement gives it, and where to go on."""
 
-    changed: list["_Changed"]
+    changed: list[_Changed]
     cursor: Cursor
     asked: bool
-
-
-class _Changed(NamedTuple):
-    """An incident's row that changed; `held`: the phone may hold it."""
-
-    id: UUID
-    blind: bool
-    seq: int
-    held: bool
 
 
 _BEGIN_PULL = statement("incidents.begin_pull", PullStart)
@@ -161,9 +156,9 @@ async def pull(
         if cursor.stage == "time":
             turned, cursor, asked = await _turned(connection, actor, cursor, now)
             changed += turned
-        held = {row.id: IncidentVersion(row.id, row.blind, row.seq) for row in changed if row.held}
+        held = {version.root: version for version, holds in changed if holds}
         views = await incidents.serve(connection, actor, held.values(), now)
-    gone = list(dict.fromkeys(row.id for row in changed if row.id not in held))
+    gone = list(dict.fromkeys(version.root for version, _ in changed if version.root not in held))
     return PullPage([view.body for view in views.values()], gone, cursor, cursor.stage != "rest", asked)
 
 
@@ -177,8 +172,8 @@ def _start(cursor: Cursor | None, now: datetime) -> Cursor:
 
 
 def _rows(page: _Changes | _LogChanges) -> list[_Changed]:
-    columns = zip(page.ids or (), page.blinds or (), page.seqs or (), page.holds or (), strict=True)
-    return [_Changed(*row) for row in columns]
+    versions = map(IncidentVersion, page.ids or (), page.blinds or (), page.seqs or ())
+    return list(zip(versions, page.holds or (), strict=True))
 
 
 async def _follow(connection: Connection, actor: Actor, cursor: Cursor, now: datetime) -> _Step:
@@ -191,7 +186,7 @@ async def _follow(connection: Connection, actor: Actor, cursor: Cursor, now: dat
     changed = _rows(page)
     if len(changed) == PAGE:
         assert page.last_link and page.last_position
-        place, link = changed[-1].id, page.last_link[:LINK_BYTES]
+        place, link = changed[-1][0].root, page.last_link[:LINK_BYTES]
         on = Cursor(cursor.stage, page.last_position, link, epoch, cursor.since, cursor.until, place)
         return _Step(changed, on, page.asked)
     link = page.head_link[:LINK_BYTES]
@@ -205,7 +200,7 @@ async def _turned(connection: Connection, actor: Actor, cursor: Cursor, now: dat
     page = await _TURNED.fetch_one(connection, since=cursor.since, place=cursor.place, **_as_phone(actor, cursor.until))
     changed, at = _rows(page), (cursor.position, cursor.link, cursor.epoch)
     if len(changed) == PAGE:
-        return _Step(changed, Cursor("time", *at, cursor.since, cursor.until, changed[-1].id), page.asked)
+        return _Step(changed, Cursor("time", *at, cursor.since, cursor.until, changed[-1][0].root), page.asked)
     return _Step(changed, Cursor("rest", *at, cursor.until, cursor.until), page.asked)
 
 
