@@ -1,1 +1,1 @@
-"""The command line: one module a family of commands."""
+"""The work of the commands: one module a family, under the name by which `triage.cli` declares it."""
