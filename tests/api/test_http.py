@@ -205,7 +205,7 @@ async def test_a_body_of_another_type_is_415(crew: Crew, path: str, content_type
         b'{"\\ud800": 1}',
         b"[" * 100_000,
         b'{"entries":' * 50_000,
-        b'{"ids":' + b"[" * 2000 + b"]" * 2000 + b"}",
+        b'{"ids":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     ],
     ids=lambda body: repr(body[:12]),
 )

@@ -254,7 +254,7 @@ async def test_a_sync_without_sent_at_measures_no_clock(crew: Crew) -> None:
 
 
 async def test_a_body_nested_too_deeply_to_be_read_is_no_envelope(crew: Crew) -> None:
-    deep = b'{"kind": ' + b"[" * 5_000 + b"]" * 5_000 + b"}"
+    deep = b'{"kind": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     assert refused(await crew.officer.sync_raw(b'{"entries": [' + deep + b"]}")) == (400, "malformed")
 
 
