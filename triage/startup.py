@@ -1,6 +1,7 @@
 """How a process starts: settings → databases → service. What is served over it is put together in `triage.app`."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from triage.store.access.devices import PhoneClocks
 from triage.store.access.sign_in import SignIn
 from triage.store.access.teams import TeamTerms
 from triage.store.database import Database, GenericPlans, connect
+from triage.store.gauges import read_replication
 from triage.store.journal import Journal
 from triage.store.keys import KeyStore
 from triage.store.log.append import Log
@@ -34,6 +36,8 @@ from triage.store.recovery.history import check_replica
 from triage.store.recovery.watch import HistoryWatch
 from triage.store.replica import connect_replica
 from triage.terms import Terms
+
+logger = logging.getLogger(__name__)
 
 WRITERS = 4
 """Connections that append to logs: one for each team that is appended to at a moment, beside the pool."""
@@ -69,6 +73,8 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
         await history.check()
         if replica.replica is not None:
             await check_replica(replica.replica, database)
+        if settings.database_url is not None and not (await read_replication(database)).wanted:
+            logger.warning("database_on_one_machine", extra={"advice": "what is acknowledged is lost with it"})
         terms = TeamTerms(database.police_station_allowed_until)
         writer = _log(settings, writers, keys, terms)
         yield Service(

@@ -67,3 +67,14 @@ async def test_nothing_acknowledged_is_lost_and_the_service_goes_on(pair: Pair, 
 
 async def each(crew: Crew, body: Json) -> httpx.Response:
     return await crew.officer.put(body)
+
+
+async def test_a_process_says_at_its_start_that_what_it_acknowledges_lies_on_one_machine(
+    pair: Pair, db_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING", logger="triage.startup")
+    here = DatabaseUrl(either(pair, "triage"))
+    async with running_service(here, tmp_path, database_url=here, keys_database_url=here):
+        assert caplog.records == []
+    async with running_service(db_url, tmp_path):
+        assert [record.message for record in caplog.records] == ["database_on_one_machine"]

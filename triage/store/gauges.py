@@ -76,8 +76,6 @@ async def read(database: Database, journal: Journal, now: datetime) -> Gauges:
             of_teams.append(await _OF_TEAM.fetch_one(connection, team_id=team.team_id))
             due = await publications.oldest_unpublished(connection, team, now)
             overdue.append((now - due).total_seconds() if due else 0.0)
-    async with database.no_team() as connection:
-        replication = await _REPLICATION.fetch_one(connection)
     return Gauges(
         log_head=sum(team.log_head or 0 for team in of_teams),
         quarantine=sum(team.quarantine for team in of_teams),
@@ -92,10 +90,16 @@ async def read(database: Database, journal: Journal, now: datetime) -> Gauges:
         long_silence_s=max((team.long_silence_s for team in of_teams), default=0.0),
         audit_unchained_s=await audit.unchained_for_s(database),
         journal_written_at=await _last_written(journal),
-        replication=replication,
+        replication=await read_replication(database),
         jobs=await list_runs(database),
         epoch=await find_epoch(database),
     )
+
+
+async def read_replication(database: Database) -> Replication:
+    """Whether what is acknowledged lies on a second machine."""
+    async with database.no_team() as connection:
+        return await _REPLICATION.fetch_one(connection)
 
 
 async def _last_written(journal: Journal) -> datetime | None:
