@@ -214,20 +214,20 @@ async def replicate_asynchronously(rig: Rig) -> None:
 
 
 async def lose_last_moments(rig: Rig) -> Repaired:
-    """The leader dies with entries that no standby has; the operator adopts what is left."""
+    """The leader dies with entries that no standby has; nothing is answered until the operator adopts what is left."""
     leader = await rig.cluster.leader()
     pull(leader.number, Network.REPLICATION)
     await asyncio.sleep(LOSING_S)
     await rig.deployment.triage("backup", str(rig.deployment.folder / "before_loss.dump"))
     leader.kill()
-    killed = time.monotonic()
     mend(leader.number, Network.REPLICATION)
     await rig.cluster.led_by_another_than(leader)
     rig.cluster.start_patroni(leader)
     await rig.cluster.settled(synchronous=False)
     await rig.cluster.configure(synchronous_mode=True, synchronous_mode_strict=True)
     await rig.cluster.settled()
-    return Repaired(killed + TTL_S + GRACE_S, await _adopt(rig))
+    remark, adopted = await _adopt(rig)
+    return Repaired(adopted + GRACE_S, remark)
 
 
 async def go_back_in_time(rig: Rig) -> Repaired:
@@ -242,8 +242,7 @@ async def go_back_in_time(rig: Rig) -> Repaired:
     await _archive(rig.cluster)
     rig.cluster.restore(base, moment)
     await rig.cluster.settled()
-    remark = await _adopt(rig)
-    adopted = time.monotonic()
+    remark, adopted = await _adopt(rig)
     answer = await rig.spare.client.get("/v1/incidents", headers=rig.spare.signed_in)
     if answer.status_code != 401:
         raise EventFault(f"who left before the recovery is answered {answer.status_code}")
@@ -265,18 +264,22 @@ async def _archive(cluster: Cluster) -> None:
         await connection.close()
 
 
-async def _adopt(rig: Rig) -> str:
-    """As the run book says it; a process that starts before says so. What phones are told of is counted."""
+async def _adopt(rig: Rig) -> tuple[str, float]:
+    """As the run book says it; a process that starts before says so. What phones are told of is counted.
+
+    With when it was adopted.
+    """
     refused = await rig.deployment.triage("serve", "--without-jobs", "--port", "0", fails=True)
     if "triage adopt" not in refused:
         raise EventFault(f"a process started on another history says: {refused}")
     await rig.deployment.triage("adopt", "--yes")
+    adopted = time.monotonic()
 
     async def all_told() -> bool | None:
         return rig.fleet.resynced() == len(rig.fleet.phones) or None
 
     await until(all_told, "not every phone was told that the history is another")
-    return f"{rig.fleet.offered_again()} lost by the database, offered again"
+    return f"{rig.fleet.offered_again()} lost by the database, offered again", adopted
 
 
 EVENTS: Final = {
