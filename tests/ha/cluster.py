@@ -197,7 +197,8 @@ class Cluster:
 
     def _configuration(self) -> Json:
         archive = self.folder / "archive"
-        keep = f"cmp -s %p {archive}/%f || (test ! -e {archive}/%f && cp %p {archive}/%f)"
+        # whole or not at all; a leader that was cut off may have archived an end of its timeline that nobody follows
+        keep = f"test -e {archive}/%f || (cp %p {archive}/%f.$$ && mv {archive}/%f.$$ {archive}/%f)"
         parameters = PARAMETERS | {"archive_command": keep}
         postgresql = {"use_pg_rewind": True, "use_slots": True, "parameters": parameters}
         empty = {
