@@ -305,10 +305,11 @@ async def test_a_process_that_runs_answers_nothing_until_the_history_is_adopted(
 async def test_a_process_looks_at_its_history_as_soon_as_the_database_is_back(installation: InstalledService) -> None:
     service = installation.process.service
     await forked(installation)
-    async with service.history.watching(), asyncio.timeout(LOOK_EVERY_S / 2):
+    async with service.history.watching():
         service.database.came_back.set()
-        while not service.history.forked:
-            await installation.crew.fetch("SELECT FROM team WHERE team_id = $1")
+        async with asyncio.timeout(LOOK_EVERY_S / 2):
+            while not service.history.forked:
+                await installation.crew.fetch("SELECT FROM team WHERE team_id = $1")
         await installation.triage("adopt", "--yes")
         while service.history.forked:
             await installation.crew.fetch("SELECT FROM team WHERE team_id = $1")

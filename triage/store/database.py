@@ -208,8 +208,8 @@ async def connect(
         "application_name": "triage",
         "jit": "off",
         "plan_cache_mode": "force_generic_plan" if kind is GenericPlans else "auto",
-        # a process that is lost, or stopped, must free its locks: that on a log's head before phones give up
-        "idle_in_transaction_session_timeout": "5s" if kind is GenericPlans else "60s",
+        # a process that is lost, or stopped, must free its locks, those on the head of a log before others give up
+        "idle_in_transaction_session_timeout": "3s" if kind is GenericPlans else "60s",
         # a client that gave up must not wait for one
         "client_connection_check_interval": "2s",
         "tcp_keepalives_idle": "10",
