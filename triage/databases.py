@@ -106,10 +106,10 @@ def _put_code_lists_in_force(settings: Settings) -> None:
 
 
 async def _prepare(addresses: Addresses, create: bool, migrating: bool) -> None:
+    if create:
+        await asyncio.gather(_create(addresses.owner), _create(addresses.keys))
     # by the owner where it is known: what the login of the service lacks is for `triage check` to say
     for schema, url in (("public", addresses.owner_if_known or addresses.service), (KEYS_SCHEMA, addresses.keys)):
-        if create:
-            await _create(addresses.owner if schema == "public" else url)
         if migrating:
             url = addresses.owner if schema == "public" else url
         connection = await _connect(url)
