@@ -19,7 +19,7 @@ from support.phones import MINUTE, S136, Crew, Phone, RunningService, entry, now
 from uuid_utils.compat import uuid7
 
 from triage.store.access.staff import as_owner
-from triage.store.log import append, incidents
+from triage.store.log import append, incidents, served_entries
 
 STEPS = 24
 JUDGEMENT: Json = {"assessment": "face_to_face", "s136_justified": "yes", "told_intent": False}
@@ -181,7 +181,8 @@ async def test_no_judgement_is_called_blind_whose_author_or_phone_was_served_the
 ) -> None:
     """Off: nothing is kept of what was served; what a nurse sent and judged herself is all that is known."""
     if not kept:
-        monkeypatch.setattr(incidents, "_record_served", forget)
+        monkeypatch.setattr(incidents, "record_served", forget)
+        monkeypatch.setattr(served_entries, "record_served", forget)
         monkeypatch.setattr(append, "shows_intent", lambda *_: False)
     judgements = [verdict for seed in range(12) for verdict in await verdicts(service, seed)]
     assert len(judgements) > 20 and {blind for blind, _ in judgements} == {True, False}
