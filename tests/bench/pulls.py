@@ -48,7 +48,7 @@ async def bench(seconds: float) -> list[Line]:
             lines = await _at(running, "log of 10,000", seconds, 70)
             await grow(running)
             await _bare_views(running)
-            return lines + await _at(running, "log of a million", seconds, 80) + [await _sync_answer(running)]
+            return lines + await _at(running, "log of a million", seconds, 80) + await _sync_answers(running)
 
 
 async def _at(running: Running, where: str, seconds: float, seed: int) -> list[Line]:
@@ -76,12 +76,14 @@ async def _pages(
     ]  # fmt: skip
 
 
-async def _sync_answer(running: Running) -> Line:
-    sent = next(syncs(running, 90, 1)).replace(b"host: bench", b"host: bench\r\naccept-encoding: zstd, gzip")
-    head, body = await once(running, sent)
-    return Line(
-        f"bytes of the answer to a sync of {SYNC}", f"{len(head) + 4 + len(body):,} B", "", "", "32 kB", "10 kB"
-    )
+async def _sync_answers(running: Running) -> list[Line]:
+    """Each of entries of its own, answered with the first page of a pull."""
+    lines = []
+    for sent, prefer in zip(syncs(running, 90, 2), (b"", b"\r\nprefer: return=minimal"), strict=True):
+        head, body = await once(running, sent.replace(b"host: bench", b"host: bench\r\naccept-encoding: zstd" + prefer))
+        what = f"bytes of the answer to a sync of {SYNC}" + (", `return=minimal`" if prefer else "")
+        lines.append(Line(what, f"{len(head) + 4 + len(body):,} B", "", "", "32 kB", "10 kB"))
+    return lines
 
 
 async def grow(running: Running) -> None:
