@@ -70,6 +70,22 @@ async def test_a_silent_host_that_stands_first_holds_nobody_up(db_url: str, tmp_
         await connection.close()
 
 
+async def test_the_host_that_answered_is_asked_first_the_next_time(db_url: str, tmp_path: Path) -> None:
+    asked = 0
+
+    async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await silent(reader, writer)
+
+    async with listening(tmp_path, count) as silent_host:
+        both = db_url.replace(f"host={directory_of(db_url)}", f"host={silent_host},{directory_of(db_url)}")
+        for _ in range(3):
+            connection = await reach(both)
+            await connection.close()
+    assert asked == 1
+
+
 async def test_where_no_host_answers_it_is_said_in_time(tmp_path: Path) -> None:
     async with listening(tmp_path, silent) as silent_host, asyncio.timeout(3 * HOST_TIMEOUT_S):
         with pytest.raises((TimeoutError, OSError)):

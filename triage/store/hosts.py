@@ -23,6 +23,9 @@ STAGGER_S: Final = 0.2
 DEAD_AFTER_MS: Final = 5_000
 """How long what was sent may stay unacknowledged before the peer counts as gone."""
 
+_LAST_REACHED: Final[dict[str, str]] = {}
+"""Of each address, the one of its hosts that was reached last, to be tried first: a process connects several times."""
+
 _KEEPALIVE: Final = (
     ("TCP_KEEPIDLE", 5),
     ("TCP_KEEPINTVL", 2),
@@ -79,9 +82,11 @@ async def connect(
         await asyncio.sleep(n * STAGGER_S)
         connected = await asyncpg.connect(address, timeout=HOST_TIMEOUT_S, connection_class=connection_class, **options)
         assert isinstance(connected, PatientConnection)
+        _LAST_REACHED[url] = address
         return connected
 
-    attempts = [asyncio.create_task(attempt(n, address)) for n, address in enumerate(addresses_of(url))]
+    addresses = sorted(addresses_of(url), key=lambda address: address != _LAST_REACHED.get(url))
+    attempts = [asyncio.create_task(attempt(n, address)) for n, address in enumerate(addresses)]
     connection = None
     try:
         connection = await _first(attempts)
