@@ -25,9 +25,8 @@ async def bench(seconds: float) -> list[Line]:
             lines.append(await _put(running, 42, MANY, seconds, minimal=True))
             lines.append(await _put(running, 43, MANY, seconds))
             lines.append(await _put_of_teams(running, seconds))
-            lines += await _stored(running)
             lines.append(await _sync(running, seconds))
-            return lines
+            return lines + await _stored(running)
 
 
 async def _floors(running: Running, seconds: float, clients: int) -> PeerFigures:
