@@ -40,7 +40,7 @@ PARAMETERS: Final[Json] = {
 }
 DYNAMIC: Final[Json] = {
     "ttl": TTL_S,
-    "loop_wait": 5,
+    "loop_wait": 2,  # a new leader names its synchronous standby at the next turn
     "retry_timeout": 5,  # ttl >= loop_wait + 2 * retry_timeout
     "maximum_lag_on_failover": 128 << 20,  # without synchronous mode this is what may be lost
     "synchronous_mode": True,

@@ -79,8 +79,6 @@ class Machine:
             "initial-advertise-peer-urls": f"{own}:2380",
             "listen-client-urls": f"{own}:2379",
             "advertise-client-urls": f"{own}:2379",
-            "heartbeat-interval": "200",
-            "election-timeout": "2000",
             "initial-cluster": peers,
             "initial-cluster-state": "new",
         }
