@@ -6,7 +6,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import asyncpg
 import pytest
+from support.logins import as_login
+from uuid_utils import uuid7
 
 from triage.store.database import ConnectionFault, connect
 from triage.store.hosts import HOST_TIMEOUT_S, addresses_of
@@ -115,3 +118,20 @@ async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, other
             data = data[: at + 5] + (99_999_999).to_bytes(4) + data[at + 9 :]
         writer.write(data)
         await writer.drain()
+
+
+async def test_a_server_that_lets_nobody_in_yet_cannot_be_reached(server: str, db_url: str) -> None:
+    """As while it is being recovered: to be tried again, and no fault of the service."""
+    login = f"recovering_{uuid7().hex}"
+    admin = await asyncpg.connect(server)
+    try:
+        await admin.execute(f"CREATE ROLE {login} LOGIN IN ROLE triage_service")
+        async with connect(as_login(db_url, login), 2, 5.0) as database, database.no_team():
+            await admin.execute(f"ALTER ROLE {login} NOLOGIN")
+            with pytest.raises(ConnectionRefusedError):
+                async with database.no_team():
+                    pass
+            assert not database.reachable
+    finally:
+        await admin.execute(f"DROP ROLE {login}")
+        await admin.close()

@@ -136,7 +136,7 @@ class Database:
         began = time.perf_counter()
         try:
             async with asyncio.timeout(self._patience_s):  # the pool's own would make a task of each wait
-                connection = await self._pool.acquire()
+                connection = await self._connection()
             self.waited_s += time.perf_counter() - began
             try:
                 if team is not None:
@@ -149,6 +149,13 @@ class Database:
             self._note(type(error).__name__)
             raise
         self._note(None)
+
+    async def _connection(self) -> Any:
+        """A server that is being recovered lets nobody in for a while: to be tried again, as if it were not there."""
+        try:
+            return await self._pool.acquire()
+        except asyncpg.InvalidAuthorizationSpecificationError as error:
+            raise ConnectionRefusedError(type(error).__name__) from error
 
     def _note(self, error: str | None) -> None:
         if not self._needed:
