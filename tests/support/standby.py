@@ -21,6 +21,16 @@ REPLICATING = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
 Pair = tuple[EmbeddedPostgres, EmbeddedPostgres]
 
 
+async def ask_for_standby(admin: asyncpg.Connection, names: str) -> None:
+    """Let every commit but the caller's wait for these from now on; for none where the names are empty."""
+    await admin.execute("SELECT set_config('synchronous_commit', 'local', false)")
+    await admin.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
+    await admin.execute("SELECT pg_reload_conf()")
+    while await admin.fetchval("SHOW synchronous_standby_names") != names:
+        pass  # a session reads the files again between two statements
+    await admin.execute("CHECKPOINT")  # by the process that tells all others
+
+
 async def lose(pair: Pair) -> None:
     """The standby dies, and the primary goes on without."""
     primary, standby = pair

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from support.cast import Json
 from support.phones import Crew, RunningService, entry, refused, running_service
-from support.standby import Pair
+from support.standby import Pair, ask_for_standby
 
 from triage.jobs.schedule import scheduled, service_jobs
 from triage.settings import DatabaseUrl
@@ -63,6 +63,24 @@ async def test_nothing_acknowledged_is_lost_and_the_service_goes_on(pair: Pair, 
     while await crew.fetch("SELECT 1 FROM audit WHERE team_id = $1 AND link IS NULL"):
         pass  # what seals the audit goes on too
     assert "written down before" in str(await crew.nurse.entries(noted["incident_id"]))
+
+
+async def test_no_cursor_names_a_place_that_one_machine_alone_has(pair: Pair, process: RunningService) -> None:
+    """A commit shows although no standby has it, for instance while a leader is ended that waited for its standby."""
+    crew = await process.enrol_crew()
+    incident = uuid4()
+    await crew.officer.tell("officer", incident)
+    await crew.nurse.follow()
+    await crew.officer.tell("follow_up", incident, event="later_arrest")  # which health is not told of
+    admin = await asyncpg.connect(pair[0].url("postgres"))
+    try:
+        await ask_for_standby(admin, "absent")
+        assert refused(await crew.nurse.post_sync(cursor=crew.nurse.cursor)) == (503, "not_ready")
+    finally:
+        await ask_for_standby(admin, "*")
+        await admin.close()
+    told = await crew.nurse.sync(cursor=crew.nurse.cursor)
+    assert told["incidents"] == [] and told["cursor"] != crew.nurse.cursor
 
 
 async def each(crew: Crew, body: Json) -> httpx.Response:

@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 import pytest_asyncio
+from support.standby import ask_for_standby
 
 from triage import embedded
 from triage.embedded import EmbeddedPostgres
@@ -41,15 +42,6 @@ async def database(admin: asyncpg.Connection) -> AsyncIterator[Database]:
     host = (await admin.fetchval("SHOW unix_socket_directories")).strip()
     async with connect(f"postgresql://triage@/postgres?host={host}", 2, PATIENCE_S, role=None) as opened:
         yield opened
-
-
-async def ask_for_standby(admin: asyncpg.Connection, names: str) -> None:
-    await admin.execute("SELECT set_config('synchronous_commit', 'local', false)")
-    await admin.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
-    await admin.execute("SELECT pg_reload_conf()")
-    while await admin.fetchval("SHOW synchronous_standby_names") != names:
-        pass  # a session reads the files again between two statements
-    await admin.execute("CHECKPOINT")  # by the process that tells all others
 
 
 async def write(database: Database, n: int) -> None:

@@ -144,6 +144,7 @@ async def pull(
     """
     if start and cursor and cursor.stage == "rest" and start.head_seq == cursor.position and not start.turned:
         return PullPage([], [], structs.replace(cursor, since=now, until=now), False, start.asked)
+    position = cursor.position if cursor else 0
     async with database.team(actor.team_id) as connection:
         cursor = _start(cursor, now)
         changed: list[_Changed] = []
@@ -158,6 +159,9 @@ async def pull(
             changed += turned
         held = {version.root: version for version, holds in changed if holds}
         views = await incidents.serve(connection, actor, held.values(), now)
+    if not held and cursor.position != position:
+        # no reading was logged, whose commit would have waited: what the cursor names is where replication promises it
+        await database.barrier()
     gone = list(dict.fromkeys(version.root for version, _ in changed if version.root not in held))
     return PullPage([view.body for view in views.values()], gone, cursor, cursor.stage != "rest", asked)
 
