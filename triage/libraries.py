@@ -1,4 +1,7 @@
-"""Libraries that most processes never need, and that take a start too long: each is loaded when it is first used."""
+"""Libraries that most processes never need, and that take a start too long: each is loaded when it is first used.
+
+The standard library's `LazyLoader` looks for a module at once, and some of these may not be installed.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

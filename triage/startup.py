@@ -34,7 +34,7 @@ from triage.store.log.readers import audience_of
 from triage.store.people.people import People
 from triage.store.recovery.history import check_replica
 from triage.store.recovery.watch import HistoryWatch
-from triage.store.replica import connect_replica
+from triage.store.replica import Replica, connect_replica
 from triage.terms import Terms
 
 logger = logging.getLogger(__name__)
@@ -71,10 +71,7 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
         await keys.check()
         history = HistoryWatch(database, journal)
         await history.check()
-        if replica.replica is not None:
-            await check_replica(replica.replica, database)
-        if settings.database_url is not None and not (await read_replication(database)).wanted:
-            logger.warning("database_on_one_machine", extra={"advice": "what is acknowledged is lost with it"})
+        await _check_machines(settings, database, replica)
         terms = TeamTerms(database.police_station_allowed_until)
         writer = _log(settings, writers, keys, terms)
         yield Service(
@@ -100,8 +97,16 @@ async def open_service(settings: Settings, *, create: bool = False) -> AsyncIter
         await audit.extend_chain(database)  # the last process that ends leaves nothing unchained
 
 
+async def _check_machines(settings: Settings, database: Database, replica: Replica) -> None:
+    """Whether the replica is of this installation; a line in the log where one machine alone holds everything."""
+    if replica.replica is not None:
+        await check_replica(replica.replica, database)
+    if settings.database_url is not None and not (await read_replication(database)).wanted:
+        logger.warning("database_on_one_machine", extra={"advice": "what is acknowledged is lost with it"})
+
+
 def _log(settings: Settings, writers: Database, keys: KeyStore, terms: TeamTerms) -> Log:
-    log = Log(
+    return Log(
         writers,
         keys,
         incident_limit=settings.incident_entries_limit,
@@ -109,7 +114,6 @@ def _log(settings: Settings, writers: Database, keys: KeyStore, terms: TeamTerms
         notices=give_notices,
         terms=terms,
     )
-    return log
 
 
 @asynccontextmanager

@@ -25,7 +25,7 @@ async def live() -> Health:
 
 @get("/ready", response_description="It can.", problems=[NOT_READY])
 async def ready(service: TheService) -> Health:
-    """Can the process serve: does the database answer, is it the one known, whole and migrated, and takes it a row."""
+    """Can the process serve: does the database answer and take a row, is it migrated, and is nothing to be adopted."""
     try:
         synchronous = await service.database.try_write()
         async with service.database.no_team() as connection:

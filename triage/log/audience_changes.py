@@ -69,7 +69,7 @@ def _told_nothing(
         readers.append(Readers(side, True))
     if told == told_now:
         return readers
-    seen, seen_now = (fold(visible, events, terms=group.terms, ids=group.ids) for events in (told, told_now))
+    seen, seen_now = (fold(visible, known, terms=group.terms, ids=group.ids) for known in (told, told_now))
     return [
         reader
         for reader in readers

@@ -7,7 +7,7 @@ corrections and people reach beyond it is looked up by another, and holds where 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -53,6 +53,8 @@ class _Reach(NamedTuple):
 
 _READ = statement("log.read", _Read)
 _REACH = statement("log.reach", _Reach)
+_REACHING: Final = (*LINKS, PersonLink, PersonUnlink)
+"""Kinds that concern more than the incident under which they are sent, as corrections do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ class Reach:
     aliases: Sequence[asyncpg.Record] = ()
 
     def holds(self, read: Snapshot) -> bool:
-        """Whether the append concerns nothing else, but for people of whom the items tell: see `people`."""
+        """Whether nothing else is concerned, as far as the log tells; whom the new entries concern shows once they are
+        added up, and must be among `people`."""
         return not read.goes_on if self.seq is None else read.seq == self.seq
 
 
@@ -145,10 +148,6 @@ async def open_texts(keys: KeyStore, team_id: UUID, read: Snapshot, items: Itera
             read.texts[row.id] = decrypt(by_ref[ref], row.sealed, team_id.bytes + row.id.bytes)
         except (KeyError, Undecryptable):
             read.stored[row.id] = row._replace(erased=True)
-
-
-_REACHING = (*LINKS, PersonLink, PersonUnlink)
-"""Kinds that concern more than the incident under which they are sent, as corrections do."""
 
 
 def _incidents(items: Iterable[IncomingEntry]) -> list[UUID]:
