@@ -82,9 +82,9 @@ def _known_clock(detention: DetentionView, runs: bool, now: datetime, zone: Zone
     if not runs:
         state, tone = f"ended {words.when(stop, now, zone)}", "over" if left < timedelta(0) else ""
     elif left < timedelta(0):
-        state, tone = f"expired {words.lasting(left)} ago, at {words.when(expires, now, zone)}", "over"
+        state, tone = f"expired {words.lasting(left)} ago, at {_within_a_day(expires, now, zone)}", "over"
     else:
-        state = f"{words.lasting(left)} left, until {words.when(expires, now, zone)}"
+        state = f"{words.lasting(left)} left, until {_within_a_day(expires, now, zone)}"
         tone = "soon" if left < SOON else ""
     allowed = words.lasting(DAY + timedelta(minutes=detention.extended_minutes))
     entered = detention.expires_if_entered_counts
@@ -101,3 +101,8 @@ def _known_clock(detention: DetentionView, runs: bool, now: datetime, zone: Zone
         else "",
         left=left if runs else None,
     )
+
+
+def _within_a_day(instant: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """An instant beside the time until or since it, which makes the day plain where it is less than 24 hours."""
+    return f"{instant.astimezone(zone):%H:%M}" if abs(now - instant) < DAY else words.when(instant, now, zone)
