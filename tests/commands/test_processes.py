@@ -26,6 +26,17 @@ SOON = 60.0
 DEMO = ("demo", "--months", "0.1", "--per-day", "0.5", "--port", "0")
 
 
+@pytest.fixture(autouse=True)
+def hangup_is_default() -> Iterator[None]:
+    """Commands start with the default action of SIGHUP, also where nohup started the tests.
+
+    What a process ignores is ignored by its children too; what it handles is not.
+    """
+    before = signal.signal(signal.SIGHUP, lambda *_: None)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @contextlib.contextmanager
 def triage(*args: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
     """A command as a process of its own, which is killed should it be left."""
@@ -106,6 +117,16 @@ def test_jobs_and_other_commands_that_are_stopped_leave_nothing_running(open_dir
             process.send_signal(number)
             assert process.wait(SOON) == ends_with
         assert not is_left(open_dir)
+
+
+def test_a_command_that_nohup_started_outlives_its_terminal(open_dir: Path) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does before it starts a command
+    with triage("migrate", "--create", "--data-dir", str(open_dir)) as process:
+        while not is_left(open_dir):
+            assert process.poll() is None
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(SOON) == 0
+    assert not is_left(open_dir)
 
 
 def test_a_demo_that_is_stopped_while_it_starts_leaves_nothing_running(open_dir: Path) -> None:
