@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 
 from triage.access.actors import Side
 from triage.log.append_decision import Snapshot
-from triage.log.entries import Amendment, FollowUp, NewerEntry, StoredEntry, Withdrawal
-from triage.log.incident import fold, grades_at, view_at
+from triage.log.entries import Amendment, FollowUp, NewerEntry, Withdrawal
+from triage.log.incident import Incident, fold, grades_at, view_at
 from triage.log.incidents_after import IncidentAfter, related_before
-from triage.log.redaction import redact, visible_events
+from triage.log.redaction import fold_visible, redact, visible_events
 from triage.log.timeline import PersonEvent
 from triage.log.view import Audience
 from triage.log.visibility import Sight
@@ -42,34 +42,33 @@ def readers_told_nothing(group: IncidentAfter, read: Snapshot) -> list[Readers]:
     if not entries:
         return []
     corrected = any(isinstance(stored.entry, Amendment | Withdrawal) for stored in group.entries)
-    return [
-        readers
-        for side in SIDES
-        if corrected or not redact(new, Sight(side, False))
-        for readers in _told_nothing(side, entries, related_before(row), group, read.now)
-    ]
-
-
-def _told_nothing(
-    side: Side, entries: Sequence[StoredEntry], events: Sequence[PersonEvent], group: IncidentAfter, now: datetime
-) -> list[Readers]:
-    """Those of a side for whom nothing differs. What adds up is looked at only where every entry is what it was."""
-    sight = Sight(side, False)
-    visible = redact(entries, sight)
-    if visible != redact(group.full.entries.stored, sight):
+    sides = [side for side in SIDES if corrected or not redact(new, Sight(side, False))]
+    if not sides:
         return []
+    events = related_before(row)
     before = fold(entries, events, terms=group.terms, ids=group.ids)
     if before.restricted != group.full.restricted:
         return []
+    return [readers for side in sides for readers in _told_nothing(side, before, events, group, read.now)]
+
+
+def _told_nothing(
+    side: Side, before: Incident, events: Sequence[PersonEvent], group: IncidentAfter, now: datetime
+) -> list[Readers]:
+    """Those of a side for whom nothing differs. What adds up is looked at only where every entry is what it was."""
+    sight = Sight(side, False)
+    visible = redact(before.entries.stored, sight)
+    if visible != redact(group.full.entries.stored, sight):
+        return []
     if not visible:
         return [Readers(side, lead) for lead in (False, True)]
-    told, told_now = visible_events(events, sight), visible_events(group.related, sight)
     readers = [Readers(side, False)]
     if grades_at(before, side, now) == grades_at(group.full, side, now):
         readers.append(Readers(side, True))
-    if told == told_now:
+    if visible_events(events, sight) == visible_events(group.related, sight):
         return readers
-    seen, seen_now = (fold(visible, known, terms=group.terms, ids=group.ids) for known in (told, told_now))
+    seen = fold_visible(visible, events, sight, terms=group.terms, ids=group.ids, full=before)
+    seen_now = fold_visible(visible, group.related, sight, terms=group.terms, ids=group.ids, full=group.full)
     return [
         reader
         for reader in readers

@@ -19,7 +19,7 @@ from triage.log.entries import (
     StoredEntry,
 )
 from triage.log.incident import Incident, fold
-from triage.log.redaction import BLIND, is_all, redact, visible_events
+from triage.log.redaction import BLIND, fold_visible, redact
 from triage.log.related import related_events
 from triage.log.timeline import PersonEvent
 from triage.terms import Terms
@@ -61,10 +61,7 @@ class IncidentAfter:
         """The incident for those who may not know of an intent; None where nothing is visible to them."""
         if not self.visible:
             return None
-        told = visible_events(self.related, BLIND)
-        if is_all(self.visible, self.full) and len(told) == len(self.related):
-            return self.full
-        return fold(self.visible, told, terms=self.terms, ids=self.ids)
+        return fold_visible(self.visible, self.related, BLIND, terms=self.terms, ids=self.ids, full=self.full)
 
     @lazy_property
     def blind_columns(self) -> Incident | None:

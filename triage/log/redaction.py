@@ -81,12 +81,6 @@ def visible_events(events: Sequence[PersonEvent], sight: Sight) -> Sequence[Pers
     return events if sight.side == "police" else [event for event in events if event.code not in POLICE_ONLY]
 
 
-def is_all(visible: Sequence[StoredEntry], full: Incident) -> bool:
-    """Whether these are the very entries that the incident was folded of: nothing was removed from any."""
-    stored = full.entries.stored
-    return len(visible) == len(stored) and all(map(operator.is_, visible, stored))
-
-
 def view_for(
     entries: Sequence[StoredEntry],
     person_events: Sequence[PersonEvent],
@@ -109,13 +103,33 @@ def view_for(
     visible = redact(entries, sight)
     if not visible:
         return None
-    told = visible_events(person_events, sight)
-    if full and is_all(visible, full) and len(told) == len(person_events):
-        return view_at(full, now, audience, sight, extra_flags)
-    incident = graded = fold(visible, told, terms=terms, ids=ids)
+    incident = graded = fold_visible(visible, person_events, sight, terms=terms, ids=ids, full=full)
     if audience.level == "lead" and not sight.blind:
         graded = full or fold(entries, person_events, terms=terms, ids=ids)
     return view_at(incident, now, audience, sight, extra_flags, graded)
+
+
+def fold_visible(
+    visible: Sequence[StoredEntry],
+    person_events: Sequence[PersonEvent],
+    sight: Sight,
+    *,
+    terms: Terms,
+    ids: tuple[UUID, ...],
+    full: Incident | None = None,
+) -> Incident:
+    """The incident folded of what is visible. `full`, folded of all entries and `person_events`, where it is at hand:
+    where nothing is hidden of either, it is that."""
+    told = visible_events(person_events, sight)
+    if full and len(told) == len(person_events) and _is_all(visible, full):
+        return full
+    return fold(visible, told, terms=terms, ids=ids)
+
+
+def _is_all(visible: Sequence[StoredEntry], full: Incident) -> bool:
+    """Whether these are the very entries that the incident was folded of: nothing was removed from any."""
+    stored = full.entries.stored
+    return len(visible) == len(stored) and all(map(operator.is_, visible, stored))
 
 
 def may_reach(entries: Sequence[StoredEntry], audience: Audience, full: Incident | None = None) -> bool:
