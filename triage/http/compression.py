@@ -12,7 +12,7 @@ from typing import Final, Literal
 import zstandard
 from litestar.types import Scope
 
-from triage.http.parameters import sent_header
+from triage.http.parameters import sent_header, weighted
 
 Coding = Literal["zstd", "gzip"]
 HeaderList = list[tuple[bytes, bytes]]
@@ -31,20 +31,10 @@ def accepted_coding(scope: Scope) -> Coding | None:
     accepts = sent_header(scope, b"accept-encoding")
     if not accepts:
         return None
-    qualities: dict[str, float] = {}
-    for part in accepts.lower().split(","):
-        name, _, weight = part.replace(" ", "").partition(";q=")
-        qualities[name] = _quality(weight)
-    wanted = {coding: qualities.get(coding, qualities.get("*", 0.0)) for coding in _CODINGS}
+    weights = dict(weighted(accepts))
+    wanted = {coding: weights.get(coding, weights.get("*", 0.0)) for coding in _CODINGS}
     best = max(_CODINGS, key=lambda coding: wanted[coding])
     return best if wanted[best] > 0 else None
-
-
-def _quality(weight: str) -> float:
-    try:
-        return float(weight or 1)
-    except ValueError:
-        return 0.0
 
 
 def is_compressible(named: Mapping[bytes, bytes]) -> bool:

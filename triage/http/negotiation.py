@@ -16,7 +16,7 @@ from litestar.response import Response
 from litestar.types import Scope
 
 from triage.http.access_control import AnyConnection
-from triage.http.parameters import AnyRequest, sent_header
+from triage.http.parameters import AnyRequest, sent_header, weighted
 from triage.http.responses import NO_STORE, EncodedResponse
 from triage.log.body_errors import CONTROL
 from triage.problems import INVALID_PARAMETER, NOT_ACCEPTABLE, UNKNOWN_PARAMETER, Refused
@@ -92,20 +92,11 @@ def _quality(accept: str, candidate: str) -> float:
     """The q of the most specific range of an Accept header that matches (RFC 9110, 12.5.1)."""
     ranks = {candidate: 2, f"{candidate.split('/')[0]}/*": 1, "*/*": 0}
     specific, quality = -1, 0.0
-    for part in accept.split(","):
-        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    for name, weight in weighted(accept):
         rank = ranks.get(name, -1)
         if rank > specific:
-            weight = next((parameter[2:] for parameter in parameters if parameter.startswith("q=")), "1")
-            specific, quality = rank, _number(weight)
+            specific, quality = rank, weight
     return quality
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
 
 
 def form(request: AnyRequest) -> str:

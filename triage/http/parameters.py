@@ -3,6 +3,7 @@
 Limits stand in the `QueryParameter`: Litestar passes over a `msgspec.Meta` on a parameter without a word.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -36,6 +37,21 @@ def sent_header(scope: Scope, name: bytes) -> str:
     A tenth of what Litestar's `headers` take, which copy all of them first.
     """
     return b", ".join([value for sent, value in scope["headers"] if sent == name]).decode("latin-1")
+
+
+def weighted(header: str) -> Iterator[tuple[str, float]]:
+    """What a header such as `Accept` names, in lower case, each with its weight (RFC 9110, 12.4.2); one that cannot be
+    read is 0."""
+    for part in header.lower().split(","):
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        yield name, _weight(next((parameter[2:] for parameter in parameters if parameter.startswith("q=")), "1"))
+
+
+def _weight(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
 
 
 class Moment(datetime):

@@ -22,7 +22,6 @@ from triage.log.entries import (
     AnyEntry,
     Detention,
     Entry,
-    LoggedEntry,
     NotSameIncident,
     Nurse,
     Officer,
@@ -247,7 +246,7 @@ class _Deciding:
         Health accounts can change nothing of the police, and most police entries are not there for them; only of a
         contact, which they do see, does it tell nothing to say that it is not theirs.
         """
-        name = named(item.entry)
+        name = effective.named(item.entry)
         if name is None:
             return None
         target = self.fresh[name].stored if name in self.fresh else self.read.entries.get(name)
@@ -299,7 +298,7 @@ class _Deciding:
         if holds_judgement(held):
             ids = self.ids_of(home, incident)
             [held] = with_blindness([held], (row for row in read.served if row.incident_id in ids))
-        target_held = None if named(entry) is None else target is not None
+        target_held = None if effective.named(entry) is None else target is not None
         registered = entry.person_id in read.registered if isinstance(entry, PersonLink | PersonUnlink) else None
         return Addition(
             item, held, self.give_notices(item, received_at, target_held, registered, incident, self.read.terms)
@@ -327,17 +326,6 @@ def _without_text(item: IncomingEntry) -> IncomingEntry:
         return item
     entry = structs.replace(item.entry, entry=without_text(item.entry.entry))
     return replace(item, entry=entry, content=canonical(entry))
-
-
-def named(entry: LoggedEntry) -> UUID | None:
-    """The entry that this one amends or withdraws."""
-    match entry:
-        case Amendment():
-            return entry.amends
-        case Withdrawal():
-            return entry.withdraws
-        case _:
-            return None
 
 
 def _again(item: IncomingEntry, held: StoredRow, texts: Mapping[UUID, bytes | None]) -> AppendResult:

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from triage.lazy import lazy_property
 from triage.log import effective, links
-from triage.log.append_decision import LINKS, Addition, IncidentBefore, IncomingEntry, Snapshot, named
+from triage.log.append_decision import LINKS, Addition, IncidentBefore, IncomingEntry, Snapshot
 from triage.log.blindness import holds_intent, with_blindness
 from triage.log.entries import (
     AnyEntry,
@@ -88,7 +88,7 @@ def send_home(read: Snapshot, added: Sequence[Addition]) -> list[Move]:
     homes = {
         stored.id: home
         for stored in by_id.values()
-        if named(stored.entry) is not None and (home := _home(stored, by_id)) != stored.entry.incident_id
+        if effective.named(stored.entry) is not None and (home := _home(stored, by_id)) != stored.entry.incident_id
     }
     for addition in added:
         if addition.stored.id in homes:
@@ -101,7 +101,7 @@ def send_home(read: Snapshot, added: Sequence[Addition]) -> list[Move]:
 
 def _home(stored: StoredEntry, by_id: Mapping[UUID, StoredEntry]) -> UUID:
     passed = {stored.id}
-    while (name := named(stored.entry)) is not None and name not in passed:
+    while (name := effective.named(stored.entry)) is not None and name not in passed:
         target = by_id.get(name)
         if target is None or not effective.permitted(stored, target):
             break

@@ -16,9 +16,9 @@ from msgspec import Struct, structs
 from triage import chain
 from triage.access.actors import Side
 from triage.log import links
-from triage.log.append_decision import CHANGED_FOR, LINKS, OPEN_FOR, Addition, IncidentBefore, Snapshot, named
+from triage.log.append_decision import CHANGED_FOR, LINKS, OPEN_FOR, Addition, IncidentBefore, Snapshot
 from triage.log.audience_changes import readers_told_nothing
-from triage.log.effective import kind, sort_entries
+from triage.log.effective import kind, named, sort_entries
 from triage.log.entries import Amendment, Withdrawal
 from triage.log.incident import Incident, changes_at, repeat_changes_at
 from triage.log.incidents_after import IncidentAfter, abandoned_ids, related_before

@@ -12,9 +12,9 @@ from uuid import UUID
 
 import asyncpg
 
-from triage.log import append_decision
 from triage.log.append_decision import LINKS, IncidentBefore, IncomingEntry, Snapshot, StoredRow
 from triage.log.blindness import ServedIntent
+from triage.log.effective import named
 from triage.log.entries import PersonLink, PersonUnlink
 from triage.log.incidents_after import names_incidents
 from triage.log.lost_spans import LostSpan
@@ -77,7 +77,7 @@ class Reach:
 
 async def reach_at_first(connection: Connection, team_id: UUID, items: Sequence[IncomingEntry]) -> Reach:
     """The reach of these items, as far as they say it themselves."""
-    if any(isinstance(item.entry, _REACHING) or append_decision.named(item.entry) for item in items):
+    if any(isinstance(item.entry, _REACHING) or named(item.entry) for item in items):
         return await reach_of(connection, team_id, items, ())
     return Reach(_incidents(items))
 
@@ -155,4 +155,4 @@ def _incidents(items: Iterable[IncomingEntry]) -> list[UUID]:
 
 
 def _targets(items: Iterable[IncomingEntry]) -> list[UUID]:
-    return [name for item in items if (name := append_decision.named(item.entry)) is not None]
+    return [name for item in items if (name := named(item.entry)) is not None]
