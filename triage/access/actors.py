@@ -51,6 +51,12 @@ class Actor(Struct, kw_only=True, frozen=True):
         if verb not in self.verbs:
             raise Refused(FORBIDDEN)
 
+    def reviewed_side(self) -> Side:
+        """The side whose quarantine the actor decides on. Raises Refused (403) for whoever decides on none."""
+        if self.side is None or f"quarantine.{self.side}" not in self.verbs:
+            raise Refused(FORBIDDEN)
+        return self.side
+
 
 class StaleActor(Refused):
     """An actor's remembered rights no longer hold: it is to sign in afresh; where nobody sees to that, to retry."""

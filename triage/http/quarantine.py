@@ -8,7 +8,6 @@ import msgspec
 from litestar import Response, Router, get, post
 from msgspec import Struct
 
-from triage.access.actors import Actor, Side
 from triage.http.access_control import needs
 from triage.http.entries import EntryAnswer, receipt
 from triage.http.negotiation import ready
@@ -18,7 +17,6 @@ from triage.problems import (
     BUSY,
     ENTRY_CONFLICT,
     ENTRY_ERASED,
-    FORBIDDEN,
     INCIDENT_FULL,
     INVALID,
     MALFORMED,
@@ -51,13 +49,6 @@ class DiscardAnswer(Struct, frozen=True):
     status: Literal["discarded"] = "discarded"
 
 
-def side_of(actor: Actor) -> Side:
-    """The side whose queue an actor decides on. Raises Refused (403) for whoever decides on none."""
-    if actor.side is None or f"quarantine.{actor.side}" not in actor.verbs:
-        raise Refused(FORBIDDEN)
-    return actor.side
-
-
 @get("/", response_description="The queue.")
 async def list_quarantine(
     request: SignedIn, service: TheService, after: After = None, limit: Limit = 50
@@ -65,7 +56,7 @@ async def list_quarantine(
     """List what waits in quarantine, of the reader's own side, oldest first."""
     actor = request.user
     position = read_place(after, QuarantinePosition)
-    page = await service.quarantine.list_waiting(actor, side_of(actor), position, limit)
+    page = await service.quarantine.list_waiting(actor, position, limit)
     if page.items:
         await service.incidents.record_reading(actor, "quarantine", [item.id for item in page.items])
     body = _encode(QuarantineList(page.items, page.total))
@@ -83,7 +74,7 @@ async def list_quarantine(
 )
 async def release(request: SignedIn, service: TheService, id: Id) -> Response[EntryAnswer]:
     """Release an item into the log as its author's. Under an id that other content took meanwhile, it gets its own."""
-    side_of(request.user)
+    request.user.reviewed_side()
     appended = await releasing.release(service.quarantine, service.log, request.user, id)
     if isinstance(appended.result, Problem):
         raise Refused(appended.result)
@@ -98,7 +89,7 @@ async def release(request: SignedIn, service: TheService, id: Id) -> Response[En
 )
 async def discard(request: SignedIn, service: TheService, id: Id) -> Response[DiscardAnswer]:
     """Discard an item for good."""
-    side_of(request.user)
+    request.user.reviewed_side()
     item = await service.quarantine.find(request.user, id)
     await service.quarantine.decide(request.user, item.id, "discarded")
     return ready(_encode(DiscardAnswer(item.id, item.entry_id)))

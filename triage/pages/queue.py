@@ -12,13 +12,13 @@ from litestar import get, post
 from litestar.params import PathParameter, QueryParameter
 from msgspec import Struct
 
-from triage.access.actors import PROFESSIONS, Actor, Side
+from triage.access.actors import PROFESSIONS, Actor
 from triage.log.view import IncidentView
 from triage.pages import words
 from triage.pages.conflicts import FieldConflict, conflicts
 from triage.pages.incident_words import heading, person, reference
 from triage.pages.request import FormSuccess, Page, PageRequest, TheService, page, problem_page, read_form, redirect
-from triage.problems import ENTRY_CONFLICT, FORBIDDEN, NOT_FOUND, Problem, Refused
+from triage.problems import ENTRY_CONFLICT, NOT_FOUND, Problem, Refused
 from triage.service import Service
 from triage.store.log import release, review_lists
 from triage.store.log.quarantine import QuarantineItem, QuarantinePosition
@@ -85,7 +85,7 @@ async def show_queue(
     pairs = await review_lists.list_all_likely_duplicates(service.database, service.incidents, actor, now)
     views = await review_lists.list_all_needing_action(service.database, service.incidents, actor, now)
     differing = [view for view in views if any(flag.startswith("conflict:") for flag in view.flags)]
-    items, waiting, following = await service.quarantine.list_waiting(actor, _side(actor), _place(after), QUARANTINED)
+    items, waiting, following = await service.quarantine.list_waiting(actor, _place(after), QUARANTINED)
     if items:
         await service.incidents.record_reading(actor, "quarantine", [item.id for item in items])
     return page(
@@ -111,12 +111,6 @@ def _place(after: str) -> QuarantinePosition | None:
         return QuarantinePosition(datetime.fromisoformat(received_at).astimezone(UTC), UUID(item_id))
     except ValueError:
         raise Refused(NOT_FOUND) from None
-
-
-def _side(actor: Actor) -> Side:
-    if actor.side is None or f"quarantine.{actor.side}" not in actor.verbs:
-        raise Refused(FORBIDDEN)
-    return actor.side
 
 
 def _pair_card(pair: LikelyPair, now: datetime, zone: ZoneInfo) -> PairCard:
@@ -182,7 +176,7 @@ async def release_item(request: PageRequest, service: TheService, id: ITEM) -> P
     sent = await read_form(request)
     if "look" in sent:
         return redirect(request, QUEUE)
-    _side(request.user)
+    request.user.reviewed_side()
     appended = await release.release(service.quarantine, service.log, request.user, id)
     if isinstance(appended.result, Problem):
         return problem_page(request, appended.result)
@@ -195,7 +189,7 @@ async def discard_item(request: PageRequest, service: TheService, id: ITEM) -> P
     sent = await read_form(request)
     if "look" in sent:
         return redirect(request, QUEUE)
-    _side(request.user)
+    request.user.reviewed_side()
     item = await service.quarantine.find(request.user, id)
     await service.quarantine.decide(request.user, item.id, "discarded")
     return redirect(request, QUEUE, FormSuccess("Discarded for good."))

@@ -184,9 +184,10 @@ class Quarantine:
         return {row.content_digest for row in rows}
 
     async def list_waiting(
-        self, actor: Actor, side: Side, after: QuarantinePosition | None = None, most: int = PAGE
+        self, actor: Actor, after: QuarantinePosition | None = None, most: int = PAGE
     ) -> QuarantinePage:
-        """A page of one side's queue, oldest first."""
+        """A page of the queue of the actor's side, oldest first. Raises Refused (403) as `Actor.reviewed_side`."""
+        side = actor.reviewed_side()
         async with self._database.team(actor.team_id) as connection:
             rows = await _LIST.fetch(
                 connection,
