@@ -139,6 +139,26 @@ def test_an_input_received_more_than_72_hours_after_its_capture_is_late(which: s
         assert reasons(story, 9 * DAY) == ({"received_late"} if late else {"contemporaneous"})
 
 
+def test_of_several_contacts_it_is_the_one_that_gave_the_place_whose_receipt_counts() -> None:
+    for officers, nurses, grade in ((60, 61 + 4 * DAY, "B"), (60 + 4 * DAY, 61, "C")):
+        story = Story()
+        story.intent(4, location_type="unknown")
+        story.officer(60, received=officers, **STREET)
+        story.nurse(61, received=nurses, **STREET)
+        story.outcome("community_follow_up")
+        assert story.s136(9 * DAY) == (grade, None)
+
+
+def test_who_lives_there_is_an_input_where_the_place_depends_on_it() -> None:
+    for place, grade in (("hotel_hostel_room", "C"), ("street_or_park", "B")):
+        story = Story()
+        story.intent(4)
+        story.officer(60, location_type=place)
+        story.nurse(61, received=61 + 4 * DAY, someone_lives_there=False)
+        story.outcome("community_follow_up")
+        assert story.s136(9 * DAY) == (grade, None)
+
+
 def test_lateness_is_not_held_against_what_was_lost_in_a_restore() -> None:
     story = Story()
     story.intent(4, received=5 * DAY)
@@ -188,7 +208,15 @@ def an_earlier_disposal(story: Story) -> StoredEntry:
     return story.outcome("arrest_custody", 60, captured=62)
 
 
-EVIDENCE = [a_no, a_use, an_arrival, a_reversal, a_status, a_home, an_earlier_disposal]
+def a_section(story: Story) -> StoredEntry:
+    return story.follow_up("later_mha_detention", 300, section="s2")
+
+
+def a_later_arrest(story: Story) -> StoredEntry:
+    return story.follow_up("later_arrest", 300)
+
+
+EVIDENCE = [a_no, a_use, an_arrival, a_reversal, a_section, a_status, a_home, an_earlier_disposal]
 
 
 @pytest.mark.parametrize("tell", EVIDENCE)
@@ -225,6 +253,26 @@ def test_what_an_amendment_said_stands_too_when_that_is_withdrawn() -> None:
     withdrawal = story.withdraw(amendment, 80, by=NURSE)
     assert story.s136() == ("C", None)
     assert because(story, "evidence_withdrawn") == {judged.id, withdrawal.id}
+
+
+@pytest.mark.parametrize("event", ["later_arrest", "later_ed"])
+def test_what_never_spoke_against_this_grade_is_no_evidence(event: str) -> None:
+    story = considered()
+    story.withdraw(story.follow_up(event, 300), 310)
+    assert story.s136() == ("B", None)
+
+
+@pytest.mark.parametrize(
+    ("tell", "grade"),
+    [(a_no, "B"), (a_home, "B"), (a_section, "B"), (a_later_arrest, "C"), (a_use, "C"), (an_earlier_disposal, "C")],
+)
+def test_of_custody_only_what_spoke_against_that(tell: Any, grade: str) -> None:
+    story = Story()
+    story.intent(4, power="arrest_offence", tests=None)
+    story.officer(60, offence="alleged_minor", arrest_necessity=["identity"], **STREET)
+    story.outcome("community_follow_up")
+    story.withdraw(tell(story), 310)
+    assert story.custody() == (grade, None)
 
 
 def test_an_amendment_that_leaves_the_evidence_takes_nothing_away() -> None:

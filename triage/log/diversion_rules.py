@@ -32,6 +32,10 @@ POWERS = frozenset(("s136", "s135"))
 SECTIONS = frozenset(("s2", "s3", "s4", "s5", "s2_s3_s4", "mha_detention"))
 HARM = frozenset(("serious_harm", "died"))
 ARRESTED_LATER = frozenset(("arrest_custody", "custody", "later_arrest"))
+AGAINST_S136 = POWERS | SECTIONS | HARM | {"first_disposal", "law", "test", "judge"}
+AGAINST_CUSTODY = POWERS | ARRESTED_LATER | HARM | {"first_disposal", "no_offence"}
+"""What speaks against a grade, and stands as evidence when it is taken away: uses, reversals, refutations, and another
+first disposal."""
 
 
 class Grading(Struct, frozen=True, gc=False):
@@ -171,7 +175,8 @@ def s136_undetermined(case: GradedCase) -> Grading | None:
 def s136_claimed(case: GradedCase) -> Grading | None:
     assert case.intent is not None
     part, intent = case.intent.part, case.intent.entry
-    doubts = late_inputs(case.intent, case.inputs, place=True) + evidence_withdrawn(case.intent, case.inputs)
+    doubts = late_inputs(case.intent, case.inputs, place=True)
+    doubts += evidence_withdrawn(case.intent, case.inputs, AGAINST_S136)
     if part.confidence == 1:
         doubts.append(("confidence_1", intent))
     if part.source == "control_room":
@@ -245,7 +250,8 @@ def custody_undetermined(case: GradedCase) -> Grading | None:
 
 
 def custody_claimed(case: GradedCase) -> Grading | None:
-    doubts = late_inputs(case.intent, case.inputs, place=False) + evidence_withdrawn(case.intent, case.inputs)
+    doubts = late_inputs(case.intent, case.inputs, place=False)
+    doubts += evidence_withdrawn(case.intent, case.inputs, AGAINST_CUSTODY)
     if case.intent and not contemporaneous(case.intent, case.inputs):
         doubts.append(("not_contemporaneous", case.intent.entry))
     if case.intent and case.intent.part.confidence == 1:

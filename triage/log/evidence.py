@@ -5,9 +5,10 @@ an input first given or changed by amendment after the limit is late, and a refu
 disposal that was taken away still speaks against A and B.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from triage.log.effective import EffectiveEntry, SortedEntries, captured, kind
 from triage.log.entries import IntentPart, StoredEntry
 from triage.log.grading_inputs import WINDOW, GradeReason, GradingInputs, heard_no, place_that_counts, tests_failed
 from triage.log.intents import FREE_TO_CORRECT, RecordedIntent, is_free
-from triage.log.resolve import Place, place_of_contacts, s136_available
+from triage.log.resolve import Place, is_known, place_of_contacts, s136_available
 from triage.log.timeline import PersonEvent, dated_outcome, events_of, first_disposal, status_held_from, uses_of
 
 RECEIVED_LATE = timedelta(hours=72)
@@ -61,18 +62,24 @@ def late_inputs(intent: RecordedIntent | None, inputs: GradingInputs, *, place: 
     return [*(("late_input", entry) for entry in dict.fromkeys(late)), *(("received_late", entry) for entry in slow)]
 
 
-def evidence_withdrawn(intent: RecordedIntent | None, inputs: GradingInputs) -> list[GradeReason]:
-    """Evidence against the grade that was amended, withdrawn or parted away: each entry, and what took it away."""
+def evidence_withdrawn(
+    intent: RecordedIntent | None, inputs: GradingInputs, against: Collection[str]
+) -> list[GradeReason]:
+    """Evidence against the grade that was amended, withdrawn or parted away: each entry, and what took it away.
+
+    `against`: what speaks against this grade, by its code; what bears on another grade alone is no evidence here.
+    """
     lost: dict[GradeReason, None] = {}
     if inputs.entries.changed:
         still = {entry.id: set(_speaks(intent, inputs, entry)) for entry in inputs.entries.in_force()}
         for entry, change in _superseded(inputs.entries):
-            gone = set(_speaks(intent, inputs, entry)) - still.get(entry.id, set())
+            spoke = {(code, *what) for code, *what in _speaks(intent, inputs, entry) if code in against}
+            gone = spoke - still.get(entry.id, set())
             if gone and not _is_free(entry, change, inputs):
-                code = JUDGEMENT_WITHDRAWN if gone == {"judge"} else WITHDRAWN
+                code = JUDGEMENT_WITHDRAWN if gone == {("judge",)} else WITHDRAWN
                 lost |= dict.fromkeys(((code, entry.id), (code, change.id)))
     for event in inputs.parted:
-        if _would_have_spoken(event, inputs.decided_at):
+        if event.code in against and _would_have_spoken(event, inputs.decided_at):
             assert event.gone is not None
             code = JUDGEMENT_WITHDRAWN if event.code == "judge" else WITHDRAWN
             lost |= dict.fromkeys(((code, event.entry), (code, event.gone)))
@@ -142,13 +149,21 @@ def _place_at(intent: RecordedIntent, inputs: GradingInputs, limit: datetime) ->
 
 
 def _place_given_by(intent: RecordedIntent, inputs: GradingInputs) -> list[StoredEntry]:
-    """The entries that gave the place that counts, where the intent itself does not."""
-    if intent.part.location_type:
-        return []
-    place = place_that_counts(intent, inputs)[0]
-    contacts = [contact for contact in inputs.entries.contacts if contact.entry.location_type == place]
-    own = [contact for contact in contacts if contact.id == intent.entry]
-    return [_given_by(contact, _place_and_lives) for contact in (own or contacts)[-1:]] if place else []
+    """The entries that gave the place that counts, where the intent itself does not, and who lives there, if asked."""
+    kind, lives = place_that_counts(intent, inputs)
+    given: dict[str, object] = {}
+    if not is_known("location_type", intent.part.location_type):
+        given["location_type"] = kind
+    if s136_available(kind, None) is None:
+        given["someone_lives_there"] = lives
+    officers, contacts = inputs.entries.officers, inputs.entries.contacts
+    carrier = [contact for contact in contacts if contact.id == intent.entry]
+    by_precedence = [*carrier, *reversed(officers), *reversed(contacts)]
+    first = (
+        next((contact for contact in by_precedence if getattr(contact.entry, field) == value), None)
+        for field, value in given.items()
+    )
+    return [_given_by(contact, attrgetter(field)) for field, contact in zip(given, first, strict=True) if contact]
 
 
 def _changed_status(contact: EffectiveEntry[Any], limit: datetime | None) -> list[UUID]:
@@ -192,8 +207,12 @@ def _is_free(entry: EffectiveEntry[Any], change: StoredEntry, inputs: GradingInp
     return captured(change) - entry.captured <= FREE_TO_CORRECT
 
 
-def _speaks(intent: RecordedIntent | None, inputs: GradingInputs, entry: EffectiveEntry[Any]) -> Iterator[object]:
-    """The evidence of an entry with this content against a grade: a refutation, a use, a reversal, a first disposal."""
+def _speaks(
+    intent: RecordedIntent | None, inputs: GradingInputs, entry: EffectiveEntry[Any]
+) -> Iterator[tuple[str, *tuple[object, ...]]]:
+    """The evidence of an entry with this content against a grade: a refutation, a use, a reversal, a first disposal.
+
+    Each as its code and what it says."""
     content, at = entry.entry, inputs.decided_at
     for power, use in uses_of(entry, inputs.outcomes):
         if at is None or use.at <= at + WINDOW:
@@ -205,16 +224,18 @@ def _speaks(intent: RecordedIntent | None, inputs: GradingInputs, entry: Effecti
             if outcome.at and (at is None or outcome.at <= at):
                 yield "first_disposal", outcome.disposal, outcome.at
         case "nurse" if heard_no(content):
-            yield "judge"
+            yield ("judge",)
     if intent is not None:
         yield from _refutes(intent, inputs, entry)
 
 
-def _refutes(intent: RecordedIntent, inputs: GradingInputs, entry: EffectiveEntry[Any]) -> Iterator[object]:
+def _refutes(
+    intent: RecordedIntent, inputs: GradingInputs, entry: EffectiveEntry[Any]
+) -> Iterator[tuple[str, *tuple[object, ...]]]:
     content, what = entry.entry, kind(entry.stored.entry)
     part: IntentPart | None = content.intent if what in ("officer", "intent") else None
     if part and entry.id == intent.entry and tests_failed(part):
-        yield "test"
+        yield ("test",)
     if what in ("officer", "nurse", "paramedic"):
         row = _STATUSES.get(content.legal_status)
         if row and row.rules_out_s136 and inputs.already(status_held_from(entry)):
@@ -228,4 +249,4 @@ def _refutes(intent: RecordedIntent, inputs: GradingInputs, entry: EffectiveEntr
     elif part and entry.id == intent.entry and s136_available(part.location_type, None) is False:
         yield "law", "place"
     if what == "officer" and intent.part.power == "arrest_offence" and content.offence == "none":
-        yield "no_offence"
+        yield ("no_offence",)

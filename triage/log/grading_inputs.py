@@ -54,9 +54,10 @@ class GradingInputs(Struct, frozen=True, kw_only=True, gc=False):
         return self.decided_at is None or at <= self.decided_at
 
     def held_elsewhere(self) -> PersonEvent | None:
-        """A detention under s136 that was running in another incident of the person when the car came."""
+        """A detention under s136 of the person in another incident, between when the car came and the first disposal."""
+        until = self.decided_at or self.came_at
         held = (event for event in self.events if event.code == "held" and event.until)
-        return next((event for event in held if event.at <= self.came_at < (event.until or event.at)), None)
+        return next((event for event in held if self.came_at < (event.until or event.at) and event.at <= until), None)
 
     def after(self) -> list[GradeReason]:
         """Events of the person in the 24 hours after the first disposal.
