@@ -138,6 +138,8 @@ def test_s135_kept_runs_from_the_first_entry_of_the_premises() -> None:
     story.detention("kept_from", 130, power="s135", place_of_safety="private_home")
     assert detention(story).expires_at == minute(100 + DAY)
     story.detention("arrived_site", 90, power="s135", place_of_safety="private_home")
+    assert detention(story).expires_at == minute(90 + DAY)  # the earlier, until an outcome says kept
+    story.outcome("s135_kept", 130)
     assert detention(story).expires_at == minute(100 + DAY)
 
 
@@ -223,6 +225,31 @@ def test_the_last_minute_before_the_end_is_in_time() -> None:
 def test_at_a_police_station_a_superintendent_approves_too(approved: bool | None, minutes: int) -> None:
     story = extended(place=STATION, superintendent_approved=approved)
     assert detention(story).extended_minutes == minutes
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"kind": "outcome", "disposal": "s136_kept", "decided_at": 20, "location_type": "police_station"},
+        {"kind": "officer", "legal_status": "s136", "legal_status_at": 20, "location_type": "police_station"},
+    ],
+)
+def test_so_too_where_an_outcome_or_a_contact_tells_that_the_person_is_there(held: dict[str, Any]) -> None:
+    story = Story()
+    story.tell(captured=20, **held)
+    story.detention("kept_from", 20)
+    story.detention("extended", 600, **VALID)
+    assert (detention(story).extended_minutes, "invalid_extension" in story.flags()) == (0, True)
+    story.detention("extended", 600, superintendent_approved=True, **VALID)
+    assert detention(story).extended_minutes == 360
+
+
+def test_whoever_was_taken_on_from_the_station_needs_no_superintendent() -> None:
+    story = Story()
+    story.outcome("s136_kept", 20, location_type="police_station")
+    story.detention("arrived_site", 100, **SUITE)
+    story.detention("extended", 600, **VALID)
+    assert detention(story).extended_minutes == 360
 
 
 def test_two_records_of_one_extension_are_not_added_up() -> None:

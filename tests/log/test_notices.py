@@ -263,6 +263,8 @@ def test_a_child_kept_at_a_station_is_told_from_either_form() -> None:
     assert told(kept, CHILD) == {("under_18_police_station", "disposal")}
     contact = plausible("officer", age=15, age_band=None, legal_status="s136", location_type="police_station")
     assert told(contact) == {("under_18_police_station", "age")}
+    assert told(CHILD, kept) == {("under_18_police_station", "age")}
+    assert told(CHILD, contact | {"age": None}) == {("under_18_police_station", "age")}
     assert told(contact | {"legal_status": "arrested"}) == set()
 
 

@@ -17,7 +17,8 @@ from msgspec import Struct
 
 from triage import codes
 from triage.log.effective import EffectiveEntry, SortedEntries
-from triage.log.resolve import is_known
+from triage.log.resolve import is_known, place_of_contacts
+from triage.log.station import STATION, is_held_at_station, keeps_at_station
 from triage.log.timeline import DatedOutcome, detention_power, status_held_from
 from triage.log.view import DetentionView, StayView
 
@@ -113,13 +114,17 @@ def _steps(entries: SortedEntries, outcomes: Sequence[DatedOutcome]) -> Iterator
             effective=detention,
             place=place if is_known("place_of_safety", place) else None,
         )
+    location_type, _ = place_of_contacts(entries.officers, entries.contacts)
     for outcome in outcomes:
         if outcome.power:
-            yield Step(outcome.dated, USE, outcome.power, True, outcome.effective, disposal=outcome.disposal)
+            place = STATION if keeps_at_station(outcome, location_type) else None
+            yield Step(outcome.dated, USE, outcome.power, True, outcome.effective, place, outcome.disposal)
     for contact in entries.contacts:
         row = _STATUSES.get(contact.entry.legal_status)
         if row and row.power:
-            yield Step(status_held_from(contact), USE, row.power, contact.entry.legal_status_at is not None, contact)
+            place = STATION if is_held_at_station(contact) else None
+            opens = contact.entry.legal_status_at is not None
+            yield Step(status_held_from(contact), USE, row.power, opens, contact, place)
 
 
 def _split(steps: Iterable[Step]) -> list[list[Step]]:
@@ -184,14 +189,10 @@ def _start(steps: Sequence[Step], power: str, kept: Step | None) -> datetime | N
     """When the clock started. Whoever is kept where he is was not detained when he arrived there."""
     said = {step.disposal for step in steps}
     removed, said_kept = f"{power}_removed" in said, f"{power}_kept" in said
-    arrival = _arrival(steps)
-    if power == "s135" and (said_kept or kept) and not removed:
-        entered = _earliest(steps, "entered")
-        if entered:
-            return entered.at
-    elif said_kept and kept and not removed:
-        return kept.at
-    return min((at for at in (arrival, kept and kept.at) if at), default=None)
+    counts = _earliest(steps, "entered") if power == "s135" else kept
+    if said_kept and not removed and counts:
+        return counts.at
+    return min((at for at in (_arrival(steps), kept and kept.at) if at), default=None)
 
 
 def _extended(steps: Iterable[Step], start: datetime | None) -> tuple[int, bool]:
@@ -222,7 +223,7 @@ def extension_faults(entry: Any, place: str | None) -> Iterator[str]:
         yield "authorised_by"
     if entry.minutes is None:
         yield "minutes"
-    if place == "police_station" and entry.superintendent_approved is not True:
+    if place == STATION and entry.superintendent_approved is not True:
         yield "superintendent_approved"
 
 

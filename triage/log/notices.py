@@ -93,6 +93,12 @@ class IncidentContext:
         return [event.entry for event in station.events_at_station(self.entries)]
 
     @lazy_property
+    def is_held_at_station(self) -> bool:
+        """Whether anything tells that the person is at a police station under s135 or s136."""
+        place, _ = resolve.place_of_contacts(self.entries.officers, self.entries.contacts)
+        return bool(station.station_uses(self.entries, self.outcomes, place))
+
+    @lazy_property
     def episodes(self) -> tuple[Episode, ...]:
         return detention.episodes(self.entries, self.outcomes)
 
@@ -219,7 +225,8 @@ def _contact(contact: Any, under: str, about: IncidentContext) -> Iterator[Notic
     yield from _place(kind, lives, f"{under}location_type", used)
     if not _says_under_18(contact):
         return
-    if about.at_station or (station.exercises_power(contact.legal_status) and kind == station.STATION):
+    here = kind == station.STATION and station.exercises_power(contact.legal_status)
+    if here or about.is_held_at_station:
         yield _notice("under_18_police_station", f"{under}{'age_band' if contact.age is None else 'age'}")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from triage import codes
 from triage.log.effective import EffectiveEntry, SortedEntries
-from triage.log.entries import Detention
+from triage.log.entries import Contact, Detention
 from triage.log.resolve import is_known
 from triage.log.timeline import DatedOutcome, status_held_from
 from triage.terms import Terms
@@ -24,16 +24,8 @@ def station_uses(entries: SortedEntries, outcomes: Sequence[DatedOutcome], locat
     """When a person was held at a police station under s136 or s135, as far as a detention event, an outcome that says
     kept, or a contact's legal status says so. `location_type` is the place of the contacts together."""
     at_station = [detention.corrected(detention.entry.at) for detention in events_at_station(entries)]
-    at_station += [
-        outcome.dated
-        for outcome in outcomes
-        if says_kept(outcome.disposal) and _place(outcome, location_type) == STATION
-    ]
-    at_station += [
-        status_held_from(contact)
-        for contact in entries.contacts
-        if contact.entry.location_type == STATION and exercises_power(contact.entry.legal_status)
-    ]
+    at_station += [outcome.dated for outcome in outcomes if keeps_at_station(outcome, location_type)]
+    at_station += [status_held_from(contact) for contact in entries.contacts if is_held_at_station(contact)]
     return at_station
 
 
@@ -42,9 +34,15 @@ def events_at_station(entries: SortedEntries) -> list[EffectiveEntry[Detention]]
     return [detention for detention in entries.detentions if detention.entry.place_of_safety == STATION]
 
 
-def _place(outcome: DatedOutcome, location_type: str | None) -> str | None:
+def keeps_at_station(outcome: DatedOutcome, location_type: str | None) -> bool:
+    """Whether an outcome keeps the person at a police station: it says so, or the contacts together do."""
     own = outcome.effective.entry.location_type
-    return own if is_known("location_type", own) else location_type
+    return says_kept(outcome.disposal) and (own if is_known("location_type", own) else location_type) == STATION
+
+
+def is_held_at_station(contact: EffectiveEntry[Contact]) -> bool:
+    """Whether a contact found the person at a police station under s136 or s135."""
+    return contact.entry.location_type == STATION and exercises_power(contact.entry.legal_status)
 
 
 def says_kept(disposal: str) -> bool:
