@@ -1135,9 +1135,7 @@ def test_a_detention_elsewhere_that_had_run_out_is_not() -> None:
     assert diverted().diversion(3 * DAY, *person_events(other.incident())).s136.grade == "B"
 
 
-@pytest.mark.parametrize(
-    ("began", "result"), [(30, (None, "used")), (65, (None, "used")), (66, ("R", "power"))]
-)
+@pytest.mark.parametrize(("began", "result"), [(30, (None, "used")), (65, (None, "used")), (66, ("R", "power"))])
 def test_a_detention_elsewhere_that_began_before_the_first_disposal_is_used(began: float, result: Any) -> None:
     other = Story(ANOTHER, first_seq=100)
     other.detention("arrived_site", began)

@@ -54,7 +54,7 @@ class GradingInputs(Struct, frozen=True, kw_only=True, gc=False):
         return self.decided_at is None or at <= self.decided_at
 
     def held_elsewhere(self) -> PersonEvent | None:
-        """A detention under s136 of the person in another incident, between when the car came and the first disposal."""
+        """A detention under s136 in another incident of the person, once the car had come and by the first disposal."""
         until = self.decided_at or self.came_at
         held = (event for event in self.events if event.code == "held" and event.until)
         return next((event for event in held if self.came_at < (event.until or event.at) and event.at <= until), None)
