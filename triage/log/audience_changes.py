@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from triage.access.actors import Side
 from triage.log.append_decision import Snapshot
-from triage.log.entries import Amendment, FollowUp, NewerEntry, Withdrawal
+from triage.log.entries import Amendment, FollowUp, NewerEntry, StoredEntry, Withdrawal
 from triage.log.incident import Incident, fold, grades_at, view_at
 from triage.log.incidents_after import IncidentAfter, related_before
 from triage.log.redaction import fold_visible, redact, visible_events
@@ -42,7 +42,11 @@ def readers_told_nothing(group: IncidentAfter, read: Snapshot) -> list[Readers]:
     if not entries:
         return []
     corrected = any(isinstance(stored.entry, Amendment | Withdrawal) for stored in group.entries)
-    sides = [side for side in SIDES if corrected or not redact(new, Sight(side, False))]
+    sides = [
+        side
+        for side in SIDES
+        if (corrected or not redact(new, Sight(side, False))) and _sees_the_same(side, entries, group)
+    ]
     if not sides:
         return []
     events = related_before(row)
@@ -52,14 +56,18 @@ def readers_told_nothing(group: IncidentAfter, read: Snapshot) -> list[Readers]:
     return [readers for side in sides for readers in _told_nothing(side, before, events, group, read.now)]
 
 
+def _sees_the_same(side: Side, entries: Sequence[StoredEntry], group: IncidentAfter) -> bool:
+    """Whether every entry is to this side what it was."""
+    sight = Sight(side, False)
+    return redact(entries, sight) == redact(group.full.entries.stored, sight)
+
+
 def _told_nothing(
     side: Side, before: Incident, events: Sequence[PersonEvent], group: IncidentAfter, now: datetime
 ) -> list[Readers]:
-    """Those of a side for whom nothing differs. What adds up is looked at only where every entry is what it was."""
+    """Those of a side that sees the same entries as before for whom nothing differs of what they add up to."""
     sight = Sight(side, False)
     visible = redact(before.entries.stored, sight)
-    if visible != redact(group.full.entries.stored, sight):
-        return []
     if not visible:
         return [Readers(side, lead) for lead in (False, True)]
     readers = [Readers(side, False)]

@@ -189,9 +189,13 @@ def without_training(stored: list[StoredEntry]) -> list[StoredEntry]:
 
 def named(entry: Entry) -> UUID | None:
     """The entry that this one amends or withdraws."""
-    if isinstance(entry, Amendment):
-        return entry.amends
-    return entry.withdraws if isinstance(entry, Withdrawal) else None
+    match entry:
+        case Amendment():
+            return entry.amends
+        case Withdrawal():
+            return entry.withdraws
+        case _:
+            return None
 
 
 def judges(stored: Iterable[StoredEntry]) -> tuple[UUID, ...]:
