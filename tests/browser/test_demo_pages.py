@@ -6,6 +6,7 @@ Every page leaves a picture in `build/screens/pages`.
 import html
 import re
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from demonstration import (
 )
 from playwright.async_api import Browser, Page
 from support.chromium import accessibility_faults, install_from_npm
+
+from triage.times import LONDON
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -210,7 +213,9 @@ async def test_everything_works_without_script_and_is_undone_where_it_was_made(
         detained = await page.locator("#clocks").inner_text()
         await page.locator("a.do").first.click()
         await page.get_by_label("It ended").check()
-        await page.get_by_label("Time").fill("12:00")
+        ended = datetime.now(LONDON) - timedelta(hours=1)
+        await page.get_by_label("Day", exact=True).fill(f"{ended:%Y-%m-%d}")
+        await page.get_by_label("Time", exact=True).fill(f"{ended:%H:%M}")
         await page.locator("main form button").click()
         await page.get_by_role("status").get_by_text("The end is recorded.").wait_for()
         await page.get_by_role("link", name="Undo").click()
