@@ -32,7 +32,7 @@ from triage.summaries.causes import Elsewhere, kinds_by_line
 from triage.summaries.editions import EditionTerms, Summary
 from triage.summaries.facts import IncidentFact
 from triage.summaries.figures import Measure
-from triage.summaries.quarterly import FORCE_LINE
+from triage.summaries.population_rates import FORCE_LINE
 from triage.summaries.registry import MEASURES_VERSION, Scope
 from triage.summaries.schedule import Slot, due_slots, is_late, is_restated
 from triage.times import Period, PeriodKind, parse_period

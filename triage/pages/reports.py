@@ -248,26 +248,13 @@ async def list_behind(
     return page(
         request,
         "behind.html",
-        title=_label_of(summary, line),
+        title=editions.label_of(summary.measures, line),
         period=_name(summary.kind, summary.period),
         address=_address(summary.kind, summary.period, summary.edition),
         edition=summary.edition,
         changed=changed,
         found=[listed(view, now, team.calendar.zone) for view in views],
     )
-
-
-def _label_of(summary: Summary, line: str) -> str:
-    """The name of a line."""
-    code, _, rest = line.partition("/")
-    measure = next((measure for measure in summary.measures if measure.code == code), None)
-    if measure is None:
-        return line
-    rows = measure.rows if isinstance(measure.rows, tuple) else ()
-    names = {"/".join(filter(None, (row.code, row.column))): row for row in rows}
-    row = names.get(rest)
-    column = f", {row.column.replace('_', ' ')}" if row and row.column else ""
-    return f"{measure.label}: {row.label}{column}" if row else measure.label
 
 
 def _before(kind: PeriodKind, name: str) -> str:

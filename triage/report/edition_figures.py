@@ -20,7 +20,7 @@ class EditionFigures(Struct, frozen=True):
 
     def rows(self, code: str) -> tuple[FigureRow, ...]:
         measure = self.measure(code)
-        return measure.rows if measure and isinstance(measure.rows, tuple) else ()
+        return measure.lines if measure else ()
 
     def row(self, code: str, name: str, column: str | None = None) -> FigureRow | None:
         return next((row for row in self.rows(code) if row.code == name and row.column == column), None)

@@ -143,7 +143,7 @@ def _figures(measures: Iterable[Measure]) -> Iterator[Cells]:
         if measure.value is not UNSET:
             shares = (measure.percent, measure.low, measure.high)
             yield (measure.label, measure.label, None, measure.value, measure.known, *shares, *beside)
-        for row in measure.rows if isinstance(measure.rows, tuple) else ():
+        for row in measure.lines:
             shares = (row.percent, row.low, row.high)
             yield (measure.label, row.label, row.column, row.value, row.of, *shares, *beside)
 

@@ -4,21 +4,13 @@ Every quarterly flow measure is computed for each span as asked: nothing is pool
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Literal, assert_never
 
 from msgspec import UNSET, Struct
 
-from triage.summaries.figures import (
-    FEWEST_FOR_A_PERCENTAGE,
-    FigureRow,
-    Measure,
-    byar,
-    newcombe,
-    rate_ratio,
-    row,
-)
+from triage.summaries.figures import FEWEST_FOR_A_PERCENTAGE, Measure, byar, newcombe, rate_ratio, row
 from triage.summaries.registry import Scope, definitions
 from triage.summaries.schedule import Calendar, Coverage, coverage, slot
 from triage.times import Period, next_period, parse_period
@@ -227,8 +219,7 @@ def _sides(measure: Measure) -> Iterator[tuple[_Key, _Side]]:
     if measure.value is not UNSET:
         whole = (measure.value, measure.known, measure.percent, measure.low, measure.high, measure.text)
         yield (measure.code, measure.label, None), _side(ComparedValue(*whole), None)
-    rows: Sequence[FigureRow] = measure.rows if isinstance(measure.rows, tuple) else ()
-    for line in rows:
+    for line in measure.lines:
         value = ComparedValue(line.value, line.of, line.percent, line.low, line.high, line.text)
         yield (line.code, line.label, line.column), _side(value, line.events)
 

@@ -141,12 +141,11 @@ def _about(summary: Summary) -> Iterator[Sequence[CsvValue]]:
 def _figures(measures: Iterable[Measure]) -> Iterator[Sequence[CsvValue]]:
     for measure in measures:
         head = (measure.code, measure.label, measure.kind)
-        rows = measure.rows if isinstance(measure.rows, tuple) else ()
-        if not rows:
+        if not measure.lines:
             value = None if measure.value is UNSET else measure.value
             printed = (value, None, measure.percent, measure.low, measure.high, measure.known, measure.missing)
             yield *head, "", "", "", *printed, measure.text, measure.caveat
-        for row in rows:
+        for row in measure.lines:
             line = (row.code, row.label, row.column, row.value, row.of, row.percent, row.low, row.high)
             yield *head, *line, measure.known, row.missing, row.text or measure.text, measure.caveat
 

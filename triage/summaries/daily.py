@@ -4,11 +4,21 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from triage import codes
 from triage.access.actors import PROFESSIONS
 from triage.log.flags import LATE
 from triage.summaries.facts import ASKED, GradeResult, IncidentFact, RecentIncident, Stay
-from triage.summaries.figures import Figure, FigureRow, count, count_row, mix, proportion, quantile, row, shares
+from triage.summaries.figures import (
+    Figure,
+    FigureRow,
+    count,
+    count_row,
+    labels_of,
+    mix,
+    proportion,
+    quantile,
+    row,
+    shares,
+)
 from triage.summaries.needs_action import ACTIONS, actions
 from triage.summaries.registry import HANDOVER_TARGET_MINUTES, Scope, measure
 
@@ -254,8 +264,7 @@ def _handover_rows(code: str, label: str, stays: Sequence[Stay]) -> list[FigureR
 
 
 def _places() -> dict[str, str]:
-    places = {code.code: code.label for code in codes.list("place_of_safety") if not code.missing}
-    return places | {"unknown": "Place not recorded"}
+    return labels_of("place_of_safety") | {"unknown": "Place not recorded"}
 
 
 @measure(

@@ -10,16 +10,16 @@ from msgspec import UNSET, Struct, structs
 
 from triage import codes
 from triage.log.diversion import RULE
-from triage.summaries import daily, monthly, quarterly, weekly
+from triage.summaries import daily, monthly, population_rates, quarterly, weekly
 from triage.summaries.facts import FACTS_VERSION
-from triage.summaries.figures import FigureRow, Measure
+from triage.summaries.figures import Measure, line_name
 from triage.summaries.registry import MEASURES_VERSION, SILENT, Scope, definitions
 from triage.summaries.schedule import Coverage
 from triage.terms import Terms
 from triage.times import PeriodKind
 
 Form = Literal["internal", "protected"]
-FAMILIES = (daily, weekly, monthly, quarterly)
+FAMILIES = (daily, monthly, population_rates, quarterly, weekly)
 """The modules that fill the registry, in the order in which summaries print them."""
 
 LATE = "Published late."
@@ -206,6 +206,12 @@ def value_in(values: Values, part: LinePart) -> int | float | None:
     return values.get(part, 0 if part[1] == "value" else None)
 
 
+def label_of(measures: Iterable[Measure], name: str) -> str:
+    """The label of a line; its name where there is none such."""
+    lines = (printed for measure in measures for printed in _lines(measure))
+    return next((line.label for other, line in lines if other == name), name)
+
+
 class _PrintedLine(Struct, frozen=True):
     """A line of a measure with its printed parts; `absent` is the value that it has where the row is left out."""
 
@@ -240,7 +246,7 @@ def _lines(measure: Measure) -> Iterator[tuple[str, _PrintedLine]]:
         printed: dict[Part, int | float | None] = {"value": measure.value, "percent": measure.percent}
         whole = printed | {"low": measure.low, "high": measure.high} | whole
     yield measure.code, _PrintedLine(measure.label, whole)
-    for row in measure.rows if isinstance(measure.rows, tuple) else ():
+    for row in measure.lines:
         label = f"{row.label}, {row.column.replace('_', ' ')}" if row.column else row.label
         parts: dict[Part, int | float | None] = {
             "value": row.value,
@@ -252,8 +258,4 @@ def _lines(measure: Measure) -> Iterator[tuple[str, _PrintedLine]]:
         }
         # counts are printed in words as well; of a median that is left out nothing is known
         absent = 0 if row.text else None
-        yield _name(measure, row), _PrintedLine(f"{measure.label}: {label}", parts, absent)
-
-
-def _name(measure: Measure, row: FigureRow) -> str:
-    return "/".join(part for part in (measure.code, row.code, row.column) if part)
+        yield line_name(measure.code, row.name), _PrintedLine(f"{measure.label}: {label}", parts, absent)

@@ -44,6 +44,11 @@ class FigureRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     high: float | None = None
     text: str = ""
 
+    @property
+    def name(self) -> str:
+        """The name of the line within its measure: `row`, or `row/column`."""
+        return line_name(self.code, self.column)
+
 
 class ComputedRow(FigureRow, frozen=True, kw_only=True, omit_defaults=True):
     """A line with the incidents that it counts, which are never published; none where it counts something else."""
@@ -87,6 +92,16 @@ class Measure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     high: float | None = None
     text: str = ""
     caveat: str = ""
+
+    @property
+    def lines(self) -> tuple[FigureRow, ...]:
+        """Its rows; none where it is one value."""
+        return self.rows if isinstance(self.rows, tuple) else ()
+
+
+def line_name(*parts: str | None) -> str:
+    """The name of a line: the codes of its measure, row and column, as far as it has them."""
+    return "/".join(part for part in parts if part)
 
 
 # --- intervals ---
@@ -252,9 +267,12 @@ def mix(items: Iterable[T], value_of: Callable[[T], str | None], name: str, *, a
 
     Codes that do not occur are left out, unless `all_rows`.
     """
-    listed = codes.list(name)
-    labels = {code.code: code.label for code in listed if not code.missing and code.replaced_by is None}
-    return shares(items, value_of, labels, frozenset(listed.missing), all_rows)
+    return shares(items, value_of, labels_of(name), frozenset(codes.list(name).missing), all_rows)
+
+
+def labels_of(name: str) -> dict[str, str]:
+    """The labels of a list's codes, without the coded missing values and what has been replaced."""
+    return {code.code: code.label for code in codes.list(name) if not code.missing and code.replaced_by is None}
 
 
 def shares(
@@ -295,6 +313,14 @@ def quantile(values: Sequence[float], q: float) -> float | None:
     below = int(place)
     above = min(below + 1, len(ordered) - 1)
     return round(ordered[below] + (place - below) * (ordered[above] - ordered[below]), 1)
+
+
+def share_of(
+    asked: Iterable[IncidentFact], is_known: Callable[[IncidentFact], bool], counts: Callable[[IncidentFact], bool]
+) -> Figure:
+    """A figure that counts some of the incidents of which it is known; the others are missing."""
+    known, missing = split(asked, is_known)
+    return proportion(list(filter(counts, known)), len(known), missing)
 
 
 def split(items: Iterable[T], is_known: Callable[[T], bool]) -> tuple[list[T], int]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from triage import codes
 from triage.summaries.csv_files import CsvValue, write
 from triage.summaries.facts import IncidentFact
+from triage.summaries.figures import labels_of
 from triage.summaries.monthly import first_place
 from triage.times import Period, parse_period
 
@@ -65,15 +66,15 @@ def _breakdowns(detained: Sequence[IncidentFact], triage_car: str) -> Iterator[t
         return triage_car if fact.transport == "triage_car" else fact.transport
 
     yield from _counted("age_group", detained, age_group, AGE_GROUPS)
-    yield from _counted("sex", detained, lambda fact: fact.sex, _labels("sex"))
-    yield from _counted("self_defined_ethnicity", detained, lambda fact: fact.ethnicity, _labels("ethnicity"))
+    yield from _counted("sex", detained, lambda fact: fact.sex, labels_of("sex"))
+    yield from _counted("self_defined_ethnicity", detained, lambda fact: fact.ethnicity, labels_of("ethnicity"))
     yield from _counted("place_of_safety", detained, place_of_safety, PLACES)
     at_station = [fact for fact in detained if first_place(fact) == "police_station"]
-    yield from _counted("police_station_reason", at_station, _station_reason, _labels("place_reason"))
-    transports = {code: label for code, label in _labels("transport").items() if code != "triage_car"}
+    yield from _counted("police_station_reason", at_station, _station_reason, labels_of("place_reason"))
+    transports = {code: label for code, label in labels_of("transport").items() if code != "triage_car"}
     yield from _counted("transport", detained, transport, transports)
     by_police = [fact for fact in detained if transport(fact) == "police_vehicle"]
-    reasons = _labels("police_vehicle_reason")
+    reasons = labels_of("police_vehicle_reason")
     yield from _counted("police_vehicle_reason", by_police, lambda fact: fact.vehicle_reason, reasons)
     yield from _counted("ambulance_requested", by_police, lambda fact: _answer(fact.ambulance_requested), ANSWERS)
     yield from _counted("arrested_for_substantive_offence", detained, lambda fact: _answer(fact.arrested), ANSWERS)
@@ -111,7 +112,3 @@ def _counted(
     for code, label in labels.items():
         yield breakdown, code, label, counts.pop(code, 0)
     yield breakdown, *UNKNOWN, counts.total()
-
-
-def _labels(name: str) -> dict[str, str]:
-    return {code.code: code.label for code in codes.list(name) if not code.missing and code.replaced_by is None}

@@ -5,7 +5,7 @@ from datetime import timedelta
 from triage import codes
 from triage.summaries.daily import GRADES
 from triage.summaries.facts import IncidentFact
-from triage.summaries.figures import Figure, FigureRow, mix, proportion, quantile, row, shares, split
+from triage.summaries.figures import Figure, FigureRow, mix, proportion, quantile, row, share_of, shares, split
 from triage.summaries.registry import HANDOVER_TARGET_MINUTES, Scope, measure
 
 CONVERTED_WITHIN = timedelta(days=2)
@@ -72,9 +72,11 @@ def s136_by_transport(scope: Scope) -> Figure:
     fields="detention",
 )
 def ed_share(scope: Scope) -> Figure:
-    known, missing = split(scope.used_s136, lambda fact: first_place(fact) is not None)
-    emergency = [fact for fact in known if first_place(fact) == "emergency_department"]
-    return proportion(emergency, len(known), missing)
+    return share_of(
+        scope.used_s136,
+        lambda fact: first_place(fact) is not None,
+        lambda fact: first_place(fact) == "emergency_department",
+    )
 
 
 @measure(
@@ -101,8 +103,11 @@ def ed_reasons(scope: Scope) -> Figure:
 )
 def ed_avoided(scope: Scope) -> Figure:
     asked = [fact for fact in scope.members if fact.ed_avoided is not None]
-    known, missing = split(asked, lambda fact: fact.ed_pending_until is None or fact.ed_pending_until <= scope.as_at)
-    return proportion([fact for fact in known if fact.ed_avoided], len(known), missing)
+    return share_of(
+        asked,
+        lambda fact: fact.ed_pending_until is None or fact.ed_pending_until <= scope.as_at,
+        lambda fact: bool(fact.ed_avoided),
+    )
 
 
 @measure(
@@ -171,8 +176,7 @@ def kept_by(fact: IncidentFact) -> set[str]:
 )
 def follow_up(scope: Scope) -> Figure:
     due = [fact for fact in scope.members if fact.follow_up_due]
-    known, missing = split(due, lambda fact: bool(fact.follow_ups))
-    return proportion(list(filter(_followed_up, known)), len(known), missing)
+    return share_of(due, lambda fact: bool(fact.follow_ups), _followed_up)
 
 
 def _followed_up(fact: IncidentFact) -> bool:
@@ -191,13 +195,16 @@ def _followed_up(fact: IncidentFact) -> bool:
 )
 def follow_up_offered(scope: Scope) -> Figure:
     ended = [fact for fact in scope.used_s136 if not fact.running and not admitted(fact)]
-    known, missing = split(ended, lambda fact: not codes.is_missing("detention_result", fact.result))
-    offered = [fact for fact in known if fact.result == "discharged_follow_up" or _was_offered(fact)]
-    return proportion(offered, len(known), missing)
+    return share_of(ended, _has_result, _was_offered)
+
+
+def _has_result(fact: IncidentFact) -> bool:
+    return not codes.is_missing("detention_result", fact.result)
 
 
 def _was_offered(fact: IncidentFact) -> bool:
-    return any(later.event in ("offered", "accepted", "kept", "missed") for later in fact.follow_ups)
+    offers = ("offered", "accepted", "kept", "missed")
+    return fact.result == "discharged_follow_up" or any(later.event in offers for later in fact.follow_ups)
 
 
 ADMITTED = frozenset(("admitted_informal", "detained_s2", "detained_s3", "detained_s4"))
@@ -217,8 +224,7 @@ def admitted(fact: IncidentFact) -> bool:
     fields="detention.result",
 )
 def admissions(scope: Scope) -> Figure:
-    known, missing = split(scope.used_s136, lambda fact: not codes.is_missing("detention_result", fact.result))
-    return proportion(list(filter(admitted, known)), len(known), missing)
+    return share_of(scope.used_s136, _has_result, admitted)
 
 
 @measure(
@@ -230,10 +236,7 @@ def admissions(scope: Scope) -> Figure:
     fields="detention.result follow_ups",
 )
 def conversion(scope: Scope) -> Figure:
-    known, missing = split(
-        scope.used_s136, lambda fact: _converted(fact) or not codes.is_missing("detention_result", fact.result)
-    )
-    return proportion(list(filter(_converted, known)), len(known), missing)
+    return share_of(scope.used_s136, lambda fact: _converted(fact) or _has_result(fact), _converted)
 
 
 def _converted(fact: IncidentFact) -> bool:
@@ -255,8 +258,9 @@ def _converted(fact: IncidentFact) -> bool:
     fields="detention",
 )
 def extension_rate(scope: Scope) -> Figure:
-    known, missing = split(scope.used_s136, lambda fact: fact.clock_started_at is not None)
-    return proportion([fact for fact in known if fact.extended_minutes > 0], len(known), missing)
+    return share_of(
+        scope.used_s136, lambda fact: fact.clock_started_at is not None, lambda fact: fact.extended_minutes > 0
+    )
 
 
 @measure(

@@ -151,7 +151,7 @@ class Definition(Struct, frozen=True, kw_only=True):
         value, incidents = figure.value, figure.incidents
         if line:
             rows = figure.rows if isinstance(figure.rows, tuple) else ()
-            row = next((row for row in rows if "/".join(filter(None, (row.code, row.column))) == line), None)
+            row = next((row for row in rows if row.name == line), None)
             incidents = row.incidents if isinstance(row, ComputedRow) else ()
             value = row.value if row and row.events is None else row.events if row else None
         if value != len(set(incidents)):

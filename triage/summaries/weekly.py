@@ -13,8 +13,8 @@ from triage.summaries.figures import (
     count_row,
     kappa,
     mix,
-    proportion,
     row,
+    share_of,
     split,
 )
 from triage.summaries.needs_action import is_overdue
@@ -76,8 +76,7 @@ def ambulance_not_available(scope: Scope) -> Figure:
 )
 def consultation_rate(scope: Scope) -> Figure:
     asked = [fact for fact in scope.members if fact.considered or fact.used_s136]
-    known, missing = split(asked, lambda fact: fact.consulted is not None)
-    return proportion([fact for fact in known if fact.consulted], len(known), missing)
+    return share_of(asked, lambda fact: fact.consulted is not None, lambda fact: bool(fact.consulted))
 
 
 @measure(
