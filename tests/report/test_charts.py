@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from triage.report import charts, spc
+from triage.report.blocks import StackPart
 from triage.report.spc import SeriesPoint
 
 STEADY = (112, 118, 121, 109, 115, 123, 117, 120, 114, 126, 119, 122)
@@ -31,7 +32,7 @@ PICTURES = {
     "interval": str(charts.interval(8, 11, 15, 40, 10)),
     "bar": str(charts.bar(3, 9)),
     "empty bar": str(charts.bar(0, 0)),
-    "stack": str(charts.stacked((("A & B", 3, "a"), ("C", 0, "b"), ("D", 7, "e")))),
+    "stack": str(charts.stacked((StackPart("A & B", 3, "a"), StackPart("C", 0, "b"), StackPart("D", 7, "e")))),
     "clock": str(charts.clock(25.5)),
     "extended clock": str(charts.clock(22, 6)),
     "spark": str(charts.spark([1, 4, 0, 2])),

@@ -140,11 +140,6 @@ class Stack(Block, frozen=True, kw_only=True):
 
     items: tuple[StackPart, ...]
 
-    @property
-    def parts(self) -> list[tuple[str, int, str]]:
-        """As the chart takes them."""
-        return [(item.label, item.value, item.fill) for item in self.items]
-
 
 class Definitions(Block, frozen=True, kw_only=True):
     """Definitions."""

@@ -15,6 +15,7 @@ from typing import Final
 from markupsafe import Markup
 from msgspec import Struct
 
+from triage.report.blocks import StackPart
 from triage.report.spc import ControlChart, JudgedPoint
 
 INK, DIM, BLUE, PURPLE, BAND, RED = "#0b0c0c", "#484949", "#1d5f9e", "#54319f", "#e4ecf4", "#b10e1e"
@@ -36,14 +37,12 @@ class Across(Struct, frozen=True):
     right: int = 0
 
     def __call__(self, share: float) -> str:
-        if self.width:
-            return _n(self.left + share * (self.width - self.left - self.right))
-        return _n(share * 100) + "%"
+        return self.span(share, self.left)
 
-    def span(self, share: float) -> str:
+    def span(self, share: float, start: int = 0) -> str:
         """A length."""
         if self.width:
-            return _n(share * (self.width - self.left - self.right))
+            return _n(start + share * (self.width - self.left - self.right))
         return _n(share * 100) + "%"
 
     @property
@@ -117,12 +116,13 @@ def run_chart(
     base, most = _axis(*_reach(chart), 100 if unit == "%" else None)
     x = Across(width, 40, 12) if width else Across()
     y = Down(base, most, 14, height - 26)
+    points = " ".join(_said(judged, unit) for judged in chart.points)
     broken = f" The axis starts at {base:g}, not at 0." if base else ""
     marks = [*_scale(x, y, unit), *_range(chart, x, y), *_series(chart, x, y), *_labels(chart, x, y, unit, height)]
     return Markup(
         f'<svg class="chart run" role="img" aria-labelledby="{name}-t {name}-d" width="{x.whole}" height="{height}" '
         f'overflow="visible" {_SVG}><title id="{name}-t">{escape(title)}</title>'
-        f'<desc id="{name}-d">{escape(f"{said} {_listed(chart, unit)}{broken}")}</desc>{"".join(marks)}</svg>'
+        f'<desc id="{name}-d">{escape(f"{said} {points}{broken}")}</desc>{"".join(marks)}</svg>'
     )
 
 
@@ -207,10 +207,6 @@ def _labels(chart: ControlChart, x: Across, y: Down, unit: str, height: int) -> 
         yield _text(x(1), height - 6, last.label, "end")
 
 
-def _listed(chart: ControlChart, unit: str) -> str:
-    return " ".join(_said(point, unit) for point in chart.points)
-
-
 def _said(judged: JudgedPoint, unit: str) -> str:
     point = judged.point
     value = "no data" if point.value is None else f"{point.value:g}{unit}"
@@ -246,20 +242,21 @@ def bar(value: float, most: float) -> Markup:
     )
 
 
-def stacked(parts: Sequence[tuple[str, int, str]], *, height: int = 26) -> Markup:
-    """One bar in parts: label, value, class of its fill. The list beside it says the figures."""
-    x, total, at, marks = Across(), sum(value for _, value, _ in parts) or 1, 0, []
-    for _, value, cls in parts:
+def stacked(parts: Sequence[StackPart]) -> Markup:
+    """One bar in parts. The list beside it says the figures."""
+    x, total, at, marks = Across(), sum(part.value for part in parts) or 1, 0, []
+    for part in parts:
+        value, cls = part.value, part.fill
         if value:
             marks.append(
-                f'<rect x="{x(at / total)}" y="0" width="{x(value / total)}" height="{height}" class="part {cls}" '
+                f'<rect x="{x(at / total)}" y="0" width="{x(value / total)}" height="26" class="part {cls}" '
                 f'fill="{PARTS[cls]}" stroke="#fff" stroke-width="1.5"/>'
             )
         if value / total > 0.09:
             ink = "#fff" if cls in "aef" else INK
-            marks.append(_text(x((at + value / 2) / total), height / 2 + 5, f"{value}", "middle", f"on-{cls}", ink))
+            marks.append(_text(x((at + value / 2) / total), 18, f"{value}", "middle", f"on-{cls}", ink))
         at += value
-    return _hidden("stack", height, x, "; ".join(f"{label}: {value}" for label, value, _ in parts), *marks)
+    return _hidden("stack", 26, x, "; ".join(f"{part.label}: {part.value}" for part in parts), *marks)
 
 
 def clock(elapsed: float, extended: float = 0, *, height: int = 12) -> Markup:

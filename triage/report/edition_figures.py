@@ -1,13 +1,14 @@
 """The figures of an edition by measure and row, and how a report says them."""
 
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
 from msgspec import UNSET, Struct
 
 from triage import codes
-from triage.report.blocks import BarCell, TableBlock, TextCell
+from triage.report.blocks import BarCell, Cell, TableBlock, Tables, TextCell
 from triage.summaries.editions import Difference, Summary
-from triage.summaries.figures import FigureRow, Measure
+from triage.summaries.figures import FigureRow, Measure, line_name
 
 
 class EditionFigures(Struct, frozen=True):
@@ -25,6 +26,11 @@ class EditionFigures(Struct, frozen=True):
     def row(self, code: str, name: str, column: str | None = None) -> FigureRow | None:
         return next((row for row in self.rows(code) if row.code == name and row.column == column), None)
 
+    def figure(self, line: str) -> Measure | FigureRow | None:
+        """The figure at a line: a measure of one value, or a row."""
+        code, _, name = line.partition("/")
+        return self.row(code, name) if name else self.measure(code)
+
     def count(self, code: str, name: str, column: str | None = None) -> int:
         row = self.row(code, name, column)
         return int(row.value) if row and row.value is not None else 0
@@ -32,11 +38,6 @@ class EditionFigures(Struct, frozen=True):
     def value(self, code: str) -> int | float | None:
         measure = self.measure(code)
         return None if measure is None or measure.value is UNSET else measure.value
-
-
-def line_of(code: str, row: str = "", column: str | None = None) -> str:
-    """The name of a line of a measure, as in the changes of an edition."""
-    return "/".join(part for part in (code, row, column) if part)
 
 
 def share_said(figure: Measure | FigureRow | None) -> str:
@@ -68,13 +69,26 @@ def number_said(row: FigureRow | None) -> str:
     return "–" if row is None or row.value is None else f"{row.value:,}"
 
 
+def percent_said(row: FigureRow) -> str:
+    """The percentage of a line, rounded; a dash where it may not be printed."""
+    return "–" if row.percent is None else f"{row.percent:.0f} %"
+
+
+def tables(across: int, *items: TableBlock | None) -> Tables:
+    """Tables, so many across; what has no figures is left out."""
+    return Tables(across=across, items=tuple(item for item in items if item))
+
+
+def most_frequent(figures: EditionFigures, code: str) -> list[FigureRow]:
+    """The rows that count anything, the most frequent first."""
+    return sorted((row for row in figures.rows(code) if row.value), key=lambda row: -(row.value or 0))
+
+
 def counted(figures: EditionFigures, code: str, caption: str, noun: str, few: int = 0) -> TableBlock | None:
     """A measure that counts answers, the most frequent first; those below `few` stand together at the foot."""
-    measure = figures.measure(code)
-    rows = sorted((row for row in figures.rows(code) if row.value), key=lambda row: -(row.value or 0))
+    measure, rows = figures.measure(code), most_frequent(figures, code)
     if measure is None or not rows:
         return None
-    most = float(rows[0].value or 1)
     shown = [row for row in rows if (row.value or 0) >= few]
     rest = [row for row in rows if (row.value or 0) < few]
     known = f"{measure.known:,} known" + (f", {measure.missing:,} not recorded" if measure.missing else "")
@@ -82,18 +96,18 @@ def counted(figures: EditionFigures, code: str, caption: str, noun: str, few: in
         caption=caption,
         known=known,
         head=(noun, "", "Number", "Share"),
-        rows=tuple(
-            (
-                TextCell(sentence(row.label)),
-                BarCell(float(row.value or 0), most),
-                TextCell(number_said(row), line_of(code, row.code, row.column)),
-                TextCell("–" if row.percent is None else f"{row.percent:.0f} %"),
-            )
-            for row in shown
-        ),
+        rows=tuple(bars(code, shown, percent_said)),
         right=(2, 3),
         rest="; ".join(f"{sentence(row.label)}: {row.value}" for row in rest),
     )
+
+
+def bars(code: str, rows: Sequence[FigureRow], share: Callable[[FigureRow], str]) -> Iterator[tuple[Cell, ...]]:
+    """The lines of a table of counts: label, bar, number and share."""
+    most = max((float(row.value or 0) for row in rows), default=1)
+    for row in rows:
+        number = TextCell(number_said(row), line_name(code, row.name))
+        yield TextCell(sentence(row.label)), BarCell(float(row.value or 0), most), number, TextCell(share(row))
 
 
 def sentence(label: str) -> str:

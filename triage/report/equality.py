@@ -6,8 +6,8 @@ from typing import Final
 
 from triage.report.blocks import AnyBlock, Cell, Heading, IntervalCell, Paragraph, TableBlock, Tables, TextCell
 from triage.report.charts import ceiling
-from triage.report.edition_figures import EditionFigures, line_of, number_said
-from triage.summaries.figures import FigureRow
+from triage.report.edition_figures import EditionFigures, number_said, percent_said
+from triage.summaries.figures import FigureRow, line_name
 
 FAIRNESS: Final = (
     "Pooled over 12 months because a shorter period is too small. The thick line is the 95 % interval, the dashed line "
@@ -65,10 +65,10 @@ def _group(
     )
     return (
         TextCell(row.label + (" (apart)" if apart else "")),
-        TextCell(number_said(incidents), line_of(code, incidents.code, incidents.column)),
-        TextCell(number_said(row), line_of(code, row.code, row.column)),
+        TextCell(number_said(incidents), line_name(code, incidents.name)),
+        TextCell(number_said(row), line_name(code, row.name)),
         cell,
-        TextCell("–" if row.percent is None else f"{row.percent:.0f} %"),
+        TextCell(percent_said(row)),
     )
 
 

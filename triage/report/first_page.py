@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import UNSET
 
 from triage.report.blocks import AnyBlock, Callout, ChartItem, Charts, Heading, KeyNumber, KeyNumbers
-from triage.report.edition_figures import EditionFigures, line_of, missing_said, number_said, share_said
+from triage.report.edition_figures import EditionFigures, missing_said, number_said, share_said
 from triage.report.run_charts import is_partial, legend_of
 from triage.summaries.editions import Summary
 
@@ -22,15 +22,11 @@ def first_page(figures: EditionFigures, runs: Sequence[ChartItem], months: Seque
     coverage = _coverage(figures.summary, months)
     if coverage:
         yield Callout(strong="Not all of the period is covered.", text=coverage)
-    yield Heading(text=f"The {_noun(figures.summary.kind)} in five numbers", anchor="five")
+    yield Heading(text=f"The {figures.summary.kind.removesuffix('ly')} in five numbers", anchor="five")
     yield KeyNumbers(items=tuple(_five(figures, runs)))
     if runs:
         yield Charts(items=tuple(runs[:2]), legend=legend_of(runs))
     yield Callout(strong="What this report cannot show.", text=CANNOT)
-
-
-def _noun(kind: str) -> str:
-    return {"monthly": "month", "quarterly": "quarter", "yearly": "year"}[kind]
 
 
 def _five(figures: EditionFigures, runs: Sequence[ChartItem]) -> Iterator[KeyNumber]:
@@ -47,7 +43,7 @@ def _five(figures: EditionFigures, runs: Sequence[ChartItem]) -> Iterator[KeyNum
         unit=f"uses of Section 136, of {used.of:,}" if used and used.of is not None else "uses of Section 136",
         says=f"{share_said(used).capitalize()} of incidents whose outcome is known.",
         sure=f"{missing_said(figures.measure('powers_used')).capitalize()}.",
-        line=line_of("powers_used", "s136"),
+        line="powers_used/s136",
     )
     yield _considered_number(figures)
     place = figures.measure("s136_by_place")
@@ -61,7 +57,7 @@ def _five(figures: EditionFigures, runs: Sequence[ChartItem]) -> Iterator[KeyNum
             f"{figures.count('s136_by_place', 'emergency_department')} to an emergency department."
         ),
         sure=f"{missing_said(place).capitalize()}.{by_age}",
-        line=line_of("s136_by_place", "police_station"),
+        line="s136_by_place/police_station",
     )
     handover = figures.measure("handover_within_target")
     yield KeyNumber(
@@ -93,7 +89,6 @@ def _considered_number(figures: EditionFigures) -> KeyNumber:
             "at the time. The two are not added up."
         ),
         sure=f"{looked}It does not show that a detention was prevented.",
-        line="",
     )
 
 

@@ -13,7 +13,6 @@ from triage.report.blocks import (
     Stack,
     StackPart,
     TableBlock,
-    Tables,
     TextCell,
     Tile,
     Tiles,
@@ -21,14 +20,14 @@ from triage.report.blocks import (
 from triage.report.edition_figures import (
     EditionFigures,
     counted,
-    line_of,
     missing_said,
     number_said,
     share_said,
     short_label,
+    tables,
 )
 from triage.summaries.editions import Summary
-from triage.summaries.figures import FigureRow, Measure
+from triage.summaries.figures import FigureRow, Measure, line_name
 
 FEW: Final = 6
 """Rows with fewer stand together in one line at the foot of the table."""
@@ -46,11 +45,7 @@ def where(figures: EditionFigures, weeks: Sequence[Summary]) -> Iterator[AnyBloc
         with_weeks = ", with the weeks of the period as a line" if weeks else ""
         yield Paragraph(text=f"Incidents in each reporting area{with_weeks}; {missing}.")
         yield Tiles(items=tuple(_tiles(areas, weeks)))
-    tables = [
-        counted(figures, "incidents_by_local_authority", "Local authority", "Authority"),
-        _rates(figures),
-    ]
-    yield Tables(across=2, items=tuple(table for table in tables if table))
+    yield tables(2, counted(figures, "incidents_by_local_authority", "Local authority", "Authority"), _rates(figures))
 
 
 def _tiles(rows: Sequence[FigureRow], weeks: Sequence[Summary]) -> Iterator[Tile]:
@@ -62,7 +57,7 @@ def _tiles(rows: Sequence[FigureRow], weeks: Sequence[Summary]) -> Iterator[Tile
             total=total,
             shade=2 if total > most * 2 / 3 else 1 if total > most / 3 else 0,
             weeks=tuple(EditionFigures(week).count("incidents_by_area", row.code) for week in weeks),
-            line=line_of("incidents_by_area", row.code),
+            line=line_name("incidents_by_area", row.name),
         )
 
 
@@ -104,30 +99,26 @@ def how_they_ended(figures: EditionFigures) -> Iterator[AnyBlock]:
         totals[group_of.get(row.code, OTHERWISE)] += int(row.value or 0)
     yield Heading(text="How incidents ended", anchor="ended")
     yield Stack(items=tuple(StackPart(label, value, fill) for (label, fill), value in totals.items() if value))
-    tables = [counted(figures, "outcomes", "Each outcome", "Outcome", FEW), _other(figures)]
-    yield Tables(across=2, items=tuple(table for table in tables if table))
+    yield tables(2, counted(figures, "outcomes", "Each outcome", "Outcome", FEW), _other(figures))
 
 
 OTHER: Final = (
-    ("ed_avoided", "", "Emergency department planned and not needed"),
-    ("follow_up", "", "Follow-up due and done"),
-    ("under_18s", "under_18", "Under 18"),
-    ("under_18s", "detained", "Under 18 and detained"),
-    ("repeat_contact", "days_28", "Another incident within 28 days, of linked people"),
+    ("ed_avoided", "Emergency department planned and not needed"),
+    ("follow_up", "Follow-up due and done"),
+    ("under_18s/under_18", "Under 18"),
+    ("under_18s/detained", "Under 18 and detained"),
+    ("repeat_contact/days_28", "Another incident within 28 days, of linked people"),
 )
 
 
 def _other(figures: EditionFigures) -> TableBlock | None:
     rows: list[tuple[Cell, ...]] = []
-    for code, name, label in OTHER:
-        measure = figures.measure(code)
-        figure: Measure | FigureRow | None = figures.row(code, name) if name else measure
+    for line, label in OTHER:
+        measure, figure = figures.measure(line.partition("/")[0]), figures.figure(line)
         if measure is None or figure is None or figure.value in (None, UNSET):
             continue
         of = measure.known if isinstance(figure, Measure) or figure.of is None else figure.of
-        rows.append(
-            (TextCell(label), TextCell(f"{figure.value} of {of}", line_of(code, name)), TextCell(share_said(figure)))
-        )
+        rows.append((TextCell(label), TextCell(f"{figure.value} of {of}", line), TextCell(share_said(figure))))
     for row in figures.rows("hours_on_scene"):
         if row.value is not None and row.column != "median":
             half = figures.row("hours_on_scene", row.code, "median")
@@ -140,14 +131,10 @@ def record_quality(figures: EditionFigures) -> Iterator[AnyBlock]:
     """How many fields are answered, and what checks found."""
     fields = counted(figures, "completeness_by_field", "Fields answered", "Field")
     checks = tuple(
-        (
-            TextCell(row.label),
-            TextCell(number_said(row) + (f" of {row.of:,}" if row.of else "")),
-        )
+        (TextCell(row.label), TextCell(number_said(row) + (f" of {row.of:,}" if row.of else "")))
         for row in figures.rows("data_quality")
     )
     quality = TableBlock(caption="Checks", head=("Check", "Number"), rows=checks, right=(1,)) if checks else None
-    tables = tuple(table for table in (fields, quality) if table)
-    if tables:
+    if fields or quality:
         yield Heading(text="How good the record is", anchor="record")
-        yield Tables(across=2, items=tables)
+        yield tables(2, fields, quality)

@@ -5,8 +5,8 @@ from typing import Final
 
 from msgspec import UNSET
 
-from triage.report.blocks import AnyBlock, BarCell, Cell, Heading, Paragraph, TableBlock, Tables, TextCell
-from triage.report.edition_figures import EditionFigures, counted, line_of, number_said, sentence, share_said
+from triage.report.blocks import AnyBlock, Cell, Heading, Paragraph, TableBlock, TextCell
+from triage.report.edition_figures import EditionFigures, bars, counted, share_said, tables
 
 FOLLOWED: Final = (
     ("admitted", "Admitted, informally or detained"),
@@ -22,13 +22,13 @@ FOLLOWED: Final = (
 def power_used(figures: EditionFigures) -> Iterator[AnyBlock]:
     """The outcomes of the uses of Section 136."""
     yield Heading(text=f"When Section 136 was used: {figures.count('powers_used', 's136')}", anchor="s136")
-    tables = [
+    yield tables(
+        2,
         counted(figures, "s136_by_place", "First place of safety", "Place"),
         counted(figures, "s136_by_transport", "How the person was taken", "Transport"),
         counted(figures, "ed_reasons", "Why an emergency department", "Reason"),
-    ]
-    yield Tables(across=2, items=tuple(table for table in tables if table))
-    yield Tables(across=1, items=(_followed(figures),))
+    )
+    yield tables(1, _followed(figures))
 
 
 def _followed(figures: EditionFigures) -> TableBlock:
@@ -58,28 +58,19 @@ def power_considered(figures: EditionFigures) -> Iterator[AnyBlock]:
         if code == "considered_attended"
         else "Incidents in which an officer recorded that Section 136 was in mind."
     )
-    yield Tables(across=1, items=(_outcomes_of_intent(figures, code),))
+    yield tables(1, _outcomes_of_intent(figures, code))
     yield Paragraph(text=_checks(figures), small=True)
     custody = counted(figures, "custody_by_grade", "Arrest and custody in question", "Result")
     if custody:
-        yield Tables(across=1, items=(custody,))
+        yield tables(1, custody)
 
 
 def _outcomes_of_intent(figures: EditionFigures, code: str) -> TableBlock:
     rows = [row for row in figures.rows(code) if row.value]
-    most = max([float(row.value or 0) for row in rows], default=1)
     return TableBlock(
         caption="What became of it",
         head=("Result", "", "Number", "Share (95 % interval)"),
-        rows=tuple(
-            (
-                TextCell(sentence(row.label)),
-                BarCell(float(row.value or 0), most),
-                TextCell(number_said(row), line_of(code, row.code, row.column)),
-                TextCell(share_said(row) if row.percent is not None else "–"),
-            )
-            for row in rows
-        ),
+        rows=tuple(bars(code, rows, lambda row: share_said(row) if row.percent is not None else "–")),
         right=(2, 3),
     )
 

@@ -11,7 +11,7 @@ from triage.report.blocks import AnyBlock, ChartItem, Charts, Heading, Paragraph
 from triage.report.edition_figures import EditionFigures
 from triage.report.spc import SeriesPoint
 from triage.summaries.editions import Summary
-from triage.summaries.figures import FigureRow, Measure
+from triage.summaries.figures import Measure
 
 METHOD: Final = (
     "XmR chart for counts (mean ± 2.66 × mean moving range), p chart for shares, as NHS England’s Making Data Count "
@@ -22,93 +22,48 @@ METHOD: Final = (
 
 
 class _Run(Struct, frozen=True, kw_only=True):
-    """A series over months or weeks: a count, or a share."""
+    """A series over months or weeks: the line of a measure, as a count or as a share."""
 
     name: str
     title: str
     what: str
-    figure: Callable[[EditionFigures], Measure | FigureRow | None]
+    line: str
     share: bool = False
 
 
+ANSWERED: Final = "completeness_by_field"
 RUNS: Final = (
-    _Run(
-        name="incidents",
-        title="Incidents attended, by month",
-        what="the number of incidents",
-        figure=lambda f: f.measure("incidents"),
-    ),
-    _Run(
-        name="s136",
-        title="Section 136 used, by month",
-        what="the use of Section 136",
-        figure=lambda f: f.row("powers_used", "s136"),
-    ),
-    _Run(
-        name="a",
-        title="Considered and not used, grade A",
-        what="grade A",
-        figure=lambda f: f.row("considered_by_grade", "A"),
-    ),
-    _Run(
-        name="b",
-        title="Considered and not used, grade B",
-        what="grade B",
-        figure=lambda f: f.row("considered_by_grade", "B"),
-    ),
+    _Run(name="incidents", title="Incidents attended, by month", what="the number of incidents", line="incidents"),
+    _Run(name="s136", title="Section 136 used, by month", what="the use of Section 136", line="powers_used/s136"),
+    _Run(name="a", title="Considered and not used, grade A", what="grade A", line="considered_by_grade/A"),
+    _Run(name="b", title="Considered and not used, grade B", what="grade B", line="considered_by_grade/B"),
     _Run(
         name="handover",
         title="Handed over within 60 minutes",
         what="the handover",
-        figure=lambda f: f.measure("handover_within_target"),
+        line="handover_within_target",
         share=True,
     ),
     _Run(
         name="ed",
         title="First taken to an emergency department",
         what="the share taken to an emergency department",
-        figure=lambda f: f.measure("ed_share"),
+        line="ed_share",
         share=True,
     ),
     _Run(
         name="consulted",
         title="Consulted before Section 136",
         what="consultation",
-        figure=lambda f: f.measure("consultation_rate"),
+        line="consultation_rate",
         share=True,
     ),
-    _Run(name="complete", title="Fields answered", what="completeness", figure=lambda f: _completeness(f), share=True),
+    _Run(name="complete", title="Fields answered", what="completeness", line=ANSWERED, share=True),
 )
 WEEKLY: Final = (
-    _Run(
-        name="week-incidents",
-        title="Incidents, by week",
-        what="the number of incidents",
-        figure=lambda f: f.measure("incidents"),
-    ),
-    _Run(
-        name="week-s136",
-        title="Section 136 used, by week",
-        what="the use of Section 136",
-        figure=lambda f: f.row("powers_used", "s136"),
-    ),
+    _Run(name="week-incidents", title="Incidents, by week", what="the number of incidents", line="incidents"),
+    _Run(name="week-s136", title="Section 136 used, by week", what="the use of Section 136", line="powers_used/s136"),
 )
-
-
-def _completeness(figures: EditionFigures) -> Measure | None:
-    measure = figures.measure("completeness_by_field")
-    if measure is None or not measure.known + measure.missing:
-        return None
-    every = measure.known + measure.missing
-    return Measure(
-        code=measure.code,
-        label=measure.label,
-        kind="flow",
-        known=every,
-        missing=0,
-        value=measure.known,
-        percent=round(100 * measure.known / every, 1),
-    )
 
 
 def run_charts(months: Sequence[Summary]) -> list[ChartItem]:
@@ -154,15 +109,20 @@ def _points(run: _Run, editions: Sequence[Summary], name_of: Callable[[str], str
 
 
 def _point(run: _Run, edition: Summary, label: str) -> SeriesPoint:
-    figure = run.figure(EditionFigures(edition))
+    figure = EditionFigures(edition).figure(run.line)
     partial = is_partial(edition)
+    if run.line == ANSWERED and isinstance(figure, Measure):
+        return _share(label, figure.known, figure.known + figure.missing, partial)
     if figure is None or figure.value in (None, UNSET):
         return SeriesPoint(label, None, None, partial)
+    value = float(figure.value or 0)
     if not run.share:
-        return SeriesPoint(label, float(figure.value or 0), None, partial)
-    of = figure.known if isinstance(figure, Measure) else figure.of
-    value = round(100 * float(figure.value or 0) / of, 1) if of else None
-    return SeriesPoint(label, value, of, partial)
+        return SeriesPoint(label, value, None, partial)
+    return _share(label, value, figure.known if isinstance(figure, Measure) else figure.of, partial)
+
+
+def _share(label: str, value: float, of: int | None, partial: bool) -> SeriesPoint:
+    return SeriesPoint(label, round(100 * value / of, 1) if of else None, of, partial)
 
 
 def is_partial(summary: Summary) -> bool:

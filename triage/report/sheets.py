@@ -1,6 +1,6 @@
 """The sheets of a day and of a week: one page of A4 each, from published editions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -9,10 +9,18 @@ from msgspec import Struct
 
 from triage.report import charts
 from triage.report.blocks import ChartItem, Report
-from triage.report.edition_figures import EditionFigures, changes_said, changes_summary, line_of, sentence, short_label
+from triage.report.edition_figures import (
+    EditionFigures,
+    changes_said,
+    changes_summary,
+    most_frequent,
+    percent_said,
+    sentence,
+    short_label,
+)
 from triage.report.run_charts import weekly_charts
 from triage.summaries.editions import Summary
-from triage.summaries.figures import FigureRow
+from triage.summaries.figures import FigureRow, line_name
 
 SHADES: Final = 4
 BANDS: Final = tuple(f"{hour:02} to {hour + 4:02}" for hour in range(0, 24, 4))
@@ -89,9 +97,9 @@ def day(summary: Summary, zone: ZoneInfo) -> Day:
     completeness = tuple(
         CountLine(
             label=f"{row.label}: fields answered",
-            number="–" if row.percent is None else f"{row.percent:.0f} %",
+            number=percent_said(row),
             bar=charts.bar(row.percent or 0, 100),
-            line=line_of("completeness", row.code, row.column),
+            line=line_name("completeness", row.name),
         )
         for row in figures.rows("completeness")
     )
@@ -101,9 +109,12 @@ def day(summary: Summary, zone: ZoneInfo) -> Day:
         title=starts.strftime("%A %-d %B %Y"),
         about=" ".join((edition, *summary.notes)),
         incidents=_number(figures.value("incidents")),
-        to_do=tuple(_to_do(figures)),
+        to_do=tuple(_lines(figures, "action_needed", lambda row: row.label)),
         outcomes=(*_counted(figures, "outcomes"), *_not_yet(figures)),
-        s136=(*_powers(figures), *_grades(figures, "considered_by_grade")),
+        s136=(
+            *_lines(figures, "powers_used", lambda row: f"{row.label} used", without="none"),
+            *_grades(figures),
+        ),
         handover=tuple(_handover(figures)),
         areas=tuple(_counted(figures, "incidents_by_area", "area")),
         quality=(*completeness, *_late(figures)),
@@ -126,23 +137,27 @@ def _number(value: int | float | None) -> str:
     return "no data" if value is None else f"{value:g}"
 
 
-def _to_do(figures: EditionFigures) -> list[CountLine]:
+def _lines(figures: EditionFigures, code: str, label: Callable[[FigureRow], str], without: str = "") -> list[CountLine]:
     return [
-        CountLine(label=row.label, number=_number(row.value), line=line_of("action_needed", row.code))
-        for row in figures.rows("action_needed")
-        if row.value
+        CountLine(label=label(row), number=_number(row.value), line=line_name(code, row.name))
+        for row in figures.rows(code)
+        if row.value and row.code != without
     ]
 
 
+def _grades(figures: EditionFigures) -> list[CountLine]:
+    return _lines(figures, "considered_by_grade", lambda row: _grade_said(row.label), without="used")
+
+
 def _counted(figures: EditionFigures, code: str, list_name: str = "") -> list[CountLine]:
-    rows = sorted((row for row in figures.rows(code) if row.value), key=lambda row: -(row.value or 0))
-    most = float(rows[0].value or 1) if rows else 1
+    """The rows with their bars, the most frequent first; `list_name`: the list that has their short labels."""
+    rows = most_frequent(figures, code)
     return [
         CountLine(
             label=short_label(list_name, row.code, row.label) if list_name else row.label,
             number=_number(row.value),
-            bar=charts.bar(float(row.value or 0), most),
-            line=line_of(code, row.code, row.column),
+            bar=charts.bar(float(row.value or 0), float(rows[0].value or 1)),
+            line=line_name(code, row.name),
         )
         for row in rows
     ]
@@ -152,22 +167,6 @@ def _not_yet(figures: EditionFigures) -> list[CountLine]:
     measure = figures.measure("outcomes")
     missing = measure.missing if measure else 0
     return [CountLine(label="No outcome yet", number=str(missing), line=NOT_YET)] if missing else []
-
-
-def _powers(figures: EditionFigures) -> list[CountLine]:
-    return [
-        CountLine(label=f"{row.label} used", number=_number(row.value), line=line_of("powers_used", row.code))
-        for row in figures.rows("powers_used")
-        if row.value and row.code != "none"
-    ]
-
-
-def _grades(figures: EditionFigures, code: str) -> list[CountLine]:
-    return [
-        CountLine(label=_grade_said(row.label), number=_number(row.value), line=line_of(code, row.code))
-        for row in figures.rows(code)
-        if row.value and row.code != "used"
-    ]
 
 
 def _grade_said(label: str) -> str:
@@ -248,9 +247,9 @@ def _talk(figures: EditionFigures) -> list[CountLine]:
     agree = figures.row("second_judge", "agreement")
     if agree and agree.of:
         lines.append(CountLine(label="Officer and nurse agree", number=f"{agree.value} of {agree.of}"))
-    lines += _grades(figures, "considered_by_grade")
+    lines += _grades(figures)
     lines += [
-        CountLine(label=f"{row.label}: fields answered", number="–" if row.percent is None else f"{row.percent:.0f} %")
+        CountLine(label=f"{row.label}: fields answered", number=percent_said(row))
         for row in figures.rows("completeness")
     ]
     return lines

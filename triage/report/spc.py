@@ -8,6 +8,7 @@ vary more than the binomial allows (Laney 2002).
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import sqrt
+from statistics import median
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -114,15 +115,8 @@ def _too_few(periods: int) -> str:
 
 
 def _run_chart(points: Sequence[SeriesPoint], values: Sequence[float], refused: str) -> ControlChart:
-    return ControlChart("run", tuple(JudgedPoint(point, None, None, ()) for point in points), median(values), refused)
-
-
-def median(values: Sequence[float]) -> float:
-    """The median; 0 without values."""
-    ordered, half = sorted(values), len(values) // 2
-    if not ordered:
-        return 0.0
-    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+    middle = median(values) if values else 0.0
+    return ControlChart("run", tuple(JudgedPoint(point, None, None, ()) for point in points), middle, refused)
 
 
 Limits = Sequence[tuple[float, float]]
