@@ -1,6 +1,7 @@
 """The databases of an installation: where they are, whether they fit this program, and the embedded server's life."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -112,27 +113,23 @@ async def _prepare(addresses: Addresses, create: bool, migrating: bool) -> None:
     for schema, url in (("public", addresses.owner_if_known or addresses.service), (KEYS_SCHEMA, addresses.keys)):
         if migrating:
             url = addresses.owner if schema == "public" else url
-        connection = await _connect(url)
-        try:
+        async with _connection(url) as connection:
             await (_migrate if migrating else _check)(connection, schema)
-        finally:
-            await connection.close()
     if migrating:
         await _join(addresses)
 
 
 async def _join(addresses: Addresses) -> None:
     """Tie the two databases together: from the first migration on they belong to one installation."""
-    connection = await _connect(addresses.owner)
-    try:
+    async with _connection(addresses.owner) as connection:
         await join(connection, Journal.at(addresses.keys))
-    finally:
-        await connection.close()
 
 
-async def _connect(url: str) -> asyncpg.Connection:
+@asynccontextmanager
+async def _connection(url: str) -> AsyncIterator[asyncpg.Connection]:
     try:
-        return await hosts.connect(url)
+        async with hosts.connection(url) as connection:
+            yield connection
     except asyncpg.InvalidCatalogNameError as error:
         name = urlsplit(url).path[1:]
         raise DatabasesError(
@@ -143,14 +140,11 @@ async def _connect(url: str) -> asyncpg.Connection:
 async def _create(url: str) -> None:
     """Make the database that the address leads to, where it is missing."""
     parts = urlsplit(url)
-    connection = await hosts.connect(parts._replace(path="/postgres").geturl())
-    try:
+    async with hosts.connection(parts._replace(path="/postgres").geturl()) as connection:
         if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", parts.path[1:]):
-            await connection.execute(f'CREATE DATABASE "{parts.path[1:]}"')
-    except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):  # two processes at once: either
-        pass
-    finally:
-        await connection.close()
+            # of two processes at once either makes it
+            with contextlib.suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+                await connection.execute(f'CREATE DATABASE "{parts.path[1:]}"')
 
 
 async def _migrate(connection: asyncpg.Connection, schema: str) -> None:

@@ -1,10 +1,12 @@
 """`triage backup`, `triage restore`, `triage adopt`: the databases, and what going back in time must not undo."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from uuid import UUID
 
-import asyncpg
 import click
 
 from triage.commands.database import Databases, with_databases
@@ -16,7 +18,7 @@ from triage.resources import folder
 from triage.store import audit, hosts
 from triage.store.access import teams
 from triage.store.chains import ChainVerdict
-from triage.store.database import connect
+from triage.store.database import Connection, connect, set_team
 from triage.store.job_runs import record_success
 from triage.store.journal_lines import ChainRewound
 from triage.store.recovery import backup as store
@@ -57,11 +59,8 @@ async def write_journal(databases: Databases) -> None:
         await copy_publications(database, PublicationWriter(database, databases.journal))
         await write_anchors(database, databases.journal)
     await databases.journal.export(databases.settings.journal)
-    connection = await hosts.connect(databases.addresses.owner)
-    try:
+    async with hosts.connection(databases.addresses.owner) as connection:
         await history.mark_backup(connection, databases.journal)
-    finally:
-        await connection.close()
 
 
 @with_databases
@@ -95,7 +94,8 @@ async def _restore(databases: Databases, file: Path, rehearse: bool) -> tuple[Ve
         verdicts, ends = await _load(databases, store.with_database(url, restored), file, rehearse)
         faulty = any(verdict.fault for _, verdict in verdicts)
         if not rehearse and not faulty:
-            await _begin_epoch(store.with_database(url, restored), databases, ends)
+            async with hosts.connection(store.with_database(url, restored)) as connection, connection.transaction():
+                await history.begin_epoch(connection, databases.journal, ends)
             await store.swap(url, restored, aside)
             await databases.journal.add(*ends)  # again: a running service may have told of what was replaced
     except BaseException:
@@ -112,15 +112,11 @@ async def _load(databases: Databases, url: str, file: Path, rehearse: bool) -> t
     A rehearsal leaves the key store alone.
     """
     await asyncio.to_thread(store.load, url, file)
-    async with databases.keys() as keys:
-        connection = await hosts.connect(url)
-        try:
-            await migrate(connection, folder("sql") / "migrations")
-            async with connection.transaction():
-                ends = await _ends(connection)
-                await replay(connection, None if rehearse else keys, databases.journal)
-        finally:
-            await connection.close()
+    async with databases.keys() as keys, hosts.connection(url) as connection:
+        await migrate(connection, folder("sql") / "migrations")
+        async with connection.transaction():
+            ends = await _ends(connection, chain_ends)
+            await replay(connection, None if rehearse else keys, databases.journal)
     await _chain_audit(url)
     return await verify_all(databases, url, ends), ends
 
@@ -131,55 +127,35 @@ async def _chain_audit(url: str) -> None:
             pass
 
 
-async def _ends(connection: asyncpg.Connection) -> list[ChainRewound]:
+async def _ends(
+    connection: Connection, ends_of: Callable[[Connection, UUID], Awaitable[list[ChainRewound]]]
+) -> list[ChainRewound]:
+    """The ends of the chains of every team, as `ends_of` gives them for one; in a transaction."""
     ends = []
     for team_id in (*await teams.team_ids(connection), audit.NO_TEAM):
-        await connection.execute("SELECT set_config('triage.team', $1, true)", str(team_id))
-        ends += await chain_ends(connection, team_id)
+        await set_team(connection, team_id)
+        ends += await ends_of(connection, team_id)
     return ends
-
-
-async def _begin_epoch(url: str, databases: Databases, ends: list[ChainRewound]) -> None:
-    connection = await hosts.connect(url)
-    try:
-        async with connection.transaction():
-            await history.begin_epoch(connection, databases.journal, ends)
-    finally:
-        await connection.close()
 
 
 @with_databases
 async def adopt(databases: Databases, yes: bool, dry_run: bool) -> None:
     """The work of `triage adopt`."""
-    connection = await hosts.connect(databases.addresses.owner)
-    try:
-        anchors = Anchors(await databases.journal.read(*KINDS))
+    anchors = Anchors(await databases.journal.read(*KINDS))
+    true_ends = partial(last_true, anchors)
+    async with hosts.connection(databases.addresses.owner) as connection:
         async with connection.transaction():
-            lost = _lost(anchors, await _true_ends(connection, anchors))
+            ends = await _ends(connection, true_ends)
+        lost = sum(lost_between(anchors, end) for end in ends if end.chain == "entries")
         forked = f"The journal knows of {lost} entries that this database lost or holds otherwise; it goes on anyway."
         confirm(forked, yes=yes, dry_run=dry_run)
         async with connection.transaction():
             # an append decides on what it read: it read before the loss ended, or knows of it
             await connection.execute("LOCK TABLE log_head IN ACCESS EXCLUSIVE MODE")
-            ends = await _true_ends(connection, anchors)
+            ends = await _ends(connection, true_ends)
             async with databases.keys() as keys:
                 await replay(connection, keys, databases.journal)
             await history.begin_epoch(connection, databases.journal, ends)
-    finally:
-        await connection.close()
     await _chain_audit(databases.addresses.owner)
     report(await verify_all(databases, databases.addresses.owner))
     click.echo(f"adopted; {lost} entries lost, which phones are told to send again")
-
-
-async def _true_ends(connection: asyncpg.Connection, anchors: Anchors) -> list[ChainRewound]:
-    """Up to where each chain is what the journal knows; in a transaction."""
-    ends = []
-    for team_id in (*await teams.team_ids(connection), audit.NO_TEAM):
-        await connection.execute("SELECT set_config('triage.team', $1, true)", str(team_id))
-        ends += await last_true(connection, anchors, team_id)
-    return ends
-
-
-def _lost(anchors: Anchors, ends: list[ChainRewound]) -> int:
-    return sum(lost_between(anchors, end) for end in ends if end.chain == "entries")

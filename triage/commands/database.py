@@ -118,11 +118,8 @@ class Databases:
 
     async def teams(self, owner_url: str | None = None) -> list[UUID]:
         """Every team of the installation, as the owner sees them; or of a database that is restored beside it."""
-        connection = await hosts.connect(owner_url or self.addresses.owner)
-        try:
+        async with hosts.connection(owner_url or self.addresses.owner) as connection:
             return await teams.team_ids(connection)
-        finally:
-            await connection.close()
 
     async def team_id(self, team_id: UUID | None) -> UUID:
         """The team that is named, or the only one. Raises OperatorError where that is none."""

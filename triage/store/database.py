@@ -195,6 +195,11 @@ def _stay_cancelled(error: Exception) -> None:
         raise asyncio.CancelledError from error
 
 
+async def set_team(connection: Connection, team_id: UUID) -> None:
+    """Let the rest of a transaction see one team; for the owner's login, which no pool hands out."""
+    await connection.execute("SELECT set_config('triage.team', $1, true)", str(team_id))
+
+
 @asynccontextmanager
 async def connect(
     url: str,

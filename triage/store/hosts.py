@@ -7,7 +7,8 @@ every new connection fail although the primary is healthy.
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -94,6 +95,16 @@ async def connect(
         await _close_all_but(connection, attempts)
     _notice_death(connection)
     return connection
+
+
+@asynccontextmanager
+async def connection(url: str) -> AsyncIterator[PatientConnection]:
+    """As `connect`, for the time of the block."""
+    opened = await connect(url)
+    try:
+        yield opened
+    finally:
+        await opened.close()
 
 
 async def _first(attempts: Iterable[asyncio.Task[PatientConnection]]) -> PatientConnection:

@@ -9,8 +9,9 @@ import fcntl
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, get_args
 from uuid import UUID
@@ -92,16 +93,7 @@ class Journal:
     @classmethod
     def at(cls, url: str) -> "Journal":
         """The journal in the key store of this address, for a command: each use opens a connection."""
-
-        @asynccontextmanager
-        async def connect() -> AsyncIterator[Connection]:
-            connection = await hosts.connect(url)
-            try:
-                yield connection
-            finally:
-                await connection.close()
-
-        return cls(connect)
+        return cls(partial(hosts.connection, url))
 
     async def add(self, *lines: JournalLine) -> None:
         """Append, and return when it is committed."""

@@ -45,25 +45,16 @@ _REPLICA: Final = statement("logins.replica", ReplicaState)
 
 async def read_login(url: str) -> DatabaseLogin:
     """The rights of the login of this address. Raises what a server out of reach raises."""
-    connection = await hosts.connect(url)
-    try:
+    async with hosts.connection(url) as connection:
         return await _READ.fetch_one(connection)
-    finally:
-        await connection.close()
 
 
 async def read_replica(url: str, database_url: str) -> ReplicaState:
     """How the replica at an address stands to its database. Raises what a server out of reach raises."""
-    database = await hosts.connect(database_url)
-    try:
+    async with hosts.connection(database_url) as database:
         position = await _POSITION.fetch_one(database)
-    finally:
-        await database.close()
-    replica = await hosts.connect(url)
-    try:
+    async with hosts.connection(url) as replica:
         return await _REPLICA.fetch_one(replica, position=position)
-    finally:
-        await replica.close()
 
 
 async def check_apart(settings: Settings) -> None:

@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 from triage.access.actors import Actor
 from triage.problems import NOT_FOUND, Refused
 from triage.store import audit, hosts
-from triage.store.database import Connection, Database
+from triage.store.database import Connection, Database, set_team
 from triage.store.statements import statement
 
 
@@ -64,13 +64,9 @@ _ADD_PARTNER = statement("staff.add_partner")
 @asynccontextmanager
 async def as_owner(url: str, team_id: UUID) -> AsyncIterator[asyncpg.Connection]:
     """The owner's connection, set to one team, in a transaction."""
-    connection = await hosts.connect(url)
-    try:
-        async with connection.transaction():
-            await connection.execute("SELECT set_config('triage.team', $1, true)", str(team_id))
-            yield connection
-    finally:
-        await connection.close()
+    async with hosts.connection(url) as connection, connection.transaction():
+        await set_team(connection, team_id)
+        yield connection
 
 
 async def find_staff(connection: Connection, team_id: UUID, staff_id: UUID) -> Staff:

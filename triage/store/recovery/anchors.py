@@ -160,7 +160,7 @@ async def chain_ends(connection: Connection, team_id: UUID) -> list[ChainRewound
     return [ChainRewound(at=now, team_id=team_id, chain=e.chain, position=e.position, since=e.since) for e in ends]
 
 
-async def last_true(connection: Connection, anchors: Anchors, team_id: UUID) -> list[ChainRewound]:
+async def last_true(anchors: Anchors, connection: Connection, team_id: UUID) -> list[ChainRewound]:
     """Up to where the chains of a database are what the journal knows, as the owner.
 
     That is their end, unless they went on from before it: then the last position that is known to be true before any

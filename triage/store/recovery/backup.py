@@ -127,20 +127,14 @@ async def drop(url: str, database: str) -> None:
 async def swap(url: str, restored: str, aside: str) -> None:
     """Put the restored database in the place of the one this address leads to, which is kept under another name."""
     name = database_name(url)
-    connection = await hosts.connect(with_database(url, "postgres"))
-    try:
+    async with hosts.connection(with_database(url, "postgres")) as connection:
         await connection.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS false')
         await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
         await connection.execute(f'ALTER DATABASE "{name}" RENAME TO "{aside}"')  # waits for sessions that end
         await connection.execute(f'ALTER DATABASE "{restored}" RENAME TO "{name}"')
-    finally:
-        await connection.close()
 
 
 async def execute_as_admin(url: str, statement: str) -> None:
     """Run a statement about databases from outside of them."""
-    connection = await hosts.connect(with_database(url, "postgres"))
-    try:
+    async with hosts.connection(with_database(url, "postgres")) as connection:
         await connection.execute(statement)
-    finally:
-        await connection.close()

@@ -8,7 +8,7 @@ import asyncpg
 
 from triage.errors import OperatorError
 from triage.store.audit import NO_TEAM
-from triage.store.database import UNREACHABLE, Connection, Database
+from triage.store.database import UNREACHABLE, Connection, Database, set_team
 from triage.store.journal import Journal
 from triage.store.journal_lines import ChainRewound, EpochBegan
 from triage.store.statements import statement
@@ -107,7 +107,7 @@ async def begin_epoch(connection: Connection, journal: Journal, ends: list[Chain
     """Give the history a new name, and tell the journal before it is committed; as the owner, in a transaction."""
     for end in ends:
         if end.chain == "entries" and end.since is not None:
-            await connection.execute("SELECT set_config('triage.team', $1, true)", str(end.team_id))
+            await set_team(connection, end.team_id)
             await REMEMBER_LOSS.execute(connection, team_id=end.team_id, since=end.since, until=end.at)
     epoch = await _BEGIN_EPOCH.fetch_one(connection, epoch=uuid4())
     await journal.add(*ends, EpochBegan(at=datetime.now(UTC), team_id=NO_TEAM, epoch=epoch))

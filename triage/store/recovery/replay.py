@@ -6,7 +6,7 @@ from uuid import UUID
 from triage.store import outbox
 from triage.store.access.staff import disable_staff
 from triage.store.access.teams import team_ids
-from triage.store.database import Connection
+from triage.store.database import Connection, set_team
 from triage.store.exports import agreements, releases
 from triage.store.journal import Journal, JournalFault
 from triage.store.journal_lines import (
@@ -55,7 +55,7 @@ async def replay(connection: Connection, keys: KeyStore | None, journal: Journal
         if line.team_id in known:
             if line.team_id != team:
                 team = line.team_id
-                await connection.execute("SELECT set_config('triage.team', $1, true)", str(team))
+                await set_team(connection, team)
             await _make_true(connection, keys, line)
     await _END_SESSIONS.execute(connection)
 
