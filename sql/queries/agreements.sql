@@ -37,12 +37,12 @@ SELECT partner_id, name, body, revoked_at FROM partner WHERE team_id = :team_id 
 
 -- name: agreements
 -- why: as above
-SELECT agreement_id, partner_id, datasets, columns, areas, purpose, contact, signed_at, expires_at, revoked_at
+SELECT agreement_id, partner_id, datasets, purpose, contact, expires_at, revoked_at
 FROM agreement WHERE team_id = :team_id ORDER BY signed_at, agreement_id
 
 -- name: tokens
 -- why: as above; a token is named by the first digits of its hash
-SELECT left(encode(hash, 'hex'), 8) AS name, partner_id, created_at, used_at, revoked_at
+SELECT left(encode(hash, 'hex'), 8) AS name, partner_id, used_at, revoked_at
 FROM token WHERE team_id = :team_id AND partner_id IS NOT NULL ORDER BY created_at, hash
 
 -- name: coming

@@ -1,12 +1,8 @@
--- name: destinations
--- why: who wants to hear of a topic
-SELECT destination_id, channel, address FROM destination
-WHERE team_id = :team_id AND disabled_at IS NULL AND :topic = ANY (topics) ORDER BY destination_id
-
 -- name: list_destinations
--- why: an owner sees where messages go
+-- why: an owner sees where messages go; a message goes to whoever wants to hear of its topic
 SELECT destination_id, channel, address FROM destination
-WHERE team_id = :team_id AND disabled_at IS NULL ORDER BY created_at
+WHERE team_id = :team_id AND disabled_at IS NULL AND (:topic::text IS NULL OR :topic = ANY (topics))
+ORDER BY created_at, destination_id
 
 -- name: add_destination
 -- why: somebody wants to hear of summaries or alerts
@@ -54,10 +50,6 @@ SELECT o.id, o.key, d.channel, o.attempts, o.next_at, o.dead_at,
            AS last_outcome
 FROM outbox o JOIN destination d USING (team_id, destination_id)
 WHERE o.team_id = :team_id AND o.delivered_at IS NULL ORDER BY o.created_at, o.id
-
--- name: attempts
--- why: what was tried for one message
-SELECT at, n, outcome FROM delivery_attempt WHERE team_id = :team_id AND outbox_id = :message_id ORDER BY n
 
 -- name: replay
 -- why: a dead letter gets another chance

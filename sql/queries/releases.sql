@@ -106,7 +106,7 @@ WHERE team_id = :team_id AND release_id = :release_id AND number IS NOT NULL ORD
 
 -- name: editions
 -- why: every published edition of a kind of tables since a day, with its members
-SELECT body, cut_off FROM release
+SELECT body FROM release
 WHERE team_id = :team_id AND dataset = 'tables' AND period = :period AND withdrawn_at IS NULL ORDER BY edition
 
 -- name: first_editions

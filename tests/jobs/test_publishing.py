@@ -28,7 +28,6 @@ from triage.store.summaries.facts import FactReader
 from triage.summaries import editions
 from triage.summaries.editions import Difference, EditionTerms, Summary
 from triage.summaries.facts import Profile, profile_at
-from triage.summaries.registry import UntraceableLine
 from triage.summaries.schedule import slot
 from triage.terms import Terms
 from triage.times import PeriodKind, parse_period
@@ -224,20 +223,20 @@ async def test_the_incidents_behind_a_figure_are_those_of_its_edition_and_not_of
     await publish_due(team.database, MONDAY)
     second = await latest(team, "daily", "2026-11-21")
 
-    async def behind(summary: Summary, measure: str, line: str) -> set[UUID]:
+    async def behind(summary: Summary, name: str) -> set[UUID] | None:
         async with team.database.team(TEAM) as connection, connection.transaction(isolation="repeatable_read"):
-            return set(await scopes.incidents_behind(connection, await team.team(), summary, measure, line))
+            lines = await scopes.incidents_behind(connection, await team.team(), summary, [name])
+        return set(lines[name]) if lines else None
 
     incident, two, three = map(incident_id, (1, 2, 3))
-    assert await behind(first, "outcomes", "carer_or_home") == {incident, two}
-    assert await behind(second, "outcomes", "carer_or_home") == {two, three}
-    assert await behind(second, "outcomes", "signposted") == {incident}
-    assert await behind(first, "considered_by_grade", "P") == {incident, two}  # as it stood then
-    assert await behind(first, "incidents", "") == {incident, two}
-    assert await behind(first, "action_needed", "unlinked") == {incident, two}
-    for measure, line in (("outcomes", "nothing"), ("nothing", ""), ("completeness", "police")):
-        with pytest.raises(UntraceableLine):
-            await behind(second, measure, line)
+    assert await behind(first, "outcomes/carer_or_home") == {incident, two}
+    assert await behind(second, "outcomes/carer_or_home") == {two, three}
+    assert await behind(second, "outcomes/signposted") == {incident}
+    assert await behind(first, "considered_by_grade/P") == {incident, two}  # as it stood then
+    assert await behind(first, "incidents") == {incident, two}
+    assert await behind(first, "action_needed/unlinked") == {incident, two}
+    for untraceable in ("outcomes/nothing", "nothing", "completeness/police", "chase_list"):
+        assert await behind(second, untraceable) is None, untraceable
 
 
 async def test_time_alone_restates_nothing_but_its_share_is_marked_in_the_next_edition(team: TeamLog) -> None:

@@ -1,6 +1,6 @@
 """`triage check`: what of an installation is wrong, in plain words, before anything is started."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -63,30 +63,22 @@ async def _findings(databases: Databases) -> AsyncIterator[tuple[bool, str]]:
         )
 
 
-def _login_findings(service: DatabaseLogin, owner: DatabaseLogin, keys: DatabaseLogin) -> list[tuple[bool, str]]:
-    findings = []
+def _login_findings(service: DatabaseLogin, owner: DatabaseLogin, keys: DatabaseLogin) -> Iterator[tuple[bool, str]]:
     if service.superuser or service.owns_tables:
-        findings.append((True, f"the service's login {service.name} owns tables or is a superuser: it needs its own"))
+        yield True, f"the service's login {service.name} owns tables or is a superuser: it needs its own"
     if service.missing_roles:
-        findings.append((True, f"GRANT {', '.join(service.missing_roles)} TO {service.name} is missing"))
+        yield True, f"GRANT {', '.join(service.missing_roles)} TO {service.name} is missing"
     if not owner.owns_tables:
-        findings.append(
-            (True, f"the owner's login {owner.name} does not own the tables: set TRIAGE_OWNER_DATABASE_URL")
-        )
+        yield True, f"the owner's login {owner.name} does not own the tables: set TRIAGE_OWNER_DATABASE_URL"
     if owner.superuser:
-        findings.append((False, f"the owner's login {owner.name} is a superuser, which it need not be"))
+        yield False, f"the owner's login {owner.name} is a superuser, which it need not be"
     if not owner.may_restore:
-        findings.append((True, f"{owner.name} cannot restore: it needs CREATEDB, BYPASSRLS and pg_signal_backend"))
+        yield True, f"{owner.name} cannot restore: it needs CREATEDB, BYPASSRLS and pg_signal_backend"
     if keys.system == service.system:
-        findings.append(
-            (True, "the key store lies in the main database's cluster: every backup of that holds its keys")
-        )
-    findings += [
-        (False, f"the connection of {login.name} is not encrypted")
-        for login in (service, owner, keys)
-        if login.listens_beyond and not login.encrypted
-    ]
-    return findings
+        yield True, "the key store lies in the main database's cluster: every backup of that holds its keys"
+    for login in (service, owner, keys):
+        if login.listens_beyond and not login.encrypted:
+            yield False, f"the connection of {login.name} is not encrypted"
 
 
 async def _replica_findings(url: str, service_url: str, service: DatabaseLogin) -> AsyncIterator[tuple[bool, str]]:

@@ -16,13 +16,13 @@ from triage.commands.database import Databases, with_databases
 from triage.commands.output import show_json, show_table
 from triage.errors import OperatorError
 from triage.exports import protected
-from triage.exports.published_answers import NotPublishable, published_answer
+from triage.exports.published_answers import published_answer
 from triage.report.sheets import Document
 from triage.store.summaries import calendars, publications, report_files, scopes
 from triage.store.summaries import recompute as recomputation
 from triage.store.summaries.calendars import CalendarTeam
 from triage.summaries import csv_files, editions
-from triage.summaries.comparison import SpanFault, parse_span
+from triage.summaries.comparison import parse_span
 from triage.summaries.editions import Summary
 from triage.summaries.home_office import annual_return, parse_year
 from triage.summaries.questions import Counted, Question, answer
@@ -109,15 +109,11 @@ async def compare(
 ) -> None:
     """The work of `triage summary compare`."""
     now = as_at or datetime.now(UTC)
-    try:
-        spans = parse_span(first), parse_span(second)
-        async with databases.replica(team_id) as (replica, team):
-            report, document = await replica.read(
-                team.team_id,
-                partial(report_files.load_comparison, team=team, first=spans[0], second=spans[1], now=now),
-            )
-    except SpanFault as error:
-        raise click.ClickException(str(error)) from error
+    spans = parse_span(first), parse_span(second)
+    async with databases.replica(team_id) as (replica, team):
+        report, document = await replica.read(
+            team.team_id, partial(report_files.load_comparison, team=team, first=spans[0], second=spans[1], now=now)
+        )
     if form == "html":
         _write(_page(document), output)
         return
@@ -169,10 +165,7 @@ async def question(
         raise click.ClickException("no protected table counts section 135, or hours of detention")
     if body is None:
         raise click.ClickException(f"no protected tables of {asked.name} are released")
-    try:
-        _write(published_answer(protected.decode(body), of, by), output)
-    except NotPublishable as error:
-        raise click.ClickException(str(error)) from error
+    _write(published_answer(protected.decode(body), of, by), output)
 
 
 def _period(name: str) -> Period:

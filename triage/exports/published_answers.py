@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, Literal
 
+from triage.errors import OperatorError
 from triage.exports.files import PublishedTable
 from triage.exports.protected import ProtectedSummary
 from triage.exports.tables import ALL
@@ -14,7 +15,7 @@ _COARSER: Final = {"local_authority": "area"}
 """Variables of tables that answer more coarsely what was asked."""
 
 
-class NotPublishable(Exception):
+class NotPublishable(OperatorError):
     """No protected table answers the question; the message says which coarser one would do."""
 
 

@@ -35,7 +35,7 @@ from triage.summaries.figures import Measure
 from triage.summaries.population_rates import FORCE_LINE
 from triage.summaries.registry import MEASURES_VERSION, Scope
 from triage.summaries.schedule import Slot, due_slots, is_late, is_restated
-from triage.times import Period, PeriodKind, parse_period
+from triage.times import Period, PeriodKind
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +133,6 @@ async def restate(
 
     Compared at the new position and the old instant; computed at the new position and `now`.
     """
-    slot = _slot_of(run)
     try:
         async with database.team(team.team_id) as connection:
             async with connection.transaction(isolation="repeatable_read"):
@@ -143,6 +142,7 @@ async def restate(
                 before = editions.decode(bodies[-1])
                 if before.edition != run.edition:
                     return None
+                slot = scopes.slot_of(before)
                 summary, head, fresh = await _next(connection, team, slot, before, editions.decode(bodies[0]), now)
                 if summary is None:
                     await publications.set_checked(
@@ -203,11 +203,6 @@ def may_restate(team: CalendarTeam, run: PeriodRun, head: int, now: datetime, ga
 def _has_edition(runs: dict[tuple[PeriodKind, str], PeriodRun], period: Period) -> bool:
     run = runs.get((period.kind, period.name))
     return run is not None and run.edition is not None
-
-
-def _slot_of(run: PeriodRun) -> Slot:
-    """The instants that the period was published for: a calendar changed since changes no past period."""
-    return Slot(parse_period(run.kind, run.period), run.starts_at, run.ends_at, run.due_at)
 
 
 async def _next(

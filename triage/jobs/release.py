@@ -268,7 +268,7 @@ class _Releasing:
                 if looked.get(period, LONG_AGO) >= cut_off:
                     return []
                 await releases.record_revision_check(connection, self._team_id, period, cut_off)
-                editions = [edition for edition, _ in await releases.editions(connection, self._team_id, period)]
+                editions = await releases.editions(connection, self._team_id, period)
                 seq = await releases.position(connection, self._team_id, cut_off)
                 counted = await snapshots.snapshot(
                     connection, self._team, published.starts_at, published.ends_at, seq, cut_off

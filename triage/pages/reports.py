@@ -320,7 +320,7 @@ async def compare(
         return page(request, "compare.html", **asked, fault="", report=None)
     try:
         before, after = comparison.parse_span(asked["first"]), comparison.parse_span(asked["second"])
-    except ValueError:
+    except comparison.SpanFault:
         fault = "Enter both spans as whole months, the earlier month first."
         return page(request, "compare.html", 422, **asked, fault=fault, report=None)
     team = await calendars.team(service.database, actor.team_id)

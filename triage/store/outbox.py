@@ -99,18 +99,9 @@ class UndeliveredMessage(Struct, frozen=True):
     last_outcome: str | None
 
 
-class Attempt(Struct, frozen=True):
-    """An attempt to deliver: `outcome` is `delivered`, or what went wrong."""
-
-    at: datetime
-    n: int
-    outcome: str
-
-
 _ADD_DESTINATION = statement("outbox.add_destination")
 _DISABLE_DESTINATION = statement("outbox.disable_destination", bool)
 _LIST_DESTINATIONS = statement("outbox.list_destinations", Destination)
-_DESTINATIONS = statement("outbox.destinations", Destination)
 _ENQUEUE = statement("outbox.enqueue")
 _RAISE_ALERT = statement("outbox.raise_alert", bool)
 _CHILDREN_AT_STATIONS = statement("outbox.children_at_stations", UUID)
@@ -119,7 +110,6 @@ _CLAIM = statement("outbox.claim", Message)
 _SETTLE = statement("outbox.settle", int)
 _RECORD_ATTEMPT = statement("outbox.record_attempt")
 _UNDELIVERED = statement("outbox.undelivered", UndeliveredMessage)
-_ATTEMPTS = statement("outbox.attempts", Attempt)
 _REPLAY = statement("outbox.replay", UUID)
 
 
@@ -142,9 +132,9 @@ async def disable_destination(connection: Connection, team_id: UUID, destination
     return bool(disabled)
 
 
-async def list_destinations(connection: Connection, team_id: UUID) -> list[Destination]:
-    """Where the team's messages go, disabled ones left out."""
-    return await _LIST_DESTINATIONS.fetch(connection, team_id=team_id)
+async def list_destinations(connection: Connection, team_id: UUID, topic: Topic | None = None) -> list[Destination]:
+    """Where the team's messages go, or those of a topic; disabled destinations are left out."""
+    return await _LIST_DESTINATIONS.fetch(connection, team_id=team_id, topic=topic)
 
 
 async def enqueue(
@@ -152,7 +142,7 @@ async def enqueue(
 ) -> None:
     """Write a message to every destination of the topic, once for each key. To be called in the event's transaction."""
     body = msgspec.json.encode(payload)
-    for destination in await _DESTINATIONS.fetch(connection, team_id=team_id, topic=topic):
+    for destination in await list_destinations(connection, team_id, topic):
         await _ENQUEUE.execute(
             connection,
             team_id=team_id,
@@ -241,11 +231,6 @@ async def _record_disclosure(connection: Connection, team_id: UUID, message: Mes
 async def undelivered(connection: Connection, team_id: UUID) -> list[UndeliveredMessage]:
     """Messages that wait or are dead, oldest first."""
     return await _UNDELIVERED.fetch(connection, team_id=team_id)
-
-
-async def attempts(connection: Connection, team_id: UUID, message_id: UUID) -> list[Attempt]:
-    """Every attempt to deliver a message."""
-    return await _ATTEMPTS.fetch(connection, team_id=team_id, message_id=message_id)
 
 
 async def replay(connection: Connection, team_id: UUID, now: datetime, message_id: UUID | None = None) -> int:

@@ -10,6 +10,7 @@ from typing import Literal, assert_never
 
 from msgspec import UNSET, Struct
 
+from triage.errors import OperatorError
 from triage.summaries.figures import FEWEST_FOR_A_PERCENTAGE, Measure, byar, newcombe, rate_ratio, row
 from triage.summaries.registry import Scope, definitions
 from triage.summaries.schedule import Calendar, Coverage, coverage, slot
@@ -34,7 +35,7 @@ DifferenceUnit = Literal["percentage_points", "ratio", "value"]
 rates, medians and sums by their difference, in the unit of the line."""
 
 
-class SpanFault(ValueError):
+class SpanFault(OperatorError):
     """Two spans that cannot be compared; the message says why."""
 
 

@@ -54,11 +54,8 @@ class ListedAgreement(Struct, frozen=True):
     agreement_id: UUID
     partner_id: UUID
     datasets: list[str]
-    columns: list[str]
-    areas: list[str]
     purpose: str
     contact: str
-    signed_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
 
@@ -68,7 +65,6 @@ class ListedToken(Struct, frozen=True):
 
     name: str
     partner_id: UUID
-    created_at: datetime
     used_at: datetime | None
     revoked_at: datetime | None
 

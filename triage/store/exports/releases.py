@@ -72,11 +72,6 @@ class _FrozenRowColumns(Struct, frozen=True):
         return None if self.person_id is None or self.known_by is None else (self.person_id, self.known_by)
 
 
-class _ReleasedTables(Struct, frozen=True):
-    body: bytes
-    cut_off: datetime
-
-
 class _ReleaseColumns(Struct, frozen=True):
     release_id: UUID
     dataset: Dataset
@@ -104,7 +99,7 @@ _NOTE_LOOKED = statement("releases.note_looked")
 _ADD_RELEASE = statement("releases.add_release")
 _ADD_ROWS = statement("releases.add_rows", timeout_s=PATIENCE_S)
 _ROWS = statement("releases.rows", _FrozenRowColumns, timeout_s=PATIENCE_S)
-_EDITIONS = statement("releases.editions", _ReleasedTables)
+_EDITIONS = statement("releases.editions", bytes)
 _FIRST_EDITIONS = statement("releases.first_editions", bytes)
 _STANDING = statement("releases.standing", _ReleaseColumns)
 _EVERYTHING = statement("releases.everything", _ReleaseColumns)
@@ -247,22 +242,18 @@ async def all_releases(connection: Connection, team_id: UUID) -> list[tuple[Stor
     return [(row.release(), row.sha256) for row in await _EVERYTHING.fetch(connection, team_id=team_id)]
 
 
-async def editions(connection: Connection, team_id: UUID, period: str) -> list[tuple[Edition, datetime]]:
-    """Every edition of a period's tables, oldest first, with its cut-off."""
-    return [
-        (frozen.edition, row.cut_off)
-        for row in await _EDITIONS.fetch(connection, team_id=team_id, period=period)
-        if isinstance(frozen := rendering.unpack(row.body), FrozenTables)
-    ]
+async def editions(connection: Connection, team_id: UUID, period: str) -> list[Edition]:
+    """Every edition of a period's tables, oldest first."""
+    return _unpacked(await _EDITIONS.fetch(connection, team_id=team_id, period=period))
 
 
 async def first_editions(connection: Connection, team_id: UUID, periods: Iterable[str]) -> list[Edition]:
     """The first edition of each of these periods' tables that was released."""
-    return [
-        frozen.edition
-        for body in await _FIRST_EDITIONS.fetch(connection, team_id=team_id, periods=list(periods))
-        if isinstance(frozen := rendering.unpack(body), FrozenTables)
-    ]
+    return _unpacked(await _FIRST_EDITIONS.fetch(connection, team_id=team_id, periods=list(periods)))
+
+
+def _unpacked(bodies: Iterable[bytes]) -> list[Edition]:
+    return [frozen.edition for frozen in map(rendering.unpack, bodies) if isinstance(frozen, FrozenTables)]
 
 
 async def add_summary(

@@ -158,14 +158,12 @@ async def _make(database: Database, team: CalendarTeam, summary: Summary | Prote
     """By the database itself, and in a thread: what is frozen lacks no edition that is published before it."""
     key = _key(team, summary)
     async with database.team(team.team_id) as connection:
-        if not pdf.is_installed():
-            raise Refused(NOT_INSTALLED)
         report = (
             await load_report(connection, team, summary)
             if isinstance(summary, Summary)
             else protected_tables.report(summary, team.calendar.zone)
         )
-    body = await asyncio.to_thread(pdf.make, report)
+    body = await make_pdf(report)
     async with database.team(team.team_id) as connection:
         await _ADD.execute(connection, **key, sha256=sha256(body).digest(), body=body)
         return await _FIND.fetch_one(connection, **key, sha256=None)
@@ -193,7 +191,7 @@ def decode(body: bytes, form: str) -> Summary | ProtectedSummary:
 
 
 async def make_pdf(report: Report) -> bytes:
-    """A report that belongs to no edition, in a thread. Raises Refused (406) without the extra `pdf`."""
+    """The file of a report, made in a thread. Raises Refused (406) without the extra `pdf`."""
     if not pdf.is_installed():
         raise Refused(NOT_INSTALLED)
     return await asyncio.to_thread(pdf.make, report)

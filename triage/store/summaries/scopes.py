@@ -3,8 +3,9 @@
 Everything is read within one snapshot, so the incidents are those of the log's head that is read with them.
 """
 
+import contextlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -175,25 +176,29 @@ async def changed_incidents(connection: Connection, team: CalendarTeam, since: i
 
 
 async def incidents_behind(
-    connection: Connection, team: CalendarTeam, summary: Summary, measure: str, line: str
-) -> tuple[UUID, ...]:
-    """The incidents that a line of an edition counts, found by the measure itself. To be called in one snapshot.
+    connection: Connection, team: CalendarTeam, summary: Summary, names: Collection[str]
+) -> dict[str, tuple[UUID, ...]]:
+    """The incidents that lines of an edition count, found by the measures themselves. To be called in one snapshot.
 
-    They are recomputed at the edition's position and instant. Raises UntraceableLine for a line that is not there, that
-    counts something else, or that this program, or the code lists now in force, would count otherwise.
+    A line's name is `measure`, `measure/row` or `measure/row/column`. They are recomputed at the edition's position and
+    instant. A line is left out that is not there, that counts something else, or that this program, or the code lists
+    now in force, would count otherwise.
     """
     assert summary.as_at and summary.as_at_seq is not None
-    definition = REGISTRY.get(measure)
-    if definition is None or summary.kind not in definition.periods:
-        raise UntraceableLine(measure)
     now = (await load_scope(connection, team, slot_of(summary), summary.as_at)).scope
     scope = as_before(now, await changed_incidents(connection, team, summary.as_at_seq, now))
-    name = f"{measure}/{line}" if line else measure
-    printed = value_in(values_of(summary.measures, snapshots=True), (name, "value"))
-    recomputed = value_in(values_of([definition.measure(scope)], snapshots=True), (name, "value"))
-    if printed != recomputed:
-        raise UntraceableLine(name)
-    return definition.incidents_behind(scope, line)
+    measures = {name: name.partition("/")[0] for name in names}
+    used = {code: REGISTRY[code] for code in {*measures.values()} & REGISTRY.keys()}
+    printed = values_of(summary.measures, snapshots=True)
+    recomputed = values_of([measure.measure(scope) for measure in used.values()], snapshots=True)
+    behind = {}
+    for name, code in measures.items():
+        if code not in used or summary.kind not in used[code].periods:
+            continue
+        if value_in(printed, (name, "value")) == value_in(recomputed, (name, "value")):
+            with contextlib.suppress(UntraceableLine):
+                behind[name] = used[code].incidents_behind(scope, name.partition("/")[2])
+    return behind
 
 
 async def enter_force_total(

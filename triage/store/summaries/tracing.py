@@ -13,10 +13,9 @@ from triage.store.log.incidents import Incidents
 from triage.store.log.material import find_versions
 from triage.store.log.served_views import IncidentVersion
 from triage.store.summaries.calendars import CalendarTeam
-from triage.store.summaries.scopes import changed_incidents, incidents_behind, load_scope, slot_of
-from triage.summaries.causes import as_before
-from triage.summaries.editions import Summary, value_in, values_of
-from triage.summaries.registry import REGISTRY, Scope, UntraceableLine
+from triage.store.summaries.scopes import incidents_behind
+from triage.summaries.editions import Summary
+from triage.summaries.registry import REGISTRY
 from triage.summaries.tracing import may_follow
 
 
@@ -31,16 +30,14 @@ async def follow_line(
 ) -> list[IncidentView]:
     """The incidents that a line counts, as the reader sees them, newest first. To be called in one snapshot.
 
-    `name` is the line's: `measure`, `measure/row` or `measure/row/column`. Raises Refused (403) where the line leads
+    `name` is the line's, as in `incidents_behind`. Raises Refused (403) where the line leads
     nowhere, or this reader may not be led there.
     """
-    measure, _, line = name.partition("/")
-    try:
-        ids = await incidents_behind(connection, team, summary, measure, line)
-    except UntraceableLine as untraceable:
-        raise Refused(LINE_NOT_TRACEABLE) from untraceable
+    ids = (await incidents_behind(connection, team, summary, [name])).get(name)
+    if ids is None:
+        raise Refused(LINE_NOT_TRACEABLE)
     versions = await find_versions(connection, actor, ids, now)
-    if not _leads(actor, measure, ids, versions):
+    if not _leads(actor, name, ids, versions):
         raise Refused(LINE_NOT_TRACEABLE)
     served = await incidents.serve(connection, actor, versions.values(), now)
     views = [shown.view for shown in served.values()]
@@ -59,34 +56,14 @@ async def traceable_lines(
     snapshot."""
     if summary.as_at is None or summary.as_at_seq is None:
         return frozenset()
-    loaded = (await load_scope(connection, team, slot_of(summary), summary.as_at)).scope
-    scope = as_before(loaded, await changed_incidents(connection, team, summary.as_at_seq, loaded))
-    behind = _behind(summary, scope, names)
+    behind = await incidents_behind(connection, team, summary, names)
     versions = await find_versions(connection, actor, {i for ids in behind.values() for i in ids}, now)
-    return frozenset(
-        name for name, ids in behind.items() if ids and _leads(actor, name.partition("/")[0], ids, versions)
-    )
+    return frozenset(name for name, ids in behind.items() if ids and _leads(actor, name, ids, versions))
 
 
-def _leads(actor: Actor, measure: str, ids: Collection[UUID], versions: Mapping[UUID, IncidentVersion]) -> bool:
+def _leads(actor: Actor, name: str, ids: Collection[UUID], versions: Mapping[UUID, IncidentVersion]) -> bool:
     """Whether the reader sees every one of these incidents, and on each what the measure classifies by."""
     if actor.side is None or any(i not in versions for i in ids):
         return False
     sights = {Sight(actor.side, versions[i].blind) for i in ids}
-    return may_follow(REGISTRY[measure], sights)
-
-
-def _behind(summary: Summary, scope: Scope, names: Collection[str]) -> dict[str, tuple[UUID, ...]]:
-    """The incidents of the lines that are counted as they were printed."""
-    measures = {name.partition("/")[0] for name in names} & REGISTRY.keys()
-    printed = values_of(summary.measures, snapshots=True)
-    recomputed = values_of([REGISTRY[code].measure(scope) for code in measures], snapshots=True)
-    incidents_of = {}
-    for name in names:
-        measure, _, line = name.partition("/")
-        if measure in measures and value_in(printed, (name, "value")) == value_in(recomputed, (name, "value")):
-            try:
-                incidents_of[name] = REGISTRY[measure].incidents_behind(scope, line)
-            except UntraceableLine:
-                continue
-    return incidents_of
+    return may_follow(REGISTRY[name.partition("/")[0]], sights)
