@@ -1,6 +1,6 @@
 -- name: of_team
 -- why: how one team's log, quarantine, outbox and phones stand, for the metrics
-SELECT (SELECT seq FROM log_head WHERE team_id = :team_id) AS log_head,
+SELECT coalesce((SELECT seq FROM log_head WHERE team_id = :team_id), 0) AS log_head,
        (SELECT count(*) FROM quarantine WHERE team_id = :team_id AND settled IS NULL) AS quarantine,
        (SELECT coalesce(extract(epoch FROM now() - min(received_at)), 0)::float FROM quarantine
         WHERE team_id = :team_id AND settled IS NULL) AS quarantine_seconds,

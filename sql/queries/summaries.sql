@@ -1,11 +1,3 @@
--- name: teams
--- why: jobs work for every team in turn
-SELECT team_id, zone, day_start_hour, starts_on FROM teams()
-
--- name: team_name
--- why: messages name the team
-SELECT name FROM team WHERE team_id = :team_id
-
 -- name: schedule
 -- why: a team's own due times
 SELECT kind, due_at, after_days FROM summary_schedule WHERE team_id = :team_id

@@ -3,8 +3,8 @@
 SELECT team_id FROM teams()
 
 -- name: find
--- why: what a phone needs to know of its team
-SELECT team_id, name, zone, day_start_hour FROM team WHERE team_id = :team_id
+-- why: phones and messages name the team, and its calendar decides what belongs to which day
+SELECT team_id, name, zone, day_start_hour, starts_on FROM team WHERE team_id = :team_id
 
 -- name: add
 -- why: a team with an empty log

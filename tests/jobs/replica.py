@@ -5,11 +5,13 @@ import time
 from datetime import datetime
 from multiprocessing.connection import Connection
 
-from support.logins import SERVICE, as_login
+from support.logins import KEYS, SERVICE, as_login
 
 from triage.jobs.publish import publish_due
 from triage.jobs.schedule import Job, scheduled
 from triage.store.database import connect
+from triage.store.journal import Journal
+from triage.store.recovery.watch import HistoryWatch
 from triage.store.summaries import calendars, publications
 from triage.summaries import editions
 from triage.summaries.figures import Measure
@@ -44,5 +46,6 @@ async def _work(url: str, now: datetime) -> None:
             if len(done) == len(due_slots(team.calendar, now)):
                 nothing_left.set()
 
-        async with scheduled((Job("publish", work, 0.2),), database):
+        history = HistoryWatch(database, Journal.at(as_login(url, KEYS)))
+        async with scheduled((Job("publish", work, 0.2),), database, history):
             await nothing_left.wait()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +27,11 @@ OFTEN = 0.01
 async def database(db_url: str) -> AsyncIterator[Database]:
     async with connect(as_login(db_url, SERVICE), 3, 30.0) as opened:
         yield opened
+
+
+@pytest.fixture
+def history(database: Database, db_url: str) -> HistoryWatch:
+    return HistoryWatch(database, Journal.at(as_login(db_url, KEYS)))
 
 
 async def recorded(database: Database) -> dict[str, JobRun]:
@@ -58,20 +64,22 @@ class Calls:
             await asyncio.wait_for(self.began.acquire(), SOON)
 
 
-async def test_no_job_runs_while_the_history_is_to_be_adopted(database: Database, db_url: str) -> None:
-    history, calls, going_on = HistoryWatch(database, Journal.at(as_login(db_url, KEYS))), Calls(), Calls()
+async def test_no_job_runs_while_the_history_is_to_be_adopted(database: Database, history: HistoryWatch) -> None:
+    whole, calls, going_on = copy(history), Calls(), Calls()
     history.forked = True
     async with scheduled((Job("calls", calls, OFTEN),), database, history):
-        async with scheduled((Job("going_on", going_on, OFTEN),), database):
+        async with scheduled((Job("going_on", going_on, OFTEN),), database, whole):
             await going_on.wait(5)
         assert calls.began.locked()
         history.forked = False
         await calls.wait(1)
 
 
-async def test_a_job_that_hangs_holds_up_no_other_and_ends_with_the_block(database: Database) -> None:
+async def test_a_job_that_hangs_holds_up_no_other_and_ends_with_the_block(
+    database: Database, history: HistoryWatch
+) -> None:
     hanging, going_on = Calls(hangs=True), Calls()
-    async with scheduled((Job("hanging", hanging, OFTEN), Job("going_on", going_on, OFTEN)), database):
+    async with scheduled((Job("hanging", hanging, OFTEN), Job("going_on", going_on, OFTEN)), database, history):
         await hanging.wait(1)
         await going_on.wait(5)
         assert hanging.began.locked()
@@ -79,11 +87,11 @@ async def test_a_job_that_hangs_holds_up_no_other_and_ends_with_the_block(databa
 
 
 async def test_a_job_that_fails_is_logged_counted_and_called_again(
-    database: Database, caplog: pytest.LogCaptureFixture
+    database: Database, history: HistoryWatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("WARNING", logger="triage")
     failing = Calls(fails=2)
-    async with scheduled((Job("failing", failing, OFTEN),), database):
+    async with scheduled((Job("failing", failing, OFTEN),), database, history):
         await failing.wait(4)
         async with asyncio.timeout(SOON):
             while not (run := (await recorded(database)).get("failing")) or not run.succeeded_at:
@@ -106,19 +114,21 @@ async def test_a_frequent_job_is_recorded_now_and_then_and_at_once_after_a_failu
 
 
 async def test_the_jobs_go_on_when_the_database_cannot_record_them(
-    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    database: Database, history: HistoryWatch, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def unreachable(*_: object) -> None:
         raise ConnectionRefusedError
 
     monkeypatch.setattr(JobRuns, "succeeded", unreachable)
     calls = Calls()
-    async with scheduled((Job("calls", calls, OFTEN),), database):
+    async with scheduled((Job("calls", calls, OFTEN),), database, history):
         await calls.wait(3)
     assert [record.message for record in caplog.records] == ["job_run_not_recorded"]
 
 
-async def test_an_outage_is_one_line_however_many_jobs_meet_it(db_url: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_outage_is_one_line_however_many_jobs_meet_it(
+    db_url: str, history: HistoryWatch, caplog: pytest.LogCaptureFixture
+) -> None:
     async with connect(as_login(db_url, SERVICE), 3, 30.0) as lost:
         await lost._pool.close()
         met = asyncio.Semaphore(0)
@@ -128,7 +138,7 @@ async def test_an_outage_is_one_line_however_many_jobs_meet_it(db_url: str, capl
             async with lost.no_team() as connection:
                 await connection.fetchval("SELECT 1")
 
-        async with scheduled(tuple(Job(f"job_{n}", work, OFTEN) for n in range(4)), lost):
+        async with scheduled(tuple(Job(f"job_{n}", work, OFTEN) for n in range(4)), lost, history):
             for _ in range(12):
                 await asyncio.wait_for(met.acquire(), SOON)
     assert [record.message for record in caplog.records] == ["database_unreachable"]
@@ -149,7 +159,7 @@ async def test_every_job_of_the_list_succeeds(db_url: str, tmp_path: Path, caplo
 async def _every_job_succeeds(service: RunningService, caplog: pytest.LogCaptureFixture) -> None:
     jobs = (*service_jobs(service.service), *owner_jobs(service.service, service.url))
     assert len({job.name for job in jobs}) == len(jobs)
-    async with scheduled(jobs, service.service.database), asyncio.timeout(60):
+    async with scheduled(jobs, service.service.database, service.service.history), asyncio.timeout(60):
         while {job.name for job in jobs} - (await recorded(service.service.database)).keys():
             pass
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []

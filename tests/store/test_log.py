@@ -22,6 +22,7 @@ from support.logins import KEYS, SERVICE, as_login
 from support.phones import Crew, Phone, RunningService, entry, refused, running_service
 from uuid_utils.compat import uuid7
 
+from triage.progress import unseen
 from triage.store.access.staff import as_owner
 from triage.store.chains import ChainVerdict
 from triage.store.database import UNREACHABLE, Database, GenericPlans, connect
@@ -35,7 +36,7 @@ async def every_key(refs: list[UUID]) -> set[UUID]:
 
 async def verdict(crew: Crew) -> ChainVerdict:
     async with as_owner(crew.owner_url, crew.team_id) as owner:
-        return await verify(owner, crew.team_id, KnownElsewhere(frozenset(), every_key, {}), lambda done, of: None)
+        return await verify(owner, crew.team_id, KnownElsewhere(frozenset(), every_key, {}), unseen)
 
 
 async def stored(crew: Crew) -> list[str]:

@@ -30,7 +30,7 @@ from triage.exports.calendar import Dataset
 from triage.exports.keys import Keys
 from triage.exports.members import ReleaseMember
 from triage.exports.selection import Body
-from triage.jobs.release import ReleasedEdition, release_team
+from triage.jobs.release import ReleasedEdition, release_due
 from triage.log import entries as e
 from triage.log.append_decision import IncomingEntry, Receipt
 from triage.store.access import devices, staff, teams
@@ -144,7 +144,7 @@ class ExportTeam:
         """What the waking job does."""
         database = self.running.service.database
         team = await calendars.team(database, self.team_id)
-        return await release_team(database, self.keys, team, now)
+        return await release_due(database, self.keys, [team], now)
 
     async def partner(self, body: Body = "other", agree: bool = True, **agreement: Any) -> "Partner":
         """A new organisation with a token, and an agreement for both datasets if nothing else is said."""

@@ -14,6 +14,7 @@ from support.logins import unguarded
 from support.phones import Crew, RunningService, now, refused
 from support.spreadsheet import taken_for_something_else
 
+from triage.progress import unseen
 from triage.store import audit
 from triage.store.access.staff import as_owner
 from triage.store.chains import ChainVerdict
@@ -33,13 +34,9 @@ async def operations(crew: Crew, **query: Any) -> list[tuple[str, str]]:
     ]
 
 
-def quiet(_: int, __: int) -> None:
-    """No progress is shown."""
-
-
 async def verdict(crew: Crew) -> str | None:
     async with as_owner(crew.owner_url, crew.team_id) as owner:
-        return (await audit.verify(owner, crew.team_id, quiet)).fault
+        return (await audit.verify(owner, crew.team_id, unseen)).fault
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -371,7 +368,7 @@ async def test_a_tail_that_nobody_seals_for_a_minute_is_a_fault(crew: Crew) -> N
             "'consultation', 'incident')",
             crew.team_id,
         )
-        fault = (await audit.verify(owner, crew.team_id, quiet)).fault
+        fault = (await audit.verify(owner, crew.team_id, unseen)).fault
     assert fault is not None
     assert "wait to be sealed" in fault
 

@@ -30,7 +30,7 @@ async def process(pair: Pair, tmp_path: Path) -> AsyncIterator[RunningService]:
     url = either(pair, "triage")
     here = DatabaseUrl(url)
     async with running_service(url, tmp_path, database_url=here, keys_database_url=here) as opened:
-        async with scheduled(service_jobs(opened.service), opened.service.database):
+        async with scheduled(service_jobs(opened.service), opened.service.database, opened.service.history):
             yield opened
 
 

@@ -23,6 +23,7 @@ from triage.store.access import devices, enrolment, staff, teams
 from triage.store.access.staff import NewStaff
 from triage.store.exports import agreements
 from triage.store.exports.agreements import NewAgreement
+from triage.store.summaries import calendars
 from triage.times import operational_day
 
 NAMESPACE = UUID("0193a000-0000-7000-8000-0000000000de")
@@ -105,7 +106,7 @@ async def prepare(service: Service, tokens: dict[str, str], months: float, per_d
         await _send(service, sent)
     keys = disclosure.derive(service.root)
     await _agree(service, ends_at, keys)
-    await release_due(service.database, keys, now)
+    await release_due(service.database, keys, await calendars.teams(service.database), now)
     async with service.database.team(TEAM) as connection:
         rows = await connection.fetch(
             "SELECT id FROM incident WHERE team_id = $1 AND NOT blind AND root = id ORDER BY occurred_at", TEAM

@@ -4,16 +4,11 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Protocol
 
 import click
 import msgspec
 
-
-class Update(Protocol):
-    """Shows how many of how many are done, and of what."""
-
-    def __call__(self, done: int, of: int, what: str | None = None, /) -> None: ...
+from triage.progress import Progress, unseen
 
 
 def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]], as_json: bool) -> None:
@@ -45,10 +40,10 @@ def _text(value: object) -> str:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Update]:
+def progress(what: str) -> Iterator[Progress]:
     """A bar on standard error for the time of the block, where that is a terminal."""
     if not sys.stderr.isatty():
-        yield lambda done, of, what=None, /: None
+        yield unseen
         return
     with click.progressbar(length=1, label=what, file=sys.stderr) as bar:
 

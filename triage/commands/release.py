@@ -15,6 +15,7 @@ from triage.store.access.staff import as_owner
 from triage.store.exports import releases
 from triage.store.exports.release_proof import ReleaseVerdict, verify_releases
 from triage.store.journal_lines import ReleaseWithdrawn
+from triage.store.summaries import calendars
 
 
 @with_databases
@@ -25,9 +26,8 @@ async def freeze(databases: Databases, as_at: datetime | None) -> None:
     try:
         async with databases.service() as database:
             with progress("looking for what is due") as update:
-                released = await release_due(
-                    database, keys, as_at or datetime.now(UTC), lambda what, done, of: update(done, of, what)
-                )
+                teams = await calendars.teams(database)
+                released = await release_due(database, keys, teams, as_at or datetime.now(UTC), update)
         _show_released(released)
     except Unreleased as error:
         _show_released(error.released)

@@ -18,25 +18,25 @@ from triage.store.access import attempts
 from triage.store.access.sign_in import SignInRefused
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
-SignInRule = Literal["fresh", "remembered", "even_revoked", "nobody", "by_itself"]
+SignInRule = Literal["fresh", "remembered", "even_revoked", "fresh_even_revoked", "nobody", "by_itself"]
 """How a handler signs in (`sign_in=` in its decorator): `fresh` where it says nothing, `remembered` where the handler's
-own statement checks again, `even_revoked` likewise, and a revoked device passes; `nobody` where it is open, `by_itself`
-where it has credentials of another kind."""
+own statement checks again, `even_revoked` likewise, and a revoked device passes, `fresh_even_revoked` once what was
+remembered does not hold; `nobody` where it is open, `by_itself` where it has credentials of another kind."""
 HOUR = timedelta(hours=1)
 
 
-async def sign_in(service: Service, scope: Scope, rule: SignInRule, *, afresh: bool = False) -> tuple[Actor, bool]:
+async def sign_in(service: Service, scope: Scope, rule: SignInRule) -> tuple[Actor, bool]:
     """The actor, and whether its device is revoked; both are kept in the scope. Raises Refused: 401, 429.
 
-    A failure is counted for the address, in all processes together, and recorded. `afresh`: whatever is remembered.
+    A failure is counted for the address, in all processes together, and recorded.
     """
     try:
-        actor, revoked = await _look_up(service, bearer(scope), rule, afresh)
+        actor, revoked = await _look_up(service, bearer(scope), rule)
     except SignInRefused as refused:
         await _count_failure(service, scope, refused)
         raise
     scope["user"], scope["auth"] = actor, revoked
-    if actor.send_only and rule != "even_revoked":
+    if actor.send_only and rule not in ("even_revoked", "fresh_even_revoked"):
         raise Refused(SEND_ONLY)
     if wait := service.budget.take(actor.device_id or actor.account, time.monotonic()):
         raise Refused(RATE_LIMITED, retry_after=wait)
@@ -61,10 +61,10 @@ async def _count_failure(service: Service, scope: Scope, refused: SignInRefused)
     await audit.note_sign_in(service.database, *account, refused.problem.code)
 
 
-async def _look_up(service: Service, token: str, rule: SignInRule, afresh: bool) -> tuple[Actor, bool]:
-    if rule in ("remembered", "even_revoked") and not afresh and (actor := await service.sign_in.recall(token)):
+async def _look_up(service: Service, token: str, rule: SignInRule) -> tuple[Actor, bool]:
+    if rule in ("remembered", "even_revoked") and (actor := await service.sign_in.recall(token)):
         return actor, False
-    if rule == "even_revoked":
+    if rule in ("even_revoked", "fresh_even_revoked"):
         return await service.sign_in.authenticate_even_revoked(token)
     return await service.sign_in.authenticate(token), False
 

@@ -92,7 +92,7 @@ async def post_sync(request: SignedIn) -> Response[SyncAnswer]:
 
 async def _sign_in_afresh(request: SignedIn) -> tuple[Actor, bool]:
     """The actor as it stands, and whether its device is revoked. Raises Refused: 401, 403, 429."""
-    actor, revoked = await sign_in(request.app.state.service, request.scope, "even_revoked", afresh=True)
+    actor, revoked = await sign_in(request.app.state.service, request.scope, "fresh_even_revoked")
     actor.require("entries.write")
     return actor, revoked
 

@@ -86,20 +86,24 @@ class ReleaseCalendar:
 
     async def decide_cadences(self, connection: Connection) -> None:
         """Decide for every financial year of which a month is over, by the incidents of the twelve months before."""
-        team, months = self.team, self._first_months()
-        if months.keys() <= (await releases.cadences(connection, team.team_id)).keys():
+        team_id, months = self.team.team_id, self._first_months()
+        if months.keys() <= (await releases.cadences(connection, team_id)).keys():
             return
         async with connection.transaction():
-            await releases.lock_releases(connection, team.team_id)
-            decided = await releases.cadences(connection, team.team_id)
-            for year, month in months.items():
-                if year not in decided:
-                    begun = due_at(team.calendar.starts_on, time(team.calendar.day_start_hour), team.calendar.zone)
-                    since = max(begun, month.ends_at - timedelta(days=365))
-                    days = max(1.0, (month.ends_at - since) / timedelta(days=1))
-                    count = await releases.volume(connection, team.team_id, since, month.ends_at)
-                    every = records.cadence(round(count / days * QUARTER_DAYS))
-                    await releases.decide_cadence(connection, team.team_id, year, every, self.now)
+            await releases.lock_releases(connection, team_id)
+            decided = await releases.cadences(connection, team_id)
+            for year in months.keys() - decided.keys():
+                every = await self._cadence(connection, months[year].ends_at)
+                await releases.decide_cadence(connection, team_id, year, every, self.now)
+
+    async def _cadence(self, connection: Connection, until: datetime) -> Cadence:
+        """The cadence of as many incidents as there were in the twelve months until then, or since the log began."""
+        calendar = self.team.calendar
+        begun = due_at(calendar.starts_on, time(calendar.day_start_hour), calendar.zone)
+        since = max(begun, until - timedelta(days=365))
+        days = max(1.0, (until - since) / timedelta(days=1))
+        count = await releases.volume(connection, self.team.team_id, since, until)
+        return records.cadence(round(count / days * QUARTER_DAYS))
 
 
 def is_due(due: Cut, done: LatestReleases) -> bool:

@@ -6,7 +6,7 @@ behind, and the next one does it all. `now` is the run's clock; the content is c
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,6 +18,7 @@ from prometheus_client import Counter
 
 from triage import codes
 from triage.log.diversion import RULE
+from triage.progress import Progress, unseen
 from triage.store import outbox
 from triage.store.database import UNREACHABLE, Connection, Database
 from triage.store.journal import Journal
@@ -59,13 +60,6 @@ class PublishedEdition(Struct, frozen=True):
 GATHER: Final = timedelta(hours=1)
 """How long later entries are gathered before the scheduled job looks at published periods again."""
 
-PublishProgress = Callable[[int, int], None]
-"""Told how many of how many periods are done."""
-
-
-def _ignore(done: int, of: int) -> None:
-    """Progress that nobody wants to see."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishOptions:
@@ -76,7 +70,7 @@ class PublishOptions:
     public_url: str = ""
     journal: Journal | None = None
     gather: timedelta = timedelta(0)
-    progress: PublishProgress = _ignore
+    progress: Progress = unseen
 
 
 DEFAULT_OPTIONS: Final = PublishOptions()

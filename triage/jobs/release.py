@@ -7,7 +7,7 @@ cut-off, so that a run that comes late gives the release that one on time would 
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -25,6 +25,7 @@ from triage.exports.rendering import Frozen, FrozenRecords, FrozenTables, Releas
 from triage.exports.tables import RULES, Edition
 from triage.exports.tree import CONFIG, Config
 from triage.jobs.due_releases import LONG_AGO, LatestReleases, ReleaseCalendar, is_due, within, year_before
+from triage.progress import Progress, unseen
 from triage.store.database import Connection, Database
 from triage.store.exports import releases, rendered_files, snapshots
 from triage.store.exports.releases import StoredRelease
@@ -58,36 +59,21 @@ class Unreleased(OperatorError):
         self.released = released
 
 
-ReleaseProgress = Callable[[str, int, int], None]
-"""Told what is worked on, and how many of how many are done."""
-
-
 async def release_due(
-    database: Database, keys: Keys, now: datetime, progress: ReleaseProgress | None = None
+    database: Database, keys: Keys, teams: Iterable[CalendarTeam], now: datetime, progress: Progress = unseen
 ) -> list[ReleasedEdition]:
     """Freeze everything that is due at `now`, oldest cut-off first; then look again at published tables.
 
     Running it again at the same instant changes nothing. A release that fails does not hold back the other dataset.
     Raises Unreleased at the end.
     """
-    done: list[ReleasedEdition] = []
-    failed: list[str] = []
-    for team in await calendars.teams(database):
-        try:
-            done += await release_team(database, keys, team, now, progress)
-        except Unreleased as error:
-            failed += error.names
-            done += error.released
-    if failed:
-        raise Unreleased(failed, done)
-    return done
-
-
-async def release_team(
-    database: Database, keys: Keys, team: CalendarTeam, now: datetime, progress: ReleaseProgress | None = None
-) -> list[ReleasedEdition]:
-    """As `release_due`, for one team."""
-    return await _Releasing(database, keys, team, now, progress or _ignore).all()
+    runs = [_Releasing(database, keys, team, now, progress) for team in teams]
+    for run in runs:
+        await run.release()
+    released = [edition for run in runs for edition in run.released]
+    if failed := [name for run in runs for name in run.failed]:
+        raise Unreleased(failed, released)
+    return released
 
 
 async def is_anything_due(database: Database, now: datetime) -> bool:
@@ -102,9 +88,7 @@ async def is_anything_due(database: Database, now: datetime) -> bool:
 class _Releasing:
     """One run for one team."""
 
-    def __init__(
-        self, database: Database, keys: Keys, team: CalendarTeam, now: datetime, progress: ReleaseProgress
-    ) -> None:
+    def __init__(self, database: Database, keys: Keys, team: CalendarTeam, now: datetime, progress: Progress) -> None:
         self._database = database
         self._keys = keys
         self._team = team
@@ -112,65 +96,54 @@ class _Releasing:
         self._now = now
         self._calendar = ReleaseCalendar(team, now)
         self._progress = progress
-        self._failed: list[str] = []
+        self.released: list[ReleasedEdition] = []
+        self.failed: list[str] = []
 
-    async def all(self) -> list[ReleasedEdition]:
+    async def release(self) -> None:
         async with self._database.team(self._team_id) as connection:
             await self._calendar.decide_cadences(connection)
-        released = [*await self._first_editions(), *await self._next_editions()]
-        if self._failed:
-            raise Unreleased(self._failed, released)
-        return released
-
-    async def _first_editions(self) -> list[ReleasedEdition]:
-        async with self._database.team(self._team_id) as connection:
             due = await self._calendar.due(connection)
-        released: list[ReleasedEdition] = []
         failed: set[Dataset] = set()
         for n, due_cut in enumerate(due):
-            self._progress(f"{due_cut.dataset} {due_cut.period}", n, len(due))
-            if due_cut.dataset not in failed:
-                try:
-                    released += await self._freeze(due_cut)
-                except Exception as error:
-                    # what is due later is judged by this one, or must not take its incidents
-                    failed.add(due_cut.dataset)
-                    self._failed.append(f"{due_cut.dataset} {due_cut.period}")
-                    logger.error(
-                        "release_failed", exc_info=error, extra={"dataset": due_cut.dataset, "period": due_cut.period}
-                    )
-        return released
-
-    async def _next_editions(self) -> list[ReleasedEdition]:
+            name = f"{due_cut.dataset} {due_cut.period}"
+            self._progress(n, len(due), name)
+            # what is due later is judged by one that failed, or must not take its incidents
+            if due_cut.dataset not in failed and not await self._attempt(name, self._freeze(due_cut)):
+                failed.add(due_cut.dataset)
         async with self._database.team(self._team_id) as connection:
             again = await self._calendar.to_look_at(connection)
-        released: list[ReleasedEdition] = []
         for n, stale_cut in enumerate(again):
-            self._progress(f"{stale_cut.dataset} {stale_cut.period} again", n, len(again))
-            try:
-                released += await self._revise(stale_cut)
-            except Exception as error:
-                self._failed.append(f"{stale_cut.dataset} {stale_cut.period} again")
-                logger.error("tables_not_revised", exc_info=error, extra={"period": stale_cut.period})
-        return released
+            name = f"{stale_cut.dataset} {stale_cut.period} again"
+            self._progress(n, len(again), name)
+            await self._attempt(name, self._revise(stale_cut))
+
+    async def _attempt(self, name: str, work: Awaitable[list[ReleasedEdition]]) -> bool:
+        """Whether it was done, here or by a process that was faster."""
+        try:
+            released = await work
+        except _LOST:
+            return True
+        except Exception as error:
+            self.failed.append(name)
+            logger.error("release_failed", exc_info=error, extra={"release": name})
+            return False
+        for edition in released:
+            logger.info("released", extra=structs.asdict(edition))
+        self.released += released
+        return True
 
     # --- one release
 
     async def _freeze(self, due: Cut) -> list[ReleasedEdition]:
-        try:
-            async with self._database.team(self._team_id) as connection, connection.transaction():
-                await releases.lock_releases(connection, self._team_id)
-                done = await releases.latest_editions(connection, self._team_id)
-                if not is_due(due, done):
-                    return []
-                seq = await releases.position(connection, self._team_id, due.cut_off)
-                if due.dataset == "tables":
-                    released = [await self._tables_of(connection, due, done, seq)]
-                else:
-                    released = await self._records_of(connection, due, done, seq)
-        except _LOST:
-            return []
-        return _told(released)
+        async with self._database.team(self._team_id) as connection, connection.transaction():
+            await releases.lock_releases(connection, self._team_id)
+            done = await releases.latest_editions(connection, self._team_id)
+            if not is_due(due, done):
+                return []
+            seq = await releases.position(connection, self._team_id, due.cut_off)
+            if due.dataset == "tables":
+                return [await self._tables_of(connection, due, done, seq)]
+            return await self._records_of(connection, due, done, seq)
 
     async def _tables_of(self, connection: Connection, due: Cut, done: LatestReleases, seq: int) -> ReleasedEdition:
         counted = await snapshots.snapshot(connection, self._team, due.starts_at, due.ends_at, seq, due.cut_off)
@@ -261,36 +234,25 @@ class _Releasing:
         """The next edition, where enough people changed by the last monthly cut-off; noted, so as not to look twice."""
         cut_off, period = self._calendar.last_monthly_cut_off(), published.period
         assert cut_off
-        try:
-            async with self._database.team(self._team_id) as connection, connection.transaction():
-                await releases.lock_releases(connection, self._team_id)
-                looked = await releases.revision_checks(connection, self._team_id)
-                if looked.get(period, LONG_AGO) >= cut_off:
-                    return []
-                await releases.record_revision_check(connection, self._team_id, period, cut_off)
-                editions = await releases.editions(connection, self._team_id, period)
-                seq = await releases.position(connection, self._team_id, cut_off)
-                counted = await snapshots.snapshot(
-                    connection, self._team, published.starts_at, published.ends_at, seq, cut_off
-                )
-                edition = await asyncio.to_thread(self._next_edition, editions, counted)
-                if edition is None:
-                    return []
-                again = await self._store(connection, published, FrozenTables(edition, RULES), cut_off, seq, ())
-        except _LOST:
-            return []
-        return _told([again])
+        async with self._database.team(self._team_id) as connection, connection.transaction():
+            await releases.lock_releases(connection, self._team_id)
+            looked = await releases.revision_checks(connection, self._team_id)
+            if looked.get(period, LONG_AGO) >= cut_off:
+                return []
+            await releases.record_revision_check(connection, self._team_id, period, cut_off)
+            editions = await releases.editions(connection, self._team_id, period)
+            seq = await releases.position(connection, self._team_id, cut_off)
+            counted = await snapshots.snapshot(
+                connection, self._team, published.starts_at, published.ends_at, seq, cut_off
+            )
+            edition = await asyncio.to_thread(self._next_edition, editions, counted)
+            if edition is None:
+                return []
+            return [await self._store(connection, published, FrozenTables(edition, RULES), cut_off, seq, ())]
 
     def _next_edition(self, editions: list[Edition], counted: Sequence[CountedMember]) -> Edition | None:
         before = {edition.edition: edition.snapshot for edition in editions}
         return tables.revise(editions[-1], before, self._classified(counted), self._keys.tables, RULES)
-
-
-def _told(released: list[ReleasedEdition]) -> list[ReleasedEdition]:
-    """These, each with a line in the log once it is committed."""
-    for edition in released:
-        logger.info("released", extra=structs.asdict(edition))
-    return released
 
 
 def _next_number(done: LatestReleases, dataset: Dataset, period: str) -> int:
@@ -304,7 +266,3 @@ def _numbered(edition: Edition, number: int) -> Edition:
         return edition
     cells = tuple(structs.replace(cell, edition=number) for cell in edition.cells)
     return structs.replace(edition, edition=number, cells=cells)
-
-
-def _ignore(_: str, __: int, ___: int) -> None:
-    """Progress that nobody wants to see."""

@@ -81,9 +81,7 @@ def now() -> datetime:
 
 
 @asynccontextmanager
-async def scheduled(
-    jobs: Sequence[Job], database: Database, history: HistoryWatch | None = None
-) -> AsyncIterator[None]:
+async def scheduled(jobs: Sequence[Job], database: Database, history: HistoryWatch) -> AsyncIterator[None]:
     """Run the jobs for as long as the block lasts, but none while the history is to be adopted.
 
     A failure is logged and recorded, and the job called again.
@@ -93,7 +91,7 @@ async def scheduled(
     runs, failures = JobRuns(database, RECORD_EVERY_S), _Failures(database)
 
     async def run(job: Job) -> None:
-        if history and history.forked:
+        if history.forked:
             return
         task = asyncio.current_task()
         assert task

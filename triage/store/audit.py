@@ -5,7 +5,7 @@ A sealer gives each its place and link within about a second. Entries of the log
 alteration and combination; the auditor's list holds both.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
@@ -16,6 +16,7 @@ from msgspec import Struct, structs
 
 from triage import chain
 from triage.access.actors import Actor
+from triage.progress import Progress
 from triage.store.chains import BEGINNING, ChainVerdict, verify_chain
 from triage.store.database import Connection, Database
 from triage.store.statements import statement
@@ -321,7 +322,7 @@ def payload_of(team_id: UUID, position: int, row: _UnchainedRow) -> bytes:
     return _encode(said)
 
 
-async def verify(connection: asyncpg.Connection, team_id: UUID, progress: Callable[[int, int], None]) -> ChainVerdict:
+async def verify(connection: asyncpg.Connection, team_id: UUID, progress: Progress) -> ChainVerdict:
     """Recompute the chain of a team's audit, as the owner. A tail unsealed for over a minute is a fault."""
     stands = await find_head(connection, team_id)
     start, head = (stands.start, stands.end) if stands else (BEGINNING, BEGINNING)

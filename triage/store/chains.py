@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from triage.chain import GENESIS, ChainedRow, Head, follow
+from triage.progress import Progress, unseen
 
 R = TypeVar("R")
 
@@ -32,7 +33,7 @@ async def verify_chain(
     *,
     start: Head = BEGINNING,
     beside: Callable[[Sequence[R]], Awaitable[str | None]] | None = None,
-    progress: Callable[[int, int], None] = lambda done, whole: None,
+    progress: Progress = unseen,
 ) -> ChainVerdict:
     """Recompute every link from `start` to `head`; `what` a row is.
 

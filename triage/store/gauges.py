@@ -1,7 +1,8 @@
 """How the service stands, over all teams: figures for the metrics, none of them about anybody."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec import Struct
@@ -18,7 +19,7 @@ from triage.store.summaries import calendars, publications
 class TeamGauges(Struct, frozen=True):
     """One team's figures, in the order of the statement."""
 
-    log_head: int | None
+    log_head: int
     quarantine: int
     quarantine_seconds: float
     outbox_seconds: float
@@ -42,20 +43,10 @@ class Replication(Struct, frozen=True):
     visible: bool
 
 
-class Gauges(Struct, frozen=True, kw_only=True):
-    """Counts are sums over the teams, ages and clocks the worst of any team."""
+class Gauges(TeamGauges, frozen=True, kw_only=True):
+    """The figures of all teams: counts are added up, ages and clocks are the worst of any team."""
 
-    log_head: int
-    quarantine: int
-    quarantine_seconds: float
-    outbox_seconds: float
-    emails_waiting: int
-    webhooks_waiting: int
-    outbox_dead: int
     overdue_seconds: float
-    clock_skew_ms: int
-    median_silence_s: float
-    long_silence_s: float
     audit_unchained_s: float
     journal_written_at: datetime | None
     replication: Replication
@@ -63,6 +54,7 @@ class Gauges(Struct, frozen=True, kw_only=True):
     epoch: UUID
 
 
+_COUNTS: Final = frozenset({"log_head", "quarantine", "emails_waiting", "webhooks_waiting", "outbox_dead"})
 _OF_TEAM: Final = statement("gauges.of_team", TeamGauges)
 _REPLICATION: Final = statement("gauges.replication", Replication)
 
@@ -77,23 +69,19 @@ async def read(database: Database, journal: Journal, now: datetime) -> Gauges:
             due = await publications.oldest_unpublished(connection, team, now)
             overdue.append((now - due).total_seconds() if due else 0.0)
     return Gauges(
-        log_head=sum(team.log_head or 0 for team in of_teams),
-        quarantine=sum(team.quarantine for team in of_teams),
-        quarantine_seconds=max((team.quarantine_seconds for team in of_teams), default=0.0),
-        outbox_seconds=max((team.outbox_seconds for team in of_teams), default=0.0),
-        emails_waiting=sum(team.emails_waiting for team in of_teams),
-        webhooks_waiting=sum(team.webhooks_waiting for team in of_teams),
-        outbox_dead=sum(team.outbox_dead for team in of_teams),
+        **_over_all(of_teams),
         overdue_seconds=max(overdue),
-        clock_skew_ms=max((team.clock_skew_ms for team in of_teams), default=0),
-        median_silence_s=max((team.median_silence_s for team in of_teams), default=0.0),
-        long_silence_s=max((team.long_silence_s for team in of_teams), default=0.0),
         audit_unchained_s=await audit.unchained_for_s(database),
         journal_written_at=await _last_written(journal),
         replication=await read_replication(database),
         jobs=await list_runs(database),
         epoch=await find_epoch(database),
     )
+
+
+def _over_all(of_teams: Sequence[TeamGauges]) -> dict[str, Any]:
+    figures = {name: [getattr(team, name) for team in of_teams] for name in TeamGauges.__struct_fields__}
+    return {name: sum(values) if name in _COUNTS else max(values, default=0) for name, values in figures.items()}
 
 
 async def read_replication(database: Database) -> Replication:

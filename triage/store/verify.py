@@ -13,6 +13,7 @@ from triage.log.effective import permitted
 from triage.log.entries import LoggedEntry, NewerEntry, StoredEntry
 from triage.log.lost_spans import LostSpan, is_received_again
 from triage.log.stored_body import read_stored_body
+from triage.progress import Progress
 from triage.store.chains import ChainVerdict, verify_chain
 from triage.store.statements import statement
 
@@ -64,7 +65,7 @@ LOG_HEAD = statement("log.head", chain.Head)
 
 
 async def verify(
-    connection: asyncpg.Connection, team_id: UUID, known: KnownElsewhere, progress: Callable[[int, int], None]
+    connection: asyncpg.Connection, team_id: UUID, known: KnownElsewhere, progress: Progress
 ) -> ChainVerdict:
     """Recompute every link of a team's log. `progress` is told how many entries of how many are done.
 

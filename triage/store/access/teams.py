@@ -12,12 +12,13 @@ from triage.terms import Terms
 
 
 class Team(Struct, frozen=True):
-    """A team as phones know it. `day_start_hour` is the local hour at which the operational day starts."""
+    """A team. `day_start_hour` is the local hour at which the operational day starts; the log begins on `starts_on`."""
 
     team_id: UUID
     name: str
     zone: str
     day_start_hour: int
+    starts_on: date
 
 
 class TeamTerms:

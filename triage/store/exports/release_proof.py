@@ -1,6 +1,5 @@
 """Proving releases: what is stored of them is as it was frozen, and what was stated of every file is true."""
 
-from collections.abc import Callable
 from hashlib import sha256
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from triage.exports import records, rendering
 from triage.exports.rendering import FrozenRecords, FrozenTables, Manifest
 from triage.exports.selection import Body, Selection, extract
 from triage.exports.statement import RecordsStatement, TablesStatement, people_per_group, recompute, recompute_cells
+from triage.progress import Progress
 from triage.store.exports import releases
 from triage.store.exports.downloads import CHUNK_OF_FILE
 from triage.store.exports.releases import StoredRelease
@@ -45,9 +45,7 @@ _RENDERINGS = statement("releases.renderings", _Rendered)
 _FILES = statement("releases.files", _FileDigest)
 
 
-async def verify_releases(
-    connection: asyncpg.Connection, team_id: UUID, progress: Callable[[int, int], None]
-) -> list[ReleaseVerdict]:
+async def verify_releases(connection: asyncpg.Connection, team_id: UUID, progress: Progress) -> list[ReleaseVerdict]:
     """Recompute every release of a team. `progress` is told how many of how many are done."""
     verdicts = []
     everything = await releases.all_releases(connection, team_id)
