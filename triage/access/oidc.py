@@ -23,9 +23,9 @@ from triage.errors import OperatorError
 from triage.libraries import httpx, jwt
 
 TOKEN_LIMIT: Final = 8192
+"""Characters; a longer token is not even looked at."""
 LONGEST_SUBJECT: Final = 255
 """Characters of a subject (OpenID Connect Core, section 2); none of them is a control."""
-"""Characters; a longer token is not even looked at."""
 ANSWER_LIMIT: Final = 256 * 1024
 """Bytes an issuer may answer with."""
 ANSWER_WITHIN_S: Final = 5.0

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from triage.cli.options import DATA_DIR, DRY_RUN, YES
-from triage.cli.work import runs
+from triage.cli.options import DRY_RUN, YES
+from triage.cli.work import runs_on_data
 
 FILE = click.argument("file", type=click.Path(path_type=Path))
 
@@ -13,8 +13,7 @@ FILE = click.argument("file", type=click.Path(path_type=Path))
 @click.command()
 @click.option("--keys", is_flag=True, help="The key store with the journal, alone: keep such backups 14 days at most.")
 @FILE
-@DATA_DIR
-@runs("triage.commands.backup:backup")
+@runs_on_data("triage.commands.backup:backup")
 def backup() -> None:
     """Write the database into FILE, without the key store; or with --keys the key store alone.
 
@@ -27,8 +26,7 @@ def backup() -> None:
 @DRY_RUN
 @click.option("--rehearse", is_flag=True, help="Restore into a scratch database, verify it, and remove it.")
 @FILE
-@DATA_DIR
-@runs("triage.commands.backup:restore")
+@runs_on_data("triage.commands.backup:restore")
 def restore() -> None:
     """Restore FILE beside the database, replay the journal, verify every chain, and only then take its place.
 
@@ -41,8 +39,7 @@ def restore() -> None:
 @click.command()
 @YES
 @DRY_RUN
-@DATA_DIR
-@runs("triage.commands.backup:adopt")
+@runs_on_data("triage.commands.backup:adopt")
 def adopt() -> None:
     """Go on with a database that lost its last moments: after a failover, a recovery to a point in time, or a snapshot.
 

@@ -2,13 +2,12 @@
 
 import click
 
-from triage.cli.options import DATA_DIR, JSON
-from triage.cli.work import runs
+from triage.cli.options import JSON
+from triage.cli.work import runs_on_data
 
 
 @click.command()
 @JSON
-@DATA_DIR
-@runs("triage.commands.check:check")
+@runs_on_data("triage.commands.check:check")
 def check() -> None:
     """Say what of this installation is wrong: logins, grants, key store, journal, root secret, replica, clock."""

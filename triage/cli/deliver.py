@@ -2,8 +2,8 @@
 
 import click
 
-from triage.cli.options import DATA_DIR, JSON, TEAM
-from triage.cli.work import Named, runs
+from triage.cli.options import JSON, TEAM
+from triage.cli.work import Named, runs_on_data
 
 
 @click.group()
@@ -18,8 +18,7 @@ def deliver() -> None:
 @click.option(
     "--topic", "topics", multiple=True, type=Named("triage.store.outbox:Topic"), help="Of what; of all if not given."
 )
-@DATA_DIR
-@runs("triage.commands.deliver:add")
+@runs_on_data("triage.commands.deliver:add")
 def add() -> None:
     """Send messages to an address; a webhook's secret is printed for its receiver."""
 
@@ -27,8 +26,7 @@ def add() -> None:
 @deliver.command()
 @TEAM
 @JSON
-@DATA_DIR
-@runs("triage.commands.deliver:destinations")
+@runs_on_data("triage.commands.deliver:destinations")
 def destinations() -> None:
     """List where messages go."""
 
@@ -36,8 +34,7 @@ def destinations() -> None:
 @deliver.command()
 @TEAM
 @click.argument("destination", type=click.UUID)
-@DATA_DIR
-@runs("triage.commands.deliver:stop")
+@runs_on_data("triage.commands.deliver:stop")
 def stop() -> None:
     """Send nothing more to a destination. What waits for it becomes dead."""
 
@@ -45,8 +42,7 @@ def stop() -> None:
 @deliver.command("list")
 @TEAM
 @JSON
-@DATA_DIR
-@runs("triage.commands.deliver:list_")
+@runs_on_data("triage.commands.deliver:list_")
 def list_() -> None:
     """List the messages that wait or are dead, with the last outcome."""
 
@@ -54,7 +50,6 @@ def list_() -> None:
 @deliver.command()
 @TEAM
 @click.option("--id", "message_id", type=click.UUID, help="One dead letter; by default all of them.")
-@DATA_DIR
-@runs("triage.commands.deliver:retry")
+@runs_on_data("triage.commands.deliver:retry")
 def retry() -> None:
     """Give dead letters another chance, and deliver whatever is due now."""

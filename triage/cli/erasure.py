@@ -2,8 +2,8 @@
 
 import click
 
-from triage.cli.options import BY, DATA_DIR, DRY_RUN, JSON, TEAM, YES
-from triage.cli.work import Named, runs
+from triage.cli.options import BY, DRY_RUN, JSON, TEAM, YES
+from triage.cli.work import Named, runs_on_data
 
 
 @click.command()
@@ -13,8 +13,7 @@ from triage.cli.work import Named, runs
 @DRY_RUN
 @click.option("--person", "person_id", type=click.UUID, help="A person, with the notes of the person's incidents.")
 @click.option("--incident", "incident_id", type=click.UUID, help="The notes of an incident.")
-@DATA_DIR
-@runs("triage.commands.erasure:erase")
+@runs_on_data("triage.commands.erasure:erase")
 def erase() -> None:
     """Destroy a person's identifiers, or an incident's notes, for good; totals and chains stay as they are."""
 
@@ -25,8 +24,7 @@ def erase() -> None:
 @click.option("--reason", help="Why nothing of the incident may be destroyed.")
 @click.option("--lift", is_flag=True, help="Lift the hold, also that of a death.")
 @click.argument("incident_id", type=click.UUID)
-@DATA_DIR
-@runs("triage.commands.erasure:hold")
+@runs_on_data("triage.commands.erasure:hold")
 def hold() -> None:
     """Put an incident under legal hold, or lift it."""
 
@@ -37,8 +35,7 @@ def hold() -> None:
 @click.option("--set", "regime", type=Named("triage.store.people.regimes:Regime"), help="What applies from now on.")
 @click.option("--reason", help="Why it is changed.")
 @click.argument("incident_id", type=click.UUID)
-@DATA_DIR
-@runs("triage.commands.erasure:regime")
+@runs_on_data("triage.commands.erasure:regime")
 def regime() -> None:
     """Show, or with --set change, under which law an incident is processed. A change is kept with who and why."""
 
@@ -48,7 +45,6 @@ def regime() -> None:
 @YES
 @JSON
 @click.option("--apply", "applying", is_flag=True, help="Do what is switched on; otherwise it is only shown.")
-@DATA_DIR
-@runs("triage.commands.erasure:retention")
+@runs_on_data("triage.commands.erasure:retention")
 def retention() -> None:
     """Show what is past its period in the retention table, and with --apply destroy what the owner switched on."""

@@ -2,12 +2,10 @@
 
 import click
 
-from triage.cli.options import DATA_DIR
-from triage.cli.work import runs
+from triage.cli.work import runs_on_data
 
 
 @click.command()
-@DATA_DIR
-@runs("triage.commands.jobs:jobs")
+@runs_on_data("triage.commands.jobs:jobs")
 def jobs() -> None:
     """Run the jobs until stopped by SIGINT or SIGTERM: also those that need the owner's login, such as retention."""

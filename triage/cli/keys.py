@@ -2,8 +2,8 @@
 
 import click
 
-from triage.cli.options import DATA_DIR, DRY_RUN, YES
-from triage.cli.work import runs
+from triage.cli.options import DRY_RUN, YES
+from triage.cli.work import runs_on_data
 
 
 @click.group()
@@ -12,8 +12,7 @@ def keys() -> None:
 
 
 @keys.command()
-@DATA_DIR
-@runs("triage.commands.keys:rotate")
+@runs_on_data("triage.commands.keys:rotate")
 def rotate() -> None:
     """Add a key-encryption key and wrap every data key anew. Cut short, the same command goes on where it stopped.
 
@@ -24,8 +23,7 @@ def rotate() -> None:
 @keys.command()
 @YES
 @DRY_RUN
-@DATA_DIR
-@runs("triage.commands.keys:retire")
+@runs_on_data("triage.commands.keys:retire")
 def retire() -> None:
     """Remove key-encryption keys that wrap nothing: a day after a rotation, when no process holds an old one."""
 
@@ -33,8 +31,7 @@ def retire() -> None:
 @keys.command()
 @YES
 @DRY_RUN
-@DATA_DIR
-@runs("triage.commands.keys:forget")
+@runs_on_data("triage.commands.keys:forget")
 def forget() -> None:
     """After the key store itself was restored: put the exported journal back, and destroy every key again that it says
     was destroyed.

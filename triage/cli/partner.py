@@ -2,8 +2,8 @@
 
 import click
 
-from triage.cli.options import DATA_DIR, DRY_RUN, JSON, TEAM, YES
-from triage.cli.work import runs
+from triage.cli.options import DRY_RUN, JSON, TEAM, YES
+from triage.cli.work import runs_on_data
 
 
 @click.group()
@@ -15,8 +15,7 @@ def partner() -> None:
 @TEAM
 @click.option("--name", required=True, help="What the organisation is called.")
 @click.option("--body", type=click.Choice(["police", "health", "other"]), required=True, help="What kind it is.")
-@DATA_DIR
-@runs("triage.commands.partner:add")
+@runs_on_data("triage.commands.partner:add")
 def add() -> None:
     """Add an organisation; print its id and a first token, which is not shown again."""
 
@@ -32,8 +31,7 @@ def add() -> None:
 @click.option("--expires", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The first day without access.")
 @click.option("--column", "columns", multiple=True, help="A column of record files; all that such a body may get.")
 @click.option("--area", "areas", multiple=True, help="An area of record files; all if not given.")
-@DATA_DIR
-@runs("triage.commands.partner:agree")
+@runs_on_data("triage.commands.partner:agree")
 def agree() -> None:
     """Sign an agreement: every release it covers is rendered for it now, and each later one when it is cut."""
 
@@ -41,8 +39,7 @@ def agree() -> None:
 @partner.command()
 @TEAM
 @click.argument("partner_id", type=click.UUID)
-@DATA_DIR
-@runs("triage.commands.partner:token")
+@runs_on_data("triage.commands.partner:token")
 def token() -> None:
     """Print a further token, which is not shown again; the others go on working."""
 
@@ -54,8 +51,7 @@ def token() -> None:
 @click.argument("partner_id", type=click.UUID)
 @click.option("--token", "name", help="Only this token, by the first digits that `list` shows.")
 @click.option("--agreement", "agreement_id", type=click.UUID, help="Only this agreement.")
-@DATA_DIR
-@runs("triage.commands.partner:revoke")
+@runs_on_data("triage.commands.partner:revoke")
 def revoke() -> None:
     """End an organisation's access at once and for good, or only a token or an agreement of it."""
 
@@ -63,7 +59,6 @@ def revoke() -> None:
 @partner.command("list")
 @TEAM
 @JSON
-@DATA_DIR
-@runs("triage.commands.partner:list_")
+@runs_on_data("triage.commands.partner:list_")
 def list_() -> None:
     """List organisations with their agreements and tokens."""

@@ -7,7 +7,7 @@ from pkgutil import resolve_name
 import click
 
 from triage.cli.options import AS_AT, DATA_DIR, DRY_RUN, JSON, TEAM, YES
-from triage.cli.work import runs
+from triage.cli.work import runs_on_data
 
 
 @click.group(invoke_without_command=True)
@@ -25,8 +25,7 @@ def release(context: click.Context, data_dir: Path | None, as_at: datetime | Non
 
 @release.command()
 @JSON
-@DATA_DIR
-@runs("triage.commands.release:verify")
+@runs_on_data("triage.commands.release:verify")
 def verify() -> None:
     """Recompute every release: k in people, what is stated of each file, and every SHA-256."""
 
@@ -39,7 +38,6 @@ def verify() -> None:
 @click.argument("period")
 @click.argument("edition", type=click.IntRange(1))
 @click.option("--reason", required=True, help="Why: it stays on record.")
-@DATA_DIR
-@runs("triage.commands.release:withdraw")
+@runs_on_data("triage.commands.release:withdraw")
 def withdraw() -> None:
     """Withdraw a whole release for good; it is cut again only under a new policy version, never minus one row."""

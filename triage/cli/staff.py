@@ -2,8 +2,8 @@
 
 import click
 
-from triage.cli.options import DATA_DIR, JSON, TEAM
-from triage.cli.work import Named, runs
+from triage.cli.options import JSON, TEAM
+from triage.cli.work import Named, runs_on_data
 
 
 @click.group()
@@ -18,8 +18,7 @@ def staff() -> None:
 @click.option("--profession", type=Named("triage.access.actors:PROFESSIONS"), help="Follows from most roles.")
 @click.option("--issuer", help="The OIDC issuer through which the person signs in.")
 @click.option("--subject", help="The person's subject at that issuer.")
-@DATA_DIR
-@runs("triage.commands.staff:add")
+@runs_on_data("triage.commands.staff:add")
 def add() -> None:
     """Add a member of staff, and print the account's id."""
 
@@ -27,8 +26,7 @@ def add() -> None:
 @staff.command("list")
 @TEAM
 @JSON
-@DATA_DIR
-@runs("triage.commands.staff:list_")
+@runs_on_data("triage.commands.staff:list_")
 def list_() -> None:
     """List a team's staff with the number of their devices."""
 
@@ -36,8 +34,7 @@ def list_() -> None:
 @staff.command()
 @TEAM
 @click.argument("staff_id", type=click.UUID)
-@DATA_DIR
-@runs("triage.commands.staff:disable")
+@runs_on_data("triage.commands.staff:disable")
 def disable() -> None:
     """End somebody's access at once and revoke the devices; what was sent stays."""
 
@@ -45,7 +42,6 @@ def disable() -> None:
 @click.command()
 @TEAM
 @click.argument("staff_id", type=click.UUID)
-@DATA_DIR
-@runs("triage.commands.staff:enrol")
+@runs_on_data("triage.commands.staff:enrol")
 def enrol() -> None:
     """Print a one-time code, valid for 15 minutes, that enrols a phone for this account or opens the review pages."""

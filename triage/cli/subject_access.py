@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from triage.cli.options import BY, DATA_DIR, TEAM
-from triage.cli.work import runs
+from triage.cli.options import BY, TEAM
+from triage.cli.work import runs_on_data
 
 
 @click.command("subject-access")
@@ -15,7 +15,6 @@ from triage.cli.work import runs
     "--output", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Directory of the two files."
 )
 @click.argument("person_id", type=click.UUID)
-@DATA_DIR
-@runs("triage.commands.subject_access:subject_access")
+@runs_on_data("triage.commands.subject_access:subject_access")
 def subject_access() -> None:
     """Gather everything about one person into a readable page and a JSON file, for their owner only."""

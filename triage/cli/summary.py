@@ -2,8 +2,8 @@
 
 import click
 
-from triage.cli.options import AS_AT, DATA_DIR, JSON, OUTPUT, TEAM
-from triage.cli.work import Named, runs
+from triage.cli.options import AS_AT, JSON, OUTPUT, TEAM
+from triage.cli.work import Named, runs_on_data
 
 PERIOD_KIND = Named("triage.times:PeriodKind")
 COUNTED = Named("triage.summaries.questions:COUNTED")
@@ -21,8 +21,7 @@ def summary() -> None:
 @JSON
 @click.option("--kind", type=PERIOD_KIND, help="One kind only.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many.")
-@DATA_DIR
-@runs("triage.commands.summary:list_")
+@runs_on_data("triage.commands.summary:list_")
 def list_() -> None:
     """List the latest edition of each period, newest first."""
 
@@ -41,8 +40,7 @@ def list_() -> None:
     help="In which form.",
 )
 @OUTPUT
-@DATA_DIR
-@runs("triage.commands.summary:show")
+@runs_on_data("triage.commands.summary:show")
 def show() -> None:
     """Show an edition."""
 
@@ -53,8 +51,7 @@ def show() -> None:
 @KIND
 @click.argument("period")
 @click.option("--edition", type=click.IntRange(2), help="By default the latest.")
-@DATA_DIR
-@runs("triage.commands.summary:diff")
+@runs_on_data("triage.commands.summary:diff")
 def diff() -> None:
     """Show what an edition changed against the one before it, and why."""
 
@@ -64,8 +61,7 @@ def diff() -> None:
 @KIND
 @click.argument("period")
 @click.option("--edition", type=click.IntRange(1), help="By default the latest.")
-@DATA_DIR
-@runs("triage.commands.summary:recompute")
+@runs_on_data("triage.commands.summary:recompute")
 def recompute() -> None:
     """Compute an edition again from the log alone, under its own rules and code lists. Fails where a number differs."""
 
@@ -79,8 +75,7 @@ def recompute() -> None:
 )
 @AS_AT
 @OUTPUT
-@DATA_DIR
-@runs("triage.commands.summary:compare")
+@runs_on_data("triage.commands.summary:compare")
 def compare() -> None:
     """Compare two spans of whole months, such as 2025-01..2025-12 2026-01..2026-12."""
 
@@ -92,8 +87,7 @@ def compare() -> None:
     "--triage-car", default="other", show_default=True, help="The code of transport that a triage car is counted as."
 )
 @OUTPUT
-@DATA_DIR
-@runs("triage.commands.summary:home_office")
+@runs_on_data("triage.commands.summary:home_office")
 def home_office() -> None:
     """The annual return for a financial year, such as 2025-26, as CSV. Exact: for the force's own use."""
 
@@ -106,8 +100,7 @@ def home_office() -> None:
 @click.option("--hours", is_flag=True, help="With the hours of detention: how many are known, median and longest.")
 @click.option("--publishable", is_flag=True, help="Only what a protected table of the period answers.")
 @OUTPUT
-@DATA_DIR
-@runs("triage.commands.summary:question")
+@runs_on_data("triage.commands.summary:question")
 def question() -> None:
     """Answer a question about a month, quarter or financial year, such as 2026-10 --of s136 --by month --by area.
 
@@ -122,8 +115,7 @@ def question() -> None:
 @click.argument("s136", type=click.IntRange(0, 1_000_000), required=False)
 @click.option("--source", help="Where the number comes from; printed with the rate.")
 @JSON
-@DATA_DIR
-@runs("triage.commands.summary:force_total")
+@runs_on_data("triage.commands.summary:force_total")
 def force_total() -> None:
     """Enter how often the whole force used s136 in a quarter or financial year, such as 2026-Q3 or 2026.
 
@@ -140,7 +132,6 @@ def force_total() -> None:
 @click.option(
     "--after-days", type=click.IntRange(1, 120), help="Days after the period's last day; by default as shipped."
 )
-@DATA_DIR
-@runs("triage.commands.summary:schedule")
+@runs_on_data("triage.commands.summary:schedule")
 def schedule() -> None:
     """Show when summaries are due, or set the local time at which a kind is, such as: daily 09:30."""

@@ -2,13 +2,12 @@
 
 import click
 
-from triage.cli.options import DATA_DIR, JSON
-from triage.cli.work import runs
+from triage.cli.options import JSON
+from triage.cli.work import runs_on_data
 
 
 @click.command()
 @JSON
-@DATA_DIR
-@runs("triage.commands.verify:verify")
+@runs_on_data("triage.commands.verify:verify")
 def verify() -> None:
     """Recompute every chain, of log, audit and ledger of pulls, and name the first row altered, missing or moved."""

@@ -7,10 +7,17 @@ from typing import Any, get_args
 
 import click
 
+from triage.cli.options import DATA_DIR
+
 
 def runs(work: str) -> Callable[[Callable[[], None]], Callable[..., None]]:
     """A command that is done by the function which `work` names, as `module:function`; it is given the options."""
     return lambda declared: update_wrapper(partial(_run, work), declared)
+
+
+def runs_on_data(work: str) -> Callable[[Callable[[], None]], Callable[..., None]]:
+    """As `runs`, for a command that works on the databases: each is told where they lie by the same option."""
+    return lambda declared: DATA_DIR(runs(work)(declared))
 
 
 def _run(work: str, **options: Any) -> None:

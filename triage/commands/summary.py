@@ -24,6 +24,7 @@ from triage.store.summaries.calendars import CalendarTeam
 from triage.summaries import csv_files, editions
 from triage.summaries.comparison import parse_span
 from triage.summaries.editions import Summary
+from triage.summaries.facts import IncidentFact
 from triage.summaries.home_office import annual_return, parse_year
 from triage.summaries.questions import Counted, Question, answer
 from triage.summaries.schedule import DEFAULTS, KINDS, DueTime, is_over
@@ -132,10 +133,7 @@ async def home_office(
     choices = [code.code for code in codes.list("transport") if code.code != "triage_car"]
     if triage_car not in choices:
         raise click.ClickException(f"--triage-car is one of {', '.join(choices)}")
-    async with databases.replica(team_id) as (replica, team):
-        facts = await replica.read(
-            team.team_id, partial(scopes.incidents_between, team=team, starts=period.starts, ends=period.ends)
-        )
+    facts, _ = await _incidents(databases, team_id, period)
     _write(annual_return(year, facts, triage_car), output)
 
 
@@ -153,10 +151,7 @@ async def question(
     """The work of `triage summary question`."""
     asked = _period(period)
     if not publishable:
-        async with databases.replica(team_id) as (replica, team):
-            facts = await replica.read(
-                team.team_id, partial(scopes.incidents_between, team=team, starts=asked.starts, ends=asked.ends)
-            )
+        facts, team = await _incidents(databases, team_id, asked)
         _write(answer(Question(of, by, hours), facts, team.calendar.zone), output)
         return
     async with databases.team(team_id) as (connection, team):
@@ -244,6 +239,15 @@ async def _find(
     if failed is None:
         raise OperatorError("nothing is published for this period, or not in this edition")
     return failed, team
+
+
+async def _incidents(
+    databases: Databases, team_id: UUID | None, period: Period
+) -> tuple[list[IncidentFact], CalendarTeam]:
+    """The incidents of a period that count, with their team."""
+    async with databases.replica(team_id) as (replica, team):
+        between = partial(scopes.incidents_between, team=team, starts=period.starts, ends=period.ends)
+        return await replica.read(team.team_id, between), team
 
 
 def _page(document: Document) -> bytes:

@@ -14,7 +14,7 @@ from triage.exports.calendar import Dataset
 from triage.exports.files import TABLES_COLUMNS, RenderedFile
 from triage.exports.members import RECORD_COLUMNS
 from triage.exports.records import RecordsRelease
-from triage.exports.selection import Selection, coarser, extract
+from triage.exports.selection import COARSER, Selection, extract
 from triage.exports.statement import (
     RecordsStatement,
     ReleaseTerms,
@@ -133,7 +133,7 @@ def _described(statement: RecordsStatement | TablesStatement) -> dict[str, str]:
 def classes_for(selection: Selection, months: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """The classes of every column, as this agreement sees them."""
     classes = {column.name: column.classes for column in RECORD_COLUMNS} | {"month": months}
-    view = coarser(selection.body)
+    view = COARSER[selection.body]
     if view:
         classes[view.column] = tuple(dict.fromkeys(view.label.values()))
     return classes

@@ -43,25 +43,21 @@ _WITHOUT: Final[dict[Body, frozenset[str]]] = {
     "health": frozenset(),
     "other": frozenset(),
 }
-_COARSER: Final[dict[Body, SensitiveView | None]] = {
+COARSER: Final[dict[Body, SensitiveView | None]] = {
     "police": DISPOSAL_FOR_POLICE,
     "health": POWER_FOR_HEALTH,
     "other": None,
 }
+"""The coarser view of a sensitive column that a kind of body gets, if any."""
 
 
 def faults(selection: Selection) -> tuple[str, ...]:
     """The names that no release has, or that this kind of body never gets. None: an agreement may say so."""
-    columns = {ROW_REF, *COLUMNS} - _WITHOUT[selection.body]
+    columns = columns_for(selection.body)
     return (
         *(c for c in selection.columns if c not in columns),
         *(a for a in selection.areas if a not in m.AREA.classes),
     )
-
-
-def coarser(body: Body) -> SensitiveView | None:
-    """The coarser view of a sensitive column that a kind of body gets, if any."""
-    return _COARSER[body]
 
 
 def columns_for(body: Body) -> tuple[str, ...]:
@@ -79,7 +75,7 @@ def extract(release: RecordsRelease, selection: Selection, key: bytes) -> Extrac
         raise ValueError(f"not in a release, or not for a {selection.body} body: {', '.join(refused)}")
     columns = tuple(c for c in (ROW_REF, *COLUMNS) if c in selection.columns)
     at = [COLUMNS.index(c) for c in columns if c != ROW_REF]
-    view = _COARSER[selection.body]
+    view = COARSER[selection.body]
     coarse = COLUMNS.index(view.column) if view else -1
     reference_key = key_for(key, selection.partner, release.name)
     selected, areas = [], _selected_areas(release, selection)

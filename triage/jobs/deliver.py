@@ -109,7 +109,7 @@ class _Delivery:
                 outcome = await _attempt(self.sender, message, self.clock())
                 async with self.database.team(self.team_id) as connection:
                     await outbox.record_outcome(connection, self.team_id, message, outcome, self.clock())
-                ATTEMPTS.labels(message.destination.channel, outcome.split("_")[0]).inc()
+                ATTEMPTS.labels(message.channel, outcome.split("_")[0]).inc()
                 made += 1
         return made
 
@@ -126,7 +126,7 @@ async def _attempt(sender: Sender, message: Message, now: datetime) -> str:
         return "destination_disabled"
     try:
         async with asyncio.timeout(sender.settings.delivery_timeout_s):
-            if message.destination.channel == "email":
+            if message.channel == "email":
                 await _mail(sender.settings, message)
             else:
                 await _post(sender, message, now)
@@ -168,7 +168,7 @@ def email(settings: Settings, message: Message) -> EmailMessage:
     subject, lines, link = message_text(_payload.decode(message.payload).data)
     mail = EmailMessage()
     mail["From"] = settings.smtp_from
-    mail["To"] = message.destination.address
+    mail["To"] = message.address
     mail["Subject"] = subject
     mail["Date"] = message.created_at
     mail["Message-ID"] = f"<{message.id}@{settings.smtp_from.rpartition('@')[2]}>"
@@ -196,14 +196,12 @@ def message_text(data: SummaryData | AlertData) -> tuple[str, list[str], str]:
 async def _post(sender: Sender, message: Message, now: datetime) -> None:
     """POST the payload to the address that was checked, whatever its name resolves to a moment later."""
     private = sender.settings.webhook_private_addresses
-    url = checked_url(message.destination.address, private)
+    url = checked_url(message.address, private)
     address = await _resolve(url, private)
     host = f"[{address}]" if address.version == 6 else str(address)
     port = f":{url.port}" if url.port else ""
     headers = {
-        **signature_headers(
-            webhook_secret(sender.root, message.destination.destination_id), message.id, message.payload, now
-        ),
+        **signature_headers(webhook_secret(sender.root, message.destination_id), message.id, message.payload, now),
         "content-type": "application/json",
         "host": url.netloc.rpartition("@")[2],
         "user-agent": "street-triage-log",

@@ -82,10 +82,6 @@ class Message(Struct, frozen=True):
     address: str
     disabled: bool
 
-    @property
-    def destination(self) -> Destination:
-        return Destination(self.destination_id, self.channel, self.address)
-
 
 class UndeliveredMessage(Struct, frozen=True):
     """A message that still waits, or is dead."""
@@ -213,8 +209,7 @@ async def record_outcome(connection: Connection, team_id: UUID, message: Message
 
 async def _record_disclosure(connection: Connection, team_id: UUID, message: Message) -> None:
     """To whom a message went; of a webhook's address the host alone, for the rest of it may be a secret."""
-    to = message.destination
-    shown = to.address if to.channel == "email" else urlsplit(to.address).hostname
+    shown = message.address if message.channel == "email" else urlsplit(message.address).hostname
     topic, *rest = message.key.split()
     incidents = [UUID(rest.pop(0))] if topic == "alert" else []
     await audit.record_by_owner(
@@ -223,7 +218,7 @@ async def _record_disclosure(connection: Connection, team_id: UUID, message: Mes
         "disclosure",
         " ".join(("message", topic, *rest)),
         incidents,
-        recipient=f"{to.channel} {to.destination_id} {shown}",
+        recipient=f"{message.channel} {message.destination_id} {shown}",
         detail="sent by the service",
     )
 

@@ -113,6 +113,14 @@ async def add_token(
     )
 
 
+async def add_tokens(connection: Connection, team_id: UUID, device_id: UUID) -> Tokens:
+    """New tokens of a device: for everything, and to hand over only."""
+    tokens = Tokens(new_token(), new_token())
+    await add_token(connection, tokens.token, team_id, device_id=device_id)
+    await add_token(connection, tokens.send_token, team_id, device_id=device_id, send_only=True)
+    return tokens
+
+
 async def renew_tokens(database: Database, actor: Actor, device_id: UUID, journal: Journal) -> Tokens:
     """New tokens for the device that asks; the old ones work until these are first used.
 
@@ -120,10 +128,8 @@ async def renew_tokens(database: Database, actor: Actor, device_id: UUID, journa
     """
     if actor.device_id != device_id:
         raise Refused(NOT_FOUND)
-    tokens = Tokens(new_token(), new_token())
     async with database.team(actor.team_id) as connection, connection.transaction():
-        await add_token(connection, tokens.token, actor.team_id, device_id=device_id)
-        await add_token(connection, tokens.send_token, actor.team_id, device_id=device_id, send_only=True)
+        tokens = await add_tokens(connection, actor.team_id, device_id)
         await audit.record(connection, actor, "access", "device/token", [device_id])
         await journal.add(
             *(

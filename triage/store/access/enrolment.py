@@ -9,7 +9,7 @@ from uuid import UUID
 from msgspec import Struct
 from uuid_utils.compat import uuid7
 
-from triage.access.actors import Actor, Side, new_token
+from triage.access.actors import Actor, Side
 from triage.problems import CODE_EXPIRED, CODE_USED, FORBIDDEN, NOT_FOUND, Refused
 from triage.store import audit
 from triage.store.access import devices, staff
@@ -77,8 +77,7 @@ async def issue_code(database: Database, actor: Actor, staff_id: UUID) -> Enrolm
         if not actor.verbs.issuperset(account.verbs):
             raise Refused(FORBIDDEN, "The account holds verbs that you lack.")
         await audit.record(connection, actor, "access", "enrolment", [staff_id])
-        code = new_code()
-        return await store_code(connection, code, code_digest(code), actor.team_id, staff_id, actor.account)
+        return await _issue(connection, actor.team_id, staff_id, actor.account)
 
 
 async def issue_code_as_owner(database: Database, team_id: UUID, staff_id: UUID) -> Enrolment:
@@ -86,8 +85,7 @@ async def issue_code_as_owner(database: Database, team_id: UUID, staff_id: UUID)
     async with database.team(team_id) as connection:
         if await _ACCOUNT.fetch_first(connection, team_id=team_id, staff_id=staff_id) is None:
             raise Refused(NOT_FOUND)
-        code = new_code()
-        return await store_code(connection, code, code_digest(code), team_id, staff_id, None)
+        return await _issue(connection, team_id, staff_id, None)
 
 
 def new_code() -> str:
@@ -101,13 +99,11 @@ def code_digest(code: str) -> bytes:
     return sha256(code.upper().replace("-", "").replace(" ", "").encode()).digest()
 
 
-async def store_code(
-    connection: Connection, code: str, digest: bytes, team_id: UUID, staff_id: UUID, issued_by: UUID | None
-) -> Enrolment:
-    """Let the code be used once, for a while; `digest` says for what."""
+async def _issue(connection: Connection, team_id: UUID, staff_id: UUID, issued_by: UUID | None) -> Enrolment:
+    code = new_code()
     expires_at = await _ADD_CODE.fetch_one(
         connection,
-        code_hash=digest,
+        code_hash=code_digest(code),
         team_id=team_id,
         staff_id=staff_id,
         issued_by=issued_by,
@@ -139,7 +135,6 @@ async def enrol(database: Database, code: str, name: str, installation: UUID | N
     if issued.used_at:
         raise Refused(CODE_USED)
     team_id, staff_id, device_id = issued.team_id, issued.staff_id, uuid7()
-    token, send_token = new_token(), new_token()
     async with database.team(team_id) as connection, connection.transaction():
         if not await use_code(connection, digest):
             raise Refused(CODE_EXPIRED if issued.expires_at <= datetime.now(UTC) else CODE_USED)
@@ -147,7 +142,7 @@ async def enrol(database: Database, code: str, name: str, installation: UUID | N
         if account.disabled:
             raise Refused(CODE_EXPIRED)
         await devices.add_device(connection, team_id, device_id, staff_id, name, installation)
-        await devices.add_token(connection, token, team_id, device_id=device_id)
-        await devices.add_token(connection, send_token, team_id, device_id=device_id, send_only=True)
+        tokens = await devices.add_tokens(connection, team_id, device_id)
         await audit.record_by_device(connection, team_id, staff_id, device_id, "device")
-        return EnrolledDevice(device_id, token, send_token, await staff.find_staff(connection, team_id, staff_id))
+        member = await staff.find_staff(connection, team_id, staff_id)
+        return EnrolledDevice(device_id, tokens.token, tokens.send_token, member)
