@@ -136,7 +136,7 @@ async def test_a_comparison_is_a_page_and_csv_with_the_caveats_in_them(team: Tea
     "text", ["2025", "2025-13..2026-01", "2026-01..2025-12", "2025-01..", "2025-01-01..2025-02-01", "2025-01...2025-02"]
 )
 def test_what_is_no_span_of_months_is_refused(text: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(SpanFault):
         parse_span(text)
 
 
