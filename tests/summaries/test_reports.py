@@ -28,7 +28,7 @@ from triage.report import comparison as comparison_report
 from triage.report import html
 from triage.store.summaries import scopes
 from triage.summaries import csv_files
-from triage.summaries.comparison import ComparedLine, Comparison, parse_span
+from triage.summaries.comparison import ComparedLine, Comparison, SpanFault, parse_span
 from triage.summaries.derivation import fact_of
 from triage.summaries.facts import IncidentFact, Stay
 from triage.summaries.figures import newcombe

@@ -11,10 +11,10 @@ import click
 import msgspec
 from msgspec import structs
 
-from triage import logs
+from triage import logs, private_files
 from triage.commands.demo_data import Demo, issue_codes, prepare
 from triage.commands.options import settings
-from triage.commands.output import show_table
+from triage.commands.output import indented_json, show_table
 from triage.commands.serve import listening_options, run
 from triage.errors import OperatorError
 from triage.service import Service
@@ -49,7 +49,7 @@ def demo(data_dir: Path | None, host: str | None, port: int | None, months: floa
     def announce(url: str) -> None:
         data, codes = made[0]
         data = structs.replace(data, url=url)
-        write(chosen.data_dir / FILE, data)
+        private_files.replace(chosen.data_dir / FILE, indented_json(data))
         show(data, codes, chosen.data_dir / FILE)
 
     run(chosen, filled(), False, announce)
@@ -74,14 +74,6 @@ def earlier(data_dir: Path) -> dict[str, str]:
     """The tokens of an earlier start."""
     file = data_dir / FILE
     return msgspec.json.decode(file.read_bytes(), type=Demo).tokens if file.exists() else {}
-
-
-def write(file: Path, data: Demo) -> None:
-    """For its owner only, and whole or not at all."""
-    unfinished = file.with_suffix(".tmp")
-    unfinished.touch(mode=0o600)
-    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(data), indent=2))
-    unfinished.replace(file)
 
 
 def show(data: Demo, codes: dict[str, str], file: Path) -> None:

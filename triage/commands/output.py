@@ -25,7 +25,12 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]], as_jso
 
 def show_json(value: object) -> None:
     """Print a value as JSON."""
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+    click.echo(indented_json(value))
+
+
+def indented_json(value: object) -> bytes:
+    """A value as JSON for people to read, too."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2)
 
 
 def _text(value: object) -> str:

@@ -1,6 +1,5 @@
 """`triage subject-access`: everything that is held about one person, for that person."""
 
-import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from html import escape
@@ -11,7 +10,9 @@ from uuid import UUID
 import click
 import msgspec
 
+from triage import private_files
 from triage.commands.database import Databases, with_databases
+from triage.commands.output import indented_json
 from triage.store.people import subject_access as store
 from triage.store.people.regimes import Regime
 from triage.store.people.subject_access import SubjectFile
@@ -29,17 +30,10 @@ async def subject_access(databases: Databases, team_id: UUID | None, by: str, ou
     output.mkdir(parents=True, exist_ok=True)
     async with databases.keys() as keys, databases.owner(team_id) as (connection, team):
         file = await store.gather(connection, keys, team, person_id, by, datetime.now(UTC))
-        _write(output / f"subject-{person_id}.json", msgspec.json.format(msgspec.json.encode(file), indent=2))
-        _write(output / f"subject-{person_id}.html", page(file).encode())
+        private_files.replace(output / f"subject-{person_id}.json", indented_json(file))
+        private_files.replace(output / f"subject-{person_id}.html", page(file).encode())
     click.echo(f"{len(file.incidents)} incidents, {len(file.entries)} entries, {len(file.operations)} operations")
     click.echo(output / f"subject-{person_id}.html")
-
-
-def _write(path: Path, content: bytes) -> None:
-    """For the owner of the file only."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
 
 
 def page(file: SubjectFile) -> str:

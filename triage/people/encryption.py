@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +31,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from triage import private_files
 from triage.errors import OperatorError
 
 KEY_BYTES: Final = 32
@@ -243,28 +243,10 @@ def _read(path: Path) -> _RootFile:
 
 
 def _replace(path: Path, ring: _RootFile) -> None:
-    _write_beside(path, ring).replace(path)
-    _sync_directory(path)
-
-
-def _write_beside(path: Path, ring: _RootFile) -> Path:
     try:
-        handle, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # mode 0600 from the first moment
+        private_files.replace(path, msgspec.json.format(msgspec.json.encode(ring), indent=1) + b"\n")
     except OSError as fault:
         raise RootFault(f"{path}: cannot write in its directory: {fault.strerror}") from None
-    with os.fdopen(handle, "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(ring), indent=1) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    return Path(name)
-
-
-def _sync_directory(path: Path) -> None:
-    handle = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager
