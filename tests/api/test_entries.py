@@ -497,7 +497,32 @@ async def test_a_phone_set_to_2019_is_measured_flagged_and_its_incident_is_today
     ]
 
 
-@pytest.mark.parametrize("sent_at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1999-12-31T00:00:00Z"])
+async def test_a_phone_that_stands_at_1970_is_corrected_and_flagged_and_what_its_user_typed_is_left(crew: Crew) -> None:
+    incident, wrong = uuid7(), datetime(1970, 1, 1, 0, 30, tzinfo=UTC)
+    body = entry("officer", incident, captured_at=wrong, occurred_at=wrong - 20 * MINUTE)
+    typed = now() - 5 * MINUTE
+    outcome = entry("outcome", incident, captured_at=wrong, decided_at=typed)
+    assert refused(await crew.officer.put(body)) == (422, "invalid")
+    receipt = await crew.officer.store(body, triage_sent_at=wrong.isoformat())
+    assert notice_codes(receipt) == {("clock_skew", "captured_at")}
+    answer = await crew.officer.sync(outcome, sent_at=wrong)
+    assert answer["counts"]["stored"] == 1
+    view = await crew.officer.incident(incident)
+    assert abs(datetime.fromisoformat(view["occurred_at"]) - (now() - 20 * MINUTE)) < MINUTE
+    assert datetime.fromisoformat(view["outcome"]["decided_at"]) == typed
+    assert "clock_skew" in view["flags"]
+    [as_sent, _] = await crew.officer.entries(incident)
+    assert as_sent["captured_at"] == "1970-01-01T00:30:00Z"
+
+
+async def test_a_time_that_is_impossible_once_it_is_corrected_is_refused(crew: Crew) -> None:
+    wrong = now() + 73 * 365 * DAY
+    body = entry("officer", uuid7(), captured_at=wrong, occurred_at=now() - 4 * DAY)
+    answer = await crew.officer.put(body, triage_sent_at=wrong.isoformat())
+    assert (refused(answer), fields(answer.json())) == ((422, "invalid"), ["occurred_at"])
+
+
+@pytest.mark.parametrize("sent_at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1969-12-31T00:00:00Z"])
 async def test_an_impossible_clock_is_refused_whole(crew: Crew, sent_at: str) -> None:
     answer = await crew.officer.put(entry("officer", uuid7()), triage_sent_at=sent_at)
     assert refused(answer) == (400, "invalid_parameter")
@@ -526,8 +551,7 @@ async def test_a_clock_at_the_edge_of_what_is_possible_breaks_nothing(crew: Crew
         entry("officer", incident, captured_at=sent_at, occurred_at=sent_at, intent=S136), triage_sent_at=sent_at
     )
     await crew.officer.store(
-        entry("outcome", incident, captured_at="2100-12-31T00:00:00Z", decided_at="2100-12-31T00:00:00Z"),
-        triage_sent_at="2000-01-01T00:00:00Z",
+        entry("outcome", incident, captured_at="2100-12-31T00:00:00Z", decided_at="2000-01-01T00:00:00Z")
     )
     for phone in crew.field_and_leads:
         assert (await phone.incident(incident))["outcome"]["disposal"] == "community_follow_up"

@@ -58,6 +58,16 @@ async def test_an_unsound_envelope_is_400_and_nothing_of_it_is_taken(crew: Crew,
     assert await crew.fetch("SELECT 1 FROM quarantine WHERE team_id = $1") == []
 
 
+async def test_a_list_of_entries_that_is_null_is_named(crew: Crew) -> None:
+    answer = await crew.officer.sync_raw(b'{"entries": null}')
+    assert [(fault["field"], fault["code"]) for fault in answer.json()["errors"]] == [("entries", "wrong_type")]
+
+
+@pytest.mark.parametrize("cursor", ["", "no cursor"])
+async def test_a_cursor_that_is_none_is_400(crew: Crew, cursor: str) -> None:
+    assert refused(await crew.officer.post_sync(cursor=cursor)) == (400, "cursor_malformed")
+
+
 async def test_an_empty_sync_is_only_a_pull(crew: Crew) -> None:
     answer = (await crew.officer.sync_raw(b"{}")).json()
     assert sorted(answer) == [

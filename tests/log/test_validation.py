@@ -144,8 +144,14 @@ def test_the_name_of_an_unknown_field_is_repeated_only_when_it_can_hold_nothing_
     assert {error.field for error in refusal.errors} == {""}
 
 
-@pytest.mark.parametrize("kind", ["erasure", "regime", "rules_changed", "Officer", "", "note"])
-def test_kinds_of_the_service_and_other_words_are_unknown(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["erasure", "regime", "rules_changed"])
+def test_kinds_that_the_service_appends_are_refused_and_never_newer(kind: str) -> None:
+    assert found(plausible("outcome", kind=kind)) == (400, {("kind", "reserved_kind")})
+    assert not refused(plausible("outcome", kind=kind)).newer
+
+
+@pytest.mark.parametrize("kind", ["Officer", "", "note"])
+def test_other_words_are_unknown_kinds(kind: str) -> None:
     body = plausible("outcome", kind=kind, captured_at="2026-10-03T01:22:00", codes_version="1")
     assert found(body) == (
         400,
@@ -160,6 +166,22 @@ def test_a_body_without_a_kind_says_so_and_checks_what_all_kinds_share() -> None
     )
     assert found(plausible("outcome", kind=None)) == (400, {("kind", "missing")})
     assert found(plausible("outcome", kind=7)) == (400, {("kind", "wrong_type")})
+
+
+@pytest.mark.parametrize("unknown", [{"colour": "\ud83d"}, {"colour": [{"shade": "\udc00"}]}, {"\ud83d": 1}])
+def test_half_a_surrogate_pair_is_never_newer_wherever_it_stands(unknown: dict[str, Any]) -> None:
+    for body in (plausible("outcome") | unknown, plausible("outcome", kind="note") | unknown):
+        refusal = refused(body)
+        assert (refusal.status, refusal.newer) == (400, False)
+        assert ("", "not_unicode") in {(error.field, error.code) for error in refusal.errors}
+
+
+@pytest.mark.parametrize("nil", ["00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"])
+def test_an_id_that_stands_for_nothing_is_told_of_once(nil: str) -> None:
+    for body in (plausible("outcome"), plausible("outcome", id=nil)):
+        with pytest.raises(InvalidBody) as refusal:
+            decode.decode(json.dumps(body).encode(), UUID(nil))
+        assert [(error.field, error.code) for error in refusal.value.errors] == [("id", "no_id")]
 
 
 def test_an_amendment_carries_content_only_of_a_kind_that_can_be_amended() -> None:

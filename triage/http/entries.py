@@ -20,6 +20,7 @@ from triage.log.canonical import canonical
 from triage.log.decode import decode
 from triage.log.entries import AnyEntry
 from triage.log.notices import Notice
+from triage.log.phone_clock import clock_correction
 from triage.log.view import IncidentView
 from triage.problems import (
     BUSY,
@@ -95,7 +96,7 @@ async def put_entry(request: SignedIn, id: Id) -> Response[EntryAnswer]:
         raise
     skew_ms = None if sent_at is None else skew_of(sent_at, now)
     try:
-        entry = decode(body, id)
+        entry = decode(body, id, clock_correction(skew_ms, now))
         check_profession(actor, entry)
     except Refused as refused:
         actor = await _writer(service, request)

@@ -15,7 +15,8 @@ from litestar.params import PathParameter, QueryParameter
 from litestar.types import Scope, TypeDecodersSequence
 
 from triage.access.actors import Actor
-from triage.log.entries import Time
+from triage.log.body_errors import LATEST
+from triage.log.entries import EARLIEST_CLOCK, ClockTime, Time
 from triage.problems import INVALID_PARAMETER, Refused
 from triage.service import Service
 
@@ -72,7 +73,10 @@ def phone_clock(scope: Scope) -> datetime | None:
     if not sent:
         return None
     try:
-        return Moment.read(Moment, b", ".join(sent).decode("latin-1"))
+        shown = msgspec.convert(b", ".join(sent).decode("latin-1"), ClockTime)
+        if not EARLIEST_CLOCK <= shown < LATEST:
+            raise ValueError("outside the years 1970 to 2100")
+        return shown
     except (ValueError, msgspec.ValidationError) as fault:
         raise Refused(INVALID_PARAMETER, "Triage-Sent-At cannot be read.") from fault
 

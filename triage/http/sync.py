@@ -26,6 +26,7 @@ from triage.log.append_decision import IncomingEntry, Receipt, StaleSender
 from triage.log.body_errors import as_uuid
 from triage.log.canonical import canonical
 from triage.log.decode import decode_as, decode_item
+from triage.log.phone_clock import ClockCorrection, clock_correction
 from triage.problems import (
     BUSY,
     CURSOR_MALFORMED,
@@ -149,7 +150,7 @@ async def _begin(
         return None
     if request.user.send_only and (sent.cursor or sent.pull is not False):
         raise Refused(SEND_ONLY)
-    since = cursor.decode(sent.cursor) if sent.cursor else None
+    since = cursor.decode(sent.cursor) if isinstance(sent.cursor, str) else None
     return since, await pull.begin(service.pullers, request.user, since, now)
 
 
@@ -181,7 +182,8 @@ async def _take(
     request: SignedIn, service: Service, actor: Actor, entries: Sequence[Raw], skew_ms: int | None
 ) -> list[ItemResult] | None:
     """Append what can be appended; what is refused is kept in quarantine. None: the device was revoked meanwhile."""
-    read = [_read(actor, raw, skew_ms) for raw in entries]
+    clock = clock_correction(skew_ms, datetime.now(UTC))
+    read = [_read(actor, raw, skew_ms, clock) for raw in entries]
     items = [item for item in read if isinstance(item, IncomingEntry)]
     appended = iter(await service.log.append(actor.team_id, items))
     outcomes = [next(appended).result if isinstance(item, IncomingEntry) else item for item in read]
@@ -204,9 +206,9 @@ async def _take(
     ]
 
 
-def _read(actor: Actor, raw: Raw, skew_ms: int | None) -> IncomingEntry | Problem:
+def _read(actor: Actor, raw: Raw, skew_ms: int | None, clock: ClockCorrection | None) -> IncomingEntry | Problem:
     try:
-        entry = decode_item(raw)
+        entry = decode_item(raw, clock)
         check_profession(actor, entry)
     except Refused as refused:
         return refused.problem

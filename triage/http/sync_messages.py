@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from triage.log.entries import Time
+from triage.log.entries import ClockTime
 from triage.log.notices import Notice
 from triage.problems import Problem
 from triage.store.log.tasks import Ask
@@ -23,7 +23,7 @@ class SyncRequest(Struct, frozen=True):
     """`cursor` null starts afresh. `sent_at` lets the service measure the phone's clock. `pull` false only sends."""
 
     cursor: str | UnsetType | None = UNSET
-    sent_at: Time | UnsetType | None = UNSET
+    sent_at: ClockTime | UnsetType | None = UNSET
     entries: list[SentEntry] | UnsetType = UNSET
     pull: bool | UnsetType | None = UNSET
 

@@ -16,6 +16,8 @@ import msgspec
 from msgspec import inspect
 
 from triage import codes
+from triage.log.entries import RESERVED_KINDS
+from triage.log.phone_clock import ClockCorrection
 from triage.problems import INVALID, MALFORMED, NEWER_THAN_SERVICE, FieldError, Refused
 
 V = TypeVar("V")
@@ -58,9 +60,13 @@ class InvalidBody(Refused):
 
 
 class BodyErrors:
-    """The faults found so far. A single fault of shape makes the whole answer 400."""
+    """The faults found so far. A single fault of shape makes the whole answer 400.
 
-    def __init__(self) -> None:
+    `clock` says how the times of the body are corrected before they are held against the years that are possible.
+    """
+
+    def __init__(self, clock: ClockCorrection | None = None) -> None:
+        self.clock = clock
         self.errors: list[FieldError] = []
         self.status = 422
         self.newer = True
@@ -105,6 +111,8 @@ def walk_body(node: inspect.Type, body: bytes, faults: BodyErrors) -> Any:
         faults.shape("", "not_json", "is not JSON")
     else:
         _walk(node, value, "", faults)
+        if faults.newer and not _is_unicode(value):
+            faults.shape("", "not_unicode", "holds half of a surrogate pair")
         return value
     return None
 
@@ -114,6 +122,15 @@ def _object(pairs: list[tuple[str, Any]]) -> JsonObject:
     if len(parsed) < len(pairs):
         parsed.repeated = tuple(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
     return parsed
+
+
+def _is_unicode(value: Any) -> bool:
+    """Whether every name and text in it is text, also where no type says what to expect."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _refuse_constant(_: str) -> None:
@@ -141,6 +158,8 @@ def _walk(node: inspect.Type, value: Any, path: str, faults: BodyErrors) -> None
             if _walk_text(inspect.StrType(), value, path, faults) and value not in codes.list(name):
                 code = "unknown_code" if _CODE.fullmatch(value) else "wrong_form"
                 faults.content(path, code, f"holds a code that is in no version of the list {name}")
+        case inspect.Metadata(extra={"earliest": datetime() as earliest}):
+            _walk_time(value, path, faults, earliest)
         case inspect.Metadata(type=inner):
             _walk(inner, value, path, faults)
         case inspect.StrType():
@@ -162,7 +181,7 @@ def _walk(node: inspect.Type, value: Any, path: str, faults: BodyErrors) -> None
             elif not is_an_id(id):
                 faults.content(path, "no_id", "is an id that stands for nothing")
         case inspect.DateTimeType():
-            _walk_time(value, path, faults)
+            _walk_time(value, path, faults, EARLIEST)
         case inspect.DateType():
             day = _as(date, value)
             if day is None:
@@ -187,6 +206,8 @@ def _walk_tagged(nodes: list[inspect.StructType], value: Any, path: str, faults:
         faults.shape(_below(path, tag), "missing", "is missing")
     elif not isinstance(kind, str):
         faults.shape(_below(path, tag), "wrong_type", "must be text")
+    elif kind in RESERVED_KINDS:
+        faults.shape(_below(path, tag), "reserved_kind", "is one that only the service appends")
     else:
         faults.shape(_below(path, tag), "unknown_kind", f"must be one of {', '.join(map(str, by_tag))}")
     shared = set.intersection(*({field.name for field in node.fields} for node in nodes))
@@ -226,6 +247,8 @@ def _walk_fields(fields: Iterable[inspect.Field], value: JsonObject, path: str, 
             _walk(field.type, sent, _below(path, field.encode_name), faults)
         elif field.required:
             faults.shape(_below(path, field.encode_name), "missing", "is missing")
+        elif field.encode_name in value and not _takes_null(field.type):
+            faults.shape(_below(path, field.encode_name), "wrong_type", "must not be null")
 
 
 def _walk_list(node: inspect.ListType, value: Any, path: str, faults: BodyErrors) -> None:
@@ -263,14 +286,21 @@ def _walk_number(node: inspect.IntType, value: Any, path: str, faults: BodyError
         faults.content(path, "out_of_range", f"must be between {node.ge} and {node.le}")
 
 
-def _walk_time(value: Any, path: str, faults: BodyErrors) -> None:
+def _walk_time(value: Any, path: str, faults: BodyErrors, earliest: datetime) -> None:
     instant = _as(datetime, value)
     if instant is None:
         faults.shape(path, "wrong_type", "must be a time such as 2026-11-21T22:04:10+00:00")
     elif instant.tzinfo is None:
         faults.shape(path, "naive_time", "needs an offset from UTC, such as Z or +01:00")
-    elif not EARLIEST <= instant < LATEST:
-        faults.content(path, "time_out_of_range", "must lie in the years 2000 to 2100")
+    elif not _is_possible(instant, faults.clock, earliest):
+        faults.content(path, "time_out_of_range", f"must lie in the years {earliest.year} to 2100")
+
+
+def _is_possible(instant: datetime, clock: ClockCorrection | None, earliest: datetime) -> bool:
+    try:
+        return earliest <= (clock.corrected(instant) if clock else instant) < LATEST
+    except OverflowError:
+        return False
 
 
 def without_null(node: inspect.Type) -> inspect.Type:

@@ -34,30 +34,34 @@ from triage.log.body_errors import (
 )
 from triage.log.body_items import split_items
 from triage.log.entries import Amendment, AnyEntry, NotSameIncident, SameIncident, Withdrawal
+from triage.log.phone_clock import ClockCorrection
 
 T = TypeVar("T", bound=Struct)
 V = TypeVar("V")
 Check = Callable[[Any], bool]
 
 
-def decode(body: bytes, path_id: UUID) -> AnyEntry:
-    """The entry in the body of a request to store it under `path_id`. Raises InvalidBody."""
+def decode(body: bytes, path_id: UUID, clock: ClockCorrection | None = None) -> AnyEntry:
+    """The entry in the body of a request to store it under `path_id`.
+
+    `clock` corrects its times before they are held against the years that are possible. Raises InvalidBody.
+    """
     entry = _try(_entries, body)
-    if entry is not None and (entry.id is None or entry.id == path_id) and _sound(entry, path_id, body):
+    if clock is None and entry is not None and entry.id in (None, path_id) and _sound(entry, path_id, body):
         return entry
-    faults = _entry_faults(body, path_id)
+    faults = _entry_faults(body, path_id, clock)
     if entry is None or faults.errors:
         raise faults.refusal(of_entry=True)
     return entry
 
 
-def decode_item(item: bytes | Raw) -> AnyEntry:
-    """An entry of a sync, which carries its `id` itself. Raises InvalidBody."""
+def decode_item(item: bytes | Raw, clock: ClockCorrection | None = None) -> AnyEntry:
+    """An entry of a sync, which carries its `id` itself; `clock` as for `decode`. Raises InvalidBody."""
     body = bytes(item)
     entry = _try(_entries, body)
-    if entry is not None and entry.id is not None and _sound(entry, entry.id, body):
+    if clock is None and entry is not None and entry.id is not None and _sound(entry, entry.id, body):
         return entry
-    faults = _entry_faults(body, None)
+    faults = _entry_faults(body, None, clock)
     if entry is None or faults.errors:
         raise faults.refusal(of_entry=True)
     return entry
@@ -105,13 +109,13 @@ def _holds_items_unread(node: inspect.Type) -> bool:
             return False
 
 
-def _entry_faults(body: bytes, path_id: UUID | None) -> BodyErrors:
-    faults = BodyErrors()
+def _entry_faults(body: bytes, path_id: UUID | None, clock: ClockCorrection | None) -> BodyErrors:
+    faults = BodyErrors(clock)
     entry = walk_body(_ENTRY, body, faults)
     if not isinstance(entry, JsonObject):
         return faults
     own_id = as_uuid(entry.get("id"))
-    if path_id is not None and not is_an_id(path_id):
+    if path_id is not None and path_id != own_id and not is_an_id(path_id):
         faults.content("id", "no_id", "is an id that stands for nothing")
     if path_id is None and entry.get("id") is None:
         faults.shape("id", "missing", "is missing")
@@ -192,6 +196,8 @@ def _check(node: inspect.Type) -> Check | None:
     match node:
         case inspect.Metadata(extra={"codes": str(name)}):
             return codes.list(name).codes.__contains__
+        case inspect.Metadata(extra={"earliest": datetime() as earliest}):
+            return lambda instant: earliest <= instant < LATEST
         case inspect.Metadata(type=inner):
             return _check(inner)
         case inspect.StrType():

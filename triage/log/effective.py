@@ -7,7 +7,7 @@ arrive later; then it takes effect later, and until then it proves nothing.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
@@ -34,9 +34,7 @@ from triage.log.entries import (
     StoredEntry,
     Withdrawal,
 )
-
-SKEW_TOLERATED_MS = 120_000
-"""A phone's clock may be this far off before its times are corrected where they are ordered or compared."""
+from triage.log.phone_clock import ClockCorrection, clock_correction
 
 LEADS = {"police": "sergeant", "nurse": "clinical_lead", "paramedic": "clinical_lead"}
 """Whose role may change entries of a profession, beside their authors."""
@@ -50,12 +48,12 @@ class EntryVersion(Struct, Generic[E], frozen=True, gc=False):
 
     entry: E
     captured: datetime
-    correction: timedelta | None
+    correction: ClockCorrection | None
     given_by: StoredEntry
 
     def corrected(self, time: datetime) -> datetime:
         """A time in this content, as the service's clock would have shown it."""
-        return time if self.correction is None else time - self.correction
+        return time if self.correction is None else self.correction.corrected(time)
 
 
 class EffectiveEntry(Struct, Generic[E], frozen=True, gc=False):
@@ -68,7 +66,7 @@ class EffectiveEntry(Struct, Generic[E], frozen=True, gc=False):
     stored: StoredEntry
     entry: E
     captured: datetime
-    correction: timedelta | None
+    correction: ClockCorrection | None
     versions: tuple[EntryVersion[E], ...] = ()
     withdrawn: StoredEntry | None = None
 
@@ -78,7 +76,7 @@ class EffectiveEntry(Struct, Generic[E], frozen=True, gc=False):
 
     def corrected(self, time: datetime) -> datetime:
         """A time in the content, as the service's clock would have shown it."""
-        return time if self.correction is None else time - self.correction
+        return time if self.correction is None else self.correction.corrected(time)
 
     def history(self) -> tuple[EntryVersion[E], ...]:
         """Every content it had or has."""
@@ -136,18 +134,15 @@ class SortedEntries(Struct, frozen=True, gc=False):
         yield from self.taken_back
 
 
-def correction(stored: StoredEntry) -> timedelta | None:
-    """How far ahead the phone's clock was, where that is more than tolerated."""
-    skew = stored.skew_ms
-    if skew is None or -SKEW_TOLERATED_MS <= skew <= SKEW_TOLERATED_MS:
-        return None
-    return timedelta(milliseconds=skew)
+def correction(stored: StoredEntry) -> ClockCorrection | None:
+    """How the times of an entry are corrected, where its phone's clock was further off than tolerated."""
+    return clock_correction(stored.skew_ms, stored.received_at)
 
 
 def captured(stored: StoredEntry) -> datetime:
     """When the entry was captured, as the service's clock would have shown it."""
-    shift = correction(stored)
-    return stored.entry.captured_at if shift is None else stored.entry.captured_at - shift
+    clock = correction(stored)
+    return stored.entry.captured_at if clock is None else clock.corrected(stored.entry.captured_at)
 
 
 def sort_entries(entries: Iterable[StoredEntry]) -> SortedEntries:
@@ -314,9 +309,9 @@ def _effective_order(entry: EffectiveEntry[Any]) -> tuple[datetime, UUID]:
 def _unchanged(stored: Sequence[StoredEntry]) -> list[EffectiveEntry[Any]]:
     effective = []
     for entry in stored:
-        shift = correction(entry)
-        at = captured(entry) if shift else entry.entry.captured_at
-        effective.append(EffectiveEntry(entry, entry.entry, at, shift))
+        clock = correction(entry)
+        at = captured(entry) if clock else entry.entry.captured_at
+        effective.append(EffectiveEntry(entry, entry.entry, at, clock))
     if len(effective) > 1:
         effective.sort(key=_effective_order)
     return effective
@@ -349,10 +344,10 @@ def _sort_changed(
 def _with_changes(
     stored: StoredEntry, amendments: Sequence[StoredEntry], withdrawn: StoredEntry | None
 ) -> EffectiveEntry[Any]:
-    shift = correction(stored)
+    clock = correction(stored)
     if not amendments:
-        return EffectiveEntry(stored, stored.entry, captured(stored), shift, (), withdrawn)
-    versions = [EntryVersion(stored.entry, captured(stored), shift, stored)]
+        return EffectiveEntry(stored, stored.entry, captured(stored), clock, (), withdrawn)
+    versions = [EntryVersion(stored.entry, captured(stored), clock, stored)]
     for amendment in amendments:
         assert isinstance(amendment.entry, Amendment)
         content = _with_own_judgement(amendment.entry.entry, amendment.author, stored.author, versions[-1].entry)

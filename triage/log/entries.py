@@ -7,13 +7,23 @@ ranges stand in the types so that they reach the OpenAPI document, and are fault
 Only structure is mandatory: everything that has a default may be absent, which means "not recorded".
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_type_hints
 from uuid import UUID
 
 from msgspec import Meta, Struct, defstruct, structs
 
 Time = Annotated[datetime, Meta(tz=True, description="RFC 3339 time with an offset")]
+EARLIEST_CLOCK = datetime(1970, 1, 1, tzinfo=timezone(timedelta(hours=14)))
+"""Where the clock of a phone that knows no time starts, in the zone where days begin first."""
+ClockTime = Annotated[
+    datetime,
+    Meta(
+        tz=True,
+        description="What a clock shows, however wrong, from 1970 to 2100: RFC 3339 time with an offset",
+        extra={"earliest": EARLIEST_CLOCK},
+    ),
+]
 ShortText = Annotated[str, Meta(max_length=64)]
 Note = Annotated[str, Meta(max_length=280, description="Free text without names; sealed at rest")]
 
@@ -351,6 +361,9 @@ LoggedEntry = AnyEntry | NewerEntry
 """Every entry that the log may hold; nobody can send a `NewerEntry`."""
 
 KINDS: tuple[str, ...] = tuple(str(kind.__struct_config__.tag) for kind in AnyEntry.__args__)
+
+RESERVED_KINDS = frozenset({"erasure", "regime", "rules_changed"})
+"""Kinds that only a service may append: no phone of any version sends them."""
 
 SEALED = "*"
 """Stands in a coded body where free text was sealed: the text itself lies apart, under a key of its own."""

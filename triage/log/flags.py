@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from triage import codes
 from triage.log.detention import Episode
-from triage.log.effective import correction
+from triage.log.effective import captured, correction
 from triage.log.entries import StoredEntry
 from triage.log.grading_inputs import GradingInputs, place_that_counts
 from triage.log.resolve import Place, is_known, latest_known, s136_available
@@ -50,10 +50,8 @@ def incident_flags(inputs: GradingInputs, episodes: Sequence[Episode], child: bo
 def _of_clocks(stored: Iterable[StoredEntry]) -> Iterator[str]:
     skewed = late = False
     for entry in stored:
-        shift = correction(entry)
-        took = entry.received_at - entry.entry.captured_at
-        skewed = skewed or shift is not None
-        late = late or (not entry.received_again and (took if shift is None else took + shift) > LATE)
+        skewed = skewed or correction(entry) is not None
+        late = late or (not entry.received_again and entry.received_at - captured(entry) > LATE)
     if skewed:
         yield "clock_skew"
     if late:

@@ -15,9 +15,13 @@ from triage.lazy import lazy_property
 from triage.log import detention, effective, resolve, station, timeline
 from triage.log.canonical import coded_fields
 from triage.log.detention import CLOCK, Episode
-from triage.log.effective import SKEW_TOLERATED_MS, SortedEntries
+from triage.log.effective import SortedEntries
 from triage.log.entries import Amendment, AnyEntry, Detention, PersonLink, PersonUnlink, StoredEntry, Withdrawal
+from triage.log.phone_clock import SKEW_TOLERATED_MS, clock_correction
 from triage.terms import Terms
+
+Corrected = Callable[[datetime], datetime]
+"""A time of the entry, as the service's clock would have shown it."""
 
 NOTICES: Final = {
     "power_location_conflict": "Section 136 does not reach this kind of place: a home, or what belongs to one home.",
@@ -133,7 +137,12 @@ def notices(
     under = ""
     if isinstance(entry, Amendment):
         content, under = entry.entry, "entry."
-    told = [*_timing(entry.captured_at, received_at, skew_ms), *_retired(content, under, entry.captured_at.date())]
+    clock = clock_correction(skew_ms, received_at)
+    corrected = clock.corrected if clock else _as_sent
+    told = [
+        *_timing(entry.captured_at, received_at, clock is not None),
+        *_retired(content, under, corrected(entry.captured_at).date()),
+    ]
     if target_held is False:
         told.append(_notice("target_not_held", "withdraws" if isinstance(entry, Withdrawal) else "amends"))
     if person_registered is False and isinstance(entry, PersonLink | PersonUnlink):
@@ -141,16 +150,16 @@ def notices(
     if identifiers is not None:
         told += _identifying(entry, content, under, identifiers)
     about = IncidentContext(others)
-    told += _contradictions(content, under, entry.captured_at)
+    told += _contradictions(content, under, entry.captured_at, corrected)
     match effective.kind(content):
         case "officer" | "nurse" | "paramedic":
             told += _contact(content, under, about)
         case "intent":
             told += _intent(content.intent, f"{under}intent.", None, about)
         case "outcome":
-            told += _outcome(content, under, about, terms)
+            told += _outcome(content, under, about, terms, corrected)
         case "detention":
-            told += _detention(content, under, about, terms, _ahead(skew_ms))
+            told += _detention(content, under, about, terms, corrected)
     return tuple(told)
 
 
@@ -158,14 +167,12 @@ def _notice(code: str, field: str, message: str | None = None) -> Notice:
     return Notice(code, field, message or NOTICES[code])
 
 
-def _ahead(skew_ms: int | None) -> timedelta:
-    """How far the phone's times are ahead, where that is more than tolerated."""
-    tolerated = skew_ms is None or abs(skew_ms) <= SKEW_TOLERATED_MS
-    return timedelta(0) if tolerated else timedelta(milliseconds=skew_ms or 0)
+def _as_sent(time: datetime) -> datetime:
+    return time
 
 
-def _timing(captured_at: datetime, received_at: datetime, skew_ms: int | None) -> Iterator[Notice]:
-    if _ahead(skew_ms):
+def _timing(captured_at: datetime, received_at: datetime, skewed: bool) -> Iterator[Notice]:
+    if skewed:
         yield _notice("clock_skew", "captured_at")
     if captured_at > received_at + _TOLERATED:
         yield _notice("captured_in_future", "captured_at")
@@ -201,13 +208,13 @@ def _identifying(
             yield _notice("possible_identifier", field)
 
 
-def _contradictions(content: Any, under: str, captured_at: datetime) -> Iterator[Notice]:
+def _contradictions(content: Any, under: str, captured_at: datetime, corrected: Corrected) -> Iterator[Notice]:
     """A time before another it must follow, or an answer that its own entry excludes."""
     arrived, left = getattr(content, "arrived_at", None), getattr(content, "left_at", None)
-    if arrived and left and left < arrived:
+    if arrived and left and corrected(left) < corrected(arrived):
         yield _notice("contradictory", f"{under}left_at")
     intent = getattr(content, "intent", None)
-    if intent is not None and intent.formed_at and intent.formed_at > captured_at:
+    if intent is not None and intent.formed_at and corrected(intent.formed_at) > corrected(captured_at):
         yield _notice("contradictory", f"{under}intent.formed_at")
     age, band = getattr(content, "age", None), getattr(content, "age_band", None)
     if age is not None and resolve.is_known("age_band", band) and resolve.band_of(age) != band:
@@ -248,7 +255,7 @@ def _place(kind: str | None, lives: bool | None, field: str, used: bool = True) 
         yield _notice("place_disputed", field)
 
 
-def _outcome(outcome: Any, under: str, about: IncidentContext, terms: Terms) -> Iterator[Notice]:
+def _outcome(outcome: Any, under: str, about: IncidentContext, terms: Terms, corrected: Corrected) -> Iterator[Notice]:
     row, own = _DISPOSALS.get(outcome.disposal), resolve.is_known("location_type", outcome.location_type)
     place = outcome.location_type if own else about.place[0]
     if row and row.power == "s136":
@@ -258,18 +265,19 @@ def _outcome(outcome: Any, under: str, about: IncidentContext, terms: Terms) -> 
     if outcome.disposal == "ed_capacity_act" and outcome.decided_by == "officer" and not about.physical_need:
         yield _notice("mca_by_police", f"{under}disposal")
     if station.says_kept(outcome.disposal) and place == station.STATION:
-        yield from _station(outcome.decided_at, about, terms, f"{under}disposal", f"{under}disposal", about.at_station)
+        decided_at = outcome.decided_at and corrected(outcome.decided_at)
+        yield from _station(decided_at, about, terms, f"{under}disposal", f"{under}disposal", about.at_station)
 
 
-def _detention(event: Any, under: str, about: IncidentContext, terms: Terms, ahead: timedelta) -> Iterator[Notice]:
-    row, at = _EVENTS.get(event.event), event.at - ahead
+def _detention(event: Any, under: str, about: IncidentContext, terms: Terms, corrected: Corrected) -> Iterator[Notice]:
+    row, at = _EVENTS.get(event.event), corrected(event.at)
     if row and row.puts_in_place:
         if event.power != "s135":
             yield from _place(*about.place, f"{under}event")
         if event.place_of_safety == station.STATION:
             events = [event, *about.at_station]
             fields = f"{under}place_of_safety", f"{under}authorised_rank"
-            yield from _station(event.at, about, terms, *fields, events)
+            yield from _station(at, about, terms, *fields, events)
     episode = about.episode_at(at)
     if event.event == "extended":
         yield from _extension(event, under, about, at, episode)

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import inspect
 
 from triage.access.actors import Actor
+from triage.log import effective
 from triage.log.entries import AMENDABLE, Entry, PersonLink, StoredEntry
 from triage.pages import words
 from triage.pages.fields import YES_NO, Field, Options, of_list, when
@@ -94,7 +95,7 @@ def amend(incident: LoadedIncident, actor: Actor, asked: FormQuery) -> EntryForm
         raise Refused(NOT_FOUND)
     served = next(entry for entry in incident.entries if entry.stored.id == stored.id)
     content = _content_in_force(incident, stored.id) or content_of(served)
-    on = stored.entry.captured_at.astimezone(incident.zone).date()
+    on = effective.captured(stored).astimezone(incident.zone).date()
     questions = tuple(field for name in _own_fields(stored.entry) if (field := _question(name, on)))
     if not questions:
         raise Refused(NOT_FOUND)

@@ -94,9 +94,11 @@ def _moments(incident: LoadedIncident) -> Iterator[TimelineEvent]:
     early = next((entry.stored.entry for entry in incident.entries if isinstance(entry.stored.entry, Intent)), None)
     for served in incident.entries:
         stored = served.stored
-        shift = effective.correction(stored) or timedelta(0)
+        clock = effective.correction(stored)
         for moment in _of_entry(served, early is not None, incident.side == "police"):
-            yield structs.replace(moment, at=moment.at - shift, struck=stored.id in changed)
+            yield structs.replace(
+                moment, at=clock.corrected(moment.at) if clock else moment.at, struck=stored.id in changed
+            )
     yield from _of_clock(view, now)
 
 

@@ -10,6 +10,7 @@ from triage.log.body_errors import InvalidBody
 from triage.log.canonical import canonical
 from triage.log.decode import decode
 from triage.log.entries import AnyEntry, Entry
+from triage.log.phone_clock import clock_correction
 from triage.problems import ENTRY_CONFLICT, Problem, Refused
 from triage.store.log.append import Log
 from triage.store.log.quarantine import EARLIEST, Quarantine, QuarantinedEntry
@@ -36,7 +37,7 @@ async def take_understood(quarantine: Quarantine, log: Log, team_id: UUID) -> in
 async def _take(quarantine: Quarantine, log: Log, team_id: UUID, item_id: UUID) -> bool:
     try:
         item = await quarantine.find_newer(team_id, item_id)
-        entry = decode(item.sent, item.entry_id or item.id)
+        entry = decode(item.sent, item.entry_id or item.id, clock_correction(item.skew_ms, item.received_at))
         check_profession(item.author, entry)
         result = await _append(log, item, entry, item.entry_id or item.id)
         if isinstance(result, Problem) and (amendment := _as_amendment(item, result)) is not None:
@@ -74,6 +75,6 @@ def _as_amendment(item: QuarantinedEntry, conflict: Problem) -> AnyEntry | None:
     content = {name: value for name, value in sent.items() if name not in Entry.__struct_fields__}
     amendment = around | {"kind": "amendment", "amends": str(item.entry_id), "reason": TAKEN_LATER, "entry": content}
     try:
-        return decode(msgspec.json.encode(amendment), item.id)
+        return decode(msgspec.json.encode(amendment), item.id, clock_correction(item.skew_ms, item.received_at))
     except InvalidBody:
         return None

@@ -12,6 +12,7 @@ from triage.log.canonical import canonical
 from triage.log.decode import decode
 from triage.log.effective import kind
 from triage.log.entries import Amendment, AnyEntry
+from triage.log.phone_clock import clock_correction
 from triage.problems import ENTRY_CONFLICT, NOT_YOURS, WRONG_PROFESSION, Problem, Refused
 from triage.store.log.append import AppendedItem, Log
 from triage.store.log.quarantine import Quarantine
@@ -41,7 +42,7 @@ async def release(quarantine: Quarantine, log: Log, actor: Actor, item_id: UUID)
     """
     held = await quarantine.find(actor, item_id)
     try:
-        entry = decode(held.sent, held.entry_id or held.id)
+        entry = decode(held.sent, held.entry_id or held.id, clock_correction(held.skew_ms, held.received_at))
     except InvalidBody as invalid:
         if invalid.newer:
             raise Refused(structs.replace(invalid.problem, status=409)) from invalid
