@@ -3,7 +3,7 @@
 Each entry is a ladder, the finest form first: a period gets the first form that last year's numbers admit, and where
 none is admitted the entry waits for the next longer period. All forms of one variable nest (an area lies in one local
 authority, a disposal in one of three, those in used or not used), so a coarser cell is a union of finer ones and two
-tables never cut the same people in two ways.
+tables never cut the same people in two ways. A table by disposal replaces the coarser levels of the disposal.
 """
 
 from typing import Final, Literal
@@ -33,6 +33,9 @@ ED_AVOIDED: Final = ("avoided", "not_avoided")
 """Whether somebody for whom an emergency department was planned stayed out of one."""
 PARTIAL: Final = frozenset(("grade", "ed_avoided", "s136_place", "s136_conveyance"))
 """Variables that only some incidents have: a table with one of them counts those alone."""
+
+COARSER_DISPOSALS: Final = ("disposal_in_three", "power_used")
+"""Never beside the fine disposal in one period: of two levels one would be subtracted from the other, and tell of `c`."""
 
 CLASSES: Final = {
     "area": m.AREA.classes,

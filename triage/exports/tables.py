@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from triage.exports import members as m
-from triage.exports.catalogue import ATTENDANCE, CLASSES, PARTIAL, TOTAL, CatalogueTable, ladders
+from triage.exports.catalogue import ATTENDANCE, CLASSES, COARSER_DISPOSALS, PARTIAL, TOTAL, CatalogueTable, ladders
 from triage.exports.classified import ClassifiedMember, nearest
 from triage.times import PeriodKind
 
@@ -94,11 +94,13 @@ def admit(
     at sizes of what was cut before, so it tells nothing of who is in this period; and it is taken for edition 1 alone,
     because a table added to an old period would be a second look at it.
     """
-    return tuple(
+    forms = [
         form
         for ladder in ladders(kind)
         if (form := next((t for t in ladder if t == TOTAL or _admitted(t, precedents, rules)), None)) is not None
-    )
+    ]
+    in_full = any(form.column == "disposal" for form in forms)
+    return tuple(form for form in forms if not (in_full and form.column in COARSER_DISPOSALS))
 
 
 def freeze(
