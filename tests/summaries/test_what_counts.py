@@ -54,6 +54,31 @@ def test_police_protection_between_two_others_is_a_power_used_and_a_withdrawn_on
     assert (lines["police_protection"], lines["none"]) == (0, 1)
 
 
+# --- a consultation is one before the use ---
+
+
+@pytest.mark.parametrize(("at", "consulted"), [(30, 1), (30.1, 0), (None, 1)])
+def test_who_was_consulted_after_the_use_was_not_consulted_before_it(at: float | None, consulted: int) -> None:
+    story = Story()
+    story.officer(consulted={"role": "nurse", "at": at}, legal_status="s136", occurred_at=0)
+    assert told(story).consulted
+    story.outcome("s136_removed", 30)
+    figure = measured("consultation_rate", scope(told(story)))
+    assert (figure.value, figure.known, figure.missing) == (consulted, 1, 0)
+
+
+# --- what was asked and is not known was answered ---
+
+
+@pytest.mark.parametrize(
+    "answer", [{"age_band": "unknown"}, {"sex": "unknown"}, {"ethnicity": "N1"}, {"location_type": "unknown"}]
+)
+def test_a_coded_missing_value_is_an_answer(answer: dict[str, str]) -> None:
+    story = Story()
+    story.officer(**answer)
+    assert told(story).answered == ("age" if "age_band" in answer else next(iter(answer)),)
+
+
 # --- the first place is the first, known or missing ---
 
 

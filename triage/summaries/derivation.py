@@ -75,7 +75,7 @@ def _decisions(incident: Incident) -> _FactFields:
         "transport": _first_known(uses, "transport"),
         "ambulance_requested": _first_known(uses, "ambulance_requested"),
         "vehicle_reason": _first_known(uses, "police_vehicle_reason"),
-        "consulted": _consulted(officers),
+        "consulted": _consulted(incident),
         "not_consulted": next(filter(None, (officer.not_consulted_reason for officer in officers)), None),
         "arrested": _arrested(incident.entries.contacts, outcomes),
     }
@@ -212,10 +212,21 @@ def _clock_started_at(episodes: Sequence[DetentionView]) -> datetime | None:
     return episodes[0].expires_at - CLOCK - timedelta(minutes=episodes[0].extended_minutes)
 
 
-def _consulted(officers: Sequence[Any]) -> bool | None:
-    if any(officer.consulted for officer in officers):
+def _consulted(incident: Incident) -> bool | None:
+    """Whether somebody was consulted, before s136 was used where it was; None where police wrote nothing of it."""
+    used_at, officers = _used_at(incident), incident.entries.officers
+    consulted = [(officer, officer.entry.consulted) for officer in officers if officer.entry.consulted]
+    if any(used_at is None or part.at is None or officer.corrected(part.at) <= used_at for officer, part in consulted):
         return True
-    return False if any(officer.not_consulted_reason for officer in officers) else None
+    return False if consulted or any(officer.entry.not_consulted_reason for officer in officers) else None
+
+
+def _used_at(incident: Incident) -> datetime | None:
+    """When s136 was first used, as far as an entry gives its time."""
+    undated = {outcome.entry for outcome in incident.outcomes if outcome.at is None}
+    undated |= {contact.id for contact in incident.entries.contacts if contact.entry.legal_status_at is None}
+    uses = timeline.power_uses(incident.entries, incident.outcomes)
+    return min((use.at for power, use in uses if power == "s136" and use.entry not in undated), default=None)
 
 
 def _earliest(detentions: Iterable[EffectiveEntry[Detention]], *events: str) -> datetime | None:
@@ -267,16 +278,14 @@ def _referrals(contacts: Iterable[EffectiveEntry[Any]]) -> set[str]:
 
 
 def _is_answered(incident: Incident, name: str) -> bool:
-    if name == "age":
-        return not codes.is_missing("age_band", incident.view.age_band)
-    if name in ("occurred_at", "area"):
+    if name in ("occurred_at", "area", "age"):
         return any(_answers(contact.entry, name) for contact in incident.entries.contacts)
     value = getattr(incident.view, name)
     return bool(value) if name == "presenting" else value is not None
 
 
 def _answers(entry: Contact, name: str) -> bool:
-    """Whether one contact answers; a coded missing value is an answer, but for the area, which has none."""
+    """Whether one contact answers; a coded missing value is an answer."""
     if name == "age":
         return entry.age is not None or entry.age_band is not None
     return getattr(entry, name) is not None

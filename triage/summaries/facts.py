@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct, structs
 
-FACTS_VERSION = 5
+FACTS_VERSION = 6
 """Moves on when a field is added or means something else: facts kept under another version are made anew."""
 
 ASKED: tuple[str, ...] = (

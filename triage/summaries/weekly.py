@@ -69,7 +69,7 @@ def ambulance_not_available(scope: Scope) -> Figure:
     "consultation_rate",
     "Consulted before section 136",
     "weekly monthly quarterly yearly",
-    formula="Incidents in which a consultation is on record.",
+    formula="Incidents in which a consultation is on record that was not after s136 was used.",
     denominator="Incidents where s136 was used or considered and police wrote whether they consulted.",
     caveat="Consultation is required where practicable (section 136(1C)); not consulting may have been right.",
     fields="intents consulted not_consulted_reason",
