@@ -56,8 +56,7 @@ ORDER BY i.id
 -- name: links_until
 -- why: who counts as one person follows from every link there ever was, and from what joins incidents
 SELECT s.* FROM entry e JOIN stored_entry s ON s.team_id = e.team_id AND s.seq = e.seq
-WHERE e.team_id = :team_id AND e.seq <= :seq
-  AND e.kind IN ('person_link', 'same_incident', 'not_same_incident', 'withdrawal')
+WHERE e.team_id = :team_id AND e.seq <= :seq AND e.kind IN ('person_link', 'same_incident')
 
 -- name: registered
 -- why: an id that nobody registered is nobody's; one that is belongs to a person known by some kinds of identifier

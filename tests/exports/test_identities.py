@@ -47,6 +47,11 @@ def test_incidents_that_are_the_same_are_one_incident() -> None:
         "same_incident", 40, incident_id=UUID(int=1001), other_incident_id=UUID(int=1002), reason="same_log_and_person"
     )
     assert identities(told.stored, REGISTERED)[POLICE] == (HEALTH, 3)
+    told.withdraw(told.stored[-1], 50)
+    told.tell(
+        "not_same_incident", 60, incident_id=UUID(int=1001), other_incident_id=UUID(int=1002), reason="linked_in_error"
+    )
+    assert identities(told.stored, REGISTERED)[POLICE] == (HEALTH, 3), "they were, when both were linked to it"
 
 
 def test_two_ids_of_one_registered_person_are_that_person() -> None:

@@ -35,7 +35,7 @@ PARTIAL: Final = frozenset(("grade", "ed_avoided", "s136_place", "s136_conveyanc
 """Variables that only some incidents have: a table with one of them counts those alone."""
 
 COARSER_DISPOSALS: Final = ("disposal_in_three", "power_used")
-"""Never beside the fine disposal in one period: of two levels one would be subtracted from the other, and tell of `c`."""
+"""Never in one period with the fine disposal: the difference of two levels would tell of what is `c`."""
 
 CLASSES: Final = {
     "area": m.AREA.classes,

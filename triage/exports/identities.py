@@ -9,7 +9,7 @@ from uuid import UUID
 
 from triage.exports.members import Kinds, RegisteredPerson
 from triage.log import links
-from triage.log.entries import PersonLink, StoredEntry
+from triage.log.entries import PersonLink, SameIncident, StoredEntry
 
 Identities = Mapping[UUID, RegisteredPerson]
 """For every registered id that a link names, the person it counts as. An id that is not there is nobody's."""
@@ -17,12 +17,13 @@ Identities = Mapping[UUID, RegisteredPerson]
 
 def identities(entries: Iterable[StoredEntry], registered: Mapping[UUID, tuple[UUID, Kinds]]) -> Identities:
     """The people behind the ids of all links among these entries, which hold every link of the team and every statement
-    that two incidents are the same.
+    that two incidents are the same; whatever was said of either since.
 
     `registered` tells whom an id belongs to, and by what kinds of identifier that person is known.
     """
     stored = list(entries)
-    incident_of = {i: part.id for part in links.components(stored) for i in part.incident_ids}
+    same = (entry for entry in stored if isinstance(entry.entry, SameIncident))
+    incident_of = {i: part.id for part in links.components(same) for i in part.incident_ids}
     people = _Union()
     by_incident: dict[UUID, UUID] = {}
     for entry in stored:

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from triage import codes
 from triage.log import intents, links, timeline
 from triage.log.blindness import ServedIntent, with_blindness
 from triage.log.detention import CLOCK
