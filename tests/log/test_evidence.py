@@ -275,6 +275,18 @@ def test_of_custody_only_what_spoke_against_that(tell: Any, grade: str) -> None:
     assert story.custody() == (grade, None)
 
 
+@pytest.mark.parametrize("kind", ["intent", "officer"])
+def test_the_place_of_an_intent_that_ruled_it_out_stands_when_it_is_corrected(kind: str) -> None:
+    story = Story()
+    at_home, in_street = (S136 | {"location_type": place} for place in ("own_home", "street_or_park"))
+    told = story.tell(kind, 4, intent=at_home)
+    story.outcome("community_follow_up")
+    assert story.s136() == ("X", "law")
+    story.amend(told, 7, kind, intent=in_street)
+    assert story.s136() == ("C", None)
+    assert "evidence_withdrawn" in reasons(story)
+
+
 def test_an_amendment_that_leaves_the_evidence_takes_nothing_away() -> None:
     story = considered()
     story.amend(story.stored[2], 300, "outcome", disposal="community_follow_up", decided_at=65, transport="none")

@@ -234,8 +234,11 @@ def _refutes(
 ) -> Iterator[tuple[str, *tuple[object, ...]]]:
     content, what = entry.entry, kind(entry.stored.entry)
     part: IntentPart | None = content.intent if what in ("officer", "intent") else None
-    if part and entry.id == intent.entry and tests_failed(part):
-        yield ("test",)
+    if part and entry.id == intent.entry:
+        if tests_failed(part):
+            yield ("test",)
+        if s136_available(part.location_type, None) is False:
+            yield "law", "place"
     if what in ("officer", "nurse", "paramedic"):
         row = _STATUSES.get(content.legal_status)
         if row and row.rules_out_s136 and inputs.already(status_held_from(entry)):
@@ -246,7 +249,5 @@ def _refutes(
         carrier = contacts.get(intent.entry)
         if s136_available(*place_that_counts(intent, inputs, carrier, place_of_contacts(officers, in_order))) is False:
             yield "law", "place"
-    elif part and entry.id == intent.entry and s136_available(part.location_type, None) is False:
-        yield "law", "place"
     if what == "officer" and intent.part.power == "arrest_offence" and content.offence == "none":
         yield ("no_offence",)
