@@ -48,8 +48,7 @@ class OutcomeView(DecisionView, frozen=True, kw_only=True):
 
 
 class StayView(ViewPart, frozen=True, kw_only=True):
-    """A stay at a place of safety. `handover_minutes`, begun ones too, are from arrival at the site to the end of the
-    handover."""
+    """A stay at a place of safety. `handover_minutes` counts from arrival at the site to the end of the handover."""
 
     place_of_safety: str | None
     arrived_at: datetime | None
