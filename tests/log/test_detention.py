@@ -287,14 +287,6 @@ def test_one_clock_and_two_places() -> None:
     ]
 
 
-@pytest.mark.parametrize(("seconds", "minutes"), [(3600, 60), (3601, 61)])
-def test_a_second_over_the_hour_is_over_the_hour(seconds: int, minutes: int) -> None:
-    story = removed()
-    story.detention("arrived_site", 110, **SUITE)
-    story.detention("handover_complete", 110 + seconds / 60, **SUITE)
-    assert detention(story).places[0].handover_minutes == minutes
-
-
 def test_two_records_of_one_arrival_are_one_place() -> None:
     story = removed()
     story.detention("arrived_site", 112, **ED)

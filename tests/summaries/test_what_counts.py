@@ -147,6 +147,15 @@ def test_a_second_detention_counts_its_stays_and_its_extension_and_the_clock_is_
     assert known.minutes_detained == 270 and known.running
 
 
+@pytest.mark.parametrize(("seconds", "within"), [(3600, 1), (3601, 0)])
+def test_a_handover_of_a_second_over_the_hour_is_over_the_target(seconds: int, within: int) -> None:
+    story = Story()
+    story.outcome("s136_removed", 5)
+    story.detention("arrived_site", 20, **MHST)
+    story.detention("handover_complete", 20 + seconds / 60, **MHST)
+    assert counted("handover_within_target", scope(told(story))) == (within, 1, 0)
+
+
 # --- what is known, and of what ---
 
 

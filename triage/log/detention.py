@@ -245,8 +245,7 @@ class _Stay(Struct):
 
     def view(self) -> StayView:
         minutes = (
-            # rounded up: a second over the target is over it
-            -((self.arrived.at - self.handover.at) // timedelta(minutes=1)) if self.handover and self.arrived else None
+            (self.handover.at - self.arrived.at) // timedelta(minutes=1) if self.handover and self.arrived else None
         )
         return StayView(
             place_of_safety=self.place,

@@ -18,7 +18,7 @@ from triage.log.incident import Incident, fold
 from triage.log.intents import RecordedIntent
 from triage.log.related import related_events
 from triage.log.timeline import DatedOutcome
-from triage.log.view import DetentionView, IncidentView
+from triage.log.view import DetentionView, IncidentView, StayView
 from triage.summaries.facts import ASKED, DatedEvent, DatedFollowUp, GradeResult, IncidentFact, OnScene, Stay
 from triage.terms import Terms
 
@@ -243,11 +243,18 @@ def _stays(incident: Incident) -> tuple[Stay, ...]:
         if step.entry.place_reason
     }
     stays = tuple(
-        Stay(stay.place_of_safety, reasons.get(stay.place_of_safety), stay.handover_minutes)
+        Stay(stay.place_of_safety, reasons.get(stay.place_of_safety), _handover_minutes(stay))
         for episode in episodes
         for stay in episode.places
     )
     return (Stay(None, None, None), *stays) if stays and not episodes[0].places else stays
+
+
+def _handover_minutes(stay: StayView) -> int | None:
+    """From arrival at the site, in begun minutes: a handover of a second over the target is over it."""
+    if stay.handover_at is None or stay.arrived_at is None:
+        return None
+    return -((stay.arrived_at - stay.handover_at) // timedelta(minutes=1))
 
 
 def _took(stored: Iterable[StoredEntry], intent: RecordedIntent) -> float | None:
