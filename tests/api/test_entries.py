@@ -200,6 +200,9 @@ async def test_nobody_but_its_author_changes_a_judgement(crew: Crew) -> None:
     assert refused(answer) == (403, "not_yours")
     assert fields(answer.json()) == ["entry.s136_justified"]
     assert (await crew.nurse.put(changing)).status_code == 201
+    repeating = {"kind": "nurse", "s136_justified": "no", "area": "bedford"}
+    await crew.clinical_lead.tell("amendment", incident, amends=nursing["id"], entry=repeating)
+    assert (await crew.nurse.incident(incident))["area"] == "bedford"
 
 
 async def test_an_amendment_keeps_the_kind_of_what_it_amends(crew: Crew) -> None:

@@ -269,9 +269,19 @@ class _Deciding:
         if not isinstance(target.entry, Amendment) and effective.kind(content) != effective.kind(target.entry):
             return _fault(INVALID, "entry.kind", "mismatch", "An amendment keeps the kind of what it amends.")
         judgement = getattr(content, "s136_justified", None)
-        if not own and isinstance(target.entry, Nurse) and judgement not in (None, target.entry.s136_justified):
+        if not own and isinstance(target.entry, Nurse) and judgement not in self.own_judgements(target):
             return _fault(NOT_YOURS, "entry.s136_justified", "not_yours", "Only its author may change a judgement.")
         return None
+
+    def own_judgements(self, target: StoredEntry) -> set[str | None]:
+        """What the author of a nurse's contact ever judged in it: a lead may repeat it, and changes nothing by that."""
+        incident = self.incidents.get(self.read.root(target.entry.incident_id), ())
+        own = [
+            held.entry.entry
+            for held in incident
+            if isinstance(held.entry, Amendment) and held.entry.amends == target.id and held.author == target.author
+        ]
+        return {None, *(getattr(content, "s136_justified", None) for content in (target.entry, *own))}
 
     def add(
         self, item: IncomingEntry, home: UUID, incident: Sequence[StoredEntry], target: StoredEntry | None
