@@ -550,6 +550,8 @@ def test_the_place_of_use_counts() -> None:
     story.officer(10, location_type="street_or_park")
     story.outcome("s136_removed", decided_by="officer", location_type="own_home")
     assert "power_location_conflict" in story.flags()
+    story.outcome("s136_kept", 60, captured=61, decided_by="officer", location_type="hospital_or_ed")
+    assert "power_location_conflict" in story.flags(), "of two uses the one counts that was not lawful"
 
 
 @pytest.mark.parametrize("place", ["care_home_shared", "vehicle_boat_tent_caravan"])

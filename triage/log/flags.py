@@ -72,14 +72,15 @@ def _is_disputed(place: str | None) -> bool:
 
 
 def _places_of_s136(inputs: GradingInputs) -> Iterator[Place]:
-    """Where s136 was considered, and where it was used: as the outcome says, else where the contacts were."""
+    """Where s136 was considered, and where it was used: as the outcomes say, else where the contacts were."""
     for intent in inputs.intents:
         if intent.part.power == "s136" and intent.state == "stands":
             yield place_that_counts(intent, inputs)
     if "s136" in inputs.used:
         said = [outcome.effective.entry.location_type for outcome in inputs.outcomes if outcome.power == "s136"]
-        known = (place for place in said if is_known("location_type", place))
-        yield next(known, inputs.location_type), inputs.someone_lives_there
+        known = [place for place in said if is_known("location_type", place)]
+        for place in known or [inputs.location_type]:
+            yield place, inputs.someone_lives_there
 
 
 def _of_decisions(inputs: GradingInputs) -> Iterator[str]:
