@@ -211,6 +211,35 @@ def test_a_refutation_by_a_nurse_is_shown_to_the_sergeant_without_its_reason() -
     assert graded(story, AS_CLINICAL_LEAD).s136.reason == "judge"
 
 
+@pytest.mark.parametrize(("event", "section"), [("serious_harm", None), ("later_mha_detention", "s2")])
+def test_nor_is_he_told_of_clinical_evidence_when_it_is_withdrawn(event: str, section: str | None) -> None:
+    story = Story()
+    story.intent(4)
+    story.officer(60, **STREET)
+    story.outcome("community_follow_up")
+    story.withdraw(story.follow_up(event, 300, section=section), 400)
+    assert because_of(story, AS_CLINICAL_LEAD) == ["intent", "first_disposal", "evidence_withdrawn"]
+    assert because_of(story, AS_SERGEANT) == ["intent", "first_disposal"]
+
+
+def because_of(story: Story, audience: Audience, custody: bool = False) -> list[str]:
+    grades = seen(story, audience).diversion
+    assert isinstance(grades, DiversionView)
+    graded = grades.custody if custody else grades.s136
+    assert graded.grade == "C"
+    return list(dict.fromkeys(reason.code for reason in graded.because))
+
+
+def test_the_clinical_lead_is_not_told_of_a_later_arrest_when_it_is_withdrawn() -> None:
+    story = Story()
+    story.intent(4, power="arrest_offence", tests=None)
+    story.officer(60, offence="alleged_minor", arrest_necessity=["identity"], **STREET)
+    story.outcome("community_follow_up")
+    story.withdraw(story.follow_up("later_arrest", 300, by=OFFICER), 400)
+    assert because_of(story, AS_SERGEANT, custody=True) == ["intent", "first_disposal", "evidence_withdrawn"]
+    assert because_of(story, AS_CLINICAL_LEAD, custody=True) == ["intent", "first_disposal"]
+
+
 def test_the_clinical_lead_sees_custody_grades_without_police_reasons() -> None:
     story = Story()
     story.intent(4, power="arrest_offence")

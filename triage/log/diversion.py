@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 from triage import codes
 from triage.log import diversion_rules as rules
 from triage.log.diversion_rules import ARRESTED_LATER, HARM, POWERS, SECTIONS, GradedCase, Grading, Rule, reasons
-from triage.log.evidence import JUDGEMENT_WITHDRAWN
+from triage.log.evidence import OF, WITHDRAWN
 from triage.log.grading_inputs import WINDOW, GradingInputs, window
 from triage.log.intents import earliest
 from triage.log.resolve import latest_known
@@ -24,7 +24,7 @@ _DISPOSALS = codes.list("disposal")
 _NEEDS = codes.list("physical_need")
 _INTENTS = codes.list("intent_power")
 
-CLINICAL = SECTIONS | {"serious_harm", "judge", "judged_blind", JUDGEMENT_WITHDRAWN}
+CLINICAL = SECTIONS | {"serious_harm", "judge", "judged_blind"}
 """Reasons that rest on what only health may see."""
 POLICE_ONLY = frozenset(("later_arrest", "necessity_missing"))
 """Reasons that rest on what only police may see."""
@@ -148,7 +148,8 @@ def _standing(
 ) -> tuple[Grade | None, str | None, str | None, tuple[Because, ...]]:
     if grading.pending_until and now < grading.pending_until:
         return "P", None, None, grading.pending
-    because = tuple(_as_published(reason) for reason in grading.because if reason.code not in hidden)
+    shown = (reason for reason in grading.because if reason.code.removeprefix(OF) not in hidden)
+    because = tuple(dict.fromkeys(map(_as_published, shown)))
     reason = grading.reason
     if grading.grade and reason and not any(item.code in _RESTS_ON.get(reason, (reason,)) for item in because):
         reason = None
@@ -156,7 +157,7 @@ def _standing(
 
 
 def _as_published(reason: Because) -> Because:
-    return structs.replace(reason, code="evidence_withdrawn") if reason.code == JUDGEMENT_WITHDRAWN else reason
+    return structs.replace(reason, code=WITHDRAWN) if reason.code.startswith(OF) else reason
 
 
 def _grade(case: GradedCase, table: RuleTable) -> Grading:

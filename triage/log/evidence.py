@@ -24,11 +24,13 @@ RECEIVED_LATE = timedelta(hours=72)
 """How long after its capture an input may be received; a phone without signal over a weekend is still in time."""
 
 WITHDRAWN = "evidence_withdrawn"
-JUDGEMENT_WITHDRAWN = "judgement_withdrawn"
-"""`evidence_withdrawn` where it was a nurse's no: for whoever may not see her judgements it is left out."""
+OF = f"{WITHDRAWN}:"
+"""Stands before the code of what was taken away: whoever may not see such a reason is not told that there was one."""
 
 _STATUSES = codes.list("legal_status")
 
+Said = tuple[str, object]
+"""A piece of evidence: its code, and what it says."""
 Superseded = tuple[EffectiveEntry[Any], StoredEntry]
 """An entry with a content that it no longer has, and the stored entry that took it away."""
 
@@ -73,16 +75,14 @@ def evidence_withdrawn(
     if inputs.entries.changed:
         still = {entry.id: set(_speaks(intent, inputs, entry)) for entry in inputs.entries.in_force()}
         for entry, change in _superseded(inputs.entries):
-            spoke = {(code, *what) for code, *what in _speaks(intent, inputs, entry) if code in against}
-            gone = spoke - still.get(entry.id, set())
+            spoke = {said for said in _speaks(intent, inputs, entry) if said[0] in against}
+            gone = sorted({code for code, _ in spoke - still.get(entry.id, set())})
             if gone and not _is_free(entry, change, inputs):
-                code = JUDGEMENT_WITHDRAWN if gone == {("judge",)} else WITHDRAWN
-                lost |= dict.fromkeys(((code, entry.id), (code, change.id)))
+                lost |= dict.fromkeys((OF + code, name) for code in gone for name in (entry.id, change.id))
     for event in inputs.parted:
         if event.code in against and _would_have_spoken(event, inputs.decided_at):
             assert event.gone is not None
-            code = JUDGEMENT_WITHDRAWN if event.code == "judge" else WITHDRAWN
-            lost |= dict.fromkeys(((code, event.entry), (code, event.gone)))
+            lost |= dict.fromkeys((OF + event.code, name) for name in (event.entry, event.gone))
     return list(lost)
 
 
@@ -207,12 +207,8 @@ def _is_free(entry: EffectiveEntry[Any], change: StoredEntry, inputs: GradingInp
     return captured(change) - entry.captured <= FREE_TO_CORRECT
 
 
-def _speaks(
-    intent: RecordedIntent | None, inputs: GradingInputs, entry: EffectiveEntry[Any]
-) -> Iterator[tuple[str, *tuple[object, ...]]]:
-    """The evidence of an entry with this content against a grade: a refutation, a use, a reversal, a first disposal.
-
-    Each as its code and what it says."""
+def _speaks(intent: RecordedIntent | None, inputs: GradingInputs, entry: EffectiveEntry[Any]) -> Iterator[Said]:
+    """The evidence of an entry with this content against a grade: a refutation, a use, a reversal, a first disposal."""
     content, at = entry.entry, inputs.decided_at
     for power, use in uses_of(entry, inputs.outcomes):
         if at is None or use.at <= at + WINDOW:
@@ -222,21 +218,19 @@ def _speaks(
         case "outcome":
             outcome = dated_outcome(entry)
             if outcome.at and (at is None or outcome.at <= at):
-                yield "first_disposal", outcome.disposal, outcome.at
+                yield "first_disposal", (outcome.disposal, outcome.at)
         case "nurse" if heard_no(content):
-            yield ("judge",)
+            yield "judge", True
     if intent is not None:
         yield from _refutes(intent, inputs, entry)
 
 
-def _refutes(
-    intent: RecordedIntent, inputs: GradingInputs, entry: EffectiveEntry[Any]
-) -> Iterator[tuple[str, *tuple[object, ...]]]:
+def _refutes(intent: RecordedIntent, inputs: GradingInputs, entry: EffectiveEntry[Any]) -> Iterator[Said]:
     content, what = entry.entry, kind(entry.stored.entry)
     part: IntentPart | None = content.intent if what in ("officer", "intent") else None
     if part and entry.id == intent.entry:
         if tests_failed(part):
-            yield ("test",)
+            yield "test", True
         if s136_available(part.location_type, None) is False:
             yield "law", "place"
     if what in ("officer", "nurse", "paramedic"):
@@ -250,4 +244,4 @@ def _refutes(
         if s136_available(*place_that_counts(intent, inputs, carrier, place_of_contacts(officers, in_order))) is False:
             yield "law", "place"
     if what == "officer" and intent.part.power == "arrest_offence" and content.offence == "none":
-        yield ("no_offence",)
+        yield "no_offence", True
