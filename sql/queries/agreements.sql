@@ -1,6 +1,6 @@
 -- name: partner
 -- why: what kind of body decides which columns it may get
-SELECT name, body, revoked_at IS NOT NULL AS revoked FROM partner
+SELECT body, revoked_at IS NOT NULL AS revoked FROM partner
 WHERE team_id = :team_id AND partner_id = :partner_id
 
 -- name: end_expired

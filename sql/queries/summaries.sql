@@ -152,12 +152,14 @@ WHERE team_id = :team_id AND kind = :kind AND period = :period AND form = :form 
 SELECT starts_at, ends_at, due_at FROM summary_run
 WHERE team_id = :team_id AND kind = :kind AND period = :period AND form = :form AND state = 'failed'
 
--- name: list_runs
+-- name: list_latest
 -- why: one row a kind, period and form, newest period first, with its latest edition
-SELECT r.kind, r.form, r.period, r.first_day, r.starts_at, r.ends_at, r.state, e.edition, e.published_at,
-       (SELECT f.published_at FROM summary_edition f
-        WHERE f.team_id = r.team_id AND f.kind = r.kind AND f.period = r.period AND f.form = r.form AND f.edition = 1)
-           - r.due_at > interval '15 minutes' AS late
+SELECT r.kind, r.form, r.period, r.first_day, r.starts_at, r.ends_at, coalesce(e.edition, 0) AS edition, e.published_at,
+       r.state = 'failed' OR coalesce(
+           (SELECT f.published_at FROM summary_edition f
+            WHERE f.team_id = r.team_id AND f.kind = r.kind AND f.period = r.period AND f.form = r.form AND f.edition = 1)
+               - r.due_at > interval '15 minutes', false) AS late,
+       CASE WHEN r.state = 'failed' THEN 'run_failed' END AS problem
 FROM summary_run r
 LEFT JOIN LATERAL (SELECT edition, published_at FROM summary_edition e
                    WHERE e.team_id = r.team_id AND e.kind = r.kind AND e.period = r.period AND e.form = r.form

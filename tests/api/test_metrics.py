@@ -51,8 +51,8 @@ async def test_a_request_is_counted_by_the_template_of_its_path(watched: Running
 
 
 async def test_a_scrape_names_the_history_the_build_and_the_jobs(watched: RunningService) -> None:
-    await JobRuns(watched.service.database).succeeded("publish", 60.0)
-    await JobRuns(watched.service.database).failed("deliver", 15.0)
+    await JobRuns(watched.service.database, 0).succeeded("publish", 60.0)
+    await JobRuns(watched.service.database, 0).failed("deliver", 15.0)
     read = await scrape(watched)
     [epoch] = [name for name in read if name.startswith("triage_log_epoch{")]
     assert UUID(epoch.split('"')[1]) and read[epoch] == 1

@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID
 
 import asyncpg
-from msgspec import Raw, Struct, structs
+from msgspec import Struct, structs
 from prometheus_client import Counter
 
 from triage import codes
@@ -22,7 +22,6 @@ from triage.progress import Progress, unseen
 from triage.store import outbox
 from triage.store.database import UNREACHABLE, Connection, Database
 from triage.store.journal import Journal
-from triage.store.journal_lines import RowPublished as Line
 from triage.store.outbox import SummaryData, SummaryPublished
 from triage.store.summaries import calendars, facts, publications, report_files, scopes
 from triage.store.summaries.calendars import CalendarTeam
@@ -77,7 +76,7 @@ DEFAULT_OPTIONS: Final = PublishOptions()
 
 
 async def publish_due(
-    database: Database, now: datetime, manner: PublishOptions = DEFAULT_OPTIONS
+    database: Database, now: datetime, options: PublishOptions = DEFAULT_OPTIONS
 ) -> list[PublishedEdition]:
     """Publish everything that is due at `now`: first editions, oldest first, then the restatements.
 
@@ -87,12 +86,12 @@ async def publish_due(
     await scopes.keep_code_lists(database)
     done: list[PublishedEdition] = []
     for team in await calendars.teams(database):
-        done += await _publish_team(database, team, now, manner)
+        done += await _publish_team(database, team, now, options)
     return done
 
 
 async def publish(
-    database: Database, team: CalendarTeam, slot: Slot, now: datetime, manner: PublishOptions = DEFAULT_OPTIONS
+    database: Database, team: CalendarTeam, slot: Slot, now: datetime, options: PublishOptions = DEFAULT_OPTIONS
 ) -> PublishedEdition | None:
     """Publish the first edition of a period; None when another process does, or did, or the run failed."""
     period = slot.period
@@ -109,7 +108,7 @@ async def publish(
                 late = is_late(slot.due_at, now)
                 measures = await asyncio.to_thread(editions.compute_measures, loaded.scope)
                 summary = _edition(team, slot, loaded.scope, head, now, measures, late=late)
-                await _store(connection, team, slot, summary, head, manner)
+                await _store(connection, team, slot, summary, head, options)
             await _keep(connection, team, loaded.fresh)
     except _LOST:
         return None
@@ -121,7 +120,7 @@ async def publish(
 
 
 async def restate(
-    database: Database, team: CalendarTeam, run: PeriodRun, now: datetime, manner: PublishOptions = DEFAULT_OPTIONS
+    database: Database, team: CalendarTeam, run: PeriodRun, now: datetime, options: PublishOptions = DEFAULT_OPTIONS
 ) -> PublishedEdition | None:
     """Publish the next edition of a period if later entries changed a flow measure; None when they did not.
 
@@ -143,7 +142,7 @@ async def restate(
                         connection, team.team_id, run, head.seq, editions.rules_in_force(team.terms), now
                     )
                 else:
-                    await _store(connection, team, slot, summary, head, manner)
+                    await _store(connection, team, slot, summary, head, options)
             await _keep(connection, team, fresh)
     except _LOST:
         return None
@@ -158,22 +157,22 @@ async def restate(
 
 
 async def _publish_team(
-    database: Database, team: CalendarTeam, now: datetime, manner: PublishOptions
+    database: Database, team: CalendarTeam, now: datetime, options: PublishOptions
 ) -> list[PublishedEdition]:
     await facts.bring_up_to_date(database, team.team_id, team.terms)
     async with database.team(team.team_id) as connection:
         runs = await publications.runs(connection, team.team_id)
         head = await scopes.head(connection, team.team_id)
     due = [slot for slot in due_slots(team.calendar, now) if not _has_edition(runs, slot.period)]
-    late = [run for run in runs.values() if may_restate(team, run, head.seq, now, manner.gather)]
+    late = [run for run in runs.values() if may_restate(team, run, head.seq, now, options.gather)]
     late.sort(key=lambda run: run.due_at)
     published = []
     for n, slot in enumerate(due):
-        published.append(await publish(database, team, slot, now, manner))
-        manner.progress(n + 1, len(due) + len(late))
+        published.append(await publish(database, team, slot, now, options))
+        options.progress(n + 1, len(due) + len(late))
     for n, run in enumerate(late, len(due)):
-        published.append(await restate(database, team, run, now, manner))
-        manner.progress(n + 1, len(due) + len(late))
+        published.append(await restate(database, team, run, now, options))
+        options.progress(n + 1, len(due) + len(late))
     await report_files.make_missing(database, team)
     return [edition for edition in published if edition]
 
@@ -266,7 +265,7 @@ def _elsewhere(before: Summary, team: CalendarTeam) -> Elsewhere:
 
 
 async def _store(
-    connection: Connection, team: CalendarTeam, slot: Slot, summary: Summary, head: LogPosition, manner: PublishOptions
+    connection: Connection, team: CalendarTeam, slot: Slot, summary: Summary, head: LogPosition, options: PublishOptions
 ) -> None:
     assert summary.published_at
     await publications.add_edition(connection, team.team_id, slot, summary, head, editions.rules_in_force(team.terms))
@@ -278,22 +277,14 @@ async def _store(
         edition=summary.edition,
         chain_head=head.link.hex(),
         late=summary.late,
-        link=f"{manner.public_url}/review/summaries/{summary.kind}/{summary.period}?edition={summary.edition}",
+        link=f"{options.public_url}/review/summaries/{summary.kind}/{summary.period}?edition={summary.edition}",
     )
     key = f"summary {summary.kind} {summary.period} {summary.form} {summary.edition}"
     payload = SummaryPublished(timestamp=summary.published_at, data=data)
     await outbox.enqueue(connection, team.team_id, "summary", key, payload, summary.published_at)
-    if manner.journal:
-        rows = await publications.rows_of(connection, team.team_id, summary)
-        await _remember(manner.journal, team.team_id, summary.published_at, rows)
-
-
-async def _remember(journal: Journal, team_id: UUID, at: datetime, rows: Sequence[tuple[str, str]]) -> None:
-    """Write the edition down outside the database, last before the commit.
-
-    Should the commit fail all the same, the period's next line is the true one.
-    """
-    await journal.add(*(Line(at=at, team_id=team_id, table=table, row=Raw(row.encode())) for table, row in rows))
+    if options.journal:
+        # last before the commit: should that fail all the same, the period's next line is the true one
+        await options.journal.add(*await publications.rows_of(connection, team.team_id, summary))
 
 
 async def _keep(connection: Connection, team: CalendarTeam, fresh: Sequence[IncidentFact]) -> None:

@@ -2,14 +2,11 @@
 
 import time
 from datetime import datetime
-from typing import Final
 
 from msgspec import Struct
 
 from triage.store.database import Connection, Database
 from triage.store.statements import statement
-
-EVERY_TIME: Final = 0.0
 
 
 class JobRun(Struct, frozen=True):
@@ -29,7 +26,7 @@ _LIST_RUNS = statement("jobs.list_runs", JobRun)
 class JobRuns:
     """The record of the jobs of one process; that a job succeeded is recorded once in `record_every_s` seconds."""
 
-    def __init__(self, database: Database, record_every_s: float = EVERY_TIME) -> None:
+    def __init__(self, database: Database, record_every_s: float) -> None:
         self._database = database
         self._record_every_s = record_every_s
         self._recorded: dict[str, float] = {}

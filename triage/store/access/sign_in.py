@@ -105,11 +105,11 @@ class SignIn:
     that account and device still stand, so that revoking takes effect at once on every process.
     """
 
-    def __init__(self, database: Database, idle: timedelta, journal: Journal, verifier: Verifier | None = None) -> None:
+    def __init__(self, database: Database, idle: timedelta, journal: Journal, verifier: Verifier) -> None:
         self._database = database
         self._journal = journal
         self._idle = idle
-        self._verifier = verifier or Verifier(())
+        self._verifier = verifier
         self._remembered: dict[bytes, _Remembered] = {}
         self._touching: set[bytes] = set()
 

@@ -36,13 +36,9 @@ class NewStaff(Struct, frozen=True, kw_only=True):
     subject: str | None = None
 
 
-class ListedStaff(Struct, frozen=True):
+class ListedStaff(Staff, frozen=True):
     """A member of staff with the number of devices that work."""
 
-    staff_id: UUID
-    name: str
-    role: str
-    profession: str | None
     disabled_at: datetime | None
     devices: int
 

@@ -70,7 +70,6 @@ class ListedToken(Struct, frozen=True):
 
 
 class _SignedPartner(Struct, frozen=True):
-    name: str
     body: Body
     revoked: bool
 

@@ -6,13 +6,14 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from triage import codes
 from triage.exports import protected
 from triage.exports.protected import ProtectedSummary
 from triage.problems import EDITION_NOT_FOUND, NOT_FOUND, PERIOD_NOT_FOUND, Refused
 from triage.store.database import Connection
+from triage.store.journal_lines import RowPublished
 from triage.store.replica import Replica
 from triage.store.statements import statement
 from triage.store.summaries.calendars import CalendarTeam
@@ -41,7 +42,7 @@ class PeriodRun(Struct, frozen=True):
     published_at: datetime | None
 
 
-class ListedSummary(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ListedSummary(Struct, frozen=True, omit_defaults=True):
     """A line of the list: the latest edition of a period. `problem` says why there is none."""
 
     kind: PeriodKind
@@ -85,34 +86,6 @@ class _FailedRun(Struct, frozen=True):
     due_at: datetime
 
 
-class _LatestEdition(Struct, frozen=True):
-    kind: PeriodKind
-    form: Form
-    period: str
-    first_day: date
-    starts_at: datetime
-    ends_at: datetime
-    state: str
-    edition: int | None
-    published_at: datetime | None
-    late: bool | None
-
-    def listed(self) -> ListedSummary:
-        failed = self.state == "failed"
-        return ListedSummary(
-            kind=self.kind,
-            form=self.form,
-            period=self.period,
-            first_day=self.first_day,
-            starts_at=self.starts_at,
-            ends_at=self.ends_at,
-            edition=self.edition or 0,
-            published_at=self.published_at,
-            late=bool(self.late) or failed,
-            problem="run_failed" if failed else None,
-        )
-
-
 _RUNS = statement("summaries.runs", PeriodRun)
 _TRY_CLAIM = statement("summaries.try_claim", bool)
 _PUBLISHED = statement("summaries.published", bool)
@@ -127,7 +100,7 @@ _FIND_EDITION = statement("summaries.find_edition", EditionAddress)
 _BODY = statement("summaries.body", bytes)
 _EDITIONS = statement("summaries.editions", bytes)
 _FAILED_RUN = statement("summaries.failed_run", _FailedRun)
-_LIST_RUNS = statement("summaries.list_runs", _LatestEdition)
+_LIST_LATEST = statement("summaries.list_latest", ListedSummary)
 
 
 async def runs(connection: Connection, team_id: UUID) -> dict[tuple[PeriodKind, str], PeriodRun]:
@@ -202,8 +175,9 @@ async def add_edition(
     )
 
 
-async def rows_of(connection: Connection, team_id: UUID, summary: Summary) -> list[tuple[str, str]]:
-    """The rows of an edition as JSON, each with its table, for the journal; the run comes first."""
+async def rows_of(connection: Connection, team_id: UUID, summary: Summary) -> list[RowPublished]:
+    """The rows of a published edition, for the journal; the run comes first."""
+    assert summary.published_at
     rows = await _ROWS_OF.fetch(
         connection,
         team_id=team_id,
@@ -212,7 +186,8 @@ async def rows_of(connection: Connection, team_id: UUID, summary: Summary) -> li
         form=summary.form,
         edition=summary.edition,
     )
-    return [(row.name, row.row) for row in rows]
+    at = summary.published_at
+    return [RowPublished(at=at, team_id=team_id, table=row.name, row=Raw(row.row.encode())) for row in rows]
 
 
 async def record_failure(connection: Connection, team_id: UUID, slot: Slot, now: datetime) -> None:
@@ -367,7 +342,7 @@ async def list_latest(
     Periods whose run failed are there too, with edition 0 and the problem.
     """
     day, after_kind = after or (None, None)
-    latest = await _LIST_RUNS.fetch(
+    return await _LIST_LATEST.fetch(
         connection,
         team_id=team_id,
         form=form,
@@ -378,4 +353,3 @@ async def list_latest(
         after_kind=after_kind,
         most=limit,
     )
-    return [row.listed() for row in latest]
