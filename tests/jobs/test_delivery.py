@@ -12,7 +12,6 @@ from typing import Any, get_args
 from uuid import UUID
 
 import asyncpg
-import msgspec
 import pytest
 import pytest_asyncio
 from cryptography import x509
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from receivers import MailReceiver, WebReceiver, mail_receiver, web_receiver
 from standardwebhooks import Webhook
+from support.published import SUNDAY, TEN, detained
 from support.team_log import TEAM, TeamLog, incident_id, open_team_log
 
 from triage.jobs import deliver
@@ -32,8 +32,6 @@ from triage.store import outbox
 from triage.store.database import Database
 from triage.store.outbox import BACK_OFF, Channel, Topic
 
-TEN = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
-SUNDAY = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 LINK = "https://triage.example.org/review/summaries/daily/2026-11-21?edition=1"
 
 
@@ -400,74 +398,3 @@ async def test_a_server_that_drops_the_connection_after_data_gets_the_same_messa
     assert await outcomes(team) == ["smtp_failed", "delivered"]
     first, second = mail.mails
     assert first["Message-ID"] == second["Message-ID"]
-
-
-# --- alerts ---
-
-
-async def alerted(team: TeamLog) -> list[dict[str, Any]]:
-    async with team.database.team(TEAM) as connection:
-        rows = await connection.fetch("SELECT payload FROM outbox WHERE key LIKE 'alert%' ORDER BY created_at, id")
-    return [msgspec.json.decode(row["payload"])["data"] for row in rows]
-
-
-@pytest_asyncio.fixture
-async def listening(team: TeamLog) -> TeamLog:
-    async with team.database.team(TEAM) as connection:
-        await outbox.add_destination(connection, TEAM, "webhook", "https://example.org/hook", ["alert"])
-    return team
-
-
-async def detained(team: TeamLog, place: str = "health_based", **contact: Any) -> None:
-    """Held under s136, at a place of safety at ten in the evening."""
-    before = TEN - timedelta(minutes=30)
-    await team.tell("officer_1", "officer", 1, before, occurred_at=before, area="luton_west", **contact)
-    await team.tell("officer_1", "outcome", 1, before, disposal="s136_removed", decided_at=before, decided_by="officer")
-    at_place = {"power": "s136", "place_of_safety": place}
-    await team.tell("officer_1", "detention", 1, TEN, event="arrived_site", at=TEN, **at_place)
-
-
-async def test_a_child_at_a_police_station_is_told_of_once(listening: TeamLog) -> None:
-    await detained(listening, "police_station", age=15)
-    for minute in range(3):
-        await raise_alerts(listening.database, TEN + timedelta(minutes=minute), public_url="https://t.example.org")
-    assert await alerted(listening) == [
-        {"team": "Test team", "kind": "under_18_police_station", "link": "https://t.example.org/review"}
-    ]
-
-
-async def test_an_adult_at_a_health_based_place_is_not_told_of(listening: TeamLog) -> None:
-    await detained(listening)
-    assert await raise_alerts(listening.database, TEN + timedelta(hours=19, minutes=59)) == 0
-
-
-async def test_a_clock_is_told_of_at_4_1_and_0_hours_once_each(listening: TeamLog) -> None:
-    await detained(listening)
-    for quarter in range(4 * 30):
-        await raise_alerts(listening.database, TEN + quarter * timedelta(minutes=15))
-    kinds = [alert["kind"] for alert in await alerted(listening)]
-    assert kinds == ["detention_4_h", "detention_1_h", "detention_0_h"]
-
-
-async def test_after_a_pause_only_the_most_urgent_is_told(listening: TeamLog) -> None:
-    await detained(listening)
-    await raise_alerts(listening.database, TEN + timedelta(hours=23, minutes=30))
-    assert [alert["kind"] for alert in await alerted(listening)] == ["detention_1_h"]
-
-
-async def test_an_extended_clock_is_told_of_again(listening: TeamLog) -> None:
-    await detained(listening)
-    late = TEN + timedelta(hours=21)
-    await raise_alerts(listening.database, late)
-    extension = {"minutes": 360, "ground": "condition", "authorised_by": "responsible_doctor", "power": "s136"}
-    await listening.tell("nurse_1", "detention", 1, late, event="extended", at=late, **extension)
-    assert await raise_alerts(listening.database, late) == 0
-    await raise_alerts(listening.database, late + timedelta(hours=6))
-    assert [alert["kind"] for alert in await alerted(listening)] == ["detention_4_h", "detention_4_h"]
-
-
-async def test_an_ended_detention_is_told_of_no_more(listening: TeamLog) -> None:
-    await detained(listening)
-    ended = TEN + timedelta(hours=5)
-    await listening.tell("nurse_1", "detention", 1, ended, event="ended", at=ended, result="lapsed", power="s136")
-    assert await raise_alerts(listening.database, TEN + timedelta(hours=24)) == 0
