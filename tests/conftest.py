@@ -25,7 +25,17 @@ import hypothesis
 import pytest
 import pytest_asyncio
 from support.attacked_team import AttackedTeam, add_attacked_team
-from support.export_team import ExportTeam, SeededLog, add_export_team, half_a_year, write_root
+from support.cast import Clone
+from support.export_team import (
+    FIRST_QUARTER,
+    QUARTER,
+    ExportTeam,
+    SeededLog,
+    add_export_team,
+    half_a_year,
+    named,
+    write_root,
+)
 from support.installation import InstalledService
 from support.logins import KEYS, OWNER, SERVICE, as_login
 from support.phones import Crew, RunningService, running_service
@@ -258,6 +268,25 @@ async def seeded(server: str, template: str, tmp_path_factory: pytest.TempPathFa
 def clone(server: str) -> Callable[[str], AbstractAsyncContextManager[str]]:
     """Makes a copy of a database, for tests that share one among them."""
     return partial(_database, server)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def after_quarter(seeded: SeededLog, clone: Clone) -> AsyncIterator[SeededLog]:
+    """The seeded team after its first quarter was cut, with a partner of each kind: to be copied."""
+    async with clone(seeded.template) as url:
+        async with running_service(url, seeded.data_dir) as opened:
+            team = ExportTeam(opened, seeded.team_id)
+            for body in ("other", "police"):
+                await team.partner(body)
+            assert [name for name in named(await team.release(QUARTER)) if name.endswith("/1")] == FIRST_QUARTER
+        yield SeededLog(urlsplit(url).path[1:], seeded.data_dir, seeded.team_id)
+
+
+@pytest_asyncio.fixture
+async def released(after_quarter: SeededLog, clone: Clone) -> AsyncIterator[ExportTeam]:
+    """Such a team in a database of its own."""
+    async with clone(after_quarter.template) as url, running_service(url, after_quarter.data_dir) as opened:
+        yield ExportTeam(opened, after_quarter.team_id)
 
 
 @pytest_asyncio.fixture(scope="session")

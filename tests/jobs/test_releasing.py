@@ -1,67 +1,46 @@
 """Releases are cut when due, once, from what was known at the cut-off, and are then as they are for ever."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4, uuid5
 
 import asyncpg
 import pytest
-import pytest_asyncio
 from msgspec import structs
-from support.cast import Clone, Json
-from support.export_team import ExportTeam, SeededLog, entries_of, half_a_year, item
-from support.phones import running_service
+from support.cast import Json
+from support.export_team import (
+    FIRST_QUARTER,
+    QUARTER,
+    SECOND_QUARTER,
+    ExportTeam,
+    entries_of,
+    half_a_year,
+    item,
+    named,
+    verdicts,
+)
 from support.population import Arrival
 
 from triage.exports.members import ReleaseMember
 from triage.exports.tables import Edition
 from triage.exports.tree import CONFIG
 from triage.jobs import due_releases
-from triage.jobs.release import ReleasedEdition, Unreleased
+from triage.jobs.release import Unreleased
 from triage.log import entries as e
 from triage.log.append_decision import IncomingEntry
-from triage.progress import unseen
 from triage.store.access.staff import as_owner
 from triage.store.exports import releases, snapshots
-from triage.store.exports.release_proof import ReleaseVerdict, verify_releases
 from triage.store.exports.releases import withdraw
 from triage.store.people.erasure import erase, find_erasable
 from triage.store.summaries import calendars
 
 DAY = timedelta(days=1)
 APRIL = datetime(2025, 5, 8, 5, tzinfo=UTC)
-QUARTER = datetime(2025, 7, 29, 5, tzinfo=UTC)
-"""The cut-offs: 1 May and 1 July, six in the morning local time, and 7 and 28 days."""
-FIRST_QUARTER = ["tables/2025-04/1", "tables/2025-05/1", "tables/2025-06/1", "records/2025-Q1/1", "tables/2025-Q1/1"]
-SECOND_QUARTER = datetime(2025, 10, 29, 6, tzinfo=UTC)
-
-
-@pytest_asyncio.fixture(scope="module")
-async def after_quarter(seeded: SeededLog, clone: Clone) -> AsyncIterator[SeededLog]:
-    """The seeded team after its first quarter was cut, with a partner of each kind: to be copied."""
-    async with clone(seeded.template) as url:
-        async with running_service(url, seeded.data_dir) as opened:
-            team = ExportTeam(opened, seeded.team_id)
-            for body in ("other", "police"):
-                await team.partner(body)
-            assert [name for name in named(await team.release(QUARTER)) if name.endswith("/1")] == FIRST_QUARTER
-        yield SeededLog(urlsplit(url).path[1:], seeded.data_dir, seeded.team_id)
-
-
-@pytest_asyncio.fixture
-async def released(after_quarter: SeededLog, clone: Clone) -> AsyncIterator[ExportTeam]:
-    """Such a team in a database of its own."""
-    async with clone(after_quarter.template) as url, running_service(url, after_quarter.data_dir) as opened:
-        yield ExportTeam(opened, after_quarter.team_id)
-
-
-def named(released: list[ReleasedEdition]) -> list[str]:
-    return [f"{edition.dataset}/{edition.period}/{edition.edition}" for edition in released]
+"""The cut-off of the first month: 7 days after 1 May, six in the morning local time."""
 
 
 @pytest.mark.parametrize(
@@ -164,7 +143,7 @@ async def test_what_is_erased_after_the_release_moves_no_byte_and_no_member_of_i
             await erase(owner, keys, journal, released.team_id, reach, "a test")
     await released.release(QUARTER + 20 * DAY)
     assert (await partner.bytes("records/2025-Q1"), await partner.manifest("records/2025-Q1")) == before
-    assert {verdict.fault for verdict in await _verdicts(released)} == {None}
+    assert {verdict.fault for verdict in await verdicts(released)} == {None}
 
 
 async def test_late_records_come_once_in_a_file_of_their_own(released: ExportTeam) -> None:
@@ -243,143 +222,6 @@ async def test_what_is_linked_to_an_incident_that_was_released_is_not_released_a
             connection, team, due_releases.LONG_AGO, QUARTER, until, SECOND_QUARTER, CONFIG.policy
         )
     assert {id for counted in waiting for id in counted.incident_ids}.isdisjoint(m.incident_id for m in late)
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE release SET body = ''",
-        "DELETE FROM release",
-        "UPDATE release SET withdrawn_at = now(), withdrawn_because = 'no'",
-        "UPDATE release_row SET classes = ''",
-        "DELETE FROM release_row",
-        "TRUNCATE release_row",
-        "UPDATE rendering SET manifest = ''",
-        "UPDATE rendered_file SET bytes = 0",
-        "DELETE FROM rendered_chunk",
-        "UPDATE rendered_chunk SET body = 'x'",
-        "UPDATE ledger SET rows = 0",
-        "DELETE FROM ledger",
-        "UPDATE agreement SET expires_at = '2099-01-01'",
-        "INSERT INTO agreement SELECT * FROM agreement",
-        "DELETE FROM release_cadence",
-    ],
-)
-async def test_the_service_can_change_nothing_that_is_frozen(conn: asyncpg.Connection, statement: str) -> None:
-    await conn.execute("SET LOCAL ROLE triage_service")
-    with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await conn.execute(statement)
-
-
-FROZEN = [
-    "UPDATE release SET body = ''",
-    "DELETE FROM release",
-    "UPDATE release_row SET classes = 'x'",
-    "DELETE FROM release_row",
-    "TRUNCATE rendered_chunk",
-    "UPDATE rendering SET manifest = ''",
-    "UPDATE rendered_file SET bytes = 0",
-    "UPDATE rendered_chunk SET body = 'x'",
-    "UPDATE agreement SET purpose = 'x'",
-]
-
-
-async def test_nor_can_the_owner_by_mistake(released: ExportTeam) -> None:
-    for statement in FROZEN:
-        with pytest.raises(asyncpg.IntegrityConstraintViolationError):
-            async with as_owner(released.running.url, released.team_id) as owner:
-                await owner.execute(statement)
-
-
-async def test_a_release_that_is_withdrawn_is_cut_again_under_a_new_policy_only(
-    released: ExportTeam, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    partner = await released.partner()
-    async with as_owner(released.running.url, released.team_id) as owner:
-        done = await owner.fetchval(
-            "UPDATE release SET withdrawn_at = now(), withdrawn_because = 'a test'"
-            " WHERE team_id = $1 AND dataset = 'records' RETURNING release_id",
-            released.team_id,
-        )
-    assert done
-    assert (await partner.get("/records/2025-Q1")).status_code == 404
-    assert (await partner.get("/records/2025-Q1/files/records.csv?edition=1")).status_code == 404
-    assert "records" not in {offer["dataset"] for offer in await partner.offers()}
-    assert await released.release(QUARTER) == []
-    policy = "records-2"
-    config = structs.replace(CONFIG, policy=policy)
-    monkeypatch.setattr("triage.jobs.release.CONFIG", config)
-    monkeypatch.setitem(due_releases._POLICY, "records", policy)
-    assert named(await released.release(QUARTER)) == ["records/2025-Q1/2"]
-    manifest = await partner.manifest("records/2025-Q1")
-    assert manifest["statement"]["supersedes"] == "records/2025-Q1/1"
-
-
-async def test_tables_that_are_withdrawn_are_gone_as_a_summary_too(released: ExportTeam) -> None:
-    partner = await released.partner()
-    client, signed_in = released.running.client, {"authorization": f"Bearer {partner.token}"}
-    address = "/v1/summaries/quarterly/2025-Q1"
-    assert (await client.get(address, headers=signed_in)).status_code == 200
-    async with as_owner(released.running.url, released.team_id) as owner:
-        await withdraw(owner, released.team_id, "tables", "2025-Q1", 1, QUARTER, "a test")
-    assert (await client.get(address, headers=signed_in)).status_code == 404
-    listed = (await client.get("/v1/summaries", headers=signed_in)).json()["summaries"]
-    assert "2025-Q1" not in {edition["period"] for edition in listed}
-    assert "2025-04" in {edition["period"] for edition in listed}
-
-
-async def test_verify_recomputes_everything_and_finds_a_changed_byte(released: ExportTeam) -> None:
-    await released.partner("health")
-    assert {verdict.fault for verdict in await _verdicts(released)} == {None}
-    assert min(verdict.k_people for verdict in await _verdicts(released) if verdict.k_people is not None) >= 10
-    async with as_owner(released.running.url, released.team_id) as owner:
-        await owner.execute("ALTER TABLE rendered_chunk DISABLE TRIGGER USER")
-        await owner.execute(
-            "UPDATE rendered_chunk SET body = set_byte(body, 100, 65) WHERE team_id = $1 AND name = 'records.csv'",
-            released.team_id,
-        )
-    faults = [verdict for verdict in await _verdicts(released) if verdict.fault]
-    assert [fault.name for fault in faults] == ["records/2025-Q1/1"]
-    assert "records.csv was altered" in str(faults[0].fault)
-
-
-async def test_verify_finds_a_row_whose_person_was_made_another(released: ExportTeam) -> None:
-    async with as_owner(released.running.url, released.team_id) as owner:
-        await owner.execute("ALTER TABLE release_row DISABLE TRIGGER USER")
-        changed = "UPDATE release_row SET person_id = $2, known_by = 1 WHERE team_id = $1"
-        await owner.execute(changed, released.team_id, uuid4())
-    assert "a group holds 1 people" in str([verdict.fault for verdict in await _verdicts(released)])
-
-
-async def _verdicts(team: ExportTeam) -> list[ReleaseVerdict]:
-    async with as_owner(team.running.url, team.team_id) as owner:
-        return await verify_releases(owner, team.team_id, unseen)
-
-
-# --- rules whose removal nothing else would show
-
-
-async def test_a_release_withdrawn_stays_withdrawn_and_the_next_period_comes_as_if_nothing_had_been(
-    released: ExportTeam,
-) -> None:
-    """What it decided stays decided: neither the late file nor the next one takes its incidents again."""
-    decided = await _decided(released, "2025-Q1")
-    async with as_owner(released.running.url, released.team_id) as owner:
-        await withdraw(owner, released.team_id, "records", "2025-Q1", 1, QUARTER, "a test")
-    assert named(await released.release(QUARTER + DAY)) == []
-    after = named(await released.release(SECOND_QUARTER))
-    assert "records/2025-Q2/1" in after and "records/2025-Q2-late/1" in after
-    assert not [name for name in after if name.startswith("records/2025-Q1")]
-    assert decided.isdisjoint(await _decided(released, "2025-Q2") | await _decided(released, "2025-Q2-late"))
-
-
-async def _decided(team: ExportTeam, period: str) -> set[Any]:
-    rows = await team.fetch(
-        "SELECT x.incident_id FROM release_row x JOIN release r USING (team_id, release_id)"
-        " WHERE x.team_id = $1 AND r.period = $2",
-        period,
-    )
-    return {row["incident_id"] for row in rows}
 
 
 async def test_a_clash_of_keys_is_a_failure_and_never_a_faster_process(
@@ -479,7 +321,7 @@ async def test_people_known_to_health_and_to_police_are_counted_once(exporting: 
         groups.setdefault(row["grouped"], set()).add((row["person_id"], row["known_by"]))
     for people in groups.values():
         assert max(sum(kinds == kind for _, kinds in people) for kind in (1, 2)) >= 10
-    assert {verdict.fault for verdict in await _verdicts(exporting)} == {None}
+    assert {verdict.fault for verdict in await verdicts(exporting)} == {None}
 
 
 async def test_a_first_year_is_judged_by_its_own_quarters_and_a_first_quarter_by_its_months(

@@ -33,16 +33,26 @@ from triage.exports.selection import Body
 from triage.jobs.release import ReleasedEdition, release_due
 from triage.log import entries as e
 from triage.log.append_decision import IncomingEntry, Receipt
+from triage.progress import unseen
 from triage.store.access import devices, staff, teams
 from triage.store.access.staff import NewStaff, as_owner
 from triage.store.exports import agreements
 from triage.store.exports.agreements import NewAgreement
+from triage.store.exports.release_proof import ReleaseVerdict, verify_releases
 from triage.store.summaries import calendars
 
 STARTS_ON = date(2025, 4, 1)
 EXPIRES = datetime(2090, 1, 1, tzinfo=UTC)
 END_OF_JULY = datetime(2025, 7, 30, tzinfo=UTC)
 """The first quarter of the synthetic year has been cut."""
+QUARTER = datetime(2025, 7, 29, 5, tzinfo=UTC)
+"""The cut-off of the first quarter: 28 days after 1 July, six in the morning local time."""
+SECOND_QUARTER = datetime(2025, 10, 29, 6, tzinfo=UTC)
+FIRST_QUARTER = ["tables/2025-04/1", "tables/2025-05/1", "tables/2025-06/1", "records/2025-Q1/1", "tables/2025-Q1/1"]
+
+
+def named(released: Iterable[ReleasedEdition]) -> list[str]:
+    return [f"{edition.dataset}/{edition.period}/{edition.edition}" for edition in released]
 
 
 def entries_of(member: ReleaseMember) -> Iterator[e.AnyEntry]:
@@ -296,3 +306,8 @@ class Partner:
             )
             for line in await self.rows(f"tables/{period}", edition)
         }
+
+
+async def verdicts(team: ExportTeam) -> list[ReleaseVerdict]:
+    async with as_owner(team.running.url, team.team_id) as owner:
+        return await verify_releases(owner, team.team_id, unseen)
