@@ -1,6 +1,6 @@
 -- name: find
 -- why: a report that was made once is served as it was made
-SELECT sha256, body FROM report_file
+SELECT body FROM report_file
 WHERE team_id = :team_id AND kind = :kind AND period = :period AND form = :form AND edition = :edition
   AND (:sha256::bytea IS NULL OR sha256 = :sha256)
 

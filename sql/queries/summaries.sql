@@ -9,8 +9,7 @@ ON CONFLICT (team_id, kind) DO UPDATE SET due_at = excluded.due_at, after_days =
 
 -- name: runs
 -- why: what was done decides what is left to do; the newest edition decides whether another may follow today
-SELECT r.kind, r.period, r.first_day, r.starts_at, r.ends_at, r.due_at, r.state, r.ran_at, r.failures, r.checked_seq,
-       r.checked_rules, e.edition, e.published_at
+SELECT r.kind, r.period, r.ends_at, r.due_at, r.state, r.ran_at, r.checked_seq, r.checked_rules, e.edition, e.published_at
 FROM summary_run r
 LEFT JOIN LATERAL (SELECT edition, published_at FROM summary_edition e
                    WHERE e.team_id = r.team_id AND e.kind = r.kind AND e.period = r.period AND e.form = r.form

@@ -12,7 +12,6 @@ from triage.commands.output import progress
 from triage.jobs.publish import PublishOptions, publish_due
 from triage.store.database import Database
 from triage.store.summaries import calendars, publications
-from triage.summaries.schedule import due_slots
 
 AHEAD_UNASKED: Final = timedelta(days=1)
 """How far ahead of the present a run's clock may be without anybody being asked."""
@@ -43,10 +42,7 @@ async def _what_ahead(database: Database, instant: datetime) -> str:
     first: Counter[str] = Counter()
     for team in await calendars.teams(database):
         async with database.team(team.team_id) as connection:
-            runs = await publications.runs(connection, team.team_id)
-        published = {key for key, run in runs.items() if run.edition is not None}
-        slots = due_slots(team.calendar, instant)
-        first += Counter(s.period.kind for s in slots if (s.period.kind, s.period.name) not in published)
+            first += Counter(slot.period.kind for slot in await publications.unpublished(connection, team, instant))
     periods = ", ".join(f"{count} {kind}" for kind, count in first.items()) or "none"
     return (
         f"{instant:%Y-%m-%d %H:%M} UTC is more than a day ahead. First editions of these periods would be published "

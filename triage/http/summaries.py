@@ -168,7 +168,7 @@ async def _rendered(
     if media_type == PDF:
         if summary.kind not in REPORTED or not summary.edition:
             raise Refused(NOT_ACCEPTABLE, "A day or week has no PDF: print its page.")
-        return (await report_files.find_or_make(service.database, service.replica, team, summary)).body
+        return await report_files.find_or_make(service.database, service.replica, team, summary)
     if isinstance(summary, ProtectedSummary):
         return await asyncio.to_thread(_partners, summary, media_type, team.calendar.zone)
     match media_type:

@@ -34,8 +34,8 @@ from triage.summaries.facts import IncidentFact
 from triage.summaries.figures import Measure
 from triage.summaries.population_rates import FORCE_LINE
 from triage.summaries.registry import MEASURES_VERSION, Scope
-from triage.summaries.schedule import Slot, due_slots, is_late, is_restated
-from triage.times import Period, PeriodKind
+from triage.summaries.schedule import Slot, is_late, is_restated
+from triage.times import PeriodKind
 
 logger = logging.getLogger(__name__)
 
@@ -161,9 +161,9 @@ async def _publish_team(
 ) -> list[PublishedEdition]:
     await facts.bring_up_to_date(database, team.team_id, team.terms)
     async with database.team(team.team_id) as connection:
+        due = await publications.unpublished(connection, team, now)
         runs = await publications.runs(connection, team.team_id)
         head = await scopes.head(connection, team.team_id)
-    due = [slot for slot in due_slots(team.calendar, now) if not _has_edition(runs, slot.period)]
     late = [run for run in runs.values() if may_restate(team, run, head.seq, now, options.gather)]
     late.sort(key=lambda run: run.due_at)
     published = []
@@ -177,7 +177,7 @@ async def _publish_team(
     return [edition for edition in published if edition]
 
 
-def may_restate(team: CalendarTeam, run: PeriodRun, head: int, now: datetime, gather: timedelta = timedelta(0)) -> bool:
+def may_restate(team: CalendarTeam, run: PeriodRun, head: int, now: datetime, gather: timedelta) -> bool:
     """Whether a published period is to be looked at again.
 
     Something was added, or the rules moved on; it is young enough; it was not looked at within `gather`; and it had no
@@ -191,11 +191,6 @@ def may_restate(team: CalendarTeam, run: PeriodRun, head: int, now: datetime, ga
         return False
     zone = team.calendar.zone
     return now.astimezone(zone).date() > run.published_at.astimezone(zone).date()
-
-
-def _has_edition(runs: dict[tuple[PeriodKind, str], PeriodRun], period: Period) -> bool:
-    run = runs.get((period.kind, period.name))
-    return run is not None and run.edition is not None
 
 
 async def _next(

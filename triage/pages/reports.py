@@ -293,7 +293,7 @@ async def get_file(
             return _attached(request, book, XLSX, name)
         case "pdf" if kind in REPORTED and summary.edition:
             made = await report_files.find_or_make(service.database, service.replica, team, summary)
-            return _attached(request, made.body, PDF, name)
+            return _attached(request, made, PDF, name)
         case _:
             raise Refused(NOT_FOUND)
 

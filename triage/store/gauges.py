@@ -66,8 +66,9 @@ async def read(database: Database, journal: Journal, now: datetime) -> Gauges:
     for team in await calendars.teams(database):
         async with database.team(team.team_id) as connection:
             of_teams.append(await _OF_TEAM.fetch_one(connection, team_id=team.team_id))
-            due = await publications.oldest_unpublished(connection, team, now)
-            overdue.append((now - due).total_seconds() if due else 0.0)
+            overdue += [
+                (now - slot.due_at).total_seconds() for slot in await publications.unpublished(connection, team, now)
+            ]
     return Gauges(
         **_over_all(of_teams),
         overdue_seconds=max(overdue),

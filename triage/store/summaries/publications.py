@@ -29,13 +29,10 @@ class PeriodRun(Struct, frozen=True):
 
     kind: PeriodKind
     period: str
-    first_day: date
-    starts_at: datetime
     ends_at: datetime
     due_at: datetime
     state: str
     ran_at: datetime
-    failures: int
     checked_seq: int
     checked_rules: str
     edition: int | None
@@ -118,11 +115,11 @@ async def is_published(connection: Connection, team_id: UUID, kind: PeriodKind, 
     return await _PUBLISHED.fetch_one(connection, team_id=team_id, kind=kind, period=period, form=form)
 
 
-async def oldest_unpublished(connection: Connection, team: CalendarTeam, now: datetime) -> datetime | None:
-    """When the oldest period was due that has no edition yet; None where everything is published."""
+async def unpublished(connection: Connection, team: CalendarTeam, now: datetime) -> list[Slot]:
+    """The periods that are due and have no edition yet, oldest first."""
     done = set(await _PUBLISHED_PERIODS.fetch(connection, team_id=team.team_id))
     due = await asyncio.to_thread(due_slots, team.calendar, now)  # years of days: not on the event loop
-    return next((slot.due_at for slot in due if (slot.period.kind, slot.period.name) not in done), None)
+    return [slot for slot in due if (slot.period.kind, slot.period.name) not in done]
 
 
 async def adjoining_slot(connection: Connection, team_id: UUID, slot: Slot) -> Slot:

@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-from msgspec import Struct
-
 from triage.exports import protected
 from triage.exports.protected import ProtectedSummary
 from triage.problems import NOT_INSTALLED, Refused
@@ -38,13 +36,6 @@ REPORTED: Final = ("monthly", "quarterly", "yearly")
 LONG_AGO: Final = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
 
-class ReportFile(Struct, frozen=True):
-    """A frozen report."""
-
-    sha256: bytes
-    body: bytes
-
-
 class _EditionWithoutFile(NamedTuple):
     kind: str
     period: str
@@ -57,7 +48,7 @@ class _LatestBody(NamedTuple):
     body: bytes | None
 
 
-_FIND = statement("report_files.find", ReportFile)
+_FIND = statement("report_files.find", bytes)
 _DIGEST = statement("report_files.digest", bytes)
 _ADD = statement("report_files.add")
 _WITHOUT_FILE = statement("report_files.without_file", _EditionWithoutFile)
@@ -129,7 +120,7 @@ async def load_summaries(
 
 async def find_or_make(
     database: Database, replica: Replica, team: CalendarTeam, summary: Summary | ProtectedSummary
-) -> ReportFile:
+) -> bytes:
     """The PDF of an edition: made once, and the same bytes from then on, which any copy has.
 
     Raises Refused (406) where it is not made yet and the extra `pdf` is not installed.
@@ -154,7 +145,7 @@ def _key(team: CalendarTeam, summary: Summary | ProtectedSummary) -> dict[str, A
     }
 
 
-async def _make(database: Database, team: CalendarTeam, summary: Summary | ProtectedSummary) -> ReportFile:
+async def _make(database: Database, team: CalendarTeam, summary: Summary | ProtectedSummary) -> bytes:
     """By the database itself, and in a thread: what is frozen lacks no edition that is published before it."""
     key = _key(team, summary)
     async with database.team(team.team_id) as connection:
