@@ -52,18 +52,10 @@ def protected(edition: Edition, covered: Coverage, cut_off: datetime, published_
     )
 
 
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(ProtectedSummary).decode
-
-
-def encode(summary: ProtectedSummary) -> bytes:
-    """The bytes that are stored and served."""
-    return _encode(summary)
-
-
-def decode(body: bytes) -> ProtectedSummary:
-    """A stored protected edition."""
-    return _decode(body)
+encode: Final = msgspec.json.Encoder().encode
+"""The bytes of a summary as they are stored and served."""
+decode: Final = msgspec.json.Decoder(ProtectedSummary).decode
+"""A stored protected edition."""
 
 
 def csv(summary: ProtectedSummary) -> bytes:

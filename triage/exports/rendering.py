@@ -1,8 +1,9 @@
 """A frozen release as one agreement gets it: its files, and the manifest that describes them with the statement."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -144,10 +145,12 @@ def _terms(about: ReleaseHeader, agreed: SignedAgreement, file: RenderedFile) ->
     return ReleaseTerms(str(agreed.agreement_id), agreed.purpose, about.cut_off, file.name, file.sha256, earlier)
 
 
-_encode = msgspec.json.Encoder().encode
-_manifest = msgspec.json.Decoder(Manifest).decode
-_pack = msgspec.msgpack.Encoder().encode
-_frozen = msgspec.msgpack.Decoder(FrozenRecords | FrozenTables).decode
+_encode: Final = msgspec.json.Encoder().encode
+_pack: Final = msgspec.msgpack.Encoder().encode
+decode_manifest: Final = msgspec.json.Decoder(Manifest).decode
+"""A stored manifest."""
+unpack: Final[Callable[[bytes], Frozen]] = msgspec.msgpack.Decoder(FrozenRecords | FrozenTables).decode
+"""Frozen records or tables as `pack` gave them: records without their rows."""
 
 
 def _rendering(
@@ -165,22 +168,11 @@ def _rendering(
     return Rendering(_encode(manifest), tuple(everything))
 
 
-def decode_manifest(body: bytes) -> Manifest:
-    """A stored manifest."""
-    return _manifest(body)
-
-
 def pack(frozen: Frozen) -> bytes:
     """The bytes to store of what is frozen; the rows of a record release are stored beside them."""
     if isinstance(frozen, FrozenRecords):
         frozen = structs.replace(frozen, release=structs.replace(frozen.release, rows=()))
     return _pack(frozen)
-
-
-def unpack(body: bytes) -> Frozen:
-    """Frozen records or tables; records without their rows."""
-    frozen: Frozen = _frozen(body)
-    return frozen
 
 
 def digest(frozen: Frozen) -> bytes:
