@@ -30,8 +30,7 @@ VALUES (:team_id, :financial_year, :cadence, :now)
 
 -- name: released
 -- why: what was released is not released again
-SELECT DISTINCT ON (dataset, period) dataset, period, edition, policy, cut_off, released_at,
-       withdrawn_at IS NOT NULL AS withdrawn
+SELECT DISTINCT ON (dataset, period) dataset, period, edition, policy, cut_off, withdrawn_at IS NOT NULL AS withdrawn
 FROM release WHERE team_id = :team_id ORDER BY dataset, period, edition DESC
 
 -- name: looked

@@ -34,7 +34,6 @@ class LatestRelease(Struct, frozen=True):
     edition: int
     policy: str
     cut_off: datetime
-    released_at: datetime
     withdrawn: bool
 
 

@@ -25,20 +25,17 @@ class PublicationWriter:
         self._journal = journal
         self._counted: dict[UUID, int] = {}
 
-    async def write(self, team_id: UUID) -> int:
-        """Add what is not in the journal yet; how many rows. Any number of processes may call it."""
-        added = 0
+    async def write(self, team_id: UUID) -> None:
+        """Add what is not in the journal yet. Any number of processes may call it."""
         async with self._database.team(team_id) as connection:
             count: int = await connection.fetchval(_COUNT, team_id)
             if self._counted.get(team_id) == count:
-                return 0
+                return
             for table in PUBLISHED:
                 async for rows in _pages(connection, table, team_id):
                     if missing := await self._journal.unknown(rows):
                         await self._journal.add(*missing)
-                        added += len(missing)
         self._counted[team_id] = count
-        return added
 
 
 _COUNT: Final = """SELECT (SELECT count(*) FROM summary_edition WHERE team_id = $1)
