@@ -128,7 +128,7 @@ class _Pretended(dict[Any, Any]):
     def get(self, key: Any, default: Any = None) -> Any:
         if key == self._wanted or key[1].endswith("-late"):
             return super().get(key, default)
-        return releases.LatestRelease(key[0], key[1], 1, "", YEAR_CUT, YEAR_CUT, False)
+        return releases.LatestRelease(key[0], key[1], 1, "", YEAR_CUT, False)
 
 
 async def copy_out(url: str, team_id: UUID) -> tuple[float, int]:
