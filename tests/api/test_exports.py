@@ -368,6 +368,15 @@ async def test_every_pull_is_on_the_ledger_and_in_the_audit_before_the_first_byt
     assert (noted["role"], noted["query"]) == ("partner", "export records 2025-Q1 1 records.csv")
 
 
+@pytest.mark.parametrize("name", ["records.csv", "records.parquet", "SHA256SUMS"])
+async def test_head_of_a_file_says_each_thing_once_and_as_get_does(partner: Partner, name: str) -> None:
+    got, head = [await partner.get(f"/{RECORDS}/files/{name}", method) for method in ("GET", "HEAD")]
+    for header in ("content-length", "content-type"):
+        assert head.headers.get_list(header) == got.headers.get_list(header)
+    assert got.headers["content-length"] == str(len(got.content))
+    assert got.headers["content-type"].count("charset") <= 1
+
+
 @pytest.mark.parametrize("how", ["head", "unchanged", "manifest", "list", "refused"])
 async def test_what_hands_nothing_over_is_no_pull(partner: Partner, how: str) -> None:
     etag = f'"{(await partner.manifest(RECORDS))["files"][0]["sha256"]}"'

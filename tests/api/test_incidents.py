@@ -237,6 +237,13 @@ async def test_filters_choose_and_are_kept_from_page_to_page(crew: Crew) -> None
     assert await pages(crew.nurse, flag="possible_duplicate", limit=1) == [[second], [first]]
 
 
+@pytest.mark.parametrize("name", ["from", "to", "status", "limit"])
+async def test_a_filter_that_cannot_be_read_is_named_as_it_was_sent(crew: Crew, name: str) -> None:
+    answer = await crew.officer.get("/v1/incidents", **{name: "x"})
+    assert refused(answer) == (400, "invalid_parameter")
+    assert answer.json()["detail"] == f"{name} cannot be read."
+
+
 async def test_withdrawn_incidents_are_listed_as_such_and_absorbed_ones_not(crew: Crew) -> None:
     withdrawn, kept, absorbed = uuid7(), uuid7(), uuid7()
     body = await crew.officer.tell("officer", withdrawn)

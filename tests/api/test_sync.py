@@ -317,7 +317,16 @@ async def test_without_a_pull_nothing_is_told_and_the_cursor_comes_back(crew: Cr
     assert refused(await crew.officer.post_sync(cursor="nonsense", pull=False)) == (400, "cursor_malformed")
 
 
-@pytest.mark.parametrize("prefer", ["return=minimal", "respond-async, RETURN=minimal; x", "wait=1 , return = minimal"])
+@pytest.mark.parametrize(
+    "prefer",
+    [
+        "return=minimal",
+        "respond-async, RETURN=minimal; x",
+        "wait=1 , return = minimal",
+        'return="minimal"',
+        "return=minimal, return=representation",
+    ],
+)
 async def test_what_was_stored_without_notices_need_not_be_listed(crew: Crew, prefer: str) -> None:
     plain, twice, wrong = (entry("outcome", uuid7()) for _ in range(3))
     odd = entry("withdrawal", uuid7(), withdraws=uuid7())
@@ -329,7 +338,9 @@ async def test_what_was_stored_without_notices_need_not_be_listed(crew: Crew, pr
     assert sum(answer.json()["counts"].values()) == 5
 
 
-@pytest.mark.parametrize("prefer", ["", "return=representation", "minimal", "return"])
+@pytest.mark.parametrize(
+    "prefer", ["", "return=representation", "minimal", "return", "return=representation, return=minimal"]
+)
 async def test_everything_is_listed_to_whoever_does_not_ask_for_less(crew: Crew, prefer: str) -> None:
     answer = await crew.officer.sync_raw(request(entry("outcome", uuid7())), prefer=prefer)
     assert "preference-applied" not in answer.headers

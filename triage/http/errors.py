@@ -30,6 +30,9 @@ from triage.store.database import UNREACHABLE
 logger = logging.getLogger(__name__)
 
 PROBLEM_JSON: Final = "application/problem+json"
+_ON_THE_WIRE: Final = {"since": "from", "until": "to", "file_format": "format", "account": "actor"}
+"""What a client calls the parameters that Python has no such name for."""
+
 _OF_LITESTAR: Final = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: TOO_LARGE}
 
 
@@ -56,7 +59,8 @@ def jittered(seconds: int) -> int:
 def as_refused(error: HTTPException) -> Refused:
     """Litestar's own refusals: no such address, no such method, a parameter or body that cannot be read."""
     if isinstance(error, ValidationException):
-        names = [str(fault.get("key", "")) for fault in error.extra or () if isinstance(fault, dict)]
+        keys = [str(fault.get("key", "")) for fault in error.extra or () if isinstance(fault, dict)]
+        names = [_ON_THE_WIRE.get(key, key) for key in keys]
         if "data" in names:
             return Refused(MALFORMED, errors=(FieldError("", "not_json", "The body is not JSON."),))
         return Refused(INVALID_PARAMETER, f"{', '.join(names)} cannot be read.")

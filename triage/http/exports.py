@@ -105,7 +105,8 @@ async def get_file(
     actor, database = request.user, service.database
     release = await downloads.find(database, actor, dataset, period, edition, datetime.now(UTC))
     stored = await downloads.find_file(database, actor, release, name)
-    acceptable(request.scope, stored.media_type.split(";")[0])
+    media_type = stored.media_type.split(";")[0]
+    acceptable(request.scope, media_type)
     etag = f'"{stored.sha256}"'
     headers = ASK_AGAIN | {"etag": etag, "accept-ranges": "bytes"}
     if is_held(request, etag):
@@ -117,10 +118,10 @@ async def get_file(
     if status == 206:
         headers["content-range"] = f"bytes {first}-{last}/{stored.size}"
     if request.scope.get("head"):
-        return ready(b"", status, headers, stored.media_type)
+        return ready(b"", status, headers, media_type)
     await downloads.record_download(database, actor, release, dataset, period, stored, text)
     pieces = downloads.read_pieces(service.replica, actor.team_id, release, stored.name, first, last)
-    return Stream(pieces, status_code=status, media_type=stored.media_type, headers=headers)  # type: ignore[return-value]
+    return Stream(pieces, status_code=status, media_type=media_type, headers=headers)  # type: ignore[return-value]
 
 
 def _check_names(*names: str) -> None:

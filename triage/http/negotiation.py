@@ -127,9 +127,11 @@ MINIMAL: Final = {"preference-applied": "return=minimal"}
 
 
 def prefers_minimal(scope: Scope) -> bool:
-    """Whether the client wants no more than it needs (RFC 7240, 4.2)."""
+    """Whether the client wants no more than it needs (RFC 7240, 4.2); of several `return` the first counts (2)."""
     prefer = sent_header(scope, b"prefer").lower()
-    return "return=minimal" in [part.partition(";")[0].replace(" ", "") for part in prefer.split(",")]
+    preferences = [part.partition(";")[0].replace(" ", "") for part in prefer.split(",")]
+    first = next((preference for preference in preferences if preference.startswith("return=")), "")
+    return first in ("return=minimal", 'return="minimal"')
 
 
 def strong_etag(body: bytes) -> str:

@@ -27,6 +27,7 @@ class EncodedResponse(Response[Any]):
         if self.status_code not in _BODILESS:
             text = "; charset=utf-8" if str(self.media_type).startswith("text/") else ""
             headers.append((b"content-type", f"{self.media_type}{text}".encode()))
-            headers.append((b"content-length", str(len(self.content)).encode()))
+            if "content-length" not in self.headers:  # an answer to HEAD says how long the one to GET is
+                headers.append((b"content-length", str(len(self.content)).encode()))
         await send({"type": "http.response.start", "status": self.status_code or 200, "headers": headers})
         await send({"type": "http.response.body", "body": self.content, "more_body": False})
