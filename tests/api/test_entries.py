@@ -192,6 +192,19 @@ async def test_only_the_author_or_the_lead_of_his_profession_changes_an_entry(cr
     assert (await crew.officer.incident(incident))["sex"] == "female"
 
 
+@pytest.mark.parametrize("kind", ["outcome", "detention"])
+async def test_what_health_sees_of_the_police_is_not_theirs_to_change(crew: Crew, kind: str) -> None:
+    incident = uuid7()
+    police = await crew.officer.tell(kind, incident)
+    content = {name: value for name, value in police.items() if name not in ("id", "incident_id", "captured_at")}
+    content.pop("codes_version")
+    for phone in (crew.nurse, crew.paramedic, crew.clinical_lead):
+        withdrawal = entry("withdrawal", incident, withdraws=police["id"])
+        amendment = entry("amendment", incident, amends=police["id"], entry=content)
+        assert refused(await phone.put(withdrawal)) == (403, "not_yours")
+        assert refused(await phone.put(amendment)) == (403, "not_yours")
+
+
 async def test_nobody_but_its_author_changes_a_judgement(crew: Crew) -> None:
     incident = uuid7()
     nursing = await crew.nurse.tell("nurse", incident, s136_justified="yes", told_intent=False)
@@ -538,6 +551,16 @@ async def test_an_impossible_clock_is_refused_whole(crew: Crew, sent_at: str) ->
 async def test_a_clock_that_cannot_be_read_is_refused(crew: Crew, sent_at: str) -> None:
     answer = await crew.officer.put(entry("officer", uuid7()), triage_sent_at=sent_at)
     assert refused(answer) == (400, "invalid_parameter")
+
+
+@pytest.mark.parametrize("offset", ["+23:59", "-16:00", "+14:00"])
+async def test_a_time_of_any_offset_is_stored_and_shown_in_utc(crew: Crew, offset: str) -> None:
+    """PostgreSQL takes none beyond 15:59."""
+    at = datetime.fromisoformat(f"2026-11-21T22:00:00{offset}")
+    shown = at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    receipt = await crew.officer.store(entry("officer", uuid7(), captured_at=at, occurred_at=at))
+    assert receipt["incident"]["occurred_at"] == shown
+    assert (await crew.officer.incident(UUID(receipt["incident_id"])))["occurred_at"] == shown
 
 
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])

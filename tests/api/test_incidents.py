@@ -239,7 +239,8 @@ async def test_filters_choose_and_are_kept_from_page_to_page(crew: Crew) -> None
 
 @pytest.mark.parametrize("name", ["from", "to", "status", "limit"])
 async def test_a_filter_that_cannot_be_read_is_named_as_it_was_sent(crew: Crew, name: str) -> None:
-    answer = await crew.officer.get("/v1/incidents", **{name: "x"})
+    query: dict[str, Any] = {name: "x"}
+    answer = await crew.officer.get("/v1/incidents", **query)
     assert refused(answer) == (400, "invalid_parameter")
     assert answer.json()["detail"] == f"{name} cannot be read."
 

@@ -16,7 +16,7 @@ from msgspec import Struct, structs
 from triage.access.actors import Actor
 from triage.log import effective
 from triage.log.blindness import ServedIntent, holds_judgement, with_blindness
-from triage.log.canonical import Content, canonical, differing_fields, with_current_codes, without_text
+from triage.log.canonical import Content, canonical, differing_fields, in_utc, with_current_codes, without_text
 from triage.log.entries import (
     Amendment,
     AnyEntry,
@@ -57,6 +57,8 @@ LINKS: Final = (SameIncident, NotSameIncident, Withdrawal)
 """Kinds that decide which incident ids are one incident."""
 ENDING: Final = (Outcome, Detention, Withdrawal, Amendment, NotSameIncident, PersonUnlink)
 """Kinds that end or correct something: an incident at its limit still takes them."""
+SEEN_BY_HEALTH: Final = (Officer, Outcome, Detention)
+"""Of what police send, the kinds that health sees whatever it holds."""
 FULL_INCIDENT_EXTRA: Final = 100
 """How many entries a full incident takes beyond its limit of those that end or correct something."""
 DUPLICATES_SHOWN: Final = 4
@@ -243,8 +245,8 @@ class _Deciding:
     def target(self, item: IncomingEntry) -> StoredEntry | None:
         """The entry that an amendment or withdrawal names, if it is held and not hidden from its author.
 
-        Health accounts can change nothing of the police, and most police entries are not there for them; only of a
-        contact, which they do see, does it tell nothing to say that it is not theirs.
+        Health accounts can change nothing of the police, and some police entries are not there for them; only of what
+        they do see does it tell nothing to say that it is not theirs.
         """
         name = effective.named(item.entry)
         if name is None:
@@ -252,7 +254,11 @@ class _Deciding:
         target = self.fresh[name].stored if name in self.fresh else self.read.entries.get(name)
         if target is None:
             return None
-        hidden = item.actor.side == "health" and target.profession == "police" and not isinstance(target.entry, Officer)
+        hidden = (
+            item.actor.side == "health"
+            and target.profession == "police"
+            and not isinstance(target.entry, SEEN_BY_HEALTH)
+        )
         return None if hidden else target
 
     def is_erased(self, entry_id: UUID) -> bool:
@@ -294,7 +300,7 @@ class _Deciding:
         held = StoredEntry(
             seq=read.seq + len(self.fresh) + 1,
             id=item.id,
-            entry=_at_home(with_current_codes(entry), home, read.aliases),
+            entry=_at_home(with_current_codes(in_utc(entry)), home, read.aliases),
             received_at=received_at,
             author=actor.staff_id,
             profession=actor.profession,

@@ -46,7 +46,7 @@ def canonical(entry: AnyEntry) -> Content:
         structs.force_setattr(coded, "entry", replacement)
     else:
         _seal(coded, "", secrets)
-    return Content(_encoder.encode(_in_utc(coded)), _encoder.encode(secrets) if secrets else None)
+    return Content(_encoder.encode(in_utc(coded)), _encoder.encode(secrets) if secrets else None)
 
 
 def shown_content(stored: StoredEntry, texts: Mapping[str, str]) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def _seal(content: Any, prefix: str, secrets: dict[str, str]) -> None:
 # --- times ---
 
 
-def _in_utc(struct: S) -> S:
+def in_utc(struct: S) -> S:
     """The same Struct with every time in UTC; itself where they all are."""
     times, parts = _time_fields(type(struct))
     for value in times.of(struct):
@@ -133,7 +133,7 @@ def _in_utc(struct: S) -> S:
             break
     for name in parts:
         part = getattr(struct, name)
-        if part is not None and (moved_part := _in_utc(part)) is not part:
+        if part is not None and (moved_part := in_utc(part)) is not part:
             struct = structs.replace(struct, **{name: moved_part})
     return struct
 
