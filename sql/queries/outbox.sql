@@ -62,8 +62,9 @@ INSERT INTO alert (team_id, incident_id, kind, mark, raised_at) VALUES (:team_id
 ON CONFLICT DO NOTHING RETURNING true
 
 -- name: children_at_stations
--- why: a child at a police station is told of at once; what is older than a week needs no alert any more
+-- why: a child at a police station is told of at once; what is older than a week, or ended in a death, needs no alert
 SELECT i.id FROM incident i
 WHERE i.team_id = :team_id AND NOT i.blind AND i.root = i.id AND i.flags @> '{under_18_police_station}' AND NOT i.test
+  AND NOT i.restricted
   AND i.changed_at > :since AND NOT EXISTS (SELECT FROM alert a WHERE a.team_id = i.team_id AND a.incident_id = i.id
                                         AND a.kind = 'under_18_police_station')

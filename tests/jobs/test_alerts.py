@@ -45,6 +45,13 @@ async def test_a_child_at_a_police_station_is_told_of_once(listening: TeamLog) -
     ]
 
 
+async def test_after_a_death_there_is_no_alert(listening: TeamLog) -> None:
+    await detained(listening, "police_station", age=15)
+    await listening.tell("officer_1", "outcome", 1, TEN, disposal="deceased", decided_at=TEN)
+    await raise_alerts(listening.database, TEN + timedelta(hours=23))
+    assert await alerted(listening) == []
+
+
 async def test_an_adult_at_a_health_based_place_is_not_told_of(listening: TeamLog) -> None:
     await detained(listening)
     assert await raise_alerts(listening.database, TEN + timedelta(hours=19, minutes=59)) == 0

@@ -361,7 +361,7 @@ def test_after_a_death_nothing_is_chased() -> None:
     story.detention("arrived_site", 110, **ED)
     story.follow_up("died", 300)
     assert story.incident().restricted
-    assert not {"outcome_overdue", "expiry_passed_no_end"} & set(story.flags())
+    assert not {"outcome_overdue", "expiry_passed_no_end", "clock_running"} & set(story.flags())
     assert changes_at(story.incident(), grades=True) == set()
 
 

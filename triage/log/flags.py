@@ -21,8 +21,10 @@ LATE = timedelta(hours=1)
 _LOCATIONS = codes.list("location_type")
 
 
-def incident_flags(inputs: GradingInputs, episodes: Sequence[Episode], child: bool, terms: Terms) -> Iterator[str]:
-    """The flags of an incident."""
+def incident_flags(
+    inputs: GradingInputs, episodes: Sequence[Episode], child: bool, died: bool, terms: Terms
+) -> Iterator[str]:
+    """The flags of an incident. Nobody's clock runs on after a death."""
     entries = inputs.entries
     yield from _of_clocks(entries.stored)
     if entries.training:
@@ -39,7 +41,7 @@ def incident_flags(inputs: GradingInputs, episodes: Sequence[Episode], child: bo
         yield from _of_decisions(inputs)
     if any(s136_available(*place) is False for place in _places_of_s136(inputs)):
         yield "power_location_conflict"
-    if episodes and episodes[-1].running:
+    if episodes and episodes[-1].running and not died:
         yield "clock_running" if episodes[-1].expires_at else "clock_unknown"
     if any(episode.invalid_extension for episode in episodes):
         yield "invalid_extension"

@@ -178,7 +178,7 @@ def fold(
         happened_at=happened_at,
         counts=not training and bool(in_order.contacts or outcomes or in_order.detentions),
         restricted=died and not training,
-        flags=tuple(incident_flags(inputs, episodes, child, terms)),
+        flags=tuple(incident_flags(inputs, episodes, child, died, terms)),
         overdue_at=None if died else _overdue(status, happened_at, episodes),
         expires_at=episodes[-1].expires_at if episodes and episodes[-1].running and not died else None,
         events=events,
