@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from triage.exports import members as m
+from triage.exports.catalogue import CLASSES
 from triage.exports.records import GROUP_COLUMNS, SHUFFLED, RecordsRelease
 from triage.exports.selection import Extract
 from triage.exports.tables import RULES, Edition, Rules
@@ -373,19 +374,10 @@ def _lost(release: RecordsRelease, shown: dict[str, Counter[str]]) -> dict[str, 
     """For every group column: how many classes a label leaves open, of all but one; the mean over rows."""
     lost = {}
     for column, counts in shown.items():
-        classes = _CLASSES.get(column, release.months)
+        classes = CLASSES.get(column, release.months)
         wide = {label: _open(column, label, len(classes)) for label in counts}
         lost[column] = _share(sum(wide[label] * n for label, n in counts.items()), counts.total())
     return lost
-
-
-_CLASSES: Final = {
-    "area": m.AREA.classes,
-    "age": m.AGE.classes,
-    "sex": m.SEX.classes,
-    "ethnic_group": m.ETHNIC_GROUP.classes,
-    "shift": m.SHIFTS,
-}
 
 
 def _open(column: str, label: str, classes: int) -> float:

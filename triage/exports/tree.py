@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from triage.exports import members as m
+from triage.exports.catalogue import CLASSES
 
 Attribute = Literal["area", "age_first", "sex", "age", "ethnic_group", "shift", "month"]
 ORDER: Final[tuple[Attribute, ...]] = ("area", "age_first", "sex", "age", "ethnic_group", "shift", "month")
@@ -223,20 +224,14 @@ class Tree:
     def _classes(self, attribute: Attribute, labels: tuple[str, ...]) -> tuple[str, ...]:
         """Every class the attribute can have below these labels."""
         match attribute:
-            case "area":
-                return m.AREA.classes
             case "age_first":
                 return tuple(m.AGE_FIRST)
             case "age":
                 return ages_in(labels[self._config.order.index("age_first")])
-            case "sex":
-                return m.SEX.classes
-            case "ethnic_group":
-                return m.ETHNIC_GROUP.classes
-            case "shift":
-                return m.SHIFTS
             case "month":
                 return self._months
+            case _:
+                return CLASSES[attribute]
 
     def _is_decoy(self, attribute: Attribute, labels: tuple[str, ...]) -> bool:
         """Whether this node hides the attribute for no reason, so that a hidden value is no evidence of anything."""
