@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import click
 import msgspec
@@ -17,6 +16,7 @@ from triage.commands.output import show_json, show_table
 from triage.errors import OperatorError
 from triage.exports import protected
 from triage.exports.published_answers import published_answer
+from triage.report.head import head
 from triage.report.sheets import Document
 from triage.store.summaries import calendars, publications, report_files, scopes
 from triage.store.summaries import recompute as recomputation
@@ -264,7 +264,7 @@ def _write(content: bytes, output: Path | None) -> None:
 
 
 def _in_text(shown: Summary, team: CalendarTeam) -> str:
-    lines = [f"{shown.kind} summary {shown.period}", *(f"{a}: {b}" for a, b in _facts(shown, team.calendar.zone))]
+    lines = [f"{shown.kind} summary {shown.period}", *(f"{a}: {b}" for a, b in head(shown, team.calendar.zone))]
     lines += shown.notes
     for measure in shown.measures:
         lines += ["", f"{measure.label} [{measure.kind}]: {measure.known} known, {measure.missing} not recorded"]
@@ -275,29 +275,3 @@ def _in_text(shown: Summary, team: CalendarTeam) -> str:
             column = f" ({row.column})" if row.column else ""
             lines.append(f"  {row.label}{column}: {row.text or ('no data' if row.value is None else row.value)}")
     return "\n".join(lines) + "\n"
-
-
-def _facts(shown: Summary, zone: ZoneInfo) -> list[tuple[str, str]]:
-    """The head of an edition: its period, instants and position."""
-    return [
-        ("Edition", str(shown.edition) if shown.edition else "none"),
-        ("Form", shown.form),
-        ("Period", f"{_local(shown.starts_at, zone)} to {_local(shown.ends_at, zone)}"),
-        ("Covered by the log", _covered(shown)),
-        ("Published", _local(shown.published_at, zone)),
-        ("As at", _local(shown.as_at, zone)),
-        ("Position in the log", str(shown.as_at_seq) if shown.as_at_seq is not None else "none"),
-        ("Chain head", shown.chain_head or "none"),
-        ("Rules", f"{shown.rules}, measures {shown.measures_version}, code lists {shown.codes_version}"),
-        ("Previous edition", str(shown.previous) if shown.previous else "none"),
-    ]
-
-
-def _covered(shown: Summary) -> str:
-    if shown.covered_from is None or shown.covered_to is None:
-        return "nothing"
-    return f"{shown.covered_from:%-d %B %Y} to {shown.covered_to:%-d %B %Y}"
-
-
-def _local(instant: datetime | None, zone: ZoneInfo) -> str:
-    return instant.astimezone(zone).strftime("%-d %B %Y %H:%M %Z") if instant else "not yet"

@@ -13,6 +13,7 @@ from msgspec import UNSET
 
 from triage.exports.protected import ProtectedSummary
 from triage.libraries import xlsxwriter
+from triage.report.head import head, local
 from triage.summaries.comparison import Comparison
 from triage.summaries.editions import Summary
 from triage.summaries.figures import Measure
@@ -57,14 +58,7 @@ def of_summary(summary: Summary, zone: ZoneInfo) -> bytes:
     """An internal edition."""
     about = (
         ("Summary", _title(summary)),
-        ("Form", summary.form),
-        ("Period", f"{_local(summary.starts_at, zone)} to {_local(summary.ends_at, zone)}"),
-        ("Covered", f"{summary.covered_from or '–'} to {summary.covered_to or '–'}"),
-        ("Published", _local(summary.published_at, zone)),
-        ("As at", _local(summary.as_at, zone)),
-        ("Position in the log", str(summary.as_at_seq)),
-        ("Chain head", summary.chain_head or ""),
-        ("Rules", f"{summary.rules}, code lists {summary.codes_version}"),
+        *head(summary, zone),
         *(("Note", note) for note in summary.notes),
     )
     changes = (
@@ -84,8 +78,8 @@ def of_protected(summary: ProtectedSummary, zone: ZoneInfo) -> bytes:
     about = (
         ("Summary", _title(summary)),
         ("Form", summary.form),
-        ("Published", _local(summary.published_at, zone)),
-        ("Entries received by", _local(summary.cut_off, zone)),
+        ("Published", local(summary.published_at, zone)),
+        ("Entries received by", local(summary.cut_off, zone)),
         ("Policy", str(summary.statement.policy)),
         *(("Note", note) for note in summary.statement.read_me),
     )
@@ -103,7 +97,7 @@ def of_comparison(compared: Comparison, zone: ZoneInfo) -> bytes:
     title = f"{compared.first.name} and {compared.second.name} compared"
     about = (
         ("Comparison", title),
-        ("As at", _local(compared.as_at, zone)),
+        ("As at", local(compared.as_at, zone)),
         ("Position in the log", str(compared.as_at_seq)),
         ("Rules", f"{compared.rules}, code lists {compared.codes_version}"),
         *(("Note", note) for note in (*compared.notes, *compared.caveats)),
@@ -127,10 +121,6 @@ def of_comparison(compared: Comparison, zone: ZoneInfo) -> bytes:
 
 def _title(summary: Summary | ProtectedSummary) -> str:
     return f"{summary.kind.capitalize()} summary {summary.period}, edition {summary.edition}"
-
-
-def _local(instant: datetime | None, zone: ZoneInfo) -> str:
-    return instant.astimezone(zone).strftime("%-d %B %Y, %H:%M") if instant else "not yet"
 
 
 def _or_nothing(value: int | float | None) -> int | float | str:
