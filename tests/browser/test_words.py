@@ -10,6 +10,7 @@ import pytest
 from triage.log import diversion_rules
 from triage.log.view import Grade
 from triage.pages import words
+from triage.pages.local_time import LocalTime
 from triage.times import LONDON
 
 NOW = datetime(2026, 11, 26, 15, 0, tzinfo=UTC)
@@ -56,7 +57,7 @@ def test_what_holds_for_every_grade_is_said_only_where_there_is_nothing_else() -
     ],
 )
 def test_a_day_is_named_only_where_it_is_not_today(ago: timedelta, said: str) -> None:
-    assert words.when(NOW - ago, NOW, LONDON) == said
+    assert LocalTime(NOW, LONDON).when(NOW - ago) == said
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
@@ -13,6 +12,8 @@ from triage.log import effective
 from triage.log.entries import Amendment, AnyEntry, IntentPart, StoredEntry
 from triage.log.view import IncidentView
 from triage.pages import words
+from triage.pages.local_time import LocalTime
+from triage.summaries.needs_action import conflicts_in
 
 
 class SideOfConflict(Struct, frozen=True):
@@ -32,17 +33,13 @@ class FieldConflict(Struct, frozen=True):
     sides: tuple[SideOfConflict, ...]
 
 
-def conflicts(view: IncidentView, entries: Sequence[StoredEntry], zone: ZoneInfo, now: datetime) -> list[FieldConflict]:
+def conflicts(view: IncidentView, entries: Sequence[StoredEntry], local: LocalTime) -> list[FieldConflict]:
     """The answer of each entry in force for the fields on which this incident's records disagree."""
     contents = list(_in_force(entries))
-    fields = []
-    for flag in view.flags:
-        if flag.startswith("conflict:"):
-            name = flag.removeprefix("conflict:")
-            shown = _shown(view, name)
-            sides = tuple(_sides(name, contents, shown, zone, now))
-            fields.append(FieldConflict(name, name.replace("_", " "), sides))
-    return fields
+    return [
+        FieldConflict(name, name.replace("_", " "), tuple(_sides(name, contents, _shown(view, name), local)))
+        for name in conflicts_in(view.flags)
+    ]
 
 
 def _in_force(entries: Sequence[StoredEntry]) -> Iterator[tuple[StoredEntry, AnyEntry]]:
@@ -61,16 +58,16 @@ _TOGETHER: Final = {"age": ("age", "age_band"), "age_band": ("age", "age_band")}
 
 
 def _sides(
-    name: str, contents: Iterable[tuple[StoredEntry, AnyEntry]], shown: str, zone: ZoneInfo, now: datetime
+    name: str, contents: Iterable[tuple[StoredEntry, AnyEntry]], shown: str, local: LocalTime
 ) -> Iterator[SideOfConflict]:
     for stored, entry in contents:
-        said = _said(name, entry, zone)
+        said = _said(name, entry, local)
         if said:
-            at = words.when(effective.captured(stored), now, zone)
+            at = local.when(effective.captured(stored))
             yield SideOfConflict(PROFESSIONS[stored.profession], at, said, said == shown)
 
 
-def _said(name: str, entry: Any, zone: ZoneInfo) -> str:
+def _said(name: str, entry: Any, local: LocalTime) -> str:
     for field in _TOGETHER.get(name, (name,)):
         value = getattr(entry, field, None)
         if isinstance(value, IntentPart):
@@ -78,7 +75,7 @@ def _said(name: str, entry: Any, zone: ZoneInfo) -> str:
         if isinstance(value, list | tuple):
             value = value[0] if value else None
         if isinstance(value, datetime):
-            return words.at(value, zone)
+            return local.at(value)
         if value is not None:
             return str(value) if isinstance(value, int) else words.code(field, str(value))
     return ""

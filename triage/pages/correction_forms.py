@@ -31,7 +31,7 @@ def withdraw(incident: LoadedIncident, actor: Actor, asked: FormQuery) -> EntryF
         title="Withdraw an entry",
         button="Withdraw it",
         done="Withdrawn. The entry stays readable.",
-        before=f"Entry {stored.seq}, {_kind(stored).lower()}, by {author(stored, incident.names)}. "
+        before=f"Entry {stored.seq}, {words.kind(stored.entry).lower()}, by {author(stored, incident.names)}. "
         "It stays readable; nothing counts it.",
         fields=(Field(name="reason", kind="radios", question=REASON, options=WITHDRAW_REASONS),),
         body=lambda values: {"kind": "withdrawal", "withdraws": str(stored.id), **values},
@@ -60,10 +60,6 @@ def person_unlink(incident: LoadedIncident, actor: Actor, asked: FormQuery) -> E
         hidden={"entry": str(stored.id)},
         warning=True,
     )
-
-
-def _kind(stored: StoredEntry) -> str:
-    return words.KINDS.get(str(stored.entry.__struct_config__.tag), "Entry")
 
 
 def _entry(incident: LoadedIncident, actor: Actor, asked: FormQuery) -> StoredEntry:
@@ -95,7 +91,7 @@ def amend(incident: LoadedIncident, actor: Actor, asked: FormQuery) -> EntryForm
         raise Refused(NOT_FOUND)
     served = next(entry for entry in incident.entries if entry.stored.id == stored.id)
     content = _content_in_force(incident, stored.id) or content_of(served)
-    on = effective.captured(stored).astimezone(incident.zone).date()
+    on = incident.local.day_of(effective.captured(stored))
     questions = tuple(field for name in _own_fields(stored.entry) if (field := _question(name, on)))
     if not questions:
         raise Refused(NOT_FOUND)
@@ -104,17 +100,12 @@ def amend(incident: LoadedIncident, actor: Actor, asked: FormQuery) -> EntryForm
 
     def body(values: dict[str, Any]) -> dict[str, Any]:
         reason = values.pop("amend_reason")
-        kind = str(stored.entry.__struct_config__.tag)
-        return {
-            "kind": "amendment",
-            "amends": str(stored.id),
-            "reason": reason,
-            "entry": {"kind": kind, **kept, **values},
-        }
+        content = {"kind": effective.kind(stored.entry), **kept, **values}
+        return {"kind": "amendment", "amends": str(stored.id), "reason": reason, "entry": content}
 
     filled = {name: _filled(value) for name, value in content.items()}
     return EntryForm(
-        title=f"Amend entry {stored.seq}: {_kind(stored).lower()}",
+        title=f"Amend entry {stored.seq}: {words.kind(stored.entry).lower()}",
         button="Amend it",
         done="Amended. The original stays readable.",
         before=f"By {author(stored, incident.names)}. Change what is wrong; the original stays readable.",
@@ -145,9 +136,9 @@ def _own_fields(entry: Entry) -> list[inspect.Field]:
 
 def _question(field: inspect.Field, on: Any) -> Field | None:
     """A question for a plain field of an entry; parts within parts are kept as they are."""
-    kind, codes_of = _plain(field.type)
+    plain, codes_of = _plain(field.type)
     name, question = field.name, words.sentence(field.name)
-    match kind:
+    match plain:
         case inspect.StrType() if codes_of:
             return of_list(name, question, codes_of, on=on, required=field.required)
         case inspect.StrType():
@@ -159,7 +150,7 @@ def _question(field: inspect.Field, on: Any) -> Field | None:
         case inspect.DateTimeType():
             return when(name, question, required=field.required, hint="On the 24-hour clock.")
         case inspect.ListType():
-            _, codes_of = _plain(kind.item_type)
+            _, codes_of = _plain(plain.item_type)
             on_list = of_list(name, question, codes_of, on=on, required=field.required) if codes_of else None
             return msgspec.structs.replace(on_list, kind="boxes") if on_list else None
         case _:

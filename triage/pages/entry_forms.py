@@ -58,7 +58,7 @@ def _odd_times(incident: LoadedIncident, *names: str) -> Callable[[dict[str, Any
         oddities = {}
         for name in names:
             at = values.get(name)
-            if isinstance(at, datetime) and at > incident.now + AHEAD_TOLERATED:
+            if isinstance(at, datetime) and at > incident.local.now + AHEAD_TOLERATED:
                 oddities[name] = "This time is in the future. Correct it, or send it again if it is right."
             elif isinstance(at, datetime) and at < began.replace(second=0, microsecond=0):
                 oddities[name] = f"This is before {what}. Correct it, or send it again if it is right."
@@ -82,7 +82,7 @@ def _end(incident: LoadedIncident, actor: Actor, _: FormQuery) -> EntryForm:
 
 
 def _extend(incident: LoadedIncident, _: Actor, __: FormQuery) -> EntryForm:
-    day = incident.now.astimezone(incident.zone).date()
+    day = incident.local.today
     stay = incident.view.detention.places[-1] if incident.view.detention and incident.view.detention.places else None
     station = (
         (
@@ -112,7 +112,7 @@ def _extend(incident: LoadedIncident, _: Actor, __: FormQuery) -> EntryForm:
 
 
 def _arrival(incident: LoadedIncident, _: Actor, __: FormQuery) -> EntryForm:
-    day = incident.now.astimezone(incident.zone).date()
+    day = incident.local.today
     return EntryForm(
         title="Record the arrival",
         button="Record the arrival",
@@ -125,7 +125,7 @@ def _arrival(incident: LoadedIncident, _: Actor, __: FormQuery) -> EntryForm:
 
 
 def _outcome(incident: LoadedIncident, actor: Actor, _: FormQuery) -> EntryForm:
-    day = incident.view.occurred_at.astimezone(incident.zone).date()
+    day = incident.local.day_of(incident.view.occurred_at)
     may_use = actor.side == "police"
 
     def odd(values: dict[str, Any]) -> dict[str, str]:
@@ -224,7 +224,7 @@ def _apart(incident: LoadedIncident, _: Actor, asked: FormQuery) -> EntryForm:
 
 
 def _follow_up(incident: LoadedIncident, actor: Actor, _: FormQuery) -> EntryForm:
-    day = incident.now.astimezone(incident.zone).date()
+    day = incident.local.today
     sources = tuple((source, words.code("sources", source)) for source in ("trust_record", "police_s136_list", "ed"))
     return EntryForm(
         title="Record a follow-up",

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from triage import codes
+from triage.pages.local_time import LocalTime
 
 FieldKind = Literal["radios", "choice", "boxes", "when", "date", "duration", "text", "note", "number"]
 Options = tuple[tuple[str, str], ...]
@@ -156,16 +157,16 @@ def _day(text: str) -> date:
         raise ValueError("Write a date such as 1980-12-31.") from error
 
 
-def typed(fields: Sequence[Field], values: Mapping[str, Any], zone: ZoneInfo, today: date) -> dict[str, str]:
+def typed(fields: Sequence[Field], values: Mapping[str, Any], local: LocalTime) -> dict[str, str]:
     """The fields as a browser would send these values, for filling in a form; days are filled in as today."""
     texts: dict[str, str] = {}
     for field in fields:
         value = values.get(field.name)
         match field.kind:
             case "when":
-                local = value.astimezone(zone) if isinstance(value, datetime) else None
-                texts[f"{field.name}_day"] = (local.date() if local else today).isoformat()
-                texts[f"{field.name}_time"] = local.strftime("%H:%M") if local else ""
+                at = value.astimezone(local.zone) if isinstance(value, datetime) else None
+                texts[f"{field.name}_day"] = (at.date() if at else local.today).isoformat()
+                texts[f"{field.name}_time"] = at.strftime("%H:%M") if at else ""
             case "duration":
                 hours, minutes = divmod(value, 60) if isinstance(value, int) else ("", "")
                 texts |= {f"{field.name}_hours": str(hours), f"{field.name}_minutes": str(minutes)}

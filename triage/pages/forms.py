@@ -100,9 +100,9 @@ class OpenForm:
             questions={field.name: field.question for field in form.fields},
             changed=changed,
             title=heading(view),
-            when=words.when(view.occurred_at, incident.now, incident.zone),
+            when=incident.local.when(view.occurred_at),
             ref=reference(view),
-            clock=clock(view, incident.now, incident.zone, height=18),
+            clock=clock(view, incident.local, height=18),
         )
 
     def leave(self, sent: Mapping[str, str], undo: str = "", notices: tuple[str, ...] = ()) -> Page:
@@ -131,8 +131,7 @@ async def show_form(
     """A form, with today filled in."""
     opened = await _open(request, service, id, what, {"other": other, "entry": entry, "about": about})
     form, incident = opened.form, opened.incident
-    today: Any = incident.now.astimezone(incident.zone).date()
-    return opened.show(fields.typed(form.fields, form.filled, incident.zone, today) | {"back": back})
+    return opened.show(fields.typed(form.fields, form.filled, incident.local) | {"back": back})
 
 
 @post("/incidents/{id:uuid}/{what:str}", status_code=303)
@@ -148,7 +147,7 @@ async def send_form(request: PageRequest, service: TheService, id: ID, what: Wha
         return opened.leave_recorded(sent)
     if changed := _changed_since(incident, sent):
         return opened.show(sent, 409, changed=changed)
-    answers = fields.read(form.fields, sent, incident.zone)
+    answers = fields.read(form.fields, sent, incident.local.zone)
     odd = {name: said for name, said in form.odd(answers.values).items() if name not in sent.get("sure", "").split(",")}
     if answers.faults or odd:
         return opened.show(sent, 422, faults=answers.faults | odd, sure=",".join(odd))
@@ -214,8 +213,8 @@ def _changed_since(incident: LoadedIncident, sent: Mapping[str, str]) -> list[st
     text = sent.get("seen", "")
     seen = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
     return [
-        f"{words.KINDS.get(str(entry.entry.__struct_config__.tag), 'An entry')}, by {author(entry, incident.names)}, "
-        f"received {words.when(entry.received_at, incident.now, incident.zone)}"
+        f"{words.kind(entry.entry)}, by {author(entry, incident.names)}, "
+        f"received {incident.local.when(entry.received_at)}"
         for entry in incident.stored
         if entry.seq > seen
     ]
@@ -266,7 +265,7 @@ async def _link_by_reference(opened: OpenForm, sent: Mapping[str, str], values: 
     """The other incident by its log reference, which several may share."""
     incident = opened.incident
     wanted = IncidentFilter(log_ref=values["log_ref"], limit=MOST_WITH_REFERENCE)
-    served, _ = await opened.service.incidents.page(opened.actor, wanted, incident.now)
+    served, _ = await opened.service.incidents.page(opened.actor, wanted, incident.local.now)
     views = [view for view in (shown.view for shown in served) if view.id != incident.view.id]
     if not views:
         return opened.show(sent, 422, faults={"log_ref": "No other incident has this reference."})
@@ -277,7 +276,7 @@ async def _link_by_reference(opened: OpenForm, sent: Mapping[str, str], values: 
         "choose.html",
         id=incident.view.id,
         title=heading(incident.view),
-        others=[(view.id, heading(view), words.when(view.occurred_at, incident.now, incident.zone)) for view in views],
+        others=[(view.id, heading(view), incident.local.when(view.occurred_at)) for view in views],
     )
 
 
@@ -308,7 +307,7 @@ async def _link_person(opened: OpenForm, sent: Mapping[str, str], values: dict[s
     most = service.settings.match_per_hour
     await attempts.count_attempt(service.database, "people", actor.account.bytes, most, HOUR)
     try:
-        person_id = await service.people.register(actor, Identity(**values), opened.incident.now.date())
+        person_id = await service.people.register(actor, Identity(**values), opened.incident.local.now.date())
     except Refused as refused:
         kept = {name: value for name, value in sent.items() if name in NOT_OF_THE_PERSON}
         return opened.show(kept, 422, faults=_faults(refused))

@@ -44,18 +44,17 @@ class HistoryLine(Struct, frozen=True, kw_only=True):
 
 def history_line(served: ServedEntry, incident: LoadedIncident, actor: Actor) -> HistoryLine:
     """An entry as the reader sees it."""
-    stored, zone, now = served.stored, incident.zone, incident.now
-    kind = str(stored.entry.__struct_config__.tag)
+    stored, local = served.stored, incident.local
     own = stored.author == actor.staff_id
     notices = msgspec.json.decode(served.notices) if own else []
     return HistoryLine(
         id=stored.id,
         seq=stored.seq,
-        kind=words.KINDS.get(kind) or words.sentence(kind),
+        kind=words.kind(stored.entry),
         who=author(stored, incident.names),
-        captured=words.when(effective.captured(stored), now, zone),
-        received=words.when(stored.received_at, now, zone),
-        terms=tuple(words.lines(content_of(served), zone, _BESIDE)),
+        captured=local.when(effective.captured(stored)),
+        received=local.when(stored.received_at),
+        terms=tuple(words.lines(content_of(served), local, _BESIDE)),
         changes=tuple(_changes(stored.id, incident)),
         notices=tuple(words.sentence(notice["code"]) for notice in notices),
         actions=tuple(_entry_actions(stored, incident, actor)),

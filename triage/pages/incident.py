@@ -1,9 +1,7 @@
 """One incident: what matters first, the story in time order, the grade in plain words, what is in doubt."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from litestar import get
 from msgspec import UNSET, Struct
@@ -15,12 +13,16 @@ from triage.pages.conflicts import conflicts
 from triage.pages.history import history_line
 from triage.pages.incident_words import ClockWords, Tone, clock, heading, reference, running
 from triage.pages.loaded_incident import ID, load
+from triage.pages.local_time import LocalTime
 from triage.pages.request import Page, PageRequest, TheService, page
 from triage.pages.timeline import timeline
 from triage.pages.today import Action
 from triage.store.log.tasks import Task
+from triage.summaries.needs_action import conflicts_in
 
 MAIN_ACTIONS: Final = 2
+SAID_ELSEWHERE: Final = ("clock_running", "clock_unknown", "late", "expiry_passed_no_end", "outcome_overdue")
+"""Flags that the page says in other words, as it does conflicts."""
 
 
 class FactLine(Struct, frozen=True):
@@ -44,39 +46,32 @@ class GradeWords(Struct, frozen=True):
 async def show_incident(request: PageRequest, service: TheService, id: ID) -> Page:
     """One incident and every entry of it that the reader may see."""
     incident = await load(service, request.user, id)
-    view, now, zone = incident.view, incident.now, incident.zone
+    view, local = incident.view, incident.local
     actions = list(_actions(view, request.user))
-    detention = clock(view, now, zone, height=18)
+    detention = clock(view, local, height=18)
     return page(
         request,
         "incident.html",
         locks=True,
         id=view.id,
         title=heading(view),
-        when=view.occurred_at.astimezone(zone).strftime("%a %-d %b %Y, %H:%M"),
+        when=view.occurred_at.astimezone(local.zone).strftime("%a %-d %b %Y, %H:%M"),
         ref=reference(view),
-        state=_state(view, detention, now, zone),
+        state=_state(view, detention, local),
         clock=detention,
         main=actions[:MAIN_ACTIONS],
         others=actions[MAIN_ACTIONS:],
-        conflicts=conflicts(view, incident.stored, zone, now),
+        conflicts=conflicts(view, incident.stored, local),
         facts=list(facts(view)),
         grades=list(grades(view)),
         rows=timeline(incident),
-        tasks=[_task_line(task, now, zone) for task in incident.tasks],
+        tasks=[_task_line(task, local) for task in incident.tasks],
         history=[history_line(served, incident, request.user) for served in incident.entries],
-        flags=[words.flag(flag) for flag in view.flags if _is_worth_saying(flag)],
+        flags=[words.flag(flag) for flag in view.flags if flag not in SAID_ELSEWHERE and not conflicts_in((flag,))],
     )
 
 
-def _is_worth_saying(flag: str) -> bool:
-    """The clock, conflicts and lateness are said elsewhere on the page."""
-    return flag not in ("clock_running", "clock_unknown", "late", "expiry_passed_no_end", "outcome_overdue") and (
-        not flag.startswith("conflict:")
-    )
-
-
-def _state(view: IncidentView, detention: ClockWords | None, now: datetime, zone: ZoneInfo) -> tuple[str, Tone]:
+def _state(view: IncidentView, detention: ClockWords | None, local: LocalTime) -> tuple[str, Tone]:
     if view.status == "withdrawn":
         return "Withdrawn: no entry is in force.", ""
     if detention and running(view):
@@ -84,9 +79,9 @@ def _state(view: IncidentView, detention: ClockWords | None, now: datetime, zone
             return f"Detention {detention.state}. No end is recorded.", "over"
         return f"Detained: {detention.state}.", detention.tone or "calm"
     if view.outcome is None:
-        return f"No outcome yet, {words.lasting(now - view.occurred_at)} on.", "soon"
+        return f"No outcome yet, {words.lasting(local.now - view.occurred_at)} on.", "soon"
     return (
-        f"{words.code('disposal', view.outcome.disposal)}, decided {words.when(view.outcome.decided_at, now, zone)}.",
+        f"{words.code('disposal', view.outcome.disposal)}, decided {local.when(view.outcome.decided_at)}.",
         "calm",
     )
 
@@ -114,13 +109,12 @@ def _actions(view: IncidentView, actor: Actor) -> Iterator[Action]:
 
 def facts(view: IncidentView) -> Iterator[FactLine]:
     """The few facts that somebody who decides needs, in a fixed order."""
-    place = words.code("location_type", view.location_type) if view.location_type else words.UNSAID
-    yield FactLine("Place", place, "power_location_conflict" in view.flags)
+    yield FactLine("Place", words.code("location_type", view.location_type), "power_location_conflict" in view.flags)
     if view.outcome:
         yield FactLine("First decision", words.code("disposal", view.outcome.first.disposal))
     if view.detention:
         stay = view.detention.places[-1] if view.detention.places else None
-        at = words.code("place_of_safety", stay.place_of_safety) if stay and stay.place_of_safety else words.UNSAID
+        at = words.code("place_of_safety", stay.place_of_safety if stay else None)
         yield FactLine("Held at", at, "under_18_police_station" in view.flags or "station_not_authorised" in view.flags)
         minutes = stay.handover_minutes if stay else None
         yield FactLine("Handover", words.UNSAID if minutes is None else f"{minutes} min", (minutes or 0) > 60)
@@ -164,13 +158,10 @@ class TaskLine(Struct, frozen=True, kw_only=True):
     state: str
 
 
-def _task_line(task: Task, now: datetime, zone: ZoneInfo) -> TaskLine:
+def _task_line(task: Task, local: LocalTime) -> TaskLine:
     about = words.sentence(task.about).lower()
-    said = (
-        f"{task.from_name} asked {task.to_name} about {about}"
-        if task.kind == "ask"
-        else (f"{task.from_name} gave {task.to_name} the chase")
-    )
-    due = f", by {words.when(task.due_at, now, zone)}" if task.due_at else ""
-    state = f"Answered {words.when(task.answered_at, now, zone)}" if task.answered_at else f"Open{due}"
-    return TaskLine(said=f"{said}, {words.when(task.made_at, now, zone)}", text=task.text or "", state=state)
+    asked = f"{task.from_name} asked {task.to_name} about {about}"
+    said = asked if task.kind == "ask" else f"{task.from_name} gave {task.to_name} the chase"
+    due = f", by {local.when(task.due_at)}" if task.due_at else ""
+    state = f"Answered {local.when(task.answered_at)}" if task.answered_at else f"Open{due}"
+    return TaskLine(said=f"{said}, {local.when(task.made_at)}", text=task.text or "", state=state)

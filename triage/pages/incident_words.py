@@ -2,13 +2,13 @@
 
 from datetime import datetime, timedelta
 from typing import Final, Literal
-from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 from msgspec import Struct
 
 from triage.log.view import DetentionView, IncidentView
 from triage.pages import words
+from triage.pages.local_time import LocalTime
 from triage.report import charts
 from triage.summaries import needs_action
 
@@ -59,32 +59,32 @@ def running(view: IncidentView) -> DetentionView | None:
     return None if needs_action.RUNNING.isdisjoint(view.flags) else view.detention
 
 
-def clock(view: IncidentView, now: datetime, zone: ZoneInfo, height: int = 12) -> ClockWords | None:
+def clock(view: IncidentView, local: LocalTime, height: int = 12) -> ClockWords | None:
     """The clock of the latest detention; None where there is none."""
     detention = view.detention
     if detention is None:
         return None
     runs = running(view) is not None
     if detention.expires_at is None:
-        since = words.lasting((detention.ended_at or now) - detention.began_at)
+        since = words.lasting((detention.ended_at or local.now) - detention.began_at)
         state = f"clock unknown, {since} since it began" if runs else f"ended after {since}, no arrival recorded"
         text = "No arrival is recorded, so nobody can say when the 24 hours end." if runs else ""
         return ClockWords(state=state, tone="over" if runs else "", bar=Markup(), text=text, other="", left=None)
-    return _known_clock(detention, runs, now, zone, height)
+    return _known_clock(detention, runs, local, height)
 
 
-def _known_clock(detention: DetentionView, runs: bool, now: datetime, zone: ZoneInfo, height: int) -> ClockWords:
+def _known_clock(detention: DetentionView, runs: bool, local: LocalTime, height: int) -> ClockWords:
     expires = detention.expires_at
     assert expires
-    stop = detention.ended_at or now
+    stop = detention.ended_at or local.now
     start = expires - DAY - timedelta(minutes=detention.extended_minutes)
     left = expires - stop
     if not runs:
-        state, tone = f"ended {words.when(stop, now, zone)}", "over" if left < timedelta(0) else ""
+        state, tone = f"ended {local.when(stop)}", "over" if left < timedelta(0) else ""
     elif left < timedelta(0):
-        state, tone = f"expired {words.lasting(left)} ago, at {_within_a_day(expires, now, zone)}", "over"
+        state, tone = f"expired {words.lasting(left)} ago, at {_within_a_day(expires, local)}", "over"
     else:
-        state = f"{words.lasting(left)} left, until {_within_a_day(expires, now, zone)}"
+        state = f"{words.lasting(left)} left, until {_within_a_day(expires, local)}"
         tone = "soon" if left < SOON else ""
     allowed = words.lasting(DAY + timedelta(minutes=detention.extended_minutes))
     entered = detention.expires_if_entered_counts
@@ -94,15 +94,13 @@ def _known_clock(detention: DetentionView, runs: bool, now: datetime, zone: Zone
         bar=charts.clock((stop - start) / timedelta(hours=1), detention.extended_minutes / 60, height=height),
         text=(
             f"{'Now' if runs else 'Ended'} at {words.lasting(stop - start)} of {allowed}. "
-            f"Started {words.when(start, now, zone)}; expires {words.when(expires, now, zone)}."
+            f"Started {local.when(start)}; expires {local.when(expires)}."
         ),
-        other=f"If entry counts, not arrival: {words.when(entered, now, zone)}."
-        if entered not in (None, expires)
-        else "",
+        other=f"If entry counts, not arrival: {local.when(entered)}." if entered not in (None, expires) else "",
         left=left if runs else None,
     )
 
 
-def _within_a_day(instant: datetime, now: datetime, zone: ZoneInfo) -> str:
+def _within_a_day(instant: datetime, local: LocalTime) -> str:
     """An instant beside the time until or since it, which makes the day plain where it is less than 24 hours."""
-    return f"{instant.astimezone(zone):%H:%M}" if abs(now - instant) < DAY else words.when(instant, now, zone)
+    return f"{instant.astimezone(local.zone):%H:%M}" if abs(local.now - instant) < DAY else local.when(instant)

@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Final
 from urllib.parse import urlencode
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from litestar import get
 from litestar.params import QueryParameter
@@ -17,12 +16,14 @@ from triage.log.view import IncidentView
 from triage.pages import words
 from triage.pages.fields import valid_codes
 from triage.pages.incident_words import heading, reference, running
+from triage.pages.local_time import LocalTime
 from triage.pages.request import Page, PageRequest, TheService, page
 from triage.service import Service
 from triage.store import audit
 from triage.store.log import review_lists
 from triage.store.log.incidents import IncidentFilter
 from triage.store.summaries import calendars
+from triage.summaries.needs_action import conflicts_in
 from triage.summaries.schedule import Calendar
 from triage.times import due_at
 
@@ -36,7 +37,7 @@ NEEDS: Final[Mapping[str, tuple[str, Callable[[IncidentView], bool]]]] = {
     "end": ("End of a detention", lambda view: running(view) is not None),
     "correction": (
         "Correction: records disagree",
-        lambda view: any(flag.startswith("conflict:") for flag in view.flags),
+        lambda view: bool(conflicts_in(view.flags)),
     ),
     "place": ("Correction: power against place", lambda view: "power_location_conflict" in view.flags),
     "duplicate": ("Decision on a duplicate", lambda view: "possible_duplicate" in view.flags),
@@ -126,7 +127,7 @@ async def list_incidents(
         search=search,
         faults=faults,
         total=f"{MOST:,} or more" if len(views) == MOST else f"{len(views):,}",
-        found=[listed(view, now, calendar.zone) for view in shown],
+        found=[listed(view, LocalTime(now, calendar.zone)) for view in shown],
         following=urlencode(search.terms | {"start": start + A_PAGE}) if len(views) > start + A_PAGE else "",
         first=start + 1,
         last=start + len(shown),
@@ -203,10 +204,10 @@ async def _record(service: Service, actor: Actor, search: Search, shown: list[In
         await audit.record(connection, actor, "consultation", "review/incidents", ids, detail=terms)
 
 
-def listed(view: IncidentView, now: datetime, zone: ZoneInfo) -> ListedIncident:
+def listed(view: IncidentView, local: LocalTime) -> ListedIncident:
     """An incident as the list shows it."""
     decided = words.code("disposal", view.outcome.disposal) if view.outcome else "No outcome yet"
-    meta = " · ".join(filter(None, (words.when(view.occurred_at, now, zone), reference(view))))
+    meta = " · ".join(filter(None, (local.when(view.occurred_at), reference(view))))
     grade = view.diversion.s136.grade if view.diversion is not UNSET else None
     return ListedIncident(view.id, heading(view), decided, meta, f"Grade {grade}" if grade else "")
 

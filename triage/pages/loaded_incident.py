@@ -1,10 +1,8 @@
 """An incident with everything of it that a reader may see, loaded once for a page or a form."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 from litestar.params import PathParameter
@@ -16,12 +14,12 @@ from triage.log.canonical import shown_content
 from triage.log.entries import SEALED, StoredEntry
 from triage.log.view import IncidentView
 from triage.pages import words
+from triage.pages.local_time import LocalTime, local_time
 from triage.service import Service
 from triage.store.access import staff
 from triage.store.log import tasks
 from triage.store.log.served_entries import ServedEntry, list_entries
 from triage.store.log.tasks import Task
-from triage.store.summaries import calendars
 
 ID = Annotated[UUID, PathParameter(description="The incident, under any of its ids.")]
 
@@ -33,8 +31,7 @@ class LoadedIncident(Struct, frozen=True, kw_only=True):
     entries: Sequence[ServedEntry]
     names: Mapping[UUID, str]
     tasks: Sequence[Task]
-    zone: ZoneInfo
-    now: datetime
+    local: LocalTime
     side: str | None
 
     @property
@@ -45,16 +42,15 @@ class LoadedIncident(Struct, frozen=True, kw_only=True):
 
 async def load(service: Service, actor: Actor, incident_id: UUID) -> LoadedIncident:
     """An incident as the actor may see it. Raises Refused (404)."""
-    now = datetime.now(UTC)
-    zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
-    _, served = await service.incidents.find(actor, incident_id, now)
+    local = await local_time(service, actor)
+    _, served = await service.incidents.find(actor, incident_id, local.now)
     view = served.view
     entries = await list_entries(service.database, service.keys, actor, incident_id)
     authors = sorted({entry.stored.author for entry in entries})
     names = await staff.names_of_colleagues(service.database, actor, authors)
     ids = [view.id, *view.linked_ids]
     asked = await tasks.list_tasks_of(service.database, service.keys, actor, ids)
-    return LoadedIncident(view=view, entries=entries, names=names, tasks=asked, zone=zone, now=now, side=actor.side)
+    return LoadedIncident(view=view, entries=entries, names=names, tasks=asked, local=local, side=actor.side)
 
 
 def texts_of(served: ServedEntry) -> dict[str, str]:

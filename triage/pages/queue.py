@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 from litestar import get, post
@@ -17,6 +16,7 @@ from triage.log.view import IncidentView
 from triage.pages import words
 from triage.pages.conflicts import FieldConflict, conflicts
 from triage.pages.incident_words import heading, person, reference
+from triage.pages.local_time import LocalTime, local_time
 from triage.pages.request import FormSuccess, Page, PageRequest, TheService, page, problem_page, read_form, redirect
 from triage.problems import ENTRY_CONFLICT, NOT_FOUND, Problem, Refused
 from triage.service import Service
@@ -24,7 +24,7 @@ from triage.store.log import release, review_lists
 from triage.store.log.quarantine import QuarantineItem, QuarantinePosition
 from triage.store.log.review_lists import LikelyPair
 from triage.store.log.served_entries import list_entries
-from triage.store.summaries import calendars
+from triage.summaries.needs_action import conflicts_in
 
 CONFLICTS: Final = 12
 """Incidents whose disagreeing records are laid side by side; the others fold."""
@@ -80,11 +80,10 @@ async def show_queue(
     request: PageRequest, service: TheService, after: Annotated[str, QueryParameter(max_length=80)] = ""
 ) -> Page:
     """Everything that waits for a decision of the reader; the quarantine in pages, from the place `after` on."""
-    actor, now = request.user, datetime.now(UTC)
-    zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
-    pairs = await review_lists.list_all_likely_duplicates(service.database, service.incidents, actor, now)
-    views = await review_lists.list_all_needing_action(service.database, service.incidents, actor, now)
-    differing = [view for view in views if any(flag.startswith("conflict:") for flag in view.flags)]
+    actor, local = request.user, await local_time(service, request.user)
+    pairs = await review_lists.list_all_likely_duplicates(service.database, service.incidents, actor, local.now)
+    views = await review_lists.list_all_needing_action(service.database, service.incidents, actor, local.now)
+    differing = [view for view in views if conflicts_in(view.flags)]
     items, waiting, following = await service.quarantine.list_waiting(actor, _place(after), QUARANTINED)
     if items:
         await service.incidents.record_reading(actor, "quarantine", [item.id for item in items])
@@ -92,10 +91,10 @@ async def show_queue(
         request,
         "queue.html",
         locks=True,
-        pairs=[_pair_card(pair, now, zone) for pair in pairs],
-        conflicts=[await _conflict_card(service, actor, view, now, zone) for view in differing[:CONFLICTS]],
+        pairs=[_pair_card(pair, local) for pair in pairs],
+        conflicts=[await _conflict_card(service, actor, view, local) for view in differing[:CONFLICTS]],
         more=[(view.id, heading(view)) for view in differing[CONFLICTS:]],
-        items=[await _quarantine_card(service, actor, item, now, zone) for item in items],
+        items=[await _quarantine_card(service, actor, item, local) for item in items],
         waiting=waiting,
         after=after,
         following=urlencode({"after": f"{following.received_at.isoformat()} {following.id}"}) if following else "",
@@ -113,43 +112,39 @@ def _place(after: str) -> QuarantinePosition | None:
         raise Refused(NOT_FOUND) from None
 
 
-def _pair_card(pair: LikelyPair, now: datetime, zone: ZoneInfo) -> PairCard:
-    first, second = (list(_likeness(view, now, zone)) for view in pair)
+def _pair_card(pair: LikelyPair, local: LocalTime) -> PairCard:
+    first, second = (list(_likeness(view, local)) for view in pair)
     lines = tuple(PairLine(term, a, b, a == b) for (term, a), (_, b) in zip(first, second, strict=True))
     return PairCard(first_id=pair.first.id, second_id=pair.second.id, title=heading(pair.first), lines=lines)
 
 
-def _likeness(view: IncidentView, now: datetime, zone: ZoneInfo) -> Iterable[tuple[str, str]]:
-    yield "Occurred", words.when(view.occurred_at, now, zone)
+def _likeness(view: IncidentView, local: LocalTime) -> Iterable[tuple[str, str]]:
+    yield "Occurred", local.when(view.occurred_at)
     yield "Area", words.short("area", view.area)
     yield "Reference", reference(view) or words.UNSAID
-    yield "Place", words.code("location_type", view.location_type) if view.location_type else words.UNSAID
+    yield "Place", words.code("location_type", view.location_type)
     yield "Person", person(view)
-    yield "Outcome", words.code("disposal", view.outcome.disposal) if view.outcome else words.UNSAID
+    yield "Outcome", words.code("disposal", view.outcome.disposal if view.outcome else None)
     wrote = sorted({PROFESSIONS[contribution.profession] for contribution in view.contributions})
     yield "Written by", ", ".join(wrote) or "Nobody yet"
 
 
-async def _conflict_card(
-    service: Service, actor: Actor, view: IncidentView, now: datetime, zone: ZoneInfo
-) -> ConflictCard:
+async def _conflict_card(service: Service, actor: Actor, view: IncidentView, local: LocalTime) -> ConflictCard:
     stored = [entry.stored for entry in await list_entries(service.database, service.keys, actor, view.id)]
-    fields = tuple(conflicts(view, stored, zone, now))
-    return ConflictCard(view.id, heading(view), words.when(view.occurred_at, now, zone), fields)
+    fields = tuple(conflicts(view, stored, local))
+    return ConflictCard(view.id, heading(view), local.when(view.occurred_at), fields)
 
 
-async def _quarantine_card(
-    service: Service, actor: Actor, item: QuarantineItem, now: datetime, zone: ZoneInfo
-) -> QuarantineCard:
+async def _quarantine_card(service: Service, actor: Actor, item: QuarantineItem, local: LocalTime) -> QuarantineCard:
     sent = msgspec.json.decode(item.entry)
     content = sent if isinstance(sent, dict) else {"sent": str(sent)}
     stored = await _stored(service, actor, content) if item.problem.code == ENTRY_CONFLICT.code else {}
-    said, kept = (dict(words.lines(fields, zone)) for fields in (content, stored))
+    said, kept = (dict(words.lines(fields, local)) for fields in (content, stored))
     kind = content.get("kind")
     return QuarantineCard(
         id=item.id,
         title=words.KINDS.get(kind if isinstance(kind, str) else "", "Something that cannot be read"),
-        received=words.when(item.received_at, now, zone),
+        received=local.when(item.received_at),
         problem=item.problem.title,
         detail=item.problem.detail,
         faults=tuple((error.field, error.message) for error in item.problem.errors),

@@ -14,6 +14,7 @@ from msgspec import Struct
 from triage.access.actors import Actor
 from triage.pages import today
 from triage.pages.incidents import listed
+from triage.pages.local_time import LocalTime
 from triage.pages.request import Page, PageRequest, TheService, page, respond
 from triage.pages.today import TodayRow
 from triage.problems import NOT_FOUND, Refused
@@ -177,7 +178,7 @@ async def _running(service: Service, actor: Actor, team: CalendarTeam) -> Sequen
     """The detentions to hand over, with their clocks as of now. The reading is logged."""
     now = datetime.now(UTC)
     views, _ = await review_lists.list_needing_action(service.database, service.incidents, actor, now)
-    rows = today.arrange(views, (), {}, (), now, team.calendar.zone).clocks
+    rows = today.arrange(views, (), {}, (), LocalTime(now, team.calendar.zone)).clocks
     if rows:
         await service.incidents.record_reading(actor, "review/day", sorted(row.id for row in rows))
     return rows
@@ -253,7 +254,7 @@ async def list_behind(
         address=_address(summary.kind, summary.period, summary.edition),
         edition=summary.edition,
         changed=changed,
-        found=[listed(view, now, team.calendar.zone) for view in views],
+        found=[listed(view, LocalTime(now, team.calendar.zone)) for view in views],
     )
 
 

@@ -1,10 +1,9 @@
 """People and devices of the reader's side of the team: enrol, last seen, clock, revoke."""
 
 import io
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Annotated, Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from litestar import get, post
 from litestar.params import PathParameter
@@ -13,16 +12,16 @@ from msgspec import Struct
 
 from triage.libraries import segno
 from triage.pages import words
+from triage.pages.local_time import LocalTime, local_time
 from triage.pages.request import FormSuccess, Page, PageRequest, TheService, page, read_form, redirect
 from triage.store.access import devices as store_devices
 from triage.store.access import enrolment
 from triage.store.access.devices import Device
 from triage.store.log import tasks
 from triage.store.log.tasks import Colleague
-from triage.store.summaries import calendars
 
 TEAM: Final = "/review/team"
-SKEW_WORTH_SAYING_MS: Final = 120_000
+SKEW_WORTH_SAYING: Final = timedelta(minutes=2)
 DEVICE = Annotated[UUID, PathParameter(description="A device.")]
 STAFF = Annotated[UUID, PathParameter(description="A member of staff.")]
 
@@ -50,20 +49,15 @@ class PersonCard(Struct, frozen=True, kw_only=True):
 @get("/team")
 async def show_team(request: PageRequest, service: TheService) -> Page:
     """The staff of the reader's side with their phones."""
-    actor, now = request.user, datetime.now(UTC)
-    zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
+    actor, local = request.user, await local_time(service, request.user)
     devices, _ = await store_devices.list_devices(service.database, actor, most=1000)
     async with service.database.team(actor.team_id) as connection:
         colleagues = await tasks.list_colleagues(connection, actor)
-    return page(
-        request, "team.html", locks=True, people=[_card(colleague, devices, now, zone) for colleague in colleagues]
-    )
+    return page(request, "team.html", locks=True, people=[_card(colleague, devices, local) for colleague in colleagues])
 
 
-def _card(colleague: Colleague, devices: list[Device], now: datetime, zone: ZoneInfo) -> PersonCard:
-    lines = [
-        (_line(device, now, zone), device.revoked_at) for device in devices if device.staff_id == colleague.staff_id
-    ]
+def _card(colleague: Colleague, devices: list[Device], local: LocalTime) -> PersonCard:
+    lines = [(_line(device, local), device.revoked_at) for device in devices if device.staff_id == colleague.staff_id]
     return PersonCard(
         id=colleague.staff_id,
         name=colleague.name,
@@ -73,19 +67,21 @@ def _card(colleague: Colleague, devices: list[Device], now: datetime, zone: Zone
     )
 
 
-def _line(device: Device, now: datetime, zone: ZoneInfo) -> DeviceLine:
-    skew = device.clock_skew_ms or 0
+def _line(device: Device, local: LocalTime) -> DeviceLine:
+    skew = timedelta(milliseconds=device.clock_skew_ms or 0)
     clock = (
-        f"Clock {words.lasting_ms(skew)} {'fast' if skew > 0 else 'slow'}" if abs(skew) > SKEW_WORTH_SAYING_MS else ""
+        f"Clock {words.lasting(skew)} {'fast' if skew > timedelta(0) else 'slow'}"
+        if abs(skew) > SKEW_WORTH_SAYING
+        else ""
     )
     wiped = device.wiped_at
-    revoked = f"Revoked {words.when(device.revoked_at, now, zone)}" if device.revoked_at else ""
+    revoked = f"Revoked {local.when(device.revoked_at)}" if device.revoked_at else ""
     return DeviceLine(
         id=device.id,
         name=device.name,
-        seen=words.when(device.last_seen_at, now, zone),
+        seen=local.when(device.last_seen_at),
         clock=clock,
-        revoked=f"{revoked}, emptied {words.when(wiped, now, zone)}" if wiped else revoked,
+        revoked=f"{revoked}, emptied {local.when(wiped)}" if wiped else revoked,
     )
 
 
@@ -95,8 +91,7 @@ async def enrol(request: PageRequest, service: TheService, id: STAFF) -> Page:
     sent = await read_form(request)
     if "look" in sent:
         return redirect(request, TEAM)
-    actor, now = request.user, datetime.now(UTC)
-    zone = (await calendars.team(service.database, actor.team_id)).calendar.zone
+    actor, local = request.user, await local_time(service, request.user)
     issued = await enrolment.issue_code(service.database, actor, id)
     async with service.database.team(actor.team_id) as connection:
         colleagues = await tasks.list_colleagues(connection, actor)
@@ -107,7 +102,7 @@ async def enrol(request: PageRequest, service: TheService, id: STAFF) -> Page:
         "enrol.html",
         name=name,
         code=issued.code,
-        until=words.when(issued.expires_at, now, zone),
+        until=local.when(issued.expires_at),
         qr=_qr(address),
     )
 

@@ -67,11 +67,11 @@ def timeline(incident: LoadedIncident) -> list[TimelineRow]:
             before.append(moment)
         else:
             minutes.append([moment])
-    return list(_dated(minutes, incident.zone))
+    return list(_dated(minutes, incident.local.zone))
 
 
 def _minute(moment: TimelineEvent, incident: LoadedIncident) -> str:
-    return moment.at.astimezone(incident.zone).strftime("%F %H:%M")
+    return moment.at.astimezone(incident.local.zone).strftime("%F %H:%M")
 
 
 def _dated(minutes: Iterable[list[TimelineEvent]], zone: ZoneInfo) -> Iterator[TimelineRow]:
@@ -84,7 +84,6 @@ def _dated(minutes: Iterable[list[TimelineEvent]], zone: ZoneInfo) -> Iterator[T
 
 
 def _moments(incident: LoadedIncident) -> Iterator[TimelineEvent]:
-    view, now = incident.view, incident.now
     changed = {
         getattr(stored.entry, name)
         for stored in incident.stored
@@ -99,7 +98,7 @@ def _moments(incident: LoadedIncident) -> Iterator[TimelineEvent]:
             yield structs.replace(
                 moment, at=clock.corrected(moment.at) if clock else moment.at, struck=stored.id in changed
             )
-    yield from _of_clock(view, now)
+    yield from _of_clock(incident.view, incident.local.now)
 
 
 def _of_clock(view: IncidentView, now: datetime) -> Iterator[TimelineEvent]:
@@ -137,8 +136,7 @@ def _of_entry(served: ServedEntry, intent_came_early: bool, with_tests: bool) ->
             said = "Corrected an entry" if isinstance(entry, Amendment) else "Withdrew an entry"
             yield TimelineEvent(at=captured, lane=lane, said=said, detail=words.sentence(entry.reason))
         case SameIncident() | NotSameIncident() | PersonLink() | PersonUnlink():
-            kind = str(entry.__struct_config__.tag)
-            yield TimelineEvent(at=captured, lane=lane, said=words.KINDS[kind], detail=words.sentence(entry.reason))
+            yield TimelineEvent(at=captured, lane=lane, said=words.kind(entry), detail=words.sentence(entry.reason))
 
 
 def _of_intent(intent: IntentPart, captured: datetime, lane: str, late: str, with_tests: bool) -> TimelineEvent:

@@ -1,10 +1,9 @@
 """Today: everything that needs somebody, one row an incident, the most pressing first."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from litestar import get
 from litestar.params import QueryParameter
@@ -14,12 +13,13 @@ from msgspec import Struct
 from triage.log.view import IncidentView
 from triage.pages import words
 from triage.pages.incident_words import Tone, clock, heading, reference, running
+from triage.pages.local_time import LocalTime, local_time
 from triage.pages.request import Page, PageRequest, TheService, page
 from triage.pages.words import count
 from triage.store.log import review_lists, tasks
 from triage.store.log.review_lists import LikelyPair
 from triage.store.log.tasks import Task
-from triage.store.summaries import calendars
+from triage.summaries.needs_action import conflicts_in
 
 WEEK: Final = timedelta(days=7)
 LONG_OPEN: Final = timedelta(days=28)
@@ -74,13 +74,13 @@ async def show_today(
     request: PageRequest, service: TheService, start: Annotated[int, QueryParameter(ge=0, le=1_000_000)] = 0
 ) -> Page:
     """The incidents that need action now, as the reader may see them, with clocks read at this moment."""
-    actor, now, database = request.user, datetime.now(UTC), service.database
-    zone = (await calendars.team(database, actor.team_id)).calendar.zone
-    views, total = await review_lists.list_needing_action(database, service.incidents, actor, now, start)
-    pairs = await review_lists.list_all_likely_duplicates(database, service.incidents, actor, now)
+    actor, database = request.user, service.database
+    local = await local_time(service, actor)
+    views, total = await review_lists.list_needing_action(database, service.incidents, actor, local.now, start)
+    pairs = await review_lists.list_all_likely_duplicates(database, service.incidents, actor, local.now)
     chases = await tasks.open_chases(database, actor)
-    loose = await review_lists.count_loose_ends(database, actor, now)
-    today = arrange(views, pairs, chases, housekeeping(loose), now, zone)
+    loose = await review_lists.count_loose_ends(database, actor, local.now)
+    today = arrange(views, pairs, chases, housekeeping(loose), local)
     shown = {row.id for rows in (today.clocks, today.recent, today.older) for row in rows}
     if shown:
         await service.incidents.record_reading(actor, "review/today", sorted(shown))
@@ -90,7 +90,7 @@ async def show_today(
         "today.html",
         locks=True,
         today=today,
-        made=words.when(now, now, zone),
+        made=local.when(local.now),
         first=max(FIRST_ROWS - len(today.clocks), 0),
         total=total,
         start=start,
@@ -116,12 +116,11 @@ def arrange(
     pairs: Iterable[LikelyPair],
     chases: Mapping[UUID, Task],
     loose: Sequence[Housekeeping],
-    now: datetime,
-    zone: ZoneInfo,
+    local: LocalTime,
 ) -> Today:
     """One row an incident with its gravest problem, a likely pair as one row; ties by time left, then age."""
     doubled = {pair.first.id for pair in pairs}
-    candidates = (_row(view, view.id in doubled, chases.get(view.id), now, zone) for view in views)
+    candidates = (_row(view, view.id in doubled, chases.get(view.id), local) for view in views)
     rows = sorted((row for row in candidates if row), key=lambda row: row.order)
     clocks = [row for row in rows if row.order[0] < 4]
     headline, tone = _headline(clocks, len(rows))
@@ -150,33 +149,33 @@ def _headline(clocks: Sequence[TodayRow], rows: int) -> tuple[str, Tone]:
     )
 
 
-def _row(view: IncidentView, doubled: bool, chase: Task | None, now: datetime, zone: ZoneInfo) -> TodayRow | None:
+def _row(view: IncidentView, doubled: bool, chase: Task | None, local: LocalTime) -> TodayRow | None:
     if view.test or view.status == "withdrawn":
         return None
     tags = ["Under 18"] if view.under_18 else []
     if chase:
-        tags.append(f"With {chase.to_name}" + (f", by {words.when(chase.due_at, now, zone)}" if chase.due_at else ""))
+        tags.append(f"With {chase.to_name}" + (f", by {local.when(chase.due_at)}" if chase.due_at else ""))
     if running(view):
-        return _clock_row(view, tags, now, zone)
-    problem = _problem(view, doubled, now)
+        return _clock_row(view, tags, local)
+    problem = _problem(view, doubled, local.now)
     if problem is None:
         return None
     order, state, tone, action = problem
-    age = (now - view.occurred_at).total_seconds()
+    age = (local.now - view.occurred_at).total_seconds()
     return TodayRow(
         id=view.id,
         order=(order, age if order > 4 else -age),
         title=heading(view),
         state=state,
         tone=tone,
-        meta=words.when(view.occurred_at, now, zone),
+        meta=local.when(view.occurred_at),
         tags=tuple(tags),
         action=action,
     )
 
 
-def _clock_row(view: IncidentView, tags: list[str], now: datetime, zone: ZoneInfo) -> TodayRow:
-    detention, said = view.detention, clock(view, now, zone)
+def _clock_row(view: IncidentView, tags: list[str], local: LocalTime) -> TodayRow:
+    detention, said = view.detention, clock(view, local)
     assert detention and said
     here = f"/review/incidents/{view.id}"
     place = detention.places[-1].place_of_safety if detention.places else None
@@ -189,7 +188,7 @@ def _clock_row(view: IncidentView, tags: list[str], now: datetime, zone: ZoneInf
         if unknown
         else Action("Record the end" if said.tone else "End or extend", f"{here}/end")
     )
-    left = said.left.total_seconds() if said.left is not None else -(now - detention.began_at).total_seconds()
+    left = said.left.total_seconds() if said.left is not None else -(local.now - detention.began_at).total_seconds()
     return TodayRow(
         id=view.id,
         order=(order, left),
@@ -206,7 +205,7 @@ def _clock_row(view: IncidentView, tags: list[str], now: datetime, zone: ZoneInf
 def _problem(view: IncidentView, doubled: bool, now: datetime) -> tuple[int, str, Tone, Action] | None:
     """The gravest: order, words, tone, what to do. What is older than a week comes last, an open outcome never does."""
     here, age = f"/review/incidents/{view.id}", now - view.occurred_at
-    conflicts = sorted(flag.removeprefix("conflict:") for flag in view.flags if flag.startswith("conflict:"))
+    conflicts = sorted(conflicts_in(view.flags))
     if "outcome_overdue" in view.flags:
         lasting = words.lasting(age)
         return (

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from triage import codes
+from triage.log import effective
+from triage.log.entries import Entry
+from triage.pages.local_time import LocalTime
 
 FLAGS: Final = {
     "under_18": "Under 18, or treated as under 18",
@@ -20,12 +22,7 @@ FLAGS: Final = {
     "place_disputed": "Place where the power is disputed",
     "invalid_extension": "Extension that does not move the expiry",
     "possible_duplicate": "May be the same as another incident",
-    "outcome_overdue": "Outcome overdue",
-    "expiry_passed_no_end": "Expiry passed and no end recorded",
-    "clock_running": "Detention clock running",
-    "clock_unknown": "Detention clock unknown: no arrival recorded",
     "clock_skew": "A phone's clock was wrong",
-    "late": "Some entries arrived late",
     "intent_withdrawn": "Intent withdrawn",
     "target_not_held": "An entry names another that has not arrived",
     "test": "Training",
@@ -140,8 +137,10 @@ _DEEPEST: Final = 4
 _NAMED: Final = frozenset(codes.names())
 
 
-def code(field: str, value: str) -> str:
+def code(field: str, value: str | None) -> str:
     """A code of this field in words; one that no list knows is shown as it is, without underscores."""
+    if value is None:
+        return UNSAID
     for name in _LISTS.get(field, (field,)):
         if name in _NAMED and value in codes.list(name):
             return codes.list(name)[value].label
@@ -153,10 +152,14 @@ def short(field: str, value: str) -> str:
     return codes.short(field, value) or sentence(value)
 
 
+def kind(entry: Entry) -> str:
+    """The kind of an entry in words."""
+    name = effective.kind(entry)
+    return KINDS.get(name) or sentence(name)
+
+
 def flag(name: str) -> str:
     """A flag in words."""
-    if name.startswith("conflict:"):
-        return f"Records disagree: {name.removeprefix('conflict:').replace('_', ' ')}"
     return FLAGS.get(name) or sentence(name)
 
 
@@ -165,40 +168,11 @@ def sentence(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def at(instant: datetime | None, zone: ZoneInfo) -> str:
-    """An instant on the team's clock."""
-    return instant.astimezone(zone).strftime("%-d %b %Y, %H:%M") if instant else UNSAID
-
-
-def when(instant: datetime | None, now: datetime, zone: ZoneInfo) -> str:
-    """An instant on the team's clock, its day named only where it is not today."""
-    if instant is None:
-        return "not recorded"
-    local = instant.astimezone(zone)
-    days = (now.astimezone(zone).date() - local.date()).days
-    clock = local.strftime("%H:%M")
-    if days == 0:
-        return clock
-    if days in (1, -1):
-        return f"{'yesterday' if days == 1 else 'tomorrow'} {clock}"
-    return local.strftime("%a %-d %b ") + clock
-
-
 def because(codes_: Iterable[str]) -> list[str]:
     """The reasons of a grade as clauses, each once, those that hold for every grade only where there is no other."""
     reasons = list(dict.fromkeys(codes_))
     telling = [code for code in reasons if code not in FOR_EVERY_GRADE] or reasons[:1]
     return list(dict.fromkeys(BECAUSE.get(code, code.replace("_", " ")) for code in telling))
-
-
-def until(instant: datetime, zone: ZoneInfo) -> str:
-    """An instant that a clock runs out at, also told apart in the night that has an hour twice."""
-    return instant.astimezone(zone).strftime("%-d %b %Y, %H:%M %Z")
-
-
-def day(instant: date) -> str:
-    """A date."""
-    return instant.strftime("%-d %B %Y")
 
 
 def lasting(span: timedelta) -> str:
@@ -210,18 +184,13 @@ def lasting(span: timedelta) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
 
 
-def lasting_ms(milliseconds: int) -> str:
-    """A duration given in milliseconds."""
-    return lasting(timedelta(milliseconds=milliseconds))
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
+def count(number: int, noun: str) -> str:
     """A number with its noun."""
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+    return f"{number} {noun if number == 1 else noun + 's'}"
 
 
 def lines(
-    content: dict[str, Any], zone: ZoneInfo, leave_out: frozenset[str] = frozenset(), depth: int = 0
+    content: dict[str, Any], local: LocalTime, leave_out: frozenset[str] = frozenset(), depth: int = 0
 ) -> Iterator[tuple[str, str]]:
     """The fields of an entry as term and description, those of its parts after their part's name."""
     for name, value in content.items():
@@ -229,26 +198,26 @@ def lines(
             continue
         if isinstance(value, dict) and depth < _DEEPEST:
             yield from (
-                (f"{sentence(name)}: {term.lower()}", said) for term, said in lines(value, zone, depth=depth + 1)
+                (f"{sentence(name)}: {term.lower()}", said) for term, said in lines(value, local, depth=depth + 1)
             )
         else:
-            yield sentence(name), _said(name, value, zone, depth)
+            yield sentence(name), _said(name, value, local, depth)
 
 
-def _said(field: str, value: Any, zone: ZoneInfo, depth: int) -> str:
+def _said(field: str, value: Any, local: LocalTime, depth: int) -> str:
     if depth > _DEEPEST:
         return "…"
     match value:
         case bool():
             return "Yes" if value else "No"
         case str() if _TIME.fullmatch(value):
-            return _time(value, zone)
+            return _time(value, local)
         case str():
             return value if field in _AS_TYPED else code(field, value)
         case list():
-            return "; ".join(_said(field, part, zone, depth + 1) for part in value) or "None"
+            return "; ".join(_said(field, part, local, depth + 1) for part in value) or "None"
         case dict():
-            return "; ".join(f"{term}: {said}" for term, said in lines(value, zone, depth=depth + 1))
+            return "; ".join(f"{term}: {said}" for term, said in lines(value, local, depth=depth + 1))
         case _:
             return str(value)
 
@@ -258,8 +227,8 @@ def is_time(text: str) -> bool:
     return bool(_TIME.fullmatch(text))
 
 
-def _time(text: str, zone: ZoneInfo) -> str:
+def _time(text: str, local: LocalTime) -> str:
     try:
-        return at(msgspec.convert(text, datetime), zone)
+        return local.at(msgspec.convert(text, datetime))
     except (msgspec.ValidationError, OverflowError, ValueError):
         return text

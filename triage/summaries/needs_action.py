@@ -1,6 +1,6 @@
 """Which incidents need action: one definition for the day's summary, the first page, the chase list and alerts."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -18,6 +18,8 @@ ACTIONS: Final[Mapping[str, str]] = {
 
 RUNNING: Final = frozenset(("clock_running", "clock_unknown"))
 """The flags of a detention without an end; its 24 hours run whether or not an outcome was ever sent."""
+
+_CONFLICT: Final = "conflict:"
 
 ClockAlert = Literal["detention_4_h", "detention_1_h", "detention_0_h"]
 _THRESHOLDS: Final[tuple[tuple[timedelta, ClockAlert], ...]] = (
@@ -42,11 +44,16 @@ def actions(flags: Collection[str], *, counts: bool, linked: bool, duplicate: bo
         "police_station_used": "under_18_police_station" in flags,
         "station_not_authorised": "station_not_authorised" in flags,
         "power_location_conflict": "power_location_conflict" in flags,
-        "conflicting_records": any(flag.startswith("conflict:") for flag in flags),
+        "conflicting_records": bool(conflicts_in(flags)),
         "likely_duplicates": duplicate,
         "unlinked": not linked,
     }
     return frozenset(code for code, is_raised in raised.items() if is_raised)
+
+
+def conflicts_in(flags: Iterable[str]) -> list[str]:
+    """The fields on which the records of an incident disagree, by its flags."""
+    return [flag.removeprefix(_CONFLICT) for flag in flags if flag.startswith(_CONFLICT)]
 
 
 def is_overdue(overdue_at: datetime | None, now: datetime) -> bool:

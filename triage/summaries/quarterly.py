@@ -10,6 +10,7 @@ from triage.summaries.daily import WINDOWS, asked_of, by_grade, row_of_entries
 from triage.summaries.facts import IncidentFact, Profile
 from triage.summaries.figures import Figure, FigureRow, count_row, labels_of, quantile, row, share_of, split
 from triage.summaries.monthly import admitted
+from triage.summaries.needs_action import conflicts_in
 from triage.summaries.registry import POOLED_MONTHS, Scope, measure
 
 SCRUTINY = "quarterly yearly"
@@ -317,7 +318,7 @@ def hours_on_scene(scope: Scope) -> Figure:
 def data_quality(scope: Scope) -> Figure:
     asked = sum(len(asked_of(fact)) for fact in scope.members)
     answered = sum(len(set(asked_of(fact)) & set(fact.answered)) for fact in scope.members)
-    conflicts = [fact for fact in scope.members if any(flag.startswith("conflict:") for flag in fact.flags)]
+    conflicts = [fact for fact in scope.members if conflicts_in(fact.flags)]
     late = row_of_entries(scope.members)
     duplicates = [recent.fact for recent in scope.recent if recent.duplicate]
     assert isinstance(late.value, int)
