@@ -6,7 +6,7 @@ from triage.http import metrics, phone
 from triage.http.application import build
 from triage.http.middleware import OuterMiddleware
 from triage.pages import routes as pages
-from triage.pages.request import refuse_for_litestar
+from triage.pages.refusals import refuse_for_litestar
 from triage.service import Service
 
 

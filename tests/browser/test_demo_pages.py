@@ -7,7 +7,6 @@ import html
 import re
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,7 +25,7 @@ from demonstration import (
     smallest_text,
 )
 from playwright.async_api import Browser, Page
-from support.chromium import accessibility_faults, install_from_npm
+from support.chromium import accessibility_faults
 
 from triage.times import LONDON
 
@@ -36,13 +35,6 @@ FORMS = ("end", "extend", "arrival", "outcome", "link", "follow-up", "person", "
 TWO_SCREENS = 1_600
 MOST_CLOCKS = 5
 """As many detentions run at once in a demo made at nearly any hour; a sixth is on the second screen."""
-
-
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The source of axe-core."""
-    packages = install_from_npm(Path(__file__).with_name("package.json"), tmp_path_factory.mktemp("axe"))
-    return (packages / "axe-core/axe.min.js").read_text()
 
 
 @pytest_asyncio.fixture(scope="module")

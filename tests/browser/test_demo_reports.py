@@ -25,20 +25,13 @@ from demonstration import (
 )
 from playwright.async_api import Browser, Page
 from pypdf import PageObject, PdfReader
-from support.chromium import accessibility_faults, install_from_npm, opened
+from support.chromium import accessibility_faults, opened
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 SHEETS = {"daily": (1,), "weekly": (1,), "monthly": range(3, 9), "quarterly": range(4, 9), "yearly": range(4, 9)}
 LAST_SHEET = 300
 """Fewer characters than this, and a sheet is nearly empty."""
-
-
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The source of axe-core."""
-    packages = install_from_npm(Path(__file__).with_name("package.json"), tmp_path_factory.mktemp("axe"))
-    return (packages / "axe-core/axe.min.js").read_text()
 
 
 @pytest_asyncio.fixture(scope="module")

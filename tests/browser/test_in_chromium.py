@@ -2,14 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from browsing import code_for
 from playwright.async_api import Browser, Page
-from support.chromium import accessibility_faults, install_from_npm, opened, scrolls_sideways
+from support.chromium import accessibility_faults, opened, scrolls_sideways
 from support.phones import DAY, HOUR, Crew, RunningService, entry, now
 from uuid_utils.compat import uuid7
 
@@ -33,13 +32,6 @@ PAGES = [
 
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 900}
-
-
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The source of axe-core."""
-    packages = install_from_npm(Path(__file__).with_name("package.json"), tmp_path_factory.mktemp("axe"))
-    return (packages / "axe-core/axe.min.js").read_text()
 
 
 @pytest_asyncio.fixture

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser
-from support.chromium import accessibility_faults, install_from_npm, scrolls_sideways
+from support.chromium import accessibility_faults, scrolls_sideways
 from support.handset import CAMERA_THAT_SEES, Handset, code_for, handset
 from support.phones import HOUR, Crew, now
 from uuid_utils.compat import uuid7
@@ -29,13 +29,6 @@ BROKEN_WORDS = """[...document.querySelectorAll('button, .option span, .row *, h
     range.setEnd(node, index + word.length);
     return new Set([...range.getClientRects()].map(({top}) => Math.round(top))).size > 1;
   }).map(([word]) => word))"""
-
-
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The source of axe-core."""
-    packages = install_from_npm(Path(__file__).parent / "package.json", tmp_path_factory.mktemp("axe"))
-    return (packages / "axe-core/axe.min.js").read_text()
 
 
 async def busy_team(crew: Crew) -> str:

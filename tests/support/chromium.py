@@ -48,12 +48,12 @@ async def on_a_port(service: RunningService) -> AsyncIterator[str]:
         await serving
 
 
-def install_from_npm(package_json: Path, directory: Path) -> Path:
-    """Install what a package.json names into a directory; where the packages are then."""
-    shutil.copy(package_json, directory)
+def install_axe(directory: Path) -> str:
+    """Install axe-core from npm into a directory; its source."""
+    shutil.copy(Path(__file__).parents[1] / "browser" / "package.json", directory)
     options = ["--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
     subprocess.run(["npm", "install", *options], cwd=directory, check=True)
-    return directory / "node_modules"
+    return (directory / "node_modules/axe-core/axe.min.js").read_text()
 
 
 @asynccontextmanager

@@ -7,11 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, Request, expect
 
 from support.cast import Json
-from support.chromium import launched, on_a_port
+from support.chromium import install_axe, launched, on_a_port
 from support.phones import Crew, RunningService
 
 PATIENCE = 40
@@ -233,6 +234,12 @@ async def chromium() -> AsyncIterator[Browser]:
     """One browser for all tests of a process."""
     async with launched() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The source of axe-core."""
+    return install_axe(tmp_path_factory.mktemp("axe"))
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Enrolment, devices, and who one is."""
 
-import io
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -11,6 +10,7 @@ from litestar.params import JSONBody
 from msgspec import Meta, Struct
 
 from triage import codes
+from triage.access import enrolment_picture
 from triage.http import versions
 from triage.http.access_control import HOUR, find_device
 from triage.http.negotiation import ready
@@ -18,7 +18,6 @@ from triage.http.openapi import LINK
 from triage.http.paging import next_page, read_place
 from triage.http.parameters import After, AnyRequest, Id, Limit, SignedIn, TheService
 from triage.http.responses import NO_STORE
-from triage.libraries import segno
 from triage.problems import CODE_EXPIRED, CODE_USED, NOT_FOUND, RATE_LIMITED, TOKEN_INVALID, TOKEN_MISSING, Refused
 from triage.store.access import attempts, devices, enrolment, staff, teams
 from triage.store.access.devices import DevicePosition
@@ -116,17 +115,8 @@ async def post_enrolment(
     For a colleague it needs `enrol.police`, `enrol.health` or `enrol.office`.
     """
     issued = await enrolment.issue_code(service.database, request.user, data.staff_id)
-    answer = EnrolmentAnswer(
-        issued.code, issued.expires_at, _qr(f"{service.settings.public_url.rstrip('/')}/app#code={issued.code}")
-    )
-    return ready(_encode(answer), 201)
-
-
-def _qr(address: str) -> str:
-    """A picture of the address that enrols a phone; what is behind # is never sent to a server."""
-    picture = io.BytesIO()
-    segno.make(address, error="m").save(picture, kind="svg", scale=4, xmldecl=False, title="Enrolment code")
-    return picture.getvalue().decode()
+    picture = enrolment_picture.draw(service.settings.public_url, issued.code, scale=4, title="Enrolment code")
+    return ready(_encode(EnrolmentAnswer(issued.code, issued.expires_at, picture)), 201)
 
 
 async def count_attempt(request: AnyRequest) -> None:

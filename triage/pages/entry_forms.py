@@ -5,6 +5,7 @@ Only what the role may know is asked: a sergeant sees of a detention's result th
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from triage.access.actors import Actor
@@ -180,21 +181,15 @@ def _link(incident: LoadedIncident, _: Actor, asked: FormQuery) -> EntryForm:
         question="The other’s log reference",
         hint="Case, blanks and dashes do not matter.",
     )
+    reason = Field(name="reason", kind="radios", question="Why are they one?", options=LINK_REASONS)
     return EntryForm(
         title="Link to another incident",
         button="Say they are one",
         done="Linked: they are one incident now.",
-        before="" if not other else "The two become one incident, counted once. It can be undone.",
-        fields=(
-            *(() if other else (reference,)),
-            Field(name="reason", kind="radios", question="Why are they one?", options=LINK_REASONS),
-        ),
-        body=lambda values: {
-            "kind": "same_incident",
-            "other_incident_id": other or values["other"],
-            "reason": values["reason"],
-        },
-        hidden={"other": other} if other else {},
+        before="The two become one incident, counted once. It can be undone." if other else "",
+        fields=(reason,) if other else (reference, reason),
+        body=partial(_statement, "same_incident", other),
+        hidden=_given(other),
     )
 
 
@@ -206,21 +201,23 @@ def _apart(incident: LoadedIncident, _: Actor, asked: FormQuery) -> EntryForm:
     if not other and not linked:
         raise Refused(NOT_FOUND)
     which = Field(name="other", kind="radios", question="Which one?", options=linked)
+    reason = Field(name="reason", kind="radios", question="Why are they two?", options=APART_REASONS)
     return EntryForm(
         title="Keep two incidents apart",
         button="Keep them apart",
         done="Kept apart: they are two incidents.",
-        fields=(
-            *(() if other else (which,)),
-            Field(name="reason", kind="radios", question="Why are they two?", options=APART_REASONS),
-        ),
-        body=lambda values: {
-            "kind": "not_same_incident",
-            "other_incident_id": other or values["other"],
-            "reason": values["reason"],
-        },
-        hidden={"other": other} if other else {},
+        fields=(reason,) if other else (which, reason),
+        body=partial(_statement, "not_same_incident", other),
+        hidden=_given(other),
     )
+
+
+def _statement(kind: str, other: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {"kind": kind, "other_incident_id": other or values["other"], "reason": values["reason"]}
+
+
+def _given(other: str) -> dict[str, str]:
+    return {"other": other} if other else {}
 
 
 def _follow_up(incident: LoadedIncident, actor: Actor, _: FormQuery) -> EntryForm:

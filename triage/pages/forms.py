@@ -27,13 +27,13 @@ from triage.pages.form import EntryForm
 from triage.pages.incident_words import clock, heading, reference
 from triage.pages.loaded_incident import ID, LoadedIncident, author, load
 from triage.pages.other_forms import ask_form, assign_form, person_form
+from triage.pages.refusals import problem_page
 from triage.pages.request import (
     FormSuccess,
     Page,
     PageRequest,
     TheService,
     page,
-    problem_page,
     read_form,
     redirect,
     uuid_field,

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
+import msgspec
 from litestar import get
 from litestar.params import QueryParameter
 from msgspec import UNSET, Struct
@@ -50,12 +51,12 @@ _ARRESTS: Final = ("arrest_custody", "arrest_street_bail")
 _Short = Annotated[str, QueryParameter(max_length=64)]
 
 
-class Search(Struct, frozen=True, kw_only=True):
+class Search(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"since": "from", "until": "to"}):
     """The filter of the list; empty is not asked."""
 
-    log_ref: str = ""
     since: str = ""
     until: str = ""
+    log_ref: str = ""
     area: str = ""
     power: str = ""
     grade: str = ""
@@ -66,10 +67,8 @@ class Search(Struct, frozen=True, kw_only=True):
     @property
     def terms(self) -> dict[str, str]:
         """The query of its address."""
-        named = {"from": self.since, "to": self.until} | {
-            name: getattr(self, name) for name in ("log_ref", "area", "power", "grade", "need", "outcome", "place")
-        }
-        return {name: value for name, value in named.items() if value}
+        terms: dict[str, str] = msgspec.to_builtins(self)
+        return terms
 
     @property
     def folded(self) -> bool:

@@ -17,7 +17,8 @@ from triage.pages import words
 from triage.pages.conflicts import FieldConflict, conflicts
 from triage.pages.incident_words import heading, person, reference
 from triage.pages.local_time import LocalTime, local_time
-from triage.pages.request import FormSuccess, Page, PageRequest, TheService, page, problem_page, read_form, redirect
+from triage.pages.refusals import problem_page
+from triage.pages.request import FormSuccess, Page, PageRequest, TheService, page, read_form, redirect
 from triage.problems import ENTRY_CONFLICT, NOT_FOUND, Problem, Refused
 from triage.service import Service
 from triage.store.log import release, review_lists

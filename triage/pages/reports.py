@@ -15,6 +15,7 @@ from triage.access.actors import Actor
 from triage.pages import today
 from triage.pages.incidents import listed
 from triage.pages.local_time import LocalTime
+from triage.pages.refusals import explain
 from triage.pages.request import Page, PageRequest, TheService, page, respond
 from triage.pages.today import TodayRow
 from triage.problems import NOT_FOUND, Refused
@@ -137,13 +138,8 @@ async def show_latest_day(request: PageRequest, service: TheService) -> Page:
         actor.team_id, partial(publications.list_latest, team_id=actor.team_id, kind="daily", limit=1)
     )
     if not newest:
-        return page(
-            request,
-            "problem.html",
-            title="No day is published yet",
-            errors=(),
-            detail=("The first summary comes after the first whole day."),
-        )
+        said = "The first summary comes after the first whole day."
+        return explain(request, "No day is published yet", said)
     return await _show(request, service, actor, "daily", newest[0].period, None)
 
 

@@ -7,7 +7,8 @@ from litestar.enums import HttpMethod
 from litestar.params import HeaderParameter, PathParameter
 
 from triage.pages import forms, frame, incident, incidents, queue, reports, sign_in, team, today
-from triage.pages.request import EXCEPTION_HANDLERS, LONGEST_FORM, Page, PageRequest, SessionSignIn, respond
+from triage.pages.refusals import EXCEPTION_HANDLERS
+from triage.pages.request import LONGEST_FORM, Page, PageRequest, SessionSignIn, respond
 from triage.problems import NOT_FOUND, Refused
 
 IfNoneMatch = Annotated[str, HeaderParameter(name="If-None-Match")]

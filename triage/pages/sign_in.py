@@ -13,6 +13,7 @@ from triage.access.actors import Actor
 from triage.access.oidc import OidcRefused, RefusalReason
 from triage.access.oidc_login import Callback
 from triage.pages import sessions
+from triage.pages.refusals import explain, login_providers, sign_in_page, unlock_page
 from triage.pages.request import (
     HOME,
     AnyRequest,
@@ -22,7 +23,6 @@ from triage.pages.request import (
     check_secret,
     keep,
     leads_on,
-    login_providers,
     open_typed,
     page,
     read_cookie,
@@ -30,8 +30,6 @@ from triage.pages.request import (
     read_form,
     redirect,
     service_of,
-    sign_in_page,
-    unlock_page,
 )
 from triage.pages.sessions import FORM, LEAVING, SESSION, Leaving, Session, TypedForm
 from triage.problems import CODE_EXPIRED, FORBIDDEN, INVALID_PARAMETER, NOT_FOUND, NOT_READY, Refused
@@ -112,16 +110,10 @@ async def _begin(request: AnyRequest, actor: Actor, now: datetime) -> None:
 def _resume(request: AnyRequest, staff_id: object, typed: TypedForm) -> Page:
     """The form again with everything typed: it is stored only when its sender says so."""
     if typed.staff_id not in (None, staff_id):
-        return page(
-            request,
-            "problem.html",
-            403,
-            title="Typed by somebody else",
-            errors=(),
-            detail=("You are signed in. What was typed before belongs to another account and was not stored."),
-        )
-    session = read_cookie(request, SESSION, Session) if "auth" not in request.scope else request.scope["auth"]
-    request.scope["auth"] = session
+        said = "You are signed in. What was typed before belongs to another account and was not stored."
+        return explain(request, "Typed by somebody else", said, 403)
+    if "auth" not in request.scope:
+        request.scope["auth"] = read_cookie(request, SESSION, Session)
     return page(request, "resume.html", address=typed.address, fields=typed.fields)
 
 

@@ -1,6 +1,5 @@
 """People and devices of the reader's side of the team: enrol, last seen, clock, revoke."""
 
-import io
 from datetime import timedelta
 from typing import Annotated, Final
 from uuid import UUID
@@ -10,7 +9,7 @@ from litestar.params import PathParameter
 from markupsafe import Markup
 from msgspec import Struct
 
-from triage.libraries import segno
+from triage.access import enrolment_picture
 from triage.pages import words
 from triage.pages.local_time import LocalTime, local_time
 from triage.pages.request import FormSuccess, Page, PageRequest, TheService, page, read_form, redirect
@@ -96,32 +95,15 @@ async def enrol(request: PageRequest, service: TheService, id: STAFF) -> Page:
     async with service.database.team(actor.team_id) as connection:
         colleagues = await tasks.list_colleagues(connection, actor)
     name = next((colleague.name for colleague in colleagues if colleague.staff_id == id), "your colleague")
-    address = f"{service.settings.public_url.rstrip('/')}/app#code={issued.code}"
+    look = {"scale": 5, "light": "#fff", "nl": False, "title": "Enrolment code as a QR code"}
     return page(
         request,
         "enrol.html",
         name=name,
         code=issued.code,
         until=local.when(issued.expires_at),
-        qr=_qr(address),
+        qr=Markup(enrolment_picture.draw(service.settings.public_url, issued.code, **look)),
     )
-
-
-def _qr(address: str) -> Markup:
-    picture = io.BytesIO()
-    segno.make(address, error="m").save(
-        picture,
-        kind="svg",
-        scale=5,
-        border=4,
-        dark="#000",
-        light="#fff",
-        xmldecl=False,
-        svgns=True,
-        nl=False,
-        title="Enrolment code as a QR code",
-    )
-    return Markup(picture.getvalue().decode())
 
 
 @post("/devices/{id:uuid}/revoke", status_code=303)
