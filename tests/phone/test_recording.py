@@ -2,7 +2,6 @@
 
 import re
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -22,19 +21,6 @@ OFFICER: dict[str, str | list[str]] = {
     "immediate_danger": "yes", "consulted.role": "nurse", "offence": "none", "force_type": "none",
     "presenting": ["suicidal_intent", "intoxication_alcohol"],
 }  # fmt: skip
-
-
-async def sent(phone: Handset, who: str, incident: str) -> dict[str, Any]:
-    """The entries of an incident at the service after a sync, by kind, the last captured of each."""
-    await phone.nothing_held()
-    await phone.sync()
-    entries = await getattr(phone.crew, who).entries(incident)
-    return {entry["kind"]: entry for entry in sorted(entries, key=lambda entry: entry["captured_at"])}
-
-
-async def incident_of(phone: Handset) -> str:
-    incident: str = (await phone.entries())[-1]["incident"]
-    return incident
 
 
 async def test_an_intent_is_two_taps_and_says_only_what_was_tapped(phone: Handset) -> None:
@@ -90,29 +76,6 @@ async def test_another_officers_intent_carries_collar_number_and_time(phone: Han
     assert datetime.fromisoformat(intent["log_time"]) <= now()
 
 
-async def test_an_intent_that_has_left_is_corrected_and_never_sent_twice_differently(
-    phone: Handset, crew: Crew
-) -> None:
-    await phone.enrol("officer")
-    await phone.tap("New incident")
-    await phone.tap("Section 136: Would have")
-    await phone.heading("The three tests")
-    await phone.run(
-        "import('/app/state.js').then(({account}) => account().db.all('outbox').then(([row]) => "
-        "account().db.write((stores) => stores('outbox').put({...row, holdUntil: 0}))))"
-    )
-    await phone.sync()
-    await phone.tap("All three met")
-    await phone.heading("Record of contact")
-    entries = await phone.entries()
-    assert [own["entry"]["kind"] for own in entries] == ["intent", "amendment"]
-    assert entries[1]["entry"]["amends"] == entries[0]["id"]
-    kinds = await sent(phone, "officer", entries[0]["incident"])
-    assert set(kinds) == {"intent", "amendment"} and await phone.states("officer") == ["received", "received"]
-    view = await crew.officer.incident(entries[0]["incident"])
-    assert view["intents"][0]["tests"]["necessary"] is True
-
-
 async def test_the_whole_record_of_an_officer(phone: Handset, crew: Crew) -> None:
     await phone.enrol("officer")
     await phone.new_incident()
@@ -120,7 +83,7 @@ async def test_the_whole_record_of_an_officer(phone: Handset, crew: Crew) -> Non
     await expect(phone.page.locator("#save")).to_have_text("Save")
     await phone.save()
     await phone.heading("Luton: town centre")
-    entries = await sent(phone, "officer", await incident_of(phone))
+    entries = await phone.sent("officer", await phone.last_incident())
     officer = entries["officer"]
     plain = {name: value for name, value in OFFICER.items() if name != "consulted.role"}
     assert {name: officer[name] for name in plain} == plain
@@ -134,14 +97,14 @@ async def test_the_first_answer_tells_the_others_and_goes_with_a_discarded_draft
     await phone.enrol("officer")
     await phone.new_incident()
     await phone.fill({"area": "bedford"})
-    incident = await incident_of(phone)
-    first = await sent(phone, "officer", incident)
+    incident = await phone.last_incident()
+    first = await phone.sent("officer", incident)
     assert first["officer"]["area"] == "bedford" and first["officer"].get("sex") is None
     assert (await crew.nurse.incident(incident))["area"] == "bedford"
     await phone.tap("Discard")
     await phone.tap("Tap again to discard")
     await phone.at_home()
-    entries = await sent(phone, "officer", incident)
+    entries = await phone.sent("officer", incident)
     assert entries["withdrawal"]["withdraws"] == first["officer"]["id"]
     assert await phone.rows("officer", "drafts") == []
 
@@ -208,7 +171,7 @@ async def test_an_outcome_is_four_taps_and_health_never_sees_a_constables_power(
     await phone.fill({"disposal": "community_follow_up", "decided_by": "nurse", "decided_at": "30"})
     await phone.save()
     await phone.heading("Bedford")
-    outcome = (await sent(phone, "nurse", str(incident)))["outcome"]
+    outcome = (await phone.sent("nurse", str(incident)))["outcome"]
     assert (outcome["disposal"], outcome["decided_by"], outcome.get("transport")) == (
         "community_follow_up",
         "nurse",
@@ -274,12 +237,12 @@ async def test_at_a_police_station_the_conditions_are_asked_and_the_health_check
     await phone.heading("Bedford")
     await expect(phone.page.get_by_role("button", name="Health check done now")).to_be_visible()  # before it is sent
     await phone.context.set_offline(False)
-    detention = (await sent(phone, "officer", entry["incident_id"]))["detention"]
+    detention = (await phone.sent("officer", entry["incident_id"]))["detention"]
     assert detention["station_tests"] == {"imminent_risk": True, "no_other_place": True, "healthcare_available": False}
     assert detention["authorised_rank"] == "inspector"
     await phone.tap("Health check done now")
     await phone.heading("Bedford")
-    assert (await sent(phone, "officer", entry["incident_id"]))["detention"]["event"] == "health_check"
+    assert (await phone.sent("officer", entry["incident_id"]))["detention"]["event"] == "health_check"
 
 
 async def test_an_extension_says_how_long_why_and_by_whom(phone: Handset) -> None:
@@ -306,7 +269,7 @@ async def test_an_extension_says_how_long_why_and_by_whom(phone: Handset) -> Non
     await phone.fill({"ground": "condition", "authorised_by": "responsible_doctor"})
     await phone.save()
     await phone.heading("Bedford")
-    extended = (await sent(phone, "clinical_lead", entry["incident_id"]))["detention"]
+    extended = (await phone.sent("clinical_lead", entry["incident_id"]))["detention"]
     assert (extended["minutes"], extended["ground"], extended["authorised_by"]) == (
         90,
         "condition",
@@ -323,64 +286,9 @@ async def test_a_stand_down_asks_three_things_and_sends_a_contact_and_an_outcome
     )
     await phone.save()
     await phone.heading("Bedford")
-    entries = await sent(phone, "officer", await incident_of(phone))
+    entries = await phone.sent("officer", await phone.last_incident())
     assert (entries["outcome"]["disposal"], entries["outcome"]["reason"]) == ("not_attended", "too_far")
     assert (entries["officer"]["area"], entries["officer"]["referral_source"]) == ("bedford", "control_room")
-
-
-async def test_a_correction_is_the_whole_replacement_with_a_reason(phone: Handset, crew: Crew) -> None:
-    await phone.enrol("officer")
-    entry = await phone.record("officer", area="bedford", sex="male", note="Calm now", offence="none")
-    await phone.sync()
-    await phone.page.locator(f'[data-id="{entry["incident_id"]}"]').tap()
-    await phone.tap("Correct my record")
-    await phone.heading("Correct: record of contact")
-    assert await phone.page.locator("#q-sex :checked").get_attribute("value") == "male"
-    await phone.fill({"sex": "female", "amendment.reason": "wrong_code"})
-    await phone.save()
-    await phone.heading("Bedford")
-    amendment = (await sent(phone, "officer", entry["incident_id"]))["amendment"]
-    assert (amendment["amends"], amendment["reason"]) == (entry["id"], "wrong_code")
-    changed = amendment["entry"]
-    assert (changed["sex"], changed["area"], changed["note"], changed["offence"]) == (
-        "female",
-        "bedford",
-        "Calm now",
-        "none",
-    )
-    assert (await crew.officer.incident(entry["incident_id"]))["sex"] == "female"
-
-
-async def test_something_known_that_is_wrong_is_asked_again(phone: Handset, crew: Crew) -> None:
-    incident = uuid7()
-    await crew.officer.tell(
-        "officer", incident, area="bedford", occurred_at=now(), sex="male", location_type="street_or_park"
-    )
-    await phone.enrol("paramedic")
-    await phone.page.get_by_role("button", name="Bedford").tap()
-    await phone.tap("My record")
-    await phone.heading("Record of contact")
-    await expect(phone.page.locator("#q-sex")).to_have_count(0)
-    await expect(phone.page.locator(".card").first).to_contain_text("Bedford · Street or park · Male")
-    await phone.tap("Something there is wrong")
-    await phone.choose("sex", "female")
-    await phone.save()
-    await phone.heading("Bedford")
-    assert (await sent(phone, "paramedic", str(incident)))["paramedic"]["sex"] == "female"
-
-
-async def test_a_withdrawal_has_a_reason(phone: Handset, crew: Crew) -> None:
-    await phone.enrol("officer")
-    entry = await phone.record("officer", area="bedford", sex="male")
-    await phone.sync()
-    await phone.page.locator(f'[data-id="{entry["incident_id"]}"]').tap()
-    await phone.page.locator(".row.entry").first.tap()
-    await phone.tap("Withdraw this")
-    await phone.tap("Entered by mistake")
-    await phone.page.locator(".row.entry").nth(1).wait_for()
-    withdrawal = (await sent(phone, "officer", entry["incident_id"]))["withdrawal"]
-    assert (withdrawal["withdraws"], withdrawal["reason"]) == (entry["id"], "entered_in_error")
-    await expect(phone.page.get_by_text("withdrawn", exact=False).first).to_be_visible()
 
 
 async def test_an_nhs_number_is_sent_at_once_and_kept_nowhere(phone: Handset, crew: Crew) -> None:
@@ -396,7 +304,7 @@ async def test_an_nhs_number_is_sent_at_once_and_kept_nowhere(phone: Handset, cr
     await phone.context.set_offline(False)
     await phone.tap("Send")
     await phone.heading("Bedford")
-    link = (await sent(phone, "nurse", entry["incident_id"]))["person_link"]
+    link = (await phone.sent("nurse", entry["incident_id"]))["person_link"]
     assert link["person_id"]
     assert "9434765919" not in str(await phone.entries())
 
@@ -431,7 +339,7 @@ async def test_a_question_from_the_lead_opens_the_record_it_is_about_and_the_ans
     await phone.fill({"offence": "alleged_minor", "amendment.reason": "learnt_later"})
     await phone.save()
     await phone.heading("Bedford")
-    amendment = (await sent(phone, "officer", entry["incident_id"]))["amendment"]
+    amendment = (await phone.sent("officer", entry["incident_id"]))["amendment"]
     assert (amendment["amends"], amendment["entry"]["offence"]) == (entry["id"], "alleged_minor")
     await phone.sync()
     await phone.page.go_back()

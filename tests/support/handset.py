@@ -171,6 +171,18 @@ class Handset:
         )
         return entries
 
+    async def last_incident(self) -> str:
+        """The incident of what was recorded last."""
+        incident: str = (await self.entries())[-1]["incident"]
+        return incident
+
+    async def sent(self, who: str, incident: str) -> dict[str, Json]:
+        """The entries of an incident at the service after a sync, by kind, the last captured of each."""
+        await self.nothing_held()
+        await self.sync()
+        entries = await getattr(self.crew, who).entries(incident)
+        return {entry["kind"]: entry for entry in sorted(entries, key=lambda entry: entry["captured_at"])}
+
     async def record(self, kind: str, incident: str | None = None, hold: int = 0, **content: Any) -> Json:
         """Put an entry in the outbox as the app does, without the screens."""
         script = """([kind, incident, hold, content]) => Promise.all(['sync', 'state', 'vault'].map((name) =>

@@ -7,7 +7,6 @@ from uuid import UUID
 import msgspec
 from msgspec import inspect
 
-from triage.access.actors import Actor
 from triage.log import effective
 from triage.log.entries import AMENDABLE, Entry, PersonLink, StoredEntry
 from triage.pages import words
@@ -24,9 +23,9 @@ WITHDRAW_REASONS: Final[Options] = (
 )
 
 
-def withdraw(incident: LoadedIncident, actor: Actor, asked: FormQuery) -> EntryForm:
+def withdraw(incident: LoadedIncident, asked: FormQuery) -> EntryForm:
     """An entry never counted."""
-    stored = _entry(incident, actor, asked)
+    stored = _entry(incident, asked)
     return EntryForm(
         title="Withdraw an entry",
         button="Withdraw it",
@@ -40,9 +39,9 @@ def withdraw(incident: LoadedIncident, actor: Actor, asked: FormQuery) -> EntryF
     )
 
 
-def person_unlink(incident: LoadedIncident, actor: Actor, asked: FormQuery) -> EntryForm:
+def person_unlink(incident: LoadedIncident, asked: FormQuery) -> EntryForm:
     """A person's link was a mistake."""
-    stored = _entry(incident, actor, asked)
+    stored = _entry(incident, asked)
     if not isinstance(stored.entry, PersonLink):
         raise Refused(NOT_FOUND)
     person_id = stored.entry.person_id
@@ -62,12 +61,12 @@ def person_unlink(incident: LoadedIncident, actor: Actor, asked: FormQuery) -> E
     )
 
 
-def _entry(incident: LoadedIncident, actor: Actor, asked: FormQuery) -> StoredEntry:
+def _entry(incident: LoadedIncident, asked: FormQuery) -> StoredEntry:
     """The entry that the form is about. Raises Refused: 404, or 403 for who may not change it."""
     entry = next((stored for stored in incident.stored if str(stored.id) == asked.get("entry")), None)
     if entry is None:
         raise Refused(NOT_FOUND)
-    if not may_change(entry, actor):
+    if not may_change(entry, incident.reader):
         raise Refused(NOT_YOURS)
     return entry
 
@@ -84,9 +83,9 @@ _KEPT: Final = ("note", "s136_justified", "told_intent", "assessment")
 """A note left out is kept; a judgement is its author's own."""
 
 
-def amend(incident: LoadedIncident, actor: Actor, asked: FormQuery) -> EntryForm:
+def amend(incident: LoadedIncident, asked: FormQuery) -> EntryForm:
     """An entry's content as it should have been; what the form does not ask for stays as it is."""
-    stored = _entry(incident, actor, asked)
+    stored = _entry(incident, asked)
     if not isinstance(stored.entry, AMENDABLE):
         raise Refused(NOT_FOUND)
     served = next(entry for entry in incident.entries if entry.stored.id == stored.id)

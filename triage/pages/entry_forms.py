@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from triage.access.actors import Actor
 from triage.log.view import IncidentView
 from triage.pages import words
 from triage.pages.correction_forms import amend, person_unlink, withdraw
@@ -39,12 +38,12 @@ RESULTS: Final[Mapping[str, Options]] = {
 }
 
 
-def form_for(what: str, incident: LoadedIncident, actor: Actor, asked: Mapping[str, str]) -> EntryForm:
+def form_for(what: str, incident: LoadedIncident, asked: FormQuery) -> EntryForm:
     """The form at an address. `asked`: `other`, `entry`, of the query or the form. Raises Refused (404)."""
     build = FORMS.get(what)
     if build is None:
         raise Refused(NOT_FOUND)
-    return build(incident, actor, asked)
+    return build(incident, asked)
 
 
 def _power(view: IncidentView) -> dict[str, Any]:
@@ -68,13 +67,13 @@ def _odd_times(incident: LoadedIncident, *names: str) -> Callable[[dict[str, Any
     return odd
 
 
-def _end(incident: LoadedIncident, actor: Actor, _: FormQuery) -> EntryForm:
+def _end(incident: LoadedIncident, _: FormQuery) -> EntryForm:
     return EntryForm(
         title="Record the end of a detention",
         button="Record the end",
         done="The end is recorded.",
         fields=(
-            Field(name="result", kind="radios", question="How did it end?", options=RESULTS[actor.role]),
+            Field(name="result", kind="radios", question="How did it end?", options=RESULTS[incident.reader.role]),
             when(),
         ),
         body=lambda values: {"kind": "detention", "event": "ended", **_power(incident.view), **values},
@@ -82,7 +81,7 @@ def _end(incident: LoadedIncident, actor: Actor, _: FormQuery) -> EntryForm:
     )
 
 
-def _extend(incident: LoadedIncident, _: Actor, __: FormQuery) -> EntryForm:
+def _extend(incident: LoadedIncident, _: FormQuery) -> EntryForm:
     day = incident.local.today
     stay = incident.view.detention.places[-1] if incident.view.detention and incident.view.detention.places else None
     station = (
@@ -112,7 +111,7 @@ def _extend(incident: LoadedIncident, _: Actor, __: FormQuery) -> EntryForm:
     )
 
 
-def _arrival(incident: LoadedIncident, _: Actor, __: FormQuery) -> EntryForm:
+def _arrival(incident: LoadedIncident, _: FormQuery) -> EntryForm:
     day = incident.local.today
     return EntryForm(
         title="Record the arrival",
@@ -125,9 +124,9 @@ def _arrival(incident: LoadedIncident, _: Actor, __: FormQuery) -> EntryForm:
     )
 
 
-def _outcome(incident: LoadedIncident, actor: Actor, _: FormQuery) -> EntryForm:
+def _outcome(incident: LoadedIncident, _: FormQuery) -> EntryForm:
     day = incident.local.day_of(incident.view.occurred_at)
-    may_use = actor.side == "police"
+    may_use = incident.reader.side == "police"
 
     def odd(values: dict[str, Any]) -> dict[str, str]:
         oddities = _odd_times(incident, "decided_at")(values)
@@ -173,7 +172,7 @@ APART_REASONS: Final[Options] = (
 )
 
 
-def _link(incident: LoadedIncident, _: Actor, asked: FormQuery) -> EntryForm:
+def _link(_: LoadedIncident, asked: FormQuery) -> EntryForm:
     other = asked.get("other", "")
     reference = Field(
         name="log_ref",
@@ -193,7 +192,7 @@ def _link(incident: LoadedIncident, _: Actor, asked: FormQuery) -> EntryForm:
     )
 
 
-def _apart(incident: LoadedIncident, _: Actor, asked: FormQuery) -> EntryForm:
+def _apart(incident: LoadedIncident, asked: FormQuery) -> EntryForm:
     other = asked.get("other", "")
     linked = tuple(
         (str(linked_id), f"The incident that began as {str(linked_id)[-6:]}") for linked_id in incident.view.linked_ids
@@ -220,7 +219,7 @@ def _given(other: str) -> dict[str, str]:
     return {"other": other} if other else {}
 
 
-def _follow_up(incident: LoadedIncident, actor: Actor, _: FormQuery) -> EntryForm:
+def _follow_up(incident: LoadedIncident, _: FormQuery) -> EntryForm:
     day = incident.local.today
     sources = tuple((source, words.code("sources", source)) for source in ("trust_record", "police_s136_list", "ed"))
     return EntryForm(
@@ -240,7 +239,7 @@ def _follow_up(incident: LoadedIncident, actor: Actor, _: FormQuery) -> EntryFor
             of_list("section", "If detained later: under which section?", "later_section", on=day, required=False),
             *(
                 (of_list("referral", "Of which referral?", "referral", on=day, required=False),)
-                if actor.side == "health"
+                if incident.reader.side == "health"
                 else ()
             ),
         ),
@@ -249,7 +248,7 @@ def _follow_up(incident: LoadedIncident, actor: Actor, _: FormQuery) -> EntryFor
     )
 
 
-FORMS: Final[Mapping[str, Callable[[LoadedIncident, Actor, FormQuery], EntryForm]]] = {
+FORMS: Final[Mapping[str, Callable[[LoadedIncident, FormQuery], EntryForm]]] = {
     "end": _end,
     "extend": _extend,
     "arrival": _arrival,

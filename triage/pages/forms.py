@@ -67,7 +67,7 @@ class OpenForm:
     @property
     def actor(self) -> Actor:
         """Whose name goes with what is recorded."""
-        return self.request.user
+        return self.incident.reader
 
     def show(
         self,
@@ -166,15 +166,14 @@ async def _open(
     request: PageRequest, service: Service, incident_id: UUID, what: str, asked: Mapping[str, str]
 ) -> OpenForm:
     incident = await load(service, request.user, incident_id)
-    form = await _form(service, request.user, what, incident, asked)
+    form = await _form(service, what, incident, asked)
     return OpenForm(request=request, service=service, what=what, form=form, incident=incident)
 
 
-async def _form(
-    service: Service, actor: Actor, what: str, incident: LoadedIncident, asked: Mapping[str, str]
-) -> EntryForm:
+async def _form(service: Service, what: str, incident: LoadedIncident, asked: Mapping[str, str]) -> EntryForm:
+    actor = incident.reader
     if what not in ("ask", "assign", "person"):
-        return form_for(what, incident, actor, asked)
+        return form_for(what, incident, asked)
     if what == "person":
         actor.require("people.match")
         return person_form(actor)

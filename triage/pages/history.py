@@ -7,7 +7,6 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from triage.access.actors import Actor
 from triage.log import effective
 from triage.log.entries import (
     Amendment,
@@ -42,10 +41,10 @@ class HistoryLine(Struct, frozen=True, kw_only=True):
     actions: tuple[Action, ...]
 
 
-def history_line(served: ServedEntry, incident: LoadedIncident, actor: Actor) -> HistoryLine:
+def history_line(served: ServedEntry, incident: LoadedIncident) -> HistoryLine:
     """An entry as the reader sees it."""
     stored, local = served.stored, incident.local
-    own = stored.author == actor.staff_id
+    own = stored.author == incident.reader.staff_id
     notices = msgspec.json.decode(served.notices) if own else []
     return HistoryLine(
         id=stored.id,
@@ -57,7 +56,7 @@ def history_line(served: ServedEntry, incident: LoadedIncident, actor: Actor) ->
         terms=tuple(words.lines(content_of(served), local, _BESIDE)),
         changes=tuple(_changes(stored.id, incident)),
         notices=tuple(words.sentence(notice["code"]) for notice in notices),
-        actions=tuple(_entry_actions(stored, incident, actor)),
+        actions=tuple(_entry_actions(stored, incident)),
     )
 
 
@@ -69,13 +68,11 @@ def _changes(entry_id: UUID, incident: LoadedIncident) -> Iterator[str]:
             yield f"Withdrawn by entry {stored.seq}"
 
 
-def _entry_actions(stored: StoredEntry, incident: LoadedIncident, actor: Actor) -> Iterator[Action]:
+def _entry_actions(stored: StoredEntry, incident: LoadedIncident) -> Iterator[Action]:
     """Its author, or the lead of its author's profession, may withdraw or amend; a link is undone by its opposite."""
-    if not may_change(stored, actor):
+    if not may_change(stored, incident.reader) or stored.id in effective.out_of_force(incident.stored):
         return
     here = f"/review/incidents/{incident.view.id}"
-    if stored.id in effective.out_of_force(incident.stored):
-        return
     match stored.entry:
         case SameIncident():
             yield Action("Part them again", f"{here}/apart?other={stored.entry.other_incident_id}")

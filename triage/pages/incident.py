@@ -66,7 +66,7 @@ async def show_incident(request: PageRequest, service: TheService, id: ID) -> Pa
         grades=list(grades(view)),
         rows=timeline(incident),
         tasks=[_task_line(task, local) for task in incident.tasks],
-        history=[history_line(served, incident, request.user) for served in incident.entries],
+        history=[history_line(served, incident) for served in incident.entries],
         flags=[words.flag(flag) for flag in view.flags if flag not in SAID_ELSEWHERE and not conflicts_in((flag,))],
     )
 

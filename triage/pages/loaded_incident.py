@@ -32,7 +32,7 @@ class LoadedIncident(Struct, frozen=True, kw_only=True):
     names: Mapping[UUID, str]
     tasks: Sequence[Task]
     local: LocalTime
-    side: str | None
+    reader: Actor
 
     @property
     def stored(self) -> list[StoredEntry]:
@@ -50,7 +50,7 @@ async def load(service: Service, actor: Actor, incident_id: UUID) -> LoadedIncid
     names = await staff.names_of_colleagues(service.database, actor, authors)
     ids = [view.id, *view.linked_ids]
     asked = await tasks.list_tasks_of(service.database, service.keys, actor, ids)
-    return LoadedIncident(view=view, entries=entries, names=names, tasks=asked, local=local, side=actor.side)
+    return LoadedIncident(view=view, entries=entries, names=names, tasks=asked, local=local, reader=actor)
 
 
 def texts_of(served: ServedEntry) -> dict[str, str]:

@@ -158,7 +158,7 @@ async def _show(
     summary, address, latest = await _load(service, actor, kind, period, edition)
     document = await report_files.read_document(service.replica, team, address, summary)
     async with service.database.team(actor.team_id) as connection, connection.transaction(isolation="repeatable_read"):
-        links = await _links(service, connection, actor, team, summary, lines_of(document))
+        links = await _links(connection, actor, team, summary, lines_of(document))
     content = html.content_of(
         document,
         links=links,
@@ -206,7 +206,6 @@ async def _load(
 
 
 async def _links(
-    service: Service,
     connection: Connection,
     actor: Actor,
     team: CalendarTeam,

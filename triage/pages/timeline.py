@@ -94,7 +94,7 @@ def _moments(incident: LoadedIncident) -> Iterator[TimelineEvent]:
     for served in incident.entries:
         stored = served.stored
         clock = effective.correction(stored)
-        for moment in _of_entry(served, early is not None, incident.side == "police"):
+        for moment in _of_entry(served, early is not None, incident.reader.side == "police"):
             yield structs.replace(
                 moment, at=clock.corrected(moment.at) if clock else moment.at, struck=stored.id in changed
             )

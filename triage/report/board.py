@@ -118,7 +118,7 @@ def _edition(summary: Summary) -> Iterator[AnyBlock]:
     )
 
 
-def no_data(summary: Summary, zone: ZoneInfo) -> Report:
+def no_data(summary: Summary) -> Report:
     """The report of a period whose run failed."""
     return Report(
         title=f"{summary.kind.capitalize()} summary",

@@ -59,7 +59,7 @@ async def load_document(connection: Connection, team: CalendarTeam, summary: Sum
     """The report that an internal edition is printed as: a sheet of its day or week, or a board report."""
     zone = team.calendar.zone
     if not summary.edition:
-        return board.no_data(summary, zone)
+        return board.no_data(summary)
     if summary.kind == "daily":
         return sheets.day(summary, zone)
     if summary.kind == "weekly":
