@@ -60,7 +60,10 @@ IN_A_BROWSER = [
     "browser/test_in_chromium.py",
     "browser/test_demo_pages.py",
     "browser/test_demo_reports.py",
-    *(f"phone/test_{name}.py" for name in ("lock", "outbox", "recording", "releases", "screens", "team")),
+    *(
+        f"phone/test_{name}.py"
+        for name in ("corrections", "lock", "outbox", "recording", "releases", "screens", "team")
+    ),
 ]
 IN_NODE = ["phone/test_scripts.py"]
 MOUNTING = ["trust/test_full_disk.py"]
