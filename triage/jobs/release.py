@@ -55,7 +55,6 @@ class Unreleased(OperatorError):
 
     def __init__(self, names: list[str], released: list[ReleasedEdition]) -> None:
         super().__init__(f"could not be frozen: {', '.join(names)}")
-        self.names = names
         self.released = released
 
 
