@@ -210,4 +210,4 @@ async def test_what_is_kept_meanwhile_survives_the_trip_and_shows_nothing(
 ) -> None:
     pending, callback = await signed_in(provider, issuer)
     assert msgspec.json.decode(msgspec.json.encode(pending), type=PendingSignIn) == pending
-    assert (repr(pending), repr(callback)) == ("Pending(…)", "Callback(…)")
+    assert (repr(pending), repr(callback)) == ("PendingSignIn(…)", "Callback(…)")

@@ -1,6 +1,6 @@
 """Signing in to the review pages with an issuer: OpenID Connect authorization code flow with PKCE.
 
-`begin` sends the browser away, `finish` takes it back. Between the two the caller keeps a Pending, sealed, in the
+`begin` sends the browser away, `finish` takes it back. Between the two the caller keeps a PendingSignIn, encrypted, in the
 browser that began: it ties the answer to that browser (state), to this sign-in (nonce) and to us (PKCE, RFC 7636).
 """
 
@@ -35,7 +35,7 @@ class PendingSignIn(Struct, frozen=True):
     begun_at: datetime
 
     def __repr__(self) -> str:
-        return "Pending(…)"
+        return "PendingSignIn(…)"
 
 
 class Callback(Struct, frozen=True):

@@ -157,7 +157,7 @@ VALUES: Final = (
     *(("power", label) for label in m.POWER.classes),
     *(("disposal", label) for label in m.DISPOSAL.classes),
 )
-"""The values whose numbers `Finest.counts` holds."""
+"""The values whose numbers `FinestGroup.counts` holds."""
 
 
 def _parts(view: SensitiveView, harmful: tuple[str, ...]) -> list[tuple[list[int], bool]]:

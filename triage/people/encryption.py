@@ -114,7 +114,7 @@ class Root:
         return head + nonce + self.wrapping[self.newest].encrypt(nonce, data_key, head + key_ref.bytes)
 
     def unwrap(self, wrapped: bytes, key_ref: UUID) -> bytes:
-        """The data key that `wrap` was given. Raises KeyUnknown, or Unreadable."""
+        """The data key that `wrap` was given. Raises KeyUnknown, or Undecryptable."""
         kek = self.wrapping.get(wrapped_under(wrapped))
         if kek is None:
             raise KeyUnknown("no key-encryption key of this id")
@@ -132,7 +132,7 @@ def new_data_key() -> DataKey:
 
 
 def wrapped_under(wrapped: bytes) -> int:
-    """The id of the key-encryption key a data key is wrapped under: bytes 2 to 5. Raises Unreadable."""
+    """The id of the key-encryption key a data key is wrapped under: bytes 2 to 5. Raises Undecryptable."""
     head, _, _ = _split(wrapped, _WRAPPED_HEAD)
     return int.from_bytes(head[len(_FORMAT) :], "big")
 
@@ -148,7 +148,7 @@ def encrypt(data_key: bytes, plaintext: bytes, aad: bytes) -> bytes:
 
 
 def decrypt(data_key: bytes, sealed: bytes, aad: bytes) -> bytes:
-    """The content given to `seal`. Raises Unreadable."""
+    """The content given to `encrypt`. Raises Undecryptable."""
     head, nonce, body = _split(sealed, len(_FORMAT))
     return _decrypt(AESGCM(data_key), nonce, body, head + aad)
 

@@ -116,7 +116,7 @@ class AuditHead(NamedTuple):
 
     @property
     def end(self) -> chain.Head:
-        """The last sealed row."""
+        """The last chained row."""
         return chain.Head(self.position, self.link)
 
 
@@ -239,8 +239,8 @@ async def readers(connection: Connection, actor: Actor, incident_id: UUID) -> li
 
 
 async def extend_chain(database: Database) -> int:
-    """Chain what is not chained yet, of every team; the number of rows sealed. Any number of processes may call it."""
-    sealed = 0
+    """Chain what is not chained yet, of every team; how many rows. Any number of processes may call it."""
+    chained = 0
     async with database.no_team() as connection:
         async with connection.transaction():
             await _become(connection, SEALER_ROLE)
@@ -248,8 +248,8 @@ async def extend_chain(database: Database) -> int:
         for team_id in teams:
             async with connection.transaction():
                 await _become(connection, SEALER_ROLE)
-                sealed += await _chain_team(connection, team_id)
-    return sealed
+                chained += await _chain_team(connection, team_id)
+    return chained
 
 
 async def _chain_team(connection: Connection, team_id: UUID) -> int:
@@ -288,7 +288,7 @@ async def find_head(connection: Connection, team_id: UUID) -> AuditHead | None:
 
 
 async def head(database: Database, team_id: UUID) -> chain.Head | None:
-    """The last sealed row; None where there is none."""
+    """The last chained row; None where there is none."""
     async with database.team(team_id) as connection, connection.transaction():
         await _become(connection, SEALER_ROLE)
         head = await find_head(connection, team_id)
@@ -323,7 +323,7 @@ def payload_of(team_id: UUID, position: int, row: _UnchainedRow) -> bytes:
 
 
 async def verify(connection: asyncpg.Connection, team_id: UUID, progress: Progress) -> ChainVerdict:
-    """Recompute the chain of a team's audit, as the owner. A tail unsealed for over a minute is a fault."""
+    """Recompute the chain of a team's audit, as the owner. A tail unchained for over a minute is a fault."""
     stands = await find_head(connection, team_id)
     start, head = (stands.start, stands.end) if stands else (BEGINNING, BEGINNING)
 

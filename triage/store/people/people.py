@@ -190,5 +190,5 @@ def _lock_of(digest: bytes) -> int:
 
 
 def open_person(key: bytes, sealed: bytes, team_id: UUID, person_id: UUID) -> Identity:
-    """A person's identifiers. Raises Unreadable."""
+    """A person's identifiers. Raises Undecryptable."""
     return _decode(decrypt(key, sealed, _place(team_id, person_id)))
