@@ -1,7 +1,7 @@
 """Signing in to the review pages with an issuer: OpenID Connect authorization code flow with PKCE.
 
-`begin` sends the browser away, `finish` takes it back. Between the two the caller keeps a PendingSignIn, encrypted, in the
-browser that began: it ties the answer to that browser (state), to this sign-in (nonce) and to us (PKCE, RFC 7636).
+`begin` sends the browser away, `finish` takes it back. Between the two the caller keeps a PendingSignIn, encrypted, in
+the browser that began: it ties the answer to that browser (state), to this sign-in (nonce) and to us (PKCE, RFC 7636).
 """
 
 from base64 import urlsafe_b64encode
