@@ -424,6 +424,9 @@ def test_the_day_on_which_police_stations_cease_is_a_setting() -> None:
     ceased = Terms(police_station_allowed_until=night - timedelta(days=1))
     assert "station_not_authorised" not in fold(story.stored, terms=allowed).view.flags
     assert "station_not_authorised" in fold(story.stored, terms=ceased).view.flags
+    story.detention("ended", 160, result="lapsed")
+    story.detention("arrived_site", 110 + DAY, **(STATION | ADULT_AT_STATION))
+    assert "station_not_authorised" in fold(story.stored, terms=allowed).view.flags, "the second time was too late"
 
 
 # --- the nights on which the clocks change ------------------------------------------------------------------------

@@ -75,4 +75,4 @@ def station_flag(
     if child:
         return "under_18_police_station"
     events = [detention.entry for detention in events_at_station(entries)]
-    return None if is_authorised(events) and not terms.stations_abolished(min(held_at)) else "station_not_authorised"
+    return None if is_authorised(events) and not terms.stations_abolished(max(held_at)) else "station_not_authorised"
