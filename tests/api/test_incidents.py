@@ -237,7 +237,7 @@ async def test_filters_choose_and_are_kept_from_page_to_page(crew: Crew) -> None
     assert await pages(crew.nurse, flag="possible_duplicate", limit=1) == [[second], [first]]
 
 
-@pytest.mark.parametrize("name", ["from", "to", "status", "limit"])
+@pytest.mark.parametrize("name", ["from", "to", "status", "limit", "summary"])
 async def test_a_filter_that_cannot_be_read_is_named_as_it_was_sent(crew: Crew, name: str) -> None:
     query: dict[str, Any] = {name: "x"}
     answer = await crew.officer.get("/v1/incidents", **query)

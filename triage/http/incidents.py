@@ -59,10 +59,9 @@ async def list_incidents(
     since: Annotated[Moment | None, QueryParameter(name="from", description="Occurred at or after.")] = None,
     until: Annotated[Moment | None, QueryParameter(name="to", description="Occurred before.")] = None,
     flag: Annotated[str | None, QueryParameter(max_length=64, description="Only incidents with this flag.")] = None,
-    edition: Annotated[
+    summary: Annotated[
         str | None,
         QueryParameter(
-            name="summary",
             pattern=EDITION,
             description="An edition, as `daily/2026-11-22/1`: the incidents that its `measure` and `row` count, for "
             "leads only, and only where the reader may see on each of them what the line counts by.",
@@ -77,11 +76,11 @@ async def list_incidents(
 ) -> Response[IncidentList]:
     """List the team's incidents as the reader may see them, newest first."""
     place = read_place(after, IncidentPosition)
-    if (edition is None) != (measure is None) or (row is not None and measure is None):
+    if (summary is None) != (measure is None) or (row is not None and measure is None):
         raise Refused(INVALID_PARAMETER, "summary and measure go together, and row with them.")
-    if edition is not None:
+    if summary is not None:
         line = "/".join(filter(None, (measure, row)))
-        return await _behind(request, service, edition, line, place, limit)
+        return await _behind(request, service, summary, line, place, limit)
     if area is not None and area not in codes.list("area"):
         raise Refused(INVALID_PARAMETER, "area is a code of the list area.")
     wanted = IncidentFilter(
