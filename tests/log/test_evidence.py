@@ -338,6 +338,16 @@ def test_an_incident_parted_from_the_one_that_holds_the_no_keeps_the_evidence() 
     assert graded_apart(story) == ("C", set(withdrawn))
 
 
+@pytest.mark.parametrize(("captured", "grade"), [(61, "C"), (59, "B")])
+def test_a_home_in_the_other_incident_stays_evidence_where_it_would_have_counted(captured: float, grade: str) -> None:
+    story = considered()
+    story.tell("officer", captured, by=COLLEAGUE, incident_id=ANOTHER, location_type="own_home")
+    story.tell("same_incident", 70, by=OFFICER, other_incident_id=ANOTHER, reason="same_log")
+    assert story.s136() == (("X", "law") if grade == "C" else ("B", None))
+    story.tell("not_same_incident", 300, by=OFFICER, other_incident_id=ANOTHER, reason="wrong_person")
+    assert graded_apart(story)[0] == grade
+
+
 def test_so_it_does_when_the_link_is_withdrawn() -> None:
     story = considered()
     story.tell("nurse", 62, incident_id=ANOTHER, **NO)

@@ -32,7 +32,7 @@ POWERS = frozenset(("s136", "s135"))
 SECTIONS = frozenset(("s2", "s3", "s4", "s5", "s2_s3_s4", "mha_detention"))
 HARM = frozenset(("serious_harm", "died"))
 ARRESTED_LATER = frozenset(("arrest_custody", "custody", "later_arrest"))
-AGAINST_S136 = POWERS | SECTIONS | HARM | {"first_disposal", "law", "test", "judge"}
+AGAINST_S136 = POWERS | SECTIONS | HARM | {"first_disposal", "law", "place", "test", "judge"}
 AGAINST_CUSTODY = POWERS | ARRESTED_LATER | HARM | {"first_disposal", "no_offence"}
 """What speaks against a grade, and stands as evidence when it is taken away: uses, reversals, refutations, and another
 first disposal."""

@@ -80,22 +80,32 @@ def evidence_withdrawn(
             if gone and not _is_free(entry, change, inputs):
                 lost |= dict.fromkeys((OF + code, name) for code in gone for name in (entry.id, change.id))
     for event in inputs.parted:
-        if event.code in against and _would_have_spoken(event, inputs.decided_at):
+        if event.code in against and _would_have_spoken(event, intent, inputs):
             assert event.gone is not None
             lost |= dict.fromkeys((OF + event.code, name) for name in (event.entry, event.gone))
     return list(lost)
 
 
-def _would_have_spoken(event: PersonEvent, decided_at: datetime | None) -> bool:
+def _would_have_spoken(event: PersonEvent, intent: RecordedIntent | None, inputs: GradingInputs) -> bool:
     """Whether evidence in an incident that was parted would have decided the grade while the two were joined."""
-    if decided_at is None or event.code == "judge":
+    at = inputs.decided_at
+    if event.code == "place":
+        return intent is not None and _would_have_placed(event, intent, inputs)
+    if at is None or event.code == "judge":
         return True
     match event.code:
         case "law" | "first_disposal":
-            return event.at <= decided_at
+            return event.at <= at
         case "s136" | "s135":
-            return event.at <= decided_at + WINDOW
-    return decided_at < event.at <= decided_at + WINDOW
+            return event.at <= at + WINDOW
+    return at < event.at <= at + WINDOW
+
+
+def _would_have_placed(event: PersonEvent, intent: RecordedIntent, inputs: GradingInputs) -> bool:
+    """Whether the place of an officer's contact would have counted: none of the intent's own, nor a later officer's."""
+    later = (officer for officer in inputs.entries.officers if officer.captured > event.at)
+    places = (intent.part.location_type, intent.location_type, *(officer.entry.location_type for officer in later))
+    return not any(is_known("location_type", place) for place in places)
 
 
 # --- late inputs ---

@@ -17,6 +17,7 @@ from triage.log.grading_inputs import heard_no
 from triage.log.incident import Incident, person_events
 from triage.log.intents import FREE_TO_CORRECT
 from triage.log.links import Pair, pair_of
+from triage.log.resolve import is_known, s136_available
 from triage.log.timeline import PersonEvent, first_disposal, status_held_from
 
 LINKED_IN_ERROR = "linked_in_error"
@@ -117,3 +118,7 @@ def _refutations(other: Incident) -> Iterator[PersonEvent]:
         row = _STATUSES.get(contact.entry.legal_status)
         if row and row.rules_out_s136:
             yield PersonEvent("law", status_held_from(contact), contact.id, other.id)
+    officers = other.entries.officers
+    placed = next((o for o in reversed(officers) if is_known("location_type", o.entry.location_type)), None)
+    if placed and s136_available(placed.entry.location_type, placed.entry.someone_lives_there) is False:
+        yield PersonEvent("place", placed.captured, placed.id, other.id)

@@ -53,7 +53,7 @@ class PersonEvent(Struct, frozen=True, gc=False, omit_defaults=True):
     `code` is the power that started (`s136` `s135` `s2` `s3` `s4` `s5` `s2_s3_s4` `mha_detention`), `arrest_custody`,
     `custody` (a detention ended there), `later_arrest`, `later_ed`, `serious_harm`, `died`, `held` (from `at` `until`
     then, under s136), or `contact`: the service saw the person. With `gone` it is evidence that was parted away:
-    `gone` names the entry that did it, and `code` may also be `judge`, `law` or `first_disposal`.
+    `gone` names the entry that did it, and `code` may also be `judge`, `law`, `place` or `first_disposal`.
     """
 
     code: str
