@@ -317,6 +317,11 @@ def test_what_contradicts_another_value_is_told() -> None:
     formed_after = plausible("intent")
     formed_after["intent"] |= {"formed_at": "2026-10-03T12:20:00+01:00"}
     assert ("contradictory", "intent.formed_at") in told(formed_after)
+    hour_later = plausible("intent", captured_at="2026-10-03T13:00:00+01:00")
+    corrected = {"kind": "intent", "intent": formed_after["intent"]}
+    amending = plausible("amendment", captured_at=hour_later["captured_at"], amends=str(entry_id(101)), entry=corrected)
+    assert ("contradictory", "entry.intent.formed_at") in told(amending, plausible("intent")), "it inherits the capture"
+    assert ("contradictory", "entry.intent.formed_at") not in told(amending, hour_later)
 
 
 def test_an_end_before_the_detention_began_contradicts() -> None:

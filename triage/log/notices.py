@@ -106,6 +106,11 @@ class IncidentContext:
     def episodes(self) -> tuple[Episode, ...]:
         return detention.episodes(self.entries, self.outcomes)
 
+    def captured_before(self, entry: AnyEntry) -> datetime | None:
+        """When the entry that an amendment names was captured, which it inherits."""
+        name = entry.amends if isinstance(entry, Amendment) else None
+        return next((effective.captured(other) for other in self._others if other.id == name), None)
+
     def place_of_safety_at(self, at: datetime) -> str | None:
         """Where the person was at an instant, as far as the events before it say."""
         return detention.place_at(self.entries, self.outcomes, at)
@@ -150,7 +155,7 @@ def notices(
     if identifiers is not None:
         told += _identifying(entry, content, under, identifiers)
     about = IncidentContext(others)
-    told += _contradictions(content, under, entry.captured_at, corrected)
+    told += _contradictions(content, under, about.captured_before(entry) or corrected(entry.captured_at), corrected)
     match effective.kind(content):
         case "officer" | "nurse" | "paramedic":
             told += _contact(content, under, about)
@@ -209,12 +214,12 @@ def _identifying(
 
 
 def _contradictions(content: Any, under: str, captured_at: datetime, corrected: Corrected) -> Iterator[Notice]:
-    """A time before another it must follow, or an answer that its own entry excludes."""
+    """A time before another it must follow, or an answer that its own entry excludes. `captured_at` is corrected."""
     arrived, left = getattr(content, "arrived_at", None), getattr(content, "left_at", None)
     if arrived and left and corrected(left) < corrected(arrived):
         yield _notice("contradictory", f"{under}left_at")
     intent = getattr(content, "intent", None)
-    if intent is not None and intent.formed_at and corrected(intent.formed_at) > corrected(captured_at):
+    if intent is not None and intent.formed_at and corrected(intent.formed_at) > captured_at:
         yield _notice("contradictory", f"{under}intent.formed_at")
     age, band = getattr(content, "age", None), getattr(content, "age_band", None)
     if age is not None and resolve.is_known("age_band", band) and resolve.band_of(age) != band:
