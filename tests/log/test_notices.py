@@ -28,7 +28,7 @@ def told(body: dict[str, Any], *others: dict[str, Any], **known: Any) -> set[tup
     """The code and field of every notice; `others` are entries of the same incident stored before."""
     known.setdefault("terms", BEDFORDSHIRE)
     given = notices.notices(
-        entry(body), others=[held(other, number) for number, other in enumerate(others, 1)], received_at=LATER, **known
+        entry(body), others=(held(other, number) for number, other in enumerate(others, 1)), received_at=LATER, **known
     )
     assert all(notice.code in NOTICES and notice.message for notice in given)
     assert len({(notice.code, notice.field) for notice in given}) == len(given)

@@ -108,8 +108,9 @@ class IncidentContext:
 
     def captured_before(self, entry: AnyEntry) -> datetime | None:
         """When the entry that an amendment names was captured, which it inherits."""
-        name = entry.amends if isinstance(entry, Amendment) else None
-        return next((effective.captured(other) for other in self._others if other.id == name), None)
+        if not isinstance(entry, Amendment):
+            return None
+        return next((effective.captured(other) for other in self.entries.stored if other.id == entry.amends), None)
 
     def place_of_safety_at(self, at: datetime) -> str | None:
         """Where the person was at an instant, as far as the events before it say."""
