@@ -57,6 +57,11 @@ def shown_content(stored: StoredEntry, texts: Mapping[str, str]) -> dict[str, An
     content: dict[str, Any] = msgspec.to_builtins(stored.entry)
     if stored.newer is not None:
         content = msgspec.json.decode(stored.newer)
+    return with_texts(content, texts)
+
+
+def with_texts(content: dict[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    """The content with texts, by dotted path, in place of their markers."""
     for path, text in texts.items():
         *parts, name = path.split(".")
         holder: Any = content

@@ -1,5 +1,6 @@
 """Subject access: everything about one person, gathered as the owner (UK GDPR article 15, DPA 2018 s45)."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -8,7 +9,7 @@ import asyncpg
 import msgspec
 from msgspec import Struct
 
-from triage.log.entries import SEALED
+from triage.log.canonical import with_texts
 from triage.people.encryption import Undecryptable, decrypt
 from triage.people.identifiers import Identity
 from triage.problems import NOT_FOUND, Refused
@@ -148,15 +149,7 @@ def _content(team_id: UUID, row: _EntryRow, keys: dict[UUID, bytes]) -> Any:
     """The coded content with its texts in their places; a text that is gone leaves its mark."""
     content = msgspec.json.decode(row.body)
     if row.sealed and row.key_ref in keys:
-        try:
-            texts = msgspec.json.decode(decrypt(keys[row.key_ref], row.sealed, team_id.bytes + row.id.bytes))
-        except Undecryptable:
-            texts = {}
-        for path, text in texts.items():
-            *parts, name = path.split(".")
-            holder = content
-            for part in parts:
-                holder = holder.get(part) or {}
-            if holder.get(name) == SEALED:
-                holder[name] = text
+        with suppress(Undecryptable):
+            texts = decrypt(keys[row.key_ref], row.sealed, team_id.bytes + row.id.bytes)
+            with_texts(content, msgspec.json.decode(texts))
     return content
