@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 COMMANDS = {
     "migrate": ("migrate", "Bring the databases up to this version of the program."),
     "verify": ("verify", "Recompute the chains and name the first altered entry."),
+    "refold": ("refold", "Make what lists and filters are answered from anew, by the rules of this version."),
     "team": ("team", "Teams: add, list."),
     "staff": ("staff", "Staff: add, list, disable."),
     "enrol": ("staff", "Print a one-time code for a phone or the review pages."),

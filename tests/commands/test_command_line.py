@@ -24,6 +24,7 @@ from triage.errors import OperatorError
 ID = "0193a000-0000-7000-8000-0000000000aa"
 WORKING = [
     "verify",
+    "refold",
     "team list",
     "team add --name x",
     "staff list",

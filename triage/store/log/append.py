@@ -60,7 +60,7 @@ CONTENDED: Final = 64
 LOST_RACES = Counter("triage_appends_lost_races", "Appends that read again, since another process was faster.")
 
 
-_LOCK_HEAD = statement("log.lock_head")
+LOCK_HEAD = statement("log.lock_head")
 _APPEND = statement("log.append", int)
 _PAIR = statement("log.pair")
 
@@ -200,7 +200,7 @@ class Log:
                 if queue.contended:
                     queue.contended -= 1
                     await stack.enter_async_context(connection.transaction())
-                    await _LOCK_HEAD.execute(connection, team_id=team_id)
+                    await LOCK_HEAD.execute(connection, team_id=team_id)
                 plan = await self._decide(connection, team_id, items)
                 if not plan.decision.added or await self._store(connection, team_id, plan):
                     return _answers(plan)

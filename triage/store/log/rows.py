@@ -178,6 +178,16 @@ def incident_rows(
     return rows + _emptied(team_id, read, groups, head, added[-1].stored.received_at)
 
 
+def refolded_rows(team_id: UUID, read: Snapshot, groups: Sequence[IncidentAfter]) -> list[IncidentUpsert]:
+    """The rows of incidents as they are now, where they stand in the log."""
+    upserts: list[IncidentUpsert] = []
+    for group in groups:
+        full = read.rows[group.root, False]
+        blind = read.rows.get((group.root, True), full)
+        upserts += _both(team_id, group, read, full.seq, blind.seq)
+    return upserts
+
+
 def held_positions(
     team_id: UUID, read: Snapshot, groups: Sequence[IncidentAfter], upserts: Sequence[IncidentUpsert]
 ) -> list[HeldPosition]:

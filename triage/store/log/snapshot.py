@@ -7,7 +7,7 @@ corrections and people reach beyond it is looked up by another, and holds where 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -86,7 +86,7 @@ async def reach_of(
     connection: Connection, team_id: UUID, items: Sequence[IncomingEntry], people: Collection[UUID]
 ) -> Reach:
     """The reach of these items, and of these people, in the log as it stands."""
-    reach = await _REACH.fetch_one(
+    return await _reach(
         connection,
         team_id=team_id,
         ids=[item.id for item in items],
@@ -95,6 +95,19 @@ async def reach_of(
         people=list(people),
         aliases=[item.entry.person_id for item in items if isinstance(item.entry, PersonLink | PersonUnlink)],
     )
+
+
+async def reach_of_incidents(
+    connection: Connection, team_id: UUID, incidents: Collection[UUID], people: Collection[UUID]
+) -> Reach:
+    """The reach of incidents to which nothing is added, and of these people."""
+    return await _reach(
+        connection, team_id=team_id, ids=[], targets=[], incidents=list(incidents), people=list(people), aliases=[]
+    )
+
+
+async def _reach(connection: Connection, **concerned: Any) -> Reach:
+    reach = await _REACH.fetch_one(connection, **concerned)
     return Reach(reach.incidents or (), reach.seq, frozenset(reach.people or ()), reach.aliases or ())
 
 
