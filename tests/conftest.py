@@ -224,6 +224,7 @@ async def service(
     """The service in this process, shared by all tests: each has a team of its own in it."""
     async with _database(server, template) as url, running_service(url, tmp_path_factory.mktemp("service")) as opened:
         yield opened
+        await opened.service.history.check()  # no test leaves a log that another service would refuse to open
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -10,6 +10,7 @@ from uuid import uuid4
 import asyncpg
 import msgspec
 import pytest
+from support.installation import InstalledService
 from support.logins import unguarded
 from support.phones import Crew, RunningService, now, refused
 from support.spreadsheet import taken_for_something_else
@@ -313,8 +314,9 @@ CUTS: dict[ChainName, list[str]] = {
 
 @pytest.mark.parametrize("chain", CUTS)
 async def test_a_chain_cut_off_at_its_end_is_missed_by_the_journal(
-    crew: Crew, service: RunningService, chain: ChainName
+    installation: InstalledService, chain: ChainName
 ) -> None:
+    crew, service = installation.crew, installation.process
     incident = uuid4()
     await crew.officer.tell("officer", incident)
     for _ in range(3):
