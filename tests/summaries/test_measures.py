@@ -46,6 +46,10 @@ def test_every_measure_can_be_computed_of_nothing(kind: Any) -> None:
     assert all(measure.known == 0 for measure in measures)
 
 
+def test_a_year_tells_all_that_its_quarters_tell() -> None:
+    assert definitions("yearly") == definitions("quarterly")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_said_to_have_been_prevented_or_avoided(kind: Any) -> None:
     for definition in definitions(kind):

@@ -79,7 +79,7 @@ def incidents(scope: Scope) -> Figure:
 @measure(
     "incidents_by_area",
     "Incidents by area",
-    "daily weekly quarterly",
+    "daily weekly quarterly yearly",
     formula="Incidents of each area.",
     denominator="Incidents with a known area.",
     caveat="Small numbers by area identify people: for the team only.",

@@ -82,7 +82,7 @@ def ed_share(scope: Scope) -> Figure:
 @measure(
     "ed_reasons",
     "Why an emergency department",
-    "monthly quarterly",
+    "monthly quarterly yearly",
     formula="Stays in an emergency department as a place of safety, by the reason recorded.",
     denominator="Such stays with a reason.",
 )
