@@ -156,3 +156,4 @@ async def test_a_list_of_what_lacks_something_goes_beyond_its_first_page(
         await crew.officer.tell("intent" if need == "unlinked" else "officer", uuid7())
     async with signed_in(service, crew.sergeant, crew.team_id) as sergeant:
         assert "5 incidents" in text(await sergeant.read(f"/review/incidents?need={need}"))
+        assert "0 incidents" in text(await sergeant.read(f"/review/incidents?need={need}&area=bedford"))

@@ -142,26 +142,25 @@ async def _find(
     now: datetime,
     faults: dict[str, str],
 ) -> list[IncidentView]:
-    if search.need in LISTS:
-        return await _listed_by_database(service, actor, search.need, now)
     since = _day(search.since, "from", calendar, faults)
     until = _day(search.until, "to", calendar, faults, days=1)
     if faults:
         return []
+    ids = await _listed_by_database(service, actor, search.need, now) if search.need in LISTS else None
     wanted = IncidentFilter(
-        log_ref=search.log_ref or None, area=search.area or None, since=since, until=until, limit=WALKED
+        log_ref=search.log_ref or None, area=search.area or None, since=since, until=until, ids=ids, limit=WALKED
     )
     return await service.incidents.search(actor, wanted, lambda view: _matches(view, search), MOST, now)
 
 
-async def _listed_by_database(service: Service, actor: Actor, need: str, now: datetime) -> list[IncidentView]:
+async def _listed_by_database(service: Service, actor: Actor, need: str, now: datetime) -> list[UUID]:
     list_page = review_lists.list_unlinked if need == "unlinked" else review_lists.list_without_person
     listed = await list_page(service.database, service.incidents, actor, now)
     views = listed.views
     while listed.following and len(views) < MOST:
         listed = await list_page(service.database, service.incidents, actor, now, listed.following)
         views += listed.views
-    return views[:MOST]
+    return [view.id for view in views[:MOST]]
 
 
 def _day(text: str, name: str, calendar: Calendar, faults: dict[str, str], days: int = 0) -> datetime | None:
