@@ -12,7 +12,7 @@ from triage.summaries.schedule import Coverage
 TEN = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
 LATER = TEN + timedelta(days=200)
 WHOLE = Coverage(date(2026, 10, 1), date(2026, 12, 31), True)
-NOTHING = GradeResult(None, "none", None, None, None)
+NOTHING = GradeResult(None, "none", None, None)
 
 _ORDINARY: dict[str, Any] = {
     "seq": 1,
@@ -65,13 +65,13 @@ def fact(number: int = 1, **changed: Any) -> IncidentFact:
 
 def considered(number: int = 1, grade: str | None = "B", **changed: Any) -> IncidentFact:
     """An incident in which an officer would have used s136, and did not."""
-    graded = GradeResult(grade, None, "not_checked", None, None)
+    graded = GradeResult(grade, None, "not_checked", None)
     return fact(number, **{"s136": graded, "contemporaneous": True, "confidence": 3} | changed)
 
 
 def used(number: int = 1, **changed: Any) -> IncidentFact:
     """An incident in which s136 was used, and has ended."""
-    graded = GradeResult(None, "used", None, None, None)
+    graded = GradeResult(None, "used", None, None)
     ordinary = {"s136": graded, "s136_at": TEN, "first": "s136_removed", "latest": "s136_removed", "result": "lapsed"}
     return fact(number, **ordinary | changed)
 

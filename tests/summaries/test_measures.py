@@ -78,7 +78,7 @@ def test_powers_count_once_an_incident_and_a_missing_outcome_is_missing() -> Non
 
 
 def test_a_grade_is_p_until_its_24_hours_are_over() -> None:
-    graded = GradeResult("A", None, "not_checked", None, TEN + DAY)
+    graded = GradeResult("A", None, "not_checked", TEN + DAY)
     considered_fact = considered(1, s136=graded)
     assert rows("considered_by_grade", scope(considered_fact, as_at=TEN + DAY - HOUR))["P"] == 1
     assert rows("considered_by_grade", scope(considered_fact, as_at=TEN + DAY))["A"] == 1
@@ -86,18 +86,15 @@ def test_a_grade_is_p_until_its_24_hours_are_over() -> None:
 
 def test_results_without_a_grade_keep_their_names() -> None:
     of = [
-        considered(n, s136=GradeResult(None, reason, None, None, None))
-        for n, reason in enumerate(("not_safe", "not_seen"))
+        considered(n, s136=GradeResult(None, reason, None, None)) for n, reason in enumerate(("not_safe", "not_seen"))
     ]
-    lines = rows(
-        "considered_by_grade", scope(*of, fact(5), fact(6, s136=GradeResult(None, "corrected", None, None, None)))
-    )
+    lines = rows("considered_by_grade", scope(*of, fact(5), fact(6, s136=GradeResult(None, "corrected", None, None))))
     assert (lines["not_safe"], lines["not_seen"], sum(lines.values())) == (1, 1, 2)
 
 
 def test_an_admission_after_a_voluntary_route_is_printed_apart_from_other_reversals() -> None:
     reasons = ("power", "harm", "admitted")
-    of = [considered(n, s136=GradeResult("R", why, None, None, None)) for n, why in enumerate(reasons)]
+    of = [considered(n, s136=GradeResult("R", why, None, None)) for n, why in enumerate(reasons)]
     lines = rows("considered_by_grade", scope(*of))
     assert (lines["R"], lines["R_admitted"]) == (2, 1)
 
@@ -204,7 +201,7 @@ def test_ed_avoided_is_pending_for_24_hours() -> None:
 
 
 def test_custody_is_graded_apart_and_serious_offences_are_a_row_of_their_own() -> None:
-    held = GradeResult("A", None, None, "post_arrest", None)
+    held = GradeResult("A", None, None, None)
     lines = rows("custody_by_grade", scope(fact(1, custody=held, offence="alleged_serious"), fact(2)))
     assert (lines["A"], lines["alleged_serious"], lines["B"]) == (1, 1, 0)
 

@@ -177,7 +177,7 @@ def test_no_referral_made_is_an_answer() -> None:
 
 
 def test_an_offence_that_nobody_recorded_is_missing_among_the_alleged_serious() -> None:
-    custody = GradeResult("B", None, None, "pre_arrest", None)
+    custody = GradeResult("B", None, None, None)
     given = scope(
         fact(1, custody=custody, offence="alleged_serious"),
         fact(2, custody=custody, offence="none"),

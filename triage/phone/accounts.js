@@ -163,7 +163,7 @@ export const keepBegun = (begun) => phone.put("phone", { begun });
 export const waiting = async ({ db }) => (await db.all("outbox")).filter((row) => row.state === "waiting");
 
 /** @param {string} staff */
-export async function loadAccount(staff) {
+async function loadAccount(staff) {
   const db = accounts.get(staff)?.db ?? database(staff);
   const [profile, deviceKey, sendToken, lastContact] = await db.some(
     "meta",

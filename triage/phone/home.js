@@ -59,7 +59,7 @@ export async function drawHome() {
 }
 
 /** The officer's own mind first, before anybody is asked. */
-export async function newIncident() {
+async function newIncident() {
   const incident = uuid7();
   await (isPolice() ? go("intent", { incident }) : go("form", { form: "contact", incident }));
 }

@@ -205,7 +205,7 @@ export async function drawOutbox() {
 }
 
 /** @param {OwnEntry} own */
-export function entryRow(own) {
+function entryRow(own) {
   const { level, text } = stateText(own);
   const at = clock.dayTime(clock.serviceTime(own.entry.captured_at), clock.now());
   return button(

@@ -171,7 +171,6 @@ export async function followReleases(waiting) {
   registration.addEventListener("updatefound", () => registration?.installing?.addEventListener("statechange", look));
 }
 
-export const checkRelease = () => registration?.update().catch(() => {});
 export const isReleaseReady = () => !!registration?.waiting;
 /** The page reloads once the new worker has taken over. */
 export const takeRelease = () => registration?.waiting?.postMessage("take over");

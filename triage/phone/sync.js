@@ -300,7 +300,7 @@ document.addEventListener("visibilitychange", () => {
 // what a restored or renewed service may lack.
 
 /** After a sync in which nothing more waited. @param {Account} account signed in */
-export async function afterSync(account) {
+async function afterSync(account) {
   await offerAgain(account);
   await renewToken(account);
   await renewCodes(account);
@@ -340,7 +340,7 @@ async function resealed(account, row, key) {
 
 /** The content of a row of the outbox, sealed with one of the two keys. @param {Account} account @param {string} id
  * @param {"device" | "data"} key @param {{entry: any, notices?: any, problem?: any}} content */
-export const sealRow = async (account, id, key, content) => ({
+const sealRow = async (account, id, key, content) => ({
   key,
   ...(await seal(/** @type {CryptoKey} */ (account[`${key}Key`]), content, `outbox/${id}`)),
 });
@@ -354,7 +354,7 @@ const putRows = ({ db }, rows, meta = {}) =>
 
 /** The marks of the service itself in an answer, to be kept with it: another history, another version.
  * @param {Account} account @param {any} answer */
-export async function changedService({ db }, { epoch, service, entry_schema }) {
+async function changedService({ db }, { epoch, service, entry_schema }) {
   if (!service) return {};
   const [known, before] = await db.some("meta", "epoch", "version");
   const version = `${service} ${entry_schema}`;

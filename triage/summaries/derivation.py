@@ -51,7 +51,7 @@ _FactFields = dict[str, Any]
 
 
 def _as_seen(view: IncidentView) -> _FactFields:
-    same = ("status", "area", "car", "contact_mode", "referral_source", "location_type", "age_band", "under_18", "sex")
+    same = ("status", "area", "car", "contact_mode", "age_band", "under_18", "sex")
     return {
         **{name: getattr(view, name) for name in same},
         "ethnicity": view.ethnicity,
@@ -62,7 +62,7 @@ def _as_seen(view: IncidentView) -> _FactFields:
 
 
 def _decisions(incident: Incident) -> _FactFields:
-    outcomes, officers = incident.outcomes, [contact.entry for contact in incident.entries.officers]
+    outcomes = incident.outcomes
     first, latest = timeline.first_disposal(outcomes), timeline.latest_outcome(outcomes)
     uses = [outcome.effective.entry for outcome in outcomes if outcome.power]
     return {
@@ -70,12 +70,10 @@ def _decisions(incident: Incident) -> _FactFields:
         "first": first.disposal if first else None,
         "decided_at": first.at if first else None,
         "latest": latest.disposal if latest else None,
-        "not_attended": first.effective.entry.reason if first and first.disposal == "not_attended" else None,
         "transport": _first_known(uses, "transport"),
         "ambulance_requested": _first_known(uses, "ambulance_requested"),
         "vehicle_reason": _first_known(uses, "police_vehicle_reason"),
         "consulted": _consulted(incident),
-        "not_consulted": next(filter(None, (officer.not_consulted_reason for officer in officers)), None),
         "arrested": _arrested(incident.entries.contacts, outcomes),
     }
 
@@ -189,7 +187,7 @@ def _others(
 
 
 def _graded(grading: Grading) -> GradeResult:
-    return GradeResult(grading.grade, grading.reason, grading.window, grading.sub_type, grading.pending_until)
+    return GradeResult(grading.grade, grading.reason, grading.window, grading.pending_until)
 
 
 def _first_known(outcomes: Iterable[Outcome], name: str) -> Any:

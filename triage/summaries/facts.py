@@ -10,8 +10,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct, structs
 
-FACTS_VERSION = 6
-"""Moves on when a field is added or means something else: facts kept under another version are made anew."""
+FACTS_VERSION = 7
+"""Moves on when a field is added, goes or means something else: facts kept under another version are made anew."""
 
 ASKED: tuple[str, ...] = (
     "occurred_at",
@@ -38,7 +38,6 @@ class GradeResult(FactPart, frozen=True):
     grade: str | None
     reason: str | None
     window: str | None
-    sub_type: str | None
     pending_until: datetime | None
 
     def at(self, now: datetime) -> str | None:
@@ -87,8 +86,6 @@ class IncidentFact(FactPart, frozen=True):
     area: str
     car: str | None
     contact_mode: str | None
-    referral_source: str | None
-    location_type: str | None
     age_band: str | None
     under_18: bool
     sex: str | None
@@ -101,12 +98,10 @@ class IncidentFact(FactPart, frozen=True):
     first: str | None
     decided_at: datetime | None
     latest: str | None
-    not_attended: str | None
     transport: str | None
     ambulance_requested: bool | None
     vehicle_reason: str | None
     consulted: bool | None
-    not_consulted: str | None
     offence: str | None
     # detention
     s136_at: datetime | None
