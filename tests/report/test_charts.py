@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from triage.report import charts, spc
-from triage.report.blocks import StackPart
+from triage.report.blocks import IntervalCell, StackPart
 from triage.report.spc import SeriesPoint
 
 STEADY = (112, 118, 121, 109, 115, 123, 117, 120, 114, 126, 119, 122)
@@ -29,7 +29,7 @@ PICTURES = {
     "one period": drawn(SeriesPoint("m", 3)),
     "nothing": drawn(SeriesPoint("m", None)),
     "zeros": drawn(*whole_series(0, 0, 0)),
-    "interval": str(charts.interval(8, 11, 15, 40, 10)),
+    "interval": str(charts.interval(IntervalCell(8, 11, 15, 40, 10))),
     "bar": str(charts.bar(3, 9)),
     "empty bar": str(charts.bar(0, 0)),
     "stack": str(charts.stacked((StackPart("A & B", 3, "a"), StackPart("C", 0, "b"), StackPart("D", 7, "e")))),

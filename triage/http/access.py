@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from triage import codes
 from triage.access import enrolment_picture
 from triage.http import versions
-from triage.http.access_control import HOUR, find_device
+from triage.http.access_control import find_device
 from triage.http.negotiation import ready
 from triage.http.openapi import LINK
 from triage.http.paging import next_page, read_place
@@ -124,7 +124,7 @@ async def count_attempt(request: AnyRequest) -> None:
     service = request.app.state.service
     most = service.settings.enrol_attempts_per_hour
     await attempts.count_attempt(
-        service.database, "enrol/address", service.address_digest(request.scope["client"]), most * 5, HOUR
+        service.database, "enrol/address", service.address_digest(request.scope["client"]), most * 5
     )
 
 
@@ -139,7 +139,7 @@ async def count_attempt(request: AnyRequest) -> None:
 async def post_device(service: TheService, data: JSONBody[DeviceRequest]) -> Response[EnrolledDevice]:
     """Enrol a device with a code. Attempts are counted for the address and for the code, in all processes together."""
     most = service.settings.enrol_attempts_per_hour
-    await attempts.count_attempt(service.database, "enrol/code", enrolment.code_digest(data.code), most, HOUR)
+    await attempts.count_attempt(service.database, "enrol/code", enrolment.code_digest(data.code), most)
     return ready(_encode(await enrolment.enrol(service.database, data.code, data.name, data.installation)), 201)
 
 

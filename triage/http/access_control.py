@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -22,7 +21,6 @@ SignInRule = Literal["fresh", "remembered", "even_revoked", "fresh_even_revoked"
 """How a handler signs in (`sign_in=` in its decorator): `fresh` where it says nothing, `remembered` where the handler's
 own statement checks again, `even_revoked` likewise, and a revoked device passes, `fresh_even_revoked` once what was
 remembered does not hold; `nobody` where it is open, `by_itself` where it has credentials of another kind."""
-HOUR = timedelta(hours=1)
 
 
 async def sign_in(service: Service, scope: Scope, rule: SignInRule) -> tuple[Actor, bool]:
@@ -56,7 +54,7 @@ async def find_device(service: Service, scope: Scope) -> tuple[UUID, UUID]:
 async def _count_failure(service: Service, scope: Scope, refused: SignInRefused) -> None:
     most = service.settings.sign_in_failures_per_hour
     where = service.address_digest(scope["client"])
-    await attempts.count_attempt(service.database, "sign_in/address", where, most, HOUR)
+    await attempts.count_attempt(service.database, "sign_in/address", where, most)
     account = refused.team_id, refused.staff_id, refused.device_id
     await audit.note_sign_in(service.database, *account, refused.problem.code)
 

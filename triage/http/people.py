@@ -10,7 +10,7 @@ from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 from msgspec import Struct
 
-from triage.http.access_control import HOUR, AnyConnection, needs
+from triage.http.access_control import AnyConnection, needs
 from triage.http.negotiation import ready
 from triage.http.parameters import SignedIn, TheService
 from triage.people.identifiers import Identity
@@ -67,7 +67,7 @@ class SubmittedAnswer(Struct, frozen=True):
 async def count_search(request: AnyConnection) -> None:
     """Every call counts towards the limit of the account, also one whose body is refused. Raises Refused (429)."""
     service, account = request.app.state.service, request.user.account.bytes
-    await attempts.count_attempt(service.database, "people", account, service.settings.match_per_hour, HOUR)
+    await attempts.count_attempt(service.database, "people", account, service.settings.match_per_hour)
 
 
 @post(

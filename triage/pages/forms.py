@@ -6,7 +6,7 @@ log up to which it showed the incident: a form that has gone stale says what cha
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -46,7 +46,6 @@ from triage.store.log import review_lists, tasks
 from triage.store.log.incidents import IncidentFilter
 from triage.store.log.tasks import NewTask
 
-HOUR: Final = timedelta(hours=1)
 MOST_WITH_REFERENCE: Final = 20
 NOT_OF_THE_PERSON: Final = ("id", "seen", "sure", "back", "other", "entry", "reason")
 """The fields of a person's form that may be shown again."""
@@ -63,6 +62,7 @@ class OpenForm:
     what: str
     form: EntryForm
     incident: LoadedIncident
+    sent: Mapping[str, str]
 
     @property
     def actor(self) -> Actor:
@@ -71,15 +71,16 @@ class OpenForm:
 
     def show(
         self,
-        typed: Mapping[str, str],
         status: int = 200,
         *,
+        typed: Mapping[str, str] | None = None,
         faults: Mapping[str, str] = {},
         sure: str = "",
         changed: Sequence[str] = (),
     ) -> Page:
-        """The form with what was typed, what is wrong with it, and what changed since it was opened."""
+        """The form with what was typed, else sent, what is wrong with it, and what changed since it was opened."""
         incident, view, form = self.incident, self.incident.view, self.form
+        typed = self.sent if typed is None else typed
         hidden = {
             "id": typed.get("id") or str(uuid7()),
             "seen": str(max(entry.seq for entry in incident.stored)),
@@ -105,16 +106,16 @@ class OpenForm:
             clock=clock(view, incident.local, height=18),
         )
 
-    def leave(self, sent: Mapping[str, str], undo: str = "", notices: tuple[str, ...] = ()) -> Page:
+    def leave(self, undo: str = "", notices: tuple[str, ...] = ()) -> Page:
         """Back to where the form was opened from, saying what it has done."""
         origins = {"today": "/review", "queue": "/review/queue"}
-        back = origins.get(sent.get("back", ""), f"/review/incidents/{self.incident.view.id}")
+        back = origins.get(self.sent.get("back", ""), f"/review/incidents/{self.incident.view.id}")
         return redirect(self.request, back, FormSuccess(self.form.done, undo, notices))
 
-    def leave_recorded(self, sent: Mapping[str, str], notices: tuple[str, ...] = ()) -> Page:
+    def leave_recorded(self, notices: tuple[str, ...] = ()) -> Page:
         """Back, with the entry in the log and a way to withdraw it."""
-        undo = f"/review/incidents/{self.incident.view.id}/withdraw?entry={uuid_field(sent, 'id')}"
-        return self.leave(sent, undo, notices)
+        undo = f"/review/incidents/{self.incident.view.id}/withdraw?entry={uuid_field(self.sent, 'id')}"
+        return self.leave(undo, notices)
 
 
 @get("/incidents/{id:uuid}/{what:str}")
@@ -131,7 +132,7 @@ async def show_form(
     """A form, with today filled in."""
     opened = await _open(request, service, id, what, {"other": other, "entry": entry, "about": about})
     form, incident = opened.form, opened.incident
-    return opened.show(fields.typed(form.fields, form.filled, incident.local) | {"back": back})
+    return opened.show(typed=fields.typed(form.fields, form.filled, incident.local) | {"back": back})
 
 
 @post("/incidents/{id:uuid}/{what:str}", status_code=303)
@@ -141,25 +142,25 @@ async def send_form(request: PageRequest, service: TheService, id: ID, what: Wha
     opened = await _open(request, service, id, what, sent)
     form, incident = opened.form, opened.incident
     if "look" in sent:
-        return opened.show(sent)
+        return opened.show()
     entry_id = uuid_field(sent, "id")
     if any(entry.id == entry_id for entry in incident.stored):
-        return opened.leave_recorded(sent)
+        return opened.leave_recorded()
     if changed := _changed_since(incident, sent):
-        return opened.show(sent, 409, changed=changed)
+        return opened.show(409, changed=changed)
     answers = fields.read(form.fields, sent, incident.local.zone)
     odd = {name: said for name, said in form.odd(answers.values).items() if name not in sent.get("sure", "").split(",")}
     if answers.faults or odd:
-        return opened.show(sent, 422, faults=answers.faults | odd, sure=",".join(odd))
+        return opened.show(422, faults=answers.faults | odd, sure=",".join(odd))
     match what:
         case "ask" | "assign":
-            return await _put_task(opened, sent, answers.values)
+            return await _put_task(opened, answers.values)
         case "person":
-            return await _link_person(opened, sent, answers.values)
+            return await _link_person(opened, answers.values)
         case "link" if not sent.get("other"):
-            return await _link_by_reference(opened, sent, answers.values)
+            return await _link_by_reference(opened, answers.values)
         case _:
-            return await _store(opened, sent, form.body(answers.values))
+            return await _store(opened, form.body(answers.values))
 
 
 async def _open(
@@ -167,7 +168,7 @@ async def _open(
 ) -> OpenForm:
     incident = await load(service, request.user, incident_id)
     form = await _form(service, what, incident, asked)
-    return OpenForm(request=request, service=service, what=what, form=form, incident=incident)
+    return OpenForm(request=request, service=service, what=what, form=form, incident=incident, sent=asked)
 
 
 async def _form(service: Service, what: str, incident: LoadedIncident, asked: Mapping[str, str]) -> EntryForm:
@@ -222,11 +223,11 @@ def _changed_since(incident: LoadedIncident, sent: Mapping[str, str]) -> list[st
 # --- entries ---
 
 
-async def _store(opened: OpenForm, sent: Mapping[str, str], body: Mapping[str, Any]) -> Page:
+async def _store(opened: OpenForm, body: Mapping[str, Any]) -> Page:
     """Append the entry. What the log refuses is shown at its field, or as a page."""
     service, actor, incident = opened.service, opened.actor, opened.incident
     actor.require("entries.write")
-    entry_id, now = uuid_field(sent, "id"), datetime.now(UTC)
+    entry_id, now = uuid_field(opened.sent, "id"), datetime.now(UTC)
     whole = dict(body) | {"incident_id": str(incident.view.id), "captured_at": now, "codes_version": codes.version}
     if "amends" in whole:
         amended = UUID(str(whole["amends"]))
@@ -237,14 +238,14 @@ async def _store(opened: OpenForm, sent: Mapping[str, str], body: Mapping[str, A
     try:
         entry = decode(msgspec.json.encode(whole), entry_id)
     except Refused as refused:
-        return opened.show(sent, 422, faults=_faults(refused))
+        return opened.show(422, faults=_faults(refused))
     item = IncomingEntry(id=entry_id, entry=entry, content=canonical(entry), actor=actor, skew_ms=None)
     [appended] = await service.log.append(actor.team_id, [item])
     match appended.result:
         case Receipt() as receipt:
-            return opened.leave_recorded(sent, tuple(notice.message for notice in receipt.notices))
+            return opened.leave_recorded(tuple(notice.message for notice in receipt.notices))
         case Problem() as problem if _is_again(problem):
-            return opened.leave_recorded(sent)
+            return opened.leave_recorded()
         case Problem() as problem:
             return problem_page(opened.request, problem)
         case _:
@@ -260,16 +261,16 @@ def _is_again(problem: Problem) -> bool:
     return problem.code == ENTRY_CONFLICT.code and [error.field for error in problem.errors] == ["captured_at"]
 
 
-async def _link_by_reference(opened: OpenForm, sent: Mapping[str, str], values: Mapping[str, Any]) -> Page:
+async def _link_by_reference(opened: OpenForm, values: Mapping[str, Any]) -> Page:
     """The other incident by its log reference, which several may share."""
     incident = opened.incident
     wanted = IncidentFilter(log_ref=values["log_ref"], limit=MOST_WITH_REFERENCE)
     served, _ = await opened.service.incidents.page(opened.actor, wanted, incident.local.now)
     views = [view for view in (shown.view for shown in served) if view.id != incident.view.id]
     if not views:
-        return opened.show(sent, 422, faults={"log_ref": "No other incident has this reference."})
+        return opened.show(422, faults={"log_ref": "No other incident has this reference."})
     if len(views) == 1:
-        return await _store(opened, sent, opened.form.body({**values, "other": str(views[0].id)}))
+        return await _store(opened, opened.form.body({**values, "other": str(views[0].id)}))
     return page(
         opened.request,
         "choose.html",
@@ -282,10 +283,10 @@ async def _link_by_reference(opened: OpenForm, sent: Mapping[str, str], values: 
 # --- tasks ---
 
 
-async def _put_task(opened: OpenForm, sent: Mapping[str, str], values: Mapping[str, Any]) -> Page:
+async def _put_task(opened: OpenForm, values: Mapping[str, Any]) -> Page:
     incident_id = opened.incident.view.id
     task = NewTask(
-        id=uuid_field(sent, "id"),
+        id=uuid_field(opened.sent, "id"),
         incident_id=incident_id,
         kind="ask" if opened.what == "ask" else "chase",
         addressee=UUID(values["to"]),
@@ -294,23 +295,23 @@ async def _put_task(opened: OpenForm, sent: Mapping[str, str], values: Mapping[s
         due_at=values.get("due_at"),
     )
     await tasks.put_task(opened.service.database, opened.service.keys, opened.actor, task)
-    return opened.leave(sent)
+    return opened.leave()
 
 
 # --- people ---
 
 
-async def _link_person(opened: OpenForm, sent: Mapping[str, str], values: dict[str, Any]) -> Page:
+async def _link_person(opened: OpenForm, values: dict[str, Any]) -> Page:
     """Every try counts towards the hour's limit of the account. Nothing that was typed is shown again."""
     service, actor, reason = opened.service, opened.actor, values.pop("reason")
     most = service.settings.match_per_hour
-    await attempts.count_attempt(service.database, "people", actor.account.bytes, most, HOUR)
+    await attempts.count_attempt(service.database, "people", actor.account.bytes, most)
     try:
         person_id = await service.people.register(actor, Identity(**values), opened.incident.local.now.date())
     except Refused as refused:
-        kept = {name: value for name, value in sent.items() if name in NOT_OF_THE_PERSON}
-        return opened.show(kept, 422, faults=_faults(refused))
-    return await _store(opened, sent, {"kind": "person_link", "person_id": str(person_id), "reason": reason})
+        kept = {name: value for name, value in opened.sent.items() if name in NOT_OF_THE_PERSON}
+        return opened.show(422, typed=kept, faults=_faults(refused))
+    return await _store(opened, {"kind": "person_link", "person_id": str(person_id), "reason": reason})
 
 
 HANDLERS: Final = (show_form, send_form)

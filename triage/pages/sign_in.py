@@ -1,6 +1,6 @@
 """Signing in and out: a one-time code from one's own phone or a colleague, or an issuer; locked when idle."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Final
 from urllib.parse import parse_qsl
 
@@ -36,7 +36,6 @@ from triage.problems import CODE_EXPIRED, FORBIDDEN, INVALID_PARAMETER, NOT_FOUN
 from triage.store import audit
 from triage.store.access import attempts, enrolment, page_sign_in, staff
 
-HOUR: Final = timedelta(hours=1)
 CALLBACK: Final = "/review/sign-in/callback"
 WRONG_CODE: Final = "The code is wrong, was used, or has expired. Ask for a new one."
 _CALLBACK: Final = Callback.__struct_fields__
@@ -86,8 +85,8 @@ async def begin_session(request: AnyRequest, service: TheService) -> Page:
         )
     most = service.settings.enrol_attempts_per_hour
     where = service.address_digest(request.scope["client"])
-    await attempts.count_attempt(service.database, "review/address", where, most * 5, HOUR)
-    await attempts.count_attempt(service.database, "review/code", enrolment.code_digest(code), most, HOUR)
+    await attempts.count_attempt(service.database, "review/address", where, most * 5)
+    await attempts.count_attempt(service.database, "review/code", enrolment.code_digest(code), most)
     try:
         actor = await page_sign_in.use_code(service.database, code)
     except Refused:

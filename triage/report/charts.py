@@ -15,7 +15,7 @@ from typing import Final
 from markupsafe import Markup
 from msgspec import Struct
 
-from triage.report.blocks import StackPart
+from triage.report.blocks import IntervalCell, StackPart
 from triage.report.spc import ControlChart, JudgedPoint
 
 INK, DIM, BLUE, PURPLE, BAND, RED = "#0b0c0c", "#484949", "#1d5f9e", "#54319f", "#e4ecf4", "#b10e1e"
@@ -213,24 +213,19 @@ def _said(judged: JudgedPoint, unit: str) -> str:
     return f"{point.label}: {value}{' (not a whole period)' if point.partial else ''}."
 
 
-def interval(
-    low: float | None, value: float | None, high: float | None, most: float, mean: float | None = None
-) -> Markup:
+def interval(cell: IntervalCell) -> Markup:
     """A share with its interval, for a cell of a table whose text says the same."""
-    x = Across()
+    x, most = Across(), cell.most
     marks = [f'<line x1="{x(0)}" x2="{x(1)}" y1="9" y2="9" class="grid" stroke="{GRID}"/>']
-    if mean is not None:
-        at = x(mean / most)
+    if cell.mean is not None:
+        at = x(cell.mean / most)
         marks.append(f'<line x1="{at}" x2="{at}" y1="0" y2="18" class="mean" stroke="{DIM}" stroke-dasharray="2 2"/>')
-    if low is not None and high is not None:
-        marks.append(
-            f'<line x1="{x(low / most)}" x2="{x(min(1, high / most))}" y1="9" y2="9" class="reach" stroke="{BLUE}" '
-            'stroke-width="6" stroke-opacity=".45"/>'
-        )
-    if value is not None:
-        marks.append(f'<circle cx="{x(value / most)}" cy="9" r="5" class="dot" fill="{BLUE}"/>')
-    known = value is not None and low is not None and high is not None
-    return _hidden("iv", 18, x, f"{value:g} %, {low:g} to {high:g} %" if known else "no figure", *marks)
+    marks += [
+        f'<line x1="{x(cell.low / most)}" x2="{x(min(1, cell.high / most))}" y1="9" y2="9" class="reach" '
+        f'stroke="{BLUE}" stroke-width="6" stroke-opacity=".45"/>',
+        f'<circle cx="{x(cell.percent / most)}" cy="9" r="5" class="dot" fill="{BLUE}"/>',
+    ]
+    return _hidden("iv", 18, x, f"{cell.percent:g} %, {cell.low:g} to {cell.high:g} %", *marks)
 
 
 def bar(value: float, most: float) -> Markup:

@@ -47,20 +47,25 @@ class HandoverLine(Struct, frozen=True):
     over: str
 
 
-class Day(Struct, frozen=True, kw_only=True):
-    """The handover sheet of a day."""
+class Sheet(Struct, frozen=True, kw_only=True):
+    """A sheet of one page: how many incidents, how they ended, and what an edition changed."""
 
     title: str
     about: str
     incidents: str
-    to_do: tuple[CountLine, ...]
     outcomes: tuple[CountLine, ...]
+    changed: str
+    changes: tuple[str, ...]
+
+
+class Day(Sheet, frozen=True, kw_only=True):
+    """The handover sheet of a day."""
+
+    to_do: tuple[CountLine, ...]
     s136: tuple[CountLine, ...]
     handover: tuple[HandoverLine, ...]
     areas: tuple[CountLine, ...]
     quality: tuple[CountLine, ...]
-    changed: str
-    changes: tuple[str, ...]
 
 
 class HeatRow(Struct, frozen=True):
@@ -70,20 +75,14 @@ class HeatRow(Struct, frozen=True):
     cells: tuple[tuple[int, str], ...]
 
 
-class Week(Struct, frozen=True, kw_only=True):
+class Week(Sheet, frozen=True, kw_only=True):
     """The sheet of a week, for the team and the nurse lead."""
 
-    title: str
-    about: str
-    incidents: str
     runs: tuple[ChartItem, ...]
     bands: tuple[str, ...]
     heat: tuple[HeatRow, ...]
     missing: str
-    outcomes: tuple[CountLine, ...]
     talk: tuple[CountLine, ...]
-    changed: str
-    changes: tuple[str, ...]
 
 
 Document = Report | Day | Week
