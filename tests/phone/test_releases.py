@@ -14,7 +14,7 @@ from triage.http import phone as serving
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 CONTROLLED = "navigator.serviceWorker.ready.then(() => !!navigator.serviceWorker.controller)"
-CHECK = "navigator.serviceWorker.getRegistration().then((registration) => registration.update()).then(() => {}, () => {})"
+CHECK = "navigator.serviceWorker.getRegistration().then((worker) => worker.update()).then(() => {}, () => {})"
 OLD_DRAFT = """Promise.all(['state', 'vault', 'screen'].map((name) => import(`/app/${name}.js`)))
   .then(async ([state, vault, screen]) => {
     const answers = {area: 'bedford', long_gone: ['a']}, id = 'contact/x';
