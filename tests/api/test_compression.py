@@ -82,6 +82,7 @@ async def test_each_coding_has_a_strong_tag_and_any_of_them_is_held(crew: Crew, 
         for accept in ("gzip", "zstd", "identity"):
             headers, body = await raw(crew.officer, "/v1/codes", accept, if_none_match=held)
             assert (headers["status"], body, headers["etag"]) == ("304", b"", tags[coding])
+            assert headers["vary"] == "Accept-Encoding"
     headers, _ = await raw(crew.officer, "/v1/codes", "gzip", if_none_match='"other-gzip"')
     assert headers["status"] == "200"
 

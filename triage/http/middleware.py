@@ -109,6 +109,8 @@ class _Answer:
             headers += _OF_DOCUMENTS if _SHOWS_NOTHING[0] in named else [*_OF_DOCUMENTS, _SHOWS_NOTHING]
         if self.status == 304:
             headers = with_held_tag(headers, _if_none_match(self._scope))
+            if b"accept-ranges" not in named:  # RFC 9110, 15.4.5: as the answer with its content would have said
+                headers = vary(headers)
         message["headers"] = headers
         if is_compressible(named):
             message["headers"] = vary(headers)
