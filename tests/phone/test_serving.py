@@ -24,6 +24,7 @@ async def test_every_file_is_of_one_release(service: RunningService) -> None:
         assert answer.status_code == 200
         assert answer.headers["x-app-version"] == phone.release().version
         assert answer.headers["cache-control"] == "no-cache"
+        assert answer.headers["content-type"].count("charset") == answer.headers["content-type"].startswith("text/")
 
 
 async def test_the_worker_holds_the_whole_release_and_no_more(service: RunningService) -> None:
