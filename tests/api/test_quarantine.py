@@ -52,6 +52,15 @@ async def test_a_revoked_phones_cursor_is_not_looked_at(crew: Crew) -> None:
     assert answer.status_code == 202
 
 
+async def test_what_is_sent_by_put_and_by_sync_is_kept_once(crew: Crew) -> None:
+    body = entry("officer", uuid7(), age=131)
+    without_id = {name: value for name, value in body.items() if name != "id"}
+    for content in (body, without_id):
+        assert (await crew.officer.put_raw(body["id"], msgspec.json.encode(content))).status_code == 422
+    await crew.officer.sync(body)
+    assert (await crew.sergeant.see("/v1/quarantine"))["count"] == 1
+
+
 async def test_what_a_revoked_phone_sends_twice_is_kept_once(crew: Crew) -> None:
     await crew.sergeant.delete(f"/v1/devices/{crew.officer.device_id}")
     body = entry("officer", uuid7())

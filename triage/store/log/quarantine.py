@@ -14,6 +14,7 @@ from msgspec import Raw, Struct
 from uuid_utils.compat import uuid7
 
 from triage.access.actors import Actor, Side
+from triage.log.body_errors import as_uuid
 from triage.people.encryption import decrypt, encrypt
 from triage.problems import ENTRY_ERASED, NEWER_THAN_SERVICE, NOT_FOUND, QUARANTINE_DECIDED, Problem, Refused
 from triage.store import audit
@@ -323,7 +324,10 @@ def _may_hold_intent(sent: bytes) -> bool:
 def _digest(actor: Actor, refusal: Refusal) -> bytes:
     """The same id and content give the same digest; whose it is goes in, so that it confirms nothing to others."""
     try:
-        content = msgspec.json.encode(msgspec.json.decode(refusal.sent), order="sorted")
+        sent = msgspec.json.decode(refusal.sent)
+        if isinstance(sent, dict) and as_uuid(sent.get("id")) == refusal.entry_id:
+            sent.pop("id", None)  # in a sync it stands inside, in a `PUT` in the address
+        content = msgspec.json.encode(sent, order="sorted")
     except UNREADABLE:
         content = refusal.sent
     return sha256(actor.account.bytes + (refusal.entry_id or UUID(int=0)).bytes + content).digest()
