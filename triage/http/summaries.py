@@ -31,7 +31,7 @@ from triage.problems import (
     PERIOD_NOT_FOUND,
     Refused,
 )
-from triage.report import html, protected_tables, xlsx
+from triage.report import html, pdf, protected_tables, xlsx
 from triage.service import Service
 from triage.store import audit
 from triage.store.summaries import calendars, publications, report_files
@@ -43,8 +43,8 @@ from triage.summaries.editions import Form, Summary
 from triage.summaries.schedule import KINDS
 from triage.times import PeriodKind, due_at
 
-XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-PDF: Final = "application/pdf"
+XLSX: Final = xlsx.MEDIA_TYPE
+PDF: Final = pdf.MEDIA_TYPE
 FILES: Final[Mapping[str, str]] = {CSV: "csv", XLSX: "xlsx", PDF: "pdf"}
 """Media types that are sent as attachments, with the ending of their name."""
 MEDIA_TYPES: Final[Mapping[str, str]] = {"json": JSON, "html": HTML, "csv": CSV, "xlsx": XLSX, "pdf": PDF}

@@ -177,14 +177,18 @@ def _day(text: str, name: str, calendar: Calendar, faults: dict[str, str], days:
 
 def _matches(view: IncidentView, search: Search) -> bool:
     """By what this reader sees of the incident."""
-    grade = view.diversion.s136.grade if view.diversion is not UNSET else None
     return (
         (not search.power or power_of(view) == search.power)
-        and (not search.grade or grade == search.grade)
+        and (not search.grade or grade_of(view) == search.grade)
         and (search.need not in NEEDS or NEEDS[search.need][1](view))
         and (not search.outcome or (view.outcome is not None and view.outcome.disposal == search.outcome))
         and (not search.place or view.location_type == search.place)
     )
+
+
+def grade_of(view: IncidentView) -> str | None:
+    """The grade of Section 136, where this reader sees it."""
+    return view.diversion.s136.grade if view.diversion is not UNSET else None
 
 
 def power_of(view: IncidentView) -> str:
@@ -206,7 +210,7 @@ def listed(view: IncidentView, local: LocalTime) -> ListedIncident:
     """An incident as the list shows it."""
     decided = words.code("disposal", view.outcome.disposal) if view.outcome else "No outcome yet"
     meta = " · ".join(filter(None, (local.when(view.occurred_at), reference(view))))
-    grade = view.diversion.s136.grade if view.diversion is not UNSET else None
+    grade = grade_of(view)
     return ListedIncident(view.id, heading(view), decided, meta, f"Grade {grade}" if grade else "")
 
 

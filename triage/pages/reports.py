@@ -39,9 +39,7 @@ LISTED: Final = 12
 LISTED_OF: Final[Mapping[str, int]] = {"daily": 7, "weekly": 6}
 # A year is long to compute, and so is a PDF that was not made at publication.
 LONG_ANSWER_S: Final = 60.0
-PDF: Final = "application/pdf"
 CSV: Final = "text/csv"
-XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 KIND_NAMES: Final[Mapping[PeriodKind, str]] = {
     "daily": "Days",
     "weekly": "Weeks",
@@ -286,10 +284,10 @@ async def get_file(
             return _attached(request, csv_files.of_summary(summary), CSV, name)
         case "xlsx":
             book = await asyncio.to_thread(xlsx.of_summary, summary, team.calendar.zone)
-            return _attached(request, book, XLSX, name)
+            return _attached(request, book, xlsx.MEDIA_TYPE, name)
         case "pdf" if kind in REPORTED and summary.edition:
             made = await report_files.find_or_make(service.database, service.replica, team, summary)
-            return _attached(request, made, PDF, name)
+            return _attached(request, made, pdf.MEDIA_TYPE, name)
         case _:
             raise Refused(NOT_FOUND)
 
@@ -335,9 +333,9 @@ async def compare(
             return _attached(request, csv_files.of_comparison(compared), CSV, f"{name}.csv")
         case "xlsx":
             book = await asyncio.to_thread(xlsx.of_comparison, compared, team.calendar.zone)
-            return _attached(request, book, XLSX, f"{name}.xlsx")
+            return _attached(request, book, xlsx.MEDIA_TYPE, f"{name}.xlsx")
         case "pdf":
-            return _attached(request, await report_files.make_pdf(report), PDF, f"{name}.pdf")
+            return _attached(request, await report_files.make_pdf(report), pdf.MEDIA_TYPE, f"{name}.pdf")
         case _:
             query = urlencode(asked)
             files = [

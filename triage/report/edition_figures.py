@@ -31,6 +31,11 @@ class EditionFigures(Struct, frozen=True):
         code, _, name = line.partition("/")
         return self.row(code, name) if name else self.measure(code)
 
+    @property
+    def considered(self) -> str:
+        """The measure of what became of an intent: of incidents attended where the edition tells them apart."""
+        return "considered_attended" if self.measure("considered_attended") else "considered_by_grade"
+
     def count(self, code: str, name: str, column: str | None = None) -> int:
         row = self.row(code, name, column)
         return int(row.value) if row and row.value is not None else 0

@@ -70,7 +70,7 @@ def _five(figures: EditionFigures, runs: Sequence[ChartItem]) -> Iterator[KeyNum
 
 
 def _considered_number(figures: EditionFigures) -> KeyNumber:
-    code = "considered_attended" if figures.measure("considered_attended") else "considered_by_grade"
+    code = figures.considered
     a, b = (figures.count(code, letter) for letter in "AB")
     checked = [figures.count("window_checked", "checked", letter) for letter in "AB"]
     measure = figures.measure(code)

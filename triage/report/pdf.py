@@ -15,6 +15,7 @@ from triage.libraries import typst
 from triage.report import charts
 from triage.report.blocks import Charts, Report, Tiles
 
+MEDIA_TYPE: Final = "application/pdf"
 TEMPLATE: Final = Path(__file__).with_name("report.typ")
 CHART_WIDTH: Final = 330
 """Pixels, of which one is three quarters of a point: two charts fit side by side on A4."""

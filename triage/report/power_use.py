@@ -47,7 +47,7 @@ def _followed(figures: EditionFigures) -> TableBlock:
 
 def power_considered(figures: EditionFigures) -> Iterator[AnyBlock]:
     """The outcomes of the incidents in which an officer had Section 136 in mind."""
-    code = "considered_attended" if figures.measure("considered_attended") else "considered_by_grade"
+    code = figures.considered
     measure = figures.measure(code)
     if measure is None:
         return

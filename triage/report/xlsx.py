@@ -18,6 +18,8 @@ from triage.summaries.comparison import Comparison
 from triage.summaries.editions import Summary
 from triage.summaries.figures import Measure
 
+MEDIA_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
 Cells = Sequence[str | int | float | None]
 
 FIGURES: Final = (

@@ -194,8 +194,12 @@ def _followed_up(fact: IncidentFact) -> bool:
     fields="detention.result follow_ups",
 )
 def follow_up_offered(scope: Scope) -> Figure:
-    ended = [fact for fact in scope.used_s136 if not fact.running and not admitted(fact)]
-    return share_of(ended, _has_result, _was_offered)
+    return share_of(not_admitted(scope), _has_result, _was_offered)
+
+
+def not_admitted(scope: Scope) -> list[IncidentFact]:
+    """The uses of s136 that ended, and not in an admission."""
+    return [fact for fact in scope.used_s136 if not fact.running and not admitted(fact)]
 
 
 def _has_result(fact: IncidentFact) -> bool:

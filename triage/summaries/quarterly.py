@@ -6,10 +6,10 @@ from datetime import timedelta
 from functools import partial
 
 from triage import codes
-from triage.summaries.daily import WINDOWS, asked_of, by_grade, row_of_entries
+from triage.summaries.daily import WINDOWS, by_grade, completeness_by_field, row_of_entries
 from triage.summaries.facts import IncidentFact, Profile
 from triage.summaries.figures import Figure, FigureRow, count_row, labels_of, quantile, row, share_of, split
-from triage.summaries.monthly import admitted
+from triage.summaries.monthly import not_admitted
 from triage.summaries.needs_action import conflicts_in
 from triage.summaries.registry import POOLED_MONTHS, Scope, measure
 
@@ -158,8 +158,7 @@ def _worsened(scope: Scope, fact: IncidentFact, within: timedelta) -> bool:
 )
 def s136_again(scope: Scope) -> Figure:
     within = timedelta(days=28)
-    ended = [fact for fact in scope.used_s136 if not fact.running and not admitted(fact)]
-    old = [fact for fact in ended if fact.s136_at and scope.as_at - fact.s136_at >= within]
+    old = [fact for fact in not_admitted(scope) if fact.s136_at and scope.as_at - fact.s136_at >= within]
     return share_of(old, lambda fact: bool(fact.people), lambda fact: _again(scope, fact))
 
 
@@ -316,17 +315,15 @@ def hours_on_scene(scope: Scope) -> Figure:
     fields="flags diversion intents",
 )
 def data_quality(scope: Scope) -> Figure:
-    asked = sum(len(asked_of(fact)) for fact in scope.members)
-    answered = sum(len(set(asked_of(fact)) & set(fact.answered)) for fact in scope.members)
+    fields, late = completeness_by_field(scope), row_of_entries(scope.members)
     conflicts = [fact for fact in scope.members if conflicts_in(fact.flags)]
-    late = row_of_entries(scope.members)
     duplicates = [recent.fact for recent in scope.recent if recent.duplicate]
     assert isinstance(late.value, int)
     rows = (
-        row("completeness", "Fields answered", answered, asked),
+        row("completeness", "Fields answered", fields.known, fields.known + fields.missing),
         row("late", "Late entries", late.value, late.known),
         row("conflicts", "Incidents with conflicting records", conflicts, len(scope.members)),
         count_row("restatements", "Editions that replaced another", scope.restated),
         count_row("duplicates", "Likely duplicates, last 28 days", duplicates),
     )
-    return Figure(rows=rows, known=answered, missing=asked - answered)
+    return Figure(rows=rows, known=fields.known, missing=fields.missing)
