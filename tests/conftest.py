@@ -62,7 +62,7 @@ IN_A_BROWSER = [
     "browser/test_demo_reports.py",
     *(
         f"phone/test_{name}.py"
-        for name in ("corrections", "lock", "outbox", "recording", "releases", "screens", "team")
+        for name in ("at_rest", "corrections", "lock", "outbox", "recording", "releases", "screens", "team")
     ),
 ]
 IN_NODE = ["phone/test_scripts.py"]

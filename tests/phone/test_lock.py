@@ -1,16 +1,13 @@
 """Who may see anything at all: PINs, the phone's own lock, a shared phone, a lost one."""
 
-from typing import Any
-
 import pytest
 from playwright.async_api import expect
-from support.handset import PIN, Handset, body_of, code_for
+from support.handset import PIN, SIGNPOSTED, Handset, body_of, code_for
 from support.phones import Crew, now
 from uuid_utils.compat import uuid7
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
-SIGNPOSTED: dict[str, Any] = {"disposal": "signposted", "decided_at": "2026-11-26T10:00:00+00:00"}
 KEYS = """import('/app/state.js').then(({session}) =>
   [!!session.account, session.incidents.length, session.entries.length])"""
 ANY_KEY = """import('/app/accounts.js').then(({accounts}) =>

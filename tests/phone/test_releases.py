@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import msgspec
 import pytest
 from playwright.async_api import expect
-from support.handset import Handset
+from support.handset import SIGNPOSTED, Handset
 
 from triage.http import phone as serving
 
@@ -23,7 +22,6 @@ OLD_DRAFT = """Promise.all(['state', 'vault', 'screen'].map((name) => import(`/a
     await state.account().db.write((stores) => stores('drafts').put({id, ...sealed}));
     await screen.refresh();
   })"""
-SIGNPOSTED: dict[str, Any] = {"disposal": "signposted", "decided_at": "2026-11-26T10:00:00+00:00"}
 
 
 @contextmanager

@@ -28,6 +28,7 @@ SETTINGS: Json = {
     "locale": "en-GB",
     "timezone_id": "Europe/London",
 }
+SIGNPOSTED: Json = {"disposal": "signposted", "decided_at": "2026-11-26T10:00:00+00:00"}
 LEADS = {"officer": "sergeant", "other_officer": "sergeant"}
 SETTLED = """import('/app/accounts.js').then(({accounts}) => [...accounts.values()]
   .every(({status}) => status.phase !== 'talking' && (status.lastContact || status.why)))"""
