@@ -114,9 +114,9 @@ def _steps(entries: SortedEntries, outcomes: Sequence[DatedOutcome]) -> Iterator
             effective=detention,
             place=place if is_known("place_of_safety", place) else None,
         )
-    location_type, _ = place_of_contacts(entries.officers, entries.contacts)
     for outcome in outcomes:
         if outcome.power:
+            location_type, _ = place_of_contacts(entries.officers, entries.contacts)
             place = STATION if keeps_at_station(outcome, location_type) else None
             yield Step(outcome.dated, USE, outcome.power, True, outcome.effective, place, outcome.disposal)
     for contact in entries.contacts:
