@@ -178,7 +178,7 @@ def _contacts_differ(entries: SortedEntries, known_ages: Sequence[StatedAge]) ->
             yield field
     if _several({stated.band for stated in known_ages}):
         yield "age_band"
-    if _several({_ethnic_group(entry.ethnicity) for entry in said}):
+    if _several({ethnic_group(entry.ethnicity) for entry in said}):
         yield "ethnicity"
     if _several({entry.presenting[0] for entry in said if entry.presenting}):
         yield "presenting"
@@ -200,7 +200,8 @@ def _several(values: AbstractSet[object]) -> bool:
     return len(values - {None}) > 1
 
 
-def _ethnic_group(code: str | None) -> str | None:
+def ethnic_group(code: str | None) -> str | None:
+    """The group in which an answer is published; None where it is not known."""
     row = _ETHNICITIES.get(code)
     return None if row is None or row.missing else row.group
 

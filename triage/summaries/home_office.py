@@ -70,7 +70,8 @@ def _breakdowns(detained: Sequence[IncidentFact], triage_car: str) -> Iterator[t
     yield from _counted("self_defined_ethnicity", detained, lambda fact: fact.ethnicity, labels_of("ethnicity"))
     yield from _counted("place_of_safety", detained, place_of_safety, PLACES)
     at_station = [fact for fact in detained if first_place(fact) == "police_station"]
-    yield from _counted("police_station_reason", at_station, _station_reason, labels_of("place_reason"))
+    place_reasons = labels_of("place_reason")
+    yield from _counted("police_station_reason", at_station, lambda fact: fact.stays[0].reason, place_reasons)
     transports = {code: label for code, label in labels_of("transport").items() if code != "triage_car"}
     yield from _counted("transport", detained, transport, transports)
     by_police = [fact for fact in detained if transport(fact) == "police_vehicle"]
@@ -91,10 +92,6 @@ def place_of_safety(fact: IncidentFact) -> str | None:
     """The return's place of safety, the first one; None where not known."""
     place = first_place(fact)
     return place if place is None or place in PLACES else "other"
-
-
-def _station_reason(fact: IncidentFact) -> str | None:
-    return fact.stays[0].reason
 
 
 def _answer(answer: bool | None) -> str | None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 
 from triage import codes
+from triage.log.resolve import ethnic_group
 from triage.summaries.daily import WINDOWS, by_grade, completeness_by_field, row_of_entries
 from triage.summaries.facts import IncidentFact, Profile
 from triage.summaries.figures import Figure, FigureRow, count_row, labels_of, quantile, row, share_of, split
@@ -259,19 +260,11 @@ def _pooled_days(scope: Scope) -> str:
     return f"Incidents of {scope.pooled_since.astimezone(scope.zone):%-d %B %Y} to {last:%-d %B %Y}"
 
 
-def ethnic_group(profile: Profile) -> str | None:
-    """The published ethnic group; None where not known."""
-    if codes.is_missing("ethnicity", profile.ethnicity):
-        return None
-    code = codes.list("ethnicity").get(profile.ethnicity or "")
-    return code.group if code else None
-
-
 def _known(name: str, value: str | None) -> str | None:
     return None if codes.is_missing(name, value) else value
 
 
-_equality("equality_ethnicity", "By ethnic group", ethnic_group, lambda: GROUPS)
+_equality("equality_ethnicity", "By ethnic group", lambda profile: ethnic_group(profile.ethnicity), lambda: GROUPS)
 _equality("equality_sex", "By sex", lambda profile: _known("sex", profile.sex), lambda: labels_of("sex"))
 _equality(
     "equality_age",

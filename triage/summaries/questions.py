@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from triage import codes
+from triage.log.resolve import ethnic_group
 from triage.summaries.csv_files import CsvValue, write
 from triage.summaries.facts import IncidentFact
 from triage.summaries.figures import quantile
 from triage.summaries.home_office import place_of_safety
-from triage.summaries.quarterly import GROUPS
 
 NOT_FOR_PUBLICATION: Final = (
     "NOT FOR PUBLICATION: exact small numbers, by which people can be recognised. For the force's own use; what may "
@@ -43,20 +43,11 @@ class Question(Struct, frozen=True):
     hours: bool = False
 
 
-def _month(fact: IncidentFact, zone: ZoneInfo) -> str:
-    return f"{fact.at.astimezone(zone):%Y-%m}"
-
-
 def _drink_or_drugs(fact: IncidentFact, zone: ZoneInfo) -> str | None:
     """As what the contacts saw first; None where no contact says what it saw."""
     if not fact.presenting:
         return None
     return " and ".join(_INTOXICATED[code] for code in _INTOXICATED if code in fact.presenting) or "neither"
-
-
-def _ethnic_group(fact: IncidentFact, zone: ZoneInfo) -> str | None:
-    code = codes.list("ethnicity").get(fact.ethnicity)
-    return code.group if code and code.group in GROUPS else None
 
 
 def _shown(name: str, field: str) -> Callable[[IncidentFact, ZoneInfo], str | None]:
@@ -68,11 +59,11 @@ def _shown(name: str, field: str) -> Callable[[IncidentFact, ZoneInfo], str | No
 
 
 VARIABLES: Final[Mapping[str, Callable[[IncidentFact, ZoneInfo], str | None]]] = {
-    "month": _month,
+    "month": lambda fact, zone: f"{fact.at.astimezone(zone):%Y-%m}",
     "area": _shown("area", "area"),
     "age": _shown("age_band", "age_band"),
     "sex": _shown("sex", "sex"),
-    "ethnic_group": _ethnic_group,
+    "ethnic_group": lambda fact, zone: ethnic_group(fact.ethnicity),
     "disposal": _shown("disposal", "first"),
     "place_of_safety": lambda fact, zone: place_of_safety(fact),
     "transport": _shown("transport", "transport"),
