@@ -172,7 +172,7 @@ async def _running(service: Service, actor: Actor, team: CalendarTeam) -> Sequen
     """The detentions to hand over, with their clocks as of now. The reading is logged."""
     now = datetime.now(UTC)
     views, _ = await review_lists.list_needing_action(service.database, service.incidents, actor, now)
-    rows = today.arrange(views, (), {}, (), LocalTime(now, team.calendar.zone)).clocks
+    rows = today.arrange(views, (), {}, LocalTime(now, team.calendar.zone)).clocks
     if rows:
         await service.incidents.record_reading(actor, "review/day", sorted(row.id for row in rows))
     return rows

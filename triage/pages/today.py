@@ -66,7 +66,6 @@ class Today(Struct, frozen=True, kw_only=True):
     clocks: Sequence[TodayRow]
     recent: Sequence[TodayRow]
     older: Sequence[TodayRow]
-    housekeeping: Sequence[Housekeeping]
 
 
 @get("")
@@ -80,7 +79,7 @@ async def show_today(
     pairs = await review_lists.list_all_likely_duplicates(database, service.incidents, actor, local.now)
     chases = await tasks.open_chases(database, actor)
     loose = await review_lists.count_loose_ends(database, actor, local.now)
-    today = arrange(views, pairs, chases, housekeeping(loose), local)
+    today = arrange(views, pairs, chases, local)
     shown = {row.id for rows in (today.clocks, today.recent, today.older) for row in rows}
     if shown:
         await service.incidents.record_reading(actor, "review/today", sorted(shown))
@@ -90,6 +89,7 @@ async def show_today(
         "today.html",
         locks=True,
         today=today,
+        housekeeping=housekeeping(loose),
         made=local.when(local.now),
         first=max(FIRST_ROWS - len(today.clocks), 0),
         total=total,
@@ -115,7 +115,6 @@ def arrange(
     views: Sequence[IncidentView],
     pairs: Iterable[LikelyPair],
     chases: Mapping[UUID, Task],
-    loose: Sequence[Housekeeping],
     local: LocalTime,
 ) -> Today:
     """One row an incident with its gravest problem, a likely pair as one row; ties by time left, then age."""
@@ -130,7 +129,6 @@ def arrange(
         clocks=clocks,
         recent=[row for row in rows if 4 <= row.order[0] < 9],
         older=[row for row in rows if row.order[0] >= 9],
-        housekeeping=loose,
     )
 
 
