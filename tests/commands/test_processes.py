@@ -119,6 +119,19 @@ def test_jobs_and_other_commands_that_are_stopped_leave_nothing_running(open_dir
         assert not is_left(open_dir)
 
 
+def test_sigint_stops_a_command_that_a_shell_started_in_the_background(open_dir: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what ends in &
+    try:
+        with triage(*DEMO, "--data-dir", str(open_dir)) as process:
+            while not is_left(open_dir):
+                assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            process.wait(SOON)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert not is_left(open_dir)
+
+
 def test_a_command_that_nohup_started_outlives_its_terminal(open_dir: Path) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does before it starts a command
     with triage("migrate", "--create", "--data-dir", str(open_dir)) as process:

@@ -13,7 +13,9 @@ STOPPED_BY: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def on_stop(stop: Callable[[], object]) -> None:
-    """Call `stop` at the first of these signals, but for what the process was told to ignore, as nohup does.
+    """Call `stop` at the first of these signals, but for SIGHUP where nohup told the process to ignore it.
+
+    A shell has what it starts in the background ignore SIGINT. Whoever sends it to a process means that process.
 
     Further ones change nothing: Ctrl-C under `uv run` arrives twice, and a second one that cut the end short would
     leave an embedded database behind.
@@ -27,7 +29,7 @@ def on_stop(stop: Callable[[], object]) -> None:
             waiting.pop()()
 
     for number in STOPPED_BY:
-        if signal.getsignal(number) is not signal.SIG_IGN:
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             asyncio.get_running_loop().add_signal_handler(number, signalled)
 
 
