@@ -28,6 +28,7 @@ from triage.jobs.publish import publish
 from triage.settings import DatabaseUrl
 from triage.store import replica
 from triage.store.access.staff import as_owner
+from triage.store.database import Connection
 from triage.store.exports import releases
 from triage.store.recovery.anchors import anchor
 from triage.store.recovery.history import WrongInstallation
@@ -187,6 +188,12 @@ async def test_a_replica_that_failed_is_left_alone_for_a_while(reading: RunningS
             raise asyncpg.SerializationError("canceling statement due to conflict with recovery")
         return asked
 
+    async def is_replica(connection: Connection) -> bool:
+        return bool(await connection.fetchval("SELECT pg_is_in_recovery()"))
+
+    async with asyncio.timeout(30):  # a process starts before it has reached its replica
+        while not await reading.service.replica.read(crew.team_id, is_replica):
+            pass
     assert await reading.service.replica.read(crew.team_id, work) == 2
     assert await reading.service.replica.read(crew.team_id, work) == 3
 
