@@ -338,10 +338,17 @@ async def test_a_workbook_is_the_same_bytes_twice_and_holds_no_formula(published
     assert len(sheets) == 3 and not any(b"<f>" in sheet for sheet in sheets)
 
 
-async def behind(phone: Phone, measure: str, row: str | None = None, edition: str = f"daily/{DAY}/1") -> httpx.Response:
+async def behind(
+    phone: Phone, measure: str, row: str | None = None, edition: str = f"daily/{DAY}/1", **more: str
+) -> httpx.Response:
     """The incidents behind a figure of yesterday's summary."""
-    query = {"summary": edition, "measure": measure} | ({"row": row} if row else {})
+    query = {"summary": edition, "measure": measure} | ({"row": row} if row else {}) | more
     return await phone.get("/v1/incidents", None, **query)
+
+
+async def test_the_incidents_behind_a_figure_are_not_filtered_further(published: Crew) -> None:
+    answer = await behind(published.sergeant, "incidents_by_area", "luton_west", area="luton_west")
+    assert refused(answer) == (400, "invalid_parameter")
 
 
 async def test_a_figure_leads_to_its_incidents(published: Crew) -> None:

@@ -79,6 +79,8 @@ async def list_incidents(
     if (summary is None) != (measure is None) or (row is not None and measure is None):
         raise Refused(INVALID_PARAMETER, "summary and measure go together, and row with them.")
     if summary is not None:
+        if any(term is not None for term in (status, area, log_ref, since, until, flag)):
+            raise Refused(INVALID_PARAMETER, "The incidents behind a figure are not filtered further.")
         line = "/".join(filter(None, (measure, row)))
         return await _behind(request, service, summary, line, place, limit)
     if area is not None and area not in codes.list("area"):
