@@ -9,12 +9,14 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
+from msgspec import structs
 from support.cast import Json
 from support.phones import Crew, RunningService, entry, refused, running_service
 from support.standby import Pair, ask_for_standby
 
 from triage.jobs.schedule import scheduled, service_jobs
 from triage.settings import DatabaseUrl
+from triage.store.log import cursor
 
 pytestmark = pytest.mark.database
 
@@ -81,6 +83,25 @@ async def test_no_cursor_names_a_place_that_one_machine_alone_has(pair: Pair, pr
         await admin.close()
     told = await crew.nurse.sync(cursor=crew.nurse.cursor)
     assert told["incidents"] == [] and told["cursor"] != crew.nurse.cursor
+
+
+async def test_a_leader_that_cannot_commit_sends_no_phone_back_to_the_start(
+    pair: Pair, process: RunningService
+) -> None:
+    """It may have slept while another took its place, and lack what was stored since."""
+    crew = await process.enrol_crew()
+    await crew.officer.tell("officer", uuid4())
+    await crew.nurse.follow()
+    held = cursor.decode(str(crew.nurse.cursor))
+    ahead = cursor.encode(structs.replace(held, position=held.position + 1))
+    admin = await asyncpg.connect(pair[0].url("postgres"))
+    try:
+        await ask_for_standby(admin, "absent")
+        assert refused(await crew.nurse.post_sync(cursor=ahead)) == (503, "not_ready")
+    finally:
+        await ask_for_standby(admin, "*")
+        await admin.close()
+    assert refused(await crew.nurse.post_sync(cursor=ahead)) == (410, "cursor_unknown")
 
 
 async def each(crew: Crew, body: Json) -> httpx.Response:

@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from triage.access.actors import Actor, StaleActor
 from triage.problems import CURSOR_UNKNOWN, Refused
-from triage.store.database import Connection, Database
+from triage.store.database import Connection, Database, pass_barrier
 from triage.store.log.cursor import ANYWHERE_AFTER, EPOCH_BYTES, Cursor
 from triage.store.log.incidents import Incidents
 from triage.store.log.readers import as_reader
@@ -113,16 +113,18 @@ async def begin(database: Database, actor: Actor, cursor: Cursor | None, now: da
             since=cursor.since if cursor else now,
             now=now,
         )
-    if not start.stands:
-        raise StaleActor
-    if cursor:
-        _check(cursor, start.epoch, start.link)
+        if not start.stands:
+            raise StaleActor
+        if cursor:
+            await _check(connection, cursor, start.epoch, start.link)
     return start
 
 
-def _check(cursor: Cursor, epoch: UUID, link: bytes | None) -> None:
+async def _check(connection: Connection, cursor: Cursor, epoch: UUID, link: bytes | None) -> None:
+    """Raises Refused (410), which sends a phone back to the start, by a server alone that can still commit."""
     same_link = cursor.position == 0 or (link or b"")[:LINK_BYTES] == cursor.link
     if cursor.epoch != epoch.bytes[:EPOCH_BYTES] or not same_link:
+        await pass_barrier(connection)
         raise Refused(CURSOR_UNKNOWN)
 
 
@@ -186,7 +188,7 @@ async def _follow(connection: Connection, actor: Actor, cursor: Cursor, now: dat
     page = await statement.fetch_one(connection, position=cursor.position, place=cursor.place, **_as_phone(actor, now))
     epoch = page.epoch.bytes[:EPOCH_BYTES]
     if cursor.epoch:
-        _check(cursor, page.epoch, page.link)
+        await _check(connection, cursor, page.epoch, page.link)
     changed = _rows(page)
     if len(changed) == PAGE:
         assert page.last_link and page.last_position
