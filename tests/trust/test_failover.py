@@ -11,12 +11,13 @@ import pytest
 import pytest_asyncio
 from msgspec import structs
 from support.cast import Json
-from support.phones import Crew, RunningService, entry, refused, running_service
+from support.phones import Crew, RunningService, entry, now, refused, running_service
 from support.standby import Pair, ask_for_standby
 
 from triage.jobs.schedule import scheduled, service_jobs
 from triage.settings import DatabaseUrl
-from triage.store.log import cursor
+from triage.store.database import UNREACHABLE
+from triage.store.log import cursor, pull
 
 pytestmark = pytest.mark.database
 
@@ -88,20 +89,22 @@ async def test_no_cursor_names_a_place_that_one_machine_alone_has(pair: Pair, pr
 async def test_a_leader_that_cannot_commit_sends_no_phone_back_to_the_start(
     pair: Pair, process: RunningService
 ) -> None:
-    """It may have slept while another took its place, and lack what was stored since."""
+    """It may have slept while another took its place, and lack what was stored since; the other takes down refusals."""
     crew = await process.enrol_crew()
     await crew.officer.tell("officer", uuid4())
     await crew.nurse.follow()
+    actor = await crew.nurse.actor()
     held = cursor.decode(str(crew.nurse.cursor))
-    ahead = cursor.encode(structs.replace(held, position=held.position + 1))
+    ahead = structs.replace(held, position=held.position + 1)
     admin = await asyncpg.connect(pair[0].url("postgres"))
     try:
         await ask_for_standby(admin, "absent")
-        assert refused(await crew.nurse.post_sync(cursor=ahead)) == (503, "not_ready")
+        with pytest.raises(UNREACHABLE):
+            await pull.begin(process.service.pullers, actor, ahead, now())
     finally:
         await ask_for_standby(admin, "*")
         await admin.close()
-    assert refused(await crew.nurse.post_sync(cursor=ahead)) == (410, "cursor_unknown")
+    assert refused(await crew.nurse.post_sync(cursor=cursor.encode(ahead))) == (410, "cursor_unknown")
 
 
 async def each(crew: Crew, body: Json) -> httpx.Response:
