@@ -86,10 +86,9 @@ async def test_no_cursor_names_a_place_that_one_machine_alone_has(pair: Pair, pr
     assert told["incidents"] == [] and told["cursor"] != crew.nurse.cursor
 
 
-async def test_a_leader_that_cannot_commit_sends_no_phone_back_to_the_start(
-    pair: Pair, process: RunningService
-) -> None:
-    """It may have slept while another took its place, and lack what was stored since; the other takes down refusals."""
+async def test_a_leader_that_cannot_commit_says_nothing_of_what_is_stored(pair: Pair, process: RunningService) -> None:
+    """It may have slept while another took its place: it lacks what was stored since, and the other takes down
+    refusals."""
     crew = await process.enrol_crew()
     await crew.officer.tell("officer", uuid4())
     await crew.nurse.follow()
@@ -101,6 +100,8 @@ async def test_a_leader_that_cannot_commit_sends_no_phone_back_to_the_start(
         await ask_for_standby(admin, "absent")
         with pytest.raises(UNREACHABLE):
             await pull.begin(process.service.pullers, actor, ahead, now())
+        with pytest.raises(UNREACHABLE):
+            await pull.held_ids(process.service.database, actor, [uuid4()])
     finally:
         await ask_for_standby(admin, "*")
         await admin.close()

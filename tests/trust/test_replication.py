@@ -14,7 +14,7 @@ from support.standby import ask_for_standby
 
 from triage import embedded
 from triage.embedded import EmbeddedPostgres
-from triage.store.database import UNREACHABLE, Database, connect
+from triage.store.database import UNREACHABLE, Database, connect, pass_barrier
 
 pytestmark = pytest.mark.database
 
@@ -73,13 +73,14 @@ async def test_a_commit_given_up_is_not_cancelled_and_shows_only_when_it_is_repl
 async def test_the_barrier_waits_for_what_could_be_read(admin: asyncpg.Connection, database: Database) -> None:
     await ask_for_standby(admin, "absent")
     await admin.execute("INSERT INTO written VALUES (3)")  # visible at once, as after a crash of the primary
-    async with database.no_team() as connection:
-        assert await connection.fetchval("SELECT count(*) FROM written") == 1
     with pytest.raises(UNREACHABLE):
-        await database.barrier()
+        async with database.no_team() as connection:
+            assert await connection.fetchval("SELECT count(*) FROM written") == 1
+            await pass_barrier(connection)
 
     await ask_for_standby(admin, "")
-    await database.barrier()
+    async with database.no_team() as connection:
+        await pass_barrier(connection)
 
 
 async def test_a_cancelled_task_stays_cancelled(database: Database) -> None:

@@ -136,9 +136,7 @@ async def receipt(
     """201 for what is new, 200 for what was sent before, with the incident as the actor may see it unless `minimal`."""
     result, group = appended.result, appended.group
     assert isinstance(result, Receipt) and group
-    if result.status == "duplicate" and minimal:
-        await service.database.barrier()
-    elif result.status == "duplicate":  # a new entry is the record of its own reading
+    if result.status == "duplicate" and not minimal:  # a new entry is the record of its own reading
         await service.incidents.record_reading(actor, "entry", [group.root])
     answer = EntryAnswer(
         id=result.id,

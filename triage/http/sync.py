@@ -115,9 +115,6 @@ async def _sync(request: SignedIn, service: Service, sent: SyncRequest, minimal:
     results = await _take(request, service, actor, entries, skew_ms) if entries else []
     if results is None:
         return await _hand_over(service, actor, entries, skew_ms, now)
-    counts = _counts(results)
-    if counts.duplicate and not counts.stored:
-        await service.database.barrier()
     answer = _answer(results, now, start.epoch.bytes[: cursor.EPOCH_BYTES].hex())
     if sent.pull is False:
         answer = structs.replace(answer, cursor=sent.cursor or None)
@@ -278,7 +275,6 @@ async def post_held(request: SignedIn, service: TheService, data: JSONBody[HeldR
     if len(data.ids) > service.settings.held_limit:
         raise Refused(TOO_MANY_ITEMS)
     held = await pull.held_ids(service.database, request.user, data.ids)
-    await service.database.barrier()
     answer = HeldAnswer([id for id in data.ids if id in held], [id for id in data.ids if id not in held])
     return ready(_encode(answer))
 

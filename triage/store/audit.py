@@ -287,9 +287,9 @@ async def find_head(connection: Connection, team_id: UUID) -> AuditHead | None:
     return await _HEAD.fetch_first(connection, team_id=team_id)
 
 
-async def head(database: Database, team_id: UUID) -> chain.Head | None:
+async def head(connection: Connection, team_id: UUID) -> chain.Head | None:
     """The last chained row; None where there is none."""
-    async with database.team(team_id) as connection, connection.transaction():
+    async with connection.transaction():
         await _become(connection, SEALER_ROLE)
         head = await find_head(connection, team_id)
     return head and head.end

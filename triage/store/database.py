@@ -178,15 +178,6 @@ class Database:
             await _TAKE_SPACE.fetch_one(connection)
             return await _TRY_WRITE.fetch_one(connection)
 
-    async def barrier(self) -> None:
-        """Return when all that could be read here before is on each machine that synchronous replication promises.
-
-        A row may be visible and yet on one machine only: after a crash of the primary, or where its wait for a standby
-        was ended from outside. Whatever says "stored", "duplicate" or "held" without a commit of its own passes here.
-        """
-        async with self.any_team() as connection:
-            await pass_barrier(connection)
-
 
 def _stay_cancelled(error: Exception) -> None:
     """A cancelled statement closes its socket, so that the transaction's end fails: that is no fault of the server."""
@@ -196,8 +187,13 @@ def _stay_cancelled(error: Exception) -> None:
 
 
 async def pass_barrier(connection: Connection) -> None:
-    """As `Database.barrier`, for what this very connection has read: a leader that sleeps while another takes its place
-    answers for a moment when it wakes, from a log that ends too early, but commits nothing."""
+    """Return when all that this connection could read before is on each machine that synchronous replication promises.
+
+    A row may be visible and yet on one machine only: after a crash of the primary, or where its wait for a standby was
+    ended from outside. And a leader that slept while another took its place answers for a moment when it wakes, from a
+    log that ends too early, but commits nothing. So whatever says "duplicate", "held" or "unknown" without a commit of
+    its own passes here, on the connection that read it: another may be to another server.
+    """
     await _BARRIER.execute(connection)
 
 

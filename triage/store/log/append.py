@@ -41,7 +41,7 @@ from triage.log.incidents_after import (
 )
 from triage.problems import BUSY, INTERNAL, Refused
 from triage.store.access.teams import TeamTerms
-from triage.store.database import Connection, Database
+from triage.store.database import Connection, Database, pass_barrier
 from triage.store.keys import KeyStore
 from triage.store.log import duplicates, rows, snapshot
 from triage.store.log.incidents import shows_intent
@@ -202,7 +202,10 @@ class Log:
                     await stack.enter_async_context(connection.transaction())
                     await LOCK_HEAD.execute(connection, team_id=team_id)
                 plan = await self._decide(connection, team_id, items)
-                if not plan.decision.added or await self._store(connection, team_id, plan):
+                if not plan.decision.added:
+                    await pass_barrier(connection)
+                    return _answers(plan)
+                if await self._store(connection, team_id, plan):
                     return _answers(plan)
             LOST_RACES.inc()
             queue.contended = CONTENDED

@@ -161,9 +161,8 @@ async def pull(
             changed += turned
         held = {version.root: version for version, holds in changed if holds}
         views = await incidents.serve(connection, actor, held.values(), now)
-    if not held and cursor.position != position:
-        # no reading was logged, whose commit would have waited: what the cursor names is where replication promises it
-        await database.barrier()
+        if not held and cursor.position != position:
+            await pass_barrier(connection)  # no reading was logged, whose commit would have waited
     gone = list(dict.fromkeys(version.root for version, _ in changed if version.root not in held))
     return PullPage([view.body for view in views.values()], gone, cursor, cursor.stage != "rest", asked)
 
@@ -217,4 +216,6 @@ def _as_phone(actor: Actor, now: datetime) -> dict[str, Any]:
 async def held_ids(database: Database, actor: Actor, ids: Sequence[UUID]) -> set[UUID]:
     """Which ids are in the log, of the actor's own side: of the other side's, nothing is told."""
     async with database.team(actor.team_id) as connection:
-        return set(await _HELD.fetch(connection, team_id=actor.team_id, ids=list(ids), police=actor.side == "police"))
+        held = await _HELD.fetch(connection, team_id=actor.team_id, ids=list(ids), police=actor.side == "police")
+        await pass_barrier(connection)
+    return set(held)

@@ -16,7 +16,7 @@ from msgspec import Struct, structs
 from triage.chain import Head
 from triage.store import audit
 from triage.store.chains import BEGINNING, ChainVerdict
-from triage.store.database import Connection, Database
+from triage.store.database import Connection, Database, pass_barrier
 from triage.store.exports.ledger import LEDGER_ENDS
 from triage.store.journal import Journal
 from triage.store.journal_lines import ChainAnchored, ChainName, ChainRewound, JournalLine, RowPublished
@@ -115,24 +115,25 @@ async def anchor(database: Database, journal: Journal, team_id: UUID, chains: Se
     """
     await check_history(database, journal, [team_id])
     last = {line.chain: line for line in await journal.last_of_chains([team_id], chains)}
-    heads = {chain: await _head(database, team_id, chain) for chain in chains}
-    now = datetime.now(UTC)
-    moved = [
-        ChainAnchored(at=now, team_id=team_id, chain=chain, position=head.position, link=head.link.hex())
-        for chain, head in heads.items()
-        if head and head.position > 0 and not _says(last.get(chain), *head)
-    ]
+    async with database.team(team_id) as connection:
+        heads = {chain: await _head(connection, team_id, chain) for chain in chains}
+        now = datetime.now(UTC)
+        moved = [
+            ChainAnchored(at=now, team_id=team_id, chain=chain, position=head.position, link=head.link.hex())
+            for chain, head in heads.items()
+            if head and head.position > 0 and not _says(last.get(chain), *head)
+        ]
+        if moved:
+            await pass_barrier(connection)  # what one machine alone holds may be lost with it
     if moved:
-        await database.barrier()  # what one machine alone holds may be lost with it
         await journal.add(*moved)
 
 
-async def _head(database: Database, team_id: UUID, chain: ChainName) -> Head | None:
+async def _head(connection: Connection, team_id: UUID, chain: ChainName) -> Head | None:
     if chain == "audit":
-        return await audit.head(database, team_id)
-    async with database.team(team_id) as connection:
-        ends = LOG_HEAD if chain == "entries" else LEDGER_ENDS
-        return await ends.fetch_first(connection, team_id=team_id)
+        return await audit.head(connection, team_id)
+    ends = LOG_HEAD if chain == "entries" else LEDGER_ENDS
+    return await ends.fetch_first(connection, team_id=team_id)
 
 
 def _says(line: ChainAnchored | ChainRewound | None, position: int, link: bytes) -> bool:
