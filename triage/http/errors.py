@@ -30,9 +30,6 @@ from triage.store.database import UNREACHABLE
 logger = logging.getLogger(__name__)
 
 PROBLEM_JSON: Final = "application/problem+json"
-_ON_THE_WIRE: Final = {"since": "from", "until": "to", "file_format": "format", "account": "actor"}
-"""What a client calls the parameters that Python has no such name for."""
-
 _OF_LITESTAR: Final = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: TOO_LARGE}
 
 
@@ -56,11 +53,11 @@ def jittered(seconds: int) -> int:
     return seconds + random.randrange(max(2, seconds // 2 + 1))
 
 
-def as_refused(error: HTTPException) -> Refused:
+def as_refused(error: HTTPException, scope: Scope) -> Refused:
     """Litestar's own refusals: no such address, no such method, a parameter or body that cannot be read."""
     if isinstance(error, ValidationException):
-        keys = [str(fault.get("key", "")) for fault in error.extra or () if isinstance(fault, dict)]
-        names = [_ON_THE_WIRE.get(key, key) for key in keys]
+        faults = [fault for fault in error.extra or () if isinstance(fault, dict)]
+        names = [_name_as_sent(scope, str(fault.get("key", ""))) for fault in faults]
         if "data" in names:
             return Refused(MALFORMED, errors=(FieldError("", "not_json", "The body is not JSON."),))
         return Refused(INVALID_PARAMETER, f"{', '.join(names)} cannot be read.")
@@ -73,12 +70,18 @@ def as_refused(error: HTTPException) -> Refused:
     return refused
 
 
+def _name_as_sent(scope: Scope, parameter: str) -> str:
+    """What a client calls a parameter of the handler; some names Python does not have."""
+    definition = scope["route_handler"].parsed_fn_signature.parameters.get(parameter)
+    return getattr(definition and definition.kwarg_definition, "name", None) or parameter
+
+
 def _refuse(_: AnyRequest, refused: Refused) -> Response[bytes]:
     return problem_response(refused)
 
 
-def refuse_for_litestar(_: AnyRequest, error: HTTPException) -> Response[bytes]:
-    refused = as_refused(error)
+def refuse_for_litestar(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+    refused = as_refused(error, request.scope)
     if refused.problem.status >= 500:
         logger.error("unhandled", exc_info=error)
     return problem_response(refused)
@@ -109,7 +112,7 @@ async def record_refusal(error: Exception, scope: Scope) -> None:
     actor = scope.get("user")
     if actor is None or not isinstance(error, Refused | HTTPException):
         return
-    problem = (error if isinstance(error, Refused) else as_refused(error)).problem
+    problem = (error if isinstance(error, Refused) else as_refused(error, scope)).problem
     if problem.status < 500:
         values: dict[str, object] = {**scope["path_params"]}
         ids = [value for value in values.values() if isinstance(value, UUID)]
