@@ -2,7 +2,17 @@
 
 from pathlib import Path
 
+import pytest
+
 from triage import private_files
+
+
+def test_what_could_not_take_its_place_leaves_nothing_behind(tmp_path: Path) -> None:
+    directory = tmp_path / "secret.json"
+    directory.mkdir()
+    with pytest.raises(OSError):
+        private_files.replace(directory, b"the owner's")
+    assert list(tmp_path.iterdir()) == [directory]
 
 
 def test_what_takes_the_place_of_an_open_file_is_the_owners_alone(tmp_path: Path) -> None:
