@@ -1,6 +1,7 @@
 """Reaching a server of several hosts, and refusing what is no server of ours."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -91,6 +92,28 @@ async def test_the_host_that_answered_is_asked_first_the_next_time(
             connection = await reach(both)
             await connection.close()
     assert asked == 1
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_whoever_gives_up_at_any_moment_leaves_no_connection_open(db_url: str, turns: int) -> None:
+    """As a request does whose time is over, in any turn of the loop after the server answered."""
+    hosts._LAST_REACHED.pop(db_url, None)
+    reaching = asyncio.create_task(reach(db_url))
+    while db_url not in hosts._LAST_REACHED:  # noqa: ASYNC110 -- to the turn
+        await asyncio.sleep(0)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    reaching.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await (await reaching).close()
+    watching = await asyncpg.connect(db_url)
+    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    try:
+        async with asyncio.timeout(10):
+            while await watching.fetchval(others):
+                await watching.execute("SELECT pg_stat_clear_snapshot()")
+    finally:
+        await watching.close()
 
 
 async def test_where_no_host_answers_it_is_said_in_time(tmp_path: Path) -> None:

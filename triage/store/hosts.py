@@ -123,7 +123,14 @@ async def _close_all_but(
 ) -> None:
     for attempt in attempts:
         attempt.cancel()
-    for outcome in await asyncio.gather(*attempts, return_exceptions=True):
+    try:
+        outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+    except asyncio.CancelledError:  # whoever asked gives up in this very moment: nobody takes any of them
+        for attempt in attempts:
+            if attempt.done() and not attempt.cancelled() and not attempt.exception():
+                attempt.result().terminate()
+        raise
+    for outcome in outcomes:
         if isinstance(outcome, PatientConnection) and outcome is not connection:
             outcome.terminate()
 
